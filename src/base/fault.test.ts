@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { FaultCode } from './fault.ts'
+import { Fault, FAULTS } from './fault.ts'
+
+const codes = Object.keys(FAULTS) as FaultCode[]
+
+describe('the table of faults', () => {
+  test('has a meaning and a cure for every code', () => {
+    for (const code of codes) {
+      const { meaning, cure, retryable } = FAULTS[code]
+      for (const text of [meaning, cure]) {
+        assert.match(text, /^[a-z].{10,}[a-z]$/s, `${code}: ${text}`)
+        assert.ok(text.length <= 120, `${code}: ${text}`)
+      }
+      assert.equal(typeof retryable, 'boolean', code)
+    }
+  })
+
+  test('is in order of its codes, and no two mean the same', () => {
+    assert.deepEqual(codes, codes.toSorted())
+    assert.equal(new Set(codes.map((code) => FAULTS[code].meaning)).size, codes.length)
+    for (const code of codes) assert.match(code, /^[A-Z]+(_[A-Z]+)*$/)
+  })
+
+  test('says of what may be repeated that it may, and of nothing else', () => {
+    const repeatable = codes.filter((code) => FAULTS[code].retryable)
+    assert.deepEqual(repeatable, [
+      'APP_STOPPING',
+      'BACKPRESSURE',
+      'DATA_OWNED',
+      'EARLIER_NOT_STORED',
+      'LOG_UNKNOWN',
+      'STORE_UNKNOWN',
+    ])
+  })
+})
+
+describe('a fault', () => {
+  test('says its code, what it means, what it is about and what to do next', () => {
+    for (const code of codes) {
+      const { message } = new Fault(code, { detail: 'orders' })
+      assert.ok(message.startsWith(`${code}: ${FAULTS[code].meaning}: orders`), message)
+      assert.ok(message.endsWith(`\n${FAULTS[code].cure}.`), message)
+    }
+  })
+
+  test('lists every complaint with its place', () => {
+    const complaints = [
+      { path: 'lines[3].quantity', message: 'must be a whole number' },
+      { path: '', message: 'must be an object' },
+    ]
+    const { message } = new Fault('MESSAGE_INVALID', { detail: 'PlaceOrder', complaints })
+    const lines = message.split('\n')
+    assert.equal(lines[1], '  - lines[3].quantity: must be a whole number')
+    assert.equal(lines[2], '  - must be an object')
+    assert.equal(lines.length, 4)
+  })
+
+  test('keeps complaints, ids and cause for who catches it', () => {
+    const cause = new Error('disk full')
+    const complaints = [{ path: 'a', message: 'b' }]
+    const fault = new Fault('LOG_UNKNOWN', { detail: '', complaints, ids: { id: 'm-1' }, cause })
+    assert.ok(fault instanceof Error)
+    assert.equal(fault.name, 'Fault')
+    assert.equal(fault.retryable, true)
+    assert.deepEqual(fault.complaints, complaints)
+    assert.deepEqual(fault.ids, { id: 'm-1' })
+    assert.equal(fault.cause, cause)
+    assert.match(String(fault.stack), /^Fault: LOG_UNKNOWN/)
+  })
+
+  test('has empty lists where there is nothing to say', () => {
+    const { complaints, ids, cause } = new Fault('DATA_DAMAGED', { detail: 'log' })
+    assert.deepEqual([complaints, ids, cause], [[], {}, undefined])
+  })
+})

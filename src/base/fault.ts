@@ -1,0 +1,146 @@
+/**
+ * Every fault that Throughline throws, by its stable code. Refusals are answers and are returned;
+ * a fault means that something is broken or was called wrongly. `cure` says what to do next.
+ */
+export const FAULTS = {
+  APP_STOPPING: {
+    meaning: 'the app is stopping and takes nothing new',
+    retryable: true,
+    cure: 'send it again, with the same id, once the app has started again',
+  },
+  BACKPRESSURE: {
+    meaning: 'too much is in flight already',
+    retryable: true,
+    cure: 'wait and send it again with the same id, or make the consumer faster',
+  },
+  CONTRACT_INVALID: {
+    meaning: 'a contract cannot be as it is written',
+    retryable: false,
+    cure: 'correct the contract as each complaint says',
+  },
+  DATA_DAMAGED: {
+    meaning: 'the data directory is damaged',
+    retryable: false,
+    cure: 'keep the directory as it is, and restore a backup into another one',
+  },
+  DATA_FOREIGN: {
+    meaning: 'the data directory holds something that is not ours',
+    retryable: false,
+    cure: 'name another directory; nothing was changed in this one',
+  },
+  DATA_NEWER: {
+    meaning: 'the data was written by a newer version of Throughline',
+    retryable: false,
+    cure: 'update the package, or name another directory',
+  },
+  DATA_OWNED: {
+    meaning: 'another process owns the data directory',
+    retryable: true,
+    cure: 'stop that process first, or name another directory',
+  },
+  EARLIER_NOT_STORED: {
+    meaning: 'an earlier message of the same key was not stored, so this one would overtake it',
+    retryable: true,
+    cure: 'send the earlier one again, then this one, each with its own id',
+  },
+  ID_CONFLICT: {
+    meaning: 'the topic already holds another message under this id',
+    retryable: false,
+    cure: 'use the id of a message for that message alone',
+  },
+  LOG_REFUSED: {
+    meaning: 'the log refused a message',
+    retryable: false,
+    cure: 'correct what the detail names, then send it again',
+  },
+  LOG_UNKNOWN: {
+    meaning: 'the log did not answer in time: the message may or may not be stored',
+    retryable: true,
+    cure: 'send it again with the same id; it is stored once',
+  },
+  MESSAGE_INVALID: {
+    meaning: 'a message does not have the form that its contract states',
+    retryable: false,
+    cure: 'correct every complaint; nothing was stored',
+  },
+  OPERATION_NOT_FOUND: {
+    meaning: 'no operation has this id',
+    retryable: false,
+    cure: 'use the id under which the command was sent',
+  },
+  OPTION_INVALID: {
+    meaning: 'an option is wrong',
+    retryable: false,
+    cure: 'correct the options as each complaint says',
+  },
+  QUERY_NOT_ANSWERED: {
+    meaning: 'no running service answers this query',
+    retryable: false,
+    cure: 'add a query rule for it to the service that owns the contract',
+  },
+  RULE_INVALID: {
+    meaning: 'a rule is not as it must be',
+    retryable: false,
+    cure: 'correct the rule as each complaint says',
+  },
+  RULE_RETURNED: {
+    meaning: 'a rule returned something that it may not return',
+    retryable: false,
+    cure: 'return only what the rule declares: messages, effects or a refusal of its contract',
+  },
+  START_REFUSED: {
+    meaning: 'the services do not fit together',
+    retryable: false,
+    cure: 'correct each complaint; nothing was started',
+  },
+  STORE_UNKNOWN: {
+    meaning: 'the store did not answer in time',
+    retryable: true,
+    cure: 'look at the health of the store; the engine tries again by itself',
+  },
+  TOPIC_DIFFERS: {
+    meaning: 'a topic exists with other settings than its contract states',
+    retryable: false,
+    cure: 'state the settings that the topic has; they are fixed for its life',
+  },
+} as const satisfies Record<string, { meaning: string; retryable: boolean; cure: string }>
+
+export type FaultCode = keyof typeof FAULTS
+
+/** One thing that is wrong with an input, and where: `lines[3].quantity`. */
+export interface Complaint {
+  readonly path: string
+  readonly message: string
+}
+
+export interface FaultDetails {
+  readonly detail: string
+  readonly complaints?: readonly Complaint[]
+  /** The ids by which the matter can be looked up. */
+  readonly ids?: Readonly<Record<string, string>>
+  readonly cause?: unknown
+}
+
+/** What is thrown when something broke, or was called wrongly. */
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  readonly code: FaultCode
+  readonly retryable: boolean
+  readonly complaints: readonly Complaint[]
+  readonly ids: Readonly<Record<string, string>>
+
+  constructor(code: FaultCode, details: FaultDetails) {
+    const complaints = details.complaints ?? []
+    super(sentence(code, details.detail, complaints), { cause: details.cause })
+    this.code = code
+    this.retryable = FAULTS[code].retryable
+    this.complaints = complaints
+    this.ids = details.ids ?? {}
+  }
+}
+
+function sentence(code: FaultCode, detail: string, complaints: readonly Complaint[]): string {
+  const list = complaints.map(({ path, message }) => `\n  - ${path ? `${path}: ` : ''}${message}`)
+  const { meaning, cure } = FAULTS[code]
+  return `${code}: ${meaning}: ${detail}${list.join('')}\n${cure}.`
+}

@@ -1,0 +1,23 @@
+/** Limits of what may pass a door; each has a unit in its name. */
+export const LIMITS = {
+  /** One message's data as JSON text. */
+  dataBytesMax: 1_048_576,
+  /** Nesting of objects and lists in one message's data. */
+  depthMax: 32,
+  /** Values of any kind in one message's data. */
+  valuesMax: 200_000,
+  /** Complaints that one rejection lists; more are counted. */
+  complaintsMax: 100,
+  /** Length of an event id, in UTF-16 units. */
+  idLengthMax: 256,
+  /** Length of a message key and of an entity's id, in UTF-16 units. */
+  keyLengthMax: 256,
+  /** Length of a name of a contract, service, rule, wire type. */
+  nameLengthMax: 128,
+  /** Messages that one decision of a rule may return. */
+  messagesPerDecisionMax: 10_000,
+  /** Steps that a conversation may take from its first message, so that rules cannot cycle. */
+  hopsMax: 256,
+  /** Partitions of one topic. */
+  partitionsMax: 1_024,
+} as const

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { Complaint } from './fault.ts'
+import { Fault } from './fault.ts'
+import { completeOptions, unknownName } from './options.ts'
+
+const table = {
+  attemptsMax: { initial: 5, min: 1, max: 100 },
+  pollMs: { initial: 250, min: 0, max: 60_000 },
+} as const
+
+function complaintsOf(given: unknown): readonly Complaint[] {
+  try {
+    completeOptions('engine', table, given as never)
+  } catch (fault) {
+    assert.ok(fault instanceof Fault)
+    assert.equal(fault.code, 'OPTION_INVALID')
+    assert.match(fault.message, /engine/)
+    return fault.complaints
+  }
+  return []
+}
+
+describe('options', () => {
+  test('that are left out or undefined have their initial value', () => {
+    const initial = { attemptsMax: 5, pollMs: 250 }
+    assert.deepEqual(completeOptions('engine', table), initial)
+    assert.deepEqual(completeOptions('engine', table, {}), initial)
+    assert.deepEqual(completeOptions('engine', table, { pollMs: undefined } as never), initial)
+  })
+
+  test('are taken at their bounds and in between, zero included', () => {
+    const pollMs = fc.integer({ min: 0, max: 60_000 })
+    const attemptsMax = fc.integer({ min: 1, max: 100 })
+    fc.assert(
+      fc.property(fc.record({ pollMs, attemptsMax }, { requiredKeys: [] }), (given) => {
+        const expected = { attemptsMax: 5, pollMs: 250, ...given }
+        assert.deepEqual(completeOptions('engine', table, given), expected)
+      }),
+      { examples: [[{ pollMs: 0, attemptsMax: 1 }], [{ pollMs: 60_000, attemptsMax: 100 }]] },
+    )
+  })
+
+  test('that are no whole number in their bounds are refused', () => {
+    const wrong = [-1, 60_001, 0.5, Number.NaN, Infinity, 2 ** 53, '250', null, true, [1], {}, 1n]
+    for (const pollMs of wrong)
+      assert.deepEqual(
+        complaintsOf({ pollMs }),
+        [{ path: 'pollMs', message: 'must be a whole number from 0 to 60000' }],
+        JSON.stringify(pollMs),
+      )
+  })
+
+  test('are complained about all at once', () => {
+    const complaints = complaintsOf({ pollMs: -1, attemptsMax: 0, polMs: 3, nothingLikeIt: 1 })
+    assert.deepEqual(complaints, [
+      { path: 'pollMs', message: 'must be a whole number from 0 to 60000' },
+      { path: 'attemptsMax', message: 'must be a whole number from 1 to 100' },
+      { path: 'polMs', message: 'is not known: did you mean "pollMs"?' },
+      { path: 'nothingLikeIt', message: 'is not known' },
+    ])
+  })
+
+  test('that are called like members of every object are not known', () => {
+    for (const path of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
+      const given: unknown = JSON.parse(`{ "${path}": 1 }`)
+      assert.deepEqual(complaintsOf(given), [{ path, message: 'is not known' }])
+    }
+  })
+
+  test('that are inherited are not taken unchecked', () => {
+    const given: unknown = Object.create({ pollMs: -1 })
+    if (complaintsOf(given).length > 0) return
+    assert.equal(completeOptions('engine', table, given as never).pollMs, 250)
+  })
+})
+
+describe('an unknown name', () => {
+  test('is answered with the nearest known one', () => {
+    const known = ['pollMs', 'polls', 'attemptsMax']
+    assert.equal(unknownName('pollms', known), 'is not known: did you mean "pollMs"?')
+    assert.equal(unknownName('attemtsMax', known), 'is not known: did you mean "attemptsMax"?')
+    assert.equal(unknownName('maxAttempts', known), 'is not known')
+    assert.equal(unknownName('poll', []), 'is not known')
+  })
+
+  test('with one letter added, lost or changed is always recognised', () => {
+    const known = ['attemptsMax', 'lagEventsMax', 'retryDelayMs']
+    const typo = fc.tuple(fc.constantFrom(...known), fc.nat(8), fc.constantFrom(0, 1, 2))
+    fc.assert(
+      fc.property(typo, ([name, at, kind]) => {
+        const rest = name.slice(kind === 0 ? at : at + 1)
+        const wrong = `${name.slice(0, at)}${kind === 1 ? '' : '~'}${rest}`
+        assert.equal(unknownName(wrong, known), `is not known: did you mean "${name}"?`)
+      }),
+    )
+  })
+})

@@ -1,0 +1,65 @@
+import type { Complaint } from './fault.ts'
+import { Fault } from './fault.ts'
+
+/** One line of a table of options: a whole number with its bounds. */
+export interface NumberOption {
+  readonly initial: number
+  readonly min: number
+  readonly max: number
+}
+
+export type OptionTable = Readonly<Record<string, NumberOption>>
+export type Options<T extends OptionTable> = { readonly [K in keyof T]: number }
+
+/**
+ * Completes options from their table. All complaints are listed at once; an unknown name is
+ * answered with the nearest known one.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export function completeOptions<T extends OptionTable>(
+  owner: string,
+  table: T,
+  given: Partial<Options<T>> = {},
+): Options<T> {
+  const complaints: Complaint[] = []
+  for (const [path, value] of Object.entries(given)) {
+    const line = Object.hasOwn(table, path) ? table[path] : undefined
+    if (!line) complaints.push({ path, message: unknownName(path, Object.keys(table)) })
+    else if (value !== undefined && !fits(value, line))
+      complaints.push({ path, message: `must be a whole number from ${line.min} to ${line.max}` })
+  }
+  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, complaints })
+  return Object.fromEntries(
+    Object.entries(table).map(([name, { initial }]) => {
+      return [name, (Object.hasOwn(given, name) ? given[name] : undefined) ?? initial]
+    }),
+  ) as Options<T>
+}
+
+function fits(value: unknown, { min, max }: NumberOption): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+/** "is not known: did you mean …?", for any closed list of names. */
+export function unknownName(name: string, known: readonly string[]): string {
+  const nearest = known
+    .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
+    .toSorted((a, b) => a.distance - b.distance)[0]
+  const close = nearest && nearest.distance <= Math.max(2, name.length / 3)
+  return close ? `is not known: did you mean "${nearest.candidate}"?` : 'is not known'
+}
+
+/** Levenshtein distance, with one row of the table kept. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j += 1) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

@@ -1,0 +1,24 @@
+// Runs the tests: all of them, or those of the files that are named. A skipped test is a failure
+// where CI is set, since there everything that a test needs is there.
+import { spawn } from 'node:child_process'
+import { globSync } from 'node:fs'
+
+const everywhere = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts']
+const named = process.argv.slice(2)
+const files = named.length > 0 ? named : everywhere.flatMap((pattern) => globSync(pattern)).sort()
+const child = spawn(process.execPath, ['--test', ...files], {
+  stdio: ['inherit', 'pipe', 'inherit'],
+})
+let tail = ''
+child.stdout.on('data', (chunk: Buffer) => {
+  process.stdout.write(chunk)
+  tail = (tail + chunk.toString()).slice(-20_000)
+})
+child.on('exit', (code) => {
+  const [, skipped] = /skipped (\d+)/.exec(tail) ?? []
+  const isStrict = process.env['CI'] === 'true'
+  if (isStrict && Number(skipped) > 0) {
+    process.stderr.write(`${skipped} tests were skipped; here that is a failure\n`)
+    process.exitCode = 1
+  } else process.exitCode = code ?? 1
+})
