@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import type { Complaint } from './fault.ts'
 import { Fault } from './fault.ts'
@@ -48,7 +49,7 @@ describe('options', () => {
       assert.deepEqual(
         complaintsOf({ pollMs }),
         [{ path: 'pollMs', message: 'must be a whole number from 0 to 60000' }],
-        JSON.stringify(pollMs),
+        inspect(pollMs),
       )
   })
 

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { z } from 'zod'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import {
+  commandsTopic,
+  contract,
+  eventsTopic,
+  factsOf,
+  isContract,
+  repliesTopic,
+} from './contract.ts'
+import { command, event, querySpec } from './message.ts'
+
+const Data = z.object({ customerId: z.string() })
+const key = 'customerId'
+
+/** The complaints of a contract that is made without the help of types. */
+function complaintsOf(name: string, options: object, messages: object): readonly Complaint[] {
+  const untyped = contract as unknown as (...given: unknown[]) => unknown
+  try {
+    untyped(name, options, messages)
+  } catch (fault) {
+    assert.ok(fault instanceof Fault, String(fault))
+    assert.equal(fault.code, 'CONTRACT_INVALID')
+    return fault.complaints
+  }
+  return []
+}
+
+describe('a contract', () => {
+  const Ordering = contract(
+    'ordering',
+    { key, partitions: 3 },
+    {
+      PlaceOrder: command(Data, { wire: 'PLACE', aliases: ['PLACE_1', 'PLACE_2'] }),
+      OrderPlaced: event(Data),
+      FindOrders: querySpec(z.object({}), { answers: z.array(z.string()) }),
+    },
+  )
+
+  test('knows its name, key and partitions', () => {
+    const { name, key, partitions } = factsOf(Ordering)
+    assert.deepEqual([name, key, partitions], ['ordering', 'customerId', 3])
+    assert.equal(factsOf(contract('plain', { key }, {})).partitions, 8)
+  })
+
+  test('finds its message types by name, refusals included', () => {
+    const { byName } = factsOf(Ordering)
+    assert.deepEqual(
+      [...byName.keys()],
+      ['PlaceOrder', 'PlaceOrderRefused', 'OrderPlaced', 'FindOrders'],
+    )
+    assert.equal(byName.get('PlaceOrder'), Ordering.PlaceOrder)
+    assert.equal(byName.get('PlaceOrderRefused'), Ordering.PlaceOrder.refused)
+  })
+
+  test('finds its message types by wire name and by every alias', () => {
+    const { byWire } = factsOf(Ordering)
+    for (const wire of ['PLACE', 'PLACE_1', 'PLACE_2'])
+      assert.equal(byWire.get(wire), Ordering.PlaceOrder, wire)
+    assert.equal(byWire.get('ordering.OrderPlaced'), Ordering.OrderPlaced)
+    assert.equal(byWire.get('ordering.PlaceOrderRefused'), Ordering.PlaceOrder.refused)
+    assert.equal(byWire.get('ordering.PlaceOrder'), undefined)
+  })
+
+  test('shows its message types alone, and cannot be changed', () => {
+    assert.deepEqual(Object.keys(Ordering), ['PlaceOrder', 'OrderPlaced', 'FindOrders'])
+    assert.throws(() => Object.assign(Ordering, { PlaceOrder: undefined }), TypeError)
+  })
+
+  test('is told from everything that only looks like one', () => {
+    assert.ok(isContract(Ordering))
+    for (const other of [undefined, null, 'ordering', {}, { ...Ordering }, () => Ordering])
+      assert.ok(!isContract(other))
+  })
+
+  test('names its topics, and a service the one of its replies', () => {
+    assert.equal(commandsTopic('ordering'), 'ordering.commands')
+    assert.equal(eventsTopic('ordering'), 'ordering.events')
+    assert.equal(repliesTopic('shop'), 'shop.replies')
+  })
+})
+
+describe('a wrong contract is refused', () => {
+  test('for a name that is not lower-case words', () => {
+    const message = 'must be lower-case words joined by hyphens'
+    const wrong = ['', 'Ordering', '1st', '-a', 'a_b', 'a.b', 'a b', 'a\n', 'ä', 'a'.repeat(129)]
+    for (const name of wrong)
+      assert.deepEqual(complaintsOf(name, { key }, {}), [{ path: 'name', message }], name)
+    for (const name of ['a', 'a1-b2', 'a'.repeat(128)])
+      assert.deepEqual(complaintsOf(name, { key }, {}), [], name)
+  })
+
+  test('for a key that names no field', () => {
+    const message = 'must name the field that orders the messages'
+    for (const options of [{}, { key: '' }])
+      assert.deepEqual(complaintsOf('a', options, {}), [{ path: 'key', message }])
+  })
+
+  test('for partitions that are no whole number in their bounds', () => {
+    const message = 'must be a whole number from 1 to 1024'
+    for (const partitions of [0, -1, 1.5, 1_025, Number.NaN, Infinity, '8', null])
+      assert.deepEqual(
+        complaintsOf('a', { key, partitions }, {}),
+        [{ path: 'partitions', message }],
+        String(partitions),
+      )
+    for (const partitions of [1, 1_024])
+      assert.deepEqual(complaintsOf('a', { key, partitions }, {}), [])
+  })
+
+  test('for a message that is called like the refusal of a command', () => {
+    const messages = { DoRefused: event(Data, { wire: 'OTHER' }), Do: command(Data) }
+    const message = 'is the name of two messages'
+    assert.deepEqual(complaintsOf('a', { key }, messages), [{ path: 'DoRefused', message }])
+  })
+
+  test('for wire names and aliases that clash, in every combination', () => {
+    const takenBy = (first: object, second: object): readonly Complaint[] =>
+      complaintsOf('a', { key }, { First: event(Data, first), Second: event(Data, second) })
+    const clash = [{ path: 'Second', message: 'its wire name W is taken already' }]
+    assert.deepEqual(takenBy({ wire: 'W' }, { wire: 'W' }), clash)
+    assert.deepEqual(takenBy({ wire: 'W' }, { aliases: ['W'] }), clash)
+    assert.deepEqual(takenBy({ aliases: ['W'] }, { wire: 'W' }), clash)
+    assert.deepEqual(takenBy({ aliases: ['W'] }, { aliases: ['V', 'W'] }), clash)
+    assert.deepEqual(takenBy({}, { aliases: ['W', 'W'] }), clash)
+    assert.deepEqual(takenBy({}, { wire: 'a.First' }), [
+      { path: 'Second', message: 'its wire name a.First is taken already' },
+    ])
+    const refusal = { Do: command(Data, { wire: 'W', refusal: { wire: 'W' } }) }
+    assert.deepEqual(complaintsOf('a', { key }, refusal), [
+      { path: 'DoRefused', message: 'its wire name W is taken already' },
+    ])
+  })
+
+  test('for wire names that are empty or too long', () => {
+    const message = 'its wire name must have 1 to 128 characters'
+    for (const wire of ['', 'w'.repeat(129)])
+      for (const names of [{ wire }, { aliases: [wire] }])
+        assert.deepEqual(complaintsOf('a', { key }, { Done: event(Data, names) }), [
+          { path: 'Done', message },
+        ])
+    const longest = { Done: event(Data, { wire: 'w'.repeat(128) }) }
+    assert.deepEqual(complaintsOf('a', { key }, longest), [])
+  })
+
+  test('with all complaints at once', () => {
+    const messages = {
+      One: event(Data, { wire: 'W' }),
+      Two: event(Data, { wire: 'W', aliases: [''] }),
+    }
+    const complaints = complaintsOf('A', { key: '', partitions: 0 }, messages)
+    const paths = complaints.map(({ path }) => path)
+    assert.deepEqual(paths, ['name', 'key', 'partitions', 'Two', 'Two'])
+  })
+
+  test('for a message called __proto__, which an object would lose', () => {
+    const messages = Object.fromEntries([['__proto__', event(Data)]])
+    assert.deepEqual(
+      complaintsOf('a', { key }, messages).map(({ path }) => path),
+      ['__proto__'],
+    )
+  })
+
+  test('for a message without a name', () => {
+    const paths = complaintsOf('a', { key }, { '': event(Data) }).map(({ path }) => path)
+    assert.deepEqual(paths, [''])
+  })
+
+  test('for a schema that is none', () => {
+    const messages = { Done: event(undefined as never), Do: command({} as never) }
+    const paths = complaintsOf('a', { key }, messages).map(({ path }) => path)
+    assert.deepEqual(paths, ['Done', 'Do'])
+  })
+})

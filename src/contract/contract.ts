@@ -1,0 +1,178 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import type {
+  CommandSpec,
+  CommandType,
+  EventSpec,
+  EventType,
+  Kind,
+  MessageType,
+  QuerySpec,
+  QueryType,
+  RefusalType,
+  WireName,
+} from './message.ts'
+
+type Spec = CommandSpec | EventSpec | QuerySpec
+type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
+
+/** Commands and events carry the contract's key as a text field; the compiler checks it. */
+type Keyed<F extends string> =
+  | {
+      readonly kind: 'command' | 'event'
+      readonly schema: StandardSchemaV1<unknown, { readonly [K in F]: string }>
+    }
+  | QuerySpec
+
+/** The message types of one contract, by name. */
+export type Types<C extends string, M> = {
+  readonly [N in keyof M & string]: M[N] extends CommandSpec<infer S, infer R>
+    ? CommandType<C, N, Out<S>, R>
+    : M[N] extends QuerySpec<infer S, infer A>
+      ? QueryType<C, N, Out<S>, Out<A>> & { readonly answers: A }
+      : M[N] extends EventSpec<infer S>
+        ? EventType<C, N, Out<S>>
+        : never
+}
+
+const ABOUT: unique symbol = Symbol('throughline.contract')
+
+/** What a contract says of itself, apart from its message types. */
+export interface ContractFacts {
+  readonly name: string
+  readonly key: string
+  readonly partitions: number
+  /** Message types by wire name and alias, refusals included. */
+  readonly byWire: ReadonlyMap<string, MessageType>
+  /** Message types by name, refusals included. */
+  readonly byName: ReadonlyMap<string, MessageType>
+}
+
+/** One bounded context's messages: what a service says to the world. */
+export interface AnyContract {
+  readonly [ABOUT]: ContractFacts
+}
+export type Contract<C extends string = string, M = unknown> = Types<C, M> & AnyContract
+
+/** The facts of a contract. */
+export function factsOf(contract: AnyContract): ContractFacts {
+  return contract[ABOUT]
+}
+
+/** Whether a value was made by `contract`. */
+export function isContract(value: unknown): value is AnyContract {
+  return typeof value === 'object' && value !== null && ABOUT in value
+}
+
+const PARTITIONS = 8
+const NAME = /^[a-z][a-z0-9-]*$/
+const MESSAGE_NAME = /^[A-Za-z][A-Za-z0-9]*$/
+
+/**
+ * Declares a contract. Its `key` is the message key: messages of one key keep their order, and
+ * land in one partition. `partitions` (default 8, 1 to 1,024) is fixed for the life of the topics.
+ *
+ * @throws Fault `CONTRACT_INVALID`, with all complaints
+ */
+export function contract<
+  const C extends string,
+  const F extends string,
+  M extends Record<string, Keyed<F>>,
+>(
+  name: C,
+  options: { readonly key: F; readonly partitions?: number },
+  messages: M,
+): Contract<C, M> {
+  const { key, partitions = PARTITIONS } = options
+  const complaints: Complaint[] = []
+  const complain = (path: string, message: string): void => void complaints.push({ path, message })
+  if (!NAME.test(name) || name.length > LIMITS.nameLengthMax)
+    complain('name', 'must be lower-case words joined by hyphens')
+  if (!key) complain('key', 'must name the field that orders the messages')
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > LIMITS.partitionsMax)
+    complain('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
+  const types: Record<string, MessageType> = {}
+  const byName = new Map<string, MessageType>()
+  const byWire = new Map<string, MessageType>()
+  const specs = messages as unknown as Readonly<Record<string, Spec>>
+  for (const [messageName, spec] of Object.entries(specs)) {
+    const flaw = flawOfSpec(messageName, spec)
+    if (flaw) {
+      complain(messageName, flaw)
+      continue
+    }
+    const type = messageType(name, messageName, spec)
+    types[messageName] = type
+    for (const each of type.kind === 'command' ? [type, type.refused] : [type]) {
+      if (byName.has(each.name)) complain(each.name, 'is the name of two messages')
+      byName.set(each.name, each)
+      addWires(each, byWire, complain)
+    }
+  }
+  if (complaints.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints })
+  const facts: ContractFacts = { name, key, partitions, byWire, byName }
+  return Object.freeze(Object.defineProperty(types, ABOUT, { value: facts })) as Contract<C, M>
+}
+
+function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
+  if (!MESSAGE_NAME.test(name) || name.length > LIMITS.nameLengthMax)
+    return `must be a name: letters and digits, up to ${LIMITS.nameLengthMax}`
+  if (!isSchema(spec?.schema)) return 'has no schema: it must be a Standard Schema, such as of zod'
+  if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
+  return undefined
+}
+
+/** A schema is an object or, in some libraries, a function. */
+function isSchema(value: unknown): boolean {
+  const standard = (value as Partial<StandardSchemaV1> | null | undefined)?.['~standard']
+  return typeof standard?.validate === 'function'
+}
+
+function addWires(
+  type: MessageType,
+  byWire: Map<string, MessageType>,
+  complain: (path: string, message: string) => void,
+): void {
+  for (const wire of [type.wire, ...type.aliases]) {
+    if (byWire.has(wire)) complain(type.name, `its wire name ${wire} is taken already`)
+    if (wire.length === 0 || wire.length > LIMITS.nameLengthMax)
+      complain(type.name, `its wire name must have 1 to ${LIMITS.nameLengthMax} characters`)
+    byWire.set(wire, type)
+  }
+}
+
+function messageType(contract: string, name: string, spec: Spec): MessageType {
+  const type = typeOf(contract, name, spec.kind, spec.schema, spec)
+  if (spec.kind === 'event') return type as unknown as EventType
+  if (spec.kind === 'query')
+    return Object.assign(type, { answers: spec.answers }) as unknown as QueryType
+  const refused = typeOf(contract, `${name}Refused`, 'refusal', spec.schema, spec.refusal)
+  return Object.assign(type, {
+    refuses: spec.refuses,
+    refused: refused as unknown as RefusalType,
+  }) as unknown as CommandType
+}
+
+function typeOf(
+  contract: string,
+  name: string,
+  kind: Kind,
+  schema: StandardSchemaV1,
+  names: WireName,
+): object {
+  const make = (data: unknown) => Object.freeze({ contract, name, kind, data })
+  Object.defineProperty(make, 'name', { value: name })
+  return Object.assign(make, {
+    contract,
+    kind,
+    schema,
+    wire: names.wire ?? `${contract}.${name}`,
+    aliases: names.aliases ?? [],
+  })
+}
+
+export const commandsTopic = (contract: string): string => `${contract}.commands`
+export const eventsTopic = (contract: string): string => `${contract}.events`
+export const repliesTopic = (service: string): string => `${service}.replies`

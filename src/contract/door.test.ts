@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { describe, mock, test } from 'node:test'
+import fc from 'fast-check'
+import { z } from 'zod'
+import type { Complaint } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { contract, factsOf } from './contract.ts'
+import type { Verdict } from './door.ts'
+import { checkMessage, flawOfKey } from './door.ts'
+import { command, event, querySpec } from './message.ts'
+import type { Message } from './message.ts'
+
+type Validate = StandardSchemaV1<unknown, { key: string }>['~standard']['validate']
+
+/** A schema that does what it is told. */
+function schemaOf(validate: Validate): StandardSchemaV1<unknown, { key: string }> {
+  return { '~standard': { version: 1, vendor: 'test', validate } }
+}
+
+/** Sends data through the door with a schema that takes everything, and says if it was asked. */
+function pass(data: unknown): { verdict: Verdict; wasAsked: boolean } {
+  const validate = mock.fn((value: unknown) => ({ value: value as { key: string } }))
+  const Open = contract('open', { key: 'key' }, { Do: command(schemaOf(validate)) })
+  const verdict = checkMessage(factsOf(Open), Open.Do(data as { key: string }))
+  return { verdict, wasAsked: validate.mock.callCount() > 0 }
+}
+
+/** The verdict on data, where the schema itself decides what comes of it. */
+function verdictOf(validate: Validate, data: unknown = { key: 'k' }): Verdict {
+  const Open = contract('open', { key: 'key' }, { Do: command(schemaOf(validate)) })
+  return checkMessage(factsOf(Open), Open.Do(data as { key: string }))
+}
+
+function complaintsOf(verdict: Verdict): readonly Complaint[] {
+  assert.equal(verdict.is, 'rejected')
+  return verdict.is === 'rejected' ? verdict.complaints : []
+}
+
+/** The complaints about data that no schema may meet. */
+function kept(data: unknown): readonly Complaint[] {
+  const { verdict, wasAsked } = pass(data)
+  assert.ok(!wasAsked, 'the schema met what it should not')
+  return complaintsOf(verdict)
+}
+
+const nested = (depth: number, innermost: unknown = 1): unknown => {
+  let value = innermost
+  for (let level = 0; level < depth; level += 1) value = level % 2 ? { key: 'k', value } : [value]
+  return value
+}
+
+describe('the door lets pass', () => {
+  test('any plain data, unchanged, with its one JSON text', () => {
+    const data = fc.record(
+      { key: fc.stringMatching(/^[a-z]{1,9}$/), rest: fc.jsonValue({ depthSize: 'small' }) },
+      { noNullPrototype: true },
+    )
+    fc.assert(
+      fc.property(data, (given) => {
+        fc.pre(!JSON.stringify(given).includes('"__proto__"'))
+        const { verdict } = pass(given)
+        const json = JSON.stringify(given)
+        assert.deepEqual(verdict, {
+          is: 'passed',
+          checked: { data: given, json, key: given.key },
+        })
+      }),
+    )
+  })
+
+  test('fields that are undefined, which JSON leaves out', () => {
+    const { verdict } = pass({ key: 'k', note: undefined })
+    assert.equal(verdict.is === 'passed' && verdict.checked.json, '{"key":"k"}')
+  })
+
+  test('text with lone surrogates, which survives as an escape', () => {
+    const { verdict } = pass({ key: 'k', text: '\ud800' })
+    assert.equal(verdict.is === 'passed' && verdict.checked.json, '{"key":"k","text":"\\ud800"}')
+  })
+
+  test('objects without a prototype, and one value in several places', () => {
+    const shared = Object.assign(Object.create(null) as object, { a: 1 })
+    assert.equal(pass({ key: 'k', one: shared, other: [shared, shared] }).verdict.is, 'passed')
+  })
+
+  test('what the schema gives back, not what it was given', () => {
+    const schema = z.object({ key: z.string().trim(), count: z.int().default(1) })
+    const Tidy = contract('tidy', { key: 'key' }, { Do: command(schema) })
+    const verdict = checkMessage(factsOf(Tidy), Tidy.Do({ key: ' k ', extra: 1 } as never))
+    const data = { key: 'k', count: 1 }
+    const json = '{"key":"k","count":1}'
+    assert.deepEqual(verdict, { is: 'passed', checked: { data, json, key: 'k' } })
+  })
+
+  test('a query without a key', () => {
+    const Asked = contract(
+      'asked',
+      { key: 'key' },
+      {
+        Find: querySpec(z.object({ text: z.string() }), { answers: z.string() }),
+      },
+    )
+    const verdict = checkMessage(factsOf(Asked), Asked.Find({ text: 'a' }))
+    assert.equal(verdict.is === 'passed' && verdict.checked.key, '')
+  })
+})
+
+describe('the door rejects, before any schema is asked,', () => {
+  test('keys that could reach a prototype, at any depth', () => {
+    for (const name of ['__proto__', 'constructor', 'prototype']) {
+      const message = 'is a forbidden key'
+      const hostile: unknown = JSON.parse(`{ "${name}": { "isAdmin": true } }`)
+      assert.deepEqual(kept(hostile), [{ path: name, message }])
+      assert.deepEqual(kept({ key: 'k', lines: [{ a: hostile }] }), [
+        { path: `lines[0].a.${name}`, message },
+      ])
+    }
+    assert.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
+  })
+
+  test('values that JSON cannot keep', () => {
+    const no = {
+      'must be a finite number': [Number.NaN, Infinity, -Infinity],
+      'must not be a bigint': [1n],
+      'must not be a function': [() => 1],
+      'must not be a symbol': [Symbol('a')],
+      'must be plain data, not an instance of a class': [
+        new Date(0),
+        new Map(),
+        /a/,
+        new Error('a'),
+        new Uint8Array(1),
+        Object.create({ a: 1 }),
+        Promise.resolve(),
+      ],
+    }
+    for (const [message, values] of Object.entries(no))
+      for (const value of values) {
+        assert.deepEqual(kept({ key: 'k', value }), [{ path: 'value', message }])
+        assert.deepEqual(kept({ key: 'k', list: [0, value] }), [{ path: 'list[1]', message }])
+      }
+  })
+
+  test('lists with holes or undefined members, which JSON turns into null', () => {
+    // oxlint-disable-next-line no-sparse-arrays
+    assert.deepEqual(kept({ key: 'k', list: [1, , undefined] }), [
+      { path: 'list[2]', message: 'is missing' },
+      { path: 'list[1]', message: 'is missing' },
+    ])
+  })
+
+  test('a method that would change what is written', () => {
+    const data = { key: 'k', toJSON: () => ({ key: 'other' }) }
+    assert.deepEqual(kept(data), [{ path: 'toJSON', message: 'must not be a function' }])
+  })
+
+  test('data nested deeper than its limit, and nothing above it', () => {
+    assert.ok(pass(nested(LIMITS.depthMax)).wasAsked)
+    const [complaint, ...rest] = kept(nested(LIMITS.depthMax + 1))
+    assert.equal(complaint?.message, 'is nested more than 32 deep')
+    assert.deepEqual(rest, [])
+    assert.equal(kept(nested(100_000)).length, 1)
+  })
+
+  test('data that contains itself', () => {
+    const loop: Record<string, unknown> = { key: 'k' }
+    loop['again'] = loop
+    assert.match(kept(loop)[0]?.message ?? '', /nested more than 32 deep/)
+    const list: unknown[] = []
+    list.push(list, list, list)
+    assert.ok(kept({ key: 'k', list }).length > 0)
+  })
+
+  test('more values than its limit', () => {
+    const list = Array.from({ length: LIMITS.valuesMax - 3 }, () => 0)
+    assert.ok(pass({ key: 'k', list: [...list] }).wasAsked)
+    const complaints = kept({ key: 'k', list: [...list, 0] })
+    assert.deepEqual(complaints, [{ path: '', message: 'has over 200000 values' }])
+  })
+
+  test('more text than its limit', () => {
+    const half = 'x'.repeat(LIMITS.dataBytesMax / 2)
+    const complaints = kept({ key: 'k', one: half, other: half })
+    assert.deepEqual(complaints, [{ path: '', message: 'must be at most 1048576 bytes as JSON' }])
+  })
+
+  test('everything that is wrong, at once', () => {
+    const paths = kept({ a: Number.NaN, b: [1n, { constructor: 1 }], c: new Date(0), d: 1 }).map(
+      ({ path }) => path,
+    )
+    assert.deepEqual(paths.toSorted(), ['a', 'b[0]', 'b[1].constructor', 'c'])
+  })
+
+  test('with at most 100 complaints, however many there could be', () => {
+    const list = Array.from({ length: 5_000 }, () => Number.NaN)
+    const holes = Array.from({ length: 5_000 }, () => undefined)
+    assert.equal(kept({ key: 'k', list }).length, LIMITS.complaintsMax)
+    assert.ok(kept({ key: 'k', holes }).length <= LIMITS.complaintsMax)
+  })
+
+  test('and never throws, whatever it is given', () => {
+    const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true })
+    fc.assert(
+      fc.property(anything, (data) => {
+        const { verdict } = pass(data)
+        assert.ok(verdict.is === 'passed' || verdict.complaints.length > 0)
+      }),
+      { numRuns: 1_000 },
+    )
+  })
+})
+
+describe('the door rejects', () => {
+  test('JSON that is over its limit only in bytes', () => {
+    const text = '€'.repeat(LIMITS.dataBytesMax / 3)
+    const verdict = pass({ key: 'k', text }).verdict
+    const message = 'must be at most 1048576 bytes as JSON'
+    assert.deepEqual(complaintsOf(verdict), [{ path: '', message }])
+    const most = 'x'.repeat(LIMITS.dataBytesMax - JSON.stringify({ key: 'k', text: '' }).length)
+    assert.equal(pass({ key: 'k', text: most }).verdict.is, 'passed')
+    assert.equal(pass({ key: 'k', text: `${most}x` }).verdict.is, 'rejected')
+  })
+
+  test('a message that its contract does not have', () => {
+    const Small = contract('small', { key: 'key' }, { Done: event(z.object({ key: z.string() })) })
+    const facts = factsOf(Small)
+    const done = Small.Done({ key: 'k' })
+    const only = { path: '', message: 'small has no command Done, only Done' }
+    const asCommand: Message = { ...done, kind: 'command' }
+    assert.deepEqual(complaintsOf(checkMessage(facts, asCommand)), [only])
+    for (const name of ['Dome', 'toString', '__proto__'])
+      assert.match(
+        complaintsOf(checkMessage(facts, { ...done, name }))[0]?.message ?? '',
+        new RegExp(`small has no event ${name}, only Done`),
+      )
+  })
+
+  test('all that the schema complains about, each with its place', () => {
+    const schema = z.object({
+      key: z.string(),
+      lines: z.array(z.object({ quantity: z.int() })),
+    })
+    const Lines = contract('lines', { key: 'key' }, { Do: command(schema) })
+    const wrong = { key: 1, lines: [{ quantity: 1 }, { quantity: 'x' }] }
+    const verdict = checkMessage(factsOf(Lines), Lines.Do(wrong as never))
+    const paths = complaintsOf(verdict).map(({ path }) => path)
+    assert.deepEqual(paths, ['key', 'lines[1].quantity'])
+  })
+
+  test('with places from path segments as well as from plain keys', () => {
+    const path = [{ key: 'lines' }, { key: 3 }, 'sku']
+    const verdict = verdictOf(() => ({ issues: [{ message: 'no', path }, { message: 'none' }] }))
+    assert.deepEqual(complaintsOf(verdict), [
+      { path: 'lines[3].sku', message: 'no' },
+      { path: '', message: 'none' },
+    ])
+  })
+
+  test('at most 100 complaints of a schema', () => {
+    const issues = Array.from({ length: 250 }, () => ({ message: 'no' }))
+    assert.equal(complaintsOf(verdictOf(() => ({ issues }))).length, LIMITS.complaintsMax)
+  })
+
+  test('what an asynchronous schema would judge later', () => {
+    const verdict = verdictOf(async (value) => ({ value: value as { key: string } }))
+    const message = 'the schema of open.Do is asynchronous; it must answer at once'
+    assert.deepEqual(complaintsOf(verdict), [{ path: '', message }])
+    const late = z.object({ key: z.string().refine(async () => true) })
+    const Late = contract('late', { key: 'key' }, { Do: command(late) })
+    assert.match(
+      complaintsOf(checkMessage(factsOf(Late), Late.Do({ key: 'k' })))[0]?.message ?? '',
+      /asynchronous/,
+    )
+  })
+
+  test('a schema that makes nothing of what it was given', () => {
+    const verdict = verdictOf(() => ({ value: undefined as never }))
+    assert.deepEqual(complaintsOf(verdict), [{ path: '', message: 'must not be undefined' }])
+  })
+
+  test('what a schema gives back and JSON cannot keep, such as a bigint or a date', () => {
+    for (const value of [1n, new Date(0), new Map()]) {
+      const verdict = verdictOf(() => ({ value: { key: 'k', value } }))
+      assert.deepEqual(
+        complaintsOf(verdict).map(({ path }) => path),
+        ['value'],
+      )
+    }
+  })
+
+  test('data that is null where the schema allows it, since it has no key', () => {
+    const verdict = verdictOf(() => ({ value: null as never }))
+    assert.equal(verdict.is, 'rejected')
+  })
+
+  test('an asynchronous schema that fails, without bringing the process down', async () => {
+    const late: Promise<never> = Promise.reject(new Error('the schema broke'))
+    const handle = mock.method(late, 'then')
+    complaintsOf(verdictOf(() => late))
+    const wasHandled = handle.mock.callCount() > 0
+    await assert.rejects(late)
+    assert.ok(wasHandled, 'nobody listens to the promise, so its failure ends the process')
+  })
+})
+
+describe('a key', () => {
+  const flaws: readonly (readonly [unknown, string | undefined])[] = [
+    ['c-1', undefined],
+    ['客户 😀', undefined],
+    ['k'.repeat(256), undefined],
+    ['k'.repeat(257), 'must have at most 256 characters'],
+    ['', 'must not be empty'],
+    [7, 'must be text'],
+    [undefined, 'must be text'],
+    [null, 'must be text'],
+    [{}, 'must be text'],
+    ['a\u0000', 'must not contain control characters'],
+    ['a\n', 'must not contain control characters'],
+    ['\u007f', 'must not contain control characters'],
+    ['\ud800', 'must be well-formed Unicode'],
+    ['a\udc00b', 'must be well-formed Unicode'],
+  ]
+  for (const [key, flaw] of flaws)
+    test(`${JSON.stringify(key)?.slice(0, 12)} ${flaw ?? 'is fine'}`, () => {
+      assert.equal(flawOfKey(key), flaw)
+      const { verdict } = pass({ key })
+      if (!flaw) assert.equal(verdict.is === 'passed' && verdict.checked.key, key)
+      else assert.deepEqual(complaintsOf(verdict), [{ path: 'key', message: flaw }])
+    })
+
+  test('that has no flaw is told apart after UTF-8', () => {
+    const some = fc.string({ unit: 'binary', minLength: 1 })
+    fc.assert(
+      fc.property(some, (key) => {
+        if (flawOfKey(key) !== undefined) return
+        assert.equal(new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.from(key)), key)
+      }),
+    )
+  })
+})

@@ -1,0 +1,169 @@
+import type { Complaint } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import type { ContractFacts } from './contract.ts'
+import type { Message } from './message.ts'
+
+/** Keys that could reach a prototype when data is merged or copied without care. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** Data that passed the door: as its schema gave it back, and as the one JSON text to be stored. */
+export interface Checked {
+  readonly data: unknown
+  readonly json: string
+  readonly key: string
+}
+
+export type Verdict =
+  | { readonly is: 'passed'; readonly checked: Checked }
+  | { readonly is: 'rejected'; readonly complaints: readonly Complaint[] }
+
+/**
+ * The one door that every message passes, from users and from rules alike. Shape first (size,
+ * depth, forbidden keys, values that JSON cannot keep), so that no schema meets hostile input;
+ * then the schema; then the key. A rejection lists all complaints of the step that failed.
+ */
+export function checkMessage(contract: ContractFacts, message: Message): Verdict {
+  const type = contract.byName.get(message.name)
+  if (!type || type.kind !== message.kind) {
+    const known = [...contract.byName.keys()].join(', ')
+    return rejected('', `${contract.name} has no ${message.kind} ${message.name}, only ${known}`)
+  }
+  const shape = complaintsOfShape(message.data)
+  if (shape.length > 0) return { is: 'rejected', complaints: shape }
+  const outcome = type.schema['~standard'].validate(message.data)
+  if (outcome instanceof Promise) {
+    // Nobody waits for it, and what nobody waits for must not end the process when it fails.
+    outcome.catch(() => undefined)
+    return rejected('', `the schema of ${type.wire} is asynchronous; it must answer at once`)
+  }
+  if (outcome.issues)
+    return {
+      is: 'rejected',
+      complaints: outcome.issues
+        .slice(0, LIMITS.complaintsMax)
+        .map((issue) => ({ path: pathText(issue.path), message: issue.message })),
+    }
+  // A schema may make what JSON cannot keep, such as a date: it would come back as something else.
+  const made = complaintsOfShape(outcome.value)
+  if (made.length > 0) return { is: 'rejected', complaints: made }
+  const json = JSON.stringify(outcome.value)
+  if (json === undefined) return rejected('', 'must not be undefined')
+  if (exceeds(json, LIMITS.dataBytesMax))
+    return rejected('', `must be at most ${LIMITS.dataBytesMax} bytes as JSON`)
+  if (type.kind === 'query') return passed(outcome.value, json, '')
+  const key = (outcome.value as Record<string, unknown> | null)?.[contract.key]
+  const flaw = flawOfKey(key)
+  if (flaw) return rejected(contract.key, flaw)
+  return passed(outcome.value, json, key as string)
+}
+
+function passed(data: unknown, json: string, key: string): Verdict {
+  return { is: 'passed', checked: { data, json, key } }
+}
+
+function rejected(path: string, message: string): Verdict {
+  return { is: 'rejected', complaints: [{ path, message }] }
+}
+
+/** What is wrong with a key or an id, if anything. */
+export function flawOfKey(key: unknown): string | undefined {
+  if (typeof key !== 'string') return 'must be text'
+  if (key.length === 0) return 'must not be empty'
+  if (key.length > LIMITS.keyLengthMax) return `must have at most ${LIMITS.keyLengthMax} characters`
+  // Control characters and lone surrogates do not survive every backend's text.
+  // oxlint-disable-next-line no-control-regex
+  if (/[\u0000-\u001f\u007f]/.test(key)) return 'must not contain control characters'
+  if (!key.isWellFormed()) return 'must be well-formed Unicode'
+  return undefined
+}
+
+interface Visit {
+  readonly value: unknown
+  readonly path: string
+  readonly depth: number
+}
+
+/** Walks data without recursion, so that depth cannot break the walk itself. */
+function complaintsOfShape(data: unknown): Complaint[] {
+  const complaints: Complaint[] = []
+  const pending: Visit[] = [{ value: data, path: '', depth: 0 }]
+  let values = 0
+  let textLength = 0
+  for (let visit = pending.pop(); visit; visit = pending.pop()) {
+    const { value, path, depth } = visit
+    values += 1
+    if (typeof value === 'string') textLength += value.length
+    if (values > LIMITS.valuesMax)
+      return [{ path: '', message: `has over ${LIMITS.valuesMax} values` }]
+    if (textLength > LIMITS.dataBytesMax)
+      return [{ path: '', message: `must be at most ${LIMITS.dataBytesMax} bytes as JSON` }]
+    if (complaints.length >= LIMITS.complaintsMax) break
+    const flaw = flawOfValue(value)
+    if (flaw) complaints.push({ path, message: flaw })
+    else if (typeof value === 'object' && value !== null) {
+      if (depth >= LIMITS.depthMax)
+        complaints.push({ path, message: `is nested more than ${LIMITS.depthMax} deep` })
+      else visitMembers(value, path, depth + 1, pending, complaints)
+    }
+  }
+  return complaints.slice(0, LIMITS.complaintsMax)
+}
+
+function visitMembers(
+  value: object,
+  path: string,
+  depth: number,
+  pending: Visit[],
+  complaints: Complaint[],
+): void {
+  if (Array.isArray(value)) {
+    for (let index = value.length - 1; index >= 0; index -= 1) {
+      const member: unknown = value[index]
+      if (member === undefined)
+        complaints.push({ path: `${path}[${index}]`, message: 'is missing' })
+      else pending.push({ value: member, path: `${path}[${index}]`, depth })
+    }
+    return
+  }
+  for (const name of Object.keys(value)) {
+    const at = path ? `${path}.${name}` : name
+    if (FORBIDDEN_KEYS.has(name)) complaints.push({ path: at, message: 'is a forbidden key' })
+    else pending.push({ value: (value as Record<string, unknown>)[name], path: at, depth })
+  }
+}
+
+function flawOfValue(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'must be a finite number'
+    case 'object': {
+      if (value === null || Array.isArray(value)) return undefined
+      const prototype: unknown = Object.getPrototypeOf(value)
+      return prototype === Object.prototype || prototype === null
+        ? undefined
+        : 'must be plain data, not an instance of a class'
+    }
+    default:
+      return `must not be a ${typeof value}`
+  }
+}
+
+function pathText(path: readonly (PropertyKey | { readonly key: PropertyKey })[] = []): string {
+  let text = ''
+  for (const step of path) {
+    const key = typeof step === 'object' ? step.key : step
+    text += typeof key === 'number' ? `[${key}]` : `${text ? '.' : ''}${String(key)}`
+  }
+  return text
+}
+
+const encoder = new TextEncoder()
+
+/** Whether a text is longer than `bytesMax` as UTF-8; most are short enough without counting. */
+function exceeds(text: string, bytesMax: number): boolean {
+  return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax
+}

@@ -1,0 +1,126 @@
+import { Fault } from '../base/fault.ts'
+
+/**
+ * What travels with a message. On every wire and in every export a message is a CloudEvent 1.0
+ * (structured mode, JSON) whose extension attributes carry key, cause and correlation.
+ */
+export interface Envelope {
+  readonly id: string
+  /** The wire name of the message. */
+  readonly type: string
+  readonly key: string
+  /** When it was made, in milliseconds since 1970. */
+  readonly at: number
+  /** Who made it: a service, or `door` for what came from outside. */
+  readonly source: string
+  /** The id of the message that caused this one. */
+  readonly cause?: string
+  /** The id of the message that began the conversation. */
+  readonly correlation: string
+  /** Steps from that first message. */
+  readonly hops: number
+  /** W3C trace context, handed on unchanged. */
+  readonly traceparent?: string
+  /** Which saga instance sent this command, so that answers find it. */
+  readonly sender?: Sender
+  /** The id of the command that this one undoes. */
+  readonly undoes?: string
+}
+
+/** A rule's instance that sent a command. */
+export interface Sender {
+  readonly service: string
+  readonly rule: string
+  readonly instance: string
+}
+
+/** The part of an envelope that is stored as one JSON text; the rest has columns of its own. */
+type Head = Omit<Envelope, 'id' | 'type' | 'key' | 'at'>
+
+export function encodeHead(envelope: Envelope): string {
+  const { source, cause, correlation, hops, traceparent, sender, undoes } = envelope
+  const head: Head = {
+    source,
+    correlation,
+    hops,
+    ...(cause === undefined ? {} : { cause }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(sender === undefined ? {} : { sender }),
+    ...(undoes === undefined ? {} : { undoes }),
+  }
+  return JSON.stringify(head)
+}
+
+/** What a log keeps of a message, as far as an envelope needs it. */
+interface Stored {
+  readonly id: string
+  readonly type: string
+  readonly key: string
+  readonly at: number
+  readonly head: string
+}
+
+/**
+ * The envelope of a stored message. Members that a newer version added are kept.
+ *
+ * @throws Fault `DATA_DAMAGED` when the head is not one, with the id of the message
+ */
+export function decodeEnvelope({ id, type, key, at, head }: Stored): Envelope {
+  return { ...parseHead(head, id), id, type, key, at }
+}
+
+function parseHead(text: string, id: string): Head {
+  let head: unknown
+  let cause: unknown
+  try {
+    head = JSON.parse(text)
+  } catch (error) {
+    cause = error
+  }
+  if (isHead(head)) return head
+  throw new Fault('DATA_DAMAGED', {
+    detail: `the head of message ${id}`,
+    ids: { message: id },
+    cause,
+  })
+}
+
+function isHead(value: unknown): value is Head {
+  const { source, correlation, hops } = (value ?? {}) as Partial<Head>
+  return typeof source === 'string' && typeof correlation === 'string' && typeof hops === 'number'
+}
+
+/** A CloudEvent 1.0 in its structured JSON form. Extension names are lower case, as it demands. */
+export interface CloudEvent {
+  readonly specversion: '1.0'
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  readonly time: string
+  readonly datacontenttype: 'application/json'
+  readonly data: unknown
+  readonly partitionkey: string
+  readonly correlationid: string
+  readonly causationid?: string
+  readonly traceparent?: string
+}
+
+/**
+ * A stored message as a CloudEvent. `partitionkey` is the attribute of the partitioning extension,
+ * `traceparent` that of distributed tracing.
+ */
+export function cloudEvent(envelope: Envelope, data: unknown): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: envelope.id,
+    source: `/${envelope.source}`,
+    type: envelope.type,
+    time: new Date(envelope.at).toISOString(),
+    datacontenttype: 'application/json',
+    data,
+    partitionkey: envelope.key,
+    correlationid: envelope.correlation,
+    ...(envelope.cause === undefined ? {} : { causationid: envelope.cause }),
+    ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent }),
+  }
+}
