@@ -164,14 +164,24 @@ describe('a wrong contract is refused', () => {
     )
   })
 
-  test('for a message without a name', () => {
-    const paths = complaintsOf('a', { key }, { '': event(Data) }).map(({ path }) => path)
-    assert.deepEqual(paths, [''])
+  test('for a message whose name is none', () => {
+    for (const name of ['', '1st', 'Do it', 'Do.it', 'Do-it', 'Ü', 'D'.repeat(129)]) {
+      const paths = complaintsOf('a', { key }, { [name]: event(Data) }).map(({ path }) => path)
+      assert.deepEqual(paths, [name])
+    }
+    const longest = { ['D'.repeat(100)]: event(Data) }
+    assert.deepEqual(complaintsOf('a', { key }, longest), [])
   })
 
   test('for a schema that is none', () => {
-    const messages = { Done: event(undefined as never), Do: command({} as never) }
+    const messages = { Done: event(undefined as never), Do: command({} as never), Bare: Data }
     const paths = complaintsOf('a', { key }, messages).map(({ path }) => path)
-    assert.deepEqual(paths, ['Done', 'Do'])
+    assert.deepEqual(paths, ['Done', 'Do', 'Bare'])
+  })
+
+  test('for a query whose answer has no schema', () => {
+    const messages = { Find: querySpec(Data, {} as never) }
+    const message = 'has no schema for its answer'
+    assert.deepEqual(complaintsOf('a', { key }, messages), [{ path: 'Find', message }])
   })
 })

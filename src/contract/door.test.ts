@@ -58,7 +58,7 @@ describe('the door lets pass', () => {
     )
     fc.assert(
       fc.property(data, (given) => {
-        fc.pre(!JSON.stringify(given).includes('"__proto__"'))
+        fc.pre(!/"(__proto__|constructor|prototype)":/.test(JSON.stringify(given)))
         const { verdict } = pass(given)
         const json = JSON.stringify(given)
         assert.deepEqual(verdict, {

@@ -83,8 +83,45 @@ interface Visit {
   readonly depth: number
 }
 
+function complaintsOfShape(data: unknown): readonly Complaint[] {
+  return isWellShaped(data, 0, { values: 0, textLength: 0 }) ? NOTHING : findComplaints(data)
+}
+
+const NOTHING: readonly Complaint[] = []
+
+/**
+ * The common case, without a path or a list for any value: most data is well shaped, and this runs
+ * for every message. Anything doubtful is left to `findComplaints`.
+ */
+function isWellShaped(value: unknown, depth: number, tally: Tally): boolean {
+  tally.values += 1
+  if (tally.values > LIMITS.valuesMax) return false
+  if (typeof value === 'string') {
+    tally.textLength += value.length
+    return tally.textLength <= LIMITS.dataBytesMax
+  }
+  if (flawOfValue(value)) return false
+  if (typeof value !== 'object' || value === null) return true
+  if (depth >= LIMITS.depthMax) return false
+  if (Array.isArray(value)) {
+    for (const member of value)
+      if (member === undefined || !isWellShaped(member, depth + 1, tally)) return false
+    return true
+  }
+  for (const name in value) {
+    if (FORBIDDEN_KEYS.has(name)) return false
+    if (!isWellShaped((value as Record<string, unknown>)[name], depth + 1, tally)) return false
+  }
+  return true
+}
+
+interface Tally {
+  values: number
+  textLength: number
+}
+
 /** Walks data without recursion, so that depth cannot break the walk itself. */
-function complaintsOfShape(data: unknown): Complaint[] {
+function findComplaints(data: unknown): Complaint[] {
   const complaints: Complaint[] = []
   const pending: Visit[] = [{ value: data, path: '', depth: 0 }]
   let values = 0

@@ -69,7 +69,7 @@ describe('an envelope', () => {
   })
 
   for (const head of ['', '{', 'null', '[]', '"text"', '7', '{"source":1}'])
-    test(`with the damaged head ${head || 'that is empty'} is a fault that names the message`, () => {
+    test(`with the damaged head ${head || '(empty)'} is a fault that names it`, () => {
       assert.throws(
         () => decodeEnvelope(stored(plain, head)),
         (fault) => {
