@@ -1,0 +1,31 @@
+import { bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import { pause, systemClock } from '../../base/clock.ts'
+import type { Backend } from '../../ports/store.ts'
+import { memoryLog } from './log.ts'
+import { memoryStore } from './store.ts'
+import { emptyTables } from './tables.ts'
+import { emptyTopics } from './topics.ts'
+
+export interface MemoryOptions {
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+  /** How long each half of a call takes; asked for each time. Default: no time. */
+  readonly latencyMs?: () => number
+}
+
+/**
+ * A backend that keeps everything in this process, for tests and simulation. It promises all that
+ * a durable backend promises until the process ends, and it frees memory only by `trim`.
+ */
+export function memory(options: MemoryOptions = {}): Backend {
+  const { clock = systemClock(), latencyMs } = options
+  const topics = emptyTopics()
+  const tables = emptyTables()
+  const news = bell(clock)
+  const delay = latencyMs ? () => pause(clock, latencyMs()) : () => Promise.resolve()
+  return {
+    log: memoryLog(topics, news, delay),
+    store: memoryStore({ topics, tables, bell: news, clock, delay }),
+  }
+}

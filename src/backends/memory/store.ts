@@ -1,0 +1,127 @@
+import type { Bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import { mustBeNew } from '../../ports/admit.ts'
+import type { LogRecord } from '../../ports/log.ts'
+import type { Lease, Wish } from '../../ports/share.ts'
+import { shareOut } from '../../ports/share.ts'
+import type { Advance, EventStore, Progress, RowKey, Unit, UnitAnswer } from '../../ports/store.ts'
+import { placeOf } from './log.ts'
+import type { Tables } from './tables.ts'
+import type { Topics } from './topics.ts'
+
+export interface MemoryStoreParts {
+  readonly topics: Topics
+  readonly tables: Tables
+  readonly bell: Bell
+  readonly clock: Clock
+  readonly delay: () => Promise<void>
+}
+
+export function memoryStore(parts: MemoryStoreParts): EventStore {
+  const { tables, bell, clock, delay } = parts
+  const kept: Kept = { progress: new Map(), streams: new Map(), leases: new Map() }
+  let wishes: readonly Wish[] = []
+  return {
+    can: { ack: 'memory', atomicWithLog: true, shared: true },
+    open: async () => undefined,
+    close: async () => undefined,
+    async declare(specs) {
+      await delay()
+      for (const spec of specs) tables.declare(spec)
+    },
+    async beat(member, wants, ttlMs) {
+      await delay()
+      const nowMs = clock.now()
+      const shared = shareOut(member.id, wants, ttlMs, nowMs, kept.leases, wishes)
+      for (const lease of shared.changed) kept.leases.set(lease.resource, lease)
+      const others = wishes.filter((wish) => wish.member !== member.id)
+      wishes = [...others, { member: member.id, wants, untilMs: nowMs + ttlMs }]
+      await delay()
+      return { held: shared.held, release: shared.release }
+    },
+    async commit(unit) {
+      await delay()
+      const answer = commit(unit, kept, parts)
+      if (answer.is === 'done' && answer.places.length > 0) bell.ring()
+      await delay()
+      return answer
+    },
+    async get(keys) {
+      await delay()
+      return keys.map(tables.get)
+    },
+    async scan(query) {
+      await delay()
+      return tables.scan(query)
+    },
+    async stream(row, fromVersion, limit) {
+      await delay()
+      const entries = kept.streams.get(streamOf(row)) ?? []
+      return entries
+        .filter(({ version }) => version >= fromVersion)
+        .toSorted((a, b) => a.version - b.version)
+        .slice(0, limit)
+        .map(({ record }) => record)
+    },
+    async progress(consumers) {
+      await delay()
+      const wanted = new Set(consumers)
+      return [...kept.progress.values()].filter(({ consumer }) => wanted.has(consumer))
+    },
+    health: async () => ({ is: 'well', ack: 'memory', detail: 'kept in this process only' }),
+  }
+}
+
+interface Kept {
+  readonly progress: Map<string, Progress>
+  readonly streams: Map<string, { readonly version: number; readonly record: LogRecord }[]>
+  readonly leases: Map<string, Lease>
+}
+
+/** Checks everything first, so that a unit that fails has changed nothing. */
+function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): UnitAnswer {
+  const lost = unit.fences.filter(
+    ({ resource, generation }) => kept.leases.get(resource)?.generation !== generation,
+  )
+  const moved = unit.progress.filter(
+    (advance) => (kept.progress.get(placeKey(advance))?.next ?? 0) !== advance.from,
+  )
+  const resources = [...lost.map(({ resource }) => resource), ...moved.map(placeKey)]
+  if (resources.length > 0) return { is: 'fenced', resources }
+  const conflicts = tables.conflicts(unit.rows)
+  if (conflicts.length > 0) return { is: 'conflict', rows: conflicts }
+  mustBeNew(unit.appends, topics)
+  tables.write(unit.rows)
+  for (const advance of unit.progress) {
+    const before = kept.progress.get(placeKey(advance))
+    kept.progress.set(placeKey(advance), moveOn(before, advance))
+  }
+  const records = unit.appends.map(topics.put)
+  for (const { append, version, ...row } of unit.streams) {
+    const entries = kept.streams.get(streamOf(row)) ?? []
+    entries.push({ version, record: records[append] as LogRecord })
+    kept.streams.set(streamOf(row), entries)
+  }
+  return { is: 'done', places: records.map(placeOf) }
+}
+
+function moveOn(before: Progress | undefined, advance: Advance): Progress {
+  const { consumer, topic, partition, next } = advance
+  return {
+    consumer,
+    topic,
+    partition,
+    next,
+    accepted: (before?.accepted ?? 0) + advance.accepted,
+    completed: (before?.completed ?? 0) + advance.completed,
+    pending: (before?.pending ?? 0) + advance.pending,
+  }
+}
+
+function placeKey({ consumer, topic, partition }: Omit<Progress, 'next'>): string {
+  return `${consumer}/${topic}/${partition}`
+}
+
+function streamOf({ table, key }: RowKey): string {
+  return `${table}\n${key}`
+}

@@ -1,0 +1,123 @@
+import { compareText } from '../../base/text.ts'
+import type {
+  IndexValue,
+  Row,
+  RowKey,
+  RowWrite,
+  Scan,
+  ScannedRow,
+  TableSpec,
+} from '../../ports/store.ts'
+
+interface Kept extends Row {
+  readonly index: Readonly<Record<string, IndexValue>>
+}
+
+interface Table {
+  readonly indexes: Set<string>
+  readonly rows: Map<string, Kept>
+  /** Rows in the order of each index, made when first asked for after a write. */
+  readonly ordered: Map<string, readonly ScannedRow[]>
+}
+
+export interface Tables {
+  declare(spec: TableSpec): void
+  get(key: RowKey): Row | undefined
+  /** The rows of another version than the writer saw. */
+  conflicts(writes: readonly RowWrite[]): readonly RowKey[]
+  write(writes: readonly RowWrite[]): void
+  scan(query: Scan): readonly ScannedRow[]
+}
+
+export function emptyTables(): Tables {
+  const tables = new Map<string, Table>()
+  const tableOf = (name: string): Table => {
+    const table = tables.get(name)
+    if (!table) throw new Error(`the table ${name} was not declared`)
+    return table
+  }
+  return {
+    declare({ name, indexes }) {
+      const table = tables.get(name)
+      if (!table)
+        tables.set(name, { indexes: new Set(indexes), rows: new Map(), ordered: new Map() })
+      else for (const index of indexes) if (!table.indexes.has(index)) fill(table, index)
+    },
+    get: ({ table, key }) => rowOf(tableOf(table).rows.get(key)),
+    conflicts: (writes) =>
+      writes
+        .filter(({ table, key, expected }) => {
+          return (tableOf(table).rows.get(key)?.version ?? 0) !== expected
+        })
+        .map(({ table, key }) => ({ table, key })),
+    write(writes) {
+      for (const { table: name, key, version, body, index = {} } of writes) {
+        const { rows, ordered } = tableOf(name)
+        if (body === null) rows.delete(key)
+        else rows.set(key, { table: name, key, version, body, index })
+        ordered.clear()
+      }
+    },
+    scan({ table, where, after, limit }) {
+      const { index = '', equals, upTo } = where ?? {}
+      const rows = orderedBy(tableOf(table), index)
+      const isWanted = (row: ScannedRow): boolean =>
+        (equals === undefined || row.value === equals) &&
+        (upTo === undefined || compareValues(row.value, upTo) <= 0) &&
+        (after === undefined || compareRows(row, after) > 0)
+      const found: ScannedRow[] = []
+      for (let at = 0; at < rows.length && found.length < limit; at += 1) {
+        const row = rows[at] as ScannedRow
+        if (isWanted(row)) found.push(row)
+      }
+      return found
+    },
+  }
+}
+
+function fill({ indexes, rows, ordered }: Table, name: string): void {
+  indexes.add(name)
+  ordered.delete(name)
+  for (const row of rows.values()) {
+    const member = (JSON.parse(row.body) as Record<string, unknown> | null)?.[name]
+    const value = typeof member === 'string' || typeof member === 'number' ? member : null
+    rows.set(row.key, { ...row, index: { ...row.index, [name]: value } })
+  }
+}
+
+function rowOf(kept: Kept | undefined): Row | undefined {
+  if (!kept) return undefined
+  const { table, key, version, body } = kept
+  return { table, key, version, body }
+}
+
+function orderedBy(table: Table, index: string): readonly ScannedRow[] {
+  const known = table.ordered.get(index)
+  if (known) return known
+  const rows: ScannedRow[] = []
+  for (const { index: values, ...row } of table.rows.values()) {
+    const value = values[index]
+    if (index === '') rows.push(row)
+    else if (value !== null && value !== undefined) rows.push({ ...row, value })
+  }
+  rows.sort(compareRows)
+  table.ordered.set(index, rows)
+  return rows
+}
+
+interface Ordered {
+  readonly key: string
+  readonly value?: string | number
+}
+
+function compareRows(a: Ordered, b: Ordered): number {
+  return compareValues(a.value, b.value) || compareText(a.key, b.key)
+}
+
+/** Numbers come before text, as in SQLite. */
+function compareValues(a: string | number | undefined, b: string | number | undefined): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
+  if (a === b) return 0
+  return typeof a === 'number' ? -1 : 1
+}

@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Lease, Wish } from './share.ts'
+import { shareOut } from './share.ts'
+
+const TTL_MS = 30
+
+/** What a member believes that it holds, and until when. */
+interface Belief {
+  readonly untilMs: number
+  readonly held: ReadonlyMap<string, number>
+  readonly release: number
+}
+
+const NOTHING: Belief = { untilMs: 0, held: new Map(), release: 0 }
+
+interface World {
+  pass(ms: number): void
+  beat(member: string, wants: readonly string[]): Belief
+  /** A beat that also gives up what the one before said was too much. */
+  obey(member: string, wants: readonly string[]): Belief
+  heldBy(member: string): number
+}
+
+/** A store that applies each beat as it comes, and looks whether each answer is lawful. */
+function newWorld(): World {
+  const leases = new Map<string, Lease>()
+  const beliefs = new Map<string, Belief>()
+  let wishes: readonly Wish[] = []
+  let nowMs = 1_000
+  const beat = (member: string, wants: readonly string[]): Belief => {
+    const before = new Map(leases)
+    const { changed, held, release } = shareOut(member, wants, TTL_MS, nowMs, leases, wishes)
+    for (const lease of changed) leases.set(lease.resource, lease)
+    const untilMs = nowMs + TTL_MS
+    wishes = [...wishes.filter((wish) => wish.member !== member), { member, wants, untilMs }]
+    const claims = new Map(held.map(({ resource, generation }) => [resource, generation]))
+    const belief = { untilMs, held: claims, release }
+    beliefs.set(member, belief)
+    mustBeLawful(member, wants, before, belief)
+    for (const [resource, { generation }] of before)
+      assert.ok((leases.get(resource)?.generation ?? 0) >= generation, 'generations only grow')
+    return belief
+  }
+  const mustBeLawful = (
+    member: string,
+    wants: readonly string[],
+    before: ReadonlyMap<string, Lease>,
+    { held }: Belief,
+  ): void => {
+    for (const [resource, generation] of held) {
+      assert.ok(wants.includes(resource), 'only what is wanted')
+      const last = before.get(resource)
+      const isRenewed = last?.member === member && last.untilMs > nowMs
+      const expected = isRenewed ? last.generation : (last?.generation ?? 0) + 1
+      assert.equal(generation, expected, 'one generation for each time that it is taken')
+      for (const [other, { untilMs, held: theirs }] of beliefs)
+        if (other !== member && untilMs > nowMs)
+          assert.ok(!theirs.has(resource), `${resource} is live at ${other}`)
+      assert.equal(leases.get(resource)?.member, member)
+    }
+  }
+  return {
+    pass: (ms) => void (nowMs += ms),
+    beat,
+    obey(member, wants) {
+      const { held, release } = beliefs.get(member) ?? NOTHING
+      const given = new Set(release > 0 ? [...held.keys()].slice(-release) : [])
+      return beat(
+        member,
+        wants.filter((resource) => !given.has(resource)),
+      )
+    },
+    heldBy: (member) => beliefs.get(member)?.held.size ?? 0,
+  }
+}
+
+const RESOURCES = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+const MEMBERS = ['m-1', 'm-2', 'm-3', 'm-4', 'm-5']
+
+const step = fc.record({
+  member: fc.constantFrom(...MEMBERS),
+  wants: fc.subarray(RESOURCES),
+  passMs: fc.constantFrom(0, 1, 5, TTL_MS - 1, TTL_MS, TTL_MS + 1),
+})
+
+test('a resource is live at one member only, and its generation grows with each taking', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const world = newWorld()
+      for (const { member, wants, passMs } of steps) {
+        world.pass(passMs)
+        world.beat(member, wants)
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('whatever came before, all resources are taken and shares come out even', () => {
+  const count = fc.integer({ min: 1, max: MEMBERS.length })
+  const wanted = fc.integer({ min: 1, max: RESOURCES.length })
+  const laws = fc.property(
+    fc.array(step, { maxLength: 20 }),
+    count,
+    wanted,
+    (steps, live, size) => {
+      const world = newWorld()
+      for (const { member, wants, passMs } of steps) {
+        world.pass(passMs)
+        world.obey(member, wants)
+      }
+      const members = MEMBERS.slice(0, live)
+      const wants = RESOURCES.slice(0, size)
+      world.pass(TTL_MS)
+      for (let round = 0; round < 2 * MEMBERS.length; round += 1) {
+        world.pass(5)
+        for (const member of members) world.obey(member, wants)
+      }
+      const sizes = members.map((member) => world.heldBy(member))
+      assert.equal(
+        sizes.reduce((sum, each) => sum + each, 0),
+        size,
+        `all of ${size} are taken: ${sizes.join()}`,
+      )
+      const share = Math.ceil(size / live)
+      for (const each of sizes) assert.ok(each <= share, `at most ${share}: ${sizes.join()}`)
+    },
+  )
+  fc.assert(laws, { numRuns: 500 })
+})
+
+test('a member alone takes everything at once and is asked for nothing', () => {
+  const { held, release } = newWorld().beat('m-1', RESOURCES)
+  assert.deepEqual([...held.keys()], RESOURCES)
+  assert.equal(release, 0)
+})
+
+test('what is not wanted any more is free at once', () => {
+  const world = newWorld()
+  world.beat('m-1', RESOURCES)
+  world.beat('m-1', [])
+  const { held } = world.beat('m-2', RESOURCES)
+  assert.deepEqual(new Set(held.values()), new Set([2]))
+  assert.equal(held.size, RESOURCES.length)
+})

@@ -1,0 +1,164 @@
+import type { Ack, EventLog, Health, LogEvent, LogRecord, Place } from './log.ts'
+
+/** A table of rows by key, with the fields by which rows can be found. Belongs to one service. */
+export interface TableSpec {
+  /** `<service>.<table>`. */
+  readonly name: string
+  readonly indexes: readonly string[]
+}
+
+/** A value that an index can hold. `null` rows are not found by that index. */
+export type IndexValue = string | number | null
+
+export interface RowKey {
+  readonly table: string
+  readonly key: string
+}
+
+export interface Row extends RowKey {
+  readonly version: number
+  /** JSON text. */
+  readonly body: string
+}
+
+/** A row as it shall be. Without a body the row goes. */
+export interface RowWrite extends RowKey {
+  /** The version that the writer saw; 0 is "no row". Another one there is a conflict. */
+  readonly expected: number
+  readonly version: number
+  readonly body: string | null
+  /** One value for each index of the table. */
+  readonly index?: Readonly<Record<string, IndexValue>>
+}
+
+/** The right to act for a resource, as of one generation. */
+export interface Claim {
+  readonly resource: string
+  readonly generation: number
+}
+
+/** A running engine: one per process, or per simulated service. */
+export interface Member {
+  readonly id: string
+}
+
+/** What a consumer has finished in one partition; the counts are of events meant for it. */
+export interface Progress {
+  readonly consumer: string
+  readonly topic: string
+  readonly partition: number
+  /** Every record below this offset is finished or held. */
+  readonly next: number
+  /** Events that reached the consumer. */
+  readonly accepted: number
+  /** Events whose effects are committed. */
+  readonly completed: number
+  /** Events that wait behind a fault of their key: `accepted = completed + pending`. */
+  readonly pending: number
+}
+
+/** Progress from where the unit began to where it ends; the counts are what it adds. */
+export interface Advance extends Progress {
+  readonly from: number
+}
+
+/** One event of an entity's own stream: version `version` of row (table, key). */
+export interface StreamEntry extends RowKey {
+  readonly version: number
+  /** Which of the unit's appends it is. */
+  readonly append: number
+}
+
+/**
+ * Everything that one step of a service changes; committed whole or not at all, together with the
+ * acknowledgement of what caused it. Where log and store are one database the appends go straight
+ * into the log.
+ */
+export interface Unit {
+  readonly fences: readonly Claim[]
+  readonly progress: readonly Advance[]
+  /** Sorted by table and key, so that concurrent units cannot lock each other out. */
+  readonly rows: readonly RowWrite[]
+  /** New to the log, in topics that were declared; anything else rejects the call unchanged. */
+  readonly appends: readonly LogEvent[]
+  readonly streams: readonly StreamEntry[]
+}
+
+/**
+ * `fenced`: a claim or a progress is not what the unit was built on, and nothing was changed.
+ * `conflict`: a row has another version than expected, and nothing was changed.
+ * `unknown`: it may or may not have happened; read the progress again to know.
+ */
+export type UnitAnswer =
+  | { readonly is: 'done'; readonly places: readonly Place[] }
+  | { readonly is: 'fenced'; readonly resources: readonly string[] }
+  | { readonly is: 'conflict'; readonly rows: readonly RowKey[] }
+  | { readonly is: 'unknown'; readonly cause: unknown }
+
+/** Rows of a table, in order of (index value, key), or of key where no index is named. */
+export interface Scan {
+  readonly table: string
+  readonly where?: {
+    readonly index: string
+    /** Either exactly this value … */
+    readonly equals?: string | number
+    /** … or every value up to and including this one. */
+    readonly upTo?: string | number
+  }
+  /** The row after which to go on: the last one of the page before. */
+  readonly after?: { readonly key: string; readonly value?: string | number }
+  /** From 1 to 10,000. */
+  readonly limit: number
+}
+
+export interface ScannedRow extends Row {
+  /** The value of the index that was scanned. */
+  readonly value?: string | number
+}
+
+export interface StoreCapabilities {
+  readonly ack: Ack
+  /** Log and store are one database: a unit's appends are in the log when it is done. */
+  readonly atomicWithLog: boolean
+  /** Several processes may run the same services on it. */
+  readonly shared: boolean
+}
+
+/** State, progress and claims of services. All methods may be called concurrently. */
+export interface EventStore {
+  readonly can: StoreCapabilities
+  open(): Promise<void>
+  close(): Promise<void>
+  /**
+   * Creates tables and indexes that are missing. An index that is new in a table with rows is
+   * filled from the top-level member of its name in each body, where that is text or a number.
+   */
+  declare(tables: readonly TableSpec[]): Promise<void>
+  /**
+   * Renews the member's claims and takes free or expired ones, up to its share of what it wants.
+   * A claim that changes hands gets a higher generation, so that whoever held it is fenced.
+   * `release` says how many the member holds above its share; it gives them up by not wanting
+   * them any more. Times are the store's own clock.
+   */
+  beat(
+    member: Member,
+    wants: readonly string[],
+    ttlMs: number,
+  ): Promise<{ readonly held: readonly Claim[]; readonly release: number }>
+  /** Commits a unit of work: see `Unit` and `UnitAnswer`. Done means what `can.ack` says. */
+  commit(unit: Unit): Promise<UnitAnswer>
+  /** One row per key, in the order of the keys; `undefined` where there is none. */
+  get(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>
+  scan(query: Scan): Promise<readonly ScannedRow[]>
+  /** An entity's own events from a version on, in version order, up to `limit`. */
+  stream(row: RowKey, fromVersion: number, limit: number): Promise<readonly LogRecord[]>
+  /** Progress and counters of consumers, in one consistent read. */
+  progress(consumers: readonly string[]): Promise<readonly Progress[]>
+  health(): Promise<Health>
+}
+
+/** What a service runs on. */
+export interface Backend {
+  readonly log: EventLog
+  readonly store: EventStore
+}

@@ -1,0 +1,51 @@
+import type { LogRecord, Position, Slice } from './log.ts'
+
+/** What one read may still take. */
+export interface Budget {
+  readonly records: number
+  readonly bytes: number
+}
+
+/** The bytes that a record is counted as. */
+export function bytesOf({ key, head, data }: LogRecord): number {
+  return key.length + head.length + (data?.length ?? 0)
+}
+
+/**
+ * Reads positions under one budget. Where reading begins is mixed from how far the reader has come,
+ * so that over repeated reads no busy partition starves another, without anything to remember and
+ * however many readers there are. The slices are in the order of the positions.
+ */
+export function readInTurns(
+  from: readonly Position[],
+  max: Budget,
+  readOne: (position: Position, left: Budget, isFirst: boolean) => Slice,
+): readonly Slice[] {
+  const slices: Slice[] = []
+  const begin = beginOf(from)
+  let { records, bytes } = max
+  let isFirst = true
+  for (let step = 0; step < from.length; step += 1) {
+    const at = (begin + step) % from.length
+    const slice = readOne(from[at] as Position, { records, bytes }, isFirst)
+    slices[at] = slice
+    if (slice.records.length > 0) isFirst = false
+    records -= slice.records.length
+    for (const record of slice.records) bytes -= bytesOf(record)
+  }
+  return slices
+}
+
+/** Mixed by the finaliser of murmur3, so that steps of any size reach every partition. */
+function beginOf(from: readonly Position[]): number {
+  let sum = 0
+  for (const { next } of from) sum = (sum + next) >>> 0
+  let mixed = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b)
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35)
+  return ((mixed ^ (mixed >>> 16)) >>> 0) % Math.max(1, from.length)
+}
+
+/** Whether a read that may wait has nothing to tell yet. */
+export function isEmpty(slices: readonly Slice[]): boolean {
+  return slices.every(({ records, lost }) => records.length === 0 && !lost)
+}
