@@ -1,0 +1,98 @@
+import type { Message } from '../contract/message.ts'
+
+/** A domain "no": an answer, not a fault. Stored, and heard by who asked. */
+export interface Refusal<R extends string = string> {
+  readonly effect: 'refuse'
+  readonly code: R
+  readonly complaints: readonly string[]
+}
+
+/** Refuses a command with a code that its contract lists. */
+export function refuse<const R extends string>(
+  code: R,
+  complaints: readonly string[] = [],
+): Refusal<R> {
+  return Object.freeze({ effect: 'refuse', code, complaints })
+}
+
+/** The next state of a saga's instance. */
+export interface Become<S = unknown> {
+  readonly effect: 'become'
+  readonly state: S
+}
+
+export function become<const S>(state: S): Become<S> {
+  return Object.freeze({ effect: 'become', state })
+}
+
+/** A command to another service, or to one's own. */
+export interface Send<M = Message> {
+  readonly effect: 'send'
+  readonly message: M
+}
+
+export function send<M extends Message>(message: M): Send<M> {
+  return Object.freeze({ effect: 'send', message })
+}
+
+/** A message that is sent later, unless the instance has finished by then. */
+export interface After<M = Message> {
+  readonly effect: 'after'
+  readonly delayMs: number
+  readonly message: M
+}
+
+/** Sends `message` once `delayMs` have passed; survives restarts; never early. */
+export function after<M extends Message>(delayMs: number, message: M): After<M> {
+  return Object.freeze({ effect: 'after', delayMs, message })
+}
+
+/** A command that undoes one which this instance has sent. */
+export interface Compensate<M = Message> {
+  readonly effect: 'compensate'
+  readonly message: M
+  readonly undoes: NameOfType
+}
+
+/** A message type, by name: enough to find what was sent, and comparable by value. */
+export interface NameOfType {
+  readonly contract: string
+  readonly name: string
+}
+
+/** Undoes the latest command of type `undoes` that the instance has sent. */
+export function compensate<M extends Message>(
+  message: M,
+  options: { readonly undoes: NameOfType },
+): Compensate<M> {
+  const { contract, name } = options.undoes
+  return Object.freeze({ effect: 'compensate', message, undoes: { contract, name } })
+}
+
+/** How a saga ended, when there is more to say than that it completed. */
+export interface Outcome {
+  readonly is: string
+  readonly reason?: string
+}
+
+export const COMPLETED: Outcome = Object.freeze({ is: 'completed' })
+
+/** The end of a saga's instance: its timers are cancelled, later messages do not revive it. */
+export interface Finish {
+  readonly effect: 'finish'
+  readonly outcome: Outcome
+}
+
+export function finish(outcome: Outcome = COMPLETED): Finish {
+  return Object.freeze({ effect: 'finish', outcome })
+}
+
+export type Effect = Become | Send | After | Compensate | Finish
+
+/** One value or a list of them: what rules may return. */
+export type OneOrMany<T> = T | readonly T[]
+
+export function listOf<T>(given: OneOrMany<T> | undefined): readonly T[] {
+  if (given === undefined) return []
+  return Array.isArray(given) ? (given as readonly T[]) : [given as T]
+}

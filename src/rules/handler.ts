@@ -1,0 +1,83 @@
+import type { CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
+import type { OneOrMany, Send } from './effect.ts'
+import type { Heard } from './projection.ts'
+import type { Occasion, Rule, TypeHint } from './rule.ts'
+import { on } from './rule.ts'
+
+/** Tools by name, as hints of their types. */
+export type ToolHints = Readonly<Record<string, TypeHint<unknown>>>
+export type ToolsOf<H> = {
+  readonly [K in keyof H]: H[K] extends TypeHint<infer T> ? T : never
+}
+
+/** What a handler is told beside the event and its tools. */
+export interface Handling extends Occasion {
+  /** The same for every attempt at this event by this handler: hand it to what is outside. */
+  readonly effectKey: string
+  /** Aborts when the app stops or the work was given to another. */
+  readonly signal: AbortSignal
+}
+
+type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | undefined | void
+
+interface HandleOn<H, T extends CommandType, E extends EventType> {
+  <M extends Heard>(
+    event: M,
+    handle: (
+      event: DataOf<M>,
+      tools: ToolsOf<H>,
+      handling: Handling,
+    ) => Promise<Handled<T, E>> | Handled<T, E>,
+  ): Rule
+}
+
+/** A rule with side effects: the only one that may touch the outside. */
+export interface Handler<N extends string = string, H extends ToolHints = ToolHints> {
+  readonly is: 'handler'
+  readonly name: N
+  readonly uses: H
+  readonly sends: readonly CommandType[]
+  readonly emits: readonly EventType[]
+  readonly concurrency: number
+  readonly rules: readonly Rule[]
+}
+
+/** How many keys one handler works on at the same time. */
+export const HANDLER_CONCURRENCY = { initial: 16, min: 1, max: 1_024 } as const
+
+/**
+ * Declares a handler. It runs before its unit commits, outside any transaction, so an attempt may
+ * be repeated: `effectKey` stays the same, and whoever is outside can tell. Events of one key are
+ * handled one after another, of different keys at the same time, up to `concurrency`. What it
+ * returns is sent with its acknowledgement.
+ */
+export function handler<
+  const N extends string,
+  // oxlint-disable-next-line typescript/no-generated-empty-object-type -- no tools at all
+  H extends ToolHints = Record<never, never>,
+  T extends CommandType = never,
+  E extends EventType = never,
+>(
+  name: N,
+  options: {
+    /** The tools it needs: `{ bank: type<Bank>() }`. `start` demands each one. */
+    readonly uses?: H
+    readonly sends?: readonly T[]
+    readonly emits?: readonly E[]
+    /** Default 16, 1 to 1,024. */
+    readonly concurrency?: number
+  },
+  rules: (on: HandleOn<H, T, E>) => readonly Rule[],
+): Handler<N, H> {
+  const { uses = {} as H, sends = [], emits = [] } = options
+  const { concurrency = HANDLER_CONCURRENCY.initial } = options
+  return {
+    is: 'handler',
+    name,
+    uses,
+    sends,
+    emits,
+    concurrency,
+    rules: rules(on as HandleOn<H, T, E>),
+  }
+}

@@ -1,0 +1,49 @@
+import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
+import type { Occasion, Rule, Several, TypeHint } from './rule.ts'
+import { on } from './rule.ts'
+
+/** What can be heard by anyone: events, and refusals of commands. */
+export type Heard = EventType | RefusalType
+
+interface ProjectOn<R> {
+  /** The row that the event's `by` field names, folded; `undefined` is a tombstone. */
+  <T extends Heard>(
+    event: T,
+    project: (event: DataOf<T>, row: R | undefined, occasion: Occasion) => R | undefined,
+  ): Rule
+  /** One event that is about several rows; the rule runs once for each. */
+  <T extends Heard>(
+    event: T,
+    several: Several<DataOf<T>>,
+    project: (event: DataOf<T>, row: R | undefined, id: string) => R | undefined,
+  ): Rule
+}
+
+/** Fields of a row that hold text or a number: what an index can be over. */
+type Indexable<R> = {
+  [K in keyof R & string]-?: R[K] extends string | number | null | undefined ? K : never
+}[keyof R & string]
+
+/** A read model: rows folded from events, found by id and by indexed fields. */
+export interface Projection<N extends string = string, R = unknown, I extends string = string> {
+  readonly is: 'projection'
+  readonly name: N
+  readonly by: string
+  readonly indexes: readonly I[]
+  readonly rules: readonly Rule[]
+  readonly row?: R
+}
+
+/**
+ * Declares a projection. `by` names the field that holds the row's id; rows are plain JSON data.
+ * Rules are pure folds; the engine commits rows and progress in one unit, so each event counts
+ * once. Rows can be found by each indexed field.
+ */
+export function projection<const N extends string, R, const I extends Indexable<R> = never>(
+  name: N,
+  options: { readonly by: string; readonly row: TypeHint<R>; readonly indexes?: readonly I[] },
+  rules: (on: ProjectOn<R>) => readonly Rule[],
+): Projection<N, R, I> {
+  const { by, indexes = [] } = options
+  return { is: 'projection', name, by, indexes, rules: rules(on as ProjectOn<R>) }
+}

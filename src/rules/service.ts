@@ -1,0 +1,42 @@
+import type { AnyContract } from '../contract/contract.ts'
+import type { Entity } from './entity.ts'
+import type { Handler, ToolHints, ToolsOf } from './handler.ts'
+import type { Projection } from './projection.ts'
+import type { Query } from './query.ts'
+import type { Saga } from './saga.ts'
+
+/** Everything that a service can run. */
+export type Runnable = Entity | Projection | Saga | Handler | Query
+
+type HintsOf<R> = R extends Handler<string, infer H> ? H : never
+type Together<U> = (U extends unknown ? (each: U) => void : never) extends (all: infer I) => void
+  ? I
+  : never
+
+/** A service: what it owns, what it runs. Its tables are its own; nobody else reads them. */
+export interface Service<N extends string = string, T = unknown> {
+  readonly is: 'service'
+  readonly name: N
+  readonly owns: readonly AnyContract[]
+  readonly runs: readonly Runnable[]
+  /** The tools that its handlers need. */
+  readonly tools?: T
+}
+
+/** The tools that a list of services needs, all together. */
+export type ToolsFor<S> = S extends readonly (infer E)[]
+  ? Together<E extends Service<string, infer T> ? T : never>
+  : never
+
+/**
+ * Declares a service. It alone publishes the events of the contracts that it owns, and it alone
+ * takes their commands.
+ */
+export function service<const N extends string, const R extends Runnable>(
+  name: N,
+  options: { readonly owns?: readonly AnyContract[]; readonly runs: readonly R[] },
+): Service<N, ToolsOf<Together<HintsOf<R>>>> {
+  return { is: 'service', name, owns: options.owns ?? [], runs: options.runs }
+}
+
+export type { ToolHints }
