@@ -1,0 +1,225 @@
+import type { Envelope } from '../contract/envelope.ts'
+import type { Message, MessageType } from '../contract/message.ts'
+import type { IndexValue, RowKey } from '../ports/store.ts'
+import type { Compensate, Effect, NameOfType, OneOrMany, Outcome } from '../rules/effect.ts'
+import { listOf } from '../rules/effect.ts'
+import type { Saga } from '../rules/saga.ts'
+import type { Reaction } from './plan.ts'
+import type { Cell, Draft } from './rows.ts'
+import type { Arrival, Step } from './step.ts'
+import { cellsOf, idIn, occasionOf, publish, ruleFault } from './step.ts'
+
+/** A command that an instance has sent. */
+interface Sent extends NameOfType {
+  readonly id: string
+}
+
+/** A saga's instance as a row keeps it. A closed one stays, so that nothing revives it. */
+export type InstanceRow =
+  | {
+      readonly is: 'open'
+      readonly operation: string
+      readonly state: unknown
+      readonly sent: readonly Sent[]
+      readonly timers: readonly string[]
+    }
+  | { readonly is: 'closed'; readonly operation: string; readonly outcome: Outcome }
+
+type OpenInstance = Extract<InstanceRow, { is: 'open' }>
+
+/** A message that waits for its time. */
+export interface TimerRow {
+  readonly table: string
+  readonly rule: string
+  readonly instance: string
+  readonly message: Message
+  /** The message that set the timer: the cause of what the timer sends. */
+  readonly cause: Envelope
+}
+
+/** What a reply says. */
+interface ReplyData {
+  readonly contract: string
+  readonly name: string
+  readonly command: unknown
+}
+
+/** Commands that one instance remembers, to be able to undo them. */
+const SENT_MAX = 1_000
+
+/** Whether a record in a topic is for this reaction; replies are for one rule's instance only. */
+export function concerns({ rule, consumer }: Reaction, { envelope, data }: Arrival): boolean {
+  if (rule.hears === 'message') return true
+  const { contract, name } = data as ReplyData
+  const isOurs = envelope.sender?.rule === consumer.rule.name
+  return isOurs && rule.on.contract === contract && rule.on.name === name
+}
+
+export function rowsToAdvance(reaction: Reaction, arrival: Arrival): RowKey[] {
+  return [{ table: reaction.consumer.table, key: instanceOf(reaction, arrival) }]
+}
+
+function instanceOf(reaction: Reaction, { envelope, data }: Arrival): string {
+  const { rule, message, consumer } = reaction
+  if (rule.hears !== 'message') return (envelope.sender as { instance: string }).instance
+  const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data
+  return idIn(about, (consumer.rule as Saga).by, message)
+}
+
+/** Runs one step of a saga's instance. A closed instance ignores what still arrives. */
+export function advance(step: Step): boolean {
+  const { reaction, arrival } = step
+  const { table } = reaction.consumer
+  const saga = reaction.consumer.rule as Saga
+  const key = instanceOf(reaction, arrival)
+  const cell = cellsOf(step, table, [key])?.get(key)
+  if (!cell) return false
+  const before = cell.value as InstanceRow | undefined
+  if (before?.is === 'closed') return true
+  const { envelope, data } = arrival
+  const instance: OpenInstance = before ?? {
+    is: 'open',
+    operation: envelope.correlation,
+    state: saga.initial,
+    sent: [],
+    timers: [],
+  }
+  const result = reaction.rule.run(data as never, instance.state as never, occasionOf(arrival))
+  const effects = listOf(result as OneOrMany<Effect>)
+  const next = performAll(step, saga, key, instance, effects)
+  if (!next) return false
+  putInstance(step.draft, { table, key }, cell.version + 1, next)
+  step.touched.add(next.operation)
+  return true
+}
+
+export function putInstance(
+  draft: Draft,
+  { table, key }: RowKey,
+  version: number,
+  value: InstanceRow,
+): void {
+  const index: Record<string, IndexValue> = {
+    operation: value.operation,
+    open: value.is === 'open' ? 1 : null,
+  }
+  draft.put(table, key, { value, version, index })
+}
+
+/** Performs effects in order; each sees what the ones before it did. */
+function performAll(
+  step: Step,
+  saga: Saga,
+  key: string,
+  instance: OpenInstance,
+  effects: readonly Effect[],
+): InstanceRow | undefined {
+  let open = instance
+  let outcome: Outcome | undefined
+  for (const effect of effects) {
+    if (outcome) throw ruleFault(`saga ${saga.name} does something after finish`)
+    switch (effect?.effect) {
+      case 'become':
+        open = { ...open, state: effect.state }
+        break
+      case 'send':
+        open = withSent(open, effect.message, sendFrom(step, saga, key, effect.message))
+        break
+      case 'compensate':
+        open = withSent(open, effect.message, undo(step, saga, key, open, effect))
+        break
+      case 'after':
+        open = { ...open, timers: [...open.timers, setTimer(step, saga, key, effect)] }
+        break
+      case 'finish':
+        outcome = effect.outcome
+        break
+      default:
+        throw ruleFault(`saga ${saga.name} returned something that is no effect`)
+    }
+  }
+  if (!outcome) return open
+  if (!cancelTimers(step, open.timers)) return undefined
+  return { is: 'closed', operation: open.operation, outcome }
+}
+
+function withSent(instance: OpenInstance, message: Message, id: string): OpenInstance {
+  const { contract, name } = message
+  return { ...instance, sent: [...instance.sent, { contract, name, id }].slice(-SENT_MAX) }
+}
+
+function sendFrom(step: Step, saga: Saga, key: string, message: Message): string {
+  mustDeclare(saga, saga.sends, message)
+  return publish(step, message, { sender: senderOf(step, saga, key) }).id
+}
+
+function undo(
+  step: Step,
+  saga: Saga,
+  key: string,
+  instance: OpenInstance,
+  { message, undoes }: Compensate,
+): string {
+  mustDeclare(saga, saga.sends, message)
+  const sent = instance.sent.findLast(
+    ({ contract, name }) => contract === undoes.contract && name === undoes.name,
+  )
+  if (!sent) throw ruleFault(`saga ${saga.name} has sent no ${undoes.contract}.${undoes.name}`)
+  return publish(step, message, { sender: senderOf(step, saga, key), undoes: sent.id }).id
+}
+
+function senderOf(step: Step, saga: Saga, instance: string): NonNullable<Envelope['sender']> {
+  return { service: step.around.service.name, rule: saga.name, instance }
+}
+
+function mustDeclare(saga: Saga, declared: readonly MessageType[], message: Message): void {
+  const { contract, name } = message
+  if (!declared.some((type) => type.contract === contract && type.name === name))
+    throw ruleFault(`saga ${saga.name} does not declare that it sends ${contract}.${name}`)
+}
+
+function setTimer(
+  step: Step,
+  saga: Saga,
+  instance: string,
+  { delayMs, message }: { delayMs: number; message: Message },
+): string {
+  mustDeclare(saga, [...saga.sends, ...saga.emits], message)
+  if (!Number.isFinite(delayMs) || delayMs < 0) throw ruleFault(`a delay of ${delayMs} ms`)
+  const { around, arrival, reaction } = step
+  const key = around.mint()
+  const { table } = reaction.consumer
+  const value: TimerRow = { table, rule: saga.name, instance, message, cause: arrival.envelope }
+  const index = { due: around.clock.now() + delayMs }
+  step.draft.put(around.service.names.timers, key, { value, version: 1, index })
+  return key
+}
+
+function cancelTimers(step: Step, timers: readonly string[]): boolean {
+  const table = step.around.service.names.timers
+  const cells = cellsOf(step, table, timers)
+  if (!cells) return false
+  for (const [key, { version }] of cells)
+    if (version > 0) step.draft.put(table, key, { value: undefined, version: 0 })
+  return true
+}
+
+/** The rows that firing a timer needs. */
+export function rowsToFire({ table, instance }: TimerRow): RowKey[] {
+  return [{ table, key: instance }]
+}
+
+/** A timer is due: its message is sent in the instance's name, unless that has finished. */
+export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow): void {
+  const { timers } = step.around.service.names
+  const cell = step.draft.cell(timer.table, timer.instance) as Cell
+  const instance = cell.value as InstanceRow | undefined
+  step.draft.put(timers, timerKey, { value: undefined, version: 0 })
+  if (instance?.is !== 'open') return
+  const isCommand = timer.message.kind === 'command'
+  const sender = senderOf(step, saga, timer.instance)
+  const { id } = publish(step, timer.message, isCommand ? { sender } : {})
+  const left = { ...instance, timers: instance.timers.filter((key) => key !== timerKey) }
+  const next = isCommand ? withSent(left, timer.message, id) : left
+  putInstance(step.draft, { table: timer.table, key: timer.instance }, cell.version + 1, next)
+}

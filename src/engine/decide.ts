@@ -1,0 +1,166 @@
+import { eventsTopic, factsOf } from '../contract/contract.ts'
+import type { Checked } from '../contract/door.ts'
+import type { CommandType, EventType, Message } from '../contract/message.ts'
+import type { RowKey } from '../ports/store.ts'
+import type { OneOrMany, Refusal } from '../rules/effect.ts'
+import { listOf } from '../rules/effect.ts'
+import type { Entity } from '../rules/entity.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { Reaction } from './plan.ts'
+import { REPLY_TYPES } from './plan.ts'
+import type { Cell } from './rows.ts'
+import type { Step } from './step.ts'
+import {
+  append,
+  cellsOf,
+  checked,
+  idIn,
+  occasionOf,
+  publishChecked,
+  reply,
+  ruleFault,
+} from './step.ts'
+
+/** The state of an entity as a row keeps it. */
+export interface EntityRow {
+  readonly state: unknown
+}
+
+/** What is kept of a command that came through a door. */
+export type OperationRow =
+  | {
+      readonly is: 'accepted'
+      readonly events: readonly { topic: string; id: string; type: string }[]
+    }
+  | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly string[] }
+
+/** The rows that a command will need, as far as its data tells. */
+export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>): RowKey[] {
+  const { reaction, arrival } = step
+  const entity = reaction.consumer.rule as Entity
+  const rows = idsOf(reaction.rule, entity, reaction.message, arrival.data).map((key) => ({
+    table: reaction.consumer.table,
+    key,
+  }))
+  // Sibling entities that hear the outcome are mostly named by the same fields.
+  for (const { table, rule: sibling } of siblings(step)) {
+    const key = (arrival.data as Record<string, unknown>)[(sibling as Entity).id]
+    if (typeof key === 'string') rows.push({ table, key })
+  }
+  return rows
+}
+
+function siblings({ around, reaction }: Pick<Step, 'around' | 'reaction'>): Reaction['consumer'][] {
+  const { consumer } = reaction
+  const { of } = consumer.rule as Entity
+  return around.service.groups
+    .flatMap(({ consumers }) => consumers)
+    .filter(({ rule }) => rule.is === 'entity' && rule.of === of && rule !== consumer.rule)
+}
+
+/** Runs a decision: events or a refusal, states, and the command's result, staged together. */
+export function decide(step: Step): boolean {
+  const { reaction, arrival } = step
+  const { consumer, rule } = reaction
+  const entity = consumer.rule as Entity
+  const ids = idsOf(rule, entity, reaction.message, arrival.data)
+  const cells = cellsOf(step, consumer.table, ids)
+  if (!cells) return false
+  const states = new Map<string, unknown>()
+  for (const [id, cell] of cells) states.set(id, stateOf(cell, entity))
+  const known = rule.ids ? states : states.get(ids[0] as string)
+  const decided = rule.run(arrival.data as never, known as never, occasionOf(arrival))
+  if (isRefusal(decided)) {
+    refuse(step, decided)
+    return true
+  }
+  return accept(step, entity, listOf(decided as OneOrMany<Message>))
+}
+
+function idsOf(rule: Rule, entity: Entity, type: Reaction['message'], data: unknown): string[] {
+  if (!rule.ids) return [idIn(data, entity.id, type)]
+  return [...new Set(rule.ids(data as never))]
+}
+
+function stateOf(cell: Cell, entity: Entity): unknown {
+  return cell.value === undefined ? entity.initial : (cell.value as EntityRow).state
+}
+
+function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && (value as Refusal).effect === 'refuse'
+}
+
+function accept(step: Step, entity: Entity, messages: readonly Message[]): boolean {
+  const { around } = step
+  const events: { topic: string; id: string; type: string }[] = []
+  for (const message of messages) {
+    if (!mayEmit(entity, message))
+      throw ruleFault(`entity ${entity.name} may not publish ${nameOf(message)}: see its emits`)
+    const passed = checked(around.plan, message)
+    if (!evolve(step, message, passed)) return false
+    const event = publishChecked(step, message, passed)
+    events.push({ topic: event.topic, id: event.id, type: event.type })
+  }
+  remember(step, { is: 'accepted', events })
+  return true
+}
+
+function nameOf(message: unknown): string {
+  const { contract, name } = (message ?? {}) as Partial<Message>
+  return name ? `${contract}.${name}` : `a ${typeof message}`
+}
+
+function mayEmit(entity: Entity, message: Message): boolean {
+  if (!message || message.kind !== 'event') return false
+  const facts = factsOf(entity.of)
+  if (message.contract !== facts.name) return false
+  return entity.emits?.some(({ name }) => name === message.name) ?? facts.byName.has(message.name)
+}
+
+/**
+ * Folds an event into every entity of the service that it changes, each by its own rule. The
+ * event itself is staged next, hence its place among the unit's appends.
+ */
+function evolve(step: Step, message: Message, { data }: Checked): boolean {
+  const evolvers = step.around.service.evolvers.get(nameOf(message)) ?? []
+  if (evolvers.length === 0) throw ruleFault(`no entity evolves by ${nameOf(message)}`)
+  for (const { entity, table, rule } of evolvers) {
+    const cells = cellsOf(step, table, idsOf(rule, entity, rule.on as EventType, data))
+    if (!cells) return false
+    for (const [id, cell] of cells) {
+      const state = rule.run(data as never, stateOf(cell, entity) as never, id as never)
+      if (state === undefined) throw ruleFault(`${entity.name} evolved to undefined`)
+      const version = cell.version + 1
+      step.draft.put(table, id, { value: { state } satisfies EntityRow, version })
+      step.streams.push({ table, key: id, version, append: step.appends.length })
+    }
+  }
+  return true
+}
+
+function refuse(step: Step, { code, complaints }: Refusal): void {
+  const { reaction, arrival, around } = step
+  const command = reaction.message as CommandType
+  if (!command.refuses.includes(code))
+    throw ruleFault(`${command.wire} cannot be refused with ${code}: its contract lacks it`)
+  const body = { code, complaints, command: arrival.data }
+  append(step, {
+    topic: eventsTopic(command.contract),
+    type: command.refused.wire,
+    key: arrival.envelope.key,
+    partitions: around.plan.contracts.get(command.contract)?.partitions ?? 1,
+    json: JSON.stringify(body),
+  })
+  const { contract, name } = command
+  reply(step, REPLY_TYPES.refused, { contract, name, ...body })
+  remember(step, { is: 'refused', code, complaints })
+}
+
+/** Keeps the result of a command that came through a door, so that it can be asked for. */
+function remember(step: Step, row: OperationRow): void {
+  const { envelope } = step.arrival
+  if (envelope.hops > 0) return
+  const { operations } = step.around.service.names
+  step.draft.put(operations, envelope.id, { value: row, version: 1 })
+  step.touched.add(envelope.id)
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { IdMaker } from '../base/id.ts'
+import type { Random } from '../base/random.ts'
+import type { Backend } from '../ports/store.ts'
+import type { EngineOptions } from './options.ts'
+import type { Plan } from './plan.ts'
+import { processor } from './processor.ts'
+import type { Sender } from './sender.ts'
+import { sender } from './sender.ts'
+import type { Watch } from './watch.ts'
+
+/** What the engine is made with. */
+export interface EngineTools {
+  readonly backend: Backend
+  readonly clock: Clock
+  readonly random: Random
+  readonly mint: IdMaker
+  readonly options: EngineOptions
+  readonly plan: Plan
+  /** This running engine, as the store knows it. */
+  readonly member: string
+  /** What handlers touch the outside with. */
+  readonly tools: Readonly<Record<string, unknown>>
+  readonly watch: Watch
+}
+
+/** A running engine: every processor of every service here, and the door for commands. */
+export interface Engine {
+  readonly sender: Sender
+  /** Ends the units in hand, gives claims back; what runs past the grace is aborted. */
+  stop(graceMs: number): Promise<void>
+}
+
+/**
+ * Opens the backend, declares topics and tables, and sets the processors going.
+ *
+ * @throws Fault `TOPIC_DIFFERS`, and what opening the backend throws
+ */
+export async function runEngine(tools: EngineTools): Promise<Engine> {
+  const { plan, backend, clock } = tools
+  await backend.log.open()
+  await backend.store.open()
+  const topics = await backend.log.declare([...plan.topics.values()])
+  const complaints = topics.flatMap(({ name, differences }) =>
+    differences.map((message) => ({ path: name, message })),
+  )
+  if (complaints.length > 0) {
+    await backend.log.close()
+    await backend.store.close()
+    throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
+  }
+  await backend.store.declare(plan.services.flatMap(({ tables }) => tables))
+  const processors = plan.services.flatMap((service) =>
+    service.groups.map((group) => processor(tools, service, group)),
+  )
+  const running = processors.map((each) => each.run())
+  const door = sender(tools)
+  let stopped: Promise<void> | undefined
+  const stop = async (graceMs: number): Promise<void> => {
+    await door.close()
+    for (const each of processors) each.stop()
+    const ended = new AbortController()
+    const all = Promise.all(running).then(() => ended.abort())
+    await pause(clock, graceMs, ended.signal)
+    for (const each of processors) each.abort()
+    await all
+    await backend.store.close()
+    await backend.log.close()
+  }
+  return { sender: door, stop: (graceMs) => (stopped ??= stop(graceMs)) }
+}

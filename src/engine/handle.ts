@@ -1,0 +1,43 @@
+import type { Message } from '../contract/message.ts'
+import type { OneOrMany, Send } from '../rules/effect.ts'
+import { listOf } from '../rules/effect.ts'
+import type { Handler, Handling } from '../rules/handler.ts'
+import type { Reaction } from './plan.ts'
+import type { Arrival, Step } from './step.ts'
+import { occasionOf, publish, ruleFault } from './step.ts'
+
+/** What became of one attempt to handle a message outside. */
+export type Attempt =
+  | { readonly is: 'handled'; readonly returned: unknown }
+  | { readonly is: 'failed'; readonly cause: unknown }
+
+/** Calls a handler; whatever it throws is an answer here. */
+export async function attempt(
+  reaction: Reaction,
+  arrival: Arrival,
+  tools: Readonly<Record<string, unknown>>,
+  signal: AbortSignal,
+): Promise<Attempt> {
+  const { consumer, rule } = reaction
+  const effectKey = `${consumer.id}:${arrival.envelope.id}`
+  const handling: Handling = { ...occasionOf(arrival), effectKey, signal }
+  try {
+    const returned = await rule.run(arrival.data as never, tools as never, handling)
+    return { is: 'handled', returned }
+  } catch (cause) {
+    return { is: 'failed', cause }
+  }
+}
+
+/** Stages what a handler returned, to be sent with its acknowledgement. */
+export function handled(step: Step, returned: unknown): void {
+  const handler = step.reaction.consumer.rule as Handler
+  for (const each of listOf(returned as OneOrMany<Send | Message> | undefined)) {
+    const message = 'effect' in each ? each.message : each
+    const declared = message.kind === 'command' ? handler.sends : handler.emits
+    const { contract, name } = message
+    if (!declared.some((type) => type.contract === contract && type.name === name))
+      throw ruleFault(`handler ${handler.name} does not declare ${contract}.${name}`)
+    publish(step, message)
+  }
+}

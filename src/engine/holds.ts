@@ -1,0 +1,185 @@
+import type { LogRecord } from '../ports/log.ts'
+import type { EventStore } from '../ports/store.ts'
+import type { Consumer, ServiceTables } from './plan.ts'
+import type { Cell, Draft } from './rows.ts'
+
+/**
+ * A key that waits at one consumer behind a fault. While it is held, only later messages of that
+ * key wait there; they are kept beside it, in the order in which they came, and other keys flow.
+ */
+export interface HoldRow {
+  readonly consumer: string
+  readonly key: string
+  /** Attempts at the message in front. */
+  readonly attempts: number
+  /** When the next attempt is due. */
+  readonly due: number
+  readonly error: string
+  /** Number that the next held message gets. */
+  readonly next: number
+  /** Messages that are held. */
+  readonly count: number
+}
+
+/** A message that is held, copied, so that retention cannot take it away. */
+export type HeldRow = LogRecord
+
+/** Retries of thrown faults: first wait, doubling, upper bound, all in milliseconds. */
+export interface RetryOptions {
+  readonly retryDelayMs: number
+  readonly retryDelayMsMax: number
+}
+
+/** The wait after a number of attempts; pure, so that asking for it changes nothing. */
+export function retryDelayMs(options: RetryOptions, attempts: number, random: number): number {
+  const doubled = options.retryDelayMs * 2 ** Math.min(attempts - 1, 30)
+  const bounded = Math.min(doubled, options.retryDelayMsMax)
+  return Math.round(bounded * (0.8 + 0.2 * random))
+}
+
+const ERROR_LENGTH_MAX = 1_000
+
+export function errorText(cause: unknown): string {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return text.slice(0, ERROR_LENGTH_MAX)
+}
+
+export function holdKeyOf(consumer: Consumer, key: string): string {
+  return `${consumer.id}:${key}`
+}
+
+/** The holds of one group: which exist as committed, and when each is due. */
+export interface Holds {
+  load(): Promise<void>
+  /** Whether the key is held, as committed. */
+  isKnown(holdKey: string): boolean
+  /** Whether the key is held, as far as the draft goes. */
+  isHeld(draft: Draft, holdKey: string): boolean
+  /** Holds that are due, at most `limit`. */
+  due(nowMs: number, limit: number): readonly string[]
+  nextDue(): number | undefined
+  /** Takes over what a committed draft changed. */
+  committed(draft: Draft): void
+  /** The messages in front of a hold, oldest first, as cells to work on. */
+  front(holdKey: string, limit: number): Promise<readonly Cell[]>
+}
+
+const PAGE = 1_000
+
+export function holdsOf(
+  store: EventStore,
+  tables: ServiceTables,
+  consumers: readonly Consumer[],
+): Holds {
+  const dueOf = new Map<string, number>()
+  return {
+    async load() {
+      dueOf.clear()
+      for (const { id } of consumers) {
+        let after: { key: string; value: string } | undefined
+        do {
+          const page = await store.scan({
+            table: tables.holds,
+            where: { index: 'consumer', equals: id },
+            limit: PAGE,
+            ...(after ? { after } : {}),
+          })
+          for (const { key, body } of page) dueOf.set(key, (JSON.parse(body) as HoldRow).due)
+          const last = page.length === PAGE ? page.at(-1) : undefined
+          after = last ? { key: last.key, value: id } : undefined
+        } while (after)
+      }
+    },
+    isKnown: (holdKey) => dueOf.has(holdKey),
+    isHeld(draft, holdKey) {
+      const changed = draft.changes.get(`${tables.holds}\n${holdKey}`)
+      return changed ? changed.value !== undefined : dueOf.has(holdKey)
+    },
+    due(nowMs, limit) {
+      const due: string[] = []
+      for (const [key, at] of dueOf) {
+        if (at <= nowMs) due.push(key)
+        if (due.length >= limit) break
+      }
+      return due
+    },
+    nextDue() {
+      let next: number | undefined
+      for (const at of dueOf.values()) if (next === undefined || at < next) next = at
+      return next
+    },
+    committed(draft) {
+      for (const { table, key, value } of draft.changes.values()) {
+        if (table !== tables.holds) continue
+        if (value === undefined) dueOf.delete(key)
+        else dueOf.set(key, (value as HoldRow).due)
+      }
+    },
+    async front(holdKey, limit) {
+      const where = { index: 'hold', equals: holdKey }
+      const rows = await store.scan({ table: tables.held, where, limit })
+      return rows.map(({ table, key, version, body }) => {
+        return { table, key, version, value: JSON.parse(body) as HeldRow, bytes: body.length }
+      })
+    },
+  }
+}
+
+/** What a fault does to a key: it opens a hold with the message, or puts it behind the others. */
+export function holdBack(
+  draft: Draft,
+  tables: ServiceTables,
+  consumer: Consumer,
+  record: LogRecord,
+  fault: { readonly error: string; readonly due: number } | undefined,
+): void {
+  const holdKey = holdKeyOf(consumer, record.key)
+  const cell = draft.cell(tables.holds, holdKey)
+  const before = cell?.value as HoldRow | undefined
+  const number = before?.next ?? 0
+  const row: HoldRow = before
+    ? { ...before, next: number + 1, count: before.count + 1 }
+    : {
+        consumer: consumer.id,
+        key: record.key,
+        attempts: 1,
+        due: fault?.due ?? 0,
+        error: fault?.error ?? '',
+        next: 1,
+        count: 1,
+      }
+  const version = (cell?.version ?? 0) + 1
+  draft.put(tables.holds, holdKey, { value: row, version, index: { consumer: consumer.id } })
+  draft.put(tables.held, `${holdKey}:${String(number).padStart(12, '0')}`, {
+    value: record satisfies HeldRow,
+    version: 1,
+    index: { hold: holdKey },
+  })
+}
+
+/** The message in front has failed again. */
+export function holdOn(
+  draft: Draft,
+  tables: ServiceTables,
+  holdKey: string,
+  fault: { readonly error: string; readonly due: number; readonly isFirst: boolean },
+): void {
+  const cell = draft.cell(tables.holds, holdKey) as Cell
+  const before = cell.value as HoldRow
+  const { error, due, isFirst } = fault
+  const attempts = isFirst ? before.attempts + 1 : 1
+  const index = { consumer: before.consumer }
+  const value: HoldRow = { ...before, attempts, due, error }
+  draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
+}
+
+/** The message in front has been handled; the last one takes the hold with it. */
+export function letGo(draft: Draft, tables: ServiceTables, holdKey: string, held: string): void {
+  draft.put(tables.held, held, { value: undefined, version: 0 })
+  const cell = draft.cell(tables.holds, holdKey) as Cell
+  const before = cell.value as HoldRow
+  const count = before.count - 1
+  const value: HoldRow | undefined = count === 0 ? undefined : { ...before, count, attempts: 0 }
+  const index = { consumer: before.consumer }
+  draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
+}

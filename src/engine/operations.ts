@@ -1,0 +1,142 @@
+import { pause } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { CommandType } from '../contract/message.ts'
+import type { Outcome } from '../rules/effect.ts'
+import type { OperationRow } from './decide.ts'
+import { holdKeyOf } from './holds.ts'
+import type { EngineTools } from './engine.ts'
+import { consumersOf, instancesOf } from './status.ts'
+
+/** What became of a command's own unit. */
+export type Accepted<R extends string = string> =
+  | { readonly is: 'accepted' }
+  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
+
+/** What became of it in the end, sagas included. */
+export type Settled<R extends string = string> =
+  | Outcome
+  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
+
+/** A command on its way; the answers survive a restart. */
+export interface Operation<R extends string = string> {
+  readonly id: string
+  /** Resolves once the command's unit has committed, or it was refused. */
+  accepted(options?: { readonly signal?: AbortSignal }): Promise<Accepted<R>>
+  /** Resolves once every saga that its events started has finished, too. */
+  settled(options?: { readonly signal?: AbortSignal }): Promise<Settled<R>>
+}
+
+export function operationOf(engine: EngineTools, id: string, command: CommandType): Operation {
+  const wait = <T>(look: () => Promise<T | undefined>, signal?: AbortSignal): Promise<T> =>
+    waitFor(engine, id, look, signal)
+  return {
+    id,
+    async accepted({ signal } = {}) {
+      const row = await wait(() => findOperation(engine, id, command), signal)
+      return row.is === 'refused' ? row : { is: 'accepted' }
+    },
+    settled: ({ signal } = {}) => wait(() => findSettled(engine, id, command), signal),
+  }
+}
+
+/** Looks until there is something to see: when told of a change, and now and then. */
+async function waitFor<T>(
+  { watch, clock, options }: EngineTools,
+  id: string,
+  look: () => Promise<T | undefined>,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (;;) {
+    signal?.throwIfAborted()
+    const told = new AbortController()
+    const cancel = watch.onTouched(id, () => told.abort())
+    try {
+      const found = await look()
+      if (found !== undefined) return found
+      const either = signal ? AbortSignal.any([signal, told.signal]) : told.signal
+      await pause(clock, options.idleMs, either)
+    } finally {
+      cancel()
+    }
+  }
+}
+
+async function findOperation(
+  { plan, backend }: EngineTools,
+  id: string,
+  command: CommandType,
+): Promise<OperationRow | undefined> {
+  const owner = plan.owners.get(command.contract)
+  if (!owner) {
+    const detail = `${command.contract} is owned by a service elsewhere, which keeps its operations`
+    throw new Fault('OPERATION_NOT_FOUND', { detail, ids: { id } })
+  }
+  const [row] = await backend.store.get([{ table: owner.names.operations, key: id }])
+  return row && (JSON.parse(row.body) as OperationRow)
+}
+
+async function findSettled(
+  engine: EngineTools,
+  id: string,
+  command: CommandType,
+): Promise<Settled | undefined> {
+  const row = await findOperation(engine, id, command)
+  if (!row || row.is === 'refused') return row
+  for (const event of row.events) if (!(await hasReachedSagas(engine, event))) return undefined
+  const instances = await instancesOf(engine, id)
+  const outcomes: Outcome[] = []
+  for (const instance of instances) {
+    if (instance.is === 'open') return undefined
+    outcomes.push(instance.outcome)
+  }
+  return outcomes.find(({ is }) => is !== 'completed') ?? { is: 'completed' }
+}
+
+/** Whether every saga that hears an event has done so, and holds it no longer. */
+async function hasReachedSagas(
+  engine: EngineTools,
+  event: { readonly topic: string; readonly id: string; readonly type: string },
+): Promise<boolean> {
+  const { log, store } = engine.backend
+  const sagas = consumersOf(engine).filter(({ rule }) => rule.is === 'saga')
+  const hearing = sagas.filter((consumer) => hears(engine, consumer.id, event))
+  if (hearing.length === 0) return true
+  const record = await log.find?.(event.topic, event.id)
+  if (!record) return true
+  const progress = await store.progress(hearing.map(({ id }) => id))
+  for (const consumer of hearing) {
+    const passed = progress.find(
+      (each) =>
+        each.consumer === consumer.id &&
+        each.topic === event.topic &&
+        each.partition === record.partition,
+    )
+    if (!passed || passed.next <= record.offset) return false
+    const { names } = serviceOf(engine, consumer.id)
+    const key = holdKeyOf(consumer, record.key)
+    const [hold] = await store.get([{ table: names.holds, key }])
+    if (hold) return false
+  }
+  return true
+}
+
+function hears(
+  { plan }: EngineTools,
+  consumerId: string,
+  { topic, type }: { readonly topic: string; readonly type: string },
+): boolean {
+  return plan.services.some(({ groups }) =>
+    groups.some(({ reactions }) =>
+      reactions
+        .get(topic)
+        ?.get(type)
+        ?.some(({ consumer }) => consumer.id === consumerId),
+    ),
+  )
+}
+
+function serviceOf({ plan }: EngineTools, consumerId: string): EngineTools['plan']['services'][0] {
+  const service = plan.services.find(({ name }) => consumerId.startsWith(`${name}/`))
+  if (!service) throw new Error(`no service runs ${consumerId}`)
+  return service
+}

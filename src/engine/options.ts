@@ -1,0 +1,27 @@
+import type { Options } from '../base/options.ts'
+
+/** How the engine works; every number has a unit in its name, a default and bounds. */
+export const ENGINE_OPTIONS = {
+  /** Records that one unit of work takes at most. Higher is faster, and holds locks longer. */
+  unitRecordsMax: { initial: 512, min: 1, max: 10_000 },
+  /** Bytes of JSON that one unit of work reads at most. */
+  unitBytesMax: { initial: 4_194_304, min: 65_536, max: 268_435_456 },
+  /** State that one service keeps in memory between units. */
+  cacheBytesMax: { initial: 8_388_608, min: 1_048_576, max: 4_294_967_296 },
+  /** Bytes of messages that wait for their ack at the door; beyond, `BACKPRESSURE`. */
+  sendBytesMax: { initial: 16_777_216, min: 1_048_576, max: 1_073_741_824 },
+  /** Events that a consumer may lag behind before the door says `BACKPRESSURE`. */
+  lagEventsMax: { initial: 1_000_000, min: 1, max: 1_000_000_000 },
+  /** How long a call to a backend may take before its answer counts as unknown. */
+  deadlineMs: { initial: 15_000, min: 100, max: 300_000 },
+  /** How long a claim lasts without a beat. */
+  leaseMs: { initial: 30_000, min: 300, max: 600_000 },
+  /** How long a read waits for more when all is done. */
+  idleMs: { initial: 1_000, min: 1, max: 60_000 },
+  /** Wait before the first retry of a fault; each further one doubles it … */
+  retryDelayMs: { initial: 200, min: 1, max: 3_600_000 },
+  /** … up to this. */
+  retryDelayMsMax: { initial: 60_000, min: 1, max: 86_400_000 },
+} as const
+
+export type EngineOptions = Options<typeof ENGINE_OPTIONS>

@@ -1,0 +1,200 @@
+import type { AnyContract, ContractFacts } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic, factsOf, repliesTopic } from '../contract/contract.ts'
+import type { MessageType } from '../contract/message.ts'
+import type { TopicSpec } from '../ports/log.ts'
+import type { TableSpec } from '../ports/store.ts'
+import type { Entity } from '../rules/entity.ts'
+import type { Handler } from '../rules/handler.ts'
+import type { Projection } from '../rules/projection.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { Saga } from '../rules/saga.ts'
+import type { Service } from '../rules/service.ts'
+
+/** A rule that consumes: it has progress, counters and holds of its own. */
+export type Consuming = Entity | Projection | Saga | Handler
+
+/** One rule of a service at work: `<service>/<rule>`. */
+export interface Consumer {
+  readonly id: string
+  readonly rule: Consuming
+  /** Where its rows are; handlers have none. */
+  readonly table: string
+}
+
+/** What one consumer does on one wire name in one topic. */
+export interface Reaction {
+  readonly consumer: Consumer
+  readonly message: MessageType
+  readonly rule: Rule
+}
+
+/** Reactions by topic and wire name: how a record finds its rules. */
+export type Reactions = ReadonlyMap<string, ReadonlyMap<string, readonly Reaction[]>>
+
+/**
+ * Consumers that read together. The pure rules of a service share one reading of each partition
+ * and one unit; each handler reads on its own, so that a slow outside holds up nobody else.
+ */
+export interface Group {
+  readonly name: string
+  readonly service: string
+  readonly consumers: readonly Consumer[]
+  readonly reactions: Reactions
+}
+
+/** A service with everything looked up that its processors need. */
+export interface ServicePlan {
+  readonly name: string
+  readonly service: Service
+  readonly groups: readonly Group[]
+  /** Entities of the contracts it owns that change by an event, by `<contract>.<Event>`. */
+  readonly evolvers: ReadonlyMap<string, readonly Evolver[]>
+  readonly tables: readonly TableSpec[]
+  readonly names: ServiceTables
+}
+
+/** How one entity changes by one event. */
+export interface Evolver {
+  readonly entity: Entity
+  readonly table: string
+  readonly rule: Rule
+}
+
+/** The tables that the engine itself keeps for each service. */
+export interface ServiceTables {
+  readonly operations: string
+  readonly timers: string
+  readonly holds: string
+  readonly held: string
+}
+
+/** All services that run together, and every contract that they know. */
+export interface Plan {
+  readonly services: readonly ServicePlan[]
+  readonly contracts: ReadonlyMap<string, ContractFacts>
+  readonly topics: ReadonlyMap<string, TopicSpec>
+  /** The service here that owns a contract, by the contract's name. */
+  readonly owners: ReadonlyMap<string, ServicePlan>
+}
+
+/** A reply is a record of its own type, whichever contract the command belongs to. */
+export const REPLY_TYPES = {
+  refused: 'throughline.refused',
+  failed: 'throughline.failed',
+} as const
+
+const REPLY_PARTITIONS = 8
+
+/** Looks everything up once, so that the processors only follow maps. */
+export function planOf(services: readonly Service[], elsewhere: readonly AnyContract[]): Plan {
+  const contracts = new Map<string, ContractFacts>()
+  for (const contract of [...services.flatMap(({ owns }) => owns), ...elsewhere]) {
+    const facts = factsOf(contract)
+    contracts.set(facts.name, facts)
+  }
+  const plans = services.map(servicePlan)
+  const owners = new Map<string, ServicePlan>()
+  for (const plan of plans)
+    for (const contract of plan.service.owns) owners.set(factsOf(contract).name, plan)
+  return { services: plans, contracts, topics: topicsOf(services, contracts), owners }
+}
+
+function topicsOf(
+  services: readonly Service[],
+  contracts: ReadonlyMap<string, ContractFacts>,
+): ReadonlyMap<string, TopicSpec> {
+  const topics = new Map<string, TopicSpec>()
+  const add = (name: string, partitions: number): void =>
+    void topics.set(name, { name, partitions, strategy: 'murmur2' })
+  for (const { name, partitions } of contracts.values()) {
+    add(commandsTopic(name), partitions)
+    add(eventsTopic(name), partitions)
+  }
+  for (const { name } of services) add(repliesTopic(name), REPLY_PARTITIONS)
+  return topics
+}
+
+function servicePlan(service: Service): ServicePlan {
+  const { name } = service
+  const consumers = service.runs
+    .filter((rule): rule is Consuming => rule.is !== 'query')
+    .map((rule) => ({ id: `${name}/${rule.name}`, rule, table: `${name}.${rule.name}` }))
+  const pure = consumers.filter(({ rule }) => rule.is !== 'handler')
+  const handlers = consumers.filter(({ rule }) => rule.is === 'handler')
+  const group = (of: string, members: readonly Consumer[]): Group => ({
+    name: of,
+    service: name,
+    consumers: members,
+    reactions: reactionsOf(name, members),
+  })
+  const names: ServiceTables = {
+    operations: `${name}.operations`,
+    timers: `${name}.timers`,
+    holds: `${name}.holds`,
+    held: `${name}.held`,
+  }
+  return {
+    name,
+    service,
+    groups: [
+      ...(pure.length > 0 ? [group(name, pure)] : []),
+      ...handlers.map((consumer) => group(consumer.id, [consumer])),
+    ],
+    evolvers: evolversOf(consumers),
+    tables: tablesOf(consumers, names),
+    names,
+  }
+}
+
+function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
+  const topics = new Map<string, Map<string, Reaction[]>>()
+  const add = (topic: string, wire: string, reaction: Reaction): void => {
+    const wires = topics.get(topic) ?? new Map<string, Reaction[]>()
+    topics.set(topic, wires)
+    wires.set(wire, [...(wires.get(wire) ?? []), reaction])
+  }
+  for (const consumer of consumers)
+    for (const rule of rulesOf(consumer.rule)) {
+      const { on: message, hears } = rule
+      const reaction = { consumer, message, rule }
+      if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
+      else {
+        const { contract, kind } = message
+        const topic = kind === 'command' ? commandsTopic(contract) : eventsTopic(contract)
+        for (const wire of [message.wire, ...message.aliases]) add(topic, wire, reaction)
+      }
+    }
+  return topics
+}
+
+/** The rules of a consumer that hear messages from topics; `evolve` hears from `decide`. */
+export function rulesOf(rule: Consuming): readonly Rule[] {
+  return rule.is === 'entity' ? rule.decide : rule.rules
+}
+
+function evolversOf(consumers: readonly Consumer[]): ReadonlyMap<string, readonly Evolver[]> {
+  const evolvers = new Map<string, Evolver[]>()
+  for (const { rule: entity, table } of consumers) {
+    if (entity.is !== 'entity') continue
+    for (const rule of entity.evolve) {
+      const name = `${rule.on.contract}.${rule.on.name}`
+      evolvers.set(name, [...(evolvers.get(name) ?? []), { entity, table, rule }])
+    }
+  }
+  return evolvers
+}
+
+function tablesOf(consumers: readonly Consumer[], names: ServiceTables): readonly TableSpec[] {
+  const tables: TableSpec[] = [
+    { name: names.operations, indexes: [] },
+    { name: names.timers, indexes: ['due'] },
+    { name: names.holds, indexes: ['consumer'] },
+    { name: names.held, indexes: ['hold'] },
+  ]
+  for (const { rule, table } of consumers) {
+    if (rule.is === 'entity') tables.push({ name: table, indexes: [] })
+    if (rule.is === 'projection') tables.push({ name: table, indexes: rule.indexes })
+    if (rule.is === 'saga') tables.push({ name: table, indexes: ['operation', 'open'] })
+  }
+  return tables
+}

@@ -1,0 +1,128 @@
+import { pause, within } from '../base/clock.ts'
+import type { Unit, UnitAnswer } from '../ports/store.ts'
+import { claimsOf } from './claims.ts'
+import type { EngineTools } from './engine.ts'
+import type { Sources } from './gathering.ts'
+import { gather } from './gathering.ts'
+import { holdKeyOf, holdsOf } from './holds.ts'
+import { attemptAll } from './lanes.ts'
+import type { Group, ServicePlan } from './plan.ts'
+import { progressOf } from './progress.ts'
+import type { Cell } from './rows.ts'
+import { rowCache, writesOf } from './rows.ts'
+import { timersOf } from './timers.ts'
+import type { Staged, Turn, TurnTools } from './turn.ts'
+import { runTurn } from './turn.ts'
+
+/** The loop that polls a group's partitions and moves their records through the rules. */
+export interface Processor {
+  /** Reads and works until stopped. */
+  run(): Promise<void>
+  /** Takes nothing new; ends after the unit in hand. */
+  stop(): void
+  /** Aborts handlers that still run. */
+  abort(): void
+}
+
+/**
+ * One turn after another: gather, run the rules, commit. Whatever goes wrong with the backend, the
+ * processor forgets what it has in memory and goes on from what is committed.
+ */
+export function processor(engine: EngineTools, service: ServicePlan, group: Group): Processor {
+  const { clock, options, watch } = engine
+  const worker = workerOf(engine, service, group)
+  const { sources } = worker
+  const stopping = new AbortController()
+  const aborting = new AbortController()
+
+  async function turn(): Promise<void> {
+    const { claims, holds } = sources
+    if (clock.now() >= claims.beatDue() && (await claims.beat()) === 'changed') await worker.reset()
+    const gathered = await gather(sources, stopping.signal)
+    if (stopping.signal.aborted) return
+    const items = await attemptAll(gathered.items, engine.tools, aborting.signal, (item) =>
+      holds.isKnown(holdKeyOf(item.reaction.consumer, item.record.key)),
+    )
+    await worker.work({ ...gathered, items })
+  }
+
+  return {
+    async run() {
+      while (!stopping.signal.aborted) {
+        try {
+          await turn()
+        } catch (cause) {
+          watch.broke(group.name, cause)
+          await pause(clock, options.retryDelayMs, stopping.signal)
+          await worker.reset().catch((again: unknown) => watch.broke(group.name, again))
+        }
+      }
+      await sources.claims.release().catch((cause: unknown) => watch.broke(group.name, cause))
+    },
+    stop: () => stopping.abort(),
+    abort: () => aborting.abort(),
+  }
+}
+
+interface Worker {
+  readonly sources: Sources
+  /** Forgets everything in memory; what is committed is the truth. */
+  reset(): Promise<void>
+  /** Runs a turn and commits it; a conflict splits it in halves, down to one message. */
+  work(turn: Turn): Promise<void>
+}
+
+function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Worker {
+  const { clock, options, plan, mint, random, watch } = engine
+  const { log, store } = engine.backend
+  const rows = rowCache(store, options.cacheBytesMax)
+  const holds = holdsOf(store, service.names, group.consumers)
+  const timers = timersOf(store, service.names)
+  const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
+  const claims = claimsOf(engine, group, progress)
+  const around = { plan, service, clock, mint }
+  const tools: TurnTools = { around, group, rows, holds, random, retry: options }
+
+  async function reset(): Promise<void> {
+    rows.clear()
+    await progress.reload()
+    await holds.load()
+    await timers.load()
+  }
+
+  async function work(turn: Turn): Promise<void> {
+    const isEmpty = turn.items.length === 0 && turn.timers.length === 0
+    if (isEmpty && !progress.moves(turn.slices)) return
+    const staged = await runTurn(tools, turn)
+    const { unit, cells } = unitOf(staged, turn)
+    const answer = (await within(clock, options.deadlineMs, store.commit(unit))) ?? UNANSWERED
+    if (answer.is === 'done') return committed(staged, unit, cells)
+    await reset()
+    if (answer.is === 'conflict' && turn.timers.length === 0 && turn.items.length > 1)
+      // The rest is read again once the first half is through.
+      await work({ timers: [], items: turn.items.slice(0, turn.items.length >> 1), slices: [] })
+  }
+
+  function unitOf(staged: Staged, turn: Turn): { unit: Unit; cells: readonly Cell[] } {
+    const { writes, cells } = writesOf(staged.draft)
+    const advances = progress.advances(turn, staged.counts)
+    const fences = claims.fences(advances, turn.timers.length > 0)
+    const { appends, streams } = staged
+    return { unit: { fences, progress: advances, rows: writes, appends, streams }, cells }
+  }
+
+  function committed(staged: Staged, unit: Unit, cells: readonly Cell[]): void {
+    rows.keep(cells)
+    rows.trim()
+    holds.committed(staged.draft)
+    timers.committed(staged.draft)
+    progress.advanced(unit.progress)
+    for (const conversation of staged.touched) watch.touched(conversation)
+    for (const fault of staged.faults) watch.faulted(fault)
+  }
+
+  const sources = { group, log, clock, options, rows, holds, timers, claims, progress }
+  return { sources, reset, work }
+}
+
+const UNANSWERED: UnitAnswer = { is: 'unknown', cause: 'no answer within the deadline' }

@@ -1,0 +1,134 @@
+import type { Position, Slice } from '../ports/log.ts'
+import type { Advance, EventStore } from '../ports/store.ts'
+import type { Group } from './plan.ts'
+import type { Counts, Item, Turn } from './turn.ts'
+
+/** One partition that a group reads. */
+export interface Place {
+  readonly topic: string
+  readonly partition: number
+  /** What has to be claimed to work on it. */
+  readonly resource: string
+  /** Keys of the progress of each consumer that reads here. */
+  readonly readers: readonly string[]
+}
+
+/** How far each consumer of a group is in each partition, as committed. */
+export interface GroupProgress {
+  readonly places: readonly Place[]
+  placeOf(topic: string, partition: number): Place | undefined
+  /** Reads it again from the store. */
+  reload(): Promise<void>
+  /** Where to read on: behind the slowest consumer of each partition. */
+  positions(isHeld: (place: Place) => boolean): readonly Position[]
+  /** Whether the item's consumer has not passed it yet. What comes out of a hold is always ahead. */
+  isAhead(item: Item): boolean
+  /** Whether slices bring anybody further. */
+  moves(slices: readonly Slice[]): boolean
+  /** What a unit says of progress: how far it comes, and what it counts. */
+  advances(turn: Turn, counts: ReadonlyMap<string, Counts>): Advance[]
+  /** Takes over what a unit has committed. */
+  advanced(advances: readonly Advance[]): void
+}
+
+export const progressKey = (consumer: string, topic: string, partition: number): string =>
+  `${consumer}\n${topic}\n${partition}`
+
+const placeKey = (topic: string, partition: number): string => `${topic}\n${partition}`
+
+export function progressOf(
+  store: EventStore,
+  group: Group,
+  partitionsOf: (topic: string) => number,
+): GroupProgress {
+  const places = placesOf(group, partitionsOf)
+  const byKey = new Map(places.map((place) => [placeKey(place.topic, place.partition), place]))
+  const placeOf = (topic: string, partition: number): Place | undefined =>
+    byKey.get(placeKey(topic, partition))
+  const next = new Map<string, number>()
+  const nextOf = (key: string): number => next.get(key) ?? 0
+  return {
+    places,
+    placeOf,
+    async reload() {
+      const rows = await store.progress(group.consumers.map(({ id }) => id))
+      next.clear()
+      for (const row of rows)
+        next.set(progressKey(row.consumer, row.topic, row.partition), row.next)
+    },
+    positions: (isHeld) =>
+      places.filter(isHeld).map(({ topic, partition, readers }) => {
+        return { topic, partition, next: Math.min(...readers.map(nextOf)) }
+      }),
+    isAhead: ({ reaction, record: { topic, partition, offset }, held }) =>
+      held !== undefined || offset >= nextOf(progressKey(reaction.consumer.id, topic, partition)),
+    moves: (slices) =>
+      slices.some(({ topic, partition, next: to }) =>
+        placeOf(topic, partition)?.readers.some((key) => nextOf(key) < to),
+      ),
+    advances(turn, counts) {
+      const reached =
+        turn.slices.length > 0 ? bySlices(turn.slices, placeOf, nextOf) : byItems(turn.items)
+      const keys = new Set([...reached.keys(), ...counts.keys()])
+      return [...keys].map((key) => {
+        const [consumer = '', topic = '', partition] = key.split('\n')
+        const from = nextOf(key)
+        const { accepted = 0, completed = 0, pending = 0 } = counts.get(key) ?? {}
+        const place = { consumer, topic, partition: Number(partition) }
+        return {
+          ...place,
+          from,
+          next: Math.max(from, reached.get(key) ?? 0),
+          accepted,
+          completed,
+          pending,
+        }
+      })
+    },
+    advanced(advances) {
+      for (const { consumer, topic, partition, next: to } of advances)
+        next.set(progressKey(consumer, topic, partition), to)
+    },
+  }
+}
+
+/** A whole turn: every reader of a partition has come to the end of its slice. */
+function bySlices(
+  slices: readonly Slice[],
+  placeOf: GroupProgress['placeOf'],
+  nextOf: (key: string) => number,
+): Map<string, number> {
+  const reached = new Map<string, number>()
+  for (const { topic, partition, next: to } of slices)
+    for (const key of placeOf(topic, partition)?.readers ?? [])
+      if (nextOf(key) < to) reached.set(key, to)
+  return reached
+}
+
+/** A part of a turn: each consumer has come past its own last item. */
+function byItems(items: readonly Item[]): Map<string, number> {
+  const reached = new Map<string, number>()
+  for (const { reaction, record, held } of items) {
+    if (held) continue
+    const key = progressKey(reaction.consumer.id, record.topic, record.partition)
+    reached.set(key, Math.max(reached.get(key) ?? 0, record.offset + 1))
+  }
+  return reached
+}
+
+function placesOf(group: Group, partitionsOf: (topic: string) => number): readonly Place[] {
+  const places: Place[] = []
+  for (const [topic, wires] of group.reactions) {
+    const consumers = new Set<string>()
+    for (const reactions of wires.values())
+      for (const { consumer } of reactions) consumers.add(consumer.id)
+    for (let partition = 0; partition < partitionsOf(topic); partition += 1)
+      places.push({
+        topic,
+        partition,
+        resource: `${group.name}/${topic}/${partition}`,
+        readers: [...consumers].map((consumer) => progressKey(consumer, topic, partition)),
+      })
+  }
+  return places
+}

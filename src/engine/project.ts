@@ -1,0 +1,42 @@
+import type { IndexValue, RowKey } from '../ports/store.ts'
+import type { Projection } from '../rules/projection.ts'
+import type { Arrival, Step } from './step.ts'
+import { cellsOf, idIn, occasionOf } from './step.ts'
+import type { Reaction } from './plan.ts'
+
+/** The rows that an event is about. */
+export function rowsToProject(reaction: Reaction, arrival: Arrival): RowKey[] {
+  const { table } = reaction.consumer
+  return idsOf(reaction, arrival).map((key) => ({ table, key }))
+}
+
+function idsOf({ consumer, message, rule }: Reaction, { data }: Arrival): string[] {
+  if (rule.ids) return [...new Set(rule.ids(data as never))]
+  const { by } = consumer.rule as Projection
+  // A refusal is about what its command is about.
+  const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data
+  return [idIn(about, by, message)]
+}
+
+/** Folds an event into its rows. */
+export function project(step: Step): boolean {
+  const { reaction, arrival } = step
+  const { consumer, rule } = reaction
+  const projection = consumer.rule as Projection
+  const cells = cellsOf(step, consumer.table, idsOf(reaction, arrival))
+  if (!cells) return false
+  for (const [id, cell] of cells) {
+    const third = rule.ids ? id : occasionOf(arrival)
+    const row = rule.run(arrival.data as never, cell.value as never, third as never)
+    const index = Object.fromEntries(
+      projection.indexes.map((field) => [field, indexValue(row, field)]),
+    )
+    step.draft.put(consumer.table, id, { value: row, version: cell.version + 1, index })
+  }
+  return true
+}
+
+function indexValue(row: unknown, field: string): IndexValue {
+  const value = (row as Record<string, unknown> | undefined)?.[field]
+  return typeof value === 'string' || typeof value === 'number' ? value : null
+}

@@ -1,0 +1,105 @@
+import { Fault } from '../base/fault.ts'
+import { checkMessage } from '../contract/door.ts'
+import type { Message } from '../contract/message.ts'
+import type { Scan } from '../ports/store.ts'
+import type { Query, Read, Readable, Reader } from '../rules/query.ts'
+import type { EntityRow } from './decide.ts'
+import type { ServicePlan } from './plan.ts'
+import type { EngineTools } from './engine.ts'
+
+const PAGE = { initial: 1_000, max: 10_000 }
+
+/**
+ * Answers a query by the rule of the service that owns its contract, from committed rows.
+ *
+ * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`
+ */
+export async function ask(engine: EngineTools, message: Message): Promise<unknown> {
+  const { plan } = engine
+  const facts = plan.contracts.get(message?.contract)
+  const type = facts?.byName.get(message.name)
+  const wire = type?.wire ?? `${message?.contract}.${message?.name}`
+  if (!facts || type?.kind !== 'query')
+    throw new Fault('MESSAGE_INVALID', { detail: `${wire} is no query of a contract known here` })
+  const verdict = checkMessage(facts, message)
+  if (verdict.is === 'rejected')
+    throw new Fault('MESSAGE_INVALID', { detail: wire, complaints: verdict.complaints })
+  const service = plan.owners.get(facts.name)
+  for (const query of service?.service.runs ?? []) {
+    if (!service || query.is !== 'query') continue
+    const rule = query.rules.find(({ on }) => on === type)
+    if (!rule) continue
+    const read = readOf(engine, service, query)
+    return rule.run(verdict.checked.data as never, read as never, NO_OCCASION)
+  }
+  throw new Fault('QUERY_NOT_ANSWERED', { detail: wire })
+}
+
+const NO_OCCASION = { messageId: '', at: 0, key: '' }
+
+function readOf(engine: EngineTools, service: ServicePlan, query: Query): Read<Readable> {
+  return <E extends Readable>(readable: E): Reader<E> => {
+    if (!query.reads.includes(readable))
+      throw new Fault('RULE_RETURNED', {
+        detail: `query ${query.name} does not declare that it reads ${readable.name}`,
+      })
+    return readerOf(engine, service, readable)
+  }
+}
+
+function readerOf<E extends Readable>(
+  { backend: { store } }: EngineTools,
+  service: ServicePlan,
+  readable: E,
+): Reader<E> {
+  const table = `${service.name}.${readable.name}`
+  const rowOf = (body: string): never => {
+    const value: unknown = JSON.parse(body)
+    return (readable.is === 'entity' ? (value as EntityRow).state : value) as never
+  }
+  const reader: Reader<E> = {
+    async get(id) {
+      const [row] = await store.get([{ table, key: id }])
+      return row && rowOf(row.body)
+    },
+    async *all(where) {
+      let page = await reader.find(where, { limit: PAGE.max })
+      yield* page.rows
+      while (page.after !== undefined) {
+        page = await reader.find(where, { limit: PAGE.max, after: page.after })
+        yield* page.rows
+      }
+    },
+    async find(where = {}, { after, limit = PAGE.initial } = {}) {
+      const scan = scanOf(table, where as Record<string, string | number>, after, limit)
+      const rows = await store.scan(scan)
+      const last = rows.length === scan.limit ? rows.at(-1)?.key : undefined
+      return {
+        rows: rows.map(({ key, body }) => ({ id: key, row: rowOf(body) })),
+        ...(last === undefined ? {} : { after: last }),
+      }
+    },
+  }
+  return reader
+}
+
+function scanOf(
+  table: string,
+  where: Readonly<Record<string, string | number>>,
+  after: string | undefined,
+  limit: number,
+): Scan {
+  const conditions = Object.entries(where)
+  if (conditions.length > 1)
+    throw new Fault('RULE_RETURNED', { detail: 'find takes one indexed field at a time' })
+  const [condition] = conditions
+  const value = condition?.[1]
+  return {
+    table,
+    limit: Math.min(Math.max(1, Math.floor(limit)), PAGE.max),
+    ...(condition ? { where: { index: condition[0], equals: condition[1] } } : {}),
+    ...(after === undefined
+      ? {}
+      : { after: value === undefined ? { key: after } : { key: after, value } }),
+  }
+}

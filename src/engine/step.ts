@@ -1,0 +1,166 @@
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { IdMaker } from '../base/id.ts'
+import { LIMITS } from '../base/limits.ts'
+import type { ContractFacts } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic, repliesTopic } from '../contract/contract.ts'
+import type { Checked } from '../contract/door.ts'
+import { checkMessage } from '../contract/door.ts'
+import type { Envelope } from '../contract/envelope.ts'
+import { encodeHead } from '../contract/envelope.ts'
+import type { Message, MessageType } from '../contract/message.ts'
+import { partitionOf } from '../contract/partition.ts'
+import type { LogEvent } from '../ports/log.ts'
+import type { RowKey, StreamEntry } from '../ports/store.ts'
+import type { Occasion } from '../rules/rule.ts'
+import type { Plan, Reaction, ServicePlan } from './plan.ts'
+import type { Cell, Draft } from './rows.ts'
+
+/** What every step of a group is given. */
+export interface Surroundings {
+  readonly plan: Plan
+  readonly service: ServicePlan
+  readonly clock: Clock
+  readonly mint: IdMaker
+}
+
+/** A message that a rule is to be run on. */
+export interface Arrival {
+  readonly envelope: Envelope
+  readonly data: unknown
+}
+
+/**
+ * One run of one rule on one message: it reads and stages, and touches nothing else. Rows that
+ * are not in memory are noted in `wanted`; the step is then run again once they are loaded.
+ */
+export interface Step {
+  readonly around: Surroundings
+  readonly arrival: Arrival
+  readonly reaction: Reaction
+  readonly draft: Draft
+  readonly appends: LogEvent[]
+  readonly streams: StreamEntry[]
+  readonly wanted: RowKey[]
+  /** Conversations whose state this step changes, for those who wait for them. */
+  readonly touched: Set<string>
+}
+
+/** The cells of several rows, or nothing when some have to be loaded first. */
+export function cellsOf(
+  step: Pick<Step, 'draft' | 'wanted'>,
+  table: string,
+  keys: readonly string[],
+): ReadonlyMap<string, Cell> | undefined {
+  const cells = new Map<string, Cell>()
+  const before = step.wanted.length
+  for (const key of keys) {
+    const cell = step.draft.cell(table, key)
+    if (cell) cells.set(key, cell)
+    else step.wanted.push({ table, key })
+  }
+  return step.wanted.length === before ? cells : undefined
+}
+
+export function occasionOf({ envelope }: Arrival): Occasion {
+  return { messageId: envelope.id, at: envelope.at, key: envelope.key }
+}
+
+/** The value of the field that names an entity, a row or an instance. */
+export function idIn(data: unknown, field: string, type: MessageType): string {
+  const id = (data as Record<string, unknown> | null)?.[field]
+  if (typeof id === 'string' && id.length > 0 && id.length <= LIMITS.keyLengthMax) return id
+  throw ruleFault(`${type.wire} has no id in its field ${field}`)
+}
+
+export function ruleFault(detail: string, cause?: unknown): Fault {
+  return new Fault('RULE_RETURNED', { detail, cause })
+}
+
+/** What a message carries besides what follows from its cause. */
+export type Carried = Pick<Envelope, 'sender' | 'undoes'>
+
+/** Stages a message that a rule returned; it went through the same door as every other. */
+export function publish(step: Step, message: Message, carried: Carried = {}): LogEvent {
+  return publishChecked(step, message, checked(step.around.plan, message), carried)
+}
+
+export function publishChecked(
+  step: Step,
+  message: Message,
+  { json, key }: Checked,
+  carried: Carried = {},
+): LogEvent {
+  const facts = factsFor(step.around.plan, message)
+  const type = facts.byName.get(message.name) as MessageType
+  const topic = message.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
+  return append(step, { topic, type: type.wire, key, partitions: facts.partitions, json }, carried)
+}
+
+/** The data of a message, checked at the door. @throws Fault `RULE_RETURNED` */
+export function checked(plan: Plan, message: Message): Checked {
+  const facts = factsFor(plan, message)
+  const verdict = checkMessage(facts, message)
+  if (verdict.is === 'passed') return verdict.checked
+  throw new Fault('RULE_RETURNED', {
+    detail: `${message.contract}.${message.name} does not fit its contract`,
+    complaints: verdict.complaints,
+  })
+}
+
+function factsFor(plan: Plan, message: Message): ContractFacts {
+  const facts = plan.contracts.get(message.contract)
+  if (!facts) throw ruleFault(`contract ${message.contract} is not known to any service here`)
+  return facts
+}
+
+/** Stages an answer to the rule instance that sent a command. */
+export function reply(step: Step, type: string, body: unknown): void {
+  const { envelope } = step.arrival
+  if (!envelope.sender) return
+  const { service } = envelope.sender
+  const topic = repliesTopic(service)
+  const partitions = step.around.plan.topics.get(topic)?.partitions ?? REPLY_PARTITIONS
+  const json = JSON.stringify(body)
+  append(step, { topic, type, key: envelope.key, partitions, json }, { sender: envelope.sender })
+}
+
+const REPLY_PARTITIONS = 8
+
+interface Outgoing {
+  readonly topic: string
+  readonly type: string
+  readonly key: string
+  readonly partitions: number
+  readonly json: string
+}
+
+export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): LogEvent {
+  const { envelope: cause } = step.arrival
+  const { topic, type, key, partitions, json } = outgoing
+  const hops = cause.hops + 1
+  if (hops > LIMITS.hopsMax)
+    throw ruleFault(`the conversation ${cause.correlation} takes over ${LIMITS.hopsMax} steps`)
+  if (step.appends.length >= LIMITS.messagesPerDecisionMax)
+    throw ruleFault(`a rule returned over ${LIMITS.messagesPerDecisionMax} messages`)
+  const id = step.around.mint()
+  const at = step.around.clock.now()
+  const { correlation, traceparent } = cause
+  const envelope: Envelope = {
+    id,
+    type,
+    key,
+    at,
+    source: step.around.service.name,
+    cause: cause.id,
+    correlation,
+    hops,
+    ...(traceparent === undefined ? {} : { traceparent }),
+    ...carried,
+  }
+  const head = encodeHead(envelope)
+  const partition = partitionOf(key, partitions)
+  const event: LogEvent = { topic, partition, id, key, type, at, head, data: json }
+  step.appends.push(event)
+  return event
+}

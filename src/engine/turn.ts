@@ -1,0 +1,266 @@
+import type { Random } from '../base/random.ts'
+import { decodeEnvelope } from '../contract/envelope.ts'
+import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
+import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
+import { advance, concerns, fire, rowsToAdvance, rowsToFire } from './advance.ts'
+import type { TimerRow } from './advance.ts'
+import { decide, rowsToDecide } from './decide.ts'
+import type { Attempt } from './handle.ts'
+import { handled } from './handle.ts'
+import type { Holds, RetryOptions } from './holds.ts'
+import { errorText, holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
+import type { Group, Reaction } from './plan.ts'
+import { project, rowsToProject } from './project.ts'
+import type { Cell, Draft, RowCache } from './rows.ts'
+import { draftOver } from './rows.ts'
+import type { Arrival, Step, Surroundings } from './step.ts'
+import type { Saga } from '../rules/saga.ts'
+
+/** One message for one consumer. */
+export interface Item {
+  readonly reaction: Reaction
+  readonly record: LogRecord
+  readonly arrival: Arrival
+  /** Set where the message comes out of a hold. */
+  readonly held?: { readonly holdKey: string; readonly key: string; readonly isFirst: boolean }
+  /** Set once a handler has been called with it. */
+  readonly attempt?: Attempt
+}
+
+/** Everything that one unit is made of. */
+export interface Turn {
+  readonly timers: readonly Cell[]
+  readonly items: readonly Item[]
+  /** How far reading has come, where the items are all that was found on the way. */
+  readonly slices: readonly Slice[]
+}
+
+/** What a turn has staged: the makings of a unit. */
+export interface Staged {
+  readonly draft: Draft
+  readonly appends: LogEvent[]
+  readonly streams: StreamEntry[]
+  readonly touched: Set<string>
+  /** Counts by consumer, topic, partition. */
+  readonly counts: Map<string, Counts>
+  readonly faults: Faulted[]
+}
+
+export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
+  accepted: number
+  completed: number
+  pending: number
+}
+
+/** A fault that was just recorded, for those who watch. */
+export interface Faulted {
+  readonly consumer: string
+  readonly messageId: string
+  readonly key: string
+  readonly error: string
+}
+
+export interface TurnTools {
+  readonly around: Surroundings
+  readonly group: Group
+  readonly rows: RowCache
+  readonly holds: Holds
+  readonly random: Random
+  readonly retry: RetryOptions
+}
+
+/** The items of a record: one for each consumer that has a rule for it. */
+export function itemsOf(group: Group, record: LogRecord): Item[] {
+  const reactions = group.reactions.get(record.topic)?.get(record.type)
+  if (!reactions) return []
+  const arrival = arrivalOf(record)
+  return reactions
+    .filter((reaction) => concerns(reaction, arrival))
+    .map((reaction) => ({ reaction, record, arrival }))
+}
+
+export function arrivalOf(record: LogRecord): Arrival {
+  const data: unknown = record.data === null ? undefined : JSON.parse(record.data)
+  return { envelope: decodeEnvelope(record), data }
+}
+
+/** Rows that a turn will need, as far as can be told before it runs. */
+export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
+  const { around } = tools
+  const { holds } = around.service.names
+  const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
+  for (const { reaction, arrival, record } of items) {
+    const holdKey = holdKeyOf(reaction.consumer, record.key)
+    if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
+    try {
+      const { is } = reaction.consumer.rule
+      if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
+      if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
+      if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
+    } catch {
+      // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
+    }
+  }
+  return rows
+}
+
+/** Runs all rules of a turn in order, and stages what they return. */
+export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
+  await tools.rows.load(rowsAhead(tools, turn))
+  const staged: Staged = {
+    draft: draftOver({ cell: tools.rows.peek }),
+    appends: [],
+    streams: [],
+    touched: new Set(),
+    counts: new Map(),
+    faults: [],
+  }
+  for (const timer of turn.timers) fireTimer(tools, staged, timer)
+  const blocked = new Set<string>()
+  for (const item of turn.items) {
+    // Only rows that no rule could name before make this wait.
+    const pending = runItem(tools, staged, item, blocked)
+    if (pending) await pending
+  }
+  return staged
+}
+
+function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
+  const timer = cell.value as TimerRow
+  const consumer = tools.group.consumers.find(({ rule }) => rule.name === timer.rule)
+  if (consumer?.rule.is !== 'saga') return
+  const arrival: Arrival = { envelope: timer.cause, data: undefined }
+  const reaction = { consumer, message: consumer.rule.sends[0], rule: undefined }
+  const step = stepOf(tools, staged, arrival, reaction as unknown as Reaction)
+  fire(step, consumer.rule as Saga, cell.key, timer)
+  take(staged, step)
+}
+
+function runItem(
+  tools: TurnTools,
+  staged: Staged,
+  item: Item,
+  blocked: Set<string>,
+): Promise<void> | undefined {
+  const { reaction, record, held } = item
+  const holdKey = holdKeyOf(reaction.consumer, record.key)
+  if (held && blocked.has(holdKey)) return undefined
+  const { names } = tools.around.service
+  // A handler that was not called, because its key was held then, is tried in the next turn.
+  const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt
+  if (!held && (isUntried || tools.holds.isHeld(staged.draft, holdKey))) {
+    count(staged, item, { accepted: 1, pending: 1 })
+    holdBack(staged.draft, names, reaction.consumer, record, undefined)
+    return undefined
+  }
+  const done = (fault: { cause: unknown } | undefined): void => {
+    if (!fault && held) {
+      letGo(staged.draft, names, holdKey, held.key)
+      count(staged, item, { completed: 1, pending: -1 })
+    } else if (!fault) count(staged, item, { accepted: 1, completed: 1 })
+    else {
+      recordFault(tools, staged, item, fault.cause)
+      blocked.add(holdKey)
+    }
+  }
+  const outcome = tryItem(tools, staged, item)
+  if (outcome instanceof Promise) return outcome.then(done)
+  done(outcome)
+  return undefined
+}
+
+function recordFault(tools: TurnTools, staged: Staged, item: Item, cause: unknown): void {
+  const { reaction, record, held } = item
+  const { names } = tools.around.service
+  const holdKey = holdKeyOf(reaction.consumer, record.key)
+  const cell = staged.draft.cell(names.holds, holdKey)
+  const before = (cell?.value as { attempts: number } | undefined)?.attempts ?? 0
+  const attempts = held ? before + 1 : 1
+  const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
+  const error = errorText(cause)
+  const due = tools.around.clock.now() + delayMs
+  if (held) holdOn(staged.draft, names, holdKey, { error, due, isFirst: held.isFirst })
+  else {
+    count(staged, item, { accepted: 1, pending: 1 })
+    holdBack(staged.draft, names, reaction.consumer, record, { error, due })
+  }
+  const consumer = reaction.consumer.id
+  staged.faults.push({ consumer, messageId: record.id, key: record.key, error })
+}
+
+/** Nothing when the rule ran; the cause when it threw. Waits only for rows it did not foresee. */
+function tryItem(
+  tools: TurnTools,
+  staged: Staged,
+  item: Item,
+): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
+  const step = stepOf(tools, staged, item.arrival, item.reaction)
+  try {
+    if (runRule(step, item)) {
+      take(staged, step)
+      return undefined
+    }
+  } catch (cause) {
+    return { cause }
+  }
+  return tools.rows.load(step.wanted).then(() => tryItem(tools, staged, item))
+}
+
+function runRule(step: Step, { attempt, reaction }: Item): boolean {
+  switch (reaction.consumer.rule.is) {
+    case 'entity':
+      return decide(step)
+    case 'projection':
+      return project(step)
+    case 'saga':
+      return advance(step)
+    case 'handler': {
+      if (attempt?.is === 'failed') throw attempt.cause
+      handled(step, attempt?.returned)
+      return true
+    }
+  }
+}
+
+function stepOf(tools: TurnTools, staged: Staged, arrival: Arrival, reaction: Reaction): Step {
+  return {
+    around: tools.around,
+    arrival,
+    reaction,
+    draft: staged.draft.layer(),
+    appends: [],
+    streams: [],
+    wanted: [],
+    touched: new Set(),
+  }
+}
+
+function take(staged: Staged, step: Step): void {
+  const first = staged.appends.length
+  staged.draft.take(step.draft)
+  staged.appends.push(...step.appends)
+  for (const entry of step.streams) staged.streams.push({ ...entry, append: entry.append + first })
+  for (const conversation of step.touched) staged.touched.add(conversation)
+}
+
+function count(
+  staged: Staged,
+  { reaction, record }: Item,
+  added: Partial<Pick<Counts, 'accepted' | 'completed' | 'pending'>>,
+): void {
+  const { id: consumer } = reaction.consumer
+  const { topic, partition } = record
+  const key = `${consumer}\n${topic}\n${partition}`
+  const counts = staged.counts.get(key) ?? {
+    consumer,
+    topic,
+    partition,
+    accepted: 0,
+    completed: 0,
+    pending: 0,
+  }
+  counts.accepted += added.accepted ?? 0
+  counts.completed += added.completed ?? 0
+  counts.pending += added.pending ?? 0
+  staged.counts.set(key, counts)
+}

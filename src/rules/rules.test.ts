@@ -1,0 +1,390 @@
+// Rules as they are declared, and what start says of rules that cannot work. Types refuse most of
+// these already; here they are declared without the help of types.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Complaint } from 'throughline'
+import {
+  command,
+  contract,
+  entity,
+  event,
+  Fault,
+  finish,
+  handler,
+  projection,
+  query,
+  saga,
+  service,
+  start,
+  type,
+} from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+
+const Data = z.object({ orderId: z.string(), customerId: z.string() })
+const key = 'customerId'
+const Ordering = contract(
+  'ordering',
+  { key },
+  {
+    Place: command(Data, { refuses: ['closed'] }),
+    Placed: event(Data),
+    Find: query(Data, { answers: z.array(z.string()) }),
+  },
+)
+const Payments = contract('payments', { key }, { Charge: command(Data), Charged: event(Data) })
+const initial = { is: 'absent' }
+const nothing = (): never[] => []
+const stay = (_data: unknown, state: unknown): unknown => state
+
+/** Something declared without types, as from JavaScript. */
+type Untyped = (...given: readonly unknown[]) => never
+const untyped = {
+  entity: entity as unknown as Untyped,
+  saga: saga as unknown as Untyped,
+  projection: projection as unknown as Untyped,
+  handler: handler as unknown as Untyped,
+  query: query as unknown as Untyped,
+  service: service as unknown as Untyped,
+}
+type Lists = Readonly<Record<'decide' | 'evolve', readonly (readonly unknown[])[]>>
+type On = (...given: readonly unknown[]) => unknown
+
+function entityOf(name: string, options: object, { decide, evolve }: Lists): never {
+  return untyped.entity(
+    name,
+    { of: Ordering, id: 'orderId', initial, ...options },
+    {
+      decide: (on: On) => decide.map((each) => on(...each)),
+      evolve: (on: On) => evolve.map((each) => on(...each)),
+    },
+  )
+}
+const rulesOf =
+  (...all: readonly (readonly unknown[])[]) =>
+  (on: On): unknown[] =>
+    all.map((each) => on(...each))
+
+const order = entityOf(
+  'order',
+  {},
+  {
+    decide: [[Ordering.Place, nothing]],
+    evolve: [[Ordering.Placed, stay]],
+  },
+)
+const payment = entityOf(
+  'payment',
+  { of: Payments },
+  {
+    decide: [[Payments.Charge, nothing]],
+    evolve: [[Payments.Charged, stay]],
+  },
+)
+const shop = (...runs: readonly never[]): never =>
+  untyped.service('shop', { owns: [Ordering], runs: [order, ...runs] })
+const till: never = untyped.service('till', { owns: [Payments], runs: [payment] })
+
+/** What start complains about, one line each, or nothing where it would start. */
+async function complaintsOf(services: readonly never[], options: object = {}): Promise<string[]> {
+  try {
+    const app = await start(services as never, memory(), options as never)
+    await app.stop()
+    return []
+  } catch (fault) {
+    assert.ok(fault instanceof Fault, `not a Fault but ${String(fault)}`)
+    assert.ok(['START_REFUSED', 'RULE_INVALID'].includes(fault.code), fault.code)
+    return fault.complaints.map(({ path, message }: Complaint) => `${path}: ${message}`)
+  }
+}
+
+async function mustComplain(services: readonly never[], ...expected: RegExp[]): Promise<void> {
+  const complaints = await complaintsOf(services)
+  assert.equal(complaints.length, expected.length, complaints.join('\n'))
+  for (const each of expected)
+    assert.ok(
+      complaints.some((complaint) => each.test(complaint)),
+      complaints.join('\n'),
+    )
+}
+
+describe('rules as they are declared', () => {
+  test('are plain lists of what they hear and do', () => {
+    const run = (): never[] => []
+    const ids = (): string[] => ['a']
+    const declared = entityOf(
+      'order',
+      { emits: [Ordering.Placed] },
+      {
+        decide: [[Ordering.Place, { ids }, run]],
+        evolve: [[Ordering.Placed, run]],
+      },
+    )
+    assert.deepEqual(declared, {
+      is: 'entity',
+      name: 'order',
+      of: Ordering,
+      id: 'orderId',
+      initial,
+      emits: [Ordering.Placed],
+      hears: [],
+      decide: [{ on: Ordering.Place, hears: 'message', run, ids }],
+      evolve: [{ on: Ordering.Placed, hears: 'message', run }],
+    })
+  })
+
+  test('of a saga tell events, refusals and failures apart', () => {
+    const run = (): ReturnType<typeof finish> => finish()
+    const declared = saga('s', { by: 'orderId', initial, sends: [Payments.Charge] }, (on) => [
+      on(Ordering.Placed, run),
+      on.refused(Payments.Charge, run),
+      on.failed(Payments.Charge, run),
+    ])
+    assert.deepEqual(declared.rules, [
+      { on: Ordering.Placed, hears: 'message', run },
+      { on: Payments.Charge, hears: 'refused', run },
+      { on: Payments.Charge, hears: 'failed', run },
+    ])
+    assert.deepEqual([declared.is, declared.by, declared.emits], ['saga', 'orderId', []])
+  })
+
+  test('have their defaults filled in', () => {
+    const { uses, sends, emits, concurrency } = handler('h', {}, () => [])
+    assert.deepEqual([uses, sends, emits, concurrency], [{}, [], [], 16])
+    assert.deepEqual(projection('p', { by: 'orderId', row: type() }, () => []).indexes, [])
+    assert.deepEqual(service('s', { runs: [] }).owns, [])
+  })
+
+  test('of a query are told from the query of a contract', () => {
+    const { is, name, rules } = query('find', { of: Ordering, reads: [] }, (on) => [
+      on(Ordering.Find, () => []),
+    ])
+    assert.deepEqual([is, name, rules.length], ['query', 'find', 1])
+    assert.equal(Ordering.Find.kind, 'query')
+  })
+})
+
+describe('start refuses services', () => {
+  test('where there is none', async () => {
+    await mustComplain([], /^services: there is none/)
+  })
+
+  test('that fit, never', async () => {
+    assert.deepEqual(await complaintsOf([shop(), till]), [])
+    assert.deepEqual(await complaintsOf([shop()], { elsewhere: [Payments] }), [])
+  })
+
+  test('with wrong, reserved or repeated names', async () => {
+    const named = (name: string): never => untyped.handler(name, {}, nothing)
+    await mustComplain([shop(named('Mail'))], /^shop\/Mail: a rule name is lower-case/)
+    for (const name of ['operations', 'timers', 'holds', 'held'])
+      await mustComplain([shop(named(name))], /: this name is taken in the service/)
+    await mustComplain([shop(named('mail'), named('mail'))], /^shop\/mail: this name is taken/)
+    await mustComplain([untyped.service('My Shop', { runs: [] })], /a service name is lower-case/)
+    await mustComplain([till, untyped.service('till', { runs: [] })], /two services have this name/)
+  })
+
+  test('with names longer than their limit', async () => {
+    const name = 'a'.repeat(129)
+    await mustComplain([untyped.service(name, { runs: [] })], /name/)
+    await mustComplain([shop(untyped.handler(name, {}, nothing))], /name/)
+  })
+
+  test('that own one contract twice, or two of one name', async () => {
+    const other = contract('payments', { key }, {})
+    await mustComplain(
+      [till, untyped.service('b', { owns: [Payments], runs: [] })],
+      /owned by till/,
+    )
+    await mustComplain(
+      [till, untyped.service('b', { owns: [other], runs: [] })],
+      /another contract/,
+    )
+  })
+
+  test('that own something else than a contract', async () => {
+    for (const other of [{}, 'ordering', { ...Payments }])
+      await mustComplain([till, untyped.service('b', { owns: [other], runs: [] })], /no contract/)
+  })
+
+  test('that own what is no contract, without a TypeError for what they run', async () => {
+    const mail = untyped.handler('mail', { emits: [Payments.Charged] }, nothing)
+    const complaints = await complaintsOf([
+      till,
+      untyped.service('b', { owns: [{}], runs: [mail] }),
+    ])
+    assert.ok(complaints.some((complaint) => /no contract/.test(complaint)))
+  })
+
+  test('with a rule of something else than a contract, without a TypeError', async () => {
+    const complaints = await complaintsOf([
+      shop(entityOf('lost', { of: {} }, { decide: [], evolve: [] })),
+    ])
+    assert.ok(complaints.some((complaint) => complaint.startsWith('shop/lost: ')))
+  })
+
+  test('with all complaints at once', async () => {
+    const lost = untyped.handler('Lost', { uses: { mail: type() } }, nothing)
+    await mustComplain(
+      [shop(lost), untyped.service('shop', { owns: [Payments], runs: [] })],
+      /two services have this name/,
+      /Lost: a rule name/,
+      /needs the tool mail/,
+      /^payments.Charge: nobody decides/,
+    )
+  })
+})
+
+describe('start refuses rules', () => {
+  test('of a contract that their service does not own', async () => {
+    const foreign = entityOf('foreign', { of: Payments }, { decide: [], evolve: [] })
+    await mustComplain([shop(foreign), till], /^shop\/foreign: is a rule of contract payments/)
+    const asked = untyped.query('asked', { of: Payments, reads: [] }, nothing)
+    await mustComplain([shop(asked), till], /^shop\/asked: is a rule of contract payments/)
+  })
+
+  test('for messages of a contract that nobody here knows', async () => {
+    const rules = rulesOf([Payments.Charged, finish])
+    const on = [
+      untyped.saga('a', { by: 'orderId', initial, sends: [] }, rules),
+      untyped.projection('b', { by: 'orderId' }, rules),
+      untyped.handler('c', {}, rules),
+    ]
+    const expected = ['a', 'b', 'c'].map(
+      (name) => new RegExp(`^shop/${name}: has a rule for payments.Charged, but no service here`),
+    )
+    await mustComplain([shop(...on)], ...expected)
+    assert.deepEqual(await complaintsOf([shop(...on)], { elsewhere: [Payments] }), [])
+  })
+
+  test('for a message that its contract does not have, such as of another copy', async () => {
+    const copy = contract('payments', { key }, { Charged: event(Data), Lost: event(Data) })
+    for (const lost of [copy.Lost, copy.Charged]) {
+      const seen = untyped.projection('seen', { by: 'orderId' }, rulesOf([lost, nothing]))
+      await mustComplain(
+        [shop(seen), till],
+        /^shop\/seen: .* which contract payments does not have/,
+      )
+    }
+  })
+
+  test('that publish events of another service', async () => {
+    const mail = untyped.handler('mail', { emits: [Payments.Charged] }, nothing)
+    await mustComplain(
+      [shop(mail), till],
+      /^shop\/mail: emits payments.Charged, which shop does not/,
+    )
+  })
+
+  test('that lack a tool, and takes none that only every object has', async () => {
+    const uses = { toString: type(), mail: type() }
+    const mail = shop(untyped.handler('mail', { uses }, nothing))
+    await mustComplain([mail], /needs the tool toString/, /needs the tool mail/)
+    assert.deepEqual(await complaintsOf([mail], { tools: { mail: 1, toString: 1 } }), [])
+  })
+
+  test('for commands that nobody decides, or two entities do', async () => {
+    const empty: never = untyped.service('shop', { owns: [Ordering], runs: [] })
+    await mustComplain([empty], /^ordering.Place: nobody decides this command/)
+    const second = entityOf(
+      'second',
+      { emits: [] },
+      {
+        decide: [[Ordering.Place, nothing]],
+        evolve: [],
+      },
+    )
+    await mustComplain([shop(second)], /^ordering.Place: is decided by order and second/)
+  })
+
+  test('of an entity for foreign messages, and messages in the wrong list', async () => {
+    const lists = {
+      decide: [
+        [Payments.Charge, nothing],
+        [Ordering.Placed, nothing],
+      ],
+      evolve: [
+        [Payments.Charged, stay],
+        [Ordering.Place, stay],
+      ],
+    }
+    await mustComplain(
+      [shop(entityOf('odd', {}, lists)), till],
+      /^shop\/odd: has a rule for payments.Charge, which contract ordering lacks/,
+      /^shop\/odd: has a rule for payments.Charged, which contract ordering lacks/,
+      /^shop\/odd: Placed is no command: move it/,
+      /^shop\/odd: Place is no event: move it/,
+    )
+  })
+
+  test('of an entity whose events nobody evolves by, or that evolves by others', async () => {
+    const decide = [[Ordering.Place, nothing]]
+    const deaf: never = untyped.service('shop', {
+      owns: [Ordering],
+      runs: [entityOf('order', {}, { decide, evolve: [] })],
+    })
+    await mustComplain([deaf], /^ordering.Placed: may be decided by order, but no entity evolves/)
+    const mute: never = untyped.service('shop', {
+      owns: [Ordering],
+      runs: [entityOf('order', { emits: [] }, { decide, evolve: [[Ordering.Placed, stay]] })],
+    })
+    await mustComplain([mute], /^shop\/order: evolves by Placed, which it does not decide/)
+  })
+
+  test('of one entity that decide one command twice', async () => {
+    const twice: never = untyped.service('shop', {
+      owns: [Ordering],
+      runs: [
+        entityOf(
+          'order',
+          {},
+          {
+            decide: [
+              [Ordering.Place, nothing],
+              [Ordering.Place, nothing],
+            ],
+            evolve: [[Ordering.Placed, stay]],
+          },
+        ),
+      ],
+    })
+    await mustComplain([twice], /Place/)
+  })
+
+  test('that fold one event twice', async () => {
+    const rules = rulesOf([Ordering.Placed, nothing], [Ordering.Placed, nothing])
+    await mustComplain([shop(untyped.projection('seen', { by: 'orderId' }, rules))], /Placed/)
+  })
+
+  test('of a saga that wait for an answer to a command they never send', async () => {
+    const answers = untyped.saga(
+      'waits',
+      { by: 'orderId', initial, sends: [] },
+      (on: { refused: On }) => [on.refused(Payments.Charge, finish)],
+    )
+    await mustComplain([shop(answers), till], /^shop\/waits: .*Charge/)
+  })
+
+  test('that hear commands, which are for entities alone', async () => {
+    const rules = rulesOf([Payments.Charge, finish])
+    const on = [
+      untyped.saga('a', { by: 'orderId', initial, sends: [] }, rules),
+      untyped.projection('b', { by: 'orderId' }, rules),
+      untyped.handler('c', {}, rules),
+    ]
+    await mustComplain([shop(...on), till], /^shop\/a: /, /^shop\/b: /, /^shop\/c: /)
+  })
+
+  test('of a handler whose concurrency is not from 1 to 1,024', async () => {
+    for (const concurrency of [0, -1, 1.5, 1_025, Number.NaN, '16'])
+      await assert.rejects(
+        async () => {
+          const mail = untyped.handler('mail', { concurrency }, nothing)
+          const app = await start([shop(mail)] as never, memory(), {} as never)
+          await app.stop()
+        },
+        (fault) => fault instanceof Fault && /concurrency/.test(fault.message),
+        String(concurrency),
+      )
+  })
+})

@@ -1,0 +1,230 @@
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import type { AnyContract } from '../contract/contract.ts'
+import { factsOf, isContract } from '../contract/contract.ts'
+import type { MessageType } from '../contract/message.ts'
+import type { Entity } from '../rules/entity.ts'
+import { HANDLER_CONCURRENCY } from '../rules/handler.ts'
+import type { Rule } from '../rules/rule.ts'
+import type { Runnable, Service } from '../rules/service.ts'
+
+const NAME = /^[a-z][a-z0-9-]*$/
+const isName = (name: string): boolean => NAME.test(name) && name.length <= LIMITS.nameLengthMax
+
+/** What is known while the services are held against one another. */
+interface Fitting {
+  readonly services: readonly Service[]
+  /** The service here that owns a contract. */
+  readonly owners: ReadonlyMap<AnyContract, Service>
+  readonly elsewhere: readonly AnyContract[]
+  readonly tools: Readonly<Record<string, unknown>>
+  readonly complain: (path: string, message: string) => void
+}
+
+/**
+ * Holds the services against one another before anything starts. Every complaint names what is
+ * wrong and how to cure it.
+ *
+ * @throws Fault `START_REFUSED`, with all complaints
+ */
+export function mustFit(
+  services: readonly Service[],
+  elsewhere: readonly AnyContract[],
+  tools: Readonly<Record<string, unknown>>,
+): void {
+  const complaints: Complaint[] = []
+  const complain = (path: string, message: string): void => void complaints.push({ path, message })
+  const owners = ownersOf(services, elsewhere, complain)
+  const fitting: Fitting = { services, owners, elsewhere, tools, complain }
+  if (services.length === 0) complain('services', 'there is none: hand start at least one')
+  namesMustDiffer(fitting)
+  for (const service of services)
+    for (const rule of service.runs) mustFitRule(fitting, service, rule)
+  for (const [contract, service] of owners) commandsMustBeDecided(fitting, contract, service)
+  if (complaints.length > 0)
+    throw new Fault('START_REFUSED', { detail: `${complaints.length} complaints`, complaints })
+}
+
+function ownersOf(
+  services: readonly Service[],
+  elsewhere: readonly AnyContract[],
+  complain: Fitting['complain'],
+): ReadonlyMap<AnyContract, Service> {
+  const owners = new Map<AnyContract, Service>()
+  const byName = new Map<string, AnyContract>()
+  for (const contract of elsewhere) byName.set(factsOf(contract).name, contract)
+  for (const service of services)
+    for (const contract of service.owns) {
+      if (!isContract(contract)) {
+        complain(service.name, 'owns something that is no contract: make it with contract()')
+        continue
+      }
+      const { name } = factsOf(contract)
+      const first = owners.get(contract)
+      if (first)
+        complain(
+          service.name,
+          `contract ${name} is owned by ${first.name} already: one service owns a contract, ` +
+            `so take it out of the owns of one of them`,
+        )
+      else if (byName.has(name))
+        complain(service.name, `another contract is called ${name}: give one of them a new name`)
+      else owners.set(contract, service)
+      byName.set(name, contract)
+    }
+  return owners
+}
+
+function namesMustDiffer({ services, complain }: Fitting): void {
+  const seen = new Set<string>()
+  for (const { name, runs } of services) {
+    if (!isName(name)) complain(name, 'a service name is lower-case words joined by hyphens')
+    if (seen.has(name)) complain(name, 'two services have this name: rename one')
+    seen.add(name)
+    const rules = new Set<string>(['operations', 'timers', 'holds', 'held'])
+    for (const rule of runs) {
+      if (!isName(rule.name))
+        complain(`${name}/${rule.name}`, 'a rule name is lower-case words joined by hyphens')
+      if (rules.has(rule.name))
+        complain(`${name}/${rule.name}`, 'this name is taken in the service: rename the rule')
+      rules.add(rule.name)
+    }
+  }
+}
+
+function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
+  const path = `${service.name}/${rule.name}`
+  const { complain } = fitting
+  if (rule.is === 'entity' || rule.is === 'query') {
+    if (!isContract(rule.of)) return complain(path, 'is of no contract: make it with contract()')
+    const facts = factsOf(rule.of)
+    if (fitting.owners.get(rule.of) !== service)
+      complain(path, `is a rule of contract ${facts.name}: add it to the owns of ${service.name}`)
+  }
+  if (rule.is === 'entity') {
+    mustDiffer(fitting, path, rule.decide)
+    mustDiffer(fitting, path, rule.evolve)
+    return mustFitEntity(fitting, path, rule)
+  }
+  mustDiffer(fitting, path, rule.rules)
+  for (const each of rule.rules) mustBeKnown(fitting, path, each.on)
+  if (rule.is === 'query') return
+  for (const { on, hears } of rule.rules)
+    if (hears === 'message' && (on.kind === 'command' || on.kind === 'query'))
+      complain(path, `hears the ${on.kind} ${on.wire}, which is for its owner: hear an event`)
+    else if (hears !== 'message' && !(rule.is === 'saga' && rule.sends.some((each) => each === on)))
+      complain(path, `waits for an answer to ${on.wire}, which it does not send: add it to sends`)
+  if (rule.is === 'handler' && !isConcurrency(rule.concurrency))
+    complain(path, 'its concurrency must be a whole number from 1 to 1024')
+  if (rule.is === 'saga' || rule.is === 'handler') {
+    for (const type of [...rule.sends, ...rule.emits]) mustBeKnown(fitting, path, type)
+    for (const type of rule.emits)
+      if (!service.owns.some((each) => isContract(each) && factsOf(each).name === type.contract))
+        complain(
+          path,
+          `emits ${type.wire}, which ${service.name} does not own: let its owner do so`,
+        )
+  }
+  if (rule.is === 'handler')
+    for (const tool of Object.keys(rule.uses))
+      if (!Object.hasOwn(fitting.tools, tool))
+        complain(path, `needs the tool ${tool}: hand it to start as tools: { ${tool} }`)
+}
+
+function isConcurrency(count: number): boolean {
+  const { min, max } = HANDLER_CONCURRENCY
+  return Number.isInteger(count) && count >= min && count <= max
+}
+
+/** A message has one rule in a list: two would both run, and be counted twice. */
+function mustDiffer({ complain }: Fitting, path: string, rules: readonly Rule[]): void {
+  for (const [at, { on, hears }] of rules.entries())
+    if (rules.findIndex((other) => other.on === on && other.hears === hears) < at)
+      complain(path, `has two rules for ${on.wire}: make them one`)
+}
+
+function mustBeKnown(
+  { owners, elsewhere, complain }: Fitting,
+  path: string,
+  type: MessageType,
+): void {
+  const contract = [...owners.keys(), ...elsewhere].find(
+    (each) => factsOf(each).name === type.contract,
+  )
+  const wire = `${type.contract}.${type.name}`
+  if (!contract)
+    complain(
+      path,
+      `has a rule for ${wire}, but no service here owns ${type.contract}: start its owner as ` +
+        `well, or name the contract in elsewhere`,
+    )
+  else if (factsOf(contract).byName.get(type.name) !== type)
+    complain(path, `has a rule for ${wire}, which contract ${type.contract} does not have`)
+}
+
+function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
+  const facts = factsOf(entity.of)
+  const belongs = (rule: Rule, kind: string): void => {
+    if (rule.on.contract !== facts.name || facts.byName.get(rule.on.name) !== rule.on)
+      fitting.complain(
+        path,
+        `has a rule for ${rule.on.contract}.${rule.on.name}, which contract ${facts.name} lacks`,
+      )
+    else if (rule.on.kind !== kind)
+      fitting.complain(path, `${rule.on.name} is no ${kind}: move it to the other list of rules`)
+  }
+  for (const rule of entity.decide) belongs(rule, 'command')
+  for (const rule of entity.evolve) belongs(rule, 'event')
+  if (!entity.emits) return
+  for (const { on } of entity.evolve)
+    if (![...entity.emits, ...entity.hears].some(({ name }) => name === on.name))
+      fitting.complain(
+        path,
+        `evolves by ${on.name}, which it does not decide: add it to emits, or to hears if ` +
+          `another entity decides it`,
+      )
+}
+
+/** Each command has one decision; each event that may be decided changes some entity. */
+function commandsMustBeDecided(fitting: Fitting, contract: AnyContract, service: Service): void {
+  const { byName, name } = factsOf(contract)
+  const entities = service.runs.filter(
+    (rule): rule is Entity => rule.is === 'entity' && rule.of === contract,
+  )
+  for (const type of new Set(byName.values())) {
+    const path = `${name}.${type.name}`
+    if (type.kind === 'command') {
+      const deciders = entities.filter(({ decide }) => decide.some(({ on }) => on === type))
+      if (deciders.length === 0)
+        fitting.complain(
+          path,
+          `nobody decides this command: give an entity of ${service.name} a decide rule for it`,
+        )
+      if (deciders.length > 1)
+        fitting.complain(
+          path,
+          `is decided by ${deciders.map((each) => each.name).join(' and ')}: keep one of them`,
+        )
+    }
+    if (type.kind === 'event') eventMustEvolve(fitting, path, type, entities)
+  }
+}
+
+function eventMustEvolve(
+  { complain }: Fitting,
+  path: string,
+  type: MessageType,
+  entities: readonly Entity[],
+): void {
+  const emitters = entities.filter(
+    ({ emits, decide }) => decide.length > 0 && (emits?.some((each) => each === type) ?? true),
+  )
+  const isEvolved = entities.some(({ evolve }) => evolve.some(({ on }) => on === type))
+  if (emitters.length > 0 && !isEvolved)
+    complain(
+      path,
+      `may be decided by ${emitters.map(({ name }) => name).join(' and ')}, but no entity evolves ` +
+        `by it: add an evolve rule, or leave it out of the entity's emits`,
+    )
+}

@@ -1,0 +1,126 @@
+import type { Clock } from '../base/clock.ts'
+import { pause, systemClock } from '../base/clock.ts'
+import { idMaker } from '../base/id.ts'
+import { completeOptions } from '../base/options.ts'
+import type { Random } from '../base/random.ts'
+import { systemRandom } from '../base/random.ts'
+import type { AnyContract } from '../contract/contract.ts'
+import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
+import { runEngine } from '../engine/engine.ts'
+import type { Operation } from '../engine/operations.ts'
+import { operationOf } from '../engine/operations.ts'
+import type { EngineOptions } from '../engine/options.ts'
+import { ENGINE_OPTIONS } from '../engine/options.ts'
+import { planOf } from '../engine/plan.ts'
+import { ask } from '../engine/reading.ts'
+import type { SendOptions } from '../engine/sender.ts'
+import type { ConsumerStatus } from '../engine/status.ts'
+import { isSettled, statusOf } from '../engine/status.ts'
+import type { Reports } from '../engine/watch.ts'
+import { watch } from '../engine/watch.ts'
+import type { Backend } from '../ports/store.ts'
+import type { Service, ToolsFor } from '../rules/service.ts'
+import type { Description } from './describe.ts'
+import { describe } from './describe.ts'
+import { mustFit } from './fit.ts'
+
+export interface StartOptions extends Reports {
+  /** Contracts whose owners run in another process, so that rules here may hear and send them. */
+  readonly elsewhere?: readonly AnyContract[]
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Limits and waits of the engine: see `ENGINE_OPTIONS`. */
+  readonly engine?: Partial<EngineOptions>
+}
+
+/** The tools that the services' handlers need; nothing to say where none does. */
+export type WithTools<T> = keyof T extends never
+  ? { readonly tools?: Readonly<Record<string, unknown>> }
+  : { readonly tools: T }
+
+/** A running system of services. */
+export interface App {
+  /**
+   * Sends a command. Durable, as the backend's ack says, when it resolves; the same id sent again
+   * takes effect once. Calls with one key keep their order.
+   *
+   * @throws Fault `MESSAGE_INVALID` with all complaints, `ID_CONFLICT`, `BACKPRESSURE`,
+   * `LOG_UNKNOWN`, `EARLIER_NOT_STORED`, `APP_STOPPING`
+   */
+  send<R extends string = string>(
+    command: CommandMessage<string, string, unknown, R>,
+    options?: SendOptions,
+  ): Promise<SentOperation<R>>
+  /** The operation of a command that was sent before, also before a restart. */
+  operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
+  /** Answers a query from the owning service's committed rows. */
+  ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
+  /** What runs, as data. */
+  describe(): Description
+  /** Counters and lag of every consumer, from one consistent read. */
+  status(): Promise<readonly ConsumerStatus[]>
+  /** Resolves once everything that was accepted is done: nothing unread, held or under way. */
+  settled(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /**
+   * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
+   * run longer than `graceMs` (default 10,000) see their signal abort. Idempotent.
+   */
+  stop(options?: { readonly graceMs?: number }): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The operation of a command just sent. */
+export interface SentOperation<R extends string = string> extends Operation<R> {
+  /** The log had this id already: it was sent before. */
+  readonly isRepeat: boolean
+}
+
+const GRACE_MS = 10_000
+const SETTLE_LOOK_MS = 50
+
+/**
+ * Starts services on a backend: checks that they fit together, creates topics and tables, and
+ * sets every rule going.
+ *
+ * @throws Fault `START_REFUSED` with all complaints, `TOPIC_DIFFERS`, `OPTION_INVALID`, and what
+ * opening the backend throws (`DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`)
+ */
+export async function start<const S extends readonly Service<string, unknown>[]>(
+  services: S,
+  backend: Backend,
+  ...rest: keyof ToolsFor<S> extends never
+    ? [options?: StartOptions & WithTools<ToolsFor<S>>]
+    : [options: StartOptions & WithTools<ToolsFor<S>>]
+): Promise<App> {
+  const given: StartOptions & { readonly tools?: unknown } = rest[0] ?? {}
+  const { elsewhere = [], clock = systemClock(), random = systemRandom } = given
+  const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
+  const options = completeOptions('engine', ENGINE_OPTIONS, given.engine)
+  mustFit(services, elsewhere, tools)
+  const plan = planOf(services, elsewhere)
+  const mint = idMaker(clock, random)
+  const around = { backend, clock, random, mint, options, plan, member: mint(), tools }
+  const tell = watch(given)
+  const engineTools = { ...around, watch: tell }
+  const engine = await runEngine(engineTools)
+  const stop = (graceMs = GRACE_MS): Promise<void> => engine.stop(graceMs)
+  return {
+    async send(message, sendOptions = {}) {
+      const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)
+      return { ...operationOf(engineTools, id, command), isRepeat } as never
+    },
+    operation: (command, id) => operationOf(engineTools, id, command) as never,
+    ask: (query) => ask(engineTools, query) as never,
+    describe: () => describe(plan),
+    status: () => statusOf(engineTools),
+    async settled({ signal } = {}) {
+      for (;;) {
+        signal?.throwIfAborted()
+        if (await isSettled(engineTools)) return
+        await pause(clock, SETTLE_LOOK_MS, signal)
+      }
+    },
+    stop: ({ graceMs } = {}) => stop(graceMs),
+    [Symbol.asyncDispose]: () => stop(),
+  }
+}

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { pause } from '../base/clock.ts'
+import { manualClock } from './clock.ts'
+
+describe('a manual clock', () => {
+  test('stands still until it is moved', async () => {
+    const clock = manualClock(1_000)
+    assert.deepEqual([clock.now(), clock.elapsed()], [1_000, 0])
+    await clock.advance(250)
+    assert.deepEqual([clock.now(), clock.elapsed()], [1_250, 250])
+  })
+
+  test('begins at the same instant every time', () => {
+    assert.equal(new Date(manualClock().now()).toISOString(), '2020-01-01T00:00:00.000Z')
+  })
+
+  test('shows whole milliseconds, as every clock does', async () => {
+    const clock = manualClock(0)
+    await clock.advance(1.75)
+    assert.equal(clock.now(), 1)
+    assert.equal(clock.elapsed(), 1.75)
+  })
+
+  test('runs what becomes due at its own time, in order of time and then of call', async () => {
+    const delays = fc.array(fc.integer({ min: -5, max: 40 }), { maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(delays, async (delaysMs) => {
+        const clock = manualClock(0)
+        const ran: { at: number; call: number }[] = []
+        for (const [call, delayMs] of delaysMs.entries())
+          clock.after(delayMs, () => ran.push({ at: clock.now(), call }))
+        await clock.advance(20)
+        const due = delaysMs.map((delayMs, call) => ({ at: Math.max(0, delayMs), call }))
+        const expected = due.filter(({ at }) => at <= 20).toSorted((a, b) => a.at - b.at)
+        assert.deepEqual(ran, expected)
+        assert.equal(clock.now(), 20)
+      }),
+    )
+  })
+
+  test('passes through instants that come up on the way', async () => {
+    const clock = manualClock(0)
+    const ran: number[] = []
+    const again = (): void => {
+      ran.push(clock.now())
+      clock.after(10, again)
+    }
+    clock.after(10, again)
+    await clock.advance(35)
+    assert.deepEqual(ran, [10, 20, 30])
+  })
+
+  test('lets promises go on between two instants', async () => {
+    const clock = manualClock(0)
+    const ran: string[] = []
+    const walk = async (name: string): Promise<void> => {
+      for (let count = 0; count < 3; count += 1) {
+        await pause(clock, 10)
+        await Promise.resolve()
+        ran.push(`${name}${clock.now()}`)
+      }
+    }
+    void walk('a')
+    void walk('b')
+    await clock.advance(30)
+    assert.deepEqual(ran, ['a10', 'b10', 'a20', 'b20', 'a30', 'b30'])
+  })
+
+  test('does not run what was cancelled, even in the same instant', async () => {
+    const clock = manualClock(0)
+    const ran: string[] = []
+    const cancel = clock.after(5, () => ran.push('cancelled'))
+    clock.after(1, cancel)
+    const late = clock.after(6, () => ran.push('late'))
+    clock.after(7, late)
+    await clock.advance(10)
+    assert.deepEqual(ran, ['late'])
+  })
+
+  test('runs soon after what is due now, at the same instant', async () => {
+    const clock = manualClock(0)
+    const ran: string[] = []
+    clock.after(0, () => ran.push('due'))
+    clock.soon(() => ran.push(`soon ${clock.now()}`))
+    await clock.advance(0)
+    assert.deepEqual(ran, ['due', 'soon 0'])
+  })
+})
+
+describe('a manual clock that is moved until something has happened', () => {
+  test('goes no further than to that instant', async () => {
+    const clock = manualClock(0)
+    const value = pause(clock, 40).then(() => 'value')
+    clock.after(90, () => assert.fail('moved too far'))
+    assert.equal(await clock.until(value), 'value')
+    assert.equal(clock.now(), 40)
+  })
+
+  test('does not move for what has happened already', async () => {
+    const clock = manualClock(0)
+    clock.after(1, () => assert.fail('moved'))
+    assert.equal(await clock.until(Promise.resolve(7)), 7)
+    assert.equal(clock.now(), 0)
+  })
+
+  test('hands on a failure', async () => {
+    const clock = manualClock(0)
+    const cause = new Error('broken')
+    const failing = pause(clock, 40).then(() => Promise.reject(cause))
+    await assert.rejects(clock.until(failing), cause)
+  })
+
+  test('says so where it can never happen', async () => {
+    const clock = manualClock(0)
+    clock.after(5, () => undefined)
+    await assert.rejects(clock.until(new Promise(() => undefined)), /can never happen/)
+    assert.equal(clock.now(), 5)
+  })
+})
+
+describe('a manual clock never goes back', () => {
+  test('when two move it at once', async () => {
+    const clock = manualClock(0)
+    const seen: number[] = []
+    for (const delayMs of [5, 20, 60, 100]) clock.after(delayMs, () => seen.push(clock.now()))
+    const short = clock.advance(10).then(() => seen.push(clock.now()))
+    const long = clock.until(pause(clock, 100)).then(() => seen.push(clock.now()))
+    await Promise.all([short, long])
+    seen.push(clock.now())
+    assert.deepEqual(
+      seen,
+      seen.toSorted((a, b) => a - b),
+    )
+  })
+
+  test('when it is asked to', async () => {
+    const clock = manualClock(1_000)
+    await clock.advance(-500).catch(() => undefined)
+    assert.equal(clock.now(), 1_000)
+  })
+})

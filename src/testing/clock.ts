@@ -1,0 +1,87 @@
+import type { Clock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
+
+interface Due {
+  readonly at: number
+  readonly order: number
+  readonly run: () => void
+  isCancelled: boolean
+}
+
+/** A clock that stands still until it is moved, and then passes through every due instant. */
+export interface ManualClock extends Clock {
+  /** Moves on by `byMs`, running what becomes due on the way, in order. */
+  advance(byMs: number): Promise<void>
+  /** Moves on from instant to instant until the promise has settled. */
+  until<T>(promise: Promise<T>): Promise<T>
+}
+
+/** Begins at a fixed instant, 2020-01-01, so that two runs show the same times. */
+const BEGIN_MS = Date.UTC(2020, 0, 1)
+
+export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
+  const { soon: afterMicrotasks } = systemClock()
+  let now = beginMs
+  let count = 0
+  const queue: Due[] = []
+
+  /** Lets every promise that can go on do so. */
+  const breathe = (): Promise<void> => new Promise((resolve) => afterMicrotasks(resolve))
+
+  function after(delayMs: number, run: () => void): () => void {
+    const due: Due = { at: now + Math.max(0, delayMs), order: count, run, isCancelled: false }
+    count += 1
+    insert(queue, due)
+    return () => {
+      due.isCancelled = true
+    }
+  }
+
+  /** Runs the next due call, if there is one up to `untilMs`. */
+  async function step(untilMs: number): Promise<boolean> {
+    const due = queue[0]
+    if (!due || due.at > untilMs) return false
+    queue.shift()
+    if (due.isCancelled) return true
+    now = Math.max(now, due.at)
+    due.run()
+    await breathe()
+    return true
+  }
+
+  return {
+    now: () => Math.floor(now),
+    elapsed: () => now - beginMs,
+    after,
+    soon: (run) => void after(0, run),
+    async advance(byMs) {
+      const untilMs = now + Math.max(0, byMs)
+      await breathe()
+      while (await step(untilMs));
+      now = Math.max(now, untilMs)
+    },
+    async until(promise) {
+      let isSettled = false
+      const settle = (): void => void (isSettled = true)
+      promise.then(settle, settle)
+      await breathe()
+      while (!isSettled)
+        if (!(await step(Infinity)))
+          throw new Error('the simulated world waits for something that can never happen')
+      return promise
+    },
+  }
+}
+
+/** Keeps the queue in order of time, then of call. */
+function insert(queue: Due[], due: Due): void {
+  let low = 0
+  let high = queue.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const other = queue[middle] as Due
+    if (other.at < due.at || (other.at === due.at && other.order < due.order)) low = middle + 1
+    else high = middle
+  }
+  queue.splice(low, 0, due)
+}

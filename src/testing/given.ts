@@ -1,0 +1,233 @@
+import assert from 'node:assert/strict'
+import { factsOf } from '../contract/contract.ts'
+import type { Message, MessageType } from '../contract/message.ts'
+import type { OneOrMany } from '../rules/effect.ts'
+import { listOf } from '../rules/effect.ts'
+import type { Entity } from '../rules/entity.ts'
+import type { Handler, ToolHints, ToolsOf } from '../rules/handler.ts'
+import type { Projection } from '../rules/projection.ts'
+import type { Query, Readable } from '../rules/query.ts'
+import type { Occasion, Rule } from '../rules/rule.ts'
+import type { Saga } from '../rules/saga.ts'
+import type { Runnable } from '../rules/service.ts'
+
+/** What a rule that only computes is expected to do. */
+export interface When {
+  /** The message that the rule is run on. */
+  when(message: Message): Then
+}
+export interface Then {
+  /** Fails unless the rule returned exactly this, in this order. */
+  then(...expected: readonly unknown[]): void
+}
+
+/** The same for rules that take their time. */
+export interface WhenAsync {
+  when(message: Message): ThenAsync
+}
+export interface ThenAsync {
+  then(...expected: readonly unknown[]): Promise<void>
+}
+
+/** Rows by id, as a projection leaves them. */
+export type Rows = Readonly<Record<string, unknown>>
+
+/**
+ * Tests one rule as a sentence, without an engine: given what happened, when this arrives, then
+ * this follows. All data is frozen, so that a rule that changes it in place fails.
+ *
+ * - entity: history are events; `then` are the events, or one refusal
+ * - saga: history are the events and refusals heard before; `then` are the effects
+ * - projection: history are events; `then` is one object with all rows by id
+ * - handler: instead of a history it is given its tools; `then` are the messages returned
+ * - query: history are events and rows come from the projections and entities it reads; `then` is
+ *   the answer
+ */
+export function given<N extends string, H extends ToolHints>(
+  rule: Handler<N, H>,
+  tools: ToolsOf<H>,
+): WhenAsync
+export function given(rule: Query, ...history: readonly Message[]): WhenAsync
+export function given(rule: Entity | Projection | Saga, ...history: readonly Message[]): When
+export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenAsync {
+  const history = rest as readonly Message[]
+  switch (rule.is) {
+    case 'entity':
+      return sync((message) => decided(rule, history, message))
+    case 'saga':
+      return sync((message) => stepped(rule, history, message))
+    case 'projection':
+      return sync((message) => [rowsAfter(rule, [...history, message])])
+    case 'handler':
+      return async((message) => handled(rule, rest[0], message))
+    case 'query':
+      return async((message) => answered(rule, history, message))
+  }
+}
+
+function sync(run: (message: Message) => readonly unknown[]): When {
+  return {
+    when: (message) => ({
+      // The words of the sentence; nobody awaits this.
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: (...expected) => assert.deepEqual(run(message), expected),
+    }),
+  }
+}
+
+function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsync {
+  return {
+    when: (message) => ({
+      // oxlint-disable-next-line unicorn/no-thenable
+      then: async (...expected) => assert.deepEqual(await run(message), expected),
+    }),
+  }
+}
+
+const OCCASION: Occasion = { messageId: 'message-1', at: 0, key: 'key-1' }
+
+function decided(entity: Entity, history: readonly Message[], command: Message): unknown[] {
+  const states = new Map<string, unknown>()
+  for (const event of history) evolve(entity, states, event)
+  const rule = mustFind(entity.name, entity.decide, command)
+  const data = frozen(command.data)
+  const ids = idsOf(rule, entity.id, data)
+  const stateOf = (id: string): unknown =>
+    states.has(id) ? states.get(id) : frozen(entity.initial)
+  const known = rule.ids ? new Map(ids.map((id) => [id, stateOf(id)])) : stateOf(ids[0] as string)
+  const key = (data as Record<string, string>)[factsOf(entity.of).key] ?? OCCASION.key
+  const occasion = { ...OCCASION, key }
+  return [...listOf(rule.run(data as never, known as never, occasion) as OneOrMany<unknown>)]
+}
+
+function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
+  const rule = mustFind(entity.name, entity.evolve, event)
+  const data = frozen(event.data)
+  for (const id of idsOf(rule, entity.id, data)) {
+    const before = states.has(id) ? states.get(id) : frozen(entity.initial)
+    states.set(id, frozen(rule.run(data as never, before as never, id as never)))
+  }
+}
+
+function stepped(saga: Saga, history: readonly Message[], message: Message): unknown[] {
+  let state: unknown = saga.initial
+  for (const heard of history)
+    for (const effect of effectsOf(saga, heard, state)) {
+      if (isBecome(effect)) state = frozen(effect.state)
+      if ((effect as { effect: string }).effect === 'finish')
+        throw new assert.AssertionError({ message: `${saga.name} had finished before` })
+    }
+  return effectsOf(saga, message, state)
+}
+
+function isBecome(effect: unknown): effect is { effect: 'become'; state: unknown } {
+  return (effect as { effect?: string }).effect === 'become'
+}
+
+function effectsOf(saga: Saga, { contract, name, kind, data }: Message, state: unknown): unknown[] {
+  const isAnswer = (rule: Rule): boolean =>
+    kind === 'refusal' && rule.hears === 'refused' && `${rule.on.name}Refused` === name
+  const isHeard = (rule: Rule): boolean => rule.hears === 'message' && rule.on.name === name
+  const rule = saga.rules.find(
+    (each) => each.on.contract === contract && (isAnswer(each) || isHeard(each)),
+  )
+  if (!rule) throw noRule(saga.name, { contract, name })
+  const effects = rule.run(frozen(data) as never, frozen(state) as never, OCCASION)
+  return [...listOf(effects as OneOrMany<unknown>)]
+}
+
+function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
+  const rows = new Map<string, unknown>()
+  for (const event of history) project(projection, rows, event)
+  return Object.fromEntries(rows)
+}
+
+function project(projection: Projection, rows: Map<string, unknown>, event: Message): void {
+  const rule = mustFind(projection.name, projection.rules, event)
+  const data = frozen(event.data)
+  const about = event.kind === 'refusal' ? (data as { command: unknown }).command : data
+  for (const id of idsOf(rule, projection.by, rule.ids ? data : about)) {
+    const third = rule.ids ? id : OCCASION
+    const row = rule.run(data as never, rows.get(id) as never, third as never)
+    if (row === undefined) rows.delete(id)
+    else rows.set(id, frozen(row))
+  }
+}
+
+async function handled(handler: Handler, tools: unknown, event: Message): Promise<unknown[]> {
+  const rule = mustFind(handler.name, handler.rules, event)
+  const { signal } = new AbortController()
+  const handling = { ...OCCASION, effectKey: `${handler.name}:${OCCASION.messageId}`, signal }
+  const returned = await rule.run(frozen(event.data) as never, tools as never, handling)
+  return [...listOf(returned as OneOrMany<unknown> | undefined)]
+}
+
+async function answered(
+  query: Query,
+  history: readonly Message[],
+  message: Message,
+): Promise<unknown[]> {
+  const rule = mustFind(query.name, query.rules, message)
+  const read = (readable: Readable): unknown => readerOver(rowsOf(readable, history), readable)
+  return [await rule.run(frozen(message.data) as never, read as never, OCCASION)]
+}
+
+function rowsOf(readable: Readable, history: readonly Message[]): ReadonlyMap<string, unknown> {
+  const rows = new Map<string, unknown>()
+  for (const event of history) {
+    const rules = readable.is === 'entity' ? readable.evolve : readable.rules
+    if (!rules.some(({ on }) => isOf(on, event))) continue
+    if (readable.is === 'entity') evolve(readable, rows, event)
+    else project(readable, rows, event)
+  }
+  return rows
+}
+
+function readerOver(rows: ReadonlyMap<string, unknown>, { name }: Readable): unknown {
+  const matching = (where: object = {}): { id: string; row: unknown }[] =>
+    [...rows]
+      .map(([id, row]) => ({ id, row }))
+      .filter(({ row }) =>
+        Object.entries(where).every(([field, value]) => {
+          return (row as Record<string, unknown>)[field] === value
+        }),
+      )
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  return {
+    name,
+    get: async (id: string) => rows.get(id),
+    find: async (where?: object) => ({ rows: matching(where) }),
+    async *all(where?: object) {
+      yield* matching(where)
+    },
+  }
+}
+
+function mustFind(name: string, rules: readonly Rule[], message: Message): Rule {
+  const rule = rules.find(({ on, hears }) => hears === 'message' && isOf(on, message))
+  if (rule) return rule
+  throw noRule(name, message)
+}
+
+function isOf(type: MessageType, { contract, name }: { contract: string; name: string }): boolean {
+  return type.contract === contract && type.name === name
+}
+
+function noRule(name: string, message: { contract: string; name: string }): Error {
+  const text = `${name} has no rule for ${message.contract}.${message.name}`
+  return new assert.AssertionError({ message: text })
+}
+
+function idsOf(rule: Rule, field: string, data: unknown): readonly string[] {
+  if (rule.ids) return [...new Set(rule.ids(data as never))]
+  const id = (data as Record<string, unknown> | null)?.[field]
+  if (typeof id === 'string') return [id]
+  throw new assert.AssertionError({ message: `${rule.on.wire} has no id in its field ${field}` })
+}
+
+/** Data that nobody can change any more. */
+function frozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const member of Object.values(value)) frozen(member)
+  return Object.freeze(value)
+}

@@ -1,0 +1,7 @@
+export type { MemoryOptions } from '../backends/memory/index.ts'
+export { memory } from '../backends/memory/index.ts'
+export { seededRandom } from '../base/random.ts'
+export type { Rows, Then, ThenAsync, When, WhenAsync } from './given.ts'
+export { given } from './given.ts'
+export type { Seen, SimulateOptions, World } from './simulate.ts'
+export { simulate } from './simulate.ts'

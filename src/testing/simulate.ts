@@ -1,0 +1,182 @@
+import { memory } from '../backends/memory/index.ts'
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import { seededRandom } from '../base/random.ts'
+import type { AnyContract } from '../contract/contract.ts'
+import { factsOf } from '../contract/contract.ts'
+import { decodeEnvelope } from '../contract/envelope.ts'
+import type { Envelope } from '../contract/envelope.ts'
+import type { CommandMessage, QueryMessage } from '../contract/message.ts'
+import { planOf } from '../engine/plan.ts'
+import type { SendOptions } from '../engine/sender.ts'
+import type { ConsumerStatus } from '../engine/status.ts'
+import { isSettled, statusOf } from '../engine/status.ts'
+import type { Faulted } from '../engine/turn.ts'
+import type { EventLog, LogRecord, Position } from '../ports/log.ts'
+import type { Backend } from '../ports/store.ts'
+import type { Service, ToolsFor } from '../rules/service.ts'
+import type { App, SentOperation, StartOptions, WithTools } from '../runtime/start.ts'
+import { start } from '../runtime/start.ts'
+import { manualClock } from './clock.ts'
+import type { Link } from './link.ts'
+import { link } from './link.ts'
+
+export interface SimulateOptions {
+  /** The same seed gives the same run: latencies, order of events, ids, retries. */
+  readonly seed: number
+  /** Longest time that a call to the backend takes, half there, half back. Default 4 ms. */
+  readonly latencyMsMax?: number
+  readonly engine?: StartOptions['engine']
+}
+
+/** A message in the simulated log, in the order of the log. */
+export interface Seen extends Envelope {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly data: unknown
+}
+
+/** A whole system of services in one process, in simulated time. */
+export interface World {
+  /** Sends a command through its owner's door; resolves once it is stored. */
+  send<R extends string = string>(
+    command: CommandMessage<string, string, unknown, R>,
+    options?: SendOptions,
+  ): Promise<SentOperation<R>>
+  ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
+  /** Moves time on, through every due instant. */
+  advance(byMs: number): Promise<void>
+  /** Cuts a service off from log and store: its calls wait, other services go on. */
+  isolate(service: string): void
+  heal(service: string): void
+  /**
+   * Kills a service as it stands and starts it again with an empty memory. Calls under way may or
+   * may not have taken effect. Its work is taken up again once its lease has run out.
+   */
+  crash(service: string): Promise<void>
+  /** Moves time on until everything that was accepted is done. */
+  settled(): Promise<void>
+  /** Moves time on until the promise has settled: for operations and the like. */
+  until<T>(promise: Promise<T>): Promise<T>
+  /** Everything in the log. */
+  messages(): Promise<readonly Seen[]>
+  status(): Promise<readonly ConsumerStatus[]>
+  /** Faults that rules have thrown so far. */
+  faults(): readonly Faulted[]
+  now(): number
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+const LATENCY_MS_MAX = 4
+const SETTLE_LOOK_MS = 50
+
+/**
+ * Runs services as instances of their own over one simulated backend: passed-in time, seeded
+ * latencies, and no disk. For tests of whole conversations through crashes and partitions; tools
+ * must answer without waiting for real time.
+ */
+export async function simulate<const S extends readonly Service<string, unknown>[]>(
+  services: S,
+  options: SimulateOptions & WithTools<ToolsFor<S>>,
+): Promise<World> {
+  const { seed, latencyMsMax = LATENCY_MS_MAX, tools, engine } = options
+  const random = seededRandom(seed)
+  const clock = manualClock()
+  const backend = memory({ clock, latencyMs: () => random() * latencyMsMax })
+  const faults: Faulted[] = []
+  const startOptions = {
+    random,
+    tools,
+    ...(engine ? { engine } : {}),
+    faulted: (fault: Faulted) => void faults.push(fault),
+  }
+  const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
+  // Looked at from outside, so that a service that is cut off can be seen, too.
+  const outside = { plan: planOf(services, []), backend }
+  const settle = async (): Promise<void> => {
+    while (!(await isSettled(outside))) await pause(clock, SETTLE_LOOK_MS)
+  }
+
+  await clock.until(backend.log.open())
+  await clock.until(backend.store.open())
+  for (const { name } of services) await clock.until(launch(name))
+
+  return {
+    send: (command, sendOptions) =>
+      clock.until(ownerOf(command.contract).app.send(command, sendOptions)),
+    ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),
+    advance: (byMs) => clock.advance(byMs),
+    isolate: (name) => named(name).link.isolate(),
+    heal: (name) => named(name).link.heal(),
+    async crash(name) {
+      named(name).link.crash()
+      await clock.until(launch(name))
+    },
+    settled: () => clock.until(settle()),
+    until: (promise) => clock.until(promise),
+    messages: () => clock.until(allOf(backend.log, [...outside.plan.topics.keys()])),
+    status: () => clock.until(statusOf(outside)),
+    faults: () => faults,
+    now: () => clock.now(),
+    async [Symbol.asyncDispose]() {
+      for (const { link: each } of all()) each.heal()
+      await clock.until(Promise.all([...all()].map(({ app }) => app.stop())))
+    },
+  }
+}
+
+interface Instance {
+  readonly app: App
+  readonly link: Link
+}
+
+/** Each service runs as an app of its own, over its own link to the one backend. */
+function instancesOf(
+  services: readonly Service[],
+  backend: Backend,
+  clock: Clock,
+  options: object,
+) {
+  const instances = new Map<string, Instance>()
+  const named = (name: string): Instance => {
+    const found = instances.get(name)
+    if (!found) throw new Error(`no service is called ${name}: ${[...instances.keys()].join(', ')}`)
+    return found
+  }
+  return {
+    named,
+    all: () => instances.values(),
+    ownerOf(contract: string): Instance {
+      const owner = services.find(({ owns }) =>
+        owns.some((each: AnyContract) => factsOf(each).name === contract),
+      )
+      return named(owner?.name ?? `the owner of ${contract}`)
+    },
+    async launch(name: string): Promise<void> {
+      const service = services.find((each) => each.name === name) as Service
+      const elsewhere = services.filter((other) => other !== service).flatMap(({ owns }) => owns)
+      const ofService = link(backend, clock)
+      const startOptions = { ...options, elsewhere, clock: ofService.clock } as StartOptions
+      const app = await start([service], ofService.backend, startOptions)
+      instances.set(name, { app, link: ofService })
+    },
+  }
+}
+
+async function allOf(log: EventLog, topics: readonly string[]): Promise<readonly Seen[]> {
+  const ends = await log.ends(topics)
+  const from: Position[] = ends.map(({ topic, partition, first }) => {
+    return { topic, partition, next: first }
+  })
+  const everything = { records: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER }
+  const slices = await log.read(from, everything, { ms: 0 })
+  const records = slices.flatMap((slice) => slice.records)
+  return records.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0)).map(seen)
+}
+
+function seen(record: LogRecord): Seen {
+  const { topic, partition, offset } = record
+  const data: unknown = record.data === null ? null : JSON.parse(record.data)
+  return { ...decodeEnvelope(record), topic, partition, offset, data }
+}
