@@ -1,0 +1,171 @@
+// Each misuse below is a type error; a directive that is not needed is itself an error.
+import { z } from 'zod'
+import {
+  after,
+  become,
+  command,
+  contract,
+  entity,
+  event,
+  finish,
+  projection,
+  query,
+  refuse,
+  saga,
+  send,
+  start,
+  type,
+} from 'throughline'
+import { memory } from 'throughline/testing'
+import { Ordering, Payments, openOrders, ordering, payments } from './sample.ts'
+
+const Thing = z.object({ orderId: z.string(), customerId: z.string() })
+
+contract(
+  'keyless',
+  { key: 'customerId' },
+  {
+    // @ts-expect-error The key is missing from the schema.
+    Ordered: event(z.object({ orderId: z.string() })),
+  },
+)
+
+type Order = { is: 'absent' } | { is: 'open'; totalCents: number }
+const initial = { is: 'absent' } as Order
+
+entity(
+  'foreign-event',
+  { of: Ordering, id: 'orderId', initial },
+  {
+    decide: (on) => [
+      // @ts-expect-error An event of another contract.
+      on(Ordering.PlaceOrder, () => Payments.Charged({ orderId: '', customerId: '', cents: 1 })),
+    ],
+    evolve: () => [],
+  },
+)
+
+entity(
+  'foreign-command',
+  { of: Ordering, id: 'orderId', initial },
+  {
+    decide: (on) => [
+      // @ts-expect-error A command of another contract.
+      on(Payments.Charge, () => []),
+    ],
+    evolve: () => [],
+  },
+)
+
+entity(
+  'unlisted-refusal',
+  { of: Ordering, id: 'orderId', initial },
+  {
+    decide: (on) => [
+      // @ts-expect-error A refusal that the contract lacks.
+      on(Ordering.PlaceOrder, () => refuse('no-such-code')),
+    ],
+    evolve: () => [],
+  },
+)
+
+entity(
+  'undecided',
+  { of: Ordering, id: 'orderId', initial },
+  {
+    decide: (on) => [
+      on(Ordering.PlaceOrder, ({ orderId, customerId }) =>
+        Ordering.OrderPlaced({ orderId, customerId, totalCents: 1 }),
+      ),
+    ],
+    evolve: (on) => [
+      on(Ordering.OrderPlaced, ({ totalCents }) => ({ is: 'open', totalCents })),
+      // @ts-expect-error An event that nobody decides.
+      on(Ordering.OrderCancelled, () => ({ is: 'absent' })),
+    ],
+  },
+)
+
+entity(
+  'typo',
+  { of: Ordering, id: 'orderId', initial },
+  {
+    decide: (on) => [
+      on(Ordering.PlaceOrder, ({ orderId, customerId }) =>
+        Ordering.OrderPlaced({ orderId, customerId, totalCents: 1 }),
+      ),
+    ],
+    evolve: (on) => [
+      // @ts-expect-error A state that does not exist.
+      on(Ordering.OrderPlaced, () => ({ is: 'opne' })),
+    ],
+  },
+)
+
+// A sibling's event may change an entity, once it is declared.
+entity(
+  'sibling',
+  { of: Ordering, id: 'customerId', initial, hears: [Ordering.OrderCancelled] },
+  {
+    decide: () => [],
+    evolve: (on) => [on(Ordering.OrderCancelled, () => ({ is: 'absent' }))],
+  },
+)
+
+const step = { by: 'orderId', initial: { is: 'new' } as { is: 'new' } | { is: 'done' } } as const
+
+saga('undeclared-send', { ...step, sends: [Payments.Refund] }, (on) => [
+  on(Ordering.OrderPlaced, ({ orderId, customerId, totalCents: cents }) =>
+    // @ts-expect-error A command that is not among the declared sends.
+    send(Payments.Charge({ orderId, customerId, cents })),
+  ),
+])
+
+saga('undeclared-timer', { ...step, sends: [Payments.Refund] }, (on) => [
+  on(Ordering.OrderPlaced, ({ orderId, customerId }) =>
+    // @ts-expect-error A timer may only send what is declared.
+    after(1, Ordering.CancelOrder({ orderId, customerId, reason: '' })),
+  ),
+])
+
+saga('wrong-state', { ...step, sends: [Payments.Refund] }, (on) => [
+  // @ts-expect-error A state that the saga does not have.
+  on(Ordering.OrderPlaced, () => become({ is: 'gone' })),
+])
+
+saga('undeclared-refusal', { ...step, sends: [Payments.Refund] }, (on) => [
+  // @ts-expect-error It never sends that command, so it cannot be refused.
+  on.refused(Payments.Charge, () => finish()),
+])
+
+saga('nameless', { by: 'sku', initial: { is: 'new' }, sends: [Payments.Refund] }, (on) => [
+  // @ts-expect-error The event has no field that names the instance.
+  on(Ordering.OrderPlaced, () => finish()),
+])
+
+// @ts-expect-error An index over a field that the row does not have.
+projection('indexed', { by: 'orderId', row: type<{ a: string }>(), indexes: ['b'] }, () => [])
+
+query('other', { of: Ordering, reads: [openOrders] }, (on) => [
+  on(Ordering.FindOpenOrders, async (_asked, read) => {
+    // @ts-expect-error Not an indexed field.
+    await read(openOrders).find({ totalCents: 1 })
+    return []
+  }),
+  // @ts-expect-error Not what the contract says is answered.
+  on(Ordering.FindOpenOrders, () => 'none'),
+])
+
+export async function misuses(): Promise<void> {
+  // @ts-expect-error A tool is missing.
+  await start([ordering, payments], memory())
+  // @ts-expect-error A tool has another form.
+  await start([ordering, payments], memory(), { tools: { mail: 1 } })
+  const app = await start([ordering], memory(), { elsewhere: [Payments] })
+  // @ts-expect-error An event cannot be sent.
+  await app.send(Ordering.OrderPlaced({ orderId: '', customerId: '', totalCents: 1 }))
+  // @ts-expect-error A field is missing.
+  Ordering.PlaceOrder({ orderId: '', customerId: '' })
+}
+
+export const Kept = contract('kept', { key: 'customerId' }, { Do: command(Thing) })
