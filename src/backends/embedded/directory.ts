@@ -1,0 +1,175 @@
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Fault } from '../../base/fault.ts'
+import { FORMAT } from './schema.ts'
+
+/** The files of a data directory. */
+export interface Files {
+  readonly directory: string
+  /** Says that the directory is ours and whether its making was finished. Written first. */
+  readonly marker: string
+  readonly database: string
+  readonly lock: string
+  /** Who holds the lock: for the message only. */
+  readonly owner: string
+}
+
+interface Marker {
+  readonly made: 'throughline'
+  readonly format: number
+  readonly is: 'creating' | 'ready'
+}
+
+export function filesOf(directory: string): Files {
+  return {
+    directory,
+    marker: join(directory, 'throughline.json'),
+    database: join(directory, 'throughline.db'),
+    lock: join(directory, 'owner.lock'),
+    owner: join(directory, 'owner.json'),
+  }
+}
+
+/**
+ * Looks at the directory before anything in it is touched, and begins to make it where it is new
+ * or empty. A directory whose making was killed is ours, too.
+ *
+ * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
+ */
+export function claimDirectory(files: Files): void {
+  const { directory, marker } = files
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  if (existsSync(marker)) {
+    mustBeReadable(readMarker(files), directory)
+    return
+  }
+  const entries = readdirSync(directory).filter((name) => name !== 'throughline.json.new')
+  if (entries.length > 0)
+    throw new Fault('DATA_FOREIGN', {
+      detail: `${directory} holds ${entries.slice(0, 3).join(', ')}`,
+    })
+  writeMarker(files, 'creating')
+}
+
+export function isReady(files: Files): boolean {
+  return readMarker(files).is === 'ready'
+}
+
+/** Writes the marker so that it is there whole or not at all, also after a power cut. */
+export function writeMarker({ directory, marker }: Files, is: Marker['is']): void {
+  const made: Marker = { made: 'throughline', format: FORMAT, is }
+  const next = `${marker}.new`
+  writeFileSync(next, `${JSON.stringify(made)}\n`, { flush: true })
+  renameSync(next, marker)
+  const handle = openSync(directory, 'r')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function readMarker({ marker, directory }: Files): Marker {
+  try {
+    const read = JSON.parse(readFileSync(marker, 'utf8')) as Marker
+    if (read.made === 'throughline' && Number.isInteger(read.format)) return read
+  } catch (cause) {
+    throw new Fault('DATA_DAMAGED', { detail: `${marker} cannot be read`, cause })
+  }
+  throw new Fault('DATA_FOREIGN', {
+    detail: `${directory} holds a throughline.json of something else`,
+  })
+}
+
+function mustBeReadable({ format }: Marker, directory: string): void {
+  if (format > FORMAT)
+    throw new Fault('DATA_NEWER', {
+      detail: `${directory} has format ${format}, and this version reads up to ${FORMAT}`,
+    })
+}
+
+/**
+ * What can be seen of a database file from outside. Only before it is opened: a process that opens
+ * and closes the file by itself drops the locks that SQLite holds on it for that process.
+ *
+ * @throws Fault `DATA_DAMAGED` when the file of a finished directory is missing or cut off
+ */
+export function mustBeWhole({ database }: Files): void {
+  const damaged = (detail: string): Fault => new Fault('DATA_DAMAGED', { detail })
+  if (!existsSync(database)) throw damaged(`${database} is missing`)
+  const { size } = statSync(database)
+  if (size === 0) throw damaged(`${database} is empty`)
+  const header = Buffer.alloc(100)
+  const handle = openSync(database, 'r')
+  const read = readSync(handle, header, 0, header.length, 0)
+  closeSync(handle)
+  if (read < header.length || header.toString('latin1', 0, 15) !== 'SQLite format 3')
+    throw damaged(`${database} is not a database any more`)
+  // While a write-ahead log is there, it may hold what the file itself lacks.
+  const wal = `${database}-wal`
+  if (existsSync(wal) && statSync(wal).size > 0) return
+  const pageBytes = header.readUInt16BE(16)
+  const expected = header.readUInt32BE(28) * (pageBytes === 1 ? 65_536 : pageBytes)
+  if (size < expected) throw damaged(`${database} has ${size} bytes of ${expected}`)
+}
+
+/** The right to a directory, held by one process at a time; a kill lets go of it. */
+export interface Ownership {
+  release(): void
+}
+
+/**
+ * An open exclusive transaction on a database of its own, that holds nothing: the system drops it
+ * with the process, however that ends.
+ *
+ * @throws Fault `DATA_OWNED`
+ */
+export function own(files: Files, startedAt: number): Ownership {
+  const lock = new DatabaseSync(files.lock, { timeout: 0 })
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+  } catch (cause) {
+    lock.close()
+    if (!isBusy(cause)) throw cause
+    const { pid, startedAt: since } = readOwner(files)
+    const who = pid === undefined ? 'another process' : `process ${pid}, up since ${since},`
+    throw new Fault('DATA_OWNED', {
+      detail: `${who} owns ${files.directory}`,
+      ids: pid === undefined ? {} : { pid: String(pid) },
+      cause,
+    })
+  }
+  const owner = { pid: process.pid, startedAt: new Date(startedAt).toISOString() }
+  writeFileSync(files.owner, `${JSON.stringify(owner)}\n`)
+  return {
+    release() {
+      rmSync(files.owner, { force: true })
+      lock.close()
+    },
+  }
+}
+
+function readOwner({ owner }: Files): { pid?: number; startedAt?: string } {
+  try {
+    return JSON.parse(readFileSync(owner, 'utf8')) as { pid: number; startedAt: string }
+  } catch {
+    return {}
+  }
+}
+
+/** SQLite's result codes that this backend treats by name. */
+const RESULT = { busy: 5, full: 13, corrupt: 11, notADatabase: 26 } as const
+
+function resultOf(cause: unknown): number {
+  const { errcode } = (cause ?? {}) as { errcode?: number }
+  return (errcode ?? 0) & 0xff
+}
+
+export const isBusy = (cause: unknown): boolean => resultOf(cause) === RESULT.busy
+export const isFull = (cause: unknown): boolean => resultOf(cause) === RESULT.full
+export const isDamaged = (cause: unknown): boolean => {
+  const result = resultOf(cause)
+  return result === RESULT.corrupt || result === RESULT.notADatabase
+}

@@ -1,0 +1,29 @@
+import { bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import { systemClock } from '../../base/clock.ts'
+import type { Backend } from '../../ports/store.ts'
+import { embeddedLog } from './log.ts'
+import { usesOf } from './session.ts'
+import { embeddedStore } from './store.ts'
+
+export interface EmbeddedOptions {
+  /** The data directory; made when it is missing. */
+  readonly directory: string
+  /** Default: the machine's clock. */
+  readonly clock?: Clock
+}
+
+/**
+ * Log and store in one SQLite database, in this process. An ack means that the data was synced to
+ * disk. One process owns a data directory at a time; services run in that process. A killed process
+ * leaves nothing half done: what was acked is there, a unit is there whole or not at all.
+ *
+ * `open` of log and store throws `DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER` or `DATA_DAMAGED`, and
+ * then has changed nothing.
+ */
+export function embedded(options: EmbeddedOptions): Backend {
+  const { directory, clock = systemClock() } = options
+  const news = bell(clock)
+  const [logUse, storeUse] = usesOf(directory, clock, news)
+  return { log: embeddedLog(logUse, news), store: embeddedStore(storeUse, clock) }
+}

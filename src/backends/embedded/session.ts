@@ -1,0 +1,93 @@
+import type { Bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import type { Commits } from './commits.ts'
+import { commits } from './commits.ts'
+import { openDatabase } from './database.ts'
+import type { Leases } from './leases.ts'
+import { leasesIn } from './leases.ts'
+import type { ProgressRows } from './progress.ts'
+import { progressIn } from './progress.ts'
+import { statementsOf } from './statements.ts'
+import type { Statements } from './statements.ts'
+import type { Tables } from './tables.ts'
+import { tablesIn } from './tables.ts'
+import type { Topics } from './topics.ts'
+import { topicsIn } from './topics.ts'
+
+/** An open data directory. */
+export interface Session {
+  readonly sql: Statements
+  readonly topics: Topics
+  readonly tables: Tables
+  readonly progress: ProgressRows
+  readonly leases: Leases
+  readonly commits: Commits
+  close(): void
+}
+
+/** What log and store share: the directory is open while one of them is. */
+export interface Use {
+  open(): Promise<void>
+  close(): Promise<void>
+  isOpen(): boolean
+  /** @throws Error while closed */
+  session(): Session
+}
+
+function openSession(directory: string, clock: Clock, news: Bell): Session {
+  const { db, close } = openDatabase(directory, clock)
+  const sql = statementsOf(db)
+  const parts = {
+    topics: topicsIn(sql),
+    tables: tablesIn(sql),
+    progress: progressIn(sql),
+    leases: leasesIn(sql),
+  }
+  const load = (): void => {
+    for (const part of Object.values(parts)) part.load()
+  }
+  load()
+  const group = commits({ db, clock, committed: () => news.ring(), rolledBack: load })
+  return {
+    ...parts,
+    sql,
+    commits: group,
+    close() {
+      group.flush()
+      close()
+    },
+  }
+}
+
+/** One `Use` for the log and one for the store of a directory. */
+export function usesOf(directory: string, clock: Clock, news: Bell): readonly [Use, Use] {
+  let session: Session | undefined
+  let users = 0
+  const use = (): Use => {
+    let isUsed = false
+    return {
+      async open() {
+        if (isUsed) return
+        session ??= openSession(directory, clock, news)
+        isUsed = true
+        users += 1
+      },
+      async close() {
+        if (!isUsed) return
+        isUsed = false
+        users -= 1
+        if (users === 0) {
+          session?.close()
+          session = undefined
+        }
+        news.ring()
+      },
+      isOpen: () => isUsed,
+      session() {
+        if (session && isUsed) return session
+        throw new Error(`the data directory ${directory} is not open`)
+      },
+    }
+  }
+  return [use(), use()]
+}

@@ -1,0 +1,65 @@
+import type { Clock } from '../../base/clock.ts'
+import { mustBeNew } from '../../ports/admit.ts'
+import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
+import type { Decision } from './commits.ts'
+import { healthOf, mustCommit } from './log.ts'
+import type { Session, Use } from './session.ts'
+
+export function embeddedStore(use: Use, clock: Clock): EventStore {
+  return {
+    can: { ack: 'disk', atomicWithLog: true, shared: false },
+    open: use.open,
+    close: use.close,
+    async declare(specs) {
+      const { tables, commits } = use.session()
+      await mustCommit(commits, () => {
+        for (const spec of specs) tables.declare(spec)
+      })
+    },
+    async beat(member, wants, ttlMs) {
+      const { leases, commits } = use.session()
+      return mustCommit(commits, () => leases.beat(member, wants, ttlMs, clock.now()))
+    },
+    async commit(unit) {
+      const session = use.session()
+      return session.commits.submit<UnitAnswer>({
+        decide: () => decide(unit, session),
+        failed: (cause) => ({ is: 'unknown', cause }),
+      })
+    },
+    async get(keys) {
+      const { tables } = use.session()
+      return keys.map((key) => tables.get(key))
+    },
+    scan: async (query) => use.session().tables.scan(query),
+    async stream({ table, key }, fromVersion, limit) {
+      const { tables, topics } = use.session()
+      return topics.stream(tables.idOf(table), key, fromVersion, limit)
+    },
+    progress: async (consumers) => use.session().progress.of(consumers),
+    health: async () => healthOf(use),
+  }
+}
+
+/** Every check of a unit comes before its first write. */
+function decide(unit: Unit, session: Session): Decision<UnitAnswer> {
+  const { leases, progress, tables, topics, sql } = session
+  const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
+  if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
+  const rows = tables.conflicts(unit.rows)
+  if (rows.length > 0) return { answer: () => ({ is: 'conflict', rows }) }
+  mustBeNew(unit.appends, topics)
+  let puts: ReturnType<typeof topics.put> = []
+  return {
+    answer: () => ({ is: 'done', places: puts.map(({ place }) => place) }),
+    write() {
+      tables.write(unit.rows)
+      progress.write(unit.progress)
+      puts = topics.put(unit.appends)
+      const entries = unit.streams.map(({ table, key, version, append }) => {
+        return [tables.idOf(table), key, version, puts[append]?.position ?? null]
+      })
+      sql.insert('INSERT INTO stream (tbl, key, version, position)', '', entries)
+    },
+  }
+}
