@@ -1,0 +1,245 @@
+import assert from 'node:assert/strict'
+import type { StoreCase } from './sample.conformance.ts'
+import { declared, moment, unitOf } from './sample.conformance.ts'
+import type { Claim, EventStore } from './store.ts'
+
+/** So long that no lease ends while a case runs. */
+const LASTING_MS = 600_000
+
+/** So short that leases end while a case waits; every beat renews. */
+const SHORT_MS = 50
+
+const RESOURCES: readonly string[] = ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6']
+
+/** A member that beats as the port wants it: what it shall release, it stops wanting once. */
+interface Beating {
+  readonly held: ReadonlyMap<string, number>
+  beat(): Promise<void>
+}
+
+function beating(
+  store: EventStore,
+  id: string,
+  wants: readonly string[] = RESOURCES,
+  ttlMs: number = LASTING_MS,
+): Beating {
+  let held: ReadonlyMap<string, number> = new Map()
+  let release = 0
+  return {
+    get held() {
+      return held
+    },
+    async beat() {
+      const given = new Set(release > 0 ? [...held.keys()].slice(-release) : [])
+      const kept = wants.filter((resource) => !given.has(resource))
+      const answer = await store.beat({ id }, kept, ttlMs)
+      held = byResource(answer.held)
+      release = answer.release
+      for (const resource of held.keys()) assert.ok(kept.includes(resource), 'only what is wanted')
+    },
+  }
+}
+
+function byResource(claims: readonly Claim[]): ReadonlyMap<string, number> {
+  const held = new Map(claims.map(({ resource, generation }) => [resource, generation]))
+  assert.equal(held.size, claims.length, 'no claim is named twice')
+  return held
+}
+
+/** That no two of these members hold the same. */
+function mustBeApart(members: readonly Beating[]): void {
+  const all = members.flatMap(({ held }) => [...held.keys()])
+  assert.equal(new Set(all).size, all.length, `${all.join()} are held by one member each`)
+}
+
+/** Beats of all members, until they hold everything between them in even shares. */
+async function settled(members: readonly Beating[], wanted = RESOURCES): Promise<void> {
+  for (let round = 0; round < 50; round += 1) {
+    for (const member of members) {
+      await member.beat()
+      mustBeApart(members)
+    }
+    const sizes = members.map(({ held }) => held.size)
+    const sum = sizes.reduce((total, size) => total + size, 0)
+    if (sum === wanted.length && Math.max(...sizes) - Math.min(...sizes) <= 1) return
+  }
+  assert.fail(`shares of ${members.map(({ held }) => held.size).join(' and ')}`)
+}
+
+const isFenced = async (store: EventStore, held: ReadonlyMap<string, number>): Promise<boolean> => {
+  const fences = [...held].map(([resource, generation]) => ({ resource, generation }))
+  const { is } = await store.commit(unitOf({ fences }))
+  assert.ok(is === 'done' || is === 'fenced')
+  return is === 'fenced'
+}
+
+/** Who may act for what. */
+export const claimCases: readonly StoreCase[] = [
+  {
+    promise: 'One member takes everything that it wants, and keeps it from beat to beat',
+    async run({ backend: { store } }) {
+      const one = await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
+      assert.deepEqual([...byResource(one.held).keys()].toSorted(), RESOURCES)
+      assert.equal(one.release, 0)
+      const again = await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
+      assert.deepEqual(byResource(again.held), byResource(one.held))
+      assert.equal(again.release, 0)
+      assert.equal(await isFenced(store, byResource(one.held)), false)
+    },
+  },
+  {
+    promise: 'What a live member holds goes to nobody else',
+    async run({ backend: { store } }) {
+      await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
+      const two = await store.beat({ id: 'm-2' }, RESOURCES, LASTING_MS)
+      assert.deepEqual(two, { held: [], release: 0 })
+    },
+  },
+  {
+    promise:
+      'A member is told how much it holds above its share, and gives it up by not wanting it',
+    async run({ backend: { store } }) {
+      const four = RESOURCES.slice(0, 4)
+      const before = byResource((await store.beat({ id: 'm-1' }, four, LASTING_MS)).held)
+      await store.beat({ id: 'm-2' }, four, LASTING_MS)
+      const { held, release } = await store.beat({ id: 'm-1' }, four, LASTING_MS)
+      assert.equal(release, 2)
+      assert.deepEqual(byResource(held), before)
+      const kept = four.slice(0, 2)
+      const less = await store.beat({ id: 'm-1' }, kept, LASTING_MS)
+      assert.deepEqual([...byResource(less.held).keys()].toSorted(), kept)
+      const other = byResource((await store.beat({ id: 'm-2' }, four, LASTING_MS)).held)
+      assert.deepEqual([...other.keys()].toSorted(), four.slice(2))
+      for (const [resource, generation] of other)
+        assert.ok(generation > (before.get(resource) ?? Infinity), 'a higher generation')
+    },
+  },
+  {
+    promise: 'Two members share evenly',
+    async run({ backend: { store } }) {
+      const members = ['m-1', 'm-2'].map((id) => beating(store, id))
+      await members[0]?.beat()
+      assert.equal(members[0]?.held.size, 7)
+      await settled(members)
+    },
+  },
+  {
+    promise: 'Three members share evenly, and again when one of them leaves',
+    async run({ backend: { store } }) {
+      const members = ['m-1', 'm-2', 'm-3'].map((id) => beating(store, id))
+      await settled(members.slice(0, 1))
+      await settled(members.slice(0, 2))
+      await settled(members)
+      await store.beat({ id: 'm-3' }, [], LASTING_MS)
+      await settled(members.slice(0, 2))
+    },
+  },
+  {
+    promise: 'Members that want different things share nothing',
+    async run({ backend: { store } }) {
+      const one = await store.beat({ id: 'm-1' }, RESOURCES.slice(0, 3), LASTING_MS)
+      const two = await store.beat({ id: 'm-2' }, RESOURCES.slice(3), LASTING_MS)
+      assert.equal(one.held.length, 3)
+      assert.equal(two.held.length, 4)
+      const again = await store.beat({ id: 'm-1' }, RESOURCES.slice(0, 3), LASTING_MS)
+      assert.deepEqual([again.held.length, again.release], [3, 0])
+    },
+  },
+  {
+    promise: 'A member that wants nothing any more gives everything back at once',
+    async run({ backend: { store } }) {
+      const before = byResource((await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)).held)
+      assert.deepEqual(await store.beat({ id: 'm-1' }, [], LASTING_MS), { held: [], release: 0 })
+      const after = byResource((await store.beat({ id: 'm-2' }, RESOURCES, LASTING_MS)).held)
+      assert.equal(after.size, 7)
+      for (const [resource, generation] of after)
+        assert.ok(generation > (before.get(resource) ?? Infinity))
+      assert.equal(await isFenced(store, before), true)
+    },
+  },
+  {
+    promise: 'Members that beat at the same time never get the same',
+    async run({ backend: { store } }) {
+      const members = ['m-1', 'm-2', 'm-3'].map((id) => beating(store, id))
+      const generations = new Map<string, { generation: number; holder: number }>()
+      for (let round = 0; round < 30; round += 1) {
+        await Promise.all(members.map((member) => member.beat()))
+        mustBeApart(members)
+        for (const [holder, { held }] of members.entries())
+          for (const [resource, generation] of held) {
+            const last = generations.get(resource)
+            assert.ok(generation >= (last?.generation ?? 0), 'generations only grow')
+            if (last && last.holder !== holder)
+              assert.ok(generation > last.generation, 'and change')
+            generations.set(resource, { generation, holder })
+          }
+      }
+      assert.equal(members.flatMap(({ held }) => [...held]).length, 7)
+    },
+  },
+]
+
+/** What happens when a member is silent. */
+export const expiryCases: readonly StoreCase[] = [
+  {
+    promise: 'What a silent member held goes to another one when its lease has ended',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { store } = backend
+      const silent = byResource((await store.beat({ id: 'm-1' }, RESOURCES, SHORT_MS)).held)
+      const other = beating(store, 'm-2', RESOURCES, LASTING_MS)
+      for (let beats = 0; other.held.size < 7; beats += 1) {
+        assert.ok(beats < 2_000, 'leases end')
+        await moment(log)
+        await other.beat()
+      }
+      for (const [resource, generation] of other.held)
+        assert.ok(generation > (silent.get(resource) ?? Infinity), 'a higher generation')
+      assert.equal(await isFenced(store, silent), true)
+      assert.equal(await isFenced(store, other.held), false)
+    },
+  },
+  {
+    promise: 'A member that wakes up late is fenced, and shares anew',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { store } = backend
+      const late = beating(store, 'm-1', RESOURCES, SHORT_MS)
+      await late.beat()
+      const stale = new Map(late.held)
+      const other = beating(store, 'm-2', RESOURCES, LASTING_MS)
+      for (let beats = 0; other.held.size < 7; beats += 1) {
+        assert.ok(beats < 2_000, 'leases end')
+        await moment(log)
+        await other.beat()
+      }
+      const woken = await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
+      assert.deepEqual(woken.held, [])
+      for (const [resource, generation] of stale)
+        assert.equal(await isFenced(store, new Map([[resource, generation]])), true)
+      await settled([other, beating(store, 'm-1')])
+    },
+  },
+  {
+    promise: 'A member that goes on beating keeps what it holds for longer than one lease',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { store } = backend
+      const ttlMs = 400
+      const first = byResource((await store.beat({ id: 'm-1' }, RESOURCES, ttlMs)).held)
+      // A silent witness that began later: once its lease has ended, more than one has passed.
+      await store.beat({ id: 'witness' }, ['witness'], ttlMs)
+      const heir = beating(store, 'heir', ['witness'])
+      for (let beats = 0; heir.held.size === 0; beats += 1) {
+        assert.ok(beats < 2_000, 'leases end')
+        await moment(log)
+        const again = await store.beat({ id: 'm-1' }, RESOURCES, ttlMs)
+        assert.deepEqual(byResource(again.held), first)
+        await heir.beat()
+      }
+      const last = await store.beat({ id: 'm-1' }, RESOURCES, ttlMs)
+      assert.deepEqual(byResource(last.held), first)
+      assert.equal(await isFenced(store, first), false)
+    },
+  },
+]

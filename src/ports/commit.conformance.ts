@@ -1,0 +1,311 @@
+import assert from 'node:assert/strict'
+import type { StoreCase } from './sample.conformance.ts'
+import { ORDERS, PAYMENTS, declared, done, eventsOf } from './sample.conformance.ts'
+import { readAll, rowOf, unitOf } from './sample.conformance.ts'
+import type { Advance, Backend, EventStore, Progress, Unit, UnitAnswer } from './store.ts'
+
+export const CARTS = 'shop.carts'
+
+/** Topics, and one table. */
+export async function ready(backend: Backend): Promise<EventStore> {
+  await declared(backend)
+  await backend.store.declare([{ name: CARTS, indexes: [] }])
+  return backend.store
+}
+
+export function advanceOf(from: number, next: number, fields: Partial<Advance> = {}): Advance {
+  return {
+    consumer: 'shop/cart',
+    topic: ORDERS,
+    partition: 0,
+    from,
+    next,
+    accepted: next - from,
+    completed: next - from,
+    pending: 0,
+    ...fields,
+  }
+}
+
+async function progressOf(store: EventStore, consumer = 'shop/cart'): Promise<readonly Progress[]> {
+  const all = await store.progress([consumer])
+  return all.toSorted((a, b) => a.partition - b.partition || (a.topic < b.topic ? -1 : 1))
+}
+
+/** A unit that changes all that a unit can change, on a row and a progress that are new. */
+function full({ can }: EventStore): Unit {
+  return unitOf({
+    progress: [advanceOf(0, 10), advanceOf(0, 5, { partition: 1 })],
+    rows: [rowOf(CARTS, 'a'), rowOf(CARTS, 'b'), rowOf(CARTS, 'c')],
+    ...(can.atomicWithLog
+      ? {
+          appends: eventsOf('of-unit', 5),
+          streams: [{ table: CARTS, key: 'a', version: 1, append: 0 }],
+        }
+      : {}),
+  })
+}
+
+/** That a unit has changed nothing; `rows` were there before, at version 1. */
+async function mustBeUntouched(backend: Backend, rows: readonly string[] = []): Promise<void> {
+  const { log, store } = backend
+  const keys = ['a', 'b', 'c'].map((key) => ({ table: CARTS, key }))
+  for (const [at, row] of (await store.get(keys)).entries()) {
+    const wasThere = rows.includes(keys[at]?.key ?? '')
+    assert.equal(row?.version, wasThere ? 1 : undefined, `row ${keys[at]?.key}`)
+  }
+  const moved = (await progressOf(store)).filter(({ next }) => next !== 0)
+  assert.deepEqual(moved, [], 'no progress has moved')
+  assert.deepEqual(await readAll(log), [], 'nothing was appended')
+  assert.deepEqual(await store.stream({ table: CARTS, key: 'a' }, 0, 10), [], 'no stream has grown')
+}
+
+const verdicts = (answers: readonly UnitAnswer[]): readonly string[] =>
+  answers.map(({ is }) => is).toSorted()
+
+/** Expected versions of rows. */
+export const conflictCases: readonly StoreCase[] = [
+  {
+    promise: 'A unit of nothing is done',
+    async run({ backend }) {
+      const store = await ready(backend)
+      assert.deepEqual(await store.commit(unitOf()), { is: 'done', places: [] })
+    },
+  },
+  {
+    promise: 'A row is written where it has the version that the writer saw',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { rows: [rowOf(CARTS, 'a', { version: 1 })] })
+      await done(store, { rows: [rowOf(CARTS, 'a', { expected: 1, version: 4, body: '2' })] })
+      await done(store, { rows: [rowOf(CARTS, 'a', { expected: 4, version: 5, body: '3' })] })
+      const [row] = await store.get([{ table: CARTS, key: 'a' }])
+      assert.deepEqual(row, { table: CARTS, key: 'a', version: 5, body: '3' })
+    },
+  },
+  {
+    promise: 'A row of another version is a conflict that names it',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { rows: ['a', 'b'].map((key) => rowOf(CARTS, key, { version: 3 })) })
+      for (const expected of [0, 2, 4]) {
+        const rows = [
+          rowOf(CARTS, 'a', { expected: 3, version: 4 }),
+          rowOf(CARTS, 'b', { expected, version: 9 }),
+        ]
+        const answer = await store.commit(unitOf({ rows }))
+        assert.deepEqual(answer, { is: 'conflict', rows: [{ table: CARTS, key: 'b' }] })
+      }
+      const found = await store.get(['a', 'b'].map((key) => ({ table: CARTS, key })))
+      assert.deepEqual(
+        found.map((row) => row?.version),
+        [3, 3],
+      )
+    },
+  },
+  {
+    promise: 'A version expected where no row is, is a conflict, also of a row that shall go',
+    async run({ backend }) {
+      const store = await ready(backend)
+      for (const body of ['1', null]) {
+        const row = rowOf(CARTS, 'a', { expected: 1, version: 2, body })
+        const answer = await store.commit(unitOf({ rows: [row] }))
+        assert.deepEqual(answer, { is: 'conflict', rows: [{ table: CARTS, key: 'a' }] })
+      }
+      assert.deepEqual(await store.get([{ table: CARTS, key: 'a' }]), [undefined])
+    },
+  },
+  {
+    promise: 'A unit with a conflict changes nothing at all',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { rows: [rowOf(CARTS, 'b')] })
+      assert.equal((await store.commit(full(store))).is, 'conflict')
+      await mustBeUntouched(backend, ['b'])
+    },
+  },
+  {
+    promise: 'Of units that race for a row exactly one is done, the others conflict',
+    async run({ backend }) {
+      const store = await ready(backend)
+      for (let version = 0; version < 5; version += 1) {
+        const row = { expected: version, version: version + 1 }
+        const answers = await Promise.all(
+          Array.from({ length: 8 }, (_, at) =>
+            store.commit(unitOf({ rows: [rowOf(CARTS, 'a', { ...row, body: `${at}` })] })),
+          ),
+        )
+        assert.deepEqual(verdicts(answers), [
+          ...Array.from({ length: 7 }, () => 'conflict'),
+          'done',
+        ])
+        const winner = answers.findIndex(({ is }) => is === 'done')
+        const [found] = await store.get([{ table: CARTS, key: 'a' }])
+        assert.deepEqual(found, { table: CARTS, key: 'a', version: version + 1, body: `${winner}` })
+      }
+    },
+  },
+  {
+    promise: 'Units of many rows that overlap are each done whole or not at all',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const keys = Array.from({ length: 50 }, (_, at) => `row-${String(at).padStart(2, '0')}`)
+      const answers = await Promise.all(
+        Array.from({ length: 10 }, (_, at) => {
+          const rows = keys.slice(at * 3, at * 3 + 20).map((key) => {
+            return rowOf(CARTS, key, { body: `${at}` })
+          })
+          return store.commit(unitOf({ rows }))
+        }),
+      )
+      const wins = answers.filter(({ is }) => is === 'done').length
+      assert.ok(wins >= 1, 'one is done')
+      assert.ok(answers.every(({ is }) => is === 'done' || is === 'conflict'))
+      const rows = await store.scan({ table: CARTS, limit: 100 })
+      assert.equal(rows.length, wins * 20, 'twenty rows of each that is done, and no others')
+    },
+  },
+]
+
+/** Claims and progress as fences. */
+export const fenceCases: readonly StoreCase[] = [
+  {
+    promise: 'A unit under a claim that is held is done',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const { held } = await store.beat({ id: 'm-1' }, ['p-0', 'p-1'], 60_000)
+      assert.equal(held.length, 2)
+      assert.equal((await store.commit({ ...full(store), fences: held })).is, 'done')
+    },
+  },
+  {
+    promise: 'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const { held } = await store.beat({ id: 'm-1' }, ['p-0', 'p-1'], 60_000)
+      const [first, second] = held
+      assert.ok(first && second)
+      for (const wrong of [
+        { ...second, generation: second.generation + 1 },
+        { ...second, generation: second.generation - 1 },
+        { resource: 'p-9', generation: 1 },
+      ]) {
+        const answer = await store.commit({ ...full(store), fences: [first, wrong] })
+        assert.ok(answer.is === 'fenced')
+        assert.ok(answer.resources.includes(wrong.resource))
+        assert.ok(!answer.resources.includes(first.resource))
+        await mustBeUntouched(backend)
+      }
+    },
+  },
+  {
+    promise: 'Progress moves from where the unit began; counts add up',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const counts = { accepted: 10, completed: 7, pending: 3 }
+      await done(store, { progress: [advanceOf(0, 12, counts)] })
+      await done(store, { progress: [advanceOf(12, 20, { accepted: 8, completed: 8 })] })
+      await done(store, {
+        progress: [advanceOf(20, 20, { accepted: 0, completed: 3, pending: -3 })],
+      })
+      const place = { consumer: 'shop/cart', topic: ORDERS, partition: 0 }
+      assert.deepEqual(await progressOf(store), [
+        { ...place, next: 20, accepted: 18, completed: 18, pending: 0 },
+      ])
+    },
+  },
+  {
+    promise: 'A unit whose progress did not begin where it is now is fenced and changes nothing',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const progress = [advanceOf(0, 10), advanceOf(3, 5, { partition: 1 })]
+      assert.equal((await store.commit({ ...full(store), progress })).is, 'fenced')
+      await mustBeUntouched(backend)
+      await done(store, { progress: [advanceOf(0, 10, { consumer: 'other' })] })
+      for (const from of [0, 9, 11]) {
+        const stale = [advanceOf(from, 20, { consumer: 'other' })]
+        const answer = await store.commit({ ...full(store), progress: stale })
+        assert.equal(answer.is, 'fenced')
+        await mustBeUntouched(backend)
+      }
+    },
+  },
+  {
+    promise: 'A unit that is repeated after it was done is fenced by its own progress',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const unit = unitOf({ progress: [advanceOf(0, 10)] })
+      assert.equal((await store.commit(unit)).is, 'done')
+      assert.equal((await store.commit(unit)).is, 'fenced')
+      assert.equal((await progressOf(store))[0]?.accepted, 10)
+    },
+  },
+  {
+    promise: 'Of units that race from the same progress exactly one is done, the others are fenced',
+    async run({ backend }) {
+      const store = await ready(backend)
+      for (let from = 0; from < 50; from += 10) {
+        const units = Array.from({ length: 8 }, (_, at) =>
+          unitOf({
+            progress: [advanceOf(from, from + 10)],
+            rows: [rowOf(CARTS, `${from}-${at}`)],
+          }),
+        )
+        const answers = await Promise.all(units.map((unit) => store.commit(unit)))
+        assert.deepEqual(verdicts(answers), ['done', ...Array.from({ length: 7 }, () => 'fenced')])
+      }
+      assert.equal((await progressOf(store))[0]?.accepted, 50)
+      assert.equal((await store.scan({ table: CARTS, limit: 100 })).length, 5)
+    },
+  },
+  {
+    promise: 'Each consumer has its own progress in each partition of each topic',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, {
+        progress: [
+          advanceOf(0, 1),
+          advanceOf(0, 2, { partition: 1 }),
+          advanceOf(0, 3, { partition: 2, topic: PAYMENTS }),
+          advanceOf(0, 4, { consumer: 'shop/mail' }),
+        ],
+      })
+      const moved = async (consumer: string): Promise<readonly unknown[]> =>
+        (await progressOf(store, consumer)).map(({ topic, partition, next }) => {
+          return [topic, partition, next]
+        })
+      assert.deepEqual(await moved('shop/cart'), [
+        [ORDERS, 0, 1],
+        [ORDERS, 1, 2],
+        [PAYMENTS, 2, 3],
+      ])
+      assert.deepEqual(await moved('shop/mail'), [[ORDERS, 0, 4]])
+      assert.deepEqual(await moved('shop/nobody'), [])
+      assert.equal((await store.progress(['shop/cart', 'shop/mail', 'shop/nobody'])).length, 4)
+      assert.deepEqual(await store.progress([]), [])
+    },
+  },
+  {
+    promise: 'Progress is one consistent read: what one unit moved is never seen in part',
+    async run({ backend }) {
+      const store = await ready(backend)
+      const consumers = ['one', 'two', 'three']
+      const commits = async (): Promise<void> => {
+        for (let from = 0; from < 40; from += 1)
+          await done(store, {
+            progress: consumers.map((consumer) => advanceOf(from, from + 1, { consumer })),
+          })
+      }
+      const reads = async (): Promise<void> => {
+        for (let count = 0; count < 60; count += 1) {
+          const progress = await store.progress(consumers)
+          const seen = consumers.map((name) => {
+            return progress.find(({ consumer }) => consumer === name)?.next ?? 0
+          })
+          assert.equal(new Set(seen).size, 1, seen.join())
+        }
+      }
+      await Promise.all([commits(), reads(), reads()])
+    },
+  },
+]

@@ -1,0 +1,8 @@
+export type * from './log.ts'
+export type * from './store.ts'
+export { shareOut } from './share.ts'
+export type { Lease, Wish } from './share.ts'
+export { prove } from './prove.ts'
+export type { Can, Case, Finding, ProveOptions, Trial } from './prove.ts'
+export { logCases } from './log.conformance.ts'
+export { storeCases } from './store.conformance.ts'

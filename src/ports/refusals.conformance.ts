@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict'
+import type { Answer, EventLog, LogEvent } from './log.ts'
+import type { LogCase } from './sample.conformance.ts'
+import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample.conformance.ts'
+import { idsOf, keyIn, placeOf, readAll, stored, verdictOf } from './sample.conformance.ts'
+
+const verdictsOn = async (
+  log: EventLog,
+  events: readonly LogEvent[],
+  options?: { readonly isAtomic: boolean },
+): Promise<readonly string[]> => (await log.append(events, options)).map(verdictOf)
+
+const freshIn = (answers: readonly Answer[]): number =>
+  answers.filter((answer) => verdictOf(answer) === 'stored').length
+
+/** What an id promises. */
+export const idCases: readonly LogCase[] = [
+  {
+    promise: 'An event that is appended again is stored once, and the answer says that',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = eventsOf('e', 20)
+      const first = await log.append(events)
+      const second = await log.append(events)
+      assert.deepEqual([...new Set(first.map(verdictOf))], ['stored'])
+      assert.deepEqual([...new Set(second.map(verdictOf))], ['repeat'])
+      for (const [at, answer] of second.entries())
+        if (answer.is === 'stored' && answer.place)
+          assert.deepEqual({ ...first[at], isRepeat: true }, answer)
+      assert.equal((await readAll(log)).length, 20)
+    },
+  },
+  {
+    promise: 'An event that comes twice in one call is stored once',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const [one, two] = [eventOf('e-1'), eventOf('e-2')]
+      assert.deepEqual(await verdictsOn(log, [one, one, two, one]), [
+        'stored',
+        'repeat',
+        'stored',
+        'repeat',
+      ])
+      assert.deepEqual(idsOf(await readAll(log)), ['e-1', 'e-2'])
+    },
+  },
+  {
+    promise: 'Of a call that repeats events in part, only the new ones are stored',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = eventsOf('e', 50)
+      await stored(
+        log,
+        events.filter((_, at) => at % 2 === 0),
+      )
+      assert.deepEqual(
+        await verdictsOn(log, events),
+        events.map((_, at) => (at % 2 === 0 ? 'repeat' : 'stored')),
+      )
+      assert.equal((await readAll(log)).length, 50)
+    },
+  },
+  {
+    promise: 'Calls that race with the same ids store each event once',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = eventsOf('e', 100)
+      const calls = await Promise.all([1, 2, 3, 4].map(() => log.append(events)))
+      const records = await readAll(log)
+      assert.equal(records.length, 100)
+      const places = new Map(records.map((record) => [record.id, placeOf(record)]))
+      for (const [at, { id }] of events.entries()) {
+        const answers = calls.map((call) => call[at] as Answer)
+        assert.equal(freshIn(answers), 1, id)
+        for (const answer of answers) {
+          assert.equal(answer.is, 'stored')
+          if (answer.is === 'stored' && answer.place) assert.deepEqual(answer.place, places.get(id))
+        }
+      }
+    },
+  },
+  {
+    promise: 'What is appended again may differ in head and time; what was stored first stays',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const event = eventOf('e-1')
+      await stored(log, [event])
+      const again = { ...event, head: '{"source":"orders","traceparent":"x"}', at: 1 }
+      assert.deepEqual(await verdictsOn(log, [again]), ['repeat'])
+      assert.deepEqual((await readAll(log)).map(eventIn), [event])
+    },
+  },
+  {
+    promise: 'Another event under a known id is refused with ID_CONFLICT',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const event = eventOf('e-1', { data: 'null' })
+      await stored(log, [event])
+      const others: readonly LogEvent[] = [
+        { ...event, data: '{"other":1}' },
+        { ...event, data: null },
+        { ...event, data: 'null ' },
+        { ...event, type: 'orders.OrderCancelled' },
+        eventOf('e-1', { key: keyIn(1), data: 'null' }),
+        eventOf('e-1', { key: keyIn(3), data: 'null' }),
+      ]
+      for (const other of others) assert.deepEqual(await verdictsOn(log, [other]), ['ID_CONFLICT'])
+      assert.deepEqual((await readAll(log)).map(eventIn), [event])
+    },
+  },
+  {
+    promise: 'Another event under an id of the same call is refused with ID_CONFLICT',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const event = eventOf('e-1')
+      const other = { ...event, data: '{"other":1}' }
+      assert.deepEqual(await verdictsOn(log, [event, other]), ['stored', 'ID_CONFLICT'])
+      assert.deepEqual((await readAll(log)).map(eventIn), [event])
+    },
+  },
+  {
+    promise: 'An id belongs to its topic: two topics may hold the same',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = [eventOf('e-1'), eventOf('e-1', { topic: PAYMENTS, data: '{"paid":1}' })]
+      assert.deepEqual(await verdictsOn(log, events), ['stored', 'stored'])
+      assert.deepEqual((await readAll(log, ORDERS)).map(eventIn), [events[0]])
+      assert.deepEqual((await readAll(log, PAYMENTS)).map(eventIn), [events[1]])
+    },
+  },
+]
+
+/** What is not stored, and what that means for the rest of a call. */
+export const refusalCases: readonly LogCase[] = [
+  {
+    promise: 'An event for a topic that is not there is refused with TOPIC_NOT_FOUND',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const lost = eventOf('e-1', { topic: 'nowhere.events', key: 'lost' })
+      const [answer, other] = await log.append([lost, eventOf('e-2')])
+      assert.ok(answer?.is === 'refused' && answer.code === 'TOPIC_NOT_FOUND')
+      assert.ok(answer.detail.length > 0, 'a refusal has a detail')
+      assert.equal(other?.is, 'stored')
+      assert.deepEqual(idsOf(await readAll(log)), ['e-2'])
+    },
+  },
+  {
+    promise: 'An event for a partition that is not there is refused with PARTITION_NOT_FOUND',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = [-1, 4, 1_000, 0.5].map((partition) => {
+        return eventOf(`e${partition}`, { partition, key: `key${partition}` })
+      })
+      assert.deepEqual(await verdictsOn(log, [...events, eventOf('well')]), [
+        ...events.map(() => 'PARTITION_NOT_FOUND'),
+        'stored',
+      ])
+      assert.deepEqual(idsOf(await readAll(log)), ['well'])
+    },
+  },
+  {
+    promise: 'After an event of a key that was not stored, later ones of that key are refused',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const [key, other] = [keyIn(2), keyIn(3)]
+      await stored(log, [eventOf('taken', { key })])
+      const events = [
+        eventOf('before', { key }),
+        eventOf('taken', { key, data: '{"other":1}' }),
+        eventOf('after-1', { key }),
+        eventOf('aside', { key: other }),
+        eventOf('after-2', { key }),
+      ]
+      assert.deepEqual(await verdictsOn(log, events), [
+        'stored',
+        'ID_CONFLICT',
+        'EARLIER_NOT_STORED',
+        'stored',
+        'EARLIER_NOT_STORED',
+      ])
+      assert.deepEqual(idsOf(await readAll(log)).toSorted(), ['aside', 'before', 'taken'])
+    },
+  },
+  {
+    promise: 'A key that was refused in one call holds nothing in the next one',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const late = eventOf('late')
+      assert.deepEqual(await verdictsOn(log, [eventOf('bad', { partition: 99 }), late]), [
+        'PARTITION_NOT_FOUND',
+        'EARLIER_NOT_STORED',
+      ])
+      assert.deepEqual(await verdictsOn(log, [late]), ['stored'])
+    },
+  },
+  {
+    promise: 'Other keys of the same partition flow past a key that was refused',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const keys = Array.from({ length: 40 }, (_, at) => `key-${at}`)
+      const [bad, ...rest] = keys.map((key, at) => eventOf(`e-${at}`, { key }))
+      assert.ok(bad)
+      const verdicts = await verdictsOn(log, [{ ...bad, partition: 99 }, ...rest])
+      assert.deepEqual(verdicts, ['PARTITION_NOT_FOUND', ...rest.map(() => 'stored')])
+    },
+  },
+]
+
+const isAtomic = { isAtomic: true } as const
+
+/** What `can` says is there works, and what it says is not there is not there. */
+export const abilityCases: readonly LogCase[] = [
+  {
+    promise: 'An atomic batch over several topics is stored whole',
+    needs: ({ log }) => log?.atomicBatch === true,
+    async otherwise({ backend }) {
+      const log = await declared(backend)
+      const verdicts = await verdictsOn(log, eventsOf('e', 3), isAtomic).catch((): string[] => [])
+      assert.ok(!verdicts.includes('stored'), 'it says that it cannot')
+      assert.deepEqual(await readAll(log), [])
+    },
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = [...eventsOf('e', 10), ...eventsOf('e', 10, { topic: PAYMENTS })]
+      const verdicts = await verdictsOn(log, events, isAtomic)
+      assert.deepEqual([...new Set(verdicts)], ['stored'])
+      assert.equal((await readAll(log, ORDERS)).length, 10)
+      assert.equal((await readAll(log, PAYMENTS)).length, 10)
+    },
+  },
+  {
+    promise: 'Of an atomic batch with a refusal nothing is stored; the rest is BATCH_REFUSED',
+    needs: ({ log }) => log?.atomicBatch === true,
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = [
+        eventOf('e-1', { key: 'a' }),
+        eventOf('e-2', { key: 'b', topic: PAYMENTS }),
+        eventOf('e-3', { key: 'c', topic: 'nowhere.events' }),
+        eventOf('e-4', { key: 'd' }),
+      ]
+      assert.deepEqual(await verdictsOn(log, events, isAtomic), [
+        'BATCH_REFUSED',
+        'BATCH_REFUSED',
+        'TOPIC_NOT_FOUND',
+        'BATCH_REFUSED',
+      ])
+      assert.deepEqual(await readAll(log, ORDERS), [])
+      assert.deepEqual(await readAll(log, PAYMENTS), [])
+      const well = events.filter(({ id }) => id !== 'e-3')
+      assert.deepEqual([...new Set(await verdictsOn(log, well, isAtomic))], ['stored'])
+    },
+  },
+  {
+    promise: 'A repeat refuses no atomic batch',
+    needs: ({ log }) => log?.atomicBatch === true,
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, [eventOf('e-1')])
+      const events = [eventOf('e-1'), eventOf('e-2')]
+      assert.deepEqual(await verdictsOn(log, events, isAtomic), ['repeat', 'stored'])
+      assert.equal((await readAll(log)).length, 2)
+    },
+  },
+  {
+    promise: 'Answers say where an event is stored',
+    needs: ({ log }) => log?.places === true,
+    async otherwise({ backend }) {
+      const log = await declared(backend)
+      const answers = [await log.append(eventsOf('e', 5)), await log.append(eventsOf('e', 5))]
+      for (const answer of answers.flat()) assert.ok(!('place' in answer), 'no place')
+    },
+    async run({ backend }) {
+      const log = await declared(backend)
+      const events = eventsOf('e', 30)
+      const answers = [await log.append(events), await log.append([...events, ...events])]
+      const places = new Map((await readAll(log)).map((record) => [record.id, placeOf(record)]))
+      for (const [at, answer] of answers.flat().entries()) {
+        assert.equal(answer.is, 'stored')
+        const { id } = events[at % 30] as LogEvent
+        if (answer.is === 'stored') assert.deepEqual(answer.place, places.get(id), id)
+      }
+    },
+  },
+  {
+    promise: 'Positions grow strictly over all topics, in the order of the calls',
+    needs: ({ log }) => log?.positions === true,
+    async otherwise({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 5))
+      for (const record of await readAll(log)) assert.ok(!('position' in record), 'no position')
+    },
+    async run({ backend }) {
+      const log = await declared(backend)
+      for (let at = 0; at < 6; at += 1)
+        await stored(log, eventsOf(`call-${at}`, 8, at % 2 === 0 ? {} : { topic: PAYMENTS }))
+      const records = [...(await readAll(log, ORDERS)), ...(await readAll(log, PAYMENTS))]
+      assert.equal(records.length, 48)
+      const latest = new Map<string, number>()
+      for (const { topic, partition, position } of records) {
+        assert.ok(position !== undefined, 'a position')
+        assert.ok(position > (latest.get(`${topic}/${partition}`) ?? -1), 'grows in its partition')
+        latest.set(`${topic}/${partition}`, position)
+      }
+      assert.equal(new Set(records.map(({ position }) => position)).size, 48)
+      const byPosition = records.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
+      const calls = byPosition.map(({ id }) => Number(id.split('-')[1]))
+      assert.deepEqual(
+        calls,
+        calls.toSorted((a, b) => a - b),
+      )
+    },
+  },
+  {
+    promise: 'An event is found by its id, in its topic only',
+    needs: ({ log }) => log?.findById === true,
+    async otherwise({ backend: { log } }) {
+      assert.equal(log.find, undefined)
+    },
+    async run({ backend }) {
+      const log = await declared(backend)
+      const upper = 'F47AC10B-58CC-4372-A567-0E02B2C3D479'
+      await stored(log, [...eventsOf('e', 20), eventOf(upper)])
+      const records = await readAll(log)
+      for (const record of records) assert.deepEqual(await log.find?.(ORDERS, record.id), record)
+      assert.equal(await log.find?.(PAYMENTS, 'e-1'), undefined)
+      assert.equal(await log.find?.(ORDERS, 'e-99'), undefined)
+      assert.equal(await log.find?.(ORDERS, upper.toLowerCase()), undefined)
+    },
+  },
+]

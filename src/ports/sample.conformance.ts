@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict'
+import { partitionOf } from '../contract/partition.ts'
+import type { Answer, EventLog, LogEvent, LogRecord, Place, Position, Slice } from './log.ts'
+import type { TopicSpec } from './log.ts'
+import type { Can, Case, Trial } from './prove.ts'
+import type { Backend, EventStore, RowWrite, Unit } from './store.ts'
+
+/** A promise of a log alone; a backend without a store can be proved, too. */
+export type LogCase = Case<Trial<Pick<Backend, 'log'>>, Can>
+
+export type StoreCase = Case<Trial<Backend>, Can>
+
+export const ORDERS = 'orders.events'
+export const PAYMENTS = 'payments.events'
+export const PARTITIONS = 4
+
+/** More than any case has. */
+export const PLENTY = { records: 10_000, bytes: 100_000_000 } as const
+
+/** A wait that only something new, an abort or the close of the log shall end. */
+export const LONG_MS = 600_000
+
+export function topicOf(name: string, partitions: number = PARTITIONS): TopicSpec {
+  return { name, partitions, strategy: 'murmur2' }
+}
+
+/** Two topics of four partitions each. */
+export async function declared({ log }: Pick<Backend, 'log'>): Promise<EventLog> {
+  await log.declare([topicOf(ORDERS), topicOf(PAYMENTS)])
+  return log
+}
+
+export function eventOf(id: string, fields: Partial<LogEvent> = {}): LogEvent {
+  const { key = 'customer-1' } = fields
+  return {
+    topic: ORDERS,
+    partition: partitionOf(key, PARTITIONS),
+    id,
+    key,
+    type: 'orders.OrderPlaced',
+    at: 1_700_000_000_000,
+    head: '{"source":"orders","hops":0}',
+    data: `{"order":${JSON.stringify(id)}}`,
+    ...fields,
+  }
+}
+
+/** Events of ids `<name>-0` and so on, their keys spread over all partitions. */
+export function eventsOf(
+  name: string,
+  count: number,
+  fields: Partial<LogEvent> = {},
+): readonly LogEvent[] {
+  return Array.from({ length: count }, (_, at) =>
+    eventOf(`${name}-${at}`, { key: `key-${at % 13}`, ...fields }),
+  )
+}
+
+/** A key that lies in a partition. */
+export function keyIn(partition: number, partitions: number = PARTITIONS): string {
+  let at = 0
+  while (partitionOf(`key-${at}`, partitions) !== partition) at += 1
+  return `key-${at}`
+}
+
+export function start(partition: number, topic: string = ORDERS): Position {
+  return { topic, partition, next: 0 }
+}
+
+export function starts(partitions: number = PARTITIONS, topic: string = ORDERS): Position[] {
+  return Array.from({ length: partitions }, (_, partition) => start(partition, topic))
+}
+
+/** What a record says, without where it lies. */
+export function eventIn(record: LogRecord): LogEvent {
+  const { topic, partition, id, key, type, at, head, data } = record
+  return { topic, partition, id, key, type, at, head, data }
+}
+
+export function placeOf({ topic, partition, offset }: LogRecord): Place {
+  return { topic, partition, offset }
+}
+
+export function idsOf(events: readonly { readonly id: string }[]): readonly string[] {
+  return events.map(({ id }) => id)
+}
+
+/** The ids of each key, in order. */
+export function idsByKey(events: readonly LogEvent[]): ReadonlyMap<string, readonly string[]> {
+  const ids = new Map<string, string[]>()
+  for (const { topic, key, id } of events) {
+    const list = ids.get(`${topic}\n${key}`) ?? []
+    list.push(id)
+    ids.set(`${topic}\n${key}`, list)
+  }
+  return ids
+}
+
+export function recordsIn(slices: readonly Slice[]): readonly LogRecord[] {
+  return slices.flatMap(({ records }) => records)
+}
+
+export function sliceAt(slices: readonly Slice[], { topic, partition }: Position): Slice {
+  const found = slices.filter((slice) => slice.topic === topic && slice.partition === partition)
+  assert.equal(found.length, 1, `one slice of ${topic}/${partition}`)
+  return found[0] as Slice
+}
+
+/** Where to read on after these slices. */
+export function onFrom(from: readonly Position[], slices: readonly Slice[]): Position[] {
+  assert.equal(slices.length, from.length, 'every position gets its slice')
+  return from.map((position) => ({ ...position, next: sliceAt(slices, position).next }))
+}
+
+/** Reads in pages until every partition is at its end; offsets must grow strictly. */
+export async function readAll(
+  log: EventLog,
+  topic: string = ORDERS,
+  max: { readonly records: number; readonly bytes: number } = PLENTY,
+): Promise<readonly LogRecord[]> {
+  const ends = await log.ends([topic])
+  const open = ends.filter(({ first, next }) => first < next)
+  let from: readonly Position[] = open.map(({ partition, first }) => {
+    return { topic, partition, next: first }
+  })
+  const records: LogRecord[] = []
+  const latest = new Map<number, number>()
+  for (let idle = 0; from.length > 0; idle += 1) {
+    assert.ok(idle < 50, 'reads get on')
+    const slices = await log.read(from, max, { ms: 100 })
+    for (const record of recordsIn(slices)) {
+      assert.ok(record.offset > (latest.get(record.partition) ?? -1), 'offsets grow strictly')
+      latest.set(record.partition, record.offset)
+      records.push(record)
+      idle = 0
+    }
+    from = onFrom(from, slices).filter((position) => position.next < sliceAt(slices, position).end)
+  }
+  return records
+}
+
+/** Ends where an answer is not `stored`. */
+export function mustBeStored(answers: readonly Answer[]): void {
+  for (const answer of answers)
+    assert.equal(answer.is, 'stored', answer.is === 'refused' ? answer.detail : answer.is)
+}
+
+export async function stored(log: EventLog, events: readonly LogEvent[]): Promise<void> {
+  mustBeStored(await log.append(events))
+}
+
+/** What an answer comes to, for comparing. */
+export function verdictOf(answer: Answer): string {
+  if (answer.is === 'refused') return answer.code
+  if (answer.is === 'stored') return answer.isRepeat ? 'repeat' : 'stored'
+  return answer.is
+}
+
+export function unitOf(parts: Partial<Unit> = {}): Unit {
+  return { fences: [], progress: [], rows: [], appends: [], streams: [], ...parts }
+}
+
+export async function done(store: EventStore, parts: Partial<Unit>): Promise<readonly Place[]> {
+  const answer = await store.commit(unitOf(parts))
+  assert.equal(answer.is, 'done')
+  return answer.is === 'done' ? answer.places : []
+}
+
+export function rowOf(table: string, key: string, fields: Partial<RowWrite> = {}): RowWrite {
+  return { table, key, expected: 0, version: 1, body: '{"total":1}', index: {}, ...fields }
+}
+
+/** Lets a moment pass, by a read that waits for what does not come. */
+export async function moment(log: EventLog): Promise<void> {
+  const [end] = await log.ends([PAYMENTS])
+  assert.ok(end)
+  const { topic, partition, next } = end
+  await log.read([{ topic, partition, next }], PLENTY, { ms: 5 })
+}
+
+/** Closes everything and gives it opened again over the same data. */
+export async function reopened<Ports extends Partial<Backend>>(
+  trial: Trial<Ports>,
+): Promise<Ports> {
+  assert.ok(trial.reopen, 'acks mean more than memory, so the trial has to give `reopen`')
+  const ports = await trial.reopen()
+  await ports.log?.open()
+  await ports.store?.open()
+  return ports
+}

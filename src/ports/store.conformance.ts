@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { claimCases, expiryCases } from './claims.conformance.ts'
+import { CARTS, advanceOf, conflictCases, fenceCases, ready } from './commit.conformance.ts'
+import { rowCases, scanCases, tableCases } from './rows.conformance.ts'
+import type { StoreCase } from './sample.conformance.ts'
+import { done, eventsOf, readAll, reopened, rowOf, unitOf } from './sample.conformance.ts'
+import type { Backend } from './store.ts'
+import { streamCases, unitCases } from './units.conformance.ts'
+
+const HOUR_MS = 3_600_000
+
+const cartA = { table: CARTS, key: 'a' } as const
+
+/** All that a store keeps, as far as this suite wrote it. */
+async function contents({ log, store }: Backend): Promise<unknown> {
+  const scan = { table: 'shop.stock', where: { index: 'count' }, limit: 100 }
+  return {
+    rows: await store.get([cartA, { table: CARTS, key: 'b' }]),
+    scanned: await store.scan(scan),
+    progress: await store.progress(['shop/cart']),
+    stream: store.can.atomicWithLog ? await store.stream(cartA, 0, 10) : [],
+    records: await readAll(log),
+  }
+}
+
+/** How a store begins and ends, and what outlives it. */
+const lastingCases: readonly StoreCase[] = [
+  {
+    promise: 'The health of the store names what an ack means',
+    async run({ backend: { store } }) {
+      const { is, ack, detail } = await store.health()
+      assert.equal(is, 'well')
+      assert.equal(ack, store.can.ack)
+      assert.ok(detail.length > 0)
+    },
+  },
+  {
+    promise: 'Opening the store again is harmless, and closing it twice as well',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { rows: [rowOf(CARTS, 'a')] })
+      await Promise.all([store.open(), store.open()])
+      assert.equal((await store.get([cartA]))[0]?.version, 1)
+      await store.close()
+      await store.close()
+    },
+  },
+  {
+    promise: 'What a unit did is there for the next instance: rows, progress, streams, claims',
+    needs: ({ store }) => store?.ack !== 'memory',
+    async otherwise({ backend: { store } }) {
+      assert.equal((await store.health()).ack, 'memory', 'the health says so')
+    },
+    async run(trial) {
+      const store = await ready(trial.backend)
+      await store.declare([{ name: 'shop.stock', indexes: ['count'] }])
+      const { held } = await store.beat({ id: 'm-1' }, ['p-0', 'p-1'], HOUR_MS)
+      const appends = store.can.atomicWithLog ? eventsOf('e', 3) : []
+      await done(store, {
+        fences: held,
+        progress: [advanceOf(0, 7), advanceOf(0, 9, { partition: 3 })],
+        rows: [
+          rowOf(CARTS, 'a', { body: '{"a" : 1.0}' }),
+          rowOf(CARTS, 'b', { version: 8 }),
+          ...[3, 1, 2].map((count, at) => rowOf('shop.stock', `row-${at}`, { index: { count } })),
+        ],
+        appends,
+        streams: appends.map((_, append) => ({ ...cartA, version: append + 1, append })),
+      })
+      const before = await contents(trial.backend)
+      const next = await reopened(trial)
+      await ready(next)
+      await next.store.declare([{ name: 'shop.stock', indexes: ['count'] }])
+      assert.deepEqual(await contents(next), before)
+      const stale = unitOf({ progress: [advanceOf(0, 7)] })
+      assert.equal((await next.store.commit(stale)).is, 'fenced')
+      assert.equal((await next.store.commit(unitOf({ rows: [rowOf(CARTS, 'a')] }))).is, 'conflict')
+      assert.equal((await next.store.commit(unitOf({ fences: held }))).is, 'done')
+      await next.store.beat({ id: 'm-1' }, [], HOUR_MS)
+      const heir = await next.store.beat({ id: 'm-2' }, ['p-0', 'p-1'], HOUR_MS)
+      assert.equal(heir.held.length, 2)
+      for (const { resource, generation } of heir.held) {
+        const old = held.find((claim) => claim.resource === resource)
+        assert.ok(generation > (old?.generation ?? Infinity), 'generations go on')
+      }
+      assert.equal((await next.store.commit(unitOf({ fences: held }))).is, 'fenced')
+    },
+  },
+]
+
+/** Several processes on the same data. */
+const sharedCases: readonly StoreCase[] = [
+  {
+    promise: 'Two processes see each other’s rows, progress and claims',
+    needs: ({ store }) => store?.shared === true,
+    async otherwise({ backend, beside }) {
+      const store = await ready(backend)
+      if (beside) await assert.rejects(beside(), 'a second process is refused')
+      await done(store, { rows: [rowOf(CARTS, 'a')] })
+    },
+    async run({ backend, beside }) {
+      assert.ok(beside, 'the store is shared, so the trial has to give `beside`')
+      const store = await ready(backend)
+      const second = await beside()
+      await second.log.open()
+      await second.store.open()
+      const other = await ready(second)
+      await done(store, { rows: [rowOf(CARTS, 'a')], progress: [advanceOf(0, 5)] })
+      assert.equal((await other.get([cartA]))[0]?.version, 1)
+      assert.equal((await other.progress(['shop/cart']))[0]?.next, 5)
+      const answers = await Promise.all(
+        [store, other].map((each) => each.commit(unitOf({ progress: [advanceOf(5, 6)] }))),
+      )
+      assert.deepEqual(answers.map(({ is }) => is).toSorted(), ['done', 'fenced'])
+      const { held } = await store.beat({ id: 'm-1' }, ['p-0'], HOUR_MS)
+      assert.equal(held.length, 1)
+      assert.deepEqual((await other.beat({ id: 'm-2' }, ['p-0'], HOUR_MS)).held, [])
+      await store.beat({ id: 'm-1' }, [], HOUR_MS)
+      assert.equal((await other.beat({ id: 'm-2' }, ['p-0'], HOUR_MS)).held.length, 1)
+      assert.equal((await store.commit(unitOf({ fences: held }))).is, 'fenced')
+    },
+  },
+]
+
+/** Every promise of an `EventStore`, and of a log that is one database with it. */
+export const storeCases: readonly StoreCase[] = [
+  ...tableCases,
+  ...rowCases,
+  ...scanCases,
+  ...conflictCases,
+  ...fenceCases,
+  ...unitCases,
+  ...streamCases,
+  ...claimCases,
+  ...expiryCases,
+  ...lastingCases,
+  ...sharedCases,
+]

@@ -1,0 +1,234 @@
+import assert from 'node:assert/strict'
+import type { EventLog, LogEnd } from './log.ts'
+import type { LogCase } from './sample.conformance.ts'
+import { LONG_MS, ORDERS, PAYMENTS, PLENTY, declared, eventIn } from './sample.conformance.ts'
+import { eventOf, eventsOf, idsOf, keyIn, mustBeStored, readAll } from './sample.conformance.ts'
+import { recordsIn, reopened, sliceAt, start, stored, topicOf } from './sample.conformance.ts'
+import { verdictOf } from './sample.conformance.ts'
+
+const NOW = { ms: 0 } as const
+
+/** Topics, and how a log begins and ends. */
+export const topicCases: readonly LogCase[] = [
+  {
+    promise: 'Declaring creates what is missing, and says what is new',
+    async run({ backend: { log } }) {
+      const first = await log.declare([topicOf(ORDERS, 3)])
+      assert.deepEqual(first, [{ ...topicOf(ORDERS, 3), isNew: true, differences: [] }])
+      assert.deepEqual(await log.declare([topicOf(PAYMENTS, 1), topicOf(ORDERS, 3)]), [
+        { ...topicOf(PAYMENTS, 1), isNew: true, differences: [] },
+        { ...topicOf(ORDERS, 3), isNew: false, differences: [] },
+      ])
+      assert.equal((await log.ends([ORDERS])).length, 3)
+    },
+  },
+  {
+    promise: 'Declaring reports what differs and never alters it',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 10))
+      for (const wanted of [2, 8]) {
+        const [state] = await log.declare([topicOf(ORDERS, wanted)])
+        assert.equal(state?.isNew, false)
+        assert.equal(state.partitions, 4, 'as the log has it')
+        assert.ok(state.differences.length > 0 && state.differences.every(Boolean))
+      }
+      assert.equal((await log.ends([ORDERS])).length, 4)
+      assert.equal((await readAll(log)).length, 10)
+      const [answer] = await log.append([eventOf('wide', { partition: 5 })])
+      assert.equal(answer && verdictOf(answer), 'PARTITION_NOT_FOUND')
+    },
+  },
+  {
+    promise: 'Several calls that declare the same at once create it once',
+    async run({ backend: { log } }) {
+      const states = await Promise.all([1, 2, 3].map(() => log.declare([topicOf(ORDERS)])))
+      assert.equal(states.flat().filter(({ isNew }) => isNew).length, 1)
+      assert.equal((await log.ends([ORDERS])).length, 4)
+    },
+  },
+  {
+    promise: 'The ends of an empty partition are one place',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const ends = await log.ends([PAYMENTS, ORDERS])
+      assert.equal(ends.length, 8)
+      for (const { first, next } of ends) assert.equal(first, next)
+    },
+  },
+  {
+    promise: 'The ends tell the first record that is retained, and what comes behind the last',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 40))
+      const records = await readAll(log)
+      const ends = await log.ends([ORDERS])
+      assert.deepEqual(new Set(ends.map(({ partition }) => partition)), new Set([0, 1, 2, 3]))
+      assert.equal(ends.length, 4)
+      for (const { partition, first, next } of ends) {
+        const offsets = records.filter((record) => record.partition === partition)
+        assert.equal(first, offsets[0]?.offset)
+        assert.ok(next > (offsets.at(-1)?.offset ?? -1))
+      }
+    },
+  },
+  {
+    promise: 'Opening again is harmless',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 5))
+      await Promise.all([log.open(), log.open()])
+      assert.equal((await readAll(log)).length, 5)
+    },
+  },
+  {
+    promise: 'Closing finishes appends that were taken, and may be called again',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const appending = [1, 2, 3].map((at) => log.append(eventsOf(`call-${at}`, 20)))
+      await log.close()
+      await log.close()
+      mustBeStored((await Promise.all(appending)).flat())
+    },
+  },
+  {
+    promise: 'The health names what an ack means',
+    async run({ backend: { log } }) {
+      const { is, ack, detail } = await log.health()
+      assert.equal(is, 'well')
+      assert.equal(ack, log.can.ack)
+      assert.ok(detail.length > 0)
+    },
+  },
+]
+
+async function endOf(log: EventLog, partition: number, topic: string = ORDERS): Promise<LogEnd> {
+  const end = (await log.ends([topic])).find((each) => each.partition === partition)
+  assert.ok(end)
+  return end
+}
+
+/** Ten records in partition 1, of which the first six are forgotten; one record elsewhere. */
+async function trimmed(log: EventLog): Promise<{ readonly before: number }> {
+  await stored(log, eventsOf('e', 10, { key: keyIn(1) }))
+  await stored(log, [eventOf('aside', { key: keyIn(2) })])
+  const records = recordsIn(await log.read([start(1)], PLENTY, NOW))
+  const before = records[6]?.offset ?? 0
+  await log.trim(ORDERS, 1, before)
+  return { before }
+}
+
+/** Forgetting records. */
+export const trimCases: readonly LogCase[] = [
+  {
+    promise: 'A trim forgets the records below an offset, in that partition only',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { before } = await trimmed(log)
+      assert.deepEqual(idsOf(await readAll(log)).toSorted(), ['aside', 'e-6', 'e-7', 'e-8', 'e-9'])
+      assert.equal((await endOf(log, 1)).first, before)
+    },
+  },
+  {
+    promise: 'A reader is told which offsets it can no longer get',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { before } = await trimmed(log)
+      const from = { ...start(1), next: 0 }
+      const slice = sliceAt(await log.read([from, start(2)], PLENTY, NOW), from)
+      assert.deepEqual(slice.lost, { from: 0, to: before })
+      assert.deepEqual(idsOf(slice.records), ['e-6', 'e-7', 'e-8', 'e-9'])
+      const rest = sliceAt(await log.read([{ ...from, next: before }], PLENTY, NOW), from)
+      assert.equal(rest.lost, undefined)
+      assert.equal(rest.records.length, 4)
+    },
+  },
+  {
+    promise: 'What is lost is told at once, also where nothing is retained',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 10, { key: keyIn(1) }))
+      const { next } = await endOf(log, 1)
+      await log.trim(ORDERS, 1, next)
+      const from = { ...start(1), next: 0 }
+      const slice = sliceAt(await log.read([from], PLENTY, { ms: LONG_MS }), from)
+      assert.deepEqual(slice.lost, { from: 0, to: next })
+      assert.deepEqual(slice.records, [])
+      assert.equal(slice.next, next)
+    },
+  },
+  {
+    promise: 'A trim forgets the ids of what it forgets, and no others',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await trimmed(log)
+      if (log.find) assert.equal(await log.find(ORDERS, 'e-0'), undefined)
+      const again = await log.append(eventsOf('e', 10, { key: keyIn(1) }))
+      const forgotten = Array.from({ length: 10 }, (_, at) => (at < 6 ? 'stored' : 'repeat'))
+      assert.deepEqual(again.map(verdictOf), forgotten)
+    },
+  },
+  {
+    promise: 'Offsets go on behind what was forgotten, also when all of it was',
+    async run({ backend }) {
+      const log = await declared(backend)
+      await stored(log, eventsOf('e', 5, { key: keyIn(1) }))
+      const { next } = await endOf(log, 1)
+      await log.trim(ORDERS, 1, next)
+      const empty = await endOf(log, 1)
+      assert.equal(empty.next, next)
+      assert.equal(empty.first, empty.next)
+      await stored(log, [eventOf('late', { key: keyIn(1) })])
+      const [record, ...more] = await readAll(log)
+      assert.equal(record?.id, 'late')
+      assert.ok(record.offset >= next)
+      assert.deepEqual(more, [])
+    },
+  },
+  {
+    promise: 'A trim below what is retained forgets nothing',
+    async run({ backend }) {
+      const log = await declared(backend)
+      const { before } = await trimmed(log)
+      await log.trim(ORDERS, 1, before - 2)
+      await log.trim(ORDERS, 1, 0)
+      assert.equal((await endOf(log, 1)).first, before)
+      assert.equal((await readAll(log)).length, 5)
+    },
+  },
+]
+
+/** What is there after everything was closed and opened again. */
+export const lastingCases: readonly LogCase[] = [
+  {
+    promise: 'What was answered as stored is there for the next instance, ids and ends included',
+    needs: ({ log }) => log?.ack !== 'memory',
+    async otherwise({ backend: { log } }) {
+      assert.equal((await log.health()).ack, 'memory', 'the health says so')
+    },
+    async run(trial) {
+      const log = await declared(trial.backend)
+      const events = eventsOf('e', 50)
+      await stored(log, events)
+      await log.trim(ORDERS, 1, (await endOf(log, 1)).next)
+      const [records, ends] = [await readAll(log), await log.ends([ORDERS, PAYMENTS])]
+      const appending = log.append([eventOf('last', { topic: PAYMENTS })])
+      const { log: next } = await reopened(trial)
+      mustBeStored(await appending)
+      const states = await next.declare([topicOf(ORDERS, 7)])
+      assert.equal(states[0]?.isNew, false)
+      assert.equal(states[0].partitions, 4)
+      assert.deepEqual(await readAll(next), records)
+      assert.deepEqual(
+        await next.ends([ORDERS]),
+        ends.filter(({ topic }) => topic === ORDERS),
+      )
+      assert.deepEqual(idsOf((await readAll(next, PAYMENTS)).map(eventIn)), ['last'])
+      const again = await next.append(events)
+      for (const [at, { partition, id }] of events.entries())
+        assert.equal(again[at] && verdictOf(again[at]), partition === 1 ? 'stored' : 'repeat', id)
+      for (const { partition, offset } of await readAll(next))
+        if (partition === 1) assert.ok(offset >= (ends[1]?.next ?? 0), 'offsets are not reused')
+    },
+  },
+]

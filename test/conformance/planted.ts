@@ -1,0 +1,280 @@
+import type { Answer, EventLog, LogEvent, LogRecord, Slice } from '../../src/ports/log.ts'
+import type { Backend } from '../../src/ports/store.ts'
+
+/** A backend that breaks one promise, and the promise whose case has to find that. */
+export interface Defect {
+  readonly defect: string
+  readonly promise: string
+  plant(backend: Backend): Backend
+}
+
+export function inLog(
+  defect: string,
+  promise: string,
+  change: (log: EventLog) => Partial<EventLog>,
+): Defect {
+  return {
+    defect,
+    promise,
+    plant: ({ log, store }) => ({ log: { ...log, ...change(log) }, store }),
+  }
+}
+
+/** A log that alters events on their way in. */
+const altering = (alter: (event: LogEvent) => LogEvent) => (log: EventLog) => ({
+  append: (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
+    log.append(events.map(alter), options),
+})
+
+/** A log that alters its answers, all of one call at once. */
+export const answering =
+  (alter: (answers: readonly Answer[]) => readonly Answer[]) => (log: EventLog) => ({
+    append: async (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
+      alter(await log.append(events, options)),
+  })
+
+/** A log that alters what its reads find. */
+export const reading =
+  (alter: (slice: Slice) => Slice): ((log: EventLog) => Partial<EventLog>) =>
+  (log) => ({ read: async (...given) => (await log.read(...given)).map(alter) })
+
+export const eachRecord = (alter: (record: LogRecord) => LogRecord) =>
+  reading((slice) => ({ ...slice, records: slice.records.map(alter) }))
+
+/** A copy without one of its members. */
+export function without<T extends object>(from: T, name: keyof T): T {
+  return Object.fromEntries(Object.entries(from).filter(([member]) => member !== name)) as T
+}
+
+export async function ticks(count: number): Promise<void> {
+  for (let at = 0; at < count; at += 1) await Promise.resolve()
+}
+
+function refusing(code: 'EARLIER_NOT_STORED'): Answer {
+  return { is: 'refused', code, detail: 'planted' }
+}
+
+const orderDefects: readonly Defect[] = [
+  inLog(
+    'the last event of a call is lost',
+    'Every event that was answered as stored is in the log, once and in its partition',
+    (log) => ({
+      append: async (events) => [
+        ...(await log.append(events.slice(0, -1))),
+        { is: 'stored', isRepeat: false },
+      ],
+    }),
+  ),
+  inLog(
+    'answers come in another order',
+    'An append gives one answer per event, in the order of the events',
+    answering((answers) => answers.toReversed()),
+  ),
+  inLog(
+    'an answer is missing',
+    'An append gives one answer per event, in the order of the events',
+    answering((answers) => answers.filter(({ is }) => is === 'stored')),
+  ),
+  inLog(
+    'a call is stored backwards',
+    'Events of one partition are stored in the order given',
+    (log) => ({
+      append: async (events, options) =>
+        (await log.append(events.toReversed(), options)).toReversed(),
+    }),
+  ),
+  inLog(
+    'some calls are overtaken',
+    'Calls that start one after another are stored in that order',
+    (log) => {
+      let calls = 0
+      return {
+        async append(events, options) {
+          calls += 1
+          if (calls % 3 === 0) await ticks(20)
+          return log.append(events, options)
+        },
+      }
+    },
+  ),
+  inLog(
+    'offsets come twice',
+    'Offsets grow strictly from call to call, and no place is given twice',
+    eachRecord((record) => ({ ...record, offset: record.offset >> 1 })),
+  ),
+  inLog(
+    'ids are put into small letters',
+    'An id may be any text and comes back exactly as given',
+    altering((event) => ({ ...event, id: event.id.toLowerCase() })),
+  ),
+  inLog(
+    'ids are compared without their case',
+    'Ids that differ only in their letters are two ids',
+    altering((event) => ({ ...event, id: event.id.toLowerCase() })),
+  ),
+  inLog(
+    'keys are trimmed',
+    'Keys of any text come back exactly as given',
+    altering((event) => ({ ...event, key: event.key.trim() })),
+  ),
+  inLog(
+    'data is parsed and written anew',
+    'Head and data come back as the same text, spaces and number forms included',
+    altering((event) => ({ ...event, data: JSON.stringify(JSON.parse(event.data ?? 'null')) })),
+  ),
+  inLog(
+    'times are kept in seconds',
+    'Types and times come back exactly as given',
+    altering((event) => ({ ...event, at: Math.floor(event.at / 1_000) * 1_000 })),
+  ),
+  inLog(
+    'a tombstone becomes the text "null"',
+    'A tombstone has no data, which is not the text "null"',
+    altering((event) => ({ ...event, data: event.data ?? 'null' })),
+  ),
+]
+
+const refusalDefects: readonly Defect[] = [
+  inLog(
+    'a repeat is stored again',
+    'An event that is appended again is stored once, and the answer says that',
+    (log) => ({
+      async append(events) {
+        const answers = await log.append(events)
+        const again = events
+          .filter((_, at) => answers[at]?.is === 'stored' && answers[at].isRepeat)
+          .map((event) => ({ ...event, id: `${event.id} again` }))
+        await log.append(again)
+        return answers
+      },
+    }),
+  ),
+  inLog(
+    'a repeat is not called one',
+    'An event that is appended again is stored once, and the answer says that',
+    answering((answers) =>
+      answers.map((answer) => (answer.is === 'stored' ? { ...answer, isRepeat: false } : answer)),
+    ),
+  ),
+  inLog(
+    'calls look for known ids before they wait for their turn',
+    'Calls that race with the same ids store each event once',
+    (log) => ({
+      async append(events, options) {
+        const known = await Promise.all(events.map(async ({ topic, id }) => log.find?.(topic, id)))
+        const answers = await log.append(events, options)
+        return answers.map((answer, at) =>
+          answer.is === 'stored' ? { ...answer, isRepeat: known[at] !== undefined } : answer,
+        )
+      },
+    }),
+  ),
+  inLog(
+    'another event under a known id is taken for a repeat',
+    'Another event under a known id is refused with ID_CONFLICT',
+    answering((answers) =>
+      answers.map((answer) =>
+        answer.is === 'refused' && answer.code === 'ID_CONFLICT'
+          ? { is: 'stored', isRepeat: true }
+          : answer,
+      ),
+    ),
+  ),
+  inLog(
+    'a tombstone conflicts with nothing',
+    'Another event under a known id is refused with ID_CONFLICT',
+    (log) => ({
+      append: async (events, options) =>
+        (await log.append(events, options)).map((answer, at) =>
+          answer.is === 'refused' && events[at]?.data === null
+            ? { is: 'stored', isRepeat: true }
+            : answer,
+        ),
+    }),
+  ),
+  inLog(
+    'an id is known in all topics',
+    'An id belongs to its topic: two topics may hold the same',
+    (log) => {
+      const known = new Set<string>()
+      return {
+        append: async (events, options) =>
+          (await log.append(events, options)).map((answer, at): Answer => {
+            const { id = '' } = events[at] ?? {}
+            if (known.has(id)) return { is: 'refused', code: 'ID_CONFLICT', detail: 'planted' }
+            known.add(id)
+            return answer
+          }),
+      }
+    },
+  ),
+  inLog(
+    'a later event of a key passes one that was refused',
+    'After an event of a key that was not stored, later ones of that key are refused',
+    (log) => ({
+      append: async (events) =>
+        (await Promise.all(events.map((event) => log.append([event])))).flat(),
+    }),
+  ),
+  inLog(
+    'a refusal ends the whole call',
+    'Other keys of the same partition flow past a key that was refused',
+    (log) => ({
+      async append(events) {
+        const [first, ...rest] = events
+        if (!first) return []
+        const [answer] = await log.append([first])
+        if (answer?.is !== 'refused') return log.append(events)
+        return [answer, ...rest.map(() => refusing('EARLIER_NOT_STORED'))]
+      },
+    }),
+  ),
+  inLog(
+    'a key that was refused stays refused',
+    'A key that was refused in one call holds nothing in the next one',
+    (log) => {
+      const refused = new Set<string>()
+      return {
+        async append(events) {
+          if (events.some(({ key }) => refused.has(key)))
+            return events.map(() => refusing('EARLIER_NOT_STORED'))
+          const answers = await log.append(events)
+          for (const [at, { key }] of events.entries())
+            if (answers[at]?.is === 'refused') refused.add(key)
+          return answers
+        },
+      }
+    },
+  ),
+  inLog(
+    'topics are made where they are missing',
+    'An event for a topic that is not there is refused with TOPIC_NOT_FOUND',
+    (log) => ({
+      async append(events, options) {
+        for (const { topic: name } of events)
+          await log.declare([{ name, partitions: 4, strategy: 'murmur2' }])
+        return log.append(events, options)
+      },
+    }),
+  ),
+  inLog(
+    'a partition that is not there becomes another one',
+    'An event for a partition that is not there is refused with PARTITION_NOT_FOUND',
+    altering((event) => ({ ...event, partition: Math.abs(Math.floor(event.partition)) % 4 })),
+  ),
+  inLog(
+    'an atomic batch is stored in part',
+    'Of an atomic batch with a refusal nothing is stored; the rest is BATCH_REFUSED',
+    (log) => ({ append: (events) => log.append(events) }),
+  ),
+  inLog(
+    'a log that says it has no atomic batches takes them in part',
+    'An atomic batch over several topics is stored whole',
+    (log) => ({
+      can: { ...log.can, atomicBatch: false },
+      append: (events) => log.append(events),
+    }),
+  ),
+]
+
+export const logDefects: readonly Defect[] = [...orderDefects, ...refusalDefects]
