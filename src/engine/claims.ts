@@ -28,17 +28,16 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
   const wants = [...progress.places.map(({ resource }) => resource), ...(hasSagas ? [timers] : [])]
   const held = new Map<string, number>()
   let beatDue = 0
-  let surplus = 0
+  let excess: readonly string[] = []
   return {
     async beat() {
-      const given = new Set(surplus > 0 ? [...held.keys()].slice(-surplus) : [])
-      const kept = wants.filter((resource) => !given.has(resource))
-      const call = store.beat({ id: member }, kept, options.leaseMs)
+      // A beat comes between two units, so nothing is under way where something is given up.
+      const call = store.beat({ id: member }, wants, options.leaseMs, excess)
       const answer = await within(clock, options.deadlineMs, call)
       beatDue = clock.now() + Math.floor(options.leaseMs / 3)
       if (!answer) return 'same'
-      surplus = answer.release
-      if (surplus > 0) beatDue = clock.now()
+      excess = answer.release
+      if (excess.length > 0) beatDue = clock.now()
       const isSame =
         answer.held.length === held.size &&
         answer.held.every(({ resource, generation }) => held.get(resource) === generation)

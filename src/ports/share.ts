@@ -13,48 +13,130 @@ export interface Wish {
   readonly untilMs: number
 }
 
-/**
- * One beat of a member, as a pure step, so that every backend shares work out alike: claims that
- * the member still holds are renewed, free or expired ones are taken up to its share of each
- * resource's interested members, those it no longer wants are let go.
- */
-export function shareOut(
-  member: string,
-  wants: readonly string[],
-  ttlMs: number,
-  nowMs: number,
-  leases: ReadonlyMap<string, Lease>,
-  wishes: readonly Wish[],
-): {
+/** One beat of one member. */
+export interface Beat extends Wish {
+  readonly gives: readonly string[]
+  readonly nowMs: number
+}
+
+export interface Shared {
+  /** The leases to be written. */
   readonly changed: readonly Lease[]
   readonly held: readonly Claim[]
-  readonly release: number
-} {
+  readonly release: readonly string[]
+}
+
+/**
+ * One beat of a member, as a pure step, so that every backend shares work out alike: claims that
+ * the member still holds are renewed, what it gives up or no longer wants is let go, free or
+ * expired ones are taken. What nobody else wants is always taken. Of what others want, too, a
+ * member takes up to its share, and more only where everyone else who wants it has a full share.
+ */
+export function shareOut(
+  beat: Beat,
+  leases: ReadonlyMap<string, Lease>,
+  wishes: readonly Wish[],
+): Shared {
+  const { member, wants, gives, untilMs, nowMs } = beat
   const others = wishes.filter((wish) => wish.member !== member && wish.untilMs > nowMs)
-  const rivals = new Map<string, number>()
-  for (const wish of others)
-    for (const resource of wish.wants) rivals.set(resource, (rivals.get(resource) ?? 0) + 1)
-  let share = 0
-  for (const resource of wants) share += 1 / ((rivals.get(resource) ?? 0) + 1)
-  const quota = Math.ceil(share - 1e-9)
-  const wanted = new Set(wants)
-  const untilMs = nowMs + ttlMs
+  const shares = sharesOf([beat, ...others], leases, nowMs)
+  const mine = shares.ofMember(member)
+  const wanted = new Set(wants.filter((resource) => !gives.includes(resource)))
   const changed: Lease[] = []
   const held: Lease[] = []
   for (const lease of leases.values()) {
-    if (lease.member !== member) continue
-    if (!wanted.has(lease.resource)) changed.push({ ...lease, untilMs: nowMs })
-    else if (lease.untilMs > nowMs) held.push({ ...lease, untilMs })
+    if (lease.member !== member || lease.untilMs <= nowMs) continue
+    if (wanted.has(lease.resource)) held.push({ ...lease, untilMs })
+    else changed.push({ ...lease, untilMs: nowMs })
+    if (!wanted.has(lease.resource) && shares.isContested(lease.resource)) mine.load -= 1
   }
-  for (const resource of wants) {
-    if (held.length >= quota) break
+  for (const resource of wanted) {
     const lease = leases.get(resource)
     if (lease && lease.untilMs > nowMs) continue
+    const isContested = shares.isContested(resource)
+    if (isContested && mine.load >= mine.quota && shares.hungry(resource, member).length > 0)
+      continue
+    if (isContested) mine.load += 1
     held.push({ resource, member, untilMs, generation: (lease?.generation ?? 0) + 1 })
   }
   return {
     changed: [...changed, ...held],
     held: held.map(({ resource, generation }) => ({ resource, generation })),
-    release: Math.max(0, held.length - quota),
+    release: excessOf(member, held, shares),
   }
+}
+
+/** A member's part in what several want: what it may hold, and what it holds. */
+interface Share {
+  readonly quota: number
+  /** Moves as this beat gives and takes. */
+  load: number
+}
+
+interface Shares {
+  ofMember(member: string): Share
+  /** Whether several members want it. */
+  isContested(resource: string): boolean
+  /** Others who want it and hold less than their share. */
+  hungry(resource: string, besides: string): readonly string[]
+}
+
+function sharesOf(
+  wishes: readonly Wish[],
+  leases: ReadonlyMap<string, Lease>,
+  nowMs: number,
+): Shares {
+  const wanting = new Map<string, string[]>()
+  for (const { member, wants } of wishes)
+    for (const resource of wants) {
+      const members = wanting.get(resource) ?? []
+      members.push(member)
+      wanting.set(resource, members)
+    }
+  const isContested = (resource: string): boolean => (wanting.get(resource)?.length ?? 0) > 1
+  const shares = new Map<string, Share>()
+  for (const { member, wants } of wishes) {
+    let share = 0
+    let load = 0
+    for (const resource of wants) {
+      if (!isContested(resource)) continue
+      share += 1 / (wanting.get(resource)?.length ?? 1)
+      const lease = leases.get(resource)
+      if (lease && lease.member === member && lease.untilMs > nowMs) load += 1
+    }
+    shares.set(member, { quota: Math.ceil(share - ROUNDING), load })
+  }
+  const ofMember = (member: string): Share => shares.get(member) ?? { quota: 0, load: 0 }
+  return {
+    ofMember,
+    isContested,
+    hungry: (resource, besides) =>
+      (wanting.get(resource) ?? []).filter((member) => {
+        const { quota, load } = ofMember(member)
+        return member !== besides && load < quota
+      }),
+  }
+}
+
+/** Thirds do not add up to one exactly. */
+const ROUNDING = 1e-9
+
+/**
+ * What goes to someone who lacks it: all above one's share, and below it what evens two members
+ * out. Each step lowers what is held above shares, or the squares of the loads, so it comes to rest.
+ */
+function excessOf(member: string, held: readonly Lease[], shares: Shares): readonly string[] {
+  const mine = shares.ofMember(member)
+  const excess: string[] = []
+  for (const { resource } of held.toReversed()) {
+    const lacking = shares
+      .hungry(resource, member)
+      .map(shares.ofMember)
+      .toSorted((a, b) => a.load - b.load)[0]
+    if (!lacking || (mine.load <= mine.quota && mine.load < lacking.load + 2)) continue
+    mine.load -= 1
+    lacking.load += 1
+    excess.push(resource)
+  }
+  return excess
 }

@@ -135,16 +135,18 @@ export interface EventStore {
    */
   declare(tables: readonly TableSpec[]): Promise<void>
   /**
-   * Renews the member's claims and takes free or expired ones, up to its share of what it wants.
-   * A claim that changes hands gets a higher generation, so that whoever held it is fenced.
-   * `release` says how many the member holds above its share; it gives them up by not wanting
-   * them any more. Times are the store's own clock.
+   * Renews the member's claims and takes free or expired ones, up to its share of what others want,
+   * too. A claim that changes hands gets a higher generation, so that whoever held it is fenced.
+   * `release` names what the member holds above its share and another one lacks; it finishes what
+   * it does there, then `gives` it up with its next beat. Nothing that is wanted stays untaken.
+   * Times are the store's own clock.
    */
   beat(
     member: Member,
     wants: readonly string[],
     ttlMs: number,
-  ): Promise<{ readonly held: readonly Claim[]; readonly release: number }>
+    gives?: readonly string[],
+  ): Promise<{ readonly held: readonly Claim[]; readonly release: readonly string[] }>
   /** Commits a unit of work: see `Unit` and `UnitAnswer`. Done means what `can.ack` says. */
   commit(unit: Unit): Promise<UnitAnswer>
   /** One row per key, in the order of the keys; `undefined` where there is none. */

@@ -82,7 +82,7 @@ function storeOver(store: EventStore, over: Over): EventStore {
     open: nothing,
     close: nothing,
     declare: over((tables) => store.declare(tables)),
-    beat: over((member, wants, ttlMs) => store.beat(member, wants, ttlMs)),
+    beat: over((...beat) => store.beat(...beat)),
     commit: over((unit) => store.commit(unit)),
     get: over((keys) => store.get(keys)),
     scan: over((query) => store.scan(query)),

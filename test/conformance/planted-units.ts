@@ -114,7 +114,7 @@ const firstGeneration = (claim: Claim): Claim => ({ ...claim, generation: 1 })
 const claimDefects: readonly Defect[] = [
   inStore('everyone gets what it wants', 'What a live member holds goes to nobody else', () => ({
     beat: async (_, wants) => {
-      return { held: wants.map((resource) => ({ resource, generation: 1 })), release: 0 }
+      return { held: wants.map((resource) => ({ resource, generation: 1 })), release: [] }
     },
   })),
   inStore(
@@ -158,13 +158,13 @@ const claimDefects: readonly Defect[] = [
   ),
   inStore(
     'nobody is told to release anything',
-    'A member is told how much it holds above its share, and gives it up by not wanting it',
+    'A member is told what it holds above its share, and keeps it until it gives it up',
     (store) => ({
-      beat: async (...given) => ({ held: (await store.beat(...given)).held, release: 0 }),
+      beat: async (...given) => ({ held: (await store.beat(...given)).held, release: [] }),
     }),
   ),
   inStore('the first member keeps everything', 'Two members share evenly', (store) => ({
-    beat: async (...given) => ({ held: (await store.beat(...given)).held, release: 0 }),
+    beat: async (...given) => ({ held: (await store.beat(...given)).held, release: [] }),
   })),
   inStore(
     'everyone is given a share of all, whatever it wants',
@@ -172,7 +172,7 @@ const claimDefects: readonly Defect[] = [
     (store) => ({
       async beat(member, wants, ttlMs) {
         const { held } = await store.beat(member, wants, ttlMs)
-        return { held: held.slice(0, 3), release: Math.max(0, held.length - 3) }
+        return { held: held.slice(0, 3), release: held.slice(3).map(({ resource }) => resource) }
       },
     }),
   ),
@@ -186,7 +186,7 @@ const claimDefects: readonly Defect[] = [
           const all = [...new Set([...(wanted.get(member.id) ?? []), ...wants])]
           wanted.set(member.id, all)
           const { held } = await store.beat(member, all, ttlMs)
-          return { held: held.filter(({ resource }) => wants.includes(resource)), release: 0 }
+          return { held: held.filter(({ resource }) => wants.includes(resource)), release: [] }
         },
       }
     },

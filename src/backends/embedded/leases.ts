@@ -1,17 +1,12 @@
-import type { Lease, Wish } from '../../ports/share.ts'
+import type { Beat, Lease, Shared, Wish } from '../../ports/share.ts'
 import { shareOut } from '../../ports/share.ts'
-import type { Claim, Member } from '../../ports/store.ts'
+import type { Claim } from '../../ports/store.ts'
 import type { Statements } from './statements.ts'
 
 /** Who may act for what. Members live in this one process; generations outlive it. */
 export interface Leases {
   load(): void
-  beat(
-    member: Member,
-    wants: readonly string[],
-    ttlMs: number,
-    nowMs: number,
-  ): { readonly held: readonly Claim[]; readonly release: number }
+  beat(beat: Beat): Pick<Shared, 'held' | 'release'>
   /** The resources whose claims have gone to another generation. */
   lost(fences: readonly Claim[]): readonly string[]
 }
@@ -39,16 +34,16 @@ export function leasesIn(sql: Statements): Leases {
       }
       isFirstLoad = false
     },
-    beat(member, wants, ttlMs, nowMs) {
-      const { changed, held, release } = shareOut(member.id, wants, ttlMs, nowMs, leases, wishes)
+    beat(beat) {
+      const { changed, held, release } = shareOut(beat, leases, wishes)
       for (const lease of changed) leases.set(lease.resource, lease)
       sql.insert(
         'INSERT INTO lease (resource, member, generation, until_ms)',
         UPSERT_TAIL,
         changed.map((lease) => [lease.resource, lease.member, lease.generation, lease.untilMs]),
       )
-      const others = wishes.filter((wish) => wish.member !== member.id)
-      wishes = [...others, { member: member.id, wants, untilMs: nowMs + ttlMs }]
+      const { member, wants, untilMs } = beat
+      wishes = [...wishes.filter((other) => other.member !== member), { member, wants, untilMs }]
       return { held, release }
     },
     lost: (fences) =>

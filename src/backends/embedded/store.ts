@@ -16,9 +16,11 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
         for (const spec of specs) tables.declare(spec)
       })
     },
-    async beat(member, wants, ttlMs) {
+    async beat({ id: member }, wants, ttlMs, gives = []) {
       const { leases, commits } = use.session()
-      return mustCommit(commits, () => leases.beat(member, wants, ttlMs, clock.now()))
+      const nowMs = clock.now()
+      const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
+      return mustCommit(commits, () => leases.beat(beat))
     },
     async commit(unit) {
       const session = use.session()

@@ -29,15 +29,15 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
       await delay()
       for (const spec of specs) tables.declare(spec)
     },
-    async beat(member, wants, ttlMs) {
+    async beat({ id: member }, wants, ttlMs, gives = []) {
       await delay()
       const nowMs = clock.now()
-      const shared = shareOut(member.id, wants, ttlMs, nowMs, kept.leases, wishes)
-      for (const lease of shared.changed) kept.leases.set(lease.resource, lease)
-      const others = wishes.filter((wish) => wish.member !== member.id)
-      wishes = [...others, { member: member.id, wants, untilMs: nowMs + ttlMs }]
+      const wish = { member, wants, untilMs: nowMs + ttlMs }
+      const { changed, held, release } = shareOut({ ...wish, gives, nowMs }, kept.leases, wishes)
+      for (const lease of changed) kept.leases.set(lease.resource, lease)
+      wishes = [...wishes.filter((other) => other.member !== member), wish]
       await delay()
-      return { held: shared.held, release: shared.release }
+      return { held, release }
     },
     async commit(unit) {
       await delay()
