@@ -51,12 +51,6 @@ export async function statusOf(engine: Running): Promise<readonly ConsumerStatus
 
 const NOTHING = { accepted: 0, completed: 0, pending: 0 }
 
-export async function lagOf(
-  engine: Running,
-): Promise<readonly Pick<ConsumerStatus, 'consumer' | 'lag'>[]> {
-  return statusOf(engine)
-}
-
 /** The topics that each consumer reads. */
 function topicsOf({ plan }: Running): ReadonlyMap<string, ReadonlySet<string>> {
   const topics = new Map<string, Set<string>>()
@@ -71,15 +65,16 @@ function topicsOf({ plan }: Running): ReadonlyMap<string, ReadonlySet<string>> {
   return topics
 }
 
-/** Whether any saga here has an instance that has not finished. */
-export async function hasOpenSagas(engine: Running): Promise<boolean> {
+/** Some of the instances of the sagas here that have not finished. */
+export async function openSagas(engine: Running, limit = 10): Promise<readonly string[]> {
   const where = { index: 'open', equals: 1 }
-  for (const { rule, table } of consumersOf(engine)) {
-    if (rule.is !== 'saga') continue
-    const open = await engine.backend.store.scan({ table, where, limit: 1 })
-    if (open.length > 0) return true
+  const open: string[] = []
+  for (const { id, rule, table } of consumersOf(engine)) {
+    if (rule.is !== 'saga' || open.length >= limit) continue
+    const rows = await engine.backend.store.scan({ table, where, limit: limit - open.length })
+    open.push(...rows.map(({ key }) => `${id} ${key}`))
   }
-  return false
+  return open
 }
 
 /**
@@ -89,7 +84,7 @@ export async function hasOpenSagas(engine: Running): Promise<boolean> {
 export async function isSettled(engine: Running): Promise<boolean> {
   const status = await statusOf(engine)
   if (status.some(({ lag, pending }) => lag > 0 || pending > 0)) return false
-  return !(await hasOpenSagas(engine))
+  return (await openSagas(engine, 1)).length === 0
 }
 
 /** The instances of all sagas here that belong to one conversation. */

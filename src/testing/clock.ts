@@ -12,8 +12,12 @@ interface Due {
 export interface ManualClock extends Clock {
   /** Moves on by `byMs`, running what becomes due on the way, in order. */
   advance(byMs: number): Promise<void>
-  /** Moves on from instant to instant until the promise has settled. */
-  until<T>(promise: Promise<T>): Promise<T>
+  /**
+   * Moves on from instant to instant until the promise has settled.
+   *
+   * @throws Error once `patienceMs` have passed without that, or nothing is due any more
+   */
+  until<T>(promise: Promise<T>, patienceMs?: number): Promise<T>
 }
 
 /** Begins at a fixed instant, 2020-01-01, so that two runs show the same times. */
@@ -60,14 +64,19 @@ export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
       while (await step(untilMs));
       now = Math.max(now, untilMs)
     },
-    async until(promise) {
+    async until(promise, patienceMs = Infinity) {
+      const endMs = now + patienceMs
       let isSettled = false
       const settle = (): void => void (isSettled = true)
       promise.then(settle, settle)
       await breathe()
       while (!isSettled)
-        if (!(await step(Infinity)))
-          throw new Error('the simulated world waits for something that can never happen')
+        if (!(await step(endMs)))
+          throw new Error(
+            queue.length === 0
+              ? 'the simulated world waits for something that can never happen'
+              : `the simulated world still waits after ${patienceMs} ms of its time`,
+          )
       return promise
     },
   }

@@ -1,6 +1,7 @@
 import { memory } from '../backends/memory/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
+import { hours } from '../base/duration.ts'
 import { seededRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { factsOf } from '../contract/contract.ts'
@@ -10,7 +11,7 @@ import type { CommandMessage, QueryMessage } from '../contract/message.ts'
 import { planOf } from '../engine/plan.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
-import { isSettled, statusOf } from '../engine/status.ts'
+import { isSettled, openSagas, statusOf } from '../engine/status.ts'
 import type { Faulted } from '../engine/turn.ts'
 import type { EventLog, LogRecord, Position } from '../ports/log.ts'
 import type { Backend } from '../ports/store.ts'
@@ -21,12 +22,20 @@ import { manualClock } from './clock.ts'
 import type { Link } from './link.ts'
 import { link } from './link.ts'
 
+/** The system as it is seen from outside, whatever service is cut off. */
+type Outside = Parameters<typeof isSettled>[0]
+
 export interface SimulateOptions {
   /** The same seed gives the same run: latencies, order of events, ids, retries. */
   readonly seed: number
   /** Longest time that a call to the backend takes, half there, half back. Default 4 ms. */
   readonly latencyMsMax?: number
   readonly engine?: StartOptions['engine']
+  /**
+   * Simulated time after which `settled` and `until` give up; for `settled`, without anything
+   * having been handled. Default one hour. A longer timer is passed with `advance`.
+   */
+  readonly patienceMs?: number
 }
 
 /** A message in the simulated log, in the order of the log. */
@@ -55,7 +64,11 @@ export interface World {
    * may not have taken effect. Its work is taken up again once its lease has run out.
    */
   crash(service: string): Promise<void>
-  /** Moves time on until everything that was accepted is done. */
+  /**
+   * Moves time on until everything that was accepted is done.
+   *
+   * @throws Error that names who is behind and what is under way, when that comes to nothing
+   */
   settled(): Promise<void>
   /** Moves time on until the promise has settled: for operations and the like. */
   until<T>(promise: Promise<T>): Promise<T>
@@ -69,7 +82,10 @@ export interface World {
 }
 
 const LATENCY_MS_MAX = 4
-const SETTLE_LOOK_MS = 50
+/** How often it is asked whether all is done: less and less while nothing moves. */
+const LOOK_MS = 50
+const LOOK_MS_MAX = 10_000
+const PATIENCE_MS = hours(1)
 
 /**
  * Runs services as instances of their own over one simulated backend: passed-in time, seeded
@@ -80,7 +96,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
   services: S,
   options: SimulateOptions & WithTools<ToolsFor<S>>,
 ): Promise<World> {
-  const { seed, latencyMsMax = LATENCY_MS_MAX, tools, engine } = options
+  const { seed, latencyMsMax = LATENCY_MS_MAX, patienceMs = PATIENCE_MS, tools, engine } = options
   const random = seededRandom(seed)
   const clock = manualClock()
   const backend = memory({ clock, latencyMs: () => random() * latencyMsMax })
@@ -94,9 +110,6 @@ export async function simulate<const S extends readonly Service<string, unknown>
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
   // Looked at from outside, so that a service that is cut off can be seen, too.
   const outside = { plan: planOf(services, []), backend }
-  const settle = async (): Promise<void> => {
-    while (!(await isSettled(outside))) await pause(clock, SETTLE_LOOK_MS)
-  }
 
   await clock.until(backend.log.open())
   await clock.until(backend.store.open())
@@ -113,8 +126,8 @@ export async function simulate<const S extends readonly Service<string, unknown>
       named(name).link.crash()
       await clock.until(launch(name))
     },
-    settled: () => clock.until(settle()),
-    until: (promise) => clock.until(promise),
+    settled: () => clock.until(settle(outside, clock, patienceMs)),
+    until: (promise) => clock.until(promise, patienceMs),
     messages: () => clock.until(allOf(backend.log, [...outside.plan.topics.keys()])),
     status: () => clock.until(statusOf(outside)),
     faults: () => faults,
@@ -124,6 +137,34 @@ export async function simulate<const S extends readonly Service<string, unknown>
       await clock.until(Promise.all([...all()].map(({ app }) => app.stop())))
     },
   }
+}
+
+/** Waits until all is done, for as long as anything still moves. */
+async function settle(outside: Outside, clock: Clock, patienceMs: number): Promise<void> {
+  let before = -1
+  let movedAt = clock.now()
+  let lookMs = LOOK_MS
+  while (!(await isSettled(outside))) {
+    const status = await statusOf(outside)
+    const handled = status.reduce((sum, { completed }) => sum + completed, 0)
+    lookMs = handled === before ? Math.min(2 * lookMs, LOOK_MS_MAX) : LOOK_MS
+    if (handled !== before) movedAt = clock.now()
+    before = handled
+    if (clock.now() - movedAt > patienceMs) throw new Error(await unsettled(outside, patienceMs))
+    await pause(clock, lookMs)
+  }
+}
+
+async function unsettled(outside: Outside, patienceMs: number): Promise<string> {
+  const behind = (await statusOf(outside))
+    .filter(({ lag, pending }) => lag > 0 || pending > 0)
+    .map(({ consumer, lag, pending }) => `${consumer} has ${lag} to read and ${pending} held`)
+  const open = (await openSagas(outside)).map((instance) => `${instance} has not finished`)
+  return [
+    `nothing was handled for ${patienceMs} ms of simulated time, and`,
+    ...behind,
+    ...open,
+  ].join('\n  - ')
 }
 
 interface Instance {
