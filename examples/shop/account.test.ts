@@ -1,0 +1,96 @@
+import { describe, test } from 'node:test'
+import { given } from 'throughline/testing'
+import { purchases, statement } from './account.ts'
+import { Account, Ordering, Payment } from './contracts.ts'
+
+const customerId = 'c:17850'
+const lines = [{ sku: '85123A', quantity: 1, unitPriceCents: 900 }]
+const confirmed = (orderId: string, totalCents: number, customer = customerId) =>
+  Ordering.OrderConfirmed({ orderId, customerId: customer, country: 'EIRE', lines, totalCents })
+const charged = (orderId: string, amountCents: number, customer = customerId) =>
+  Payment.PaymentCharged({ orderId, customerId: customer, amountCents })
+const completed = (orderId: string) => Ordering.OrderCompleted({ orderId, customerId })
+const rolledBack = (orderId: string, reason: string) =>
+  Ordering.OrderRolledBack({ orderId, customerId, reason })
+const refunded = (returnId: string, ...refunds: { orderId: string; amountCents: number }[]) =>
+  Payment.PaymentRefunded({ returnId, customerId, refunds })
+
+describe('purchases', () => {
+  const purchase = { customerId, is: 'ordered', orderedCents: 900, paidCents: 0, refundedCents: 0 }
+  const paid = { ...purchase, paidCents: 900 }
+
+  test('follow an order to its end', () => {
+    given(purchases).when(confirmed('1', 900)).then({ 1: purchase })
+    const history = [confirmed('1', 900), charged('1', 900)]
+    given(purchases, confirmed('1', 900)).when(charged('1', 900)).then({ 1: paid })
+    given(purchases, ...history)
+      .when(completed('1'))
+      .then({ 1: { ...paid, is: 'completed' } })
+  })
+
+  test('show the money of an order that was rolled back as paid and given back', () => {
+    const back = Payment.PaymentRolledBack({ orderId: '1', customerId, amountCents: 900 })
+    given(purchases, confirmed('1', 900), charged('1', 900), back)
+      .when(rolledBack('1', 'not-served'))
+      .then({ 1: { ...paid, is: 'rolled-back', refundedCents: 900 } })
+  })
+
+  test('show nothing paid for an order that payment declined', () => {
+    given(purchases, confirmed('1', 900))
+      .when(rolledBack('1', 'payment-limit'))
+      .then({ 1: { ...purchase, is: 'rolled-back' } })
+  })
+
+  test('come out the same when payment is heard of before the order', () => {
+    const back = refunded('C2', { orderId: '1', amountCents: 300 })
+    given(purchases, charged('1', 900), back, confirmed('1', 900))
+      .when(completed('1'))
+      .then({ 1: { ...paid, is: 'completed', refundedCents: 300 } })
+  })
+
+  test('share out a return over the orders that it draws on, and add up', () => {
+    const history = [confirmed('1', 900), confirmed('2', 500), charged('1', 900), charged('2', 500)]
+    const first = refunded('C3', { orderId: '1', amountCents: 100 })
+    given(purchases, ...history, first)
+      .when(refunded('C4', { orderId: '2', amountCents: 500 }, { orderId: '1', amountCents: 50 }))
+      .then({
+        1: { ...paid, refundedCents: 150 },
+        2: { ...paid, orderedCents: 500, paidCents: 500, refundedCents: 500 },
+      })
+  })
+})
+
+describe('an account', () => {
+  test('sums what its customer ordered, paid and got back, and nobody else', async () => {
+    const history = [
+      confirmed('1', 900),
+      confirmed('2', 500_001),
+      confirmed('3', 70, 'c:13047'),
+      charged('1', 900),
+      charged('3', 70, 'c:13047'),
+      completed('1'),
+      rolledBack('2', 'payment-limit'),
+      refunded('C4', { orderId: '1', amountCents: 300 }),
+    ]
+    const first = { is: 'completed', orderedCents: 900, paidCents: 900, refundedCents: 300 }
+    const second = { is: 'rolled-back', orderedCents: 500_001, paidCents: 0, refundedCents: 0 }
+    await given(statement, ...history)
+      .when(Account.FindAccount({ customerId }))
+      .then({
+        customerId,
+        orders: [
+          { orderId: '1', customerId, ...first },
+          { orderId: '2', customerId, ...second },
+        ],
+        orderedCents: 500_901,
+        paidCents: 900,
+        refundedCents: 300,
+      })
+  })
+
+  test('of a stranger is empty', async () => {
+    await given(statement, confirmed('1', 900))
+      .when(Account.FindAccount({ customerId: 'c:1' }))
+      .then({ customerId: 'c:1', orders: [], orderedCents: 0, paidCents: 0, refundedCents: 0 })
+  })
+})

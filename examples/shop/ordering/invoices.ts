@@ -1,0 +1,89 @@
+// Every invoice and where it stands: what the shop's books count.
+import { projection, query, type } from 'throughline'
+import { Ordering } from '../contracts.ts'
+
+export interface InvoiceRow {
+  customerId: string
+  kind: 'order' | 'return'
+  is: 'open' | 'completed' | 'rolled-back' | 'returned' | 'refused'
+  reason: string | null
+  /** What stands of an order, at the price paid. */
+  standingCents: number
+}
+
+const orderOf = ({ orderId }: { orderId: string }): string[] => [orderId]
+const returnOf = ({ returnId }: { returnId: string }): string[] => [returnId]
+
+const opened = (customerId: string, kind: InvoiceRow['kind']): InvoiceRow => {
+  return { customerId, kind, is: 'open', reason: null, standingCents: 0 }
+}
+
+const refused = (customerId: string, kind: InvoiceRow['kind'], reason: string): InvoiceRow => {
+  return { customerId, kind, is: 'refused', reason, standingCents: 0 }
+}
+
+export const invoices = projection(
+  'invoices',
+  { by: 'invoiceId', row: type<InvoiceRow>(), indexes: ['customerId', 'is'] },
+  (on) => [
+    on(Ordering.OrderConfirmed, { ids: orderOf }, ({ customerId, totalCents }) => ({
+      ...opened(customerId, 'order'),
+      standingCents: totalCents,
+    })),
+    on(Ordering.OrderCompleted, { ids: orderOf }, (_, row) => row && { ...row, is: 'completed' }),
+    on(
+      Ordering.OrderRolledBack,
+      { ids: orderOf },
+      ({ reason }, row) => row && { ...row, is: 'rolled-back', reason, standingCents: 0 },
+    ),
+    on(Ordering.InvoiceRejected, ({ customerId, invoiceId, reason }) =>
+      refused(customerId, invoiceId.startsWith('C') ? 'return' : 'order', reason),
+    ),
+    on(Ordering.ReturnParked, { ids: returnOf }, ({ customerId }) => opened(customerId, 'return')),
+    on(
+      Ordering.ReturnAccepted,
+      { ids: ({ returnId, lines }) => [returnId, ...lines.map(({ orderId }) => orderId)] },
+      ({ returnId, customerId, lines }, row, id) => {
+        if (id === returnId) return { ...opened(customerId, 'return'), is: 'returned' }
+        const drawnCents = lines
+          .filter(({ orderId }) => orderId === id)
+          .reduce((sumCents, line) => sumCents + line.quantity * line.unitPriceCents, 0)
+        return row && { ...row, standingCents: row.standingCents - drawnCents }
+      },
+    ),
+    on(Ordering.ReturnDeclined, { ids: returnOf }, ({ customerId, reason }) =>
+      refused(customerId, 'return', reason),
+    ),
+    on(
+      Ordering.ReturnGoods.refused,
+      { ids: ({ command }) => [command.returnId] },
+      ({ code, command }, row) =>
+        code === 'already-returned' ? row : refused(command.customerId, 'return', code),
+    ),
+  ],
+)
+
+export const counting = query('counting', { of: Ordering, reads: [invoices] }, (on) => [
+  on(Ordering.CountInvoices, async (_, read) => {
+    const counted = {
+      accepted: 0,
+      refused: {} as Record<string, number>,
+      completed: 0,
+      rolledBack: {} as Record<string, number>,
+      returned: 0,
+      standingCents: 0,
+    }
+    const add = (counts: Record<string, number>, reason: string | null): void => {
+      counts[reason ?? 'unknown'] = (counts[reason ?? 'unknown'] ?? 0) + 1
+    }
+    for await (const { row } of read(invoices).all()) {
+      if (row.is === 'refused') add(counted.refused, row.reason)
+      else counted.accepted += 1
+      if (row.is === 'completed') counted.completed += 1
+      if (row.is === 'rolled-back') add(counted.rolledBack, row.reason)
+      if (row.is === 'returned') counted.returned += 1
+      counted.standingCents += row.standingCents
+    }
+    return counted
+  }),
+])

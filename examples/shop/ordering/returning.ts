@@ -1,0 +1,53 @@
+// Carries a return to its end: once it is accepted, the money goes back and the goods go back on
+// the shelf, side by side. A parked return has begun, too: its operation settles with it.
+import { become, finish, saga, send } from 'throughline'
+import type { ReturnedLine } from '../contracts.ts'
+import { Inventory, Ordering, Payment } from '../contracts.ts'
+import { goodsOf } from './fulfilment.ts'
+import { valueOf } from './drawing.ts'
+
+type Returning = { is: 'new' } | { is: 'parked' } | { is: 'taking-back'; answers: number }
+
+interface AReturn {
+  readonly returnId: string
+  readonly customerId: string
+}
+
+/** What goes back for each order. */
+function refundsOf(lines: readonly ReturnedLine[]): { orderId: string; amountCents: number }[] {
+  const orders = new Set(lines.map(({ orderId }) => orderId))
+  return [...orders].map((orderId) => {
+    const amountCents = valueOf(lines.filter((line) => line.orderId === orderId))
+    return { orderId, amountCents }
+  })
+}
+
+const both = 2
+
+function answered({ returnId, customerId }: AReturn, state: Returning) {
+  if (state.is !== 'taking-back') return []
+  const answers = state.answers + 1
+  const next = become({ is: 'taking-back' as const, answers })
+  return answers === both ? [next, send(Ordering.CompleteReturn({ returnId, customerId }))] : next
+}
+
+export const returning = saga(
+  'returning',
+  {
+    by: 'returnId',
+    initial: { is: 'new' } as Returning,
+    sends: [Payment.RefundPayment, Inventory.RestockInventory, Ordering.CompleteReturn],
+  },
+  (on) => [
+    on(Ordering.ReturnParked, () => become({ is: 'parked' })),
+    on(Ordering.ReturnAccepted, ({ returnId, customerId, lines }) => [
+      become({ is: 'taking-back', answers: 0 }),
+      send(Payment.RefundPayment({ returnId, customerId, refunds: refundsOf(lines) })),
+      send(Inventory.RestockInventory({ returnId, customerId, lines: goodsOf(lines) })),
+    ]),
+    on(Payment.PaymentRefunded, answered),
+    on(Inventory.InventoryRestocked, answered),
+    on(Ordering.ReturnCompleted, () => finish({ is: 'returned' })),
+    on(Ordering.ReturnDeclined, ({ reason }) => finish({ is: 'declined', reason })),
+  ],
+)
