@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { differencesOf, imbalancesOf } from './check-books.ts'
+import { booksOfFile } from './oracle.ts'
+
+const main = fileURLToPath(new URL('main.ts', import.meta.url))
+const excerpt = fileURLToPath(new URL('data/orders.csv', import.meta.url))
+// A space in every path, since users have them.
+const root = mkdtempSync(join(tmpdir(), 'the shop '))
+after(() => rmSync(root, { recursive: true }))
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly errors: string
+}
+
+function launch(args: readonly string[]) {
+  const child = spawn(process.execPath, [main, ...args], { cwd: root })
+  let [out, errors] = ['', '']
+  const watchers = new Set<() => void>()
+  const note = (): void => {
+    for (const look of watchers) look()
+  }
+  child.stdout.on('data', (chunk: Buffer) => {
+    out += chunk.toString()
+    note()
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors += chunk.toString()
+    note()
+  })
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code) => resolve({ code, out, errors }))
+  })
+  return {
+    child,
+    ended,
+    /** Resolves once its errors, where progress goes, hold a text. */
+    said: (text: string) =>
+      new Promise<void>((resolve, reject) => {
+        const look = (): void => {
+          if (errors.includes(text)) resolve()
+        }
+        watchers.add(look)
+        look()
+        void ended.then(() => reject(new Error(`it ended without saying ${text}:\n${errors}`)))
+      }),
+  }
+}
+
+const run = (...args: readonly string[]): Promise<Ended> => launch(args).ended
+const summaryIn = ({ out }: Ended): object =>
+  JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as object
+
+suite('the shop', { concurrency: 2 }, () => {
+  test('settles the excerpt as other code reads it from the file, and says so again', async () => {
+    const books = booksOfFile(excerpt, {})
+    const first = await run('--once', '--json', '--data', 'excerpt')
+    assert.equal(first.code, 0, first.errors)
+    assert.deepEqual(differencesOf(books, summaryIn(first)), [])
+    assert.deepEqual(imbalancesOf(summaryIn(first)), [])
+    const second = await run('--once', '--json', '--data', 'excerpt')
+    assert.equal(second.code, 0)
+    assert.match(second.errors, /All was settled already in excerpt.*--fresh/)
+    for (const part of ['orders', 'money', 'stock', 'events'])
+      assert.deepEqual(Reflect.get(summaryIn(second), part), Reflect.get(summaryIn(first), part))
+  })
+
+  test('balances its books when stock is short', async () => {
+    const ended = await run('--once', '--json', '--data', 'scarce', '--stock', '40')
+    assert.equal(ended.code, 0, ended.errors)
+    const summary = summaryIn(ended) as { orders: { rolledBack: Record<string, number> } }
+    assert.deepEqual(imbalancesOf(summary), [])
+    assert.ok((summary.orders.rolledBack['out-of-stock'] ?? 0) > 0)
+    const books = booksOfFile(excerpt, { startStock: 40 })
+    assert.deepEqual(differencesOf(books, summary), [])
+  })
+
+  test('goes on where a kill left it: no order twice, none lost', async () => {
+    const killed = launch(['--once', '--data', 'killed', '--rate', '400'])
+    await killed.said('orders ')
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    const ended = await run('--once', '--json', '--data', 'killed')
+    assert.equal(ended.code, 0, ended.errors)
+    assert.deepEqual(differencesOf(booksOfFile(excerpt, {}), summaryIn(ended)), [])
+  })
+
+  test('stays up until it is told to stop, and shows its books as a table', async () => {
+    const shop = launch(['--data', 'staying'])
+    await shop.said('What to try next')
+    const other = await run('--data', 'staying', '--once')
+    assert.equal(other.code, 1)
+    assert.match(other.errors, new RegExp(`DATA_OWNED.*process ${shop.child.pid}`))
+    const fresh = await run('--data', 'staying', '--once', '--fresh')
+    assert.equal(fresh.code, 1)
+    assert.match(fresh.errors, /DATA_OWNED/)
+    assert.ok(existsSync(join(root, 'staying', 'log', 'throughline.db')))
+    shop.child.kill('SIGTERM')
+    const { code, out } = await shop.ended
+    assert.equal(code, 0)
+    assert.match(out, /orders completed +327\n/)
+    assert.doesNotMatch(out, /\{/)
+  })
+
+  test('refuses a directory that was fed from another input, with the cure', async () => {
+    const [header, ...lines] = readFileSync(excerpt, 'utf8').split('\n')
+    writeFileSync(join(root, 'few.csv'), [header, ...lines.slice(0, 20)].join('\n'))
+    assert.equal((await run('--once', '--data', 'fed', '--orders', 'few.csv')).code, 0)
+    const other = await run('--once', '--data', 'fed', '--stock', '7', '--orders', 'few.csv')
+    assert.equal(other.code, 1)
+    assert.match(other.errors, /another input or with another --stock.*--fresh/)
+    const fresh = await run('--once', '--data', 'fed', '--fresh')
+    assert.equal(fresh.code, 0, fresh.errors)
+  })
+
+  test('deletes nothing that is not its own', async () => {
+    mkdirSync(join(root, 'mine'))
+    writeFileSync(join(root, 'mine', 'thesis.txt'), 'years of work')
+    const ended = await run('--once', '--data', 'mine', '--fresh')
+    assert.equal(ended.code, 1)
+    assert.match(ended.errors, /deletes only a shop's data/)
+    assert.equal(readFileSync(join(root, 'mine', 'thesis.txt'), 'utf8'), 'years of work')
+  })
+
+  test('answers wrong options with what is right, and never with a stack', async () => {
+    const wrong = [['--ordres', 'x'], ['--rate', 'fast'], ['--stock', '1.5'], ['orders.csv']]
+    for (const args of wrong) {
+      const { code, errors } = await run(...args)
+      assert.equal(code, 2, args.join(' '))
+      assert.match(errors, /Examples:/)
+      assert.doesNotMatch(errors, /\n {4}at /)
+    }
+    const missing = await run('--once', '--orders', 'nowhere.csv', '--data', 'none')
+    assert.equal(missing.code, 1)
+    assert.match(missing.errors, /no such file.*nowhere\.csv/)
+    assert.doesNotMatch(missing.errors, /\n {4}at /)
+    assert.equal((await run('--help')).code, 0)
+  })
+})

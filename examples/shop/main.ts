@@ -1,0 +1,108 @@
+// Starts the shop on the embedded backend and feeds it the orders of a file.
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { App } from 'throughline'
+import { Fault, start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { readInvoices } from './intake/file.ts'
+import { stockOnFirstSight } from './inventory.ts'
+import { DirectoryRefused, logDirectory, prepare, startOver } from './run/directory.ts'
+import type { Fed } from './run/feed.ts'
+import { feed } from './run/feed.ts'
+import type { RunOptions } from './run/options.ts'
+import { readOptions } from './run/options.ts'
+import { showProgress } from './run/progress.ts'
+import { handledBy, imbalances, sumUp, table } from './run/summary.ts'
+import { shop } from './services.ts'
+
+const excerpt = fileURLToPath(new URL('data/orders.csv', import.meta.url))
+const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+
+async function main(options: RunOptions): Promise<number> {
+  const began = performance.now()
+  const { orders = excerpt, openingStock, once, json } = options
+  const { invoices, malformedRows, contentHash } = await readInvoices(orders)
+  const read = invoices.length
+  const directory = options.data ?? join('.throughline', `shop-${contentHash.slice(0, 12)}`)
+  if (options.fresh) await startOver(directory)
+  await prepare(directory, { contentHash, openingStock })
+
+  const backend = embedded({ directory: logDirectory(directory) })
+  const app = await start(shop(openingStock), backend, {
+    faulted: ({ consumer, messageId, error }) => tell(`${consumer} on ${messageId}: ${error}`),
+    broke: (group, cause) => tell(`${group}: ${String(cause)}`),
+  })
+  const stopped = stopOnSignal(app)
+
+  const fed: Fed = { sent: 0, repeated: 0 }
+  const handledBefore = await handledBy(app)
+  const endProgress = showProgress(app, fed, { total: read, handledBefore })
+  const { ratePerSecond } = options
+  await feed(app, {
+    invoices,
+    fed,
+    pause,
+    elapsed: () => performance.now(),
+    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+  })
+  await app.settled()
+  await endProgress()
+
+  const elapsedMs = Math.round(performance.now() - began)
+  const peakMemoryBytes = process.resourceUsage().maxRSS * 1_024
+  const measured = { read, malformedRows, handledBefore, elapsedMs, peakMemoryBytes }
+  const summary = await sumUp(app, measured)
+  const broken = imbalances(summary)
+  tell('')
+  if (fed.repeated === read)
+    tell(`All was settled already in ${directory}. To start over: npm start -- --fresh\n`)
+  if (!json) process.stdout.write(`${table(summary)}\n`)
+  for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
+  if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
+  if (once) await app.stop()
+  else {
+    tell(nextSteps(directory))
+    await stopped
+  }
+  return broken.length === 0 ? 0 : 1
+}
+
+function nextSteps(directory: string): string {
+  return `
+The shop is up; Ctrl-C ends it. Its log is in ${directory}. What to try next:
+  end this with Ctrl-C, and start it again: everything is settled already
+  kill -9 it in the middle of a run (npm start -- --rate 100), and start it again: it goes on
+  npm start -- --stock 50 --data scarce --once     what happens when stock is short
+  npm start -- --help                              all options`
+}
+
+/** Ends the app on the first signal; a second one ends the process at once. */
+function stopOnSignal(app: App): Promise<void> {
+  return new Promise((resolve) => {
+    const onSignal = (): void => {
+      process.once('SIGINT', () => process.exit(130))
+      process.once('SIGTERM', () => process.exit(143))
+      tell('\nStopping …')
+      void app.stop().then(resolve)
+    }
+    process.once('SIGINT', onSignal)
+    process.once('SIGTERM', onSignal)
+  })
+}
+
+const options = readOptions(process.argv.slice(2), stockOnFirstSight)
+if ('print' in options) {
+  const { print, exitCode } = options
+  if (exitCode === 0) process.stdout.write(`${print}\n`)
+  else tell(print)
+  process.exit(exitCode)
+}
+try {
+  process.exitCode = await main(options)
+} catch (cause) {
+  const isForPeople =
+    cause instanceof Fault || cause instanceof DirectoryRefused || 'code' in (cause as object)
+  tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
+  process.exitCode = 1
+}

@@ -1,0 +1,78 @@
+// What can be said on the command line.
+import { parseArgs } from 'node:util'
+
+export interface RunOptions {
+  readonly orders: string | undefined
+  readonly data: string | undefined
+  readonly once: boolean
+  readonly fresh: boolean
+  readonly json: boolean
+  readonly ratePerSecond: number | undefined
+  readonly openingStock: number
+}
+
+export const usage = `The shop: five services settle the orders of a file.
+
+  npm start -- [options]
+
+  --orders FILE[.gz]       invoice lines as CSV; without it, the excerpt that comes along
+  --once                   end when the last order has settled, and print the summary
+  --rate ORDERS_PER_SECOND feed at this rate, instead of as fast as can be
+  --stock PIECES           what each product starts with (100,000)
+  --data DIR               where the log is kept; by default named after the input
+  --fresh                  delete that directory first, if it is one of ours
+  --json                   the summary as one line of JSON, last
+  --help                   this
+
+Examples:
+  npm start
+  npm start -- --orders orders.csv.gz --once --json
+  npm start -- --stock 50 --data scarce --once`
+
+const flags = {
+  orders: { type: 'string' },
+  data: { type: 'string' },
+  rate: { type: 'string' },
+  stock: { type: 'string' },
+  once: { type: 'boolean', default: false },
+  fresh: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const
+
+/** The options, or what to print instead of running, and how to exit then. */
+export function readOptions(
+  args: readonly string[],
+  stockOnFirstSight: number,
+): RunOptions | { readonly print: string; readonly exitCode: number } {
+  try {
+    const { values } = parseArgs({ args: [...args], options: flags })
+    if (values.help) return { print: usage, exitCode: 0 }
+    const { orders, data, once, fresh, json, rate, stock } = values
+    return {
+      orders,
+      data,
+      once,
+      fresh,
+      json,
+      ratePerSecond: rate === undefined ? undefined : numberIn('--rate', rate, 0.001, 1_000_000),
+      openingStock: stock === undefined ? stockOnFirstSight : pieces(stock),
+    }
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    return { print: `${message}\n\n${usage}`, exitCode: 2 }
+  }
+}
+
+function pieces(text: string): number {
+  const count = numberIn('--stock', text, 1, 1_000_000_000)
+  if (!Number.isInteger(count)) throw new Error('--stock takes a whole number of pieces')
+  return count
+}
+
+function numberIn(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= min && value <= max))
+    throw new Error(`${flag} takes a number from ${min} to ${max}, not ${JSON.stringify(text)}`)
+  return value
+}

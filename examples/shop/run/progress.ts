@@ -1,0 +1,40 @@
+// Shows how a run is going: on one line where there is a terminal, now and then where there is not.
+import type { App } from 'throughline'
+import type { Fed } from './feed.ts'
+
+const everyMs = { terminal: 200, file: 2_000 }
+
+/** Starts showing progress on stderr; call the result to end it. */
+export function showProgress(
+  app: App,
+  fed: Fed,
+  { total, handledBefore }: { readonly total: number; readonly handledBefore: number },
+): () => Promise<void> {
+  const { isTTY } = process.stderr
+  let before = { at: performance.now(), handled: handledBefore }
+  let showing: Promise<void> = Promise.resolve()
+  const show = async (): Promise<void> => {
+    const status = await app.status()
+    const at = performance.now()
+    const handled = status.reduce((sum, { completed }) => sum + completed, 0)
+    const lag = status.reduce((sum, each) => sum + each.lag, 0)
+    const rate = ((handled - before.handled) / Math.max(1, at - before.at)) * 1_000
+    before = { at, handled }
+    const line =
+      `orders ${fed.sent}/${total} sent · ${handled} events handled · ` +
+      `${Math.round(rate)} events/s · lag ${lag}`
+    process.stderr.write(isTTY ? `\r\u001b[2K${line}` : `${line}\n`)
+  }
+  const timer = setInterval(
+    () => {
+      showing = showing.then(show)
+    },
+    isTTY ? everyMs.terminal : everyMs.file,
+  )
+  return async () => {
+    clearInterval(timer)
+    await showing
+    await show()
+    if (isTTY) process.stderr.write('\n')
+  }
+}

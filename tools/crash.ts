@@ -1,0 +1,104 @@
+// Kills the shop again and again, and proves that nobody could tell from its books.
+//
+//   npm run crash -- [--orders FILE[.gz]] [--seed N] [--kills N]
+//
+// Runs the shop once undisturbed. Then runs it again and sends SIGKILL at random moments, until it
+// was killed that often; whatever remains is run to the end. Orders, money and stock must be the
+// same. The moments follow from the seed; how far a run has come by then does not.
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual, parseArgs } from 'node:util'
+import { seededRandom } from '../src/base/random.ts'
+
+const shop = fileURLToPath(new URL('../examples/shop/main.ts', import.meta.url))
+const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+
+interface Summary {
+  readonly orders: object
+  readonly money: object
+  readonly stock: object
+}
+
+interface Run {
+  /** The books, where the run came to its end. */
+  readonly summary: Summary | undefined
+  readonly tookMs: number
+}
+
+/** Runs the shop to its end, or until it is killed. */
+async function run(args: readonly string[], killAfterMs = Infinity): Promise<Run> {
+  const began = performance.now()
+  const child = spawn(process.execPath, [shop, '--once', '--json', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let [out, errors] = ['', '']
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => (errors = (errors + chunk.toString()).slice(-4_000)))
+  const ended = new AbortController()
+  const killing =
+    killAfterMs === Infinity
+      ? undefined
+      : pause(killAfterMs, undefined, { signal: ended.signal }).then(
+          () => child.kill('SIGKILL'),
+          () => undefined,
+        )
+  const { code, signal } = await new Promise<{ code: number | null; signal: string | null }>(
+    (resolve, reject) => {
+      child.on('error', reject)
+      child.on('close', (exitCode, by) => resolve({ code: exitCode, signal: by }))
+    },
+  )
+  ended.abort()
+  await killing
+  const tookMs = performance.now() - began
+  if (signal === 'SIGKILL') return { summary: undefined, tookMs }
+  if (code !== 0) throw new Error(`the shop ended with ${code ?? signal}:\n${errors}`)
+  const { orders, money, stock } = JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as Summary
+  return { summary: { orders, money, stock }, tookMs }
+}
+
+async function crash(input: readonly string[], seed: number, kills: number): Promise<boolean> {
+  const random = seededRandom(seed)
+  const root = await mkdtemp(join(tmpdir(), 'throughline-crash-'))
+  try {
+    const { summary: expected, tookMs } = await run([...input, '--data', join(root, 'undisturbed')])
+    tell(`undisturbed: ${Math.round(tookMs)} ms`)
+    let done = 0
+    for (let round = 1; done < kills; round += 1) {
+      const args = [...input, '--data', join(root, `round-${round}`)]
+      let end: Run
+      do {
+        const isEnough = done >= kills
+        const killAfterMs = isEnough ? Infinity : tookMs * random() * (round === 1 ? 0.4 : 0.9)
+        end = await run(args, killAfterMs)
+        if (!end.summary) {
+          done += 1
+          tell(`killed after ${Math.round(killAfterMs)} ms (${done} of ${kills})`)
+        }
+      } while (!end.summary)
+      if (!isDeepStrictEqual(end.summary, expected)) {
+        tell(`round ${round} differs:\n${JSON.stringify(expected)}\n${JSON.stringify(end.summary)}`)
+        return false
+      }
+      tell(`round ${round}: the same books`)
+    }
+    tell(`the same orders, money and stock after ${done} kills (seed ${seed})`)
+    return true
+  } finally {
+    await rm(root, { recursive: true })
+  }
+}
+
+const { values } = parseArgs({
+  options: {
+    orders: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    kills: { type: 'string', default: '20' },
+  },
+})
+const input = values.orders === undefined ? [] : ['--orders', values.orders]
+process.exitCode = (await crash(input, Number(values.seed), Number(values.kills))) ? 0 : 1
