@@ -1,8 +1,48 @@
-export type * from './log.ts'
-export type * from './store.ts'
-export { shareOut } from './share.ts'
-export type { Lease, Wish } from './share.ts'
-export { prove } from './prove.ts'
-export type { Can, Case, Finding, ProveOptions, Trial } from './prove.ts'
+// The door for authors of backends: the two ports, the decisions that every backend takes alike,
+// and the suites that prove one.
+export type { Admission, Stored, Verdict } from './admit.ts'
+export { admit, answersOf, mustBeNew } from './admit.ts'
+export { differencesOf } from './differences.ts'
+export type {
+  Ack,
+  Answer,
+  EventLog,
+  Health,
+  LogCapabilities,
+  LogEnd,
+  LogEvent,
+  LogRecord,
+  LogRefusal,
+  Place,
+  Position,
+  Slice,
+  TopicSpec,
+  TopicState,
+} from './log.ts'
 export { logCases } from './log.conformance.ts'
+export type { Can, Case, Finding, ProveOptions, Trial } from './prove.ts'
+export { prove } from './prove.ts'
+export type { Beat, Lease, Shared, Wish } from './share.ts'
+export { shareOut } from './share.ts'
+export type {
+  Advance,
+  Backend,
+  Claim,
+  EventStore,
+  IndexValue,
+  Member,
+  Progress,
+  Row,
+  RowKey,
+  RowWrite,
+  Scan,
+  ScannedRow,
+  StoreCapabilities,
+  StreamEntry,
+  TableSpec,
+  Unit,
+  UnitAnswer,
+} from './store.ts'
 export { storeCases } from './store.conformance.ts'
+export type { Budget } from './turns.ts'
+export { bytesOf, isEmpty, readInTurns } from './turns.ts'

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts'
 import { systemClock } from '../../base/clock.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embeddedLog } from './log.ts'
-import { usesOf } from './session.ts'
+import { usesOf } from './connection.ts'
 import { embeddedStore } from './store.ts'
 
 export interface EmbeddedOptions {

@@ -4,7 +4,7 @@ import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import type { Commits, Decision } from './commits.ts'
 import { isFull } from './directory.ts'
-import type { Use } from './session.ts'
+import type { Use } from './connection.ts'
 import type { Topics } from './topics.ts'
 
 /** Records that one transaction forgets, so that no commit waits long behind a trim. */
@@ -16,30 +16,30 @@ export function embeddedLog(use: Use, news: Bell): EventLog {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { topics, commits } = use.session()
+      const { topics, commits } = use.connection()
       return mustCommit(commits, () => specs.map((spec) => topics.declare(spec)))
     },
     async append(events, { isAtomic = false } = {}) {
-      const { topics, commits } = use.session()
+      const { topics, commits } = use.connection()
       return commits.submit<readonly Answer[]>({
         decide: () => decide(events, topics, isAtomic),
         failed: (cause) => events.map(() => notStored(cause)),
       })
     },
     async read(from, max, { ms, signal }) {
-      const look = () => readInTurns(from, max, use.session().topics.slice)
+      const look = () => readInTurns(from, max, use.connection().topics.slice)
       const found = look()
       if (ms <= 0 || !isEmpty(found)) return found
       await news.wait(ms, signal)
       return use.isOpen() ? look() : found
     },
-    ends: async (names) => names.flatMap(use.session().topics.ends),
+    ends: async (names) => names.flatMap(use.connection().topics.ends),
     async trim(topic, partition, before) {
-      const { topics, commits } = use.session()
+      const { topics, commits } = use.connection()
       const step = (): boolean => topics.trim(topic, partition, before, TRIMMED_PER_COMMIT)
       while (await mustCommit(commits, step));
     },
-    find: async (topic, id) => use.session().topics.find(topic, id),
+    find: async (topic, id) => use.connection().topics.find(topic, id),
     health: async () => healthOf(use),
   }
 }
@@ -86,8 +86,8 @@ export async function mustCommit<T>(commits: Commits, change: () => T): Promise<
   return result as T
 }
 
-export function healthOf({ isOpen, session }: Use): Health {
-  const trouble = isOpen() ? session().commits.trouble() : 'the data directory is closed'
+export function healthOf({ isOpen, connection }: Use): Health {
+  const trouble = isOpen() ? connection().commits.trouble() : 'the data directory is closed'
   if (trouble === undefined) return { is: 'well', ack: 'disk', detail: 'synced before each ack' }
   return { is: 'failing', ack: 'disk', detail: trouble }
 }

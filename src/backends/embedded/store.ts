@@ -3,7 +3,7 @@ import { mustBeNew } from '../../ports/admit.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
 import type { Decision } from './commits.ts'
 import { healthOf, mustCommit } from './log.ts'
-import type { Session, Use } from './session.ts'
+import type { Connection, Use } from './connection.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
   return {
@@ -11,41 +11,41 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { tables, commits } = use.session()
+      const { tables, commits } = use.connection()
       await mustCommit(commits, () => {
         for (const spec of specs) tables.declare(spec)
       })
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
-      const { leases, commits } = use.session()
+      const { leases, commits } = use.connection()
       const nowMs = clock.now()
       const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
       return mustCommit(commits, () => leases.beat(beat))
     },
     async commit(unit) {
-      const session = use.session()
-      return session.commits.submit<UnitAnswer>({
-        decide: () => decide(unit, session),
+      const connection = use.connection()
+      return connection.commits.submit<UnitAnswer>({
+        decide: () => decide(unit, connection),
         failed: (cause) => ({ is: 'unknown', cause }),
       })
     },
     async get(keys) {
-      const { tables } = use.session()
+      const { tables } = use.connection()
       return keys.map((key) => tables.get(key))
     },
-    scan: async (query) => use.session().tables.scan(query),
+    scan: async (query) => use.connection().tables.scan(query),
     async stream({ table, key }, fromVersion, limit) {
-      const { tables, topics } = use.session()
+      const { tables, topics } = use.connection()
       return topics.stream(tables.idOf(table), key, fromVersion, limit)
     },
-    progress: async (consumers) => use.session().progress.of(consumers),
+    progress: async (consumers) => use.connection().progress.of(consumers),
     health: async () => healthOf(use),
   }
 }
 
 /** Every check of a unit comes before its first write. */
-function decide(unit: Unit, session: Session): Decision<UnitAnswer> {
-  const { leases, progress, tables, topics, sql } = session
+function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
+  const { leases, progress, tables, topics, sql } = connection
   const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
   if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
   const rows = tables.conflicts(unit.rows)

@@ -15,7 +15,7 @@ import type { Topics } from './topics.ts'
 import { topicsIn } from './topics.ts'
 
 /** An open data directory. */
-export interface Session {
+export interface Connection {
   readonly sql: Statements
   readonly topics: Topics
   readonly tables: Tables
@@ -31,10 +31,10 @@ export interface Use {
   close(): Promise<void>
   isOpen(): boolean
   /** @throws Error while closed */
-  session(): Session
+  connection(): Connection
 }
 
-function openSession(directory: string, clock: Clock, news: Bell): Session {
+function connect(directory: string, clock: Clock, news: Bell): Connection {
   const { db, close } = openDatabase(directory, clock)
   const sql = statementsOf(db)
   const parts = {
@@ -61,14 +61,14 @@ function openSession(directory: string, clock: Clock, news: Bell): Session {
 
 /** One `Use` for the log and one for the store of a directory. */
 export function usesOf(directory: string, clock: Clock, news: Bell): readonly [Use, Use] {
-  let session: Session | undefined
+  let connection: Connection | undefined
   let users = 0
   const use = (): Use => {
     let isUsed = false
     return {
       async open() {
         if (isUsed) return
-        session ??= openSession(directory, clock, news)
+        connection ??= connect(directory, clock, news)
         isUsed = true
         users += 1
       },
@@ -77,14 +77,14 @@ export function usesOf(directory: string, clock: Clock, news: Bell): readonly [U
         isUsed = false
         users -= 1
         if (users === 0) {
-          session?.close()
-          session = undefined
+          connection?.close()
+          connection = undefined
         }
         news.ring()
       },
       isOpen: () => isUsed,
-      session() {
-        if (session && isUsed) return session
+      connection() {
+        if (connection && isUsed) return connection
         throw new Error(`the data directory ${directory} is not open`)
       },
     }

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { suite, test } from 'node:test'
+import type { Door } from './doors.ts'
+import { doorOf } from './doors.ts'
+
+const read = (path: string): string =>
+  readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+const { exports } = JSON.parse(read('package.json')) as { exports: Record<string, string> }
+const listed = JSON.parse(read('test/rooms/doors.json')) as Record<string, Door>
+const nameOf = (door: string): string => door.replace(/^\./, 'throughline')
+
+suite('a door exports exactly what its list says', () => {
+  for (const [door, path] of Object.entries(exports))
+    test(nameOf(door), async () => {
+      const found = doorOf(read(path))
+      assert.deepEqual(found, listed[door])
+      const module = (await import(nameOf(door))) as object
+      assert.deepEqual(Object.keys(module).toSorted(), found.values)
+    })
+
+  test('no list is left over', () => {
+    assert.deepEqual(Object.keys(listed).toSorted(), Object.keys(exports).toSorted())
+  })
+})
+
+test('a door that exports one name more or less is found', () => {
+  const text = `export type { A, B } from './a.ts'
+export { c, d as e } from './c.ts'
+export interface F {}
+export function g(): void {}
+export const h = 1
+function hidden(): void {}
+`
+  assert.deepEqual(doorOf(text), { values: ['c', 'e', 'g', 'h'], types: ['A', 'B', 'F'] })
+})

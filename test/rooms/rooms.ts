@@ -1,0 +1,129 @@
+// Who may import whom, as a table, and a pure check of files against it.
+
+/** One room of the house: the files below a folder that no deeper room claims. */
+export interface Room {
+  readonly folder: string
+  /** Other rooms that it may import from. */
+  readonly rooms: readonly string[]
+  /** Packages and modules of Node; a name that ends in `/` or `:` allows all below it. */
+  readonly packages: readonly string[]
+}
+
+export interface SourceFile {
+  /** From the root of the repo, with forward slashes. */
+  readonly path: string
+  readonly text: string
+}
+
+const lower = ['src/base', 'src/contract', 'src/ports', 'src/rules', 'src/engine', 'src/runtime']
+const below = (room: string): readonly string[] => lower.slice(0, lower.indexOf(room))
+
+/** The rooms that are there. A file in none of them is a complaint, and so is a room without files. */
+export const ROOMS: readonly Room[] = [
+  { folder: 'src/base', rooms: [], packages: [] },
+  { folder: 'src/contract', rooms: ['src/base'], packages: ['@standard-schema/spec'] },
+  { folder: 'src/ports', rooms: ['src/base', 'src/contract'], packages: ['node:assert/strict'] },
+  {
+    folder: 'src/rules',
+    rooms: ['src/base', 'src/contract'],
+    packages: ['@standard-schema/spec'],
+  },
+  { folder: 'src/engine', rooms: below('src/engine'), packages: [] },
+  { folder: 'src/runtime', rooms: below('src/runtime'), packages: [] },
+  {
+    folder: 'src/backends/memory',
+    rooms: ['src/base', 'src/contract', 'src/ports'],
+    packages: [],
+  },
+  {
+    folder: 'src/backends/embedded',
+    rooms: ['src/base', 'src/contract', 'src/ports'],
+    packages: ['node:fs', 'node:path', 'node:sqlite'],
+  },
+  {
+    folder: 'src/testing',
+    rooms: [...lower, 'src/backends/memory'],
+    packages: ['node:assert/strict'],
+  },
+  { folder: 'src', rooms: lower, packages: [] },
+  { folder: 'examples/shop', rooms: [], packages: ['throughline', 'throughline/', 'zod', 'node:'] },
+  { folder: 'tools', rooms: ['src/base', 'examples/shop'], packages: ['node:'] },
+  {
+    folder: 'test',
+    rooms: [
+      ...lower,
+      'src/backends/memory',
+      'src/backends/embedded',
+      'src/testing',
+      'src',
+      'tools',
+    ],
+    packages: ['throughline', 'throughline/', 'zod', 'fast-check', 'node:'],
+  },
+]
+
+/** Tests reach further than what they test: the public doors, and what tests are made with. */
+const FOR_TESTS = ['throughline', 'throughline/', 'zod', 'fast-check', 'node:']
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]/g
+const BARE_IMPORT = /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
+const DYNAMIC_IMPORT = /\bimport\(\s*['"]([^'"]+)['"]/g
+
+/** What a file imports, in order of kind. */
+export function importsOf(text: string): readonly string[] {
+  return [IMPORT, BARE_IMPORT, DYNAMIC_IMPORT].flatMap((pattern) =>
+    [...text.matchAll(pattern)].map((match) => match[1] as string),
+  )
+}
+
+/** Every import that leaves its room without leave, as sentences. */
+export function complaintsOf(
+  files: readonly SourceFile[],
+  rooms: readonly Room[] = ROOMS,
+): readonly string[] {
+  const used = new Set<string>()
+  const complaints = files.flatMap(({ path, text }) => {
+    const room = roomOf(path, rooms)
+    if (!room) return [`${path} is in no room: give it one, or make one`]
+    used.add(room.folder)
+    return importsOf(text)
+      .map((specifier) => complaintOf(path, room, specifier, rooms))
+      .filter((complaint) => complaint !== undefined)
+  })
+  const empty = rooms.filter(({ folder }) => !used.has(folder))
+  return [...complaints, ...empty.map(({ folder }) => `${folder} is a room without content`)]
+}
+
+function roomOf(path: string, rooms: readonly Room[]): Room | undefined {
+  return rooms
+    .filter(({ folder }) => path.startsWith(`${folder}/`))
+    .toSorted((a, b) => b.folder.length - a.folder.length)[0]
+}
+
+function complaintOf(
+  path: string,
+  room: Room,
+  specifier: string,
+  rooms: readonly Room[],
+): string | undefined {
+  const isTest = path.endsWith('.test.ts')
+  if (!specifier.startsWith('.')) {
+    const allowed = isTest ? [...room.packages, ...FOR_TESTS] : room.packages
+    const mayUse = allowed.some((name) =>
+      /[/:]$/.test(name) ? specifier.startsWith(name) : specifier === name,
+    )
+    return mayUse ? undefined : `${path} imports ${specifier}, which ${room.folder} may not use`
+  }
+  const target = resolvePath(path, specifier)
+  const owner = roomOf(target, rooms)
+  if (owner === room || (owner && room.rooms.includes(owner.folder))) return undefined
+  return `${path} imports ${target}, and ${room.folder} may not import from ${owner?.folder ?? 'there'}`
+}
+
+function resolvePath(from: string, specifier: string): string {
+  const steps = from.split('/').slice(0, -1)
+  for (const step of specifier.split('/'))
+    if (step === '..') steps.pop()
+    else if (step !== '.') steps.push(step)
+  return steps.join('/')
+}
