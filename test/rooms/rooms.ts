@@ -47,6 +47,7 @@ export const ROOMS: readonly Room[] = [
   },
   { folder: 'src', rooms: lower, packages: [] },
   { folder: 'examples/shop', rooms: [], packages: ['throughline', 'throughline/', 'zod', 'node:'] },
+  { folder: 'bench', rooms: [], packages: ['node:'] },
   { folder: 'tools', rooms: ['src/base', 'examples/shop'], packages: ['node:'] },
   {
     folder: 'test',
