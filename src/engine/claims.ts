@@ -1,6 +1,6 @@
 import { within } from '../base/clock.ts'
 import type { Advance, Claim } from '../ports/store.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
 

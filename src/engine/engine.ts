@@ -1,30 +1,9 @@
-import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { IdMaker } from '../base/id.ts'
-import type { Random } from '../base/random.ts'
-import type { Backend } from '../ports/store.ts'
-import type { EngineOptions } from './options.ts'
-import type { Plan } from './plan.ts'
 import { processor } from './processor.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
-import type { Watch } from './watch.ts'
-
-/** What the engine is made with. */
-export interface EngineTools {
-  readonly backend: Backend
-  readonly clock: Clock
-  readonly random: Random
-  readonly mint: IdMaker
-  readonly options: EngineOptions
-  readonly plan: Plan
-  /** This running engine, as the store knows it. */
-  readonly member: string
-  /** What handlers touch the outside with. */
-  readonly tools: Readonly<Record<string, unknown>>
-  readonly watch: Watch
-}
+import type { EngineTools } from './tools.ts'
 
 /** A running engine: every processor of every service here, and the door for commands. */
 export interface Engine {
@@ -40,18 +19,14 @@ export interface Engine {
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, backend, clock } = tools
-  await backend.log.open()
-  await backend.store.open()
-  const topics = await backend.log.declare([...plan.topics.values()])
-  const complaints = topics.flatMap(({ name, differences }) =>
-    differences.map((message) => ({ path: name, message })),
-  )
-  if (complaints.length > 0) {
-    await backend.log.close()
+  try {
+    await prepare(tools)
+  } catch (cause) {
+    // Nothing runs, so nothing may stay open.
     await backend.store.close()
-    throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
+    await backend.log.close()
+    throw cause
   }
-  await backend.store.declare(plan.services.flatMap(({ tables }) => tables))
   const processors = plan.services.flatMap((service) =>
     service.groups.map((group) => processor(tools, service, group)),
   )
@@ -70,4 +45,15 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     await backend.log.close()
   }
   return { sender: door, stop: (graceMs) => (stopped ??= stop(graceMs)) }
+}
+
+async function prepare({ plan, backend: { log, store } }: EngineTools): Promise<void> {
+  await log.open()
+  await store.open()
+  const topics = await log.declare([...plan.topics.values()])
+  const complaints = topics.flatMap(({ name, differences }) =>
+    differences.map((message) => ({ path: name, message })),
+  )
+  if (complaints.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
+  await store.declare(plan.services.flatMap(({ tables }) => tables))
 }

@@ -4,7 +4,7 @@ import type { CommandType } from '../contract/message.ts'
 import type { Outcome } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 import { consumersOf, instancesOf } from './status.ts'
 
 /** What became of a command's own unit. */

@@ -1,7 +1,7 @@
 import { pause, within } from '../base/clock.ts'
 import type { Unit, UnitAnswer } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
 import { holdKeyOf, holdsOf } from './holds.ts'

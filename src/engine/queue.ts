@@ -2,7 +2,7 @@ import { pause, within } from '../base/clock.ts'
 import type { FaultCode } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { Answer, LogEvent, LogRefusal } from '../ports/log.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 
 /** Messages on their way into the log. */
 export interface AppendQueue {

@@ -5,7 +5,7 @@ import type { Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './decide.ts'
 import type { ServicePlan } from './plan.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 
 const PAGE = { initial: 1_000, max: 10_000 }
 

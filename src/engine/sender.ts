@@ -6,7 +6,7 @@ import { encodeHead } from '../contract/envelope.ts'
 import type { CommandType, Message } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { LogEvent } from '../ports/log.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 import { appendQueue } from './queue.ts'
 import { statusOf } from './status.ts'
 

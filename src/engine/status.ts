@@ -1,6 +1,6 @@
 import type { InstanceRow } from './advance.ts'
 import type { Consumer } from './plan.ts'
-import type { EngineTools } from './engine.ts'
+import type { EngineTools } from './tools.ts'
 
 /** What runs, and on what. */
 type Running = Pick<EngineTools, 'plan' | 'backend'>

@@ -1,0 +1,22 @@
+import type { Clock } from '../base/clock.ts'
+import type { IdMaker } from '../base/id.ts'
+import type { Random } from '../base/random.ts'
+import type { Backend } from '../ports/store.ts'
+import type { EngineOptions } from './options.ts'
+import type { Plan } from './plan.ts'
+import type { Watch } from './watch.ts'
+
+/** What the engine is made with. */
+export interface EngineTools {
+  readonly backend: Backend
+  readonly clock: Clock
+  readonly random: Random
+  readonly mint: IdMaker
+  readonly options: EngineOptions
+  readonly plan: Plan
+  /** This running engine, as the store knows it. */
+  readonly member: string
+  /** What handlers touch the outside with. */
+  readonly tools: Readonly<Record<string, unknown>>
+  readonly watch: Watch
+}
