@@ -19,9 +19,9 @@ export type {
   TopicSpec,
   TopicState,
 } from './log.ts'
-export { logCases } from './log.conformance.ts'
-export type { Can, Case, Finding, ProveOptions, Trial } from './prove.ts'
-export { prove } from './prove.ts'
+export { logCases } from './conformance/log.ts'
+export type { Can, Case, Finding, ProveOptions, Trial } from './conformance/prove.ts'
+export { prove } from './conformance/prove.ts'
 export type { Beat, Lease, Shared, Wish } from './share.ts'
 export { shareOut } from './share.ts'
 export type {
@@ -43,6 +43,6 @@ export type {
   Unit,
   UnitAnswer,
 } from './store.ts'
-export { storeCases } from './store.conformance.ts'
+export { storeCases } from './conformance/store.ts'
 export type { Budget } from './turns.ts'
 export { bytesOf, isEmpty, readInTurns } from './turns.ts'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { StoreCase } from './sample.conformance.ts'
-import { ORDERS, PAYMENTS, declared, done, eventsOf } from './sample.conformance.ts'
-import { readAll, rowOf, unitOf } from './sample.conformance.ts'
-import type { Advance, Backend, EventStore, Progress, Unit, UnitAnswer } from './store.ts'
+import type { StoreCase } from './sample.ts'
+import { ORDERS, PAYMENTS, declared, done, eventsOf } from './sample.ts'
+import { readAll, rowOf, unitOf } from './sample.ts'
+import type { Advance, Backend, EventStore, Progress, Unit, UnitAnswer } from '../store.ts'
 
 export const CARTS = 'shop.carts'
 

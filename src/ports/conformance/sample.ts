@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { partitionOf } from '../contract/partition.ts'
-import type { Answer, EventLog, LogEvent, LogRecord, Place, Position, Slice } from './log.ts'
-import type { TopicSpec } from './log.ts'
+import { partitionOf } from '../../contract/partition.ts'
+import type { Answer, EventLog, LogEvent, LogRecord, Place, Position, Slice } from '../log.ts'
+import type { TopicSpec } from '../log.ts'
 import type { Can, Case, Trial } from './prove.ts'
-import type { Backend, EventStore, RowWrite, Unit } from './store.ts'
+import type { Backend, EventStore, RowWrite, Unit } from '../store.ts'
 
 /** A promise of a log alone; a backend without a store can be proved, too. */
 export type LogCase = Case<Trial<Pick<Backend, 'log'>>, Can>

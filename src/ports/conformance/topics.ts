@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import type { EventLog, LogEnd } from './log.ts'
-import type { LogCase } from './sample.conformance.ts'
-import { LONG_MS, ORDERS, PAYMENTS, PLENTY, declared, eventIn } from './sample.conformance.ts'
-import { eventOf, eventsOf, idsOf, keyIn, mustBeStored, readAll } from './sample.conformance.ts'
-import { recordsIn, reopened, sliceAt, start, stored, topicOf } from './sample.conformance.ts'
-import { verdictOf } from './sample.conformance.ts'
+import type { EventLog, LogEnd } from '../log.ts'
+import type { LogCase } from './sample.ts'
+import { LONG_MS, ORDERS, PAYMENTS, PLENTY, declared, eventIn } from './sample.ts'
+import { eventOf, eventsOf, idsOf, keyIn, mustBeStored, readAll } from './sample.ts'
+import { recordsIn, reopened, sliceAt, start, stored, topicOf } from './sample.ts'
+import { verdictOf } from './sample.ts'
 
 const NOW = { ms: 0 } as const
 

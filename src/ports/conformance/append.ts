@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { LogEvent } from './log.ts'
-import type { LogCase } from './sample.conformance.ts'
-import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample.conformance.ts'
-import { idsByKey, idsOf, keyIn, mustBeStored, placeOf } from './sample.conformance.ts'
-import { readAll, stored, topicOf, verdictOf } from './sample.conformance.ts'
+import type { LogEvent } from '../log.ts'
+import type { LogCase } from './sample.ts'
+import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample.ts'
+import { idsByKey, idsOf, keyIn, mustBeStored, placeOf } from './sample.ts'
+import { readAll, stored, topicOf, verdictOf } from './sample.ts'
 
 /** What becomes of events that are stored: their order and their places. */
 export const appendCases: readonly LogCase[] = [

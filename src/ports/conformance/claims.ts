@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { StoreCase } from './sample.conformance.ts'
-import { declared, moment, unitOf } from './sample.conformance.ts'
-import type { Claim, EventStore } from './store.ts'
+import type { StoreCase } from './sample.ts'
+import { declared, moment, unitOf } from './sample.ts'
+import type { Claim, EventStore } from '../store.ts'
 
 /** So long that no lease ends while a case runs. */
 const LASTING_MS = 600_000

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import type { EventLog, LogRecord, Position } from './log.ts'
-import type { LogCase } from './sample.conformance.ts'
-import { LONG_MS, ORDERS, PAYMENTS, PLENTY, declared, eventIn } from './sample.conformance.ts'
-import { eventOf, eventsOf, idsByKey, idsOf, keyIn, moment } from './sample.conformance.ts'
-import { onFrom, recordsIn, sliceAt, start, starts, stored } from './sample.conformance.ts'
+import type { EventLog, LogRecord, Position } from '../log.ts'
+import type { LogCase } from './sample.ts'
+import { LONG_MS, ORDERS, PAYMENTS, PLENTY, declared, eventIn } from './sample.ts'
+import { eventOf, eventsOf, idsByKey, idsOf, keyIn, moment } from './sample.ts'
+import { onFrom, recordsIn, sliceAt, start, starts, stored } from './sample.ts'
 
 const NOW = { ms: 0 } as const
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import type { StoreCase } from './sample.conformance.ts'
-import { done, rowOf, unitOf } from './sample.conformance.ts'
-import type { EventStore, IndexValue, RowWrite, Scan, ScannedRow } from './store.ts'
+import type { StoreCase } from './sample.ts'
+import { done, rowOf, unitOf } from './sample.ts'
+import type { EventStore, IndexValue, RowWrite, Scan, ScannedRow } from '../store.ts'
 
 const STOCK = 'shop.stock'
 const CARTS = 'shop.carts'

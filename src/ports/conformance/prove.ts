@@ -1,7 +1,7 @@
-import type { Clock } from '../base/clock.ts'
-import { systemClock, within } from '../base/clock.ts'
-import type { LogCapabilities } from './log.ts'
-import type { Backend, StoreCapabilities } from './store.ts'
+import type { Clock } from '../../base/clock.ts'
+import { systemClock, within } from '../../base/clock.ts'
+import type { LogCapabilities } from '../log.ts'
+import type { Backend, StoreCapabilities } from '../store.ts'
 
 /** One promise of a port, and how to find out. */
 export interface Case<Subject, Can> {

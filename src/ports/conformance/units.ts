@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { CARTS, advanceOf, ready } from './commit.conformance.ts'
-import type { LogEvent } from './log.ts'
+import { CARTS, advanceOf, ready } from './commit.ts'
+import type { LogEvent } from '../log.ts'
 import type { Can } from './prove.ts'
-import type { StoreCase } from './sample.conformance.ts'
-import { LONG_MS, ORDERS, PAYMENTS, PLENTY, done, eventIn } from './sample.conformance.ts'
-import { eventOf, eventsOf, idsByKey, idsOf, keyIn, moment } from './sample.conformance.ts'
-import { placeOf, readAll, recordsIn, rowOf, starts, stored } from './sample.conformance.ts'
-import { unitOf, verdictOf } from './sample.conformance.ts'
-import type { StreamEntry } from './store.ts'
+import type { StoreCase } from './sample.ts'
+import { LONG_MS, ORDERS, PAYMENTS, PLENTY, done, eventIn } from './sample.ts'
+import { eventOf, eventsOf, idsByKey, idsOf, keyIn, moment } from './sample.ts'
+import { placeOf, readAll, recordsIn, rowOf, starts, stored } from './sample.ts'
+import { unitOf, verdictOf } from './sample.ts'
+import type { StreamEntry } from '../store.ts'
 
 const isOneDatabase = ({ store }: Can): boolean => store?.atomicWithLog === true
 

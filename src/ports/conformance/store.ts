@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { claimCases, expiryCases } from './claims.conformance.ts'
-import { CARTS, advanceOf, conflictCases, fenceCases, ready } from './commit.conformance.ts'
-import { rowCases, scanCases, tableCases } from './rows.conformance.ts'
-import type { StoreCase } from './sample.conformance.ts'
-import { done, eventsOf, readAll, reopened, rowOf, unitOf } from './sample.conformance.ts'
-import type { Backend } from './store.ts'
-import { streamCases, unitCases } from './units.conformance.ts'
+import { claimCases, expiryCases } from './claims.ts'
+import { CARTS, advanceOf, conflictCases, fenceCases, ready } from './commit.ts'
+import { rowCases, scanCases, tableCases } from './rows.ts'
+import type { StoreCase } from './sample.ts'
+import { done, eventsOf, readAll, reopened, rowOf, unitOf } from './sample.ts'
+import type { Backend } from '../store.ts'
+import { streamCases, unitCases } from './units.ts'
 
 const HOUR_MS = 3_600_000
 

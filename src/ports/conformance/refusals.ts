@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import type { Answer, EventLog, LogEvent } from './log.ts'
-import type { LogCase } from './sample.conformance.ts'
-import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample.conformance.ts'
-import { idsOf, keyIn, placeOf, readAll, stored, verdictOf } from './sample.conformance.ts'
+import type { Answer, EventLog, LogEvent } from '../log.ts'
+import type { LogCase } from './sample.ts'
+import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample.ts'
+import { idsOf, keyIn, placeOf, readAll, stored, verdictOf } from './sample.ts'
 
 const verdictsOn = async (
   log: EventLog,
