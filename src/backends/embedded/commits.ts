@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
+import { isAboutValue } from './results.ts'
 
 /** One change that wants to be committed. */
 export interface Request<T> {
@@ -23,6 +24,11 @@ export interface Commits {
   submit<T>(request: Request<T>): Promise<T>
   /** Commits what waits, at once. */
   flush(): void
+  /**
+   * After a failed commit memory is read again from the database. Where even that fails, it is
+   * tried again here, before anything else relies on memory; throws while it fails.
+   */
+  recover(): void
   /** What went wrong last, until a commit succeeds again. */
   readonly trouble: () => string | undefined
 }
@@ -44,28 +50,53 @@ interface Waiting {
 export function commits({ db, clock, committed, rolledBack }: CommitsParts): Commits {
   let queue: Waiting[] = []
   let trouble: string | undefined
+  let isStale = false
+
+  function recover(): void {
+    if (!isStale) return
+    if (db.isTransaction) db.exec('ROLLBACK')
+    rolledBack()
+    isStale = false
+  }
 
   function flush(): void {
     const group = queue
-    if (group.length === 0) return
     queue = []
+    if (group.length > 0) commit(group)
+  }
+
+  function commit(group: readonly Waiting[]): void {
+    let isWriting = false
+    let answers: readonly ((() => void) | undefined)[] = []
     try {
+      recover()
       db.exec('BEGIN IMMEDIATE')
-      const answers = group.map(({ decide }) => decide())
+      isWriting = true
+      answers = group.map(({ decide }) => decide())
+      isWriting = false
       db.exec('COMMIT')
-      trouble = undefined
-      for (const answer of answers) answer?.()
-      committed()
     } catch (cause) {
-      trouble = cause instanceof Error ? cause.message : 'a commit failed'
-      if (db.isTransaction) db.exec('ROLLBACK')
-      rolledBack()
-      for (const { fail } of group) fail(cause)
+      // A value that cannot be written is one request's matter; the disk is everybody's.
+      const isOfOne = isWriting && isAboutValue(cause)
+      if (!isOfOne) trouble = textOf(cause)
+      isStale = true
+      try {
+        recover()
+      } catch {
+        // The disk is gone altogether; `trouble` says why, and the next call tries again.
+      }
+      if (isOfOne && group.length > 1) for (const each of group) commit([each])
+      else for (const { fail } of group) fail(cause)
+      return
     }
+    trouble = undefined
+    for (const answer of answers) answer?.()
+    committed()
   }
 
   return {
     flush,
+    recover,
     trouble: () => trouble,
     submit: (request) =>
       new Promise((resolve, reject) => {
@@ -87,3 +118,6 @@ export function commits({ db, clock, committed, rolledBack }: CommitsParts): Com
       }),
   }
 }
+
+const textOf = (cause: unknown): string =>
+  cause instanceof Error ? cause.message : 'a commit failed'

@@ -46,7 +46,12 @@ function connect(directory: string, clock: Clock, news: Bell): Connection {
   const load = (): void => {
     for (const part of Object.values(parts)) part.load()
   }
-  load()
+  try {
+    load()
+  } catch (cause) {
+    close()
+    throw cause
+  }
   const group = commits({ db, clock, committed: () => news.ring(), rolledBack: load })
   return {
     ...parts,
@@ -84,7 +89,10 @@ export function usesOf(directory: string, clock: Clock, news: Bell): readonly [U
       },
       isOpen: () => isUsed,
       connection() {
-        if (connection && isUsed) return connection
+        if (connection && isUsed) {
+          connection.commits.recover()
+          return connection
+        }
         throw new Error(`the data directory ${directory} is not open`)
       },
     }

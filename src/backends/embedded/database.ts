@@ -5,9 +5,11 @@ import { Fault } from '../../base/fault.ts'
 import { idMaker } from '../../base/id.ts'
 import { systemRandom } from '../../base/random.ts'
 import type { Files } from './directory.ts'
-import { claimDirectory, filesOf, isDamaged, isReady } from './directory.ts'
+import { beginMaking, filesOf, hasLog, isReady, mustBeOurs } from './directory.ts'
 import { mustBeWhole, own, writeMarker } from './directory.ts'
-import { APPLICATION_ID, FORMAT, configure, createTables, identify } from './schema.ts'
+import { isDamaged } from './results.ts'
+import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
+import { identify, mustBeSound } from './schema.ts'
 
 export interface OpenDatabase {
   readonly db: DatabaseSync
@@ -23,9 +25,10 @@ export interface OpenDatabase {
  */
 export function openDatabase(directory: string, clock: Clock): OpenDatabase {
   const files = filesOf(directory)
-  claimDirectory(files)
+  mustBeOurs(files)
   const ownership = own(files, clock.now())
   try {
+    beginMaking(files)
     const wasReady = isReady(files)
     if (wasReady) mustBeWhole(files)
     const db = connect(files, wasReady, clock)
@@ -44,28 +47,46 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
 }
 
 function connect({ database }: Files, wasReady: boolean, clock: Clock): DatabaseSync {
-  const isThere = existsSync(database)
-  const db = new DatabaseSync(database, { timeout: 0 })
   try {
-    // Asked before anything is written, so that a file that is not ours stays as it is.
-    const before = identify(db)
-    if (isThere && before.tables > 0) mustBeOurs(before, database)
-    else if (wasReady) throw new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
-    configure(db)
-    if (before.tables === 0) createTables(db, idMaker(clock, systemRandom)())
-    return db
+    const isMade = existsSync(database) && isOurs(database)
+    if (wasReady && !isMade)
+      throw new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
+    const db = new DatabaseSync(database, { timeout: 0 })
+    try {
+      configure(db)
+      if (!isMade) createTables(db, idMaker(clock, systemRandom)())
+      return db
+    } catch (cause) {
+      db.close()
+      throw cause
+    }
   } catch (cause) {
-    db.close()
     if (!isDamaged(cause)) throw cause
     throw new Fault('DATA_DAMAGED', { detail: `${database} cannot be read`, cause })
   }
 }
 
-function mustBeOurs({ applicationId, format }: ReturnType<typeof identify>, path: string): void {
-  if (applicationId !== APPLICATION_ID)
-    throw new Fault('DATA_FOREIGN', { detail: `${path} is a database of something else` })
-  if (format > FORMAT)
-    throw new Fault('DATA_NEWER', {
-      detail: `${path} has format ${format}, and this version reads up to ${FORMAT}`,
-    })
+/**
+ * Whether our tables are in a database; false when there are none at all. What is refused has to
+ * stay as it is, but closing a connection that may write moves a write-ahead log into the file and
+ * deletes it. One that may not would leave an empty log behind where there is none.
+ *
+ * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, and the error of SQLite where it is damaged
+ */
+function isOurs(path: string): boolean {
+  const db = new DatabaseSync(path, { readOnly: hasLog(path), timeout: 0 })
+  try {
+    const { applicationId, format, tables } = identify(db)
+    if (tables === 0) return false
+    if (applicationId !== APPLICATION_ID)
+      throw new Fault('DATA_FOREIGN', { detail: `${path} is a database of something else` })
+    if (format > FORMAT)
+      throw new Fault('DATA_NEWER', {
+        detail: `${path} has format ${format}, and this version reads up to ${FORMAT}`,
+      })
+    mustBeSound(db)
+    return true
+  } finally {
+    db.close()
+  }
 }

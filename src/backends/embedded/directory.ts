@@ -3,12 +3,13 @@ import { readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } fr
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../base/fault.ts'
+import { isBusy } from './results.ts'
 import { FORMAT } from './schema.ts'
 
 /** The files of a data directory. */
 export interface Files {
   readonly directory: string
-  /** Says that the directory is ours and whether its making was finished. Written first. */
+  /** Says that the directory is ours and whether its making was finished; comes before the database. */
   readonly marker: string
   readonly database: string
   readonly lock: string
@@ -32,25 +33,35 @@ export function filesOf(directory: string): Files {
   }
 }
 
+/** What may be there before the marker: who comes first takes the lock, then begins to make. */
+const BEFORE_MARKER: ReadonlySet<string> = new Set([
+  'owner.lock',
+  'owner.lock-journal',
+  'owner.json',
+  'throughline.json.new',
+])
+
 /**
- * Looks at the directory before anything in it is touched, and begins to make it where it is new
- * or empty. A directory whose making was killed is ours, too.
+ * Makes the directory where it is new, and looks at what is in it before anything is touched. A
+ * directory whose making was killed is ours, too, and so is one that another process makes now.
  *
  * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
  */
-export function claimDirectory(files: Files): void {
+export function mustBeOurs(files: Files): void {
   const { directory, marker } = files
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  if (existsSync(marker)) {
-    mustBeReadable(readMarker(files), directory)
-    return
-  }
-  const entries = readdirSync(directory).filter((name) => name !== 'throughline.json.new')
-  if (entries.length > 0)
+  // Listed before the marker is asked for: whatever of ours is in the list came after the marker.
+  const others = readdirSync(directory).filter((name) => !BEFORE_MARKER.has(name))
+  if (existsSync(marker)) mustBeReadable(readMarker(files), directory)
+  else if (others.length > 0)
     throw new Fault('DATA_FOREIGN', {
-      detail: `${directory} holds ${entries.slice(0, 3).join(', ')}`,
+      detail: `${directory} holds ${others.slice(0, 3).join(', ')}`,
     })
-  writeMarker(files, 'creating')
+}
+
+/** Begins to make the directory, unless that was begun before. Only for its owner. */
+export function beginMaking(files: Files): void {
+  if (!existsSync(files.marker)) writeMarker(files, 'creating')
 }
 
 export function isReady(files: Files): boolean {
@@ -108,11 +119,16 @@ export function mustBeWhole({ database }: Files): void {
   if (read < header.length || header.toString('latin1', 0, 15) !== 'SQLite format 3')
     throw damaged(`${database} is not a database any more`)
   // While a write-ahead log is there, it may hold what the file itself lacks.
-  const wal = `${database}-wal`
-  if (existsSync(wal) && statSync(wal).size > 0) return
+  if (hasLog(database)) return
   const pageBytes = header.readUInt16BE(16)
   const expected = header.readUInt32BE(28) * (pageBytes === 1 ? 65_536 : pageBytes)
   if (size < expected) throw damaged(`${database} has ${size} bytes of ${expected}`)
+}
+
+/** Whether a write-ahead log with anything in it lies beside a database. */
+export function hasLog(database: string): boolean {
+  const wal = `${database}-wal`
+  return existsSync(wal) && statSync(wal).size > 0
 }
 
 /** The right to a directory, held by one process at a time; a kill lets go of it. */
@@ -142,7 +158,12 @@ export function own(files: Files, startedAt: number): Ownership {
     })
   }
   const owner = { pid: process.pid, startedAt: new Date(startedAt).toISOString() }
-  writeFileSync(files.owner, `${JSON.stringify(owner)}\n`)
+  try {
+    writeFileSync(files.owner, `${JSON.stringify(owner)}\n`)
+  } catch (cause) {
+    lock.close()
+    throw cause
+  }
   return {
     release() {
       rmSync(files.owner, { force: true })
@@ -157,19 +178,4 @@ function readOwner({ owner }: Files): { pid?: number; startedAt?: string } {
   } catch {
     return {}
   }
-}
-
-/** SQLite's result codes that this backend treats by name. */
-const RESULT = { busy: 5, full: 13, corrupt: 11, notADatabase: 26 } as const
-
-function resultOf(cause: unknown): number {
-  const { errcode } = (cause ?? {}) as { errcode?: number }
-  return (errcode ?? 0) & 0xff
-}
-
-export const isBusy = (cause: unknown): boolean => resultOf(cause) === RESULT.busy
-export const isFull = (cause: unknown): boolean => resultOf(cause) === RESULT.full
-export const isDamaged = (cause: unknown): boolean => {
-  const result = resultOf(cause)
-  return result === RESULT.corrupt || result === RESULT.notADatabase
 }

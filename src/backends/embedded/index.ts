@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { systemClock } from '../../base/clock.ts'
@@ -22,7 +23,9 @@ export interface EmbeddedOptions {
  * then has changed nothing.
  */
 export function embedded(options: EmbeddedOptions): Backend {
-  const { directory, clock = systemClock() } = options
+  const { clock = systemClock() } = options
+  // A relative path means the same however the working directory changes.
+  const directory = resolve(options.directory)
   const news = bell(clock)
   const [logUse, storeUse] = usesOf(directory, clock, news)
   return { log: embeddedLog(logUse, news), store: embeddedStore(storeUse, clock) }

@@ -17,7 +17,8 @@ const UPSERT_TAIL = `ON CONFLICT (resource) DO UPDATE SET member = excluded.memb
 export function leasesIn(sql: Statements): Leases {
   const leases = new Map<string, Lease>()
   let wishes: readonly Wish[] = []
-  let isFirstLoad = true
+  /** Those of this process. */
+  const members = new Set<string>()
   return {
     load() {
       leases.clear()
@@ -29,12 +30,12 @@ export function leasesIn(sql: Statements): Leases {
         number,
       ][]) {
         // The directory has one owner, so whoever held a lease before this process is gone.
-        const lease = { resource, member, generation, untilMs: isFirstLoad ? 0 : untilMs }
-        leases.set(resource, lease)
+        const isAlive = members.has(member)
+        leases.set(resource, { resource, member, generation, untilMs: isAlive ? untilMs : 0 })
       }
-      isFirstLoad = false
     },
     beat(beat) {
+      members.add(beat.member)
       const { changed, held, release } = shareOut(beat, leases, wishes)
       for (const lease of changed) leases.set(lease.resource, lease)
       sql.insert(

@@ -3,7 +3,7 @@ import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import type { Commits, Decision } from './commits.ts'
-import { isFull } from './directory.ts'
+import { isFull } from './results.ts'
 import type { Use } from './connection.ts'
 import type { Topics } from './topics.ts'
 
@@ -35,9 +35,12 @@ export function embeddedLog(use: Use, news: Bell): EventLog {
     },
     ends: async (names) => names.flatMap(use.connection().topics.ends),
     async trim(topic, partition, before) {
-      const { topics, commits } = use.connection()
-      const step = (): boolean => topics.trim(topic, partition, before, TRIMMED_PER_COMMIT)
-      while (await mustCommit(commits, step));
+      // Asked for at each step, since the directory may be closed between two of them.
+      const step = (): Promise<boolean> => {
+        const { topics, commits } = use.connection()
+        return mustCommit(commits, () => topics.trim(topic, partition, before, TRIMMED_PER_COMMIT))
+      }
+      while (await step());
     },
     find: async (topic, id) => use.connection().topics.find(topic, id),
     health: async () => healthOf(use),
@@ -86,8 +89,17 @@ export async function mustCommit<T>(commits: Commits, change: () => T): Promise<
   return result as T
 }
 
-export function healthOf({ isOpen, connection }: Use): Health {
-  const trouble = isOpen() ? connection().commits.trouble() : 'the data directory is closed'
+export function healthOf(use: Use): Health {
+  const trouble = troubleOf(use)
   if (trouble === undefined) return { is: 'well', ack: 'disk', detail: 'synced before each ack' }
   return { is: 'failing', ack: 'disk', detail: trouble }
+}
+
+function troubleOf({ isOpen, connection }: Use): string | undefined {
+  if (!isOpen()) return 'the data directory is closed'
+  try {
+    return connection().commits.trouble()
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : 'the data directory cannot be read'
+  }
 }

@@ -70,6 +70,17 @@ export function createTables(db: DatabaseSync, epoch: string): void {
   })
 }
 
+/**
+ * Reads everything that an open reads: all of the small tables, and the end of the log.
+ *
+ * @throws the error of SQLite where a page is damaged
+ */
+export function mustBeSound(db: DatabaseSync): void {
+  for (const table of ['meta', 'topic', 'head', 'progress', 'lease', 'tbl', 'idx'])
+    db.prepare(`SELECT * FROM ${table}`).all()
+  db.prepare('SELECT max(position) FROM log').get()
+}
+
 /** What a database file says that it is. */
 export interface Identity {
   readonly applicationId: number

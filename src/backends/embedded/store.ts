@@ -48,9 +48,10 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   const { leases, progress, tables, topics, sql } = connection
   const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
   if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
-  const rows = tables.conflicts(unit.rows)
+  const rows = tables.conflicts([...unit.rows, ...unit.checks])
   if (rows.length > 0) return { answer: () => ({ is: 'conflict', rows }) }
   mustBeNew(unit.appends, topics)
+  const streams = unit.streams.map((entry) => ({ ...entry, id: tables.idOf(entry.table) }))
   let puts: ReturnType<typeof topics.put> = []
   return {
     answer: () => ({ is: 'done', places: puts.map(({ place }) => place) }),
@@ -58,8 +59,8 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
       tables.write(unit.rows)
       progress.write(unit.progress)
       puts = topics.put(unit.appends)
-      const entries = unit.streams.map(({ table, key, version, append }) => {
-        return [tables.idOf(table), key, version, puts[append]?.position ?? null]
+      const entries = streams.map(({ id, key, version, append }) => {
+        return [id, key, version, puts[append]?.position ?? null]
       })
       sql.insert('INSERT INTO stream (tbl, key, version, position)', '', entries)
     },

@@ -1,5 +1,13 @@
 import type { SQLInputValue } from 'node:sqlite'
-import type { Row, RowKey, RowWrite, Scan, ScannedRow, TableSpec } from '../../ports/store.ts'
+import type {
+  Row,
+  RowCheck,
+  RowKey,
+  RowWrite,
+  Scan,
+  ScannedRow,
+  TableSpec,
+} from '../../ports/store.ts'
 import type { Statements } from './statements.ts'
 
 interface Table {
@@ -14,8 +22,8 @@ export interface Tables {
   declare(spec: TableSpec): void
   idOf(name: string): number
   get(key: RowKey): Row | undefined
-  /** The rows of another version than the writer saw. */
-  conflicts(writes: readonly RowWrite[]): readonly RowKey[]
+  /** The rows of another version than was seen. */
+  conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
 }
@@ -45,8 +53,8 @@ export function tablesIn(sql: Statements): Tables {
       const row = sql.get(`SELECT version, body FROM t${tableOf(table).id} WHERE key = ?`, key)
       return row && { table, key, version: row[0] as number, body: row[1] as string }
     },
-    conflicts: (writes) =>
-      writes
+    conflicts: (rows) =>
+      rows
         .filter(({ table, key, expected }) => {
           const row = sql.get(`SELECT version FROM t${tableOf(table).id} WHERE key = ?`, key)
           return ((row?.[0] ?? 0) as number) !== expected

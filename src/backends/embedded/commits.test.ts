@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict'
+import type { DatabaseSync } from 'node:sqlite'
+import { suite, test } from 'node:test'
+import type { Clock } from '../../base/clock.ts'
+import type { Commits, Request } from './commits.ts'
+import { commits } from './commits.ts'
+
+/** A database that only writes down what it is told, and fails where it shall. */
+interface Trial {
+  readonly group: Commits
+  /** Everything that happened, in order. */
+  readonly events: string[]
+  /** Statements that fail, with what they throw. */
+  readonly failing: Map<string, Error>
+  /** The start of the group fails when memory is to be read again. */
+  readonly reload: { failure?: Error }
+  /** Ends the turn. */
+  turn(): void
+}
+
+function trial(): Trial {
+  const events: string[] = []
+  const failing = new Map<string, Error>()
+  const reload: { failure?: Error } = {}
+  let due: (() => void)[] = []
+  let isOpen = false
+  const db = {
+    get isTransaction() {
+      return isOpen
+    },
+    exec(sql: string) {
+      const verb = sql.split(' ')[0] as string
+      events.push(verb)
+      const failure = failing.get(verb)
+      if (failure) throw failure
+      isOpen = verb === 'BEGIN'
+    },
+  }
+  const clock: Pick<Clock, 'soon'> = { soon: (run) => void due.push(run) }
+  const group = commits({
+    db: db as unknown as DatabaseSync,
+    clock: clock as Clock,
+    committed: () => events.push('committed'),
+    rolledBack() {
+      events.push('rolled back')
+      if (reload.failure) throw reload.failure
+    },
+  })
+  const turn = (): void => {
+    const runs = due
+    due = []
+    for (const run of runs) run()
+  }
+  return { group, events, failing, reload, turn }
+}
+
+/** A request that writes down its steps, and is answered with its name or with its failure. */
+function change(name: string, events: string[], write?: () => void): Request<string> {
+  return {
+    decide() {
+      events.push(`decide ${name}`)
+      return {
+        answer() {
+          events.push(`answer ${name}`)
+          return name
+        },
+        write() {
+          events.push(`write ${name}`)
+          write?.()
+        },
+      }
+    },
+    failed: (cause) => `${name} failed: ${(cause as Error).message}`,
+  }
+}
+
+const full = Object.assign(new Error('database or disk is full'), { errcode: 13 })
+
+suite('commits in groups', () => {
+  test('all requests of one turn are one transaction, answered after its commit', async () => {
+    const { group, events, turn } = trial()
+    const answers = ['a', 'b', 'c'].map((name) => group.submit(change(name, events)))
+    assert.deepEqual(events, [], 'nothing happens inside the turn')
+    turn()
+    assert.deepEqual(await Promise.all(answers), ['a', 'b', 'c'])
+    const steps = ['a', 'b', 'c'].flatMap((name) => [`decide ${name}`, `write ${name}`])
+    const told = ['a', 'b', 'c'].map((name) => `answer ${name}`)
+    assert.deepEqual(events, ['BEGIN', ...steps, 'COMMIT', ...told, 'committed'])
+  })
+
+  test('1,000 requests of one turn are one transaction, and none is lost', async () => {
+    const { group, events, turn } = trial()
+    const names = Array.from({ length: 1_000 }, (_, at) => String(at))
+    const answers = names.map((name) => group.submit(change(name, events)))
+    turn()
+    assert.deepEqual(await Promise.all(answers), names)
+    assert.equal(events.filter((event) => event === 'BEGIN').length, 1)
+  })
+
+  test('requests of the next turn are the next transaction', async () => {
+    const { group, events, turn } = trial()
+    const first = group.submit(change('a', events))
+    turn()
+    const second = group.submit(change('b', events))
+    turn()
+    assert.deepEqual(await Promise.all([first, second]), ['a', 'b'])
+    assert.equal(events.filter((event) => event === 'COMMIT').length, 2)
+  })
+
+  test('a request made while a group is committed waits for the next one', async () => {
+    const { group, events, turn } = trial()
+    let second: Promise<string> | undefined
+    const first = group.submit(
+      change('a', events, () => (second = group.submit(change('b', events)))),
+    )
+    turn()
+    assert.equal(await first, 'a')
+    assert.ok(!events.includes('decide b'))
+    turn()
+    assert.equal(await second, 'b')
+  })
+
+  test('a later request sees what an earlier one of the group wrote', async () => {
+    const { group, events, turn } = trial()
+    let stock = 1
+    const take = (name: string): Promise<string> =>
+      group.submit({
+        decide() {
+          const isThere = stock > 0
+          return { answer: () => `${name}: ${isThere}`, write: () => (stock -= isThere ? 1 : 0) }
+        },
+        failed: () => 'failed',
+      })
+    const answers = [take('a'), take('b')]
+    turn()
+    assert.deepEqual(await Promise.all(answers), ['a: true', 'b: false'])
+    assert.deepEqual(events, ['BEGIN', 'COMMIT', 'committed'])
+  })
+
+  test('a request that cannot be decided rejects alone', async () => {
+    const { group, events, turn } = trial()
+    const broken = new Error('the table t was not declared')
+    const first = group.submit(change('a', events))
+    const second = group.submit<string>({
+      decide() {
+        throw broken
+      },
+      failed: () => 'failed',
+    })
+    const third = group.submit(change('c', events))
+    turn()
+    await assert.rejects(second, broken)
+    assert.deepEqual(await Promise.all([first, third]), ['a', 'c'])
+    assert.ok(!events.includes('ROLLBACK'))
+    assert.equal(group.trouble(), undefined)
+  })
+
+  test('a write that fails rolls all of its group back, and memory is read again', async () => {
+    const { group, events, turn } = trial()
+    const answers = [
+      group.submit(change('a', events)),
+      group.submit(
+        change('b', events, () => {
+          throw full
+        }),
+      ),
+      group.submit(change('c', events)),
+    ]
+    const told = answers.map((answer) => answer.then(() => events.push('told')))
+    turn()
+    assert.deepEqual(await Promise.all(answers), [
+      'a failed: database or disk is full',
+      'b failed: database or disk is full',
+      'c failed: database or disk is full',
+    ])
+    await Promise.all(told)
+    const steps = ['BEGIN', 'decide a', 'write a', 'decide b', 'write b']
+    assert.deepEqual(events.slice(0, 7), [...steps, 'ROLLBACK', 'rolled back'])
+    assert.ok(!events.includes('COMMIT') && !events.includes('committed'))
+  })
+
+  test('a value that cannot be written fails its request alone', async () => {
+    const { group, events, turn } = trial()
+    const answers = [
+      group.submit(change('a', events)),
+      group.submit(
+        change('b', events, () => {
+          throw new TypeError('cannot be bound')
+        }),
+      ),
+      group.submit(change('c', events)),
+    ]
+    turn()
+    assert.deepEqual(await Promise.all(answers), ['a', 'b failed: cannot be bound', 'c'])
+    assert.equal(events.filter((event) => event === 'COMMIT').length, 2)
+  })
+
+  for (const verb of ['BEGIN', 'COMMIT'])
+    test(`a ${verb} that fails fails all, says so, and the next group is well again`, async () => {
+      const { group, events, failing, turn } = trial()
+      failing.set(verb, full)
+      const first = group.submit(change('a', events))
+      turn()
+      assert.equal(await first, 'a failed: database or disk is full')
+      assert.equal(group.trouble(), 'database or disk is full')
+      assert.equal(events.includes('ROLLBACK'), verb === 'COMMIT')
+      assert.ok(events.includes('rolled back') && !events.includes('answer a'))
+      failing.clear()
+      const second = group.submit(change('b', events))
+      turn()
+      assert.equal(await second, 'b')
+      assert.equal(group.trouble(), undefined)
+    })
+
+  test('a flush commits at once, and the turn that was due has nothing left', async () => {
+    const { group, events, turn } = trial()
+    const answer = group.submit(change('a', events))
+    group.flush()
+    assert.equal(await answer, 'a')
+    turn()
+    assert.equal(events.filter((event) => event === 'BEGIN').length, 1)
+    group.flush()
+    assert.equal(events.filter((event) => event === 'BEGIN').length, 1, 'no empty transaction')
+  })
+})
+
+suite('a request that cannot be written', () => {
+  /** As SQLite refuses a value: a constraint. */
+  const badValue = Object.assign(new Error('cannot store REAL value'), { errcode: 3091 })
+  const bad = (name: string, events: string[]): Request<string> =>
+    change(name, events, () => {
+      throw badValue
+    })
+
+  test('fails alone: the others of its group are committed one by one, in order', async () => {
+    const { group, events, turn } = trial()
+    const answers = [
+      group.submit(change('a', events)),
+      group.submit(bad('b', events)),
+      group.submit(change('c', events)),
+    ]
+    turn()
+    assert.deepEqual(await Promise.all(answers), ['a', 'b failed: cannot store REAL value', 'c'])
+    const committed = events.filter((event) => event.startsWith('answer'))
+    assert.deepEqual(committed, ['answer a', 'answer c'])
+    assert.equal(events.filter((event) => event === 'COMMIT').length, 2)
+  })
+
+  test('is tried no more than once by itself, also when it is the only one', async () => {
+    const { group, events, turn } = trial()
+    const answer = group.submit(bad('a', events))
+    turn()
+    assert.match(await answer, /^a failed/)
+    assert.equal(events.filter((event) => event === 'write a').length, 1)
+  })
+
+  test('says nothing about the disk', async () => {
+    const { group, events, turn } = trial()
+    const answers = [group.submit(change('a', events)), group.submit(bad('b', events))]
+    turn()
+    await Promise.all(answers)
+    assert.equal(group.trouble(), undefined)
+  })
+})
+
+suite('commits on a disk that fails altogether', () => {
+  test('everyone is answered, though rolling back fails, too', async () => {
+    const { group, events, failing, turn } = trial()
+    failing.set('COMMIT', full).set('ROLLBACK', new Error('disk I/O error'))
+    const answer = group.submit(change('a', events))
+    assert.doesNotThrow(turn)
+    assert.match(await answer, /^a failed/)
+    assert.ok(group.trouble())
+  })
+
+  test('everyone is answered, though memory cannot be read again', async () => {
+    const { group, events, failing, reload, turn } = trial()
+    failing.set('COMMIT', full)
+    reload.failure = new Error('disk I/O error')
+    const answer = group.submit(change('a', events))
+    assert.doesNotThrow(turn)
+    assert.match(await answer, /^a failed/)
+  })
+
+  test('nothing is decided on memory that could not be read again', async () => {
+    const { group, events, failing, reload, turn } = trial()
+    failing.set('COMMIT', full)
+    reload.failure = new Error('disk I/O error')
+    const first = group.submit(change('a', events))
+    assert.doesNotThrow(turn)
+    assert.match(await first, /^a failed/)
+    failing.clear()
+    const second = group.submit(change('b', events))
+    assert.doesNotThrow(turn)
+    assert.match(await second, /^b failed/)
+    assert.ok(!events.includes('decide b'), 'memory is not what the database has')
+    delete reload.failure
+    const third = group.submit(change('c', events))
+    turn()
+    assert.equal(await third, 'c')
+    assert.equal(group.trouble(), undefined)
+  })
+})

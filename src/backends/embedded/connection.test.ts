@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { systemClock, within } from '../../base/clock.ts'
+import { ORDERS, PLENTY, eventOf, eventsOf, idsOf } from '../../ports/conformance/sample.ts'
+import { mustBeStored, readAll, rowOf, start, stored } from '../../ports/conformance/sample.ts'
+import { topicOf, unitOf } from '../../ports/conformance/sample.ts'
+import type { Backend } from '../../ports/store.ts'
+import { embedded } from './index.ts'
+
+const TABLE = 'shop.orders'
+
+/** A directory of the test's own, gone after it. */
+async function place(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
+  t.after(() => rm(directory, { recursive: true }))
+  return directory
+}
+
+async function open(t: TestContext, directory: string): Promise<Backend> {
+  const backend = embedded({ directory })
+  t.after(() => close(backend))
+  await openAgain(backend)
+  await backend.log.declare([topicOf(ORDERS)])
+  await backend.store.declare([{ name: TABLE, indexes: [] }])
+  return backend
+}
+
+async function openAgain({ log, store }: Backend): Promise<void> {
+  await log.open()
+  await store.open()
+}
+
+async function close({ log, store }: Backend): Promise<void> {
+  await log.close()
+  await store.close()
+}
+
+/** What the promise comes to within a time that is far more than it needs. */
+async function timely<T>(promise: Promise<T>): Promise<T> {
+  const box = await within(
+    systemClock(),
+    10_000,
+    promise.then((value) => ({ value })),
+  )
+  assert.ok(box, 'it comes to an end')
+  return box.value
+}
+
+suite('where a data directory may lie', () => {
+  const names = ['with a space', 'Bücher-書籍-📦', "o'clock; DROP", '100%41?mode=ro#x', 'file:data']
+  for (const name of names)
+    test(`in a directory named ${name}`, async (t) => {
+      const directory = join(await place(t), name, 'data')
+      const backend = await open(t, directory)
+      await stored(backend.log, eventsOf('a', 5))
+      await close(backend)
+      assert.ok(existsSync(join(directory, 'throughline.db')))
+      assert.equal((await readAll((await open(t, directory)).log)).length, 5)
+    })
+
+  for (const name of ['relative data', 'file:relative', ':memory:'])
+    test(`at the relative path ${name}`, async (t) => {
+      const [before, parent] = [process.cwd(), await place(t)]
+      process.chdir(parent)
+      t.after(() => process.chdir(before))
+      const backend = await open(t, name)
+      await stored(backend.log, eventsOf('a', 5))
+      await close(backend)
+      assert.deepEqual(readdirSync(parent), [name])
+      assert.ok(existsSync(join(parent, name, 'throughline.db')))
+      assert.equal((await readAll((await open(t, join(parent, name))).log)).length, 5)
+    })
+
+  test('a relative path means the same when the working directory has changed', async (t) => {
+    const [before, parent, elsewhere] = [process.cwd(), await place(t), await place(t)]
+    t.after(() => process.chdir(before))
+    process.chdir(parent)
+    const backend = await open(t, 'data')
+    await stored(backend.log, eventsOf('a', 5))
+    process.chdir(elsewhere)
+    await stored(backend.log, eventsOf('b', 5))
+    await close(backend)
+    assert.ok(!existsSync(join(parent, 'data', 'owner.json')), 'nobody owns it any more')
+    await openAgain(backend)
+    assert.equal((await readAll(backend.log)).length, 10)
+    await close(backend)
+    assert.deepEqual(readdirSync(elsewhere), [])
+  })
+
+  const isPosix = process.platform !== 'win32'
+  test('what is made is for its owner alone', { skip: !isPosix }, async (t) => {
+    const directory = join(await place(t), 'deep', 'data')
+    await open(t, directory)
+    assert.equal(statSync(directory).mode & 0o777, 0o700)
+  })
+
+  test('through a symbolic link it is still the same directory', { skip: !isPosix }, async (t) => {
+    const directory = await place(t)
+    const link = join(await place(t), 'link')
+    symlinkSync(directory, link)
+    await open(t, directory)
+    await assert.rejects(embedded({ directory: link }).log.open(), { code: 'DATA_OWNED' })
+  })
+})
+
+suite('opening and closing', () => {
+  test('close lets go of everything, and the same object opens again', async (t) => {
+    const directory = await place(t)
+    const backend = await open(t, directory)
+    await stored(backend.log, eventsOf('a', 5))
+    for (let round = 1; round <= 3; round += 1) {
+      await close(backend)
+      assert.deepEqual(readdirSync(directory).toSorted(), [
+        'owner.lock',
+        'throughline.db',
+        'throughline.json',
+      ])
+      assert.equal((await backend.log.health()).is, 'failing')
+      await assert.rejects(backend.log.append([eventOf('x')]), /not open/)
+      await openAgain(backend)
+      assert.equal((await backend.log.health()).is, 'well')
+      await stored(backend.log, eventsOf(`a${round}`, 5))
+      assert.equal((await readAll(backend.log)).length, 5 + round * 5)
+    }
+  })
+
+  test('while only one of log and store is closed, the other one goes on', async (t) => {
+    const directory = await place(t)
+    const { log, store } = await open(t, directory)
+    await log.close()
+    await log.close()
+    const answer = await store.commit(unitOf({ rows: [rowOf(TABLE, 'a')] }))
+    assert.equal(answer.is, 'done')
+    await assert.rejects(embedded({ directory }).log.open(), { code: 'DATA_OWNED' })
+    await log.open()
+    await store.close()
+    await stored(log, [eventOf('a')])
+    await log.close()
+    const next = await open(t, directory)
+    assert.deepEqual(idsOf(await readAll(next.log)), ['a'])
+  })
+
+  test('close finishes what is under way', async (t) => {
+    const directory = await place(t)
+    const backend = await open(t, directory)
+    const appends = Array.from({ length: 50 }, (_, at) => backend.log.append([eventOf(`a-${at}`)]))
+    const units = Array.from({ length: 50 }, (_, at) =>
+      backend.store.commit(unitOf({ rows: [rowOf(TABLE, `key-${at}`)] })),
+    )
+    await timely(close(backend))
+    for (const answers of await timely(Promise.all(appends))) mustBeStored(answers)
+    for (const answer of await timely(Promise.all(units))) assert.equal(answer.is, 'done')
+    const next = await open(t, directory)
+    assert.equal((await readAll(next.log)).length, 50)
+    assert.equal((await next.store.scan({ table: TABLE, limit: 100 })).length, 50)
+  })
+
+  test('close ends a read that waits', async (t) => {
+    const backend = await open(t, await place(t))
+    const read = backend.log.read([start(0)], PLENTY, { ms: 600_000 })
+    await close(backend)
+    assert.deepEqual((await timely(read))[0]?.records, [])
+  })
+
+  test('close under a long trim ends the trim, and harms nothing', async (t) => {
+    const directory = await place(t)
+    const backend = await open(t, directory)
+    await stored(backend.log, eventsOf('a', 12_000, { key: 'one', partition: 0 }))
+    const trim = backend.log.trim(ORDERS, 0, 12_000).then(
+      () => 'trimmed',
+      () => 'refused',
+    )
+    await close(backend)
+    await timely(trim)
+    const next = await open(t, directory)
+    const [end] = await next.log.ends([ORDERS])
+    assert.ok(end && end.next === 12_000 && end.first % 5_000 === 0)
+    assert.equal((await readAll(next.log)).length, 12_000 - end.first)
+  })
+
+  test('an open that failed leaves nothing held', async (t) => {
+    const directory = await place(t)
+    const backend = await open(t, directory)
+    const second = embedded({ directory })
+    await assert.rejects(openAgain(second), { code: 'DATA_OWNED' })
+    await assert.rejects(second.store.commit(unitOf()), /not open/)
+    await close(second)
+    await stored(backend.log, [eventOf('a')])
+    await close(backend)
+    await openAgain(second)
+    t.after(() => close(second))
+    assert.deepEqual(idsOf(await readAll(second.log)), ['a'])
+  })
+})
+
+suite('what outlives a reopening', () => {
+  test('offsets and positions are never given twice, also when all was trimmed', async (t) => {
+    const directory = await place(t)
+    let latest = -1
+    for (let round = 0; round < 3; round += 1) {
+      const backend = await open(t, directory)
+      await stored(backend.log, eventsOf(`a${round}`, 40))
+      const records = await readAll(backend.log)
+      assert.equal(records.length, 40, 'everything before is trimmed')
+      const positions = records.map(({ position }) => position as number)
+      assert.ok(Math.min(...positions) > latest)
+      latest = Math.max(...positions)
+      for (const { partition, next } of await backend.log.ends([ORDERS])) {
+        const offsets = records.filter((record) => record.partition === partition)
+        assert.equal(next - offsets.length, offsets[0]?.offset ?? next)
+        await backend.log.trim(ORDERS, partition, next)
+      }
+      await close(backend)
+      const next = await open(t, directory)
+      assert.deepEqual(await readAll(next.log), [])
+      const ends = await next.log.ends([ORDERS])
+      assert.equal(
+        ends.reduce((sum, end) => sum + end.next, 0),
+        (round + 1) * 40,
+      )
+      assert.ok(ends.every(({ first, next }) => first === next))
+      await close(next)
+    }
+  })
+
+  test('whoever held a claim is gone, and stays gone after a commit that failed', async (t) => {
+    const directory = await place(t)
+    const first = await open(t, directory)
+    const before = await first.store.beat({ id: 'one' }, ['r'], 3_600_000)
+    assert.deepEqual(before.held, [{ resource: 'r', generation: 1 }])
+    await close(first)
+    const { log, store } = await open(t, directory)
+    const { exec } = DatabaseSync.prototype
+    const failing = t.mock.method(
+      DatabaseSync.prototype,
+      'exec',
+      function (this: DatabaseSync, sql: string) {
+        if (sql === 'COMMIT') throw new Error('disk I/O error')
+        exec.call(this, sql)
+      },
+    )
+    assert.equal((await log.append([eventOf('a')]))[0]?.is, 'unknown')
+    failing.mock.restore()
+    const after = await store.beat({ id: 'two' }, ['r'], 3_600_000)
+    assert.deepEqual(after.held, [{ resource: 'r', generation: 2 }])
+  })
+})
+
+test('1,000 appends at once need few transactions, each with one sync', async (t) => {
+  const { log } = await open(t, await place(t))
+  const { exec } = DatabaseSync.prototype
+  let count = 0
+  t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {
+    if (sql === 'COMMIT') count += 1
+    exec.call(this, sql)
+  })
+  const events = eventsOf('a', 1_000)
+  const answers = await Promise.all(events.map((event) => log.append([event])))
+  mustBeStored(answers.flat())
+  assert.equal(count, 1)
+  const writer = async (name: number): Promise<void> => {
+    for (let at = 0; at < 20; at += 1) await stored(log, [eventOf(`w${name}-${at}`)])
+  }
+  await Promise.all(Array.from({ length: 50 }, (_, name) => writer(name)))
+  assert.ok(count <= 1 + 25, `${count} transactions for 1,000 appends of 50 writers`)
+  assert.equal((await readAll(log)).length, 2_000)
+})

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import { idText, storedId } from './ids.ts'
+
+/** Text that SQLite keeps: lone surrogates do not survive UTF-8 and pass no door. */
+const texts = fc.string({ unit: 'grapheme', maxLength: 80 })
+const uuids = fc.uuid()
+/** What looks like a UUID and is none, or is written otherwise. */
+const nearlyUuids = fc.oneof(
+  uuids.map((id) => id.toUpperCase()).filter((id) => id !== id.toLowerCase()),
+  uuids.map((id) => id.replaceAll('-', '')),
+  uuids.map((id) => `{${id}}`),
+  uuids.map((id) => `${id} `),
+  uuids.map((id) => `${id}\n`),
+  uuids.map((id) => id.slice(1)),
+  uuids.map((id) => `g${id.slice(1)}`),
+)
+const ids = fc.oneof(uuids, nearlyUuids, texts)
+
+/** A table with the column that the log has for its ids. */
+function table(): { keep(id: string): unknown; close(): void } {
+  const db = new DatabaseSync(':memory:')
+  db.exec('CREATE TABLE log (id ANY NOT NULL) STRICT; CREATE UNIQUE INDEX log_id ON log (id)')
+  const insert = db.prepare('INSERT OR REPLACE INTO log (id) VALUES (?) RETURNING id')
+  return {
+    keep: (id) => Object.values(insert.get(storedId(id)) ?? {})[0],
+    close: () => db.close(),
+  }
+}
+
+suite('ids of events', () => {
+  test('a lower-case UUID is stored as its 16 bytes', () => {
+    const stored = storedId('0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')
+    assert.ok(stored instanceof Uint8Array)
+    assert.deepEqual([...stored].slice(0, 4), [0x01, 0x90, 0xa1, 0xb2])
+    fc.assert(
+      fc.property(uuids, (id) => {
+        const bytes = storedId(id)
+        assert.ok(bytes instanceof Uint8Array)
+        assert.equal(bytes.length, 16)
+      }),
+    )
+  })
+
+  test('everything else is stored as the text that it is', () => {
+    fc.assert(fc.property(fc.oneof(nearlyUuids, texts), (id) => assert.equal(storedId(id), id)))
+  })
+
+  test('every id comes back from the database exactly', () => {
+    const { keep, close } = table()
+    fc.assert(fc.property(ids, (id) => assert.equal(idText(keep(id)), id)))
+    close()
+  })
+
+  test('two ids are never stored alike', () => {
+    const twins = fc.oneof(
+      fc.tuple(ids, ids),
+      uuids.map((id) => [id, id.toUpperCase()] as const),
+      uuids.map((id) => [id, id.replaceAll('-', '')] as const),
+      uuids.map(
+        (id) => [id, Buffer.from(id.replaceAll('-', ''), 'hex').toString('latin1')] as const,
+      ),
+    )
+    fc.assert(
+      fc.property(twins, ([a, b]) => {
+        if (a === b) return
+        assert.notDeepEqual(storedId(a), storedId(b))
+      }),
+    )
+  })
+
+  test('bytes in the middle of a larger buffer are read where they lie', () => {
+    const larger = new Uint8Array(32).fill(0xff)
+    larger.set(storedId('0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b') as Uint8Array, 8)
+    assert.equal(idText(larger.subarray(8, 24)), '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')
+  })
+})

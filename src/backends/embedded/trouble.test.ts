@@ -1,0 +1,320 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { ORDERS, PAYMENTS, eventOf, eventsOf, idsOf } from '../../ports/conformance/sample.ts'
+import { done, readAll, rowOf, stored } from '../../ports/conformance/sample.ts'
+import { topicOf, unitOf, verdictOf } from '../../ports/conformance/sample.ts'
+import type { Backend, Unit } from '../../ports/store.ts'
+import { embedded } from './index.ts'
+
+const TABLE = 'shop.orders'
+const CONSUMER = 'shop.onOrder'
+
+interface Trial extends Backend {
+  readonly directory: string
+  /** The connection that the backend uses. */
+  readonly db: DatabaseSync
+  readonly open: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/** A backend with some data, and its own connection at hand. */
+async function trial(t: TestContext): Promise<Trial> {
+  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
+  const { log, store } = embedded({ directory })
+  const open = async (): Promise<void> => {
+    await log.open()
+    await store.open()
+  }
+  const close = async (): Promise<void> => {
+    await log.close()
+    await store.close()
+  }
+  t.after(async () => {
+    await close()
+    await rm(directory, { recursive: true })
+  })
+  const connections = new Set<DatabaseSync>()
+  const { exec } = DatabaseSync.prototype
+  const spy = t.mock.method(
+    DatabaseSync.prototype,
+    'exec',
+    function (this: DatabaseSync, sql: string) {
+      connections.add(this)
+      exec.call(this, sql)
+    },
+  )
+  await open()
+  await log.declare([topicOf(ORDERS), topicOf(PAYMENTS)])
+  spy.mock.restore()
+  const db = [...connections].find((each) => each.location()?.endsWith('throughline.db'))
+  assert.ok(db)
+  await store.declare([{ name: TABLE, indexes: ['colour'] }])
+  await stored(log, eventsOf('before', 20))
+  await done(store, unitTo(1))
+  await store.beat({ id: 'one' }, ['r'], 60_000)
+  return { log, store, directory, db, open, close }
+}
+
+function unitTo(version: number, fields: Partial<Unit> = {}): Unit {
+  const counts = { accepted: 1, completed: 1, pending: 0 }
+  const place = { consumer: CONSUMER, topic: ORDERS, partition: 0 }
+  return unitOf({
+    progress: [{ ...place, from: version - 1, next: version, ...counts }],
+    rows: [rowOf(TABLE, 'a', { expected: version - 1, version, index: { colour: 'red' } })],
+    appends: [eventOf(`unit-${version}`, { topic: PAYMENTS })],
+    streams: [{ table: TABLE, key: 'a', version, append: 0 }],
+    ...fields,
+  })
+}
+
+/** Everything that can be known of it. */
+async function state({ log, store }: Backend): Promise<unknown> {
+  return {
+    ends: await log.ends([ORDERS, PAYMENTS]),
+    orders: await readAll(log),
+    payments: await readAll(log, PAYMENTS),
+    progress: await store.progress([CONSUMER]),
+    rows: await store.scan({ table: TABLE, limit: 100 }),
+    stream: await store.stream({ table: TABLE, key: 'a' }, 0, 100),
+  }
+}
+
+/** Memory is what the database has: a reopening finds the same. */
+async function isAsStored(backend: Trial): Promise<void> {
+  const before = await state(backend)
+  await backend.close()
+  await backend.open()
+  assert.deepEqual(await state(backend), before)
+}
+
+/** No page more than the database has. */
+function fill({ db }: Trial): void {
+  const { page_count: count } = db.prepare('PRAGMA page_count').get() ?? {}
+  db.exec(`PRAGMA max_page_count = ${Number(count)}`)
+}
+
+const large = (id: string) => eventOf(id, { data: JSON.stringify('x'.repeat(100_000)) })
+
+suite('a full disk', () => {
+  test('refuses what is appended, leaves units open, and changes nothing', async (t) => {
+    const backend = await trial(t)
+    const { log, store } = backend
+    const before = await state(backend)
+    fill(backend)
+    const [small, big, unit, beat] = await Promise.all([
+      log.append(eventsOf('small', 3)),
+      log.append([large('big'), eventOf('after')]),
+      store.commit(unitTo(2)),
+      store.beat({ id: 'two' }, ['r', 's'], 60_000).catch((cause: unknown) => cause),
+    ])
+    assert.deepEqual(small.map(verdictOf), ['LOG_FULL', 'LOG_FULL', 'LOG_FULL'])
+    assert.deepEqual(big.map(verdictOf), ['LOG_FULL', 'LOG_FULL'])
+    assert.equal(unit.is, 'unknown')
+    assert.ok(beat instanceof Error)
+    assert.deepEqual(await state(backend), before)
+    const health = await log.health()
+    assert.equal(health.is, 'failing')
+    assert.match(health.detail, /full/)
+    assert.deepEqual(await store.health(), health)
+  })
+
+  test('takes everything again once there is room', async (t) => {
+    const backend = await trial(t)
+    const { log, store, db } = backend
+    fill(backend)
+    assert.deepEqual((await log.append([large('big')])).map(verdictOf), ['LOG_FULL'])
+    db.exec('PRAGMA max_page_count = 100000')
+    assert.deepEqual((await log.append([large('big')])).map(verdictOf), ['stored'])
+    assert.equal((await log.health()).is, 'well')
+    await done(store, unitTo(2))
+    const claim = { resource: 'r', generation: 1 }
+    await done(store, unitTo(3, { fences: [claim] }))
+    const ends = await log.ends([ORDERS])
+    assert.equal(
+      ends.reduce((sum, { next }) => sum + next, 0),
+      21,
+      'no offset is lost',
+    )
+    await isAsStored(backend)
+  })
+
+  test('what is small enough for the pages that are there still goes in', async (t) => {
+    const backend = await trial(t)
+    fill(backend)
+    assert.deepEqual((await backend.log.append([large('big')])).map(verdictOf), ['LOG_FULL'])
+    assert.deepEqual((await backend.log.append([eventOf('small')])).map(verdictOf), ['stored'])
+    assert.equal((await backend.log.health()).is, 'well')
+    await isAsStored(backend)
+  })
+
+  test('a topic or a table that could not be made is not known', async (t) => {
+    const backend = await trial(t)
+    const { log, store, db } = backend
+    fill(backend)
+    const names = Array.from({ length: 40 }, (_, at) => `shop.table${at}`)
+    const [topics, tables] = await Promise.allSettled([
+      log.declare([topicOf('many', 1_000)]),
+      store.declare(names.map((name) => ({ name, indexes: ['a'] }))),
+    ])
+    assert.deepEqual([topics.status, tables.status], ['rejected', 'rejected'])
+    const event = eventOf('a', { topic: 'many' })
+    assert.deepEqual((await log.append([event])).map(verdictOf), ['TOPIC_NOT_FOUND'])
+    await assert.rejects(store.get([{ table: 'shop.table0', key: 'a' }]), /not declared/)
+    db.exec('PRAGMA max_page_count = 100000')
+    const [topic] = await log.declare([topicOf('many', 1_000)])
+    assert.equal(topic?.isNew, true)
+    await store.declare(names.map((name) => ({ name, indexes: ['a'] })))
+    await done(store, { rows: [rowOf('shop.table39', 'a', { index: { a: 1 } })] })
+    await isAsStored(backend)
+  })
+})
+
+suite('a disk that fails in a commit', () => {
+  /** Lets one statement fail, before it is run or after. */
+  function plant(t: TestContext, verb: string, isAfter = false): { restore(): void } {
+    const { exec } = DatabaseSync.prototype
+    return t.mock.method(
+      DatabaseSync.prototype,
+      'exec',
+      function (this: DatabaseSync, sql: string) {
+        const isIt = sql.startsWith(verb)
+        if (!isIt || isAfter) exec.call(this, sql)
+        if (isIt) throw new Error('disk I/O error')
+      },
+    ).mock
+  }
+
+  for (const verb of ['BEGIN', 'COMMIT'])
+    test(`at its ${verb}: nobody knows, and nothing has changed`, async (t) => {
+      const backend = await trial(t)
+      const { log, store } = backend
+      const before = await state(backend)
+      const planted = plant(t, verb)
+      const [answers, unit] = await Promise.all([
+        log.append(eventsOf('a', 3)),
+        store.commit(unitTo(2)),
+      ])
+      assert.deepEqual(answers.map(verdictOf), ['unknown', 'unknown', 'unknown'])
+      assert.equal(unit.is, 'unknown')
+      assert.equal((await store.health()).is, 'failing')
+      await assert.rejects(log.trim(ORDERS, 0, 3), /disk I\/O error/)
+      await assert.rejects(log.declare([topicOf('new')]), /disk I\/O error/)
+      planted.restore()
+      assert.deepEqual(await state(backend), before)
+      assert.deepEqual((await log.append(eventsOf('a', 3))).map(verdictOf), Array(3).fill('stored'))
+      await done(store, unitTo(2))
+      assert.equal((await store.health()).is, 'well')
+      await isAsStored(backend)
+    })
+
+  test('after its COMMIT: what is sent again is there already, and the unit is seen', async (t) => {
+    const backend = await trial(t)
+    const { log, store } = backend
+    const planted = plant(t, 'COMMIT', true)
+    const [answers, unit] = await Promise.all([
+      log.append(eventsOf('a', 3)),
+      store.commit(unitTo(2)),
+    ])
+    planted.restore()
+    assert.deepEqual(answers.map(verdictOf), ['unknown', 'unknown', 'unknown'])
+    assert.equal(unit.is, 'unknown')
+    const [progress] = await store.progress([CONSUMER])
+    assert.equal(progress?.next, 2, 'the progress tells that it happened')
+    assert.deepEqual((await log.append(eventsOf('a', 3))).map(verdictOf), Array(3).fill('repeat'))
+    assert.equal((await store.commit(unitTo(2))).is, 'fenced')
+    assert.equal(new Set(idsOf(await readAll(log))).size, 23)
+    await isAsStored(backend)
+  })
+
+  test('so that memory cannot be read again: health says so, and nothing is made up', async (t) => {
+    const backend = await trial(t)
+    const { log, store } = backend
+    const before = await state(backend)
+    const planted = plant(t, 'COMMIT')
+    const all = t.mock.method(StatementSync.prototype, 'all', () => {
+      throw new Error('disk I/O error')
+    }).mock
+    assert.deepEqual((await log.append(eventsOf('a', 3))).map(verdictOf), Array(3).fill('unknown'))
+    for (const each of [log, store]) assert.equal((await each.health()).is, 'failing')
+    await assert.rejects(readAll(log))
+    await assert.rejects(log.ends([ORDERS]))
+    await assert.rejects(store.progress([CONSUMER]))
+    planted.restore()
+    all.restore()
+    assert.deepEqual(await state(backend), before)
+    assert.deepEqual((await log.append(eventsOf('a', 3))).map(verdictOf), Array(3).fill('stored'))
+    assert.equal((await log.health()).is, 'well')
+    await isAsStored(backend)
+  })
+})
+
+suite('a caller that is broken', () => {
+  const broken: Readonly<Record<string, Partial<Unit>>> = {
+    'a stream of a table that was not declared': {
+      streams: [{ table: 'shop.none', key: 'a', version: 2, append: 0 }],
+    },
+    'a row of a table that was not declared': { rows: [rowOf('shop.none', 'a')] },
+    'an append to a topic that was not declared': { appends: [eventOf('x', { topic: 'none' })] },
+  }
+  for (const [what, fields] of Object.entries(broken))
+    test(`${what} rejects its unit alone`, async (t) => {
+      const backend = await trial(t)
+      const { log, store } = backend
+      const [before, unit, after] = await Promise.allSettled([
+        log.append([eventOf('a')]),
+        store.commit(unitTo(2, fields)),
+        log.append([eventOf('b')]),
+      ])
+      assert.equal(unit.status, 'rejected')
+      for (const append of [before, after]) {
+        assert.ok(append.status === 'fulfilled')
+        assert.deepEqual(append.value.map(verdictOf), ['stored'])
+      }
+      assert.equal((await log.health()).is, 'well')
+      await done(store, unitTo(2))
+      await isAsStored(backend)
+    })
+
+  const unwritable: Readonly<Record<string, Partial<Unit>>> = {
+    'a time that is no whole number': {
+      appends: [eventOf('unit-2', { topic: PAYMENTS, at: 1.5 })],
+    },
+    'an index value that is none': {
+      rows: [
+        rowOf(TABLE, 'a', {
+          expected: 1,
+          version: 2,
+          index: { colour: {} as unknown as string },
+        }),
+      ],
+    },
+    'a version of a stream that is there already': {
+      streams: [{ table: TABLE, key: 'a', version: 1, append: 0 }],
+    },
+  }
+  for (const [what, fields] of Object.entries(unwritable))
+    test(`${what} harms nobody else, wherever in its group it is`, async (t) => {
+      const backend = await trial(t)
+      const { log, store } = backend
+      const bad = () => store.commit(unitTo(2, fields))
+      const [first, a, second, b, third] = await Promise.all([
+        bad(),
+        log.append([eventOf('a')]),
+        bad(),
+        log.append([eventOf('b')]),
+        bad(),
+      ])
+      assert.deepEqual([first.is, second.is, third.is], ['unknown', 'unknown', 'unknown'])
+      assert.deepEqual([...a, ...b].map(verdictOf), ['stored', 'stored'])
+      assert.equal((await log.health()).is, 'well', 'the disk is well')
+      const [progress] = await store.progress([CONSUMER])
+      assert.equal(progress?.next, 1)
+      await done(store, unitTo(2))
+      await isAsStored(backend)
+    })
+})

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { Fault } from '../../src/base/fault.ts'
+import type { EventLog } from '../../src/ports/log.ts'
+import { ORDERS, eventsOf, readAll, stored, topicOf } from '../../src/ports/conformance/sample.ts'
+import type { Child } from './child.ts'
+import { place, start } from './child.ts'
+
+type Opener = Child<{ readonly is: string }>
+
+async function opener(t: TestContext): Promise<Opener> {
+  const child: Opener = start(t, 'opener.ts', [])
+  assert.deepEqual(await child.next(), { is: 'up' })
+  return child
+}
+
+async function ask(child: Opener, line: string): Promise<string | undefined> {
+  child.tell(line)
+  return (await child.next())?.is
+}
+
+function logIn(t: TestContext, directory: string): EventLog {
+  const { log } = embedded({ directory })
+  t.after(() => log.close())
+  return log
+}
+
+/** Opening is refused, and the owner is named. */
+async function isOwnedBy(log: EventLog, pid: number): Promise<void> {
+  await assert.rejects(log.open(), (fault) => {
+    assert.ok(fault instanceof Fault)
+    assert.equal(fault.code, 'DATA_OWNED')
+    assert.equal(fault.retryable, true)
+    assert.deepEqual(fault.ids, { pid: String(pid) })
+    assert.match(fault.message, new RegExp(`process ${pid}, up since \\d{4}-\\d\\d-\\d\\dT`))
+    return true
+  })
+}
+
+suite('a directory has one owner', () => {
+  test('a second process is refused until the first has closed', async (t) => {
+    const directory = await place(t)
+    const owner = await opener(t)
+    assert.equal(await ask(owner, directory), 'opened')
+    const log = logIn(t, directory)
+    await isOwnedBy(log, owner.pid)
+    await isOwnedBy(log, owner.pid)
+    assert.equal(await ask(owner, 'close'), 'closed')
+    await log.open()
+    assert.equal(await ask(owner, directory), 'DATA_OWNED')
+    await log.close()
+    assert.equal(await ask(owner, directory), 'opened')
+  })
+
+  test('a second process opens at once when the first was killed', async (t) => {
+    const directory = await place(t)
+    const [first, second] = await Promise.all([opener(t), opener(t)])
+    assert.equal(await ask(first, directory), 'opened')
+    assert.equal(await ask(second, directory), 'DATA_OWNED')
+    first.kill()
+    assert.equal(await first.ended, 'SIGKILL')
+    assert.equal(await ask(second, directory), 'opened')
+    await isOwnedBy(logIn(t, directory), second.pid)
+  })
+
+  test('what a killed owner wrote about itself names nobody else', async (t) => {
+    const directory = await place(t)
+    const owner = await opener(t)
+    assert.equal(await ask(owner, directory), 'opened')
+    owner.kill()
+    await owner.ended
+    assert.match(readFileSync(join(directory, 'owner.json'), 'utf8'), new RegExp(`${owner.pid}`))
+    await logIn(t, directory).open()
+    await isOwnedBy(logIn(t, directory), process.pid)
+  })
+
+  test('a second object of the same process is refused and takes no lock away', async (t) => {
+    const directory = await place(t)
+    const [log, second] = [logIn(t, directory), logIn(t, directory)]
+    await log.open()
+    await log.declare([topicOf(ORDERS)])
+    await isOwnedBy(second, process.pid)
+    await second.close()
+    const other = await opener(t)
+    assert.equal(await ask(other, directory), 'DATA_OWNED')
+    await stored(log, eventsOf('a', 5))
+    await log.close()
+    await second.open()
+    assert.equal((await readAll(second)).length, 5)
+    assert.equal(await ask(other, directory), 'DATA_OWNED')
+    await second.close()
+    assert.equal(await ask(other, directory), 'opened')
+  })
+
+  test('of processes that make a directory at the same moment, one is its owner', async (t) => {
+    const parent = await place(t)
+    const openers = await Promise.all([opener(t), opener(t), opener(t), opener(t)])
+    for (let round = 0; round < 15; round += 1) {
+      const directory = join(parent, String(round))
+      const answers = await Promise.all(openers.map((each) => ask(each, directory)))
+      assert.deepEqual(
+        answers.map(String).toSorted(),
+        ['DATA_OWNED', 'DATA_OWNED', 'DATA_OWNED', 'opened'],
+        `round ${round}`,
+      )
+      const marker = readFileSync(join(directory, 'throughline.json'), 'utf8')
+      assert.equal((JSON.parse(marker) as { is: string }).is, 'ready', `round ${round}`)
+      await Promise.all(openers.map((each) => ask(each, 'close')))
+    }
+  })
+})

@@ -1,0 +1,58 @@
+// What the process that is killed does, and what is therefore to be found after it.
+import type { LogEvent, Place } from '../../src/ports/log.ts'
+import { ORDERS, PAYMENTS, eventOf, rowOf, unitOf } from '../../src/ports/conformance/sample.ts'
+import type { Claim, Unit } from '../../src/ports/store.ts'
+
+export const CARTS = 'shop.carts'
+export const TOTALS = 'shop.totals'
+export const TABLES = [
+  { name: CARTS, indexes: ['version'] },
+  { name: TOTALS, indexes: [] },
+]
+export const RESOURCE = 'everything'
+export const UNIT_KEYS = ['a', 'b', 'c', 'd', 'e', 'f']
+
+/** What the process tells. */
+export type Line =
+  | { readonly is: 'claimed'; readonly claim: Claim }
+  | { readonly is: 'tried'; readonly writer: string; readonly ids: readonly string[] }
+  | { readonly is: 'stored'; readonly ids: readonly string[]; readonly places: readonly Place[] }
+  | { readonly is: 'done'; readonly key: string; readonly version: number }
+  | { readonly is: 'wrong'; readonly what: string }
+
+/** The same event for the same id. All of one writer have one key, and so one order. */
+export function eventNamed(id: string): LogEvent {
+  return eventOf(id, { key: writerOf(id), data: `{"id":"${id}","text":"${'x'.repeat(300)}"}` })
+}
+
+/** `<writer>/<count>` */
+export function writerOf(id: string): string {
+  return id.slice(0, id.indexOf('/'))
+}
+
+/** Some units append more than one statement inserts. */
+export function appendsOf(key: string, version: number): readonly LogEvent[] {
+  const count = version % 5 === 0 ? 60 : 2
+  return Array.from({ length: count }, (_, at) =>
+    eventOf(`unit-${key}/${version}/${at}`, { topic: PAYMENTS, key: `unit-${key}` }),
+  )
+}
+
+export function consumerOf(key: string): string {
+  return `shop.${key}`
+}
+
+/** The unit that brings a row to a version, and everything else along with it. */
+export function unitTo(key: string, version: number, fences: readonly Claim[] = []): Unit {
+  const body = JSON.stringify({ version })
+  const row = { expected: version - 1, version, body }
+  const progress = { consumer: consumerOf(key), topic: ORDERS, partition: 0 }
+  const counts = { accepted: 1, completed: 1, pending: 0 }
+  return unitOf({
+    fences,
+    progress: [{ ...progress, from: version - 1, next: version, ...counts }],
+    rows: [rowOf(CARTS, key, { ...row, index: { version } }), rowOf(TOTALS, key, row)],
+    appends: appendsOf(key, version),
+    streams: [{ table: CARTS, key, version, append: 0 }],
+  })
+}

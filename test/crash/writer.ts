@@ -1,0 +1,87 @@
+// Appends and commits units with many writers until it is killed. Every line is written before what
+// it tells about begins, or after it was acked; the pipe keeps it whatever happens then.
+import { writeSync } from 'node:fs'
+import { DatabaseSync, StatementSync } from 'node:sqlite'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import type { Place } from '../../src/ports/log.ts'
+import { ORDERS, PAYMENTS, topicOf } from '../../src/ports/conformance/sample.ts'
+import type { Claim } from '../../src/ports/store.ts'
+import type { Line } from './work.ts'
+import { CARTS, RESOURCE, TABLES, UNIT_KEYS, eventNamed, unitTo } from './work.ts'
+
+const [directory = '', run = '', moment = 'never', at = '0'] = process.argv.slice(2)
+const random = seededRandom(Number(run))
+const { log, store } = embedded({ directory })
+
+function tell(line: Line): void {
+  writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
+/** Kills this process at a chosen step inside a transaction. */
+function plant(): void {
+  let left = Number(at)
+  const step = (): void => {
+    left -= 1
+    if (left === 0) process.kill(process.pid, 'SIGKILL')
+  }
+  const { exec } = DatabaseSync.prototype
+  const { run } = StatementSync.prototype
+  DatabaseSync.prototype.exec = function (sql) {
+    if (sql === 'COMMIT' && moment === 'before commit') step()
+    exec.call(this, sql)
+    if (sql === 'COMMIT' && moment === 'after commit') step()
+  }
+  StatementSync.prototype.run = function (this: StatementSync, ...values: Parameters<typeof run>) {
+    if (moment === 'inside') step()
+    return run.apply(this, values)
+  } as typeof run
+}
+
+/** Keeps up to three calls in flight, which are stored in the order in which they begin. */
+async function append(writer: string): Promise<never> {
+  const flights: Promise<void>[] = []
+  let latest = ''
+  for (let count = 0; ;) {
+    const ids = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, at) => {
+      return `${writer}/${count + at}`
+    })
+    count += ids.length
+    // Now and then something is sent again that was acked.
+    const sent = latest && random() < 0.2 ? [latest, ...ids] : ids
+    tell({ is: 'tried', writer, ids })
+    const flight = log.append(sent.map(eventNamed)).then((answers) => {
+      const places: Place[] = []
+      for (const answer of answers)
+        if (answer.is === 'stored' && answer.place) places.push(answer.place)
+      if (places.length !== sent.length) tell({ is: 'wrong', what: JSON.stringify(answers) })
+      tell({ is: 'stored', ids: sent, places })
+      latest = ids.at(-1) ?? ''
+      return undefined
+    })
+    flights.push(flight)
+    if (flights.length === 3) await flights.shift()
+  }
+}
+
+async function commit(key: string, claim: Claim): Promise<never> {
+  const [row] = await store.get([{ table: CARTS, key }])
+  for (let version = (row?.version ?? 0) + 1; ; version += 1) {
+    const answer = await store.commit(unitTo(key, version, [claim]))
+    if (answer.is === 'done') tell({ is: 'done', key, version })
+    else tell({ is: 'wrong', what: JSON.stringify(answer) })
+  }
+}
+
+await log.open()
+await store.open()
+await log.declare([topicOf(ORDERS), topicOf(PAYMENTS)])
+await store.declare(TABLES)
+// Lives as long as it can: who is killed must not be waited for.
+const { held } = await store.beat({ id: `run-${run}` }, [RESOURCE], 3_600_000)
+const [claim] = held
+if (!claim) throw new Error('the claim of a killed process is still held')
+tell({ is: 'claimed', claim })
+plant()
+const writers = Array.from({ length: 12 }, (_, at) => append(`run${run}w${at}`))
+await Promise.all([...writers, ...UNIT_KEYS.map((key) => commit(key, claim))])
