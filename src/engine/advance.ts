@@ -86,6 +86,8 @@ export function advance(step: Step): boolean {
   }
   const result = reaction.rule.run(data as never, instance.state as never, occasionOf(arrival))
   const effects = listOf(result as OneOrMany<Effect>)
+  // What a saga ignores does not begin an instance, which nothing would ever finish.
+  if (!before && effects.length === 0) return true
   const next = performAll(step, saga, key, instance, effects)
   if (!next) return false
   putInstance(step.draft, { table, key }, cell.version + 1, next)

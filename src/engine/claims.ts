@@ -21,7 +21,9 @@ export interface Claims {
 }
 
 export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgress): Claims {
-  const { clock, options, member } = engine
+  const { clock, options } = engine
+  // Each group is a member of its own, since each beats for itself.
+  const member = `${engine.member}/${group.name}`
   const { store } = engine.backend
   const timers = `${group.name}/timers`
   const hasSagas = group.consumers.some(({ rule }) => rule.is === 'saga')

@@ -1,4 +1,5 @@
-import type { EventStore, IndexValue, RowKey, RowWrite } from '../ports/store.ts'
+import { compareText } from '../base/text.ts'
+import type { EventStore, IndexValue, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
 
 /** A row in memory: its value as data, never changed in place. Version 0 is "no row". */
 export interface Cell extends RowKey {
@@ -93,6 +94,8 @@ export interface Draft {
   /** Takes over what was put into a layer. */
   take(layer: Draft): void
   readonly changes: ReadonlyMap<string, Changed>
+  /** Every row that was looked at: what is staged may rest on it. */
+  readonly reads: ReadonlyMap<string, Cell>
 }
 
 /** A row with the version that was there before the unit. */
@@ -102,11 +105,17 @@ export interface Changed extends RowKey, Change {
 
 export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   const changes = new Map<string, Changed>()
+  const reads = new Map<string, Cell>()
   const draft: Draft = {
     changes,
+    reads,
     cell(table, key) {
-      const changed = changes.get(idOf(table, key))
-      return changed ? { ...changed, bytes: 0 } : below.cell(table, key)
+      const id = idOf(table, key)
+      const changed = changes.get(id)
+      if (changed) return { ...changed, bytes: 0 }
+      const cell = below.cell(table, key)
+      if (cell) reads.set(id, cell)
+      return cell
     },
     put(table, key, change) {
       const id = idOf(table, key)
@@ -125,8 +134,17 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   return draft
 }
 
-/** The writes of a draft, in the order that every unit keeps, and what the cache will hold. */
-export function writesOf(draft: Draft): { writes: RowWrite[]; cells: Cell[] } {
+/** A draft as part of a unit. */
+export interface Writes {
+  readonly writes: readonly RowWrite[]
+  /** What was read and is not written: a decision of another instance may have changed it since. */
+  readonly checks: readonly RowCheck[]
+  /** What the cache will hold. */
+  readonly cells: readonly Cell[]
+}
+
+/** The writes of a draft, in the order that every unit keeps. */
+export function writesOf(draft: Draft): Writes {
   const writes: RowWrite[] = []
   const cells: Cell[] = []
   for (const { table, key, expected, version, value, index } of draft.changes.values()) {
@@ -144,10 +162,12 @@ export function writesOf(draft: Draft): { writes: RowWrite[]; cells: Cell[] } {
     const bytes = (body?.length ?? 0) + CELL_BYTES
     cells.push({ table, key, version: isGone ? 0 : version, value, bytes })
   }
-  writes.sort((a, b) => order(a.table, b.table) || order(a.key, b.key))
-  return { writes, cells }
+  const checks: RowCheck[] = []
+  for (const [id, { table, key, version }] of draft.reads)
+    if (!draft.changes.has(id)) checks.push({ table, key, expected: version })
+  return { writes: writes.toSorted(byKey), checks: checks.toSorted(byKey), cells }
 }
 
-function order(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0
+function byKey(a: RowKey, b: RowKey): number {
+  return compareText(a.table, b.table) || compareText(a.key, b.key)
 }

@@ -87,10 +87,12 @@ export function arrivalOf(record: LogRecord): Arrival {
 /** Rows that a turn will need, as far as can be told before it runs. */
 export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
   const { around } = tools
-  const { holds } = around.service.names
+  const { holds, held: heldRows } = around.service.names
   const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
-  for (const { reaction, arrival, record } of items) {
+  for (const { reaction, arrival, record, held } of items) {
     const holdKey = holdKeyOf(reaction.consumer, record.key)
+    // Gathered already, and gone again where a conflict has emptied the cache.
+    if (held) rows.push({ table: heldRows, key: held.key })
     if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
     try {
       const { is } = reaction.consumer.rule

@@ -33,6 +33,7 @@ export type {
   Member,
   Progress,
   Row,
+  RowCheck,
   RowKey,
   RowWrite,
   Scan,

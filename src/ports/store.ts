@@ -21,10 +21,14 @@ export interface Row extends RowKey {
   readonly body: string
 }
 
-/** A row as it shall be. Without a body the row goes. */
-export interface RowWrite extends RowKey {
-  /** The version that the writer saw; 0 is "no row". Another one there is a conflict. */
+/** A row that a unit was built on. */
+export interface RowCheck extends RowKey {
+  /** The version that was seen; 0 is "no row". Another one there is a conflict. */
   readonly expected: number
+}
+
+/** A row as it shall be. Without a body the row goes. */
+export interface RowWrite extends RowCheck {
   readonly version: number
   readonly body: string | null
   /** One value for each index of the table. */
@@ -79,6 +83,8 @@ export interface Unit {
   readonly progress: readonly Advance[]
   /** Sorted by table and key, so that concurrent units cannot lock each other out. */
   readonly rows: readonly RowWrite[]
+  /** Rows that the unit does not change, and would be another one without. Sorted, too. */
+  readonly checks: readonly RowCheck[]
   /** New to the log, in topics that were declared; anything else rejects the call unchanged. */
   readonly appends: readonly LogEvent[]
   readonly streams: readonly StreamEntry[]

@@ -88,7 +88,7 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
   )
   const resources = [...lost.map(({ resource }) => resource), ...moved.map(placeKey)]
   if (resources.length > 0) return { is: 'fenced', resources }
-  const conflicts = tables.conflicts(unit.rows)
+  const conflicts = tables.conflicts([...unit.rows, ...unit.checks])
   if (conflicts.length > 0) return { is: 'conflict', rows: conflicts }
   mustBeNew(unit.appends, topics)
   tables.write(unit.rows)

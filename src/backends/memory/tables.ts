@@ -2,6 +2,7 @@ import { compareText } from '../../base/text.ts'
 import type {
   IndexValue,
   Row,
+  RowCheck,
   RowKey,
   RowWrite,
   Scan,
@@ -23,8 +24,8 @@ interface Table {
 export interface Tables {
   declare(spec: TableSpec): void
   get(key: RowKey): Row | undefined
-  /** The rows of another version than the writer saw. */
-  conflicts(writes: readonly RowWrite[]): readonly RowKey[]
+  /** The rows of another version than was seen. */
+  conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
 }
@@ -44,8 +45,8 @@ export function emptyTables(): Tables {
       else for (const index of indexes) if (!table.indexes.has(index)) fill(table, index)
     },
     get: ({ table, key }) => rowOf(tableOf(table).rows.get(key)),
-    conflicts: (writes) =>
-      writes
+    conflicts: (rows) =>
+      rows
         .filter(({ table, key, expected }) => {
           return (tableOf(table).rows.get(key)?.version ?? 0) !== expected
         })

@@ -104,6 +104,30 @@ export const conflictCases: readonly StoreCase[] = [
     },
   },
   {
+    promise: 'A row that a unit was built on and does not change is checked all the same',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { rows: [rowOf(CARTS, 'a', { version: 3 })] })
+      const seen = { table: CARTS, key: 'a', expected: 3 }
+      const none = { table: CARTS, key: 'none', expected: 0 }
+      await done(store, { rows: [rowOf(CARTS, 'b')], checks: [seen, none] })
+      for (const check of [
+        { ...seen, expected: 2 },
+        { ...seen, expected: 0 },
+        { ...none, expected: 1 },
+      ]) {
+        const { key } = check
+        const answer = await store.commit(unitOf({ rows: [rowOf(CARTS, 'c')], checks: [check] }))
+        assert.deepEqual(answer, { is: 'conflict', rows: [{ table: CARTS, key }] })
+      }
+      const found = await store.get(['a', 'c'].map((key) => ({ table: CARTS, key })))
+      assert.deepEqual(
+        found.map((row) => row?.version),
+        [3, undefined],
+      )
+    },
+  },
+  {
     promise: 'A version expected where no row is, is a conflict, also of a row that shall go',
     async run({ backend }) {
       const store = await ready(backend)

@@ -157,7 +157,7 @@ export function verdictOf(answer: Answer): string {
 }
 
 export function unitOf(parts: Partial<Unit> = {}): Unit {
-  return { fences: [], progress: [], rows: [], appends: [], streams: [], ...parts }
+  return { fences: [], progress: [], rows: [], checks: [], appends: [], streams: [], ...parts }
 }
 
 export async function done(store: EventStore, parts: Partial<Unit>): Promise<readonly Place[]> {
