@@ -18,7 +18,7 @@ export interface LogEvent {
   readonly topic: string
   /** From the key, by the topic's strategy; never another one for the same key. */
   readonly partition: number
-  /** Takes effect once in its topic, for as long as the topic retains it. Any text. */
+  /** Takes effect once in its topic, for as long as the topic retains it. Any well-formed text. */
   readonly id: string
   readonly key: string
   /** The wire name. */
@@ -79,7 +79,7 @@ export interface Slice {
   readonly next: number
   /** The offset that the next appended record will have at least. */
   readonly end: number
-  /** Offsets below the first retained one that the reader wanted and can no longer get. */
+  /** Offsets that the reader wanted and can no longer get: from, up to and without `to`. */
   readonly lost?: { readonly from: number; readonly to: number }
 }
 
@@ -128,9 +128,11 @@ export interface EventLog {
   /**
    * One answer per event, in the order of the events. Events of one partition are stored in the
    * order given, and calls that start one after another are stored in that order. After the first
-   * event of a key that was not stored, later ones of that key in the call are refused with
-   * `EARLIER_NOT_STORED`. With `isAtomic`, one refusal refuses all: the others with
-   * `BATCH_REFUSED` (only with `can.atomicBatch`). Stored means what `can.ack` says.
+   * event of a key that was not stored, later ones of that key and topic in the call are refused
+   * with `EARLIER_NOT_STORED`. An id that the log has, with the same key, type and data, is stored
+   * already, whatever its head and time; with others it is refused with `ID_CONFLICT`. With
+   * `isAtomic`, one refusal refuses all: the others with `BATCH_REFUSED` (only with
+   * `can.atomicBatch`). Stored means what `can.ack` says.
    */
   append(
     events: readonly LogEvent[],
@@ -139,8 +141,9 @@ export interface EventLog {
   /**
    * Reads each partition on from its position. When all are at their ends it waits up to
    * `wait.ms` for more, or until the signal aborts, then answers what it has. `max` bounds the
-   * sum over all slices; a record larger than `max.bytes` is still given, alone. Every position
-   * gets its slice; when bounds bite, repeated reads starve no partition.
+   * sum over all slices, bytes as `bytesOf` counts them; a record larger than `max.bytes` is still
+   * given, alone. Every position gets its slice; when bounds bite, repeated reads starve no
+   * partition.
    */
   read(
     from: readonly Position[],

@@ -85,7 +85,10 @@ export interface Unit {
   readonly rows: readonly RowWrite[]
   /** Rows that the unit does not change, and would be another one without. Sorted, too. */
   readonly checks: readonly RowCheck[]
-  /** New to the log, in topics that were declared; anything else rejects the call unchanged. */
+  /**
+   * New to the log, in topics that were declared; anything else rejects the call unchanged, and so
+   * do appends where log and store are not one.
+   */
   readonly appends: readonly LogEvent[]
   readonly streams: readonly StreamEntry[]
 }
