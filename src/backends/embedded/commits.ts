@@ -101,21 +101,29 @@ export function commits({ db, clock, committed, rolledBack }: CommitsParts): Com
     submit: (request) =>
       new Promise((resolve, reject) => {
         if (queue.length === 0) clock.soon(flush)
-        queue.push({
-          decide() {
-            let decision
-            try {
-              decision = request.decide()
-            } catch (cause) {
-              return () => reject(cause as Error)
-            }
-            decision.write?.()
-            const { answer } = decision
-            return () => resolve(answer())
-          },
-          fail: (cause) => resolve(request.failed(cause)),
-        })
+        queue.push(waitingFor(request, resolve, reject))
       }),
+  }
+}
+
+function waitingFor<T>(
+  request: Request<T>,
+  resolve: (answer: T) => void,
+  reject: (cause: unknown) => void,
+): Waiting {
+  return {
+    decide() {
+      let decision: Decision<T>
+      try {
+        decision = request.decide()
+      } catch (cause) {
+        return () => reject(cause)
+      }
+      decision.write?.()
+      const { answer } = decision
+      return () => resolve(answer())
+    },
+    fail: (cause) => resolve(request.failed(cause)),
   }
 }
 
