@@ -7,7 +7,7 @@ import type { Saga } from '../rules/saga.ts'
 import type { Reaction } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
-import { cellsOf, idIn, occasionOf, publish, ruleFault } from './step.ts'
+import { cellsOf, checked, idIn, occasionOf, publish, ruleFault } from './step.ts'
 
 /** A command that an instance has sent. */
 interface Sent extends NameOfType {
@@ -35,6 +35,8 @@ export interface TimerRow {
   readonly message: Message
   /** The message that set the timer: the cause of what the timer sends. */
   readonly cause: Envelope
+  /** How often it could not be sent. */
+  readonly attempts?: number
 }
 
 /** What a reply says. */
@@ -188,6 +190,8 @@ function setTimer(
 ): string {
   mustDeclare(saga, [...saga.sends, ...saga.emits], message)
   if (!Number.isFinite(delayMs) || delayMs < 0) throw ruleFault(`a delay of ${delayMs} ms`)
+  // Checked now, so that the rule which sets it is at fault, and again when it is sent.
+  checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
   const { table } = reaction.consumer

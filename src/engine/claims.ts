@@ -1,5 +1,5 @@
-import { within } from '../base/clock.ts'
-import type { Advance, Claim } from '../ports/store.ts'
+import { pause, within } from '../base/clock.ts'
+import type { Advance, Claim, EventStore } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
@@ -9,44 +9,73 @@ import type { GroupProgress, Place } from './progress.ts'
  * every claim that it acts under.
  */
 export interface Claims {
-  /** Renews what is held and takes its share; says whether that changed. */
+  /** Renews what is held and takes its share, or gives it up; says whether that changed. */
   beat(): Promise<'same' | 'changed'>
+  /**
+   * Keeps what is held while a unit takes its time, and gives nothing up. Resolves once the signal
+   * aborts; before that it calls `lost` when something held has gone to another member, or when no
+   * beat was answered for a whole lease.
+   */
+  keep(signal: AbortSignal, lost: () => void): Promise<void>
   /** When the next beat is due. */
   beatDue(): number
   /** Gives everything back, so that another member need not wait for the lease to end. */
   release(): Promise<void>
-  holds(place: Place): boolean
+  holds(place: Pick<Place, 'resource'>): boolean
   holdsTimers(): boolean
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
 }
+
+/** What a store says to a beat. */
+type Answer = Awaited<ReturnType<EventStore['beat']>>
 
 export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgress): Claims {
   const { clock, options } = engine
   // Each group is a member of its own, since each beats for itself.
   const member = `${engine.member}/${group.name}`
   const { store } = engine.backend
-  const timers = `${group.name}/timers`
+  const wants = [...new Set(progress.places.map(({ resource }) => resource))]
+  // Only sagas set timers. They have no key of their own; whoever has the first shard fires them.
   const hasSagas = group.consumers.some(({ rule }) => rule.is === 'saga')
-  const wants = [...progress.places.map(({ resource }) => resource), ...(hasSagas ? [timers] : [])]
+  const timers = `${group.name}/0`
   const held = new Map<string, number>()
   let beatDue = 0
   let excess: readonly string[] = []
+
+  async function ask(gives: readonly string[]): Promise<Answer | undefined> {
+    beatDue = clock.now() + Math.floor(options.leaseMs / 3)
+    const call = store.beat({ id: member }, wants, options.leaseMs, gives)
+    return within(clock, options.deadlineMs, call)
+  }
+  const isHeldAs = ({ resource, generation }: Claim): boolean => held.get(resource) === generation
+
   return {
     async beat() {
       // A beat comes between two units, so nothing is under way where something is given up.
-      const call = store.beat({ id: member }, wants, options.leaseMs, excess)
-      const answer = await within(clock, options.deadlineMs, call)
-      beatDue = clock.now() + Math.floor(options.leaseMs / 3)
+      const isGiving = excess.length > 0
+      const answer = await ask(excess)
       if (!answer) return 'same'
-      excess = answer.release
+      // Given up at once, but once only: the next regular beat sees whether anyone has taken it.
+      excess = isGiving ? [] : answer.release
       if (excess.length > 0) beatDue = clock.now()
-      const isSame =
-        answer.held.length === held.size &&
-        answer.held.every(({ resource, generation }) => held.get(resource) === generation)
-      if (isSame) return 'same'
+      if (answer.held.length === held.size && answer.held.every(isHeldAs)) return 'same'
       held.clear()
       for (const { resource, generation } of answer.held) held.set(resource, generation)
       return 'changed'
+    },
+    async keep(signal, lost) {
+      let answeredAt = clock.now()
+      for (;;) {
+        await pause(clock, Math.max(0, beatDue - clock.now()), signal)
+        if (signal.aborted) return
+        const answer = await ask([]).catch(() => undefined)
+        if (answer) answeredAt = clock.now()
+        // What was gained meanwhile is taken up by the next regular beat.
+        const isKept = answer
+          ? answer.held.filter(isHeldAs).length === held.size
+          : clock.now() - answeredAt < options.leaseMs
+        if (!isKept) return lost()
+      }
     },
     beatDue: () => beatDue,
     async release() {
@@ -54,7 +83,7 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       await store.beat({ id: member }, [], options.leaseMs)
     },
     holds: ({ resource }) => held.has(resource),
-    holdsTimers: () => held.has(timers),
+    holdsTimers: () => hasSagas && held.has(timers),
     fences(advances, withTimers) {
       const resources = new Set(withTimers ? [timers] : [])
       for (const { topic, partition } of advances) {

@@ -36,7 +36,7 @@ const TIMERS_PER_TURN = 256
 export async function gather(sources: Sources, signal: AbortSignal): Promise<Turn> {
   const { clock, holds, timers, claims, rows, progress, group } = sources
   const now = clock.now()
-  const due = holds.due(now, HOLDS_PER_TURN)
+  const due = holds.due(now, HOLDS_PER_TURN, isHere(sources))
   const dueTimers = claims.holdsTimers() ? await timers.due(now, TIMERS_PER_TURN) : []
   rows.keep(dueTimers)
   const retried: Item[] = []
@@ -74,8 +74,14 @@ async function read(
   return []
 }
 
-function waitMs({ holds, timers, claims, options }: Sources, now: number): number {
-  const timerDue = claims.holdsTimers() ? timers.nextDue() : undefined
-  const soonest = Math.min(holds.nextDue() ?? Infinity, timerDue ?? Infinity, claims.beatDue())
+/** Whether a key's messages are this instance's to work on. */
+function isHere({ claims, progress }: Sources): (key: string) => boolean {
+  return (key) => claims.holds({ resource: progress.resourceOf(key) })
+}
+
+function waitMs(sources: Sources, now: number): number {
+  const { holds, timers, claims, options } = sources
+  const timerDue = claims.holdsTimers() ? timers.nextDue() : Infinity
+  const soonest = Math.min(holds.nextDue(isHere(sources)) ?? Infinity, timerDue, claims.beatDue())
   return Math.max(1, Math.min(options.idleMs, soonest - now))
 }

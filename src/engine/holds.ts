@@ -55,9 +55,9 @@ export interface Holds {
   isKnown(holdKey: string): boolean
   /** Whether the key is held, as far as the draft goes. */
   isHeld(draft: Draft, holdKey: string): boolean
-  /** Holds that are due, at most `limit`. */
-  due(nowMs: number, limit: number): readonly string[]
-  nextDue(): number | undefined
+  /** Holds that are due, at most `limit`, of keys that may be worked on here. */
+  due(nowMs: number, limit: number, isHere: (key: string) => boolean): readonly string[]
+  nextDue(isHere: (key: string) => boolean): number | undefined
   /** Takes over what a committed draft changed. */
   committed(draft: Draft): void
   /** The messages in front of a hold, oldest first, as cells to work on. */
@@ -71,10 +71,10 @@ export function holdsOf(
   tables: ServiceTables,
   consumers: readonly Consumer[],
 ): Holds {
-  const dueOf = new Map<string, number>()
+  const known = new Map<string, Pick<HoldRow, 'key' | 'due'>>()
   return {
     async load() {
-      dueOf.clear()
+      known.clear()
       for (const { id } of consumers) {
         let after: { key: string; value: string } | undefined
         do {
@@ -84,35 +84,36 @@ export function holdsOf(
             limit: PAGE,
             ...(after ? { after } : {}),
           })
-          for (const { key, body } of page) dueOf.set(key, (JSON.parse(body) as HoldRow).due)
+          for (const { key, body } of page) known.set(key, JSON.parse(body) as HoldRow)
           const last = page.length === PAGE ? page.at(-1) : undefined
           after = last ? { key: last.key, value: id } : undefined
         } while (after)
       }
     },
-    isKnown: (holdKey) => dueOf.has(holdKey),
+    isKnown: (holdKey) => known.has(holdKey),
     isHeld(draft, holdKey) {
       const changed = draft.changes.get(`${tables.holds}\n${holdKey}`)
-      return changed ? changed.value !== undefined : dueOf.has(holdKey)
+      return changed ? changed.value !== undefined : known.has(holdKey)
     },
-    due(nowMs, limit) {
-      const due: string[] = []
-      for (const [key, at] of dueOf) {
-        if (at <= nowMs) due.push(key)
-        if (due.length >= limit) break
+    due(nowMs, limit, isHere) {
+      const found: string[] = []
+      for (const [holdKey, { key, due }] of known) {
+        if (due <= nowMs && isHere(key)) found.push(holdKey)
+        if (found.length >= limit) break
       }
-      return due
+      return found
     },
-    nextDue() {
+    nextDue(isHere) {
       let next: number | undefined
-      for (const at of dueOf.values()) if (next === undefined || at < next) next = at
+      for (const { key, due } of known.values())
+        if ((next === undefined || due < next) && isHere(key)) next = due
       return next
     },
     committed(draft) {
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
-        if (value === undefined) dueOf.delete(key)
-        else dueOf.set(key, (value as HoldRow).due)
+        if (value === undefined) known.delete(key)
+        else known.set(key, value as HoldRow)
       }
     },
     async front(holdKey, limit) {

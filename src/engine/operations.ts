@@ -1,5 +1,6 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { commandsTopic } from '../contract/contract.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
@@ -71,8 +72,17 @@ async function findOperation(
     const detail = `${command.contract} is owned by a service elsewhere, which keeps its operations`
     throw new Fault('OPERATION_NOT_FOUND', { detail, ids: { id } })
   }
-  const [row] = await backend.store.get([{ table: owner.names.operations, key: id }])
-  return row && (JSON.parse(row.body) as OperationRow)
+  const look = async (): Promise<OperationRow | undefined> => {
+    const [row] = await backend.store.get([{ table: owner.names.operations, key: id }])
+    return row && (JSON.parse(row.body) as OperationRow)
+  }
+  const found = await look()
+  if (found || !backend.log.find) return found
+  if (await backend.log.find(commandsTopic(command.contract), id)) return undefined
+  // Looked at once more, since the command may have come, gone and been forgotten in between.
+  const late = await look()
+  if (late) return late
+  throw new Fault('OPERATION_NOT_FOUND', { detail: `${command.wire} ${id}`, ids: { id } })
 }
 
 async function findSettled(

@@ -11,7 +11,7 @@ import { progressOf } from './progress.ts'
 import type { Cell } from './rows.ts'
 import { rowCache, writesOf } from './rows.ts'
 import { timersOf } from './timers.ts'
-import type { Staged, Turn, TurnTools } from './turn.ts'
+import type { Item, Staged, Turn, TurnTools } from './turn.ts'
 import { runTurn } from './turn.ts'
 
 /** The loop that polls a group's partitions and moves their records through the rules. */
@@ -32,18 +32,32 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
   const { clock, options, watch } = engine
   const worker = workerOf(engine, service, group)
   const { sources } = worker
+  const isOutside = group.consumers.some(({ rule }) => rule.is === 'handler')
   const stopping = new AbortController()
   const aborting = new AbortController()
 
   async function turn(): Promise<void> {
-    const { claims, holds } = sources
+    const { claims } = sources
     if (clock.now() >= claims.beatDue() && (await claims.beat()) === 'changed') await worker.reset()
     const gathered = await gather(sources, stopping.signal)
     if (stopping.signal.aborted) return
-    const items = await attemptAll(gathered.items, engine.tools, aborting.signal, (item) =>
+    const items = isOutside ? await attempt(gathered.items) : gathered.items
+    if (items) await worker.work({ ...gathered, items })
+    else await worker.reset()
+  }
+
+  /** Calls a handler, beating meanwhile; nothing when the work went to another member. */
+  async function attempt(items: readonly Item[]): Promise<readonly Item[] | undefined> {
+    const { claims, holds } = sources
+    const [ended, lost] = [new AbortController(), new AbortController()]
+    const keeping = claims.keep(ended.signal, () => lost.abort())
+    const signal = AbortSignal.any([aborting.signal, lost.signal])
+    const attempted = await attemptAll(items, engine.tools, signal, (item) =>
       holds.isKnown(holdKeyOf(item.reaction.consumer, item.record.key)),
     )
-    await worker.work({ ...gathered, items })
+    ended.abort()
+    await keeping
+    return lost.signal.aborted ? undefined : attempted
   }
 
   return {
@@ -81,7 +95,7 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
   const { log, store } = engine.backend
   const rows = rowCache(store, options.cacheBytesMax)
   const holds = holdsOf(store, service.names, group.consumers)
-  const timers = timersOf(store, service.names)
+  const timers = timersOf(store, service.names, options.idleMs)
   const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
   const claims = claimsOf(engine, group, progress)
   const around = { plan, service, clock, mint }

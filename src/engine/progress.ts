@@ -1,5 +1,6 @@
 import type { Position, Slice } from '../ports/log.ts'
 import type { Advance, EventStore } from '../ports/store.ts'
+import { partitionOf } from '../contract/partition.ts'
 import type { Group } from './plan.ts'
 import type { Counts, Item, Turn } from './turn.ts'
 
@@ -7,7 +8,7 @@ import type { Counts, Item, Turn } from './turn.ts'
 export interface Place {
   readonly topic: string
   readonly partition: number
-  /** What has to be claimed to work on it. */
+  /** What has to be claimed to work on it: the shard of all partitions that share keys with it. */
   readonly resource: string
   /** Keys of the progress of each consumer that reads here. */
   readonly readers: readonly string[]
@@ -16,6 +17,8 @@ export interface Place {
 /** How far each consumer of a group is in each partition, as committed. */
 export interface GroupProgress {
   readonly places: readonly Place[]
+  /** The resource that everything about a key belongs to, whichever topic it comes by. */
+  resourceOf(key: string): string
   placeOf(topic: string, partition: number): Place | undefined
   /** Reads it again from the store. */
   reload(): Promise<void>
@@ -41,7 +44,8 @@ export function progressOf(
   group: Group,
   partitionsOf: (topic: string) => number,
 ): GroupProgress {
-  const places = placesOf(group, partitionsOf)
+  const shards = shardsOf([...group.reactions.keys()].map(partitionsOf))
+  const places = placesOf(group, partitionsOf, shards)
   const byKey = new Map(places.map((place) => [placeKey(place.topic, place.partition), place]))
   const placeOf = (topic: string, partition: number): Place | undefined =>
     byKey.get(placeKey(topic, partition))
@@ -49,6 +53,7 @@ export function progressOf(
   const nextOf = (key: string): number => next.get(key) ?? 0
   return {
     places,
+    resourceOf: (key) => `${group.name}/${partitionOf(key, shards)}`,
     placeOf,
     async reload() {
       const rows = await store.progress(group.consumers.map(({ id }) => id))
@@ -116,7 +121,20 @@ function byItems(items: readonly Item[]): Map<string, number> {
   return reached
 }
 
-function placesOf(group: Group, partitionsOf: (topic: string) => number): readonly Place[] {
+/**
+ * How many parts a group's work can be shared in, so that a key is in the same part in every topic:
+ * the greatest common divisor of their partitions, since a key's partition is its hash modulo them.
+ */
+function shardsOf(counts: readonly number[]): number {
+  const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))
+  return Math.max(1, counts.reduce(divisor, 0))
+}
+
+function placesOf(
+  group: Group,
+  partitionsOf: (topic: string) => number,
+  shards: number,
+): readonly Place[] {
   const places: Place[] = []
   for (const [topic, wires] of group.reactions) {
     const consumers = new Set<string>()
@@ -126,7 +144,7 @@ function placesOf(group: Group, partitionsOf: (topic: string) => number): readon
       places.push({
         topic,
         partition,
-        resource: `${group.name}/${topic}/${partition}`,
+        resource: `${group.name}/${partition % shards}`,
         readers: [...consumers].map((consumer) => progressKey(consumer, topic, partition)),
       })
   }

@@ -93,13 +93,15 @@ function scanOf(
   if (conditions.length > 1)
     throw new Fault('RULE_RETURNED', { detail: 'find takes one indexed field at a time' })
   const [condition] = conditions
-  const value = condition?.[1]
+  const value: unknown = condition?.[1]
+  if (condition && typeof value !== 'string' && typeof value !== 'number')
+    throw new Fault('RULE_RETURNED', { detail: `find by ${condition[0]} needs a text or a number` })
   return {
     table,
     limit: Math.min(Math.max(1, Math.floor(limit)), PAGE.max),
     ...(condition ? { where: { index: condition[0], equals: condition[1] } } : {}),
     ...(after === undefined
       ? {}
-      : { after: value === undefined ? { key: after } : { key: after, value } }),
+      : { after: condition ? { key: after, value: condition[1] } : { key: after } }),
   }
 }

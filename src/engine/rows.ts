@@ -146,10 +146,14 @@ export interface Writes {
 /** The writes of a draft, in the order that every unit keeps. */
 export function writesOf(draft: Draft): Writes {
   const writes: RowWrite[] = []
+  const checks: RowCheck[] = []
   const cells: Cell[] = []
   for (const { table, key, expected, version, value, index } of draft.changes.values()) {
     const isGone = value === undefined
-    if (isGone && expected === 0) continue
+    if (isGone && expected === 0) {
+      checks.push({ table, key, expected })
+      continue
+    }
     const body = isGone ? null : JSON.stringify(value)
     writes.push({
       table,
@@ -162,7 +166,6 @@ export function writesOf(draft: Draft): Writes {
     const bytes = (body?.length ?? 0) + CELL_BYTES
     cells.push({ table, key, version: isGone ? 0 : version, value, bytes })
   }
-  const checks: RowCheck[] = []
   for (const [id, { table, key, version }] of draft.reads)
     if (!draft.changes.has(id)) checks.push({ table, key, expected: version })
   return { writes: writes.toSorted(byKey), checks: checks.toSorted(byKey), cells }

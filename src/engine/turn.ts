@@ -14,6 +14,7 @@ import { project, rowsToProject } from './project.ts'
 import type { Cell, Draft, RowCache } from './rows.ts'
 import { draftOver } from './rows.ts'
 import type { Arrival, Step, Surroundings } from './step.ts'
+import { ruleFault } from './step.ts'
 import type { Saga } from '../rules/saga.ts'
 
 /** One message for one consumer. */
@@ -130,12 +131,31 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
 function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
   const timer = cell.value as TimerRow
   const consumer = tools.group.consumers.find(({ rule }) => rule.name === timer.rule)
-  if (consumer?.rule.is !== 'saga') return
-  const arrival: Arrival = { envelope: timer.cause, data: undefined }
-  const reaction = { consumer, message: consumer.rule.sends[0], rule: undefined }
-  const step = stepOf(tools, staged, arrival, reaction as unknown as Reaction)
-  fire(step, consumer.rule as Saga, cell.key, timer)
-  take(staged, step)
+  try {
+    if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
+    const arrival: Arrival = { envelope: timer.cause, data: undefined }
+    const reaction = { consumer, message: consumer.rule.sends[0], rule: undefined }
+    const step = stepOf(tools, staged, arrival, reaction as unknown as Reaction)
+    fire(step, consumer.rule as Saga, cell.key, timer)
+    take(staged, step)
+  } catch (cause) {
+    putOff(tools, staged, cell, cause)
+  }
+}
+
+/** A timer that cannot be sent waits longer each time, and stops nobody else. */
+function putOff(tools: TurnTools, staged: Staged, cell: Cell, cause: unknown): void {
+  const timer = cell.value as TimerRow
+  const { clock, service } = tools.around
+  const attempts = (timer.attempts ?? 0) + 1
+  staged.draft.put(service.names.timers, cell.key, {
+    value: { ...timer, attempts },
+    version: cell.version + 1,
+    index: { due: clock.now() + retryDelayMs(tools.retry, attempts, tools.random()) },
+  })
+  const { id: messageId, key } = timer.cause
+  const consumer = `${service.name}/${timer.rule}`
+  staged.faults.push({ consumer, messageId, key, error: errorText(cause) })
 }
 
 function runItem(
