@@ -97,12 +97,25 @@ async function crash(input: readonly string[], seed: number, kills: number): Pro
   }
 }
 
-const { values } = parseArgs({
-  options: {
-    orders: { type: 'string' },
-    seed: { type: 'string', default: '1' },
-    kills: { type: 'string', default: '20' },
-  },
-})
-const input = values.orders === undefined ? [] : ['--orders', values.orders]
-process.exitCode = (await crash(input, Number(values.seed), Number(values.kills))) ? 0 : 1
+const usage = 'npm run crash -- [--orders FILE[.gz]] [--seed N] [--kills N]'
+
+function wholeNumber(flag: string, text: string): number {
+  if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text)
+  throw new Error(`${flag} takes a whole number from 1 on, not ${JSON.stringify(text)}`)
+}
+
+try {
+  const { values } = parseArgs({
+    options: {
+      orders: { type: 'string' },
+      seed: { type: 'string', default: '1' },
+      kills: { type: 'string', default: '20' },
+    },
+  })
+  const input = values.orders === undefined ? [] : ['--orders', values.orders]
+  const [seed, kills] = [wholeNumber('--seed', values.seed), wholeNumber('--kills', values.kills)]
+  process.exitCode = (await crash(input, seed, kills)) ? 0 : 1
+} catch (cause) {
+  tell(`${cause instanceof Error ? cause.message : String(cause)}\n${usage}`)
+  process.exitCode = 2
+}

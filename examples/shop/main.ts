@@ -55,7 +55,7 @@ async function main(options: RunOptions): Promise<number> {
   const summary = await sumUp(app, measured)
   const broken = imbalances(summary)
   tell('')
-  if (fed.repeated === read)
+  if (read > 0 && fed.repeated === read)
     tell(`All was settled already in ${directory}. To start over: npm start -- --fresh\n`)
   if (!json) process.stdout.write(`${table(summary)}\n`)
   for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
@@ -72,8 +72,8 @@ function nextSteps(directory: string): string {
   return `
 The shop is up; Ctrl-C ends it. Its log is in ${directory}. What to try next:
   end this with Ctrl-C, and start it again: everything is settled already
-  kill -9 it in the middle of a run (npm start -- --rate 100), and start it again: it goes on
-  npm start -- --stock 50 --data scarce --once     what happens when stock is short
+  npm start -- --fresh --rate 50, then kill -9 ${process.pid} or its like: started again, it goes on
+  npm start -- --stock 50 --data .throughline/scarce --once     what happens when stock is short
   npm start -- --help                              all options`
 }
 
@@ -101,8 +101,11 @@ if ('print' in options) {
 try {
   process.exitCode = await main(options)
 } catch (cause) {
+  // Ctrl-C while it was being fed: it has stopped as it was told to.
+  const isStop = cause instanceof Fault && cause.code === 'APP_STOPPING'
   const isForPeople =
     cause instanceof Fault || cause instanceof DirectoryRefused || 'code' in (cause as object)
-  tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
-  process.exitCode = 1
+  if (isStop) tell('Stopped. Start it again, and it goes on where it was.')
+  else tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
+  process.exitCode = isStop ? 130 : 1
 }

@@ -34,7 +34,7 @@ export const FAULTS = {
     cure: 'update the package, or name another directory',
   },
   DATA_OWNED: {
-    meaning: 'another process owns the data directory',
+    meaning: 'the data directory is owned already',
     retryable: true,
     cure: 'stop that process first, or name another directory',
   },

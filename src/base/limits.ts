@@ -6,8 +6,14 @@ export const LIMITS = {
   depthMax: 32,
   /** Values of any kind in one message's data. */
   valuesMax: 200_000,
-  /** Complaints that one rejection lists; more are counted. */
+  /** Complaints that one rejection lists; more are left out. */
   complaintsMax: 100,
+  /** Length of one complaint of a refusal, in UTF-16 units. */
+  complaintLengthMax: 1_000,
+  /** Text and property names in one state or row. */
+  rowBytesMax: 16_777_216,
+  /** Values of any kind in one state or row. */
+  rowValuesMax: 2_000_000,
   /** Length of an event id, in UTF-16 units. */
   idLengthMax: 256,
   /** Length of a message key and of an entity's id, in UTF-16 units. */

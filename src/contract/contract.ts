@@ -119,9 +119,17 @@ export function contract<
 function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   if (!MESSAGE_NAME.test(name) || name.length > LIMITS.nameLengthMax)
     return `must be a name: letters and digits, up to ${LIMITS.nameLengthMax}`
+  // An object with a method of that name would be taken for a promise.
+  if (name === 'then') return 'must have another name'
   if (!isSchema(spec?.schema)) return 'has no schema: it must be a Standard Schema, such as of zod'
+  if (spec?.kind === 'command' && !spec.refuses.every(isCode))
+    return `its refusal codes must be text of 1 to ${LIMITS.nameLengthMax} characters`
   if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
   return undefined
+}
+
+function isCode(code: unknown): boolean {
+  return typeof code === 'string' && code.length > 0 && code.length <= LIMITS.nameLengthMax
 }
 
 /** A schema is an object or, in some libraries, a function. */

@@ -30,7 +30,12 @@ export function checkMessage(contract: ContractFacts, message: Message): Verdict
   }
   const shape = complaintsOfShape(message.data)
   if (shape.length > 0) return { is: 'rejected', complaints: shape }
-  const outcome = type.schema['~standard'].validate(message.data)
+  let outcome
+  try {
+    outcome = type.schema['~standard'].validate(message.data)
+  } catch (cause) {
+    return rejected('', `the schema of ${type.wire} threw: ${textOf(cause)}`)
+  }
   if (outcome instanceof Promise) {
     // Nobody waits for it, and what nobody waits for must not end the process when it fails.
     outcome.catch(() => undefined)
@@ -83,11 +88,41 @@ interface Visit {
   readonly depth: number
 }
 
-function complaintsOfShape(data: unknown): readonly Complaint[] {
-  return isWellShaped(data, 0, { values: 0, textLength: 0 }) ? NOTHING : findComplaints(data)
+/** How much one piece of data may hold. */
+export interface ShapeLimits {
+  readonly valuesMax: number
+  /** Text and property names together, in UTF-16 units. */
+  readonly textLengthMax: number
+}
+
+const MESSAGE_SHAPE: ShapeLimits = {
+  valuesMax: LIMITS.valuesMax,
+  textLengthMax: LIMITS.dataBytesMax,
+}
+
+/**
+ * What in data JSON could not keep as it is: too much of it, too deep, functions, instances of
+ * classes, numbers that are none, keys that could reach a prototype. Nothing where it can.
+ */
+export function complaintsOfShape(
+  data: unknown,
+  limits: ShapeLimits = MESSAGE_SHAPE,
+): readonly Complaint[] {
+  try {
+    const tally = { values: 0, textLength: 0, limits }
+    return isWellShaped(data, 0, tally) ? NOTHING : findComplaints(data, limits)
+  } catch (cause) {
+    return [{ path: '', message: `cannot be read: ${textOf(cause)}` }]
+  }
 }
 
 const NOTHING: readonly Complaint[] = []
+
+/** What was thrown, as text; whatever it is. */
+function textOf(cause: unknown): string {
+  const message: unknown = cause instanceof Error ? cause.message : cause
+  return typeof message === 'string' ? message : typeof message
+}
 
 /**
  * The common case, without a path or a list for any value: most data is well shaped, and this runs
@@ -95,10 +130,10 @@ const NOTHING: readonly Complaint[] = []
  */
 function isWellShaped(value: unknown, depth: number, tally: Tally): boolean {
   tally.values += 1
-  if (tally.values > LIMITS.valuesMax) return false
+  if (tally.values > tally.limits.valuesMax) return false
   if (typeof value === 'string') {
     tally.textLength += value.length
-    return tally.textLength <= LIMITS.dataBytesMax
+    return tally.textLength <= tally.limits.textLengthMax
   }
   if (flawOfValue(value)) return false
   if (typeof value !== 'object' || value === null) return true
@@ -109,19 +144,21 @@ function isWellShaped(value: unknown, depth: number, tally: Tally): boolean {
     return true
   }
   for (const name in value) {
+    tally.textLength += name.length
     if (FORBIDDEN_KEYS.has(name)) return false
     if (!isWellShaped((value as Record<string, unknown>)[name], depth + 1, tally)) return false
   }
-  return true
+  return tally.textLength <= tally.limits.textLengthMax
 }
 
 interface Tally {
   values: number
   textLength: number
+  readonly limits: ShapeLimits
 }
 
 /** Walks data without recursion, so that depth cannot break the walk itself. */
-function findComplaints(data: unknown): Complaint[] {
+function findComplaints(data: unknown, { valuesMax, textLengthMax }: ShapeLimits): Complaint[] {
   const complaints: Complaint[] = []
   const pending: Visit[] = [{ value: data, path: '', depth: 0 }]
   let values = 0
@@ -130,17 +167,19 @@ function findComplaints(data: unknown): Complaint[] {
     const { value, path, depth } = visit
     values += 1
     if (typeof value === 'string') textLength += value.length
-    if (values > LIMITS.valuesMax)
-      return [{ path: '', message: `has over ${LIMITS.valuesMax} values` }]
-    if (textLength > LIMITS.dataBytesMax)
-      return [{ path: '', message: `must be at most ${LIMITS.dataBytesMax} bytes as JSON` }]
+    if (values > valuesMax) return [{ path: '', message: `has over ${valuesMax} values` }]
+    if (textLength > textLengthMax)
+      return [{ path: '', message: `must be at most ${textLengthMax} bytes as JSON` }]
     if (complaints.length >= LIMITS.complaintsMax) break
     const flaw = flawOfValue(value)
     if (flaw) complaints.push({ path, message: flaw })
     else if (typeof value === 'object' && value !== null) {
       if (depth >= LIMITS.depthMax)
         complaints.push({ path, message: `is nested more than ${LIMITS.depthMax} deep` })
-      else visitMembers(value, path, depth + 1, pending, complaints)
+      else {
+        if (!Array.isArray(value)) for (const name of Object.keys(value)) textLength += name.length
+        visitMembers(value, path, depth + 1, pending, complaints)
+      }
     }
   }
   return complaints.slice(0, LIMITS.complaintsMax)
@@ -180,16 +219,24 @@ function flawOfValue(value: unknown): string | undefined {
     case 'object': {
       if (value === null || Array.isArray(value)) return undefined
       const prototype: unknown = Object.getPrototypeOf(value)
-      return prototype === Object.prototype || prototype === null
-        ? undefined
-        : 'must be plain data, not an instance of a class'
+      if (prototype !== Object.prototype && prototype !== null)
+        return 'must be plain data, not an instance of a class'
+      return hidesToJson(value) ? 'must not have a hidden toJSON' : undefined
     }
     default:
       return `must not be a ${typeof value}`
   }
 }
 
-function pathText(path: readonly (PropertyKey | { readonly key: PropertyKey })[] = []): string {
+/** One that is seen is refused as a function; one that is not would say something else than is seen. */
+function hidesToJson(value: object): boolean {
+  return 'toJSON' in value && !Object.prototype.propertyIsEnumerable.call(value, 'toJSON')
+}
+
+/** A path of Standard Schema as text: `lines[3].quantity`. */
+export function pathText(
+  path: readonly (PropertyKey | { readonly key: PropertyKey })[] = [],
+): string {
   let text = ''
   for (const step of path) {
     const key = typeof step === 'object' ? step.key : step

@@ -25,6 +25,9 @@ export type InstanceRow =
     }
   | { readonly is: 'closed'; readonly operation: string; readonly outcome: Outcome }
 
+/** A timer of this length or more begins the count of hops anew. */
+const TIMER_ENDS_HOPS_MS = 1_000
+
 type OpenInstance = Extract<InstanceRow, { is: 'open' }>
 
 /** A message that waits for its time. */
@@ -189,13 +192,17 @@ function setTimer(
   { delayMs, message }: { delayMs: number; message: Message },
 ): string {
   mustDeclare(saga, [...saga.sends, ...saga.emits], message)
-  if (!Number.isFinite(delayMs) || delayMs < 0) throw ruleFault(`a delay of ${delayMs} ms`)
+  if (!Number.isFinite(delayMs) || delayMs < 0)
+    throw ruleFault('a delay is a number of milliseconds, from 0 on')
   // Checked now, so that the rule which sets it is at fault, and again when it is sent.
   checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
   const { table } = reaction.consumer
-  const value: TimerRow = { table, rule: saga.name, instance, message, cause: arrival.envelope }
+  // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
+  const { envelope } = arrival
+  const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
+  const value: TimerRow = { table, rule: saga.name, instance, message, cause }
   const index = { due: around.clock.now() + delayMs }
   step.draft.put(around.service.names.timers, key, { value, version: 1, index })
   return key

@@ -1,3 +1,4 @@
+import { LIMITS } from '../base/limits.ts'
 import { eventsTopic, factsOf } from '../contract/contract.ts'
 import type { Checked } from '../contract/door.ts'
 import type { CommandType, EventType, Message } from '../contract/message.ts'
@@ -15,6 +16,7 @@ import {
   cellsOf,
   checked,
   idIn,
+  idsBy,
   occasionOf,
   publishChecked,
   reply,
@@ -79,7 +81,7 @@ export function decide(step: Step): boolean {
 
 function idsOf(rule: Rule, entity: Entity, type: Reaction['message'], data: unknown): string[] {
   if (!rule.ids) return [idIn(data, entity.id, type)]
-  return [...new Set(rule.ids(data as never))]
+  return idsBy(rule, data)
 }
 
 function stateOf(cell: Cell, entity: Entity): unknown {
@@ -106,8 +108,9 @@ function accept(step: Step, entity: Entity, messages: readonly Message[]): boole
 }
 
 function nameOf(message: unknown): string {
+  if (message instanceof Promise) return 'a promise: a decision is not asynchronous'
   const { contract, name } = (message ?? {}) as Partial<Message>
-  return name ? `${contract}.${name}` : `a ${typeof message}`
+  return name ? `${contract}.${name}` : String(message === null ? null : typeof message)
 }
 
 function mayEmit(entity: Entity, message: Message): boolean {
@@ -143,6 +146,11 @@ function refuse(step: Step, { code, complaints }: Refusal): void {
   const command = reaction.message as CommandType
   if (!command.refuses.includes(code))
     throw ruleFault(`${command.wire} cannot be refused with ${code}: its contract lacks it`)
+  if (!isListOfComplaints(complaints))
+    throw ruleFault(
+      `the complaints of a refusal are up to ${LIMITS.complaintsMax} texts of up to ` +
+        `${LIMITS.complaintLengthMax} characters`,
+    )
   const body = { code, complaints, command: arrival.data }
   append(step, {
     topic: eventsTopic(command.contract),
@@ -154,6 +162,16 @@ function refuse(step: Step, { code, complaints }: Refusal): void {
   const { contract, name } = command
   reply(step, REPLY_TYPES.refused, { contract, name, ...body })
   remember(step, { is: 'refused', code, complaints })
+}
+
+function isListOfComplaints(complaints: unknown): boolean {
+  return (
+    Array.isArray(complaints) &&
+    complaints.length <= LIMITS.complaintsMax &&
+    complaints.every(
+      (each: unknown) => typeof each === 'string' && each.length <= LIMITS.complaintLengthMax,
+    )
+  )
 }
 
 /** Keeps the result of a command that came through a door, so that it can be asked for. */

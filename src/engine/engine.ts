@@ -1,4 +1,4 @@
-import { pause } from '../base/clock.ts'
+import { within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { processor } from './processor.ts'
 import type { Sender } from './sender.ts'
@@ -8,9 +8,15 @@ import type { EngineTools } from './tools.ts'
 /** A running engine: every processor of every service here, and the door for commands. */
 export interface Engine {
   readonly sender: Sender
-  /** Ends the units in hand, gives claims back; what runs past the grace is aborted. */
-  stop(graceMs: number): Promise<void>
+  /**
+   * Ends the units in hand, gives claims back; what runs past the grace is aborted, and left behind
+   * when it does not end then. `ending` is called before the backend closes.
+   */
+  stop(graceMs: number, ending: () => void): Promise<void>
 }
+
+/** How long what was aborted may take to end. */
+const ABORT_MS = 1_000
 
 /**
  * Opens the backend, declares topics and tables, and sets the processors going.
@@ -33,18 +39,19 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
   const running = processors.map((each) => each.run())
   const door = sender(tools)
   let stopped: Promise<void> | undefined
-  const stop = async (graceMs: number): Promise<void> => {
+  const stop = async (graceMs: number, ending: () => void): Promise<void> => {
     await door.close()
     for (const each of processors) each.stop()
-    const ended = new AbortController()
-    const all = Promise.all(running).then(() => ended.abort())
-    await pause(clock, graceMs, ended.signal)
+    const all = Promise.all(running).then(() => 'ended')
+    const inTime = await within(clock, graceMs, all)
     for (const each of processors) each.abort()
-    await all
+    if (!inTime && !(await within(clock, ABORT_MS, all)))
+      tools.watch.broke('stop', new Error('a handler does not end although its signal has aborted'))
+    ending()
     await backend.store.close()
     await backend.log.close()
   }
-  return { sender: door, stop: (graceMs) => (stopped ??= stop(graceMs)) }
+  return { sender: door, stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)) }
 }
 
 async function prepare({ plan, backend: { log, store } }: EngineTools): Promise<void> {

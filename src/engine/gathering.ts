@@ -40,8 +40,12 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Tur
   const dueTimers = claims.holdsTimers() ? await timers.due(now, TIMERS_PER_TURN) : []
   rows.keep(dueTimers)
   const retried: Item[] = []
-  for (const holdKey of due) retried.push(...(await retriesOf(sources, holdKey)))
-  const isWaiting = due.length === 0 && dueTimers.length === 0
+  for (const holdKey of due) {
+    const retries = await retriesOf(sources, holdKey)
+    if (retries.length === 0) holds.shelve(holdKey)
+    retried.push(...retries)
+  }
+  const isWaiting = retried.length === 0 && dueTimers.length === 0
   const slices = await read(sources, isWaiting ? waitMs(sources, now) : 0, signal)
   const fresh = slices.flatMap(({ records }) => records)
   if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))

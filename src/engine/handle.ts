@@ -33,6 +33,8 @@ export async function attempt(
 export function handled(step: Step, returned: unknown): void {
   const handler = step.reaction.consumer.rule as Handler
   for (const each of listOf(returned as OneOrMany<Send | Message> | undefined)) {
+    if (typeof each !== 'object' || each === null)
+      throw ruleFault(`handler ${handler.name} returned ${each === null ? 'null' : typeof each}`)
     const message = 'effect' in each ? each.message : each
     const declared = message.kind === 'command' ? handler.sends : handler.emits
     const { contract, name } = message

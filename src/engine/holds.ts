@@ -39,9 +39,14 @@ export function retryDelayMs(options: RetryOptions, attempts: number, random: nu
 
 const ERROR_LENGTH_MAX = 1_000
 
+/** What was thrown, as text: whatever a rule throws, this does not. */
 export function errorText(cause: unknown): string {
-  const text = cause instanceof Error ? cause.message : String(cause)
-  return text.slice(0, ERROR_LENGTH_MAX)
+  try {
+    const text: unknown = cause instanceof Error ? cause.message : String(cause)
+    return String(text).slice(0, ERROR_LENGTH_MAX)
+  } catch {
+    return 'something was thrown that has no text'
+  }
 }
 
 export function holdKeyOf(consumer: Consumer, key: string): string {
@@ -58,6 +63,8 @@ export interface Holds {
   /** Holds that are due, at most `limit`, of keys that may be worked on here. */
   due(nowMs: number, limit: number, isHere: (key: string) => boolean): readonly string[]
   nextDue(isHere: (key: string) => boolean): number | undefined
+  /** Its message has no rule here any more: it waits until a start has one again. */
+  shelve(holdKey: string): void
   /** Takes over what a committed draft changed. */
   committed(draft: Draft): void
   /** The messages in front of a hold, oldest first, as cells to work on. */
@@ -108,6 +115,10 @@ export function holdsOf(
       for (const { key, due } of known.values())
         if ((next === undefined || due < next) && isHere(key)) next = due
       return next
+    },
+    shelve(holdKey) {
+      const hold = known.get(holdKey)
+      if (hold) known.set(holdKey, { ...hold, due: Infinity })
     },
     committed(draft) {
       for (const { table, key, value } of draft.changes.values()) {

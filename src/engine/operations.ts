@@ -42,19 +42,20 @@ export function operationOf(engine: EngineTools, id: string, command: CommandTyp
 
 /** Looks until there is something to see: when told of a change, and now and then. */
 async function waitFor<T>(
-  { watch, clock, options }: EngineTools,
+  { watch, clock, options, ended }: EngineTools,
   id: string,
   look: () => Promise<T | undefined>,
   signal?: AbortSignal,
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted()
+    if (ended.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped', ids: { id } })
     const told = new AbortController()
     const cancel = watch.onTouched(id, () => told.abort())
     try {
       const found = await look()
       if (found !== undefined) return found
-      const either = signal ? AbortSignal.any([signal, told.signal]) : told.signal
+      const either = AbortSignal.any([ended, told.signal, ...(signal ? [signal] : [])])
       await pause(clock, options.idleMs, either)
     } finally {
       cancel()

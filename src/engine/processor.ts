@@ -1,4 +1,5 @@
 import { pause, within } from '../base/clock.ts'
+import type { Fault } from '../base/fault.ts'
 import type { Unit, UnitAnswer } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
@@ -9,7 +10,7 @@ import { attemptAll } from './lanes.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import { progressOf } from './progress.ts'
 import type { Cell } from './rows.ts'
-import { rowCache, writesOf } from './rows.ts'
+import { flawOf, rowCache, writesOf } from './rows.ts'
 import { timersOf } from './timers.ts'
 import type { Item, Staged, Turn, TurnTools } from './turn.ts'
 import { runTurn } from './turn.ts'
@@ -112,6 +113,8 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     const isEmpty = turn.items.length === 0 && turn.timers.length === 0
     if (isEmpty && !progress.moves(turn.slices)) return
     const staged = await runTurn(tools, turn)
+    const flaw = flawOf(staged.draft)
+    if (flaw) return isolate(turn, flaw)
     const { unit, cells } = unitOf(staged, turn)
     const answer = (await within(clock, options.deadlineMs, store.commit(unit))) ?? UNANSWERED
     if (answer.is === 'done') return committed(staged, unit, cells)
@@ -119,6 +122,15 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     if (answer.is === 'conflict' && turn.timers.length === 0 && turn.items.length > 1)
       // The rest is read again once the first half is through.
       await work({ timers: [], items: turn.items.slice(0, turn.items.length >> 1), slices: [] })
+  }
+
+  /** What cannot be kept is the fault of one message: found by halves, it is held like any other. */
+  async function isolate({ timers, items }: Turn, flaw: Fault): Promise<void> {
+    const [first] = items
+    if (!first || first.flaw) throw flaw
+    if (timers.length > 0) return work({ timers, items: [], slices: [] })
+    if (items.length === 1) return work({ timers, items: [{ ...first, flaw }], slices: [] })
+    await work({ timers, items: items.slice(0, items.length >> 1), slices: [] })
   }
 
   function unitOf(staged: Staged, turn: Turn): { unit: Unit; cells: readonly Cell[] } {

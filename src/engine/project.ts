@@ -1,7 +1,7 @@
 import type { IndexValue, RowKey } from '../ports/store.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Arrival, Step } from './step.ts'
-import { cellsOf, idIn, occasionOf } from './step.ts'
+import { cellsOf, idIn, idsBy, occasionOf } from './step.ts'
 import type { Reaction } from './plan.ts'
 
 /** The rows that an event is about. */
@@ -11,7 +11,7 @@ export function rowsToProject(reaction: Reaction, arrival: Arrival): RowKey[] {
 }
 
 function idsOf({ consumer, message, rule }: Reaction, { data }: Arrival): string[] {
-  if (rule.ids) return [...new Set(rule.ids(data as never))]
+  if (rule.ids) return idsBy(rule, data)
   const { by } = consumer.rule as Projection
   // A refusal is about what its command is about.
   const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data

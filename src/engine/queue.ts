@@ -111,5 +111,6 @@ function faultOf(event: LogEvent, answer: NotStored): Fault {
   if (answer.is === 'unknown')
     return new Fault('LOG_UNKNOWN', { detail: event.type, ids, cause: answer.cause })
   const code = CODES[answer.code] ?? 'LOG_REFUSED'
-  return new Fault(code, { detail: `${answer.code}: ${answer.detail}`, ids })
+  const detail = code === 'LOG_REFUSED' ? `${answer.code}: ${answer.detail}` : answer.detail
+  return new Fault(code, { detail, ids })
 }

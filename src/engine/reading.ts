@@ -1,6 +1,6 @@
 import { Fault } from '../base/fault.ts'
-import { checkMessage } from '../contract/door.ts'
-import type { Message } from '../contract/message.ts'
+import { checkMessage, pathText } from '../contract/door.ts'
+import type { Message, QueryType } from '../contract/message.ts'
 import type { Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './decide.ts'
@@ -12,7 +12,7 @@ const PAGE = { initial: 1_000, max: 10_000 }
 /**
  * Answers a query by the rule of the service that owns its contract, from committed rows.
  *
- * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`
+ * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`, `RULE_RETURNED`
  */
 export async function ask(engine: EngineTools, message: Message): Promise<unknown> {
   const { plan } = engine
@@ -30,9 +30,25 @@ export async function ask(engine: EngineTools, message: Message): Promise<unknow
     const rule = query.rules.find(({ on }) => on === type)
     if (!rule) continue
     const read = readOf(engine, service, query)
-    return rule.run(verdict.checked.data as never, read as never, NO_OCCASION)
+    const answer = await rule.run(verdict.checked.data as never, read as never, NO_OCCASION)
+    return mustAnswer(type, answer)
   }
   throw new Fault('QUERY_NOT_ANSWERED', { detail: wire })
+}
+
+/** The answer as its schema gives it back. */
+function mustAnswer(type: QueryType, answer: unknown): unknown {
+  const detail = `the answer to ${type.wire}`
+  const outcome = type.answers['~standard'].validate(answer)
+  if (outcome instanceof Promise) {
+    outcome.catch(() => undefined)
+    throw new Fault('RULE_RETURNED', { detail: `${detail}: its schema is asynchronous` })
+  }
+  if (!outcome.issues) return outcome.value
+  throw new Fault('RULE_RETURNED', {
+    detail,
+    complaints: outcome.issues.map(({ path, message }) => ({ path: pathText(path), message })),
+  })
 }
 
 const NO_OCCASION = { messageId: '', at: 0, key: '' }

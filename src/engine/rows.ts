@@ -1,4 +1,7 @@
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
 import { compareText } from '../base/text.ts'
+import { complaintsOfShape } from '../contract/door.ts'
 import type { EventStore, IndexValue, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
 
 /** A row in memory: its value as data, never changed in place. Version 0 is "no row". */
@@ -132,6 +135,18 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
     },
   }
   return draft
+}
+
+const ROW_SHAPE = { valuesMax: LIMITS.rowValuesMax, textLengthMax: LIMITS.rowBytesMax }
+
+/** Why a draft cannot be kept: rules may return what JSON would make into something else. */
+export function flawOf(draft: Draft): Fault | undefined {
+  for (const { table, key, value } of draft.changes.values()) {
+    const complaints = complaintsOfShape(value, ROW_SHAPE)
+    if (complaints.length > 0)
+      return new Fault('RULE_RETURNED', { detail: `${table} ${key} cannot be kept`, complaints })
+  }
+  return undefined
 }
 
 /** A draft as part of a unit. */

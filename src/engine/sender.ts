@@ -1,7 +1,7 @@
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import { LIMITS } from '../base/limits.ts'
 import { commandsTopic } from '../contract/contract.ts'
-import { checkMessage } from '../contract/door.ts'
+import { checkMessage, flawOfKey } from '../contract/door.ts'
 import { encodeHead } from '../contract/envelope.ts'
 import type { CommandType, Message } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
@@ -33,6 +33,9 @@ export interface Sender {
 }
 
 const LAG_CHECK_MS = 1_000
+
+/** W3C Trace Context, with room for what later versions put behind it. */
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,200})?$/
 
 export function sender(engine: EngineTools): Sender {
   const { clock, options, mint } = engine
@@ -81,18 +84,21 @@ function eventOf(
   const facts = plan.contracts.get(message?.contract)
   const type = facts?.byName.get(message.name)
   if (!facts || type?.kind !== 'command') {
-    const detail = 'send takes a command of a contract that is running here'
-    throw new Fault('MESSAGE_INVALID', { detail, ids })
+    const { contract, name, kind } = (message ?? {}) as Partial<Message>
+    const detail = facts
+      ? `${contract}.${name} is of the kind ${kind}, and send takes a command`
+      : `the contract ${contract} is not known here: start its owner, or name it in elsewhere`
+    throw new Fault('MESSAGE_INVALID', { detail })
   }
-  if (typeof id !== 'string' || id.length === 0 || id.length > LIMITS.idLengthMax) {
-    const message = `must be text of 1 to ${LIMITS.idLengthMax} characters`
-    throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: [{ path: 'id', message }] })
-  }
+  const complaints: Complaint[] = []
+  const flaw = flawOfKey(id)
+  if (flaw) complaints.push({ path: 'id', message: flaw })
+  if (traceparent !== undefined && !TRACEPARENT.test(traceparent))
+    complaints.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
+  if (complaints.length > 0) throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints })
   const verdict = checkMessage(facts, message)
-  if (verdict.is === 'rejected') {
-    const { complaints } = verdict
-    throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints, ids })
-  }
+  if (verdict.is === 'rejected')
+    throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: verdict.complaints, ids })
   const { key, json: data } = verdict.checked
   const at = clock.now()
   const trace = traceparent === undefined ? {} : { traceparent }

@@ -5,14 +5,14 @@ import { LIMITS } from '../base/limits.ts'
 import type { ContractFacts } from '../contract/contract.ts'
 import { commandsTopic, eventsTopic, repliesTopic } from '../contract/contract.ts'
 import type { Checked } from '../contract/door.ts'
-import { checkMessage } from '../contract/door.ts'
+import { checkMessage, flawOfKey } from '../contract/door.ts'
 import type { Envelope } from '../contract/envelope.ts'
 import { encodeHead } from '../contract/envelope.ts'
 import type { Message, MessageType } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { LogEvent } from '../ports/log.ts'
 import type { RowKey, StreamEntry } from '../ports/store.ts'
-import type { Occasion } from '../rules/rule.ts'
+import type { Occasion, Rule } from '../rules/rule.ts'
 import type { Plan, Reaction, ServicePlan } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
@@ -69,8 +69,20 @@ export function occasionOf({ envelope }: Arrival): Occasion {
 /** The value of the field that names an entity, a row or an instance. */
 export function idIn(data: unknown, field: string, type: MessageType): string {
   const id = (data as Record<string, unknown> | null)?.[field]
-  if (typeof id === 'string' && id.length > 0 && id.length <= LIMITS.keyLengthMax) return id
-  throw ruleFault(`${type.wire} has no id in its field ${field}`)
+  const flaw = flawOfKey(id)
+  if (!flaw) return id as string
+  throw ruleFault(`${type.wire} has no id in its field ${field}: it ${flaw}`)
+}
+
+/** The ids that a rule takes out of its message, each once. */
+export function idsBy(rule: Rule, data: unknown): string[] {
+  const ids: unknown = rule.ids?.(data as never)
+  if (!Array.isArray(ids)) throw ruleFault(`the ids of a rule for ${rule.on.wire} are no list`)
+  for (const id of ids as readonly unknown[]) {
+    const flaw = flawOfKey(id)
+    if (flaw) throw ruleFault(`an id of a rule for ${rule.on.wire} ${flaw}`)
+  }
+  return [...new Set(ids as readonly string[])]
 }
 
 export function ruleFault(detail: string, cause?: unknown): Fault {

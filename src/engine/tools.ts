@@ -19,4 +19,6 @@ export interface EngineTools {
   /** What handlers touch the outside with. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly watch: Watch
+  /** Aborts once the engine has stopped, for those who still wait for something. */
+  readonly ended: AbortSignal
 }

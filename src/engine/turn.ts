@@ -1,3 +1,4 @@
+import type { Fault } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
@@ -26,6 +27,8 @@ export interface Item {
   readonly held?: { readonly holdKey: string; readonly key: string; readonly isFirst: boolean }
   /** Set once a handler has been called with it. */
   readonly attempt?: Attempt
+  /** Set once it is known that what its rule returns cannot be kept. */
+  readonly flaw?: Fault
 }
 
 /** Everything that one unit is made of. */
@@ -216,6 +219,7 @@ function tryItem(
   staged: Staged,
   item: Item,
 ): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
+  if (item.flaw) return { cause: item.flaw }
   const step = stepOf(tools, staged, item.arrival, item.reaction)
   try {
     if (runRule(step, item)) {

@@ -42,7 +42,10 @@ export interface After<M = Message> {
   readonly message: M
 }
 
-/** Sends `message` once `delayMs` have passed; survives restarts; never early. */
+/**
+ * Sends `message` once `delayMs` have passed; survives restarts; never early. A conversation may
+ * take 256 steps; a delay of a second or more begins their count anew.
+ */
 export function after<M extends Message>(delayMs: number, message: M): After<M> {
   return Object.freeze({ effect: 'after', delayMs, message })
 }

@@ -1,3 +1,4 @@
+import { frozen } from '../base/frozen.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, Refusal } from './effect.ts'
@@ -103,6 +104,7 @@ export function entity<
     is: 'entity',
     name,
     ...rest,
+    initial: frozen(options.initial),
     hears,
     decide: rules.decide(on as DecideOn<X, S>),
     evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S>),

@@ -16,7 +16,7 @@ type IndexOf<T> = T extends Projection<string, unknown, infer I> ? I : never
 /** One page of rows, in order of their ids. */
 export interface Page<R> {
   readonly rows: readonly { readonly id: string; readonly row: R }[]
-  /** Hand it back as `after` for the next page; absent at the end. */
+  /** Hand it back as `after` for the next page; absent at the end, or on the page after that. */
   readonly after?: string
 }
 

@@ -1,3 +1,4 @@
+import { frozen } from '../base/frozen.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
@@ -81,7 +82,8 @@ export function saga<
   },
   rules: (on: SagaOn<S, T, E, B>) => readonly Rule[],
 ): Saga<N, S> {
-  const { by, initial, sends, emits = [] } = options
+  const { by, sends, emits = [] } = options
+  const initial = frozen(options.initial)
   const answers = {
     refused: (command: CommandType, run: Rule['run']): Rule => ({
       on: command,

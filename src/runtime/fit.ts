@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { factsOf, isContract } from '../contract/contract.ts'
+import { complaintsOfShape } from '../contract/door.ts'
 import type { MessageType } from '../contract/message.ts'
 import type { Entity } from '../rules/entity.ts'
 import { HANDLER_CONCURRENCY } from '../rules/handler.ts'
@@ -102,6 +103,9 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
     if (fitting.owners.get(rule.of) !== service)
       complain(path, `is a rule of contract ${facts.name}: add it to the owns of ${service.name}`)
   }
+  if (rule.is === 'entity' || rule.is === 'saga')
+    for (const { path: where, message } of complaintsOfShape(rule.initial))
+      complain(path, `its initial state cannot be kept: ${where} ${message}`)
   if (rule.is === 'entity') {
     mustDiffer(fitting, path, rule.decide)
     mustDiffer(fitting, path, rule.evolve)

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { pause, systemClock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import { idMaker } from '../base/id.ts'
 import { completeOptions } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
@@ -63,7 +64,8 @@ export interface App {
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /**
    * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
-   * run longer than `graceMs` (default 10,000) see their signal abort. Idempotent.
+   * run longer than `graceMs` (default 10,000) see their signal abort, and are left behind when they
+   * ignore it. Afterwards everything but `describe` throws `APP_STOPPING`. Idempotent.
    */
   stop(options?: { readonly graceMs?: number }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -101,22 +103,28 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   const mint = idMaker(clock, random)
   const around = { backend, clock, random, mint, options, plan, member: mint(), tools }
   const tell = watch(given)
-  const engineTools = { ...around, watch: tell }
+  const ended = new AbortController()
+  const engineTools = { ...around, watch: tell, ended: ended.signal }
   const engine = await runEngine(engineTools)
-  const stop = (graceMs = GRACE_MS): Promise<void> => engine.stop(graceMs)
+  const stop = (graceMs = GRACE_MS): Promise<void> => engine.stop(graceMs, () => ended.abort())
+  /** What needs the backend is refused by name once that is closed. */
+  const whileUp = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (ended.signal.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped' })
+    return call()
+  }
   return {
     async send(message, sendOptions = {}) {
       const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)
       return { ...operationOf(engineTools, id, command), isRepeat } as never
     },
     operation: (command, id) => operationOf(engineTools, id, command) as never,
-    ask: (query) => ask(engineTools, query) as never,
+    ask: (query) => whileUp(() => ask(engineTools, query)) as never,
     describe: () => describe(plan),
-    status: () => statusOf(engineTools),
+    status: () => whileUp(() => statusOf(engineTools)),
     async settled({ signal } = {}) {
       for (;;) {
         signal?.throwIfAborted()
-        if (await isSettled(engineTools)) return
+        if (await whileUp(() => isSettled(engineTools))) return
         await pause(clock, SETTLE_LOOK_MS, signal)
       }
     },

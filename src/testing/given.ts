@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { frozen } from '../base/frozen.ts'
+import { compareText } from '../base/text.ts'
 import { factsOf } from '../contract/contract.ts'
-import type { Message, MessageType } from '../contract/message.ts'
-import type { OneOrMany } from '../rules/effect.ts'
+import { checkMessage } from '../contract/door.ts'
+import type { CommandType, Message, MessageType } from '../contract/message.ts'
+import type { OneOrMany, Refusal } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Handler, ToolHints, ToolsOf } from '../rules/handler.ts'
@@ -97,7 +100,31 @@ function decided(entity: Entity, history: readonly Message[], command: Message):
   const known = rule.ids ? new Map(ids.map((id) => [id, stateOf(id)])) : stateOf(ids[0] as string)
   const key = (data as Record<string, string>)[factsOf(entity.of).key] ?? OCCASION.key
   const occasion = { ...OCCASION, key }
-  return [...listOf(rule.run(data as never, known as never, occasion) as OneOrMany<unknown>)]
+  const result = listOf(rule.run(data as never, known as never, occasion) as OneOrMany<unknown>)
+  for (const each of result) mustBeAllowed(entity, rule, each)
+  return [...result]
+}
+
+/** The engine takes only refusals and events of the contract, with data that fits. */
+function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): void {
+  const facts = factsOf(entity.of)
+  const { effect, code, contract, name, kind } = (result ?? {}) as Partial<Refusal & Message>
+  const complain = (text: string): never => {
+    throw new assert.AssertionError({ message: `${entity.name} ${text}` })
+  }
+  if (effect === 'refuse') {
+    if (!(command as CommandType).refuses.includes(code))
+      complain(`refuses with ${code}, which ${command.wire} lacks`)
+    return
+  }
+  if (kind !== 'event' || contract !== facts.name)
+    complain(`returned ${name ?? typeof result}, which is no event of ${facts.name}`)
+  const verdict = checkMessage(facts, result as Message)
+  if (verdict.is === 'rejected')
+    complain(
+      `returned ${name} with wrong data: ` +
+        verdict.complaints.map(({ path, message }) => `${path} ${message}`).join(', '),
+    )
 }
 
 function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
@@ -183,20 +210,35 @@ function rowsOf(readable: Readable, history: readonly Message[]): ReadonlyMap<st
   return rows
 }
 
-function readerOver(rows: ReadonlyMap<string, unknown>, { name }: Readable): unknown {
-  const matching = (where: object = {}): { id: string; row: unknown }[] =>
-    [...rows]
+function readerOver(rows: ReadonlyMap<string, unknown>, readable: Readable): unknown {
+  const { name } = readable
+  const indexes = readable.is === 'projection' ? readable.indexes : []
+  const matching = (where: object = {}): { id: string; row: unknown }[] => {
+    const fields = Object.entries(where)
+    for (const [field, value] of fields)
+      if (fields.length > 1 || !indexes.includes(field as never) || value === undefined)
+        throw new assert.AssertionError({
+          message: `${name} is found by one indexed field with a value, not by ${field}`,
+        })
+    return [...rows]
       .map(([id, row]) => ({ id, row }))
       .filter(({ row }) =>
-        Object.entries(where).every(([field, value]) => {
-          return (row as Record<string, unknown>)[field] === value
-        }),
+        fields.every(([field, value]) => (row as Record<string, unknown>)[field] === value),
       )
-      .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      .toSorted((a, b) => compareText(a.id, b.id))
+  }
+  const find = async (where?: object, page: { after?: string; limit?: number } = {}) => {
+    const { after, limit = Infinity } = page
+    const found = matching(where).filter(
+      ({ id }) => after === undefined || compareText(id, after) > 0,
+    )
+    const last = found.length > limit ? found[limit - 1]?.id : undefined
+    return { rows: found.slice(0, limit), ...(last === undefined ? {} : { after: last }) }
+  }
   return {
     name,
     get: async (id: string) => rows.get(id),
-    find: async (where?: object) => ({ rows: matching(where) }),
+    find,
     async *all(where?: object) {
       yield* matching(where)
     },
@@ -223,11 +265,4 @@ function idsOf(rule: Rule, field: string, data: unknown): readonly string[] {
   const id = (data as Record<string, unknown> | null)?.[field]
   if (typeof id === 'string') return [id]
   throw new assert.AssertionError({ message: `${rule.on.wire} has no id in its field ${field}` })
-}
-
-/** Data that nobody can change any more. */
-function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  for (const member of Object.values(value)) frozen(member)
-  return Object.freeze(value)
 }

@@ -7,8 +7,9 @@ import type { AnyContract } from '../contract/contract.ts'
 import { factsOf } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { Envelope } from '../contract/envelope.ts'
-import type { CommandMessage, QueryMessage } from '../contract/message.ts'
+import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
 import { planOf } from '../engine/plan.ts'
+import type { Operation } from '../engine/operations.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import { isSettled, openSagas, statusOf } from '../engine/status.ts'
@@ -53,6 +54,8 @@ export interface World {
     command: CommandMessage<string, string, unknown, R>,
     options?: SendOptions,
   ): Promise<SentOperation<R>>
+  /** The operation of a command that was sent, as its owner's newest instance knows it. */
+  operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
   /** Moves time on, through every due instant. */
   advance(byMs: number): Promise<void>
@@ -118,6 +121,12 @@ export async function simulate<const S extends readonly Service<string, unknown>
   return {
     send: (command, sendOptions) =>
       clock.until(ownerOf(command.contract).app.send(command, sendOptions)),
+    operation: (command, id) => ({
+      id,
+      // Asked anew each time, since a crash takes the instance that knew it.
+      accepted: (waiting) => ownerOf(command.contract).app.operation(command, id).accepted(waiting),
+      settled: (waiting) => ownerOf(command.contract).app.operation(command, id).settled(waiting),
+    }),
     ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),
     advance: (byMs) => clock.advance(byMs),
     isolate: (name) => named(name).link.isolate(),
@@ -192,7 +201,8 @@ function instancesOf(
       const owner = services.find(({ owns }) =>
         owns.some((each: AnyContract) => factsOf(each).name === contract),
       )
-      return named(owner?.name ?? `the owner of ${contract}`)
+      if (!owner) throw new Error(`no service here owns the contract ${contract}`)
+      return named(owner.name)
     },
     async launch(name: string): Promise<void> {
       const service = services.find((each) => each.name === name) as Service

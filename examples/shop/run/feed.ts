@@ -47,14 +47,18 @@ export function commandFor(invoice: Invoice) {
   }
 }
 
-/** Sends everything; nothing of a customer is sent past a command that is not resolved yet. */
+/**
+ * Sends everything; nothing of a customer is sent past a command that is not resolved yet. Ends
+ * early when the app stops or a command is refused for good; what it throws is the first cause.
+ */
 export async function feed(app: App, options: FeedOptions): Promise<void> {
   const { invoices, ratePerSecond, pause, elapsed, fed } = options
   const last = new Map<string, Promise<void>>()
   const inFlight = new Set<Promise<void>>()
   const began = elapsed()
+  const broken: unknown[] = []
   invoices.reverse()
-  for (let at = 0; ; at += 1) {
+  for (let at = 0; broken.length === 0; at += 1) {
     const invoice = invoices.pop()
     if (!invoice) break
     if (ratePerSecond) {
@@ -64,17 +68,25 @@ export async function feed(app: App, options: FeedOptions): Promise<void> {
     if (inFlight.size >= inFlightMax) await Promise.race(inFlight)
     const { customerId } = invoice
     const before = last.get(customerId)
-    const sent = (before ?? Promise.resolve()).then(() => sendSurely(app, invoice, options))
-    const done: Promise<void> = sent.then((isRepeat) => {
-      fed.sent += 1
-      if (isRepeat) fed.repeated += 1
-      inFlight.delete(done)
-      if (last.get(customerId) === done) last.delete(customerId)
+    const sent = (before ?? Promise.resolve()).then(() => {
+      if (broken.length > 0) throw broken[0]
+      return sendSurely(app, invoice, options)
     })
+    const done: Promise<void> = sent.then(
+      (isRepeat) => {
+        fed.sent += 1
+        if (isRepeat) fed.repeated += 1
+        inFlight.delete(done)
+        if (last.get(customerId) === done) last.delete(customerId)
+      },
+      // Kept, since nobody waits for this one alone; nothing of the customer goes on after it.
+      (cause: unknown) => void broken.push(cause),
+    )
     inFlight.add(done)
     last.set(customerId, done)
   }
   await Promise.all(inFlight)
+  if (broken.length > 0) throw broken[0]
 }
 
 /** Sends one command until it is stored; the same id again is always safe. */

@@ -27,7 +27,7 @@ export const usage = `The shop: five services settle the orders of a file.
 Examples:
   npm start
   npm start -- --orders orders.csv.gz --once --json
-  npm start -- --stock 50 --data scarce --once`
+  npm start -- --stock 50 --data .throughline/scarce --once`
 
 const flags = {
   orders: { type: 'string' },

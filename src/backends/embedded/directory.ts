@@ -150,7 +150,8 @@ export function own(files: Files, startedAt: number): Ownership {
     lock.close()
     if (!isBusy(cause)) throw cause
     const { pid, startedAt: since } = readOwner(files)
-    const who = pid === undefined ? 'another process' : `process ${pid}, up since ${since},`
+    const self = pid === process.pid ? ' which is this one,' : ''
+    const who = pid === undefined ? 'another process' : `process ${pid}, up since ${since},${self}`
     throw new Fault('DATA_OWNED', {
       detail: `${who} owns ${files.directory}`,
       ids: pid === undefined ? {} : { pid: String(pid) },
