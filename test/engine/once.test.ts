@@ -1,0 +1,197 @@
+// Each effect once, none lost, whatever the backend answers: lost answers, conflicts, fences and
+// broken connections, at random by seed.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { App } from 'throughline'
+import { start } from 'throughline'
+import { memory, seededRandom } from 'throughline/testing'
+import type { Before } from './ledger.ts'
+import { Ledger, PARTITIONS, ledgerOf, outsideOf, upTo } from './ledger.ts'
+import type { Around, Stage } from './stage.ts'
+import { caughtUp, misfortune, stageOf } from './stage.ts'
+
+const ACCOUNTS = ['a', 'b', 'c', 'd']
+const COUNT = 6
+
+/** Runs a whole ledger over a backend, and says what became of the entries. */
+async function runOf(seed: number, around: Around, before?: Before) {
+  const stage = stageOf(memory, seed)
+  const outside = outsideOf()
+  const { backend, clock, random } = stage.instance(around)
+  const app = await stage.clock.until(
+    start([ledgerOf(before)], backend, {
+      clock,
+      random,
+      engine: { retryDelayMs: 20, retryDelayMsMax: 100, deadlineMs: 200, leaseMs: 3_000 },
+      tools: { outside },
+    }),
+  )
+  for (const number of upTo(COUNT))
+    await stage.clock.until(Promise.all(ACCOUNTS.map((account) => enter(app, account, number))))
+  // The books are looked at in fair weather.
+  const status = await stage.clock.until(caughtUp(stage.clock, patient(app)))
+  return { stage, outside, app, status }
+}
+
+/** Sends until the log has it: the answer may be lost, the message may not. */
+async function enter(app: App, account: string, number: number): Promise<void> {
+  for (;;)
+    try {
+      await app.send(Ledger.Enter({ account, number }), { id: `${account}-${number}` })
+      return
+    } catch (fault) {
+      assert.match(String(fault), /LOG_UNKNOWN|EARLIER_NOT_STORED/)
+    }
+}
+
+/** Asks again where the backend broke. */
+function patient(app: App): Pick<App, 'status'> {
+  return {
+    async status() {
+      for (;;)
+        try {
+          return await app.status()
+        } catch (cause) {
+          assert.match(String(cause), /broke/)
+        }
+    },
+  }
+}
+
+type Run = Awaited<ReturnType<typeof runOf>>
+
+/** Every entry counts once, at every rule, in the order of its account. */
+async function mustBeWhole({ stage, outside, app, status }: Run): Promise<void> {
+  for (const { consumer, accepted, completed } of status)
+    assert.deepEqual([accepted, completed], [ACCOUNTS.length * COUNT, accepted], consumer)
+  const rowOf = async (table: string, key: string): Promise<unknown> => {
+    const [row] = await stage.clock.until(stage.backend.store.get([{ table, key }]))
+    return JSON.parse(row?.body ?? 'null')
+  }
+  for (const account of ACCOUNTS) {
+    assert.deepEqual(await rowOf('ledger.book', account), { state: upTo(COUNT) }, account)
+    assert.deepEqual(await rowOf('ledger.journal', account), upTo(COUNT), account)
+    const instance = (await rowOf('ledger.tail', account)) as { state: unknown }
+    assert.deepEqual(instance.state, upTo(COUNT), account)
+    assert.deepEqual(outside.told.get(account), upTo(COUNT), account)
+  }
+  await stage.clock.until(mustHoldNothing(stage))
+  await stage.clock.until(app.stop())
+}
+
+/** The log has each entry once, and nothing is left behind of what was held. */
+async function mustHoldNothing({ backend: { log, store } }: Stage): Promise<void> {
+  for (const topic of ['ledger.commands', 'ledger.events']) {
+    const from = upTo(PARTITIONS).map((partition) => ({ topic, partition, next: 0 }))
+    const slices = await log.read(from, { records: 1_000, bytes: 1e7 }, { ms: 0 })
+    const entries = slices.flatMap(({ records }) => records).map(({ data }) => data)
+    assert.equal(new Set(entries).size, ACCOUNTS.length * COUNT, topic)
+    assert.equal(entries.length, ACCOUNTS.length * COUNT, topic)
+  }
+  for (const table of ['ledger.holds', 'ledger.held'])
+    assert.deepEqual(await store.scan({ table, limit: 10 }), [], table)
+}
+
+/** Only calls of one method go wrong, all in the same way. */
+function only(method: string, seed: number, rate: number, wrong: Around): Around {
+  const random = seededRandom(seed)
+  return (called, call, args) =>
+    called === method && random() < rate ? wrong(called, call, args) : call()
+}
+
+/** The first `times` calls of each rule with every third entry fail. */
+function stubborn(times: number): Before {
+  const calls = new Map<string, number>()
+  return (rule, { account, number }) => {
+    if ((number + account.charCodeAt(0)) % 3 !== 0) return
+    const call = `${rule} ${account} ${number}`
+    calls.set(call, (calls.get(call) ?? 0) + 1)
+    if ((calls.get(call) ?? 0) <= times) throw new Error(`${call} is out of order`)
+  }
+}
+
+const LOST = { is: 'unknown', cause: 'the answer was lost' } as const
+
+/** Ways in which the store may answer a commit that the engine has to live with. */
+const ANSWERS: Readonly<Record<string, Around>> = {
+  'unknown, and nothing has happened': async () => LOST,
+  'unknown, and all has happened': async (_, call) => {
+    await call()
+    return LOST
+  },
+  'too late': async (_, call) => {
+    await call()
+    return new Promise(() => undefined)
+  },
+  'by breaking off': async () => {
+    throw new Error('the connection broke')
+  },
+  'that it is fenced': async () => ({ is: 'fenced', resources: [] }),
+  'that it conflicts': async () => ({ is: 'conflict', rows: [] }),
+}
+
+describe('each effect happens once where a commit is answered', () => {
+  for (const [name, wrong] of Object.entries(ANSWERS))
+    for (const times of [0, 2])
+      test(`${name}${times > 0 ? ', and rules fail as well' : ''}`, async () => {
+        const seeds = fc.nat()
+        await fc.assert(
+          fc.asyncProperty(seeds, async (seed) => {
+            const around = only('store.commit', seed, 0.3, wrong)
+            await mustBeWhole(await runOf(seed, around, stubborn(times)))
+          }),
+          { numRuns: 15, seed: 11 },
+        )
+      })
+})
+
+test('each effect happens once where the answer to an append is lost', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.boolean(), async (seed, isStored) => {
+      const around = only('log.append', seed, 0.6, async (_, call, args) => {
+        if (isStored) await call()
+        return (args[0] as readonly unknown[]).map(() => LOST)
+      })
+      await mustBeWhole(await runOf(seed, around))
+    }),
+    { numRuns: 25, seed: 12 },
+  )
+})
+
+test('order and effects survive a store that breaks off while it is read', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), async (seed) => {
+      const random = seededRandom(seed)
+      let isRunning = false
+      await mustBeWhole(
+        await runOf(
+          seed,
+          async (method, call) => {
+            if (method === 'store.commit') isRunning = true
+            const isRead = /^store\.(get|scan|progress)$/.test(method)
+            if (isRunning && isRead && random() < 0.15) throw new Error('the connection broke')
+            return call()
+          },
+          stubborn(2),
+        ),
+      )
+    }),
+    { numRuns: 12, seed: 13 },
+  )
+})
+
+test('each effect happens once through misfortune of every kind', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(), fc.nat({ max: 2 }), async (seed, times) => {
+      const unlucky = misfortune(seededRandom(seed), 0.2)
+      let isRunning = false
+      const around: Around = (method, call, args) => {
+        if (method === 'store.commit') isRunning = true
+        return isRunning ? unlucky(method, call, args) : call()
+      }
+      await mustBeWhole(await runOf(seed, around, stubborn(times)))
+    }),
+    { numRuns: 25, seed: 14 },
+  )
+})

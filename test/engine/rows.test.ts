@@ -1,0 +1,162 @@
+// What the engine keeps in memory is bounded, and a draft leaves nothing behind that it dropped.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { EventStore, RowKey } from '../../src/ports/store.ts'
+import { retryDelayMs } from '../../src/engine/holds.ts'
+import { upTo } from './ledger.ts'
+import { draftOver, rowCache, writesOf } from '../../src/engine/rows.ts'
+
+const TABLE = 'orders.order'
+
+/** A store of rows of a length; it notes what it is asked for. */
+function storeOf(length: number) {
+  const asked: string[] = []
+  const get = async (keys: readonly RowKey[]) =>
+    keys.map(({ table, key }) => {
+      asked.push(key)
+      return key.startsWith('none')
+        ? undefined
+        : { table, key, version: 3, body: JSON.stringify('x'.repeat(length)) }
+    })
+  return { asked, store: { get } as unknown as EventStore }
+}
+
+const keysOf = (from: number, to: number): RowKey[] =>
+  upTo(to - from).map((at) => ({ table: TABLE, key: `k-${from + at}` }))
+
+describe('the cache of rows', () => {
+  test('lets go of what came first once there are too many bytes, and not before', async () => {
+    const { store, asked } = storeOf(998)
+    // Each cell is a body of 1,000 bytes and 200 for the rest.
+    const cache = rowCache(store, 12_000)
+    await cache.load(keysOf(0, 10))
+    cache.trim()
+    assert.equal(asked.length, 10)
+    for (const { key } of keysOf(0, 10)) assert.ok(cache.peek(TABLE, key), key)
+    await cache.load(keysOf(10, 15))
+    assert.ok(cache.peek(TABLE, 'k-0'), 'nothing goes in the middle of a unit')
+    cache.trim()
+    for (const { key } of keysOf(0, 5)) assert.equal(cache.peek(TABLE, key), undefined, key)
+    for (const { key } of keysOf(5, 15)) assert.ok(cache.peek(TABLE, key), key)
+  })
+
+  test('counts a row once, however often it is kept, and by its latest size', async () => {
+    const { store } = storeOf(98)
+    const cache = rowCache(store, 3_000)
+    const cell = (key: string, bytes: number) =>
+      ({ table: TABLE, key, version: 1, value: key, bytes }) as const
+    for (const _ of upTo(100)) cache.keep([cell('a', 1_000)])
+    cache.keep([cell('b', 1_000), cell('c', 1_000)])
+    cache.trim()
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((key) => cache.peek(TABLE, key)?.value),
+      ['a', 'b', 'c'],
+    )
+    cache.keep([cell('b', 2_000)])
+    cache.trim()
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((key) => cache.peek(TABLE, key)?.value),
+      [undefined, 'b', 'c'],
+    )
+    cache.clear()
+    cache.keep([cell('d', 3_000)])
+    cache.trim()
+    assert.ok(cache.peek(TABLE, 'd'), 'and forgets the bytes of what it has cleared')
+  })
+
+  test('knows of a row that is not there, and asks for nothing twice', async () => {
+    const { store, asked } = storeOf(10)
+    const cache = rowCache(store, 10_000)
+    const keys = [...keysOf(0, 2), { table: TABLE, key: 'none' }]
+    await cache.load(keys)
+    await cache.load(keys)
+    assert.deepEqual(asked, ['k-0', 'k-1', 'none'])
+    assert.deepEqual(
+      keys.map(({ key }) => cache.peek(TABLE, key)?.version),
+      [3, 3, 0],
+    )
+  })
+})
+
+describe('a draft', () => {
+  const below = { cell: (table: string, key: string) => ({ ...CELL, table, key }) }
+  const CELL = { version: 7, value: 'old', bytes: 10 }
+
+  test('shows its own changes, and expects the versions from before them', () => {
+    const draft = draftOver(below)
+    draft.put(TABLE, 'b', { value: 'new', version: 8 })
+    draft.put(TABLE, 'b', { value: 'newer', version: 9 })
+    draft.put(TABLE, 'a', { value: undefined, version: 8 })
+    assert.equal(draft.cell(TABLE, 'b')?.value, 'newer')
+    assert.equal(draft.cell(TABLE, 'a')?.value, undefined)
+    assert.equal(draft.cell(TABLE, 'c')?.value, 'old')
+    const { writes } = writesOf(draft)
+    assert.deepEqual(
+      writes.map(({ key, expected, version, body }) => [key, expected, version, body]),
+      [
+        ['a', 7, 0, null],
+        ['b', 7, 9, '"newer"'],
+      ],
+    )
+  })
+
+  test('has nothing of a layer that was not taken, and all of one that was', () => {
+    const draft = draftOver(below)
+    draft.put(TABLE, 'a', { value: 1, version: 8 })
+    const dropped = draft.layer()
+    dropped.put(TABLE, 'a', { value: 2, version: 9 })
+    dropped.put(TABLE, 'b', { value: 2, version: 8 })
+    assert.equal(draft.cell(TABLE, 'a')?.value, 1)
+    const taken = draft.layer()
+    assert.equal(taken.cell(TABLE, 'a')?.value, 1)
+    taken.put(TABLE, 'a', { value: 3, version: 9 })
+    draft.take(taken)
+    assert.deepEqual(
+      writesOf(draft).writes.map(({ key, expected, version, body }) => [
+        key,
+        expected,
+        version,
+        body,
+      ]),
+      [['a', 7, 9, '3']],
+    )
+  })
+
+  test('writes nothing of a row that was made and went again', () => {
+    const draft = draftOver({ cell: (table, key) => ({ ...CELL, table, key, version: 0 }) })
+    draft.put(TABLE, 'a', { value: 1, version: 1 })
+    draft.put(TABLE, 'a', { value: undefined, version: 2 })
+    assert.deepEqual(writesOf(draft).writes, [])
+  })
+
+  test('is written in the order of tables and keys, whatever came first', () => {
+    const rows = fc.array(fc.tuple(fc.constantFrom('a.x', 'b.y'), fc.string({ minLength: 1 })))
+    fc.assert(
+      fc.property(rows, (all) => {
+        const draft = draftOver(below)
+        for (const [table, key] of all) draft.put(table, key, { value: 1, version: 8 })
+        const names = writesOf(draft).writes.map(({ table, key }) => [table, key] as const)
+        const sorted = names.toSorted(([a, x], [b, y]) =>
+          a === b ? Number(x > y) - Number(x < y) : Number(a > b) - Number(a < b),
+        )
+        assert.deepEqual(names, sorted)
+      }),
+    )
+  })
+})
+
+test('the wait before a retry doubles up to its bound, and is spread by a fifth', () => {
+  const options = { retryDelayMs: 100, retryDelayMsMax: 60_000 }
+  const attempts = fc.integer({ min: 1, max: 100_000 })
+  const chance = fc.double({ min: 0, max: 1, noNaN: true })
+  fc.assert(
+    fc.property(attempts, chance, (count, random) => {
+      const longest = Math.min(100 * 2 ** Math.min(count - 1, 40), 60_000)
+      const wait = retryDelayMs(options, count, random)
+      assert.ok(Number.isSafeInteger(wait) && wait <= longest && wait >= Math.floor(0.8 * longest))
+    }),
+  )
+  assert.equal(retryDelayMs(options, 1, 1), 100)
+  assert.equal(retryDelayMs(options, 3, 0), 320)
+})

@@ -1,0 +1,219 @@
+// Several instances of one service on one store: they share its partitions, never do anything
+// twice, and take over what a crashed one has left.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import type { App } from 'throughline'
+import { start } from 'throughline'
+import { memory } from 'throughline/testing'
+import type { Unit, UnitAnswer } from '../../src/ports/store.ts'
+import type { Before } from './ledger.ts'
+import { Ledger, PARTITIONS, accountsIn, ledgerOf, outsideOf, upTo } from './ledger.ts'
+import type { Stage } from './stage.ts'
+import { caughtUp, stageOf } from './stage.ts'
+
+const LEASE_MS = 3_000
+const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
+/** Long enough for beats to have settled who holds what. */
+const SHARED_MS = 2 * LEASE_MS
+
+/** An instance of the ledger that says what it has committed. */
+async function launch(stage: Stage, before?: Before, outside = outsideOf()) {
+  const done: Unit[] = []
+  const answers: string[] = []
+  const { backend, clock, random, crash } = stage.instance(async (method, call, [unit]) => {
+    const answer = await call()
+    if (method !== 'store.commit') return answer
+    const { is } = answer as UnitAnswer
+    answers.push(is)
+    if (is === 'done') done.push(unit as Unit)
+    return answer
+  })
+  const options = { clock, random, engine, tools: { outside } }
+  const app = await stage.clock.until(start([ledgerOf(before)], backend, options))
+  return { app, crash, done, answers, outside }
+}
+
+/** The partitions in which units have counted anything. */
+function placesOf(done: readonly Unit[]): readonly string[] {
+  const moves = done.flatMap(({ progress }) => progress)
+  const counted = moves.filter(({ accepted }) => accepted > 0)
+  return [...new Set(counted.map(({ topic, partition }) => `${topic}/${partition}`))].toSorted()
+}
+
+/** Handlers claim their partitions by themselves. */
+const isOfPureRules = ({ resource }: { readonly resource: string }): boolean =>
+  !resource.startsWith('ledger/letters')
+
+const mustRun = (): never => assert.fail('nothing runs')
+
+const PLACES = ['ledger.commands', 'ledger.events'].flatMap((topic) =>
+  upTo(PARTITIONS).map((partition) => `${topic}/${partition}`),
+)
+
+const ACCOUNTS = upTo(PARTITIONS).flatMap((partition) => accountsIn(partition, 1))
+
+function sendAll(app: App, numbers: readonly number[]) {
+  return Promise.all(
+    numbers.flatMap((number) =>
+      ACCOUNTS.map((account) => app.send(Ledger.Enter({ account, number }))),
+    ),
+  )
+}
+
+async function mustHaveAll(stage: Stage, count: number): Promise<void> {
+  for (const key of ACCOUNTS)
+    for (const table of ['ledger.book', 'ledger.journal', 'ledger.tail']) {
+      const [row] = await stage.clock.until(stage.backend.store.get([{ table, key }]))
+      const value = JSON.parse(row?.body ?? '[]') as { state?: unknown }
+      const numbers = table === 'ledger.journal' ? value : value.state
+      assert.deepEqual(numbers, upTo(count), `${table} of ${key}`)
+    }
+}
+
+describe('two instances', () => {
+  test('share the partitions of their service', async () => {
+    const stage = stageOf(memory, 1)
+    const a = await launch(stage)
+    const b = await launch(stage)
+    await stage.clock.advance(SHARED_MS)
+    await stage.clock.until(sendAll(a.app, upTo(10)))
+    await stage.clock.until(caughtUp(stage.clock, b.app))
+    const pure = ({ done }: typeof a) =>
+      placesOf(done.filter(({ fences }) => fences.some(isOfPureRules)))
+    assert.ok(pure(a).length > 0 && pure(b).length > 0)
+    assert.deepEqual([...pure(a), ...pure(b)].toSorted(), PLACES)
+    await mustHaveAll(stage, 10)
+    await stage.clock.until(Promise.all([a.app.stop(), b.app.stop()]))
+  })
+
+  test('take over: at once after a stop, and after the lease after a crash', async () => {
+    const stage = stageOf(memory, 2)
+    const a = await launch(stage)
+    const b = await launch(stage)
+    const c = await launch(stage)
+    await stage.clock.advance(SHARED_MS)
+    await stage.clock.until(a.app.stop())
+    b.crash()
+    const crashedAt = stage.clock.now()
+    await stage.clock.until(sendAll(c.app, upTo(5)))
+    await stage.clock.until(caughtUp(stage.clock, c.app))
+    const tookMs = stage.clock.now() - crashedAt
+    assert.ok(tookMs <= LEASE_MS + LEASE_MS / 3 + 500, `${tookMs} ms`)
+    assert.deepEqual(placesOf(c.done), PLACES)
+    await mustHaveAll(stage, 5)
+    await stage.clock.until(c.app.stop())
+  })
+
+  test('change nothing of order and effects, whoever starts, stops or crashes when', async () => {
+    const step = fc.record({
+      does: fc.constantFrom('launch', 'stop', 'crash', 'send'),
+      who: fc.nat(),
+      ms: fc.nat({ max: 2 * LEASE_MS }),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), fc.array(step, { maxLength: 12 }), async (seed, steps) => {
+        const stage = stageOf(memory, seed)
+        const outside = outsideOf()
+        const running = [await launch(stage, undefined, outside)]
+        let sent = 0
+        const send = async (): Promise<void> => {
+          const [{ app } = mustRun()] = running
+          for (const account of ACCOUNTS)
+            await stage.clock.until(app.send(Ledger.Enter({ account, number: sent })))
+          sent += 1
+        }
+        for (const { does, who, ms } of steps) {
+          const at = who % running.length
+          if (does === 'launch' && running.length < 3)
+            running.push(await launch(stage, undefined, outside))
+          if (does === 'send') await send()
+          if (running.length > 1 && does === 'crash') running.splice(at, 1)[0]?.crash()
+          if (running.length > 1 && does === 'stop')
+            await stage.clock.until(running.splice(at, 1)[0]?.app.stop() as Promise<void>)
+          await stage.clock.advance(ms)
+        }
+        await send()
+        const status = await stage.clock.until(caughtUp(stage.clock, running[0]?.app as App))
+        for (const { consumer, completed } of status)
+          assert.equal(completed, ACCOUNTS.length * sent, consumer)
+        await mustHaveAll(stage, sent)
+        for (const account of ACCOUNTS) assert.deepEqual(outside.told.get(account), upTo(sent))
+        await stage.clock.until(Promise.all(running.map(({ app }) => app.stop())))
+      }),
+      { numRuns: 25, seed: 21 },
+    )
+  })
+})
+
+test('an instance alone keeps its claims, with handlers and all', async () => {
+  const stage = stageOf(memory, 3)
+  const held = new Map<string, Set<number>>()
+  const { backend, clock, random } = stage.instance(async (method, call) => {
+    const answer = await call()
+    if (method === 'store.beat')
+      for (const { resource, generation } of (answer as { held: Unit['fences'] }).held)
+        held.set(resource, (held.get(resource) ?? new Set()).add(generation))
+    return answer
+  })
+  const options = { clock, random, engine, tools: { outside: outsideOf() } }
+  const app = await stage.clock.until(start([ledgerOf()], backend, options))
+  await stage.clock.advance(5 * LEASE_MS)
+  assert.ok(held.size > 0)
+  for (const [resource, generations] of held) assert.deepEqual([...generations], [1], resource)
+  await stage.clock.until(app.stop())
+})
+
+test('evening out the shares takes a few beats, not hundreds', async () => {
+  const stage = stageOf(memory, 8)
+  let beats = 0
+  const apps: App[] = []
+  for (const _ of upTo(3)) {
+    const { backend, clock, random } = stage.instance((method, call) => {
+      if (method === 'store.beat') beats += 1
+      return call()
+    })
+    const options = { clock, random, engine, tools: { outside: outsideOf() } }
+    apps.push(await stage.clock.until(start([ledgerOf()], backend, options)))
+  }
+  await stage.clock.advance(2 * LEASE_MS)
+  // Two groups each, a beat every third of a lease, and as many again to give something up.
+  assert.ok(beats <= 2 * 3 * 2 * 7, `${beats} beats`)
+  await stage.clock.until(Promise.all(apps.map((app) => app.stop())))
+})
+
+test('a key that is held by one instance stops no other one', async () => {
+  const stage = stageOf(memory, 4)
+  const [poisoned = ''] = accountsIn(0, 1)
+  let isBroken = true
+  const calls: string[] = []
+  const before =
+    (who: string): Before =>
+    (rule, { account, number }) => {
+      if (rule === 'book' && account === poisoned && number === 0) {
+        calls.push(who)
+        if (isBroken) throw new Error('broken')
+      }
+    }
+  const a = await launch(stage, before('a'))
+  await stage.clock.until(a.app.send(Ledger.Enter({ account: poisoned, number: 0 })))
+  await stage.clock.advance(1_000)
+  const b = await launch(stage, before('b'))
+  await stage.clock.advance(SHARED_MS)
+  calls.length = 0
+  a.answers.length = 0
+  b.answers.length = 0
+  await stage.clock.advance(2_000)
+  assert.equal(new Set(calls).size, 1, 'one of them tries it again')
+  assert.ok(![...a.answers, ...b.answers].includes('fenced'), 'and the other one keeps out')
+
+  for (const account of ACCOUNTS.filter((each) => each !== poisoned))
+    await stage.clock.until(b.app.send(Ledger.Enter({ account, number: 0 })))
+  await stage.clock.advance(2_000)
+  const status = await stage.clock.until(b.app.status())
+  const { completed, pending } = status.find(({ consumer }) => consumer === 'ledger/book') ?? {}
+  assert.deepEqual({ completed, pending }, { completed: ACCOUNTS.length - 1, pending: 1 })
+  isBroken = false
+  await stage.clock.until(caughtUp(stage.clock, a.app))
+  await stage.clock.until(Promise.all([a.app.stop(), b.app.stop()]))
+})

@@ -1,0 +1,169 @@
+// A stage for tests: time that is moved by hand, one backend that several instances share, and
+// calls to it that go wrong. Nothing here is part of the package.
+import type { Clock } from '../../src/base/clock.ts'
+import { pause } from '../../src/base/clock.ts'
+import type { Random } from '../../src/base/random.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import type { Schema } from '../../src/contract/message.ts'
+import type { LogEvent } from '../../src/ports/log.ts'
+import type { Backend, UnitAnswer } from '../../src/ports/store.ts'
+import type { ManualClock } from '../../src/testing/clock.ts'
+import { manualClock } from '../../src/testing/clock.ts'
+
+/** A schema that takes what it is given: the tests are about what happens behind the door. */
+export function anyOf<D>(): Schema<D> {
+  const validate = (value: unknown): { value: D } => ({ value: value as D })
+  return { '~standard': { version: 1, vendor: 'stage', validate } } as Schema<D>
+}
+
+/** How much time passes while a test waits, before it is said that nothing comes of it. */
+const PATIENCE_MS = 120_000
+
+/** Time that stands still until somebody waits for something, and never for too long. */
+export function handClock(): ManualClock {
+  const clock = manualClock()
+  return {
+    ...clock,
+    until: (promise, patienceMs = PATIENCE_MS) => clock.until(promise, patienceMs),
+  }
+}
+
+/** Stands between an engine and a method of its backend, such as `store.commit`. */
+export type Around = (
+  method: string,
+  call: () => Promise<unknown>,
+  args: readonly unknown[],
+) => Promise<unknown>
+
+/** A backend of which every call goes through `around`. Opening and closing it does nothing. */
+export function through({ log, store }: Backend, around: Around): Backend {
+  const over = <P extends object>(name: string, port: P): P =>
+    Object.fromEntries(
+      Object.entries(port).map(([member, value]: [string, unknown]) => {
+        if (typeof value !== 'function') return [member, value]
+        if (member === 'open' || member === 'close') return [member, async () => undefined]
+        const call = value as (...args: unknown[]) => Promise<unknown>
+        return [
+          member,
+          async (...args: unknown[]) => around(`${name}.${member}`, () => call(...args), args),
+        ]
+      }),
+    ) as P
+  return { log: over('log', log), store: over('store', store) }
+}
+
+/** What an instance is started with. */
+export interface Instance {
+  readonly backend: Backend
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** One backend in simulated time, and instances on it that can die. */
+export interface Stage {
+  readonly clock: ManualClock
+  readonly backend: Backend
+  /** A way of its own to the backend; once `crash` was called nothing of it ever happens. */
+  instance(around?: Around): Instance & { crash(): void }
+}
+
+const LATENCY_MS_MAX = 4
+
+/** The same seed gives the same run. */
+export function stageOf(
+  memory: (options: { clock: Clock; latencyMs: () => number }) => Backend,
+  seed: number,
+): Stage {
+  const clock = handClock()
+  const random = seededRandom(seed)
+  const backend = memory({ clock, latencyMs: () => random() * LATENCY_MS_MAX })
+  return {
+    clock,
+    backend,
+    instance(around = (_, call) => call()) {
+      let isDead = false
+      const alive = async (): Promise<void> => {
+        if (isDead) await new Promise<never>(() => undefined)
+      }
+      const unless = (run: () => void) => (): void => void (isDead || run())
+      return {
+        backend: through(backend, async (method, call, args) => {
+          await alive()
+          const answer = await around(method, call, args)
+          await alive()
+          return answer
+        }),
+        clock: {
+          now: clock.now,
+          elapsed: clock.elapsed,
+          after: (delayMs, run) => clock.after(delayMs, unless(run)),
+          soon: (run) => clock.soon(unless(run)),
+        },
+        random,
+        crash() {
+          isDead = true
+        },
+      }
+    },
+  }
+}
+
+/** Answers of a store that are allowed at any time, and leave it open what happened. */
+export function misfortune(random: Random, rate: number): Around {
+  const unknown: UnitAnswer = { is: 'unknown', cause: 'the answer was lost' }
+  return async (method, call, args) => {
+    if (random() >= rate) return call()
+    const chance = random()
+    if (method === 'log.append') {
+      if (chance < 0.5) await call()
+      return (args[0] as readonly LogEvent[]).map(() => unknown)
+    }
+    if (method !== 'store.commit') {
+      if (method === 'log.read' || method === 'store.beat') return call()
+      throw new Error(`${method} broke`)
+    }
+    if (chance < 0.2) throw new Error('the connection broke')
+    if (chance < 0.4) return { is: 'conflict', rows: [] } satisfies UnitAnswer
+    if (chance < 0.5) return { is: 'fenced', resources: [] } satisfies UnitAnswer
+    if (chance < 0.8) await call()
+    return unknown
+  }
+}
+
+/** What `status` says of a consumer, as far as it is needed here. */
+interface Counted {
+  readonly consumer: string
+  readonly accepted: number
+  readonly completed: number
+  readonly pending: number
+  readonly lag: number
+}
+
+/** Where the books do not balance, as sentences. */
+export function unbalanced(status: readonly Counted[]): readonly string[] {
+  return status
+    .filter(({ accepted, completed, pending }) => accepted !== completed + pending || pending < 0)
+    .map(
+      ({ consumer, accepted, completed, pending }) =>
+        `${consumer}: ${accepted} is not ${completed} + ${pending}`,
+    )
+}
+
+/**
+ * Waits until everything was read and nothing is held, and looks at the books on the way.
+ *
+ * @throws Error where accepted = completed + pending does not hold
+ */
+export async function caughtUp(
+  clock: Clock,
+  app: { status(): Promise<readonly Counted[]> },
+  lookMs = 20,
+): Promise<readonly Counted[]> {
+  for (;;) {
+    const status = await app.status()
+    const wrong = unbalanced(status)
+    if (wrong.length > 0) throw new Error(wrong.join('\n'))
+    if (status.every(({ lag, pending }) => lag === 0 && pending === 0)) return status
+    await pause(clock, lookMs)
+  }
+}

@@ -1,0 +1,248 @@
+// Timers of sagas: durable, never early, gone with their instance.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { LIMITS, after, become, command, contract, days, entity, event, finish } from 'throughline'
+import { hours, minutes, saga, service, start } from 'throughline'
+import type { World } from 'throughline/testing'
+import { memory, simulate } from 'throughline/testing'
+import { z } from 'zod'
+import { stageOf } from './stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Cooking = contract(
+  'cooking',
+  { key: 'id' },
+  {
+    Begin: command(z.object({ id: z.string(), delayMs: z.number() })),
+    Take: command(Id),
+    Ring: command(Id),
+    Begun: event(z.object({ id: z.string(), delayMs: z.number() })),
+    Taken: event(Id),
+    Rung: event(Id),
+    Cold: event(z.object({ id: z.string().max(10) })),
+  },
+)
+
+const pot = entity(
+  'pot',
+  { of: Cooking, id: 'id', initial: 'empty', emits: [Cooking.Begun, Cooking.Taken, Cooking.Rung] },
+  {
+    decide: (on) => [
+      on(Cooking.Begin, (data) => Cooking.Begun(data)),
+      on(Cooking.Take, (data) => Cooking.Taken(data)),
+      on(Cooking.Ring, (data) => Cooking.Rung(data)),
+    ],
+    evolve: (on) => [
+      on(Cooking.Begun, () => 'cooking'),
+      on(Cooking.Taken, () => 'taken'),
+      on(Cooking.Rung, () => 'rung'),
+    ],
+  },
+)
+
+/** Rings once, after the delay that the first message names; the event goes cold with it. */
+const egg = saga(
+  'egg',
+  { by: 'id', initial: 'raw', sends: [Cooking.Ring], emits: [Cooking.Cold] },
+  (on) => [
+    on(Cooking.Begun, ({ id, delayMs }) => [
+      become('cooking'),
+      after(delayMs, Cooking.Ring({ id })),
+      after(delayMs, Cooking.Cold({ id })),
+    ]),
+    on(Cooking.Taken, () => finish()),
+    on(Cooking.Rung, () => finish()),
+  ],
+)
+const kitchen = service('kitchen', { owns: [Cooking], runs: [pot, egg] })
+
+/** When messages of a type were made, by key. */
+async function timesOf(world: World, type: string): Promise<ReadonlyMap<string, number>> {
+  const messages = await world.messages()
+  const found = messages.filter((message) => message.type === `cooking.${type}`)
+  assert.equal(new Set(found.map(({ key }) => key)).size, found.length, `${type} comes once`)
+  return new Map(found.map(({ key, at }) => [key, at]))
+}
+
+describe('a timer', () => {
+  test('sends once, never early, and soon after it is due', async () => {
+    const delays = fc.array(fc.integer({ min: 0, max: minutes(5) }), { minLength: 1, maxLength: 8 })
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), delays, async (seed, all) => {
+        await using world = await simulate([kitchen], { seed, patienceMs: hours(1) })
+        for (const [at, delayMs] of all.entries())
+          await world.send(Cooking.Begin({ id: `egg-${at}`, delayMs }))
+        await world.settled()
+        const begun = await timesOf(world, 'Begun')
+        for (const type of ['Ring', 'Cold']) {
+          const rung = await timesOf(world, type)
+          for (const [at, delayMs] of all.entries()) {
+            const took = Number(rung.get(`egg-${at}`)) - Number(begun.get(`egg-${at}`))
+            assert.ok(took >= delayMs && took <= delayMs + 200, `${took} ms for ${delayMs} ms`)
+          }
+        }
+      }),
+      { numRuns: 12, seed: 31 },
+    )
+  })
+
+  test('survives a crash, and one that comes while its service is down comes later', async () => {
+    await using world = await simulate([kitchen], { seed: 2 })
+    await world.send(Cooking.Begin({ id: 'a', delayMs: 60_000 }))
+    await world.advance(1_000)
+    await world.crash('kitchen')
+    await world.advance(58_000)
+    assert.equal((await timesOf(world, 'Ring')).size, 0)
+    world.isolate('kitchen')
+    await world.advance(minutes(9))
+    world.heal('kitchen')
+    const healedAt = world.now()
+    await world.settled()
+    const [rungAt] = (await timesOf(world, 'Ring')).values()
+    assert.ok(Number(rungAt) >= healedAt && Number(rungAt) <= healedAt + 1_000)
+  })
+
+  test('may be far away, further than one timer of the machine reaches', async () => {
+    await using world = await simulate([kitchen], { seed: 3 })
+    await world.send(Cooking.Begin({ id: 'a', delayMs: days(60) }))
+    await world.advance(1_000)
+    // Days pass more quickly where nobody looks.
+    world.isolate('kitchen')
+    await world.advance(days(60) - 3_000)
+    world.heal('kitchen')
+    await world.advance(1_500)
+    assert.equal((await timesOf(world, 'Ring')).size, 0)
+    await world.advance(1_500)
+    assert.equal((await timesOf(world, 'Ring')).size, 1)
+  })
+
+  test('is not sent when its instance has finished before', async () => {
+    await using world = await simulate([kitchen], { seed: 4 })
+    await world.send(Cooking.Begin({ id: 'a', delayMs: 60_000 }))
+    await world.send(Cooking.Take({ id: 'a' }))
+    await world.send(Cooking.Begin({ id: 'b', delayMs: 60_000 }))
+    await world.advance(59_000)
+    await world.send(Cooking.Take({ id: 'b' }))
+    await world.settled()
+    await world.advance(minutes(5))
+    assert.equal((await timesOf(world, 'Ring')).size, 0)
+    assert.equal((await timesOf(world, 'Cold')).size, 0)
+  })
+})
+
+test('no timer is left of an instance that has finished', async () => {
+  const stage = stageOf(memory, 9)
+  const { backend, clock, random } = stage.instance()
+  const app = await stage.clock.until(start([kitchen], backend, { clock, random }))
+  const left = (): Promise<number> =>
+    stage.clock
+      .until(stage.backend.store.scan({ table: 'kitchen.timers', limit: 10 }))
+      .then(({ length }) => length)
+  const operation = await stage.clock.until(app.send(Cooking.Begin({ id: 'a', delayMs: 60_000 })))
+  await stage.clock.advance(100)
+  assert.equal(await left(), 2)
+  await stage.clock.until(app.send(Cooking.Take({ id: 'a' })))
+  await stage.clock.until(operation.settled())
+  assert.equal(await left(), 0)
+  await stage.clock.until(app.stop())
+})
+
+/** A saga of one step, whose timers nobody else has to do with. */
+function sagaWith(name: string, effects: (id: string) => ReturnType<typeof after>[]) {
+  return saga(
+    name,
+    { by: 'id', initial: 0, sends: [Cooking.Ring], emits: [Cooking.Cold] },
+    (on) => [
+      on(Cooking.Begun, ({ id }) => [become(1), ...(effects(id) as never[])]),
+      on(Cooking.Rung, () => finish()),
+    ],
+  )
+}
+
+test('a timer whose message does not fit its contract stops nobody else', async () => {
+  const bad = sagaWith('bad', (id) =>
+    id === 'bad' ? [after(1_000, Cooking.Cold({ id: 'far too long an id' }))] : [],
+  )
+  const worker = service('kitchen', { owns: [Cooking], runs: [pot, bad] })
+  await using world = await simulate([worker], { seed: 5 })
+  await world.send(Cooking.Begin({ id: 'bad', delayMs: 0 }))
+  await world.advance(500)
+  const [fault] = world.faults()
+  assert.equal(fault?.consumer, 'kitchen/bad', 'the rule that sets it is at fault, and at once')
+  assert.match(fault?.error ?? '', /does not fit its contract/)
+  await world.advance(5_000)
+  await world.send(Cooking.Begin({ id: 'good', delayMs: 0 }))
+  await world.advance(5_000)
+  assert.ok((await timesOf(world, 'Begun')).has('good'), 'the service is stuck')
+})
+
+test('a conversation that goes on by short timers for ever ends with a fault, and alone', async () => {
+  const alarm = saga(
+    'alarm',
+    { by: 'id', initial: 0, sends: [Cooking.Ring], emits: [Cooking.Cold] },
+    (on) => [
+      on(Cooking.Begun, ({ id }) => after(999, Cooking.Ring({ id }))),
+      on(Cooking.Rung, ({ id }) => after(999, Cooking.Cold({ id }))),
+      on(Cooking.Cold, ({ id }) => after(999, Cooking.Ring({ id }))),
+    ],
+  )
+  const worker = service('kitchen', { owns: [Cooking], runs: [pot, alarm] })
+  await using world = await simulate([worker], { seed: 6 })
+  await world.send(Cooking.Begin({ id: 'for-ever', delayMs: 0 }))
+  await world.advance(300_000)
+  await world.send(Cooking.Begin({ id: 'other', delayMs: 0 }))
+  await world.advance(5_000)
+  assert.ok((await timesOf(world, 'Begun')).has('other'), 'the service is stuck')
+  const hops = (await world.messages()).map((message) => message.hops)
+  assert.equal(Math.max(...hops), LIMITS.hopsMax)
+  assert.match(world.faults().at(-1)?.error ?? '', /over 256 steps/)
+})
+
+test('a timer of a second or more is no cycle, however long the conversation', async () => {
+  const beat = saga('beat', { by: 'id', initial: 0, sends: [], emits: [Cooking.Cold] }, (on) => [
+    on(Cooking.Begun, ({ id }) => after(1_000, Cooking.Cold({ id }))),
+    on(Cooking.Cold, ({ id }) => after(1_000, Cooking.Cold({ id }))),
+  ])
+  const worker = service('kitchen', { owns: [Cooking], runs: [pot, beat] })
+  await using world = await simulate([worker], { seed: 6 })
+  await world.send(Cooking.Begin({ id: 'clock', delayMs: 0 }))
+  await world.advance(400_000)
+  const beats = (await world.messages()).filter(({ type }) => type === 'cooking.Cold')
+  assert.ok(beats.length > LIMITS.hopsMax, `${beats.length} beats`)
+  assert.deepEqual(world.faults(), [])
+})
+
+test("timers fire in the order of their instants, each in its instance's name", async () => {
+  const two = sagaWith('two', (id) => [
+    after(2_000, Cooking.Ring({ id })),
+    after(1_000, Cooking.Cold({ id })),
+  ])
+  const worker = service('kitchen', { owns: [Cooking], runs: [pot, two] })
+  await using world = await simulate([worker], { seed: 7 })
+  await world.send(Cooking.Begin({ id: 'a', delayMs: 0 }), { id: 'begin' })
+  await world.settled()
+  const messages = await world.messages()
+  assert.deepEqual(
+    messages.map(({ type }) => type.replace('cooking.', '')),
+    ['Begin', 'Begun', 'Cold', 'Ring', 'Rung'],
+  )
+  const begun = messages[1]
+  const ring = messages[3]
+  assert.equal(ring?.cause, begun?.id)
+  assert.equal(ring?.correlation, 'begin')
+  assert.deepEqual(ring?.sender, { service: 'kitchen', rule: 'two', instance: 'a' })
+})
+
+test('a delay that is none is a fault of the rule', async () => {
+  for (const delayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    const worker = service('kitchen', {
+      owns: [Cooking],
+      runs: [pot, sagaWith('odd', (id) => [after(delayMs, Cooking.Ring({ id }))])],
+    })
+    await using world = await simulate([worker], { seed: 8 })
+    await world.send(Cooking.Begin({ id: 'a', delayMs: 0 }))
+    await world.advance(100)
+    assert.match(world.faults()[0]?.error ?? '', /RULE_RETURNED.*delay/, String(delayMs))
+  }
+})

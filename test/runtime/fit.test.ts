@@ -1,0 +1,161 @@
+// What start says of services that do not fit together, beside what types and rules.test.ts say:
+// each complaint names what is wrong and its cure, all of them come at once, nothing is started.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Complaint } from 'throughline'
+import { Fault, command, contract, entity, event, handler, projection } from 'throughline'
+import { service, start, type } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { through } from '../engine/stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Ordering = contract('ordering', { key: 'id' }, { Place: command(Id), Placed: event(Id) })
+const Payments = contract('payments', { key: 'id' }, { Pay: command(Id), Paid: event(Id) })
+const order = entity(
+  'order',
+  { of: Ordering, id: 'id', initial: 0 },
+  {
+    decide: (on) => [on(Ordering.Place, (data) => Ordering.Placed(data))],
+    evolve: (on) => [on(Ordering.Placed, () => 1)],
+  },
+)
+const shop = service('shop', { owns: [Ordering], runs: [order] })
+const noService = service('shop', { owns: [Ordering], runs: [] })
+const deafOrder = entity(
+  'order',
+  { of: Ordering, id: 'id', initial: 0 },
+  { decide: (on) => [on(Ordering.Place, (data) => Ordering.Placed(data))], evolve: () => [] },
+)
+const deaf = service('shop', { owns: [Ordering], runs: [deafOrder] })
+const mail = handler('mail', { uses: { mailer: type<object>() } }, (on) => [
+  on(Ordering.Placed, () => undefined),
+])
+const payments = projection('payments', { by: 'id', row: type<object>() }, (on) => [
+  on(Payments.Paid, (data) => data),
+])
+
+/** Starts over a backend that must not be touched, and gives the complaints. */
+async function refused(services: readonly unknown[], options: object = {}) {
+  const calls: string[] = []
+  const { log, store } = through(memory(), (method, call) => {
+    calls.push(method)
+    return call()
+  })
+  const open = async (): Promise<void> => void calls.push('open')
+  const backend = { log: { ...log, open }, store: { ...store, open } }
+  const fault = await start(services as never, backend, options as never).then(
+    async (app) => {
+      await app.stop()
+      return assert.fail('it has started')
+    },
+    (cause: unknown) => cause,
+  )
+  assert.ok(fault instanceof Fault, String(fault))
+  assert.equal(fault.code, 'START_REFUSED')
+  assert.deepEqual(calls, [], 'the backend was touched')
+  for (const { path, message } of fault.complaints)
+    assert.ok(fault.message.includes(`${path}: ${message}`), 'the message has every complaint')
+  return fault.complaints
+}
+
+/** Who is named, what is wrong, and the cure. */
+const CASES: readonly (readonly [string, readonly unknown[], Complaint])[] = [
+  [
+    'a tool is missing',
+    [service('shop', { owns: [Ordering], runs: [order, mail] })],
+    {
+      path: 'shop/mail',
+      message: 'needs the tool mailer: hand it to start as tools: { mailer }',
+    },
+  ],
+  [
+    'a contract has a second owner',
+    [shop, service('other', { owns: [Ordering], runs: [] })],
+    {
+      path: 'other',
+      message:
+        'contract ordering is owned by shop already: one service owns a contract, so take it out ' +
+        'of the owns of one of them',
+    },
+  ],
+  [
+    'a rule hears what no contract here has',
+    [service('shop', { owns: [Ordering], runs: [order, payments] })],
+    {
+      path: 'shop/payments',
+      message:
+        'has a rule for payments.Paid, but no service here owns payments: start its owner as ' +
+        'well, or name the contract in elsewhere',
+    },
+  ],
+  [
+    'a command has nobody who decides it',
+    [noService],
+    {
+      path: 'ordering.Place',
+      message: 'nobody decides this command: give an entity of shop a decide rule for it',
+    },
+  ],
+  [
+    'an event is decided and changes nothing',
+    [deaf],
+    {
+      path: 'ordering.Placed',
+      message:
+        'may be decided by order, but no entity evolves by it: add an evolve rule, or leave it ' +
+        "out of the entity's emits",
+    },
+  ],
+]
+
+describe('start refuses, and touches nothing, where', () => {
+  for (const [name, services, complaint] of CASES)
+    test(name, async () => assert.deepEqual(await refused(services), [complaint]))
+
+  test('everything is wrong: with all complaints at once', async () => {
+    const all = [
+      service('shop', { owns: [Ordering], runs: [deafOrder, mail, payments] }),
+      service('other', { owns: [Ordering], runs: [] }),
+    ]
+    const complaints = await refused(all)
+    assert.deepEqual(complaints.map(({ path }) => path).toSorted(), [
+      'ordering.Placed',
+      'other',
+      'shop/mail',
+      'shop/payments',
+    ])
+  })
+
+  test('a tool is there, but not its own', async () => {
+    const tools = Object.create({ mailer: {} }) as object
+    const services = [service('shop', { owns: [Ordering], runs: [order, mail] })]
+    assert.equal((await refused(services, { tools })).length, 1)
+  })
+})
+
+test('a cure cures: the tool handed in, the owner named elsewhere', async () => {
+  const cured = service('shop', { owns: [Ordering], runs: [order, mail, payments] })
+  const options = { tools: { mailer: {} }, elsewhere: [Payments] }
+  await using app = await start([cured], memory(), options)
+  assert.equal((await app.status()).length, 3)
+})
+
+test('a topic that exists with other settings is reported, and left as it is', async () => {
+  const backend = memory()
+  await backend.log.declare([{ name: 'ordering.events', partitions: 5, strategy: 'murmur2' }])
+  await assert.rejects(start([shop], backend), (fault) => {
+    assert.ok(fault instanceof Fault)
+    assert.equal(fault.code, 'TOPIC_DIFFERS')
+    assert.equal(fault.complaints.length, 1)
+    assert.equal(fault.complaints[0]?.path, 'ordering.events')
+    assert.match(fault.complaints[0]?.message ?? '', /5.*8|8.*5/)
+    return true
+  })
+  assert.equal((await backend.log.ends(['ordering.events'])).length, 5)
+})
+
+test('an option of the engine that is unknown or out of bounds starts nothing', async () => {
+  for (const engine of [{ leaseMs: 1 }, { leaseMS: 1_000 }, { unitRecordsMax: 1.5 }])
+    await assert.rejects(start([shop], memory(), { engine: engine as never }), /OPTION_INVALID/)
+})

@@ -1,0 +1,201 @@
+// The end of an app: it takes nothing new, ends what is in hand, and leaves nothing undone.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { App } from 'throughline'
+import { Fault, command, contract, entity, event, handler, service, start, type } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { pause, systemClock } from '../../src/base/clock.ts'
+import { Ledger, ledgerOf, outsideOf, upTo } from '../engine/ledger.ts'
+import type { Around, Stage } from '../engine/stage.ts'
+import { caughtUp, stageOf } from '../engine/stage.ts'
+
+const engine = { leaseMs: 3_000, retryDelayMs: 50 }
+
+async function launch(stage: Stage, around?: Around) {
+  const { backend, clock, random } = stage.instance(around)
+  const outside = outsideOf()
+  const options = { clock, random, engine, tools: { outside } }
+  return { app: await stage.clock.until(start([ledgerOf()], backend, options)), outside }
+}
+
+const sendAll = (app: App, count: number) =>
+  Promise.all(upTo(count).map((number) => app.send(Ledger.Enter({ account: 'a', number }))))
+
+describe('an app that stops', () => {
+  test('takes nothing new, stores what it took, and the next start does the rest', async () => {
+    const stage = stageOf(memory, 1)
+    const { app } = await launch(stage, async (method, call) => {
+      if (method === 'log.append') await pause(stage.clock, 500)
+      return call()
+    })
+    let stored = 0
+    const sending = sendAll(app, 50).then(({ length }) => (stored = length))
+    const stopping = app.stop()
+    const late = app.send(Ledger.Enter({ account: 'a', number: 50 }), { id: 'late' })
+    await assert.rejects(stage.clock.until(late), (fault) => {
+      assert.ok(fault instanceof Fault && fault.retryable)
+      assert.deepEqual([fault.code, fault.ids['id']], ['APP_STOPPING', 'late'])
+      return true
+    })
+    await stage.clock.until(stopping)
+    assert.equal(stored, 50, 'who was let in is answered before the end')
+    await sending
+    await assert.rejects(app.send(Ledger.Enter({ account: 'a', number: 51 })), /APP_STOPPING/)
+
+    const anew = await launch(stage)
+    await stage.clock.until(caughtUp(stage.clock, anew.app))
+    const { book } = await stage.clock.until(anew.app.ask(Ledger.Read({ account: 'a' })))
+    assert.deepEqual(book, upTo(50))
+    await stage.clock.until(anew.app.stop())
+  })
+
+  test('ends the unit in hand, begins no other one, and gives its claims back', async () => {
+    const stage = stageOf(memory, 2)
+    let isStopped = false
+    let underWay = 0
+    const units: boolean[] = []
+    const held = new Map<string, boolean>()
+    const around: Around = async (method, call, [member, wants]) => {
+      assert.ok(!isStopped, `${method} after the end`)
+      if (method === 'store.beat')
+        held.set((member as { id: string }).id, (wants as readonly string[]).length > 0)
+      if (method !== 'store.commit') return call()
+      underWay += 1
+      units.push(stopping !== undefined)
+      const answer = await call()
+      underWay -= 1
+      return answer
+    }
+    const { app } = await launch(stage, around)
+    let stopping: Promise<void> | undefined
+    await stage.clock.until(sendAll(app, 50))
+    while (underWay === 0) await stage.clock.advance(1)
+    stopping = app.stop()
+    await stage.clock.until(stopping)
+    isStopped = true
+    assert.equal(underWay, 0)
+    assert.ok(units.length > 0)
+    assert.ok(units.filter((isLate) => isLate).length <= 2, 'one unit for each group at most')
+    assert.deepEqual([...new Set(held.values())], [false])
+    await stage.clock.advance(10_000)
+
+    // Nobody waits for a lease to end.
+    const anew = await launch(stage)
+    const startedAt = stage.clock.now()
+    await stage.clock.until(caughtUp(stage.clock, anew.app))
+    assert.ok(stage.clock.now() - startedAt < engine.leaseMs / 3)
+    await stage.clock.until(anew.app.stop())
+  })
+
+  test('does so once, however often it is told, and by the end of its scope', async () => {
+    const stage = stageOf(memory, 3)
+    let beats = 0
+    const around: Around = (method, call, [, wants]) => {
+      if (method === 'store.beat' && (wants as readonly string[]).length === 0) beats += 1
+      return call()
+    }
+    const { app } = await launch(stage, around)
+    await stage.clock.until(sendAll(app, 3))
+    const all = [app.stop(), app.stop({ graceMs: 1 }), app[Symbol.asyncDispose]()]
+    await stage.clock.until(Promise.all(all))
+    await stage.clock.until(app.stop())
+    assert.equal(beats, 2, 'each group gives its claims back once')
+  })
+
+  test('closes its backend once, and only when it is through with it', async () => {
+    const { log, store } = memory()
+    const closed: string[] = []
+    const close = (name: string) => async (): Promise<void> => void closed.push(name)
+    const backend = {
+      log: { ...log, close: close('log') },
+      store: { ...store, close: close('store') },
+    }
+    const app = await start([ledgerOf()], backend, { tools: { outside: outsideOf() } })
+    await sendAll(app, 3)
+    await Promise.all([app.stop(), app.stop()])
+    await app.stop()
+    assert.deepEqual(closed.toSorted(), ['log', 'store'])
+  })
+})
+
+const Id = z.object({ id: z.string() })
+const Job = contract('job', { key: 'id' }, { Do: command(Id), Done: event(Id) })
+const job = entity(
+  'job',
+  { of: Job, id: 'id', initial: 0 },
+  {
+    decide: (on) => [on(Job.Do, (data) => Job.Done(data))],
+    evolve: (on) => [on(Job.Done, (_, count) => count + 1)],
+  },
+)
+type Work = (signal: AbortSignal) => Promise<void>
+const worker = handler('worker', { uses: { work: type<Work>() } }, (on) => [
+  on(Job.Done, (_, { work }, { signal }) => work(signal)),
+])
+
+test('a handler that ends within the grace is waited for, and its work counts', async () => {
+  const stage = stageOf(memory, 4)
+  const { backend, clock, random } = stage.instance()
+  let began = 0
+  let wasAborted = false
+  const work: Work = async (signal) => {
+    began += 1
+    await new Promise<void>((resolve) => stage.clock.after(2_000, resolve))
+    wasAborted = signal.aborted
+  }
+  const jobs = service('jobs', { owns: [Job], runs: [job, worker] })
+  const options = { clock, random, engine, tools: { work } }
+  const app = await stage.clock.until(start([jobs], backend, options))
+  await stage.clock.until(app.send(Job.Do({ id: 'a' })))
+  while (began === 0) await stage.clock.advance(10)
+  const stoppingAt = stage.clock.now()
+  await stage.clock.until(app.stop({ graceMs: 60_000 }))
+  const tookMs = stage.clock.now() - stoppingAt
+  assert.ok(tookMs >= 1_900 && tookMs < 2_500, `${tookMs} ms: the work, and not the whole grace`)
+  assert.equal(wasAborted, false)
+  const progress = await stage.clock.until(stage.backend.store.progress(['jobs/worker']))
+  assert.equal(
+    progress.reduce((sum, { completed }) => sum + completed, 0),
+    1,
+  )
+})
+
+test('an aborted handler is waited for still, and then nothing happens any more', async () => {
+  const stage = stageOf(memory, 5)
+  let isStopped = false
+  const { backend, clock, random } = stage.instance((method, call) => {
+    assert.ok(!isStopped, `${method} after the end`)
+    return call()
+  })
+  let began = 0
+  let ended = 0
+  const work: Work = (signal) =>
+    new Promise((resolve) => {
+      began += 1
+      signal.addEventListener('abort', () => {
+        stage.clock.after(1_000, () => {
+          ended += 1
+          resolve()
+        })
+      })
+    })
+  const jobs = service('jobs', { owns: [Job], runs: [job, worker] })
+  const app = await stage.clock.until(
+    start([jobs], backend, { clock, random, engine, tools: { work } }),
+  )
+  await stage.clock.until(app.send(Job.Do({ id: 'a' })))
+  while (began === 0) await stage.clock.advance(10)
+  await stage.clock.until(app.stop({ graceMs: 500 }))
+  isStopped = true
+  assert.equal(ended, 1)
+  await stage.clock.advance(10_000)
+})
+
+test('on the real clock an app starts, settles and stops, and lets the process go', async () => {
+  await using app = await start([ledgerOf()], memory(), { tools: { outside: outsideOf() } })
+  await sendAll(app, 20)
+  await caughtUp(systemClock(), app, 1)
+  const { journal } = await app.ask(Ledger.Read({ account: 'a' }))
+  assert.deepEqual(journal, upTo(20))
+})
