@@ -83,7 +83,7 @@ suite('the shop', { concurrency: 2 }, () => {
   })
 
   test('goes on where a kill left it: no order twice, none lost', async () => {
-    const killed = launch(['--once', '--data', 'killed', '--rate', '400'])
+    const killed = launch(['--once', '--data', 'killed', '--rate', '100'])
     await killed.said('orders ')
     killed.child.kill('SIGKILL')
     await killed.ended
@@ -107,6 +107,18 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.equal(code, 0)
     assert.match(out, /orders completed +327\n/)
     assert.doesNotMatch(out, /\{/)
+  })
+
+  test('ends in peace when it is told to stop while it is being fed', async () => {
+    const shop = launch(['--once', '--data', 'stopped', '--rate', '100'])
+    await shop.said('orders ')
+    shop.child.kill('SIGINT')
+    const { code, errors } = await shop.ended
+    assert.equal(code, 130)
+    assert.match(errors, /Stopped\. Start it again/)
+    assert.doesNotMatch(errors, /\n {4}at /)
+    const ended = await run('--once', '--json', '--data', 'stopped')
+    assert.deepEqual(differencesOf(booksOfFile(excerpt, {}), summaryIn(ended)), [])
   })
 
   test('refuses a directory that was fed from another input, with the cure', async () => {

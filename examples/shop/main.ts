@@ -39,15 +39,18 @@ async function main(options: RunOptions): Promise<number> {
   const handledBefore = await handledBy(app)
   const endProgress = showProgress(app, fed, { total: read, handledBefore })
   const { ratePerSecond } = options
-  await feed(app, {
-    invoices,
-    fed,
-    pause,
-    elapsed: () => performance.now(),
-    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
-  })
-  await app.settled()
-  await endProgress()
+  try {
+    await feed(app, {
+      invoices,
+      fed,
+      pause,
+      elapsed: () => performance.now(),
+      ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    })
+    await app.settled()
+  } finally {
+    await endProgress()
+  }
 
   const elapsedMs = Math.round(performance.now() - began)
   const peakMemoryBytes = process.resourceUsage().maxRSS * 1_024

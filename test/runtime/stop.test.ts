@@ -199,3 +199,43 @@ test('on the real clock an app starts, settles and stops, and lets the process g
   const { journal } = await app.ask(Ledger.Read({ account: 'a' }))
   assert.deepEqual(journal, upTo(20))
 })
+
+test('a handler that ignores its signal is left behind, and the app ends all the same', async () => {
+  const Post = contract(
+    'post',
+    { key: 'id' },
+    { Send: command(z.object({ id: z.string() })), Sent: event(z.object({ id: z.string() })) },
+  )
+  const post = entity(
+    'post',
+    { of: Post, id: 'id', initial: 0 },
+    {
+      decide: (on) => [on(Post.Send, (data) => Post.Sent(data))],
+      evolve: (on) => [on(Post.Sent, () => 1)],
+    },
+  )
+  const called = Promise.withResolvers<void>()
+  const stuck = handler('stuck', {}, (on) => [
+    on(Post.Sent, () => {
+      called.resolve()
+      return new Promise<never>(() => undefined)
+    }),
+  ])
+  const stage = stageOf(memory, 9)
+  const { backend, clock, random } = stage.instance()
+  const broke: string[] = []
+  const app = await stage.clock.until(
+    start([service('post', { owns: [Post], runs: [post, stuck] })], backend, {
+      clock,
+      random,
+
+      broke: (_, cause) => broke.push(String(cause)),
+    }),
+  )
+  await stage.clock.until(app.send(Post.Send({ id: 'a' })))
+  await stage.clock.until(called.promise)
+  const began = stage.clock.now()
+  await stage.clock.until(app.stop({ graceMs: 500 }))
+  assert.ok(stage.clock.now() - began <= 2_000)
+  assert.match(broke.join(), /does not end although its signal has aborted/)
+})

@@ -27,14 +27,14 @@ export function showProgress(
   }
   const timer = setInterval(
     () => {
-      showing = showing.then(show)
+      // What cannot be shown while the app stops is not worth a word.
+      showing = showing.then(show).catch(() => undefined)
     },
     isTTY ? everyMs.terminal : everyMs.file,
   )
   return async () => {
     clearInterval(timer)
-    await showing
-    await show()
+    await showing.then(show).catch(() => undefined)
     if (isTTY) process.stderr.write('\n')
   }
 }
