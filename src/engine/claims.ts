@@ -1,4 +1,4 @@
-import { pause, within } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
 import type { Advance, Claim, EventStore } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
@@ -42,10 +42,9 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
   let beatDue = 0
   let excess: readonly string[] = []
 
-  async function ask(gives: readonly string[]): Promise<Answer | undefined> {
+  async function ask(gives: readonly string[]): Promise<Answer> {
     beatDue = clock.now() + Math.floor(options.leaseMs / 3)
-    const call = store.beat({ id: member }, wants, options.leaseMs, gives)
-    return within(clock, options.deadlineMs, call)
+    return store.beat({ id: member }, wants, options.leaseMs, gives)
   }
   const isHeldAs = ({ resource, generation }: Claim): boolean => held.get(resource) === generation
 
@@ -54,7 +53,6 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       // A beat comes between two units, so nothing is under way where something is given up.
       const isGiving = excess.length > 0
       const answer = await ask(excess)
-      if (!answer) return 'same'
       // Given up at once, but once only: the next regular beat sees whether anyone has taken it.
       excess = isGiving ? [] : answer.release
       if (excess.length > 0) beatDue = clock.now()

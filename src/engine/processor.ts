@@ -1,6 +1,6 @@
-import { pause, within } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
 import type { Fault } from '../base/fault.ts'
-import type { Unit, UnitAnswer } from '../ports/store.ts'
+import type { Unit } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
 import type { Sources } from './gathering.ts'
@@ -116,7 +116,7 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     const flaw = flawOf(staged.draft)
     if (flaw) return isolate(turn, flaw)
     const { unit, cells } = unitOf(staged, turn)
-    const answer = (await within(clock, options.deadlineMs, store.commit(unit))) ?? UNANSWERED
+    const answer = await store.commit(unit)
     if (answer.is === 'done') return committed(staged, unit, cells)
     await reset()
     if (answer.is === 'conflict' && turn.timers.length === 0 && turn.items.length > 1)
@@ -154,5 +154,3 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
   const sources = { group, log, clock, options, rows, holds, timers, claims, progress }
   return { sources, reset, work }
 }
-
-const UNANSWERED: UnitAnswer = { is: 'unknown', cause: 'no answer within the deadline' }

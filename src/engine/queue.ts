@@ -1,4 +1,4 @@
-import { pause, within } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
 import type { FaultCode } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { Answer, LogEvent, LogRefusal } from '../ports/log.ts'
@@ -84,8 +84,7 @@ async function appendSurely(
   let answers: readonly Answer[] = []
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const unknown = (cause: unknown): Answer[] => events.map(() => ({ is: 'unknown', cause }))
-    const call = backend.log.append(events).catch(unknown)
-    answers = (await within(clock, options.deadlineMs, call)) ?? unknown('no answer in time')
+    answers = await backend.log.append(events).catch(unknown)
     if (answers.every(({ is }) => is !== 'unknown')) return answers
     await pause(clock, options.retryDelayMs * attempt)
   }

@@ -12,7 +12,7 @@ export interface Watch {
   onTouched(conversation: string, listener: () => void): Cancel
 }
 
-/** Where faults are told: a logger, or a test. */
+/** Where faults are told: a logger, or a test. Default: a warning of the process, once a text. */
 export interface Reports {
   readonly faulted?: (fault: Faulted) => void
   readonly broke?: (group: string, cause: unknown) => void

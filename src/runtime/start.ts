@@ -5,8 +5,10 @@ import { idMaker } from '../base/id.ts'
 import { completeOptions } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
+import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
+import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'
 import type { Operation } from '../engine/operations.ts'
 import { operationOf } from '../engine/operations.ts'
@@ -77,6 +79,17 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
   readonly isRepeat: boolean
 }
 
+/** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
+function reportsOf({ faulted, broke }: Reports): Reports {
+  const warn = warnOnce()
+  return {
+    faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
+    broke:
+      broke ??
+      ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
+  }
+}
+
 const GRACE_MS = 10_000
 const SETTLE_LOOK_MS = 50
 
@@ -101,8 +114,9 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   mustFit(services, elsewhere, tools)
   const plan = planOf(services, elsewhere)
   const mint = idMaker(clock, random)
-  const around = { backend, clock, random, mint, options, plan, member: mint(), tools }
-  const tell = watch(given)
+  const inTime = withDeadlines(backend, clock, options.deadlineMs)
+  const around = { backend: inTime, clock, random, mint, options, plan, member: mint(), tools }
+  const tell = watch(reportsOf(given))
   const ended = new AbortController()
   const engineTools = { ...around, watch: tell, ended: ended.signal }
   const engine = await runEngine(engineTools)

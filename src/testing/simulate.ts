@@ -109,6 +109,8 @@ export async function simulate<const S extends readonly Service<string, unknown>
     tools,
     ...(engine ? { engine } : {}),
     faulted: (fault: Faulted) => void faults.push(fault),
+    // Backends break here on purpose.
+    broke: () => undefined,
   }
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
   // Looked at from outside, so that a service that is cut off can be seen, too.

@@ -7,7 +7,8 @@ import { memory } from 'throughline/testing'
 import { pause } from '../../src/base/clock.ts'
 import type { Answer, LogEvent } from '../../src/ports/log.ts'
 import { Ledger, accountsBeside, ledgerOf, outsideOf, upTo } from './ledger.ts'
-import type { Around, Stage } from './stage.ts'
+import type { Around } from '../../src/ports/through.ts'
+import type { Stage } from './stage.ts'
 import { caughtUp, stageOf } from './stage.ts'
 
 const engine = { deadlineMs: 200, retryDelayMs: 20, leaseMs: 3_000 }

@@ -7,7 +7,8 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { Unit, UnitAnswer } from '../../src/ports/store.ts'
 import { upTo } from './ledger.ts'
-import type { Around, Stage } from './stage.ts'
+import type { Around } from '../../src/ports/through.ts'
+import type { Stage } from './stage.ts'
 import { caughtUp, stageOf } from './stage.ts'
 
 const Letter = z.object({ to: z.string(), number: z.int() })

@@ -8,7 +8,8 @@ import { start } from 'throughline'
 import { memory, seededRandom } from 'throughline/testing'
 import type { Before } from './ledger.ts'
 import { Ledger, PARTITIONS, ledgerOf, outsideOf, upTo } from './ledger.ts'
-import type { Around, Stage } from './stage.ts'
+import type { Around } from '../../src/ports/through.ts'
+import type { Stage } from './stage.ts'
 import { caughtUp, misfortune, stageOf } from './stage.ts'
 
 const ACCOUNTS = ['a', 'b', 'c', 'd']

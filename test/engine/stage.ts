@@ -7,6 +7,8 @@ import { seededRandom } from '../../src/base/random.ts'
 import type { Schema } from '../../src/contract/message.ts'
 import type { LogEvent } from '../../src/ports/log.ts'
 import type { Backend, UnitAnswer } from '../../src/ports/store.ts'
+import type { Around } from '../../src/ports/through.ts'
+import { through } from '../../src/ports/through.ts'
 import type { ManualClock } from '../../src/testing/clock.ts'
 import { manualClock } from '../../src/testing/clock.ts'
 
@@ -28,28 +30,16 @@ export function handClock(): ManualClock {
   }
 }
 
-/** Stands between an engine and a method of its backend, such as `store.commit`. */
-export type Around = (
-  method: string,
-  call: () => Promise<unknown>,
-  args: readonly unknown[],
-) => Promise<unknown>
+/** The backend is shared: no instance opens or closes it. */
+const kept = {
+  open: async (): Promise<void> => undefined,
+  close: async (): Promise<void> => undefined,
+}
 
-/** A backend of which every call goes through `around`. Opening and closing it does nothing. */
-export function through({ log, store }: Backend, around: Around): Backend {
-  const over = <P extends object>(name: string, port: P): P =>
-    Object.fromEntries(
-      Object.entries(port).map(([member, value]: [string, unknown]) => {
-        if (typeof value !== 'function') return [member, value]
-        if (member === 'open' || member === 'close') return [member, async () => undefined]
-        const call = value as (...args: unknown[]) => Promise<unknown>
-        return [
-          member,
-          async (...args: unknown[]) => around(`${name}.${member}`, () => call(...args), args),
-        ]
-      }),
-    ) as P
-  return { log: over('log', log), store: over('store', store) }
+/** A way to a shared backend, through `around`. */
+export function wayTo(backend: Backend, around: Around): Backend {
+  const { log, store } = through(backend, around)
+  return { log: { ...log, ...kept }, store: { ...store, ...kept } }
 }
 
 /** What an instance is started with. */
@@ -87,7 +77,7 @@ export function stageOf(
       }
       const unless = (run: () => void) => (): void => void (isDead || run())
       return {
-        backend: through(backend, async (method, call, args) => {
+        backend: wayTo(backend, async (method, call, args) => {
           await alive()
           const answer = await around(method, call, args)
           await alive()

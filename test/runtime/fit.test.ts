@@ -7,7 +7,7 @@ import { Fault, command, contract, entity, event, handler, projection } from 'th
 import { service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
-import { through } from '../engine/stage.ts'
+import { through } from '../../src/ports/through.ts'
 
 const Id = z.object({ id: z.string() })
 const Ordering = contract('ordering', { key: 'id' }, { Place: command(Id), Placed: event(Id) })

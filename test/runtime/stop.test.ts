@@ -7,7 +7,8 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { pause, systemClock } from '../../src/base/clock.ts'
 import { Ledger, ledgerOf, outsideOf, upTo } from '../engine/ledger.ts'
-import type { Around, Stage } from '../engine/stage.ts'
+import type { Around } from '../../src/ports/through.ts'
+import type { Stage } from '../engine/stage.ts'
 import { caughtUp, stageOf } from '../engine/stage.ts'
 
 const engine = { leaseMs: 3_000, retryDelayMs: 50 }

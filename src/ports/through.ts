@@ -1,0 +1,51 @@
+import type { EventLog } from './log.ts'
+import type { Backend, EventStore } from './store.ts'
+
+const LOG_CALLS = ['declare', 'append', 'read', 'ends', 'trim', 'find', 'health'] as const
+const STORE_CALLS = [
+  'declare',
+  'beat',
+  'commit',
+  'get',
+  'scan',
+  'stream',
+  'progress',
+  'health',
+] as const
+
+/** A call of one of the ports, such as `log.append`. */
+export type PortCall = `log.${(typeof LOG_CALLS)[number]}` | `store.${(typeof STORE_CALLS)[number]}`
+
+/** Stands between a caller and its backend: `run` makes the call, as often as it is called. */
+export type Around = (
+  call: PortCall,
+  run: () => Promise<unknown>,
+  args: readonly unknown[],
+) => Promise<unknown>
+
+/** A backend of which every call goes through `around`, but opening and closing it. */
+export function through({ log, store }: Backend, around: Around): Backend {
+  return {
+    log: portThrough<EventLog>('log', log, LOG_CALLS, around),
+    store: portThrough<EventStore>('store', store, STORE_CALLS, around),
+  }
+}
+
+/** Calls by name, because methods may stand on a prototype; one that a port lacks stays missing. */
+function portThrough<P extends EventLog | EventStore>(
+  name: 'log' | 'store',
+  port: P,
+  calls: readonly string[],
+  around: Around,
+): P {
+  const methods = port as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const wrapped = calls
+    .filter((call) => typeof methods[call] === 'function')
+    .map((call) => [
+      call,
+      async (...args: unknown[]) =>
+        around(`${name}.${call}` as PortCall, async () => methods[call]?.(...args), args),
+    ])
+  const whole = { can: port.can, open: () => port.open(), close: () => port.close() }
+  return { ...whole, ...Object.fromEntries(wrapped) } as unknown as P
+}

@@ -1,0 +1,77 @@
+// A backend that takes a call and never answers it: nobody waits for ever, and somebody hears of it.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { App } from 'throughline'
+import { Fault, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import type { PortCall } from '../../src/ports/through.ts'
+import { Ledger, ledgerOf, outsideOf } from './ledger.ts'
+import type { Stage } from './stage.ts'
+import { caughtUp, stageOf } from './stage.ts'
+
+const engine = { deadlineMs: 200, retryDelayMs: 20, leaseMs: 3_000 }
+
+/** An app of which one call, once told so, goes unanswered. */
+async function launch(stage: Stage, silent: PortCall) {
+  let isSilent = false
+  const broke: unknown[] = []
+  const { backend, clock, random } = stage.instance((call, run) =>
+    isSilent && call === silent ? new Promise<never>(() => undefined) : run(),
+  )
+  const app: App = await stage.clock.until(
+    start([ledgerOf()], backend, {
+      clock,
+      random,
+      engine,
+      tools: { outside: outsideOf() },
+      broke: (_, cause) => void broke.push(cause),
+    }),
+  )
+  return { app, broke, silence: (now: boolean) => void (isSilent = now) }
+}
+
+const codesOf = (causes: readonly unknown[]): ReadonlySet<unknown> =>
+  new Set(causes.map((cause) => (cause instanceof Fault ? cause.code : cause)))
+
+describe('a call that is never answered', () => {
+  const calls = [
+    ['log.read', 'LOG_UNKNOWN'],
+    ['store.get', 'STORE_UNKNOWN'],
+    ['store.beat', 'STORE_UNKNOWN'],
+    ['store.commit', 'STORE_UNKNOWN'],
+  ] as const
+  for (const [call, code] of calls)
+    test(`${call}: is told, and once it is answered again all is done`, async () => {
+      const stage = stageOf(memory, 4)
+      const { app, broke, silence } = await launch(stage, call)
+      silence(true)
+      await stage.clock.until(app.send(Ledger.Enter({ account: 'a', number: 1 })))
+      await stage.clock.advance(5_000)
+      assert.deepEqual(codesOf(broke), new Set([code]))
+      silence(false)
+      await stage.clock.until(caughtUp(stage.clock, app))
+      const { book } = await stage.clock.until(app.ask(Ledger.Read({ account: 'a' })))
+      assert.deepEqual(book, [1])
+      await stage.clock.until(app.stop())
+    })
+
+  test('a query ends with the code of the store', async () => {
+    const stage = stageOf(memory, 5)
+    const { app, silence } = await launch(stage, 'store.get')
+    silence(true)
+    await assert.rejects(stage.clock.until(app.ask(Ledger.Read({ account: 'a' }))), {
+      code: 'STORE_UNKNOWN',
+    })
+    silence(false)
+    await stage.clock.until(app.stop())
+  })
+
+  test('a read may wait as long as it said it would', async () => {
+    const stage = stageOf(memory, 6)
+    const { app, broke } = await launch(stage, 'log.trim')
+    // Nothing happens for longer than the deadline, and nothing is wrong with that.
+    await stage.clock.advance(10_000)
+    assert.deepEqual(broke, [])
+    await stage.clock.until(app.stop())
+  })
+})

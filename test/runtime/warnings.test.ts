@@ -1,0 +1,48 @@
+// Faults that nobody asked to be told: the process warns, once a text.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import { command, contract, entity, event, service, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { warnOnce } from '../../src/base/warning.ts'
+
+const Id = z.object({ id: z.string() })
+const Work = contract('work', { key: 'id' }, { Do: command(Id), Done: event(Id) })
+const broken = entity(
+  'broken',
+  { of: Work, id: 'id', initial: 0, emits: [Work.Done] },
+  {
+    decide: (on) => [
+      on(Work.Do, (data) => {
+        if (data.id === 'a') throw new Error('out of ink')
+        return Work.Done(data)
+      }),
+    ],
+    evolve: (on) => [on(Work.Done, () => 1)],
+  },
+)
+
+test('a rule that throws is a warning of the process where nobody listens', async () => {
+  const app = await start([service('printer', { owns: [Work], runs: [broken] })], memory())
+  const warned = once(process, 'warning')
+  await app.send(Work.Do({ id: 'a' }))
+  const [warning] = (await warned) as [Error]
+  assert.equal(warning.name, 'Throughline')
+  assert.match(warning.message, /^printer\/broken holds a: .*out of ink/)
+  await app.stop()
+})
+
+test('a text is told once, and after a hundred texts no more', async () => {
+  const told: string[] = []
+  const listener = ({ message }: Error): void => void told.push(message)
+  process.on('warning', listener)
+  const warn = warnOnce()
+  for (let at = 0; at < 300; at += 1) warn(`text ${at % 150}`)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', listener)
+  assert.deepEqual(
+    told,
+    Array.from({ length: 100 }, (_, at) => `text ${at}`),
+  )
+})
