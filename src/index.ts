@@ -21,7 +21,14 @@ export type {
   Schema,
 } from './contract/message.ts'
 export { command, event } from './contract/message.ts'
-export type { Accepted, Operation, Settled } from './engine/operations.ts'
+export type { HealthReport } from './engine/health.ts'
+export type {
+  Accepted,
+  FoundOperation,
+  Operation,
+  OperationState,
+  Settled,
+} from './engine/operations.ts'
 export type { EngineOptions } from './engine/options.ts'
 export { ENGINE_OPTIONS } from './engine/options.ts'
 export type { SendOptions } from './engine/sender.ts'

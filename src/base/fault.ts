@@ -73,6 +73,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'correct the options as each complaint says',
   },
+  PORT_BUSY: {
+    meaning: 'the port is taken already',
+    retryable: true,
+    cure: 'stop what listens there, or name another port; 0 takes any that is free',
+  },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
     retryable: false,
@@ -87,6 +92,11 @@ export const FAULTS = {
     meaning: 'a rule returned something that it may not return',
     retryable: false,
     cure: 'return only what the rule declares: messages, effects or a refusal of its contract',
+  },
+  SERVICE_NOT_FOUND: {
+    meaning: 'no service has this name',
+    retryable: false,
+    cure: 'use one of the names that the detail lists',
   },
   START_REFUSED: {
     meaning: 'the services do not fit together',

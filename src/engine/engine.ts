@@ -1,5 +1,6 @@
-import { within } from '../base/clock.ts'
+import { pause, within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { CATALOG_TABLE, catalogOf, keepCatalog } from './catalog.ts'
 import { processor } from './processor.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
@@ -36,11 +37,13 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
   const processors = plan.services.flatMap((service) =>
     service.groups.map((group) => processor(tools, service, group)),
   )
-  const running = processors.map((each) => each.run())
+  const told = new AbortController()
+  const running = [tellCatalog(tools, told.signal), ...processors.map((each) => each.run())]
   const door = sender(tools)
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number, ending: () => void): Promise<void> => {
     await door.close()
+    told.abort()
     for (const each of processors) each.stop()
     const all = Promise.all(running).then(() => 'ended')
     const inTime = await within(clock, graceMs, all)
@@ -54,6 +57,19 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
   return { sender: door, stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)) }
 }
 
+/** Nobody here waits for it: it is for those who look at the data without the code. */
+async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<void> {
+  const { backend, clock, options, plan, watch } = tools
+  while (!signal.aborted)
+    try {
+      await keepCatalog(backend.store, catalogOf(plan))
+      return watch.mended('catalog')
+    } catch (cause) {
+      watch.broke('catalog', cause)
+      await pause(clock, options.retryDelayMs, signal)
+    }
+}
+
 async function prepare({ plan, backend: { log, store } }: EngineTools): Promise<void> {
   await log.open()
   await store.open()
@@ -62,5 +78,6 @@ async function prepare({ plan, backend: { log, store } }: EngineTools): Promise<
     differences.map((message) => ({ path: name, message })),
   )
   if (complaints.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
-  await store.declare(plan.services.flatMap(({ tables }) => tables))
+  const tables = plan.services.flatMap(({ tables }) => tables)
+  await store.declare([...tables, { name: CATALOG_TABLE, indexes: [] }])
 }

@@ -1,6 +1,7 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { commandsTopic } from '../contract/contract.ts'
+import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
@@ -18,13 +19,23 @@ export type Settled<R extends string = string> =
   | Outcome
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
 
+/** Where a command stands at the moment. */
+export type OperationState<R extends string = string> = { readonly is: 'pending' } | Settled<R>
+
 /** A command on its way; the answers survive a restart. */
 export interface Operation<R extends string = string> {
   readonly id: string
+  /** Where it stands, without waiting. */
+  look(): Promise<OperationState<R>>
   /** Resolves once the command's unit has committed, or it was refused. */
   accepted(options?: { readonly signal?: AbortSignal }): Promise<Accepted<R>>
   /** Resolves once every saga that its events started has finished, too. */
   settled(options?: { readonly signal?: AbortSignal }): Promise<Settled<R>>
+}
+
+/** An operation that was found by its id alone. */
+export interface FoundOperation extends Operation {
+  readonly command: CommandType
 }
 
 export function operationOf(engine: EngineTools, id: string, command: CommandType): Operation {
@@ -32,6 +43,7 @@ export function operationOf(engine: EngineTools, id: string, command: CommandTyp
     waitFor(engine, id, look, signal)
   return {
     id,
+    look: async () => (await findSettled(engine, id, command)) ?? { is: 'pending' },
     async accepted({ signal } = {}) {
       const row = await wait(() => findOperation(engine, id, command), signal)
       return row.is === 'refused' ? row : { is: 'accepted' }
@@ -61,6 +73,24 @@ async function waitFor<T>(
       cancel()
     }
   }
+}
+
+/**
+ * The operation of a command that a contract owned here has taken, whatever its type; where several
+ * have one under this id, any. Only with a log that finds by id, while that retains the command.
+ */
+export async function findById(
+  engine: EngineTools,
+  id: string,
+): Promise<FoundOperation | undefined> {
+  const { plan, backend } = engine
+  if (flawOfKey(id)) return undefined
+  for (const contract of plan.owners.keys()) {
+    const record = await backend.log.find?.(commandsTopic(contract), id)
+    const command = record && plan.contracts.get(contract)?.byWire.get(record.type)
+    if (command?.kind === 'command') return { ...operationOf(engine, id, command), command }
+  }
+  return undefined
 }
 
 async function findOperation(

@@ -9,6 +9,7 @@ import type { Projection } from '../rules/projection.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
 import type { Service } from '../rules/service.ts'
+import { controlTable } from './pauses.ts'
 
 /** A rule that consumes: it has progress, counters and holds of its own. */
 export type Consuming = Entity | Projection | Saga | Handler
@@ -66,6 +67,8 @@ export interface ServiceTables {
   readonly timers: string
   readonly holds: string
   readonly held: string
+  /** What operators have said, such as a pause. */
+  readonly control: string
 }
 
 /** All services that run together, and every contract that they know. */
@@ -132,6 +135,7 @@ function servicePlan(service: Service): ServicePlan {
     timers: `${name}.timers`,
     holds: `${name}.holds`,
     held: `${name}.held`,
+    control: controlTable(name),
   }
   return {
     name,
@@ -190,6 +194,7 @@ function tablesOf(consumers: readonly Consumer[], names: ServiceTables): readonl
     { name: names.timers, indexes: ['due'] },
     { name: names.holds, indexes: ['consumer'] },
     { name: names.held, indexes: ['hold'] },
+    { name: names.control, indexes: [] },
   ]
   for (const { rule, table } of consumers) {
     if (rule.is === 'entity') tables.push({ name: table, indexes: [] })

@@ -41,7 +41,7 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
     const { claims } = sources
     if (clock.now() >= claims.beatDue() && (await claims.beat()) === 'changed') await worker.reset()
     const gathered = await gather(sources, stopping.signal)
-    if (stopping.signal.aborted) return
+    if (stopping.signal.aborted || engine.pauses.isPaused(service.name)) return
     const items = isOutside ? await attempt(gathered.items) : gathered.items
     if (items) await worker.work({ ...gathered, items })
     else await worker.reset()
@@ -68,8 +68,11 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
       while (!stopping.signal.aborted) {
         try {
           if (isStale) await worker.reset()
+          if (isStale) watch.mended(group.name)
           isStale = false
-          await turn()
+          await engine.pauses.look()
+          if (engine.pauses.isPaused(service.name)) await engine.pauses.changed(stopping.signal)
+          else await turn()
         } catch (cause) {
           isStale = true
           watch.broke(group.name, cause)

@@ -55,7 +55,10 @@ export function sender(engine: EngineTools): Sender {
   /** Never waits, so that no call can be overtaken by a later one. */
   function mustKeepUp(): void {
     if (clock.elapsed() - lagCheckedAt >= LAG_CHECK_MS)
-      lookAtLag().catch((cause: unknown) => engine.watch.broke('door', cause))
+      lookAtLag().then(
+        () => engine.watch.mended('door'),
+        (cause: unknown) => engine.watch.broke('door', cause),
+      )
     if (lagging) throw new Fault('BACKPRESSURE', { detail: lagging })
   }
 

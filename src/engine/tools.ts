@@ -3,6 +3,7 @@ import type { IdMaker } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
 import type { EngineOptions } from './options.ts'
+import type { Pauses } from './pauses.ts'
 import type { Plan } from './plan.ts'
 import type { Watch } from './watch.ts'
 
@@ -19,6 +20,7 @@ export interface EngineTools {
   /** What handlers touch the outside with. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly watch: Watch
+  readonly pauses: Pauses
   /** Aborts once the engine has stopped, for those who still wait for something. */
   readonly ended: AbortSignal
 }

@@ -9,6 +9,10 @@ export interface Watch {
   faulted(fault: Faulted): void
   /** A call to the backend went wrong; the processor starts over from what is committed. */
   broke(group: string, cause: unknown): void
+  /** It works again. */
+  mended(group: string): void
+  /** What is broken at the moment, with what was thrown last. */
+  broken(): ReadonlyMap<string, unknown>
   onTouched(conversation: string, listener: () => void): Cancel
 }
 
@@ -20,12 +24,18 @@ export interface Reports {
 
 export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
+  const broken = new Map<string, unknown>()
   return {
     touched(conversation) {
       for (const listener of conversations.get(conversation) ?? []) listener()
     },
     faulted: (fault) => reports.faulted?.(fault),
-    broke: (group, cause) => reports.broke?.(group, cause),
+    broke(group, cause) {
+      broken.set(group, cause)
+      reports.broke?.(group, cause)
+    },
+    mended: (group) => void broken.delete(group),
+    broken: () => broken,
     onTouched(conversation, listener) {
       const listeners = conversations.get(conversation) ?? new Set()
       conversations.set(conversation, listeners.add(listener))

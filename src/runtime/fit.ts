@@ -81,9 +81,10 @@ function namesMustDiffer({ services, complain }: Fitting): void {
   const seen = new Set<string>()
   for (const { name, runs } of services) {
     if (!isName(name)) complain(name, 'a service name is lower-case words joined by hyphens')
+    if (name === 'throughline') complain(name, 'this name is taken: rename the service')
     if (seen.has(name)) complain(name, 'two services have this name: rename one')
     seen.add(name)
-    const rules = new Set<string>(['operations', 'timers', 'holds', 'held'])
+    const rules = new Set<string>(['operations', 'timers', 'holds', 'held', 'control'])
     for (const rule of runs) {
       if (!isName(rule.name))
         complain(`${name}/${rule.name}`, 'a rule name is lower-case words joined by hyphens')

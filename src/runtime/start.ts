@@ -10,14 +10,17 @@ import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'
-import type { Operation } from '../engine/operations.ts'
-import { operationOf } from '../engine/operations.ts'
+import type { FoundOperation, Operation } from '../engine/operations.ts'
+import { findById, operationOf } from '../engine/operations.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
+import { pausesOf } from '../engine/pauses.ts'
 import { planOf } from '../engine/plan.ts'
 import { ask } from '../engine/reading.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
+import type { HealthReport } from '../engine/health.ts'
+import { healthOf } from '../engine/health.ts'
 import { isSettled, statusOf } from '../engine/status.ts'
 import type { Reports } from '../engine/watch.ts'
 import { watch } from '../engine/watch.ts'
@@ -56,12 +59,24 @@ export interface App {
   ): Promise<SentOperation<R>>
   /** The operation of a command that was sent before, also before a restart. */
   operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
+  /** The operation of a command that was sent to a service here, by its id; also before a restart. */
+  find(id: string): Promise<FoundOperation | undefined>
   /** Answers a query from the owning service's committed rows. */
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
   /** What runs, as data. */
   describe(): Description
   /** Counters and lag of every consumer, from one consistent read. */
   status(): Promise<readonly ConsumerStatus[]>
+  /** How the system is, told as it is. */
+  health(): Promise<HealthReport>
+  /**
+   * Has a service take nothing more until `resume`; what is in hand commits first. Stored, so that
+   * it survives a restart. Queries are still answered. Idempotent.
+   *
+   * @throws Fault `SERVICE_NOT_FOUND`
+   */
+  pause(service: string): Promise<void>
+  resume(service: string): Promise<void>
   /** Resolves once everything that was accepted is done: nothing unread, held or under way. */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /**
@@ -115,10 +130,12 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   const plan = planOf(services, elsewhere)
   const mint = idMaker(clock, random)
   const inTime = withDeadlines(backend, clock, options.deadlineMs)
-  const around = { backend: inTime, clock, random, mint, options, plan, member: mint(), tools }
+  const names = plan.services.map(({ name }) => name)
+  const pauses = pausesOf(inTime.store, clock, names, options.idleMs)
+  const around = { clock, random, mint, options, plan, member: mint(), tools }
   const tell = watch(reportsOf(given))
   const ended = new AbortController()
-  const engineTools = { ...around, watch: tell, ended: ended.signal }
+  const engineTools = { ...around, backend: inTime, pauses, watch: tell, ended: ended.signal }
   const engine = await runEngine(engineTools)
   const stop = (graceMs = GRACE_MS): Promise<void> => engine.stop(graceMs, () => ended.abort())
   /** What needs the backend is refused by name once that is closed. */
@@ -132,9 +149,13 @@ export async function start<const S extends readonly Service<string, unknown>[]>
       return { ...operationOf(engineTools, id, command), isRepeat } as never
     },
     operation: (command, id) => operationOf(engineTools, id, command) as never,
+    find: (id) => whileUp(() => findById(engineTools, id)),
     ask: (query) => whileUp(() => ask(engineTools, query)) as never,
     describe: () => describe(plan),
     status: () => whileUp(() => statusOf(engineTools)),
+    health: () => whileUp(() => healthOf(engineTools)),
+    pause: (service) => whileUp(() => pauses.set(service, true)),
+    resume: (service) => whileUp(() => pauses.set(service, false)),
     async settled({ signal } = {}) {
       for (;;) {
         signal?.throwIfAborted()

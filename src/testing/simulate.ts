@@ -59,6 +59,9 @@ export interface World {
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
   /** Moves time on, through every due instant. */
   advance(byMs: number): Promise<void>
+  /** Has a service take nothing more until `resume`, as an operator does. */
+  pause(service: string): Promise<void>
+  resume(service: string): Promise<void>
   /** Cuts a service off from log and store: its calls wait, other services go on. */
   isolate(service: string): void
   heal(service: string): void
@@ -126,11 +129,14 @@ export async function simulate<const S extends readonly Service<string, unknown>
     operation: (command, id) => ({
       id,
       // Asked anew each time, since a crash takes the instance that knew it.
+      look: () => ownerOf(command.contract).app.operation(command, id).look(),
       accepted: (waiting) => ownerOf(command.contract).app.operation(command, id).accepted(waiting),
       settled: (waiting) => ownerOf(command.contract).app.operation(command, id).settled(waiting),
     }),
     ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),
     advance: (byMs) => clock.advance(byMs),
+    pause: (name) => clock.until(named(name).app.pause(name)),
+    resume: (name) => clock.until(named(name).app.resume(name)),
     isolate: (name) => named(name).link.isolate(),
     heal: (name) => named(name).link.heal(),
     async crash(name) {

@@ -1,0 +1,121 @@
+import { Fault } from '../base/fault.ts'
+import { commandsTopic, eventsTopic, factsOf, repliesTopic } from '../contract/contract.ts'
+import type { TopicSpec } from '../ports/log.ts'
+import type { EventStore, RowWrite } from '../ports/store.ts'
+import type { Service } from '../rules/service.ts'
+import type { Consuming, Plan, ServicePlan } from './plan.ts'
+
+/**
+ * What runs, as plain data: enough to look at a system without its code. Each service keeps its
+ * part in the store, so that a data directory tells what is in it.
+ */
+export interface Catalog {
+  readonly services: readonly CatalogService[]
+  readonly topics: readonly TopicSpec[]
+}
+
+export interface CatalogService {
+  readonly name: string
+  /** Names of its contracts. */
+  readonly owns: readonly string[]
+  readonly rules: readonly CatalogRule[]
+  /** Topics that it may write to. */
+  readonly writes: readonly string[]
+}
+
+export interface CatalogRule {
+  readonly name: string
+  readonly is: Consuming['is']
+  /** Topics that it hears. */
+  readonly reads: readonly string[]
+}
+
+/** What a service keeps of itself. */
+interface Entry {
+  readonly service: CatalogService
+  readonly topics: readonly TopicSpec[]
+}
+
+export const CATALOG_TABLE = 'throughline.catalog'
+
+/** More services than this share no store. */
+const SERVICES_MAX = 10_000
+
+export function catalogOf({ services, topics }: Plan): Catalog {
+  return { services: services.map(catalogService), topics: [...topics.values()] }
+}
+
+function catalogService({ name, service, groups }: ServicePlan): CatalogService {
+  const rules = groups.flatMap(({ consumers, reactions }) =>
+    consumers.map(({ id, rule }) => {
+      const hears = [...reactions].filter(([, wires]) =>
+        [...wires.values()].some((each) => each.some(({ consumer }) => consumer.id === id)),
+      )
+      return { name: rule.name, is: rule.is, reads: hears.map(([topic]) => topic) }
+    }),
+  )
+  const owns = service.owns.map((contract) => factsOf(contract).name)
+  return { name, owns, rules, writes: writesOf(service) }
+}
+
+/** Events of its own contracts, commands that it sends, and refusals to whoever asked. */
+function writesOf(service: Service): readonly string[] {
+  const topics = new Set(service.owns.map((contract) => eventsTopic(factsOf(contract).name)))
+  for (const rule of service.runs)
+    if (rule.is === 'saga' || rule.is === 'handler')
+      for (const { contract } of rule.sends) topics.add(commandsTopic(contract))
+  return [...topics]
+}
+
+/** Topics of messages that come from outside: commands that no service here sends. */
+export function doorTopics({ services, topics }: Catalog): readonly string[] {
+  const heard = new Set(services.flatMap(({ rules }) => rules.flatMap(({ reads }) => reads)))
+  const written = new Set(services.flatMap(({ writes }) => writes))
+  const replies = new Set(services.map(({ name }) => repliesTopic(name)))
+  return topics
+    .map(({ name }) => name)
+    .filter((name) => heard.has(name) && !written.has(name) && !replies.has(name))
+}
+
+/**
+ * Keeps each service's part of the catalog, where it is not as it was.
+ *
+ * @throws Fault `STORE_UNKNOWN`
+ */
+export async function keepCatalog(store: EventStore, catalog: Catalog): Promise<void> {
+  const { services } = catalog
+  const keys = services.map(({ name }) => ({ table: CATALOG_TABLE, key: name }))
+  const kept = await store.get(keys)
+  const rows = services.flatMap((service, at): RowWrite[] => {
+    const body = JSON.stringify(entryOf(catalog, service))
+    const before = kept[at]
+    if (before?.body === body) return []
+    const expected = before?.version ?? 0
+    return [{ table: CATALOG_TABLE, key: service.name, expected, version: expected + 1, body }]
+  })
+  if (rows.length === 0) return
+  const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  // A conflict means that another instance of the same services has just written the same.
+  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+  const answer = await store.commit({ ...nothing, rows: sorted })
+  if (answer.is === 'unknown')
+    throw new Fault('STORE_UNKNOWN', { detail: 'the catalog', cause: answer.cause })
+}
+
+function entryOf({ topics }: Catalog, service: CatalogService): Entry {
+  const near = new Set([
+    ...service.writes,
+    ...service.rules.flatMap(({ reads }) => reads),
+    ...service.owns.flatMap((name) => [commandsTopic(name), eventsTopic(name)]),
+    repliesTopic(service.name),
+  ])
+  return { service, topics: topics.filter(({ name }) => near.has(name)) }
+}
+
+/** The catalog of everything that has run on a store. */
+export async function storedCatalog(store: EventStore): Promise<Catalog> {
+  const rows = await store.scan({ table: CATALOG_TABLE, limit: SERVICES_MAX })
+  const entries = rows.map(({ body }) => JSON.parse(body) as Entry)
+  const topics = new Map(entries.flatMap((each) => each.topics).map((spec) => [spec.name, spec]))
+  return { services: entries.map(({ service }) => service), topics: [...topics.values()] }
+}

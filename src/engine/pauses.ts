@@ -1,0 +1,94 @@
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { EventStore, RowKey } from '../ports/store.ts'
+
+/**
+ * Services that an operator has told to take nothing more for now. Stored beside each service's
+ * own rows, so that a pause survives a restart, and other processes see it within `lookMs`.
+ */
+export interface Pauses {
+  /** Reads them again where they may be out of date. */
+  look(): Promise<void>
+  isPaused(service: string): boolean
+  /** Resolves when something has changed, or at the latest when it is time to look again. */
+  changed(signal: AbortSignal): Promise<void>
+  /**
+   * Idempotent. Whatever is in hand commits first; what lies ahead waits in the log.
+   *
+   * @throws Fault `SERVICE_NOT_FOUND`, `STORE_UNKNOWN`
+   */
+  set(service: string, isPaused: boolean): Promise<void>
+}
+
+/** The table of a service that operators write to. */
+export const controlTable = (service: string): string => `${service}.control`
+
+const rowOf = (service: string): RowKey => ({ table: controlTable(service), key: 'pause' })
+const ATTEMPTS = 5
+
+export function pausesOf(
+  store: EventStore,
+  clock: Clock,
+  services: readonly string[],
+  lookMs: number,
+): Pauses {
+  const paused = new Set<string>()
+  const waiting = new Set<AbortController>()
+  let lookedAt = -Infinity
+
+  async function look(): Promise<void> {
+    if (clock.elapsed() - lookedAt < lookMs) return
+    lookedAt = clock.elapsed()
+    const rows = await store.get(services.map(rowOf))
+    for (const [at, service] of services.entries()) {
+      const isPaused = rows[at] !== undefined
+      if (isPaused === paused.has(service)) continue
+      if (isPaused) paused.add(service)
+      else paused.delete(service)
+      for (const each of waiting) each.abort()
+    }
+  }
+
+  return {
+    look,
+    isPaused: (service) => paused.has(service),
+    async changed(signal) {
+      const told = new AbortController()
+      waiting.add(told)
+      await pause(clock, lookMs, AbortSignal.any([told.signal, signal]))
+      waiting.delete(told)
+    },
+    async set(service, isPaused) {
+      if (!services.includes(service)) {
+        const detail = `${service}; here are ${services.join(', ')}`
+        throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
+      }
+      await write(store, clock, service, isPaused)
+      lookedAt = -Infinity
+      await look()
+    },
+  }
+}
+
+/** Another operator may do the same at the same time: then it is looked at again. */
+async function write(
+  store: EventStore,
+  clock: Clock,
+  service: string,
+  isPaused: boolean,
+): Promise<void> {
+  let cause: unknown
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const [row] = await store.get([rowOf(service)])
+    if ((row !== undefined) === isPaused) return
+    const expected = row?.version ?? 0
+    const body = isPaused ? JSON.stringify({ at: clock.now() }) : null
+    const written = { ...rowOf(service), expected, version: expected + 1, body }
+    const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+    const answer = await store.commit({ ...nothing, rows: [written] })
+    if (answer.is === 'done') return
+    cause = answer.is === 'unknown' ? answer.cause : answer.is
+  }
+  throw new Fault('STORE_UNKNOWN', { detail: `a pause of ${service}`, ids: { service }, cause })
+}

@@ -1,0 +1,123 @@
+// What an operator does and sees: pauses, health, operations by their ids, and the stored catalog.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { App } from 'throughline'
+import { start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { catalogOf, storedCatalog } from '../../src/engine/catalog.ts'
+import { planOf } from '../../src/engine/plan.ts'
+import type { PortCall } from '../../src/ports/through.ts'
+import { Ledger, ledgerOf, outsideOf } from './ledger.ts'
+import type { Stage } from './stage.ts'
+import { caughtUp, stageOf } from './stage.ts'
+
+const engine = { deadlineMs: 200, retryDelayMs: 20, leaseMs: 3_000, idleMs: 500 }
+const { name } = ledgerOf()
+
+async function launch(
+  stage: Stage,
+  fails: (call: PortCall) => boolean = () => false,
+): Promise<App> {
+  const { backend, clock, random } = stage.instance((call, run) => {
+    if (fails(call)) throw new Error('it broke')
+    return run()
+  })
+  const tools = { outside: outsideOf() }
+  const options = { clock, random, engine, tools, broke: () => undefined }
+  return stage.clock.until(start([ledgerOf()], backend, options))
+}
+
+const handled = async (stage: Stage, app: App): Promise<number> => {
+  const status = await stage.clock.until(app.status())
+  return status.reduce((sum, { completed }) => sum + completed, 0)
+}
+
+describe('a paused service', () => {
+  test('takes nothing, answers queries, and goes on where it was once resumed', async () => {
+    const stage = stageOf(memory, 1)
+    const app = await launch(stage)
+    await stage.clock.until(app.pause(name))
+    const operation = await stage.clock.until(app.send(Ledger.Enter({ account: 'a', number: 1 })))
+    await stage.clock.advance(20_000)
+    assert.equal(await handled(stage, app), 0)
+    assert.deepEqual(await stage.clock.until(operation.look()), { is: 'pending' })
+    const { book } = await stage.clock.until(app.ask(Ledger.Read({ account: 'a' })))
+    assert.deepEqual(book, [])
+    const { is, paused } = await stage.clock.until(app.health())
+    assert.deepEqual({ is, paused }, { is: 'paused', paused: [name] })
+    await stage.clock.until(app.resume(name))
+    await stage.clock.until(operation.accepted())
+    await stage.clock.until(caughtUp(stage.clock, app))
+    assert.equal((await stage.clock.until(app.health())).is, 'well')
+    await stage.clock.until(app.stop())
+  })
+
+  test('stays so over a restart, and another process hears of it within a look', async () => {
+    const stage = stageOf(memory, 2)
+    const first = await launch(stage)
+    await stage.clock.until(first.pause(name))
+    await stage.clock.until(first.pause(name))
+    await stage.clock.until(first.stop())
+    const second = await launch(stage)
+    const third = await launch(stage)
+    await stage.clock.until(second.send(Ledger.Enter({ account: 'a', number: 1 })))
+    await stage.clock.advance(5_000)
+    assert.equal(await handled(stage, second), 0)
+    await stage.clock.until(third.resume(name))
+    await stage.clock.until(caughtUp(stage.clock, second))
+    assert.ok((await handled(stage, second)) > 0)
+    await stage.clock.until(Promise.all([second.stop(), third.stop()]))
+  })
+
+  test('must be one that runs here', async () => {
+    const stage = stageOf(memory, 3)
+    const app = await launch(stage)
+    await assert.rejects(stage.clock.until(app.pause('nobody')), {
+      code: 'SERVICE_NOT_FOUND',
+      ids: { service: 'nobody' },
+    })
+    await stage.clock.until(app.stop())
+  })
+})
+
+test('health says what is broken, and that it works again', async () => {
+  const stage = stageOf(memory, 4)
+  let isBroken = false
+  const app = await launch(stage, (call) => isBroken && call === 'log.read')
+  assert.equal((await stage.clock.until(app.health())).is, 'well')
+  isBroken = true
+  await stage.clock.advance(2_000)
+  const { is, detail, ack } = await stage.clock.until(app.health())
+  assert.deepEqual({ is, ack }, { is: 'failing', ack: 'memory' })
+  assert.match(detail, /it broke/)
+  isBroken = false
+  await stage.clock.advance(2_000)
+  assert.equal((await stage.clock.until(app.health())).is, 'well')
+  await stage.clock.until(app.stop())
+})
+
+test('an operation is found by its id alone, also after a restart, and no other one is', async () => {
+  const stage = stageOf(memory, 5)
+  const first = await launch(stage)
+  const sent = first.send(Ledger.Enter({ account: 'a', number: 1 }), { id: 'one' })
+  await stage.clock.until((await stage.clock.until(sent)).accepted())
+  await stage.clock.until(first.stop())
+  const app = await launch(stage)
+  const found = await stage.clock.until(app.find('one'))
+  assert.equal(found?.command, Ledger.Enter)
+  assert.deepEqual(await stage.clock.until(found.accepted()), { is: 'accepted' })
+  for (const id of ['two', '', '\0', 'x'.repeat(300)])
+    assert.equal(await stage.clock.until(app.find(id)), undefined)
+  await stage.clock.until(app.stop())
+})
+
+test('the store tells what runs on it, also when a first try to write that failed', async () => {
+  const stage = stageOf(memory, 6)
+  let failures = 2
+  const app = await launch(stage, (call) => call === 'store.commit' && failures-- > 0)
+  await stage.clock.advance(1_000)
+  const stored = await stage.clock.until(storedCatalog(stage.backend.store))
+  assert.deepEqual(stored, catalogOf(planOf([ledgerOf()], [])))
+  assert.ok(stored.services[0]?.rules.every(({ reads }) => reads.length > 0))
+  await stage.clock.until(app.stop())
+})
