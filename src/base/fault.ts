@@ -28,10 +28,20 @@ export const FAULTS = {
     retryable: false,
     cure: 'name another directory; nothing was changed in this one',
   },
+  DATA_MISSING: {
+    meaning: 'there is no data here',
+    retryable: false,
+    cure: 'name the data directory of a system that has run, with --data DIRECTORY',
+  },
   DATA_NEWER: {
     meaning: 'the data was written by a newer version of Throughline',
     retryable: false,
     cure: 'update the package, or name another directory',
+  },
+  DATA_READ_ONLY: {
+    meaning: 'the data is only open for reading',
+    retryable: false,
+    cure: 'start its owner, or say --offline to change it without one',
   },
   DATA_OWNED: {
     meaning: 'the data directory is owned already',
@@ -63,6 +73,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'correct every complaint; nothing was stored',
   },
+  MESSAGE_NOT_FOUND: {
+    meaning: 'no topic holds a message with this id',
+    retryable: false,
+    cure: 'look the id up in the log or on the page',
+  },
   OPERATION_NOT_FOUND: {
     meaning: 'no operation has this id',
     retryable: false,
@@ -77,6 +92,11 @@ export const FAULTS = {
     meaning: 'the port is taken already',
     retryable: true,
     cure: 'stop what listens there, or name another port; 0 takes any that is free',
+  },
+  OWNER_GONE: {
+    meaning: 'the owner of the data directory went away before it had answered',
+    retryable: true,
+    cure: 'say it again: without an owner the data is opened for reading',
   },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
@@ -108,10 +128,20 @@ export const FAULTS = {
     retryable: true,
     cure: 'look at the health of the store; the engine tries again by itself',
   },
+  TOKEN_REFUSED: {
+    meaning: 'the token is missing or wrong',
+    retryable: false,
+    cure: 'use the token that the owner of the data directory keeps in its file `token`',
+  },
   TOPIC_DIFFERS: {
     meaning: 'a topic exists with other settings than its contract states',
     retryable: false,
     cure: 'state the settings that the topic has; they are fixed for its life',
+  },
+  TOPIC_NOT_FOUND: {
+    meaning: 'no topic has this name',
+    retryable: false,
+    cure: 'use one of the names that the detail lists',
   },
 } as const satisfies Record<string, { meaning: string; retryable: boolean; cure: string }>
 

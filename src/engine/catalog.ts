@@ -67,16 +67,6 @@ function writesOf(service: Service): readonly string[] {
   return [...topics]
 }
 
-/** Topics of messages that come from outside: commands that no service here sends. */
-export function doorTopics({ services, topics }: Catalog): readonly string[] {
-  const heard = new Set(services.flatMap(({ rules }) => rules.flatMap(({ reads }) => reads)))
-  const written = new Set(services.flatMap(({ writes }) => writes))
-  const replies = new Set(services.map(({ name }) => repliesTopic(name)))
-  return topics
-    .map(({ name }) => name)
-    .filter((name) => heard.has(name) && !written.has(name) && !replies.has(name))
-}
-
 /**
  * Keeps each service's part of the catalog, where it is not as it was.
  *

@@ -1,6 +1,6 @@
 import { pause, within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { CATALOG_TABLE, catalogOf, keepCatalog } from './catalog.ts'
+import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
 import { processor } from './processor.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
@@ -59,10 +59,10 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
 
 /** Nobody here waits for it: it is for those who look at the data without the code. */
 async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<void> {
-  const { backend, clock, options, plan, watch } = tools
+  const { backend, catalog, clock, options, watch } = tools
   while (!signal.aborted)
     try {
-      await keepCatalog(backend.store, catalogOf(plan))
+      await keepCatalog(backend.store, catalog)
       return watch.mended('catalog')
     } catch (cause) {
       watch.broke('catalog', cause)

@@ -1,9 +1,10 @@
+import type { Progress } from '../ports/store.ts'
 import type { InstanceRow } from './advance.ts'
 import type { Consumer } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
 /** What runs, and on what. */
-type Running = Pick<EngineTools, 'plan' | 'backend'>
+type Running = Pick<EngineTools, 'plan' | 'catalog' | 'backend'>
 
 /** Counters of one consumer; `accepted = completed + pending` in every consistent read. */
 export interface ConsumerStatus {
@@ -23,46 +24,63 @@ export function consumersOf({ plan }: Pick<Running, 'plan'>): readonly Consumer[
   return plan.services.flatMap(({ groups }) => groups.flatMap(({ consumers }) => consumers))
 }
 
-/** Counters and lag of every consumer. The counters come from one consistent read. */
-export async function statusOf(engine: Running): Promise<readonly ConsumerStatus[]> {
-  const { log, store } = engine.backend
-  const consumers = consumersOf(engine)
-  const topics = topicsOf(engine)
-  const progress = await store.progress(consumers.map(({ id }) => id))
-  const ends = await log.ends([...new Set([...topics.values()].flatMap((each) => [...each]))])
-  const passed = new Map<string, number>()
-  const totals = new Map<string, { accepted: number; completed: number; pending: number }>()
-  for (const { consumer, topic, partition, next, ...counts } of progress) {
-    passed.set(`${consumer}\n${topic}\n${partition}`, next)
-    const total = totals.get(consumer) ?? { accepted: 0, completed: 0, pending: 0 }
-    total.accepted += counts.accepted
-    total.completed += counts.completed
-    total.pending += counts.pending
-    totals.set(consumer, total)
-  }
-  return consumers.map(({ id }) => {
-    let lag = 0
-    for (const { topic, partition, first, next } of ends)
-      if (topics.get(id)?.has(topic))
-        lag += Math.max(0, next - Math.max(first, passed.get(`${id}\n${topic}\n${partition}`) ?? 0))
-    return { consumer: id, ...(totals.get(id) ?? NOTHING), lag }
-  })
+/** Where one consumer stands in one partition that it reads. */
+export interface Standing extends Progress {
+  readonly service: string
+  readonly rule: string
+  /** Where the partition ends: the offset of its next record. */
+  readonly end: number
+  /** Records that are ahead and still there: an upper bound of what is unread. */
+  readonly lag: number
 }
 
-const NOTHING = { accepted: 0, completed: 0, pending: 0 }
+/** Where everybody stands. The counters come from one consistent read, before the ends. */
+export async function standingsOf({
+  catalog,
+  backend: { log, store },
+}: Pick<Running, 'catalog' | 'backend'>): Promise<readonly Standing[]> {
+  const consumers = catalog.services.flatMap(({ name: service, rules }) =>
+    rules.map(({ name: rule, reads }) => ({ id: `${service}/${rule}`, service, rule, reads })),
+  )
+  const progress = await store.progress(consumers.map(({ id }) => id))
+  const ends = await log.ends([...new Set(consumers.flatMap(({ reads }) => reads))])
+  const placeOf = (consumer: string, topic: string, partition: number): string =>
+    `${consumer}\n${topic}\n${partition}`
+  const reached = new Map(
+    progress.map((each) => [placeOf(each.consumer, each.topic, each.partition), each]),
+  )
+  return consumers.flatMap(({ id: consumer, service, rule, reads }) =>
+    ends
+      .filter(({ topic }) => reads.includes(topic))
+      .map(({ topic, partition, first, next: end }) => {
+        const counted = reached.get(placeOf(consumer, topic, partition)) ?? NOTHING
+        const lag = Math.max(0, end - Math.max(first, counted.next))
+        return { ...counted, consumer, service, rule, topic, partition, end, lag }
+      }),
+  )
+}
 
-/** The topics that each consumer reads. */
-function topicsOf({ plan }: Running): ReadonlyMap<string, ReadonlySet<string>> {
-  const topics = new Map<string, Set<string>>()
-  for (const { groups } of plan.services)
-    for (const { reactions } of groups)
-      for (const [topic, wires] of reactions)
-        for (const each of wires.values())
-          for (const { consumer } of each) {
-            const read = topics.get(consumer.id) ?? new Set()
-            topics.set(consumer.id, read.add(topic))
-          }
-  return topics
+const COUNTS = { accepted: 0, completed: 0, pending: 0 }
+const NOTHING = { ...COUNTS, next: 0 }
+
+/** Counters and lag of every consumer. The counters come from one consistent read. */
+export async function statusOf(
+  running: Pick<Running, 'catalog' | 'backend'>,
+): Promise<readonly ConsumerStatus[]> {
+  const totals = new Map<string, Omit<ConsumerStatus, 'consumer'>>()
+  for (const { name, rules } of running.catalog.services)
+    for (const rule of rules) totals.set(`${name}/${rule.name}`, { ...COUNTS, lag: 0 })
+  for (const { service, rule, accepted, completed, pending, lag } of await standingsOf(running)) {
+    const consumer = `${service}/${rule}`
+    const total = totals.get(consumer)
+    totals.set(consumer, {
+      accepted: accepted + (total?.accepted ?? 0),
+      completed: completed + (total?.completed ?? 0),
+      pending: pending + (total?.pending ?? 0),
+      lag: lag + (total?.lag ?? 0),
+    })
+  }
+  return [...totals].map(([consumer, total]) => ({ consumer, ...total }))
 }
 
 /** Some of the instances of the sagas here that have not finished. */

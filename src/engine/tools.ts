@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { IdMaker } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
+import type { Catalog } from './catalog.ts'
 import type { EngineOptions } from './options.ts'
 import type { Pauses } from './pauses.ts'
 import type { Plan } from './plan.ts'
@@ -15,6 +16,7 @@ export interface EngineTools {
   readonly mint: IdMaker
   readonly options: EngineOptions
   readonly plan: Plan
+  readonly catalog: Catalog
   /** This running engine, as the store knows it. */
   readonly member: string
   /** What handlers touch the outside with. */

@@ -170,6 +170,8 @@ export interface EventStore {
 
 /** What a service runs on. */
 export interface Backend {
+  /** Where its data is on this machine, for a backend that has one process as its owner. */
+  readonly directory?: string
   readonly log: EventLog
   readonly store: EventStore
 }

@@ -8,6 +8,7 @@ import { systemRandom } from '../base/random.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
+import { catalogOf } from '../engine/catalog.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'
 import type { FoundOperation, Operation } from '../engine/operations.ts'
@@ -29,6 +30,7 @@ import type { Service, ToolsFor } from '../rules/service.ts'
 import type { Description } from './describe.ts'
 import { describe } from './describe.ts'
 import { mustFit } from './fit.ts'
+import { operate, runningSystem, socketOf } from './operating.ts'
 
 export interface StartOptions extends Reports {
   /** Contracts whose owners run in another process, so that rules here may hear and send them. */
@@ -132,18 +134,33 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   const inTime = withDeadlines(backend, clock, options.deadlineMs)
   const names = plan.services.map(({ name }) => name)
   const pauses = pausesOf(inTime.store, clock, names, options.idleMs)
-  const around = { clock, random, mint, options, plan, member: mint(), tools }
+  const around = {
+    clock,
+    random,
+    mint,
+    options,
+    plan,
+    catalog: catalogOf(plan),
+    member: mint(),
+    tools,
+  }
   const tell = watch(reportsOf(given))
   const ended = new AbortController()
   const engineTools = { ...around, backend: inTime, pauses, watch: tell, ended: ended.signal }
   const engine = await runEngine(engineTools)
-  const stop = (graceMs = GRACE_MS): Promise<void> => engine.stop(graceMs, () => ended.abort())
+  const system = runningSystem(engineTools)
+  const socket = await socketOf(backend.directory, system, tell)
+  const stop = (graceMs = GRACE_MS): Promise<void> =>
+    engine.stop(graceMs, () => {
+      ended.abort()
+      void socket?.close()
+    })
   /** What needs the backend is refused by name once that is closed. */
   const whileUp = async <T>(call: () => Promise<T>): Promise<T> => {
     if (ended.signal.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped' })
     return call()
   }
-  return {
+  const app: App = {
     async send(message, sendOptions = {}) {
       const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)
       return { ...operationOf(engineTools, id, command), isRepeat } as never
@@ -166,4 +183,6 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),
   }
+  operate(app, system)
+  return app
 }

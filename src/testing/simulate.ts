@@ -11,6 +11,7 @@ import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contr
 import { planOf } from '../engine/plan.ts'
 import type { Operation } from '../engine/operations.ts'
 import type { SendOptions } from '../engine/sender.ts'
+import { catalogOf } from '../engine/catalog.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import { isSettled, openSagas, statusOf } from '../engine/status.ts'
 import type { Faulted } from '../engine/turn.ts'
@@ -117,7 +118,8 @@ export async function simulate<const S extends readonly Service<string, unknown>
   }
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
   // Looked at from outside, so that a service that is cut off can be seen, too.
-  const outside = { plan: planOf(services, []), backend }
+  const plan = planOf(services, [])
+  const outside = { plan, catalog: catalogOf(plan), backend }
 
   await clock.until(backend.log.open())
   await clock.until(backend.store.open())

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
 import { isAboutValue } from './results.ts'
 
 /** One change that wants to be committed. */
@@ -129,3 +130,15 @@ function waitingFor<T>(
 
 const textOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : 'a commit failed'
+
+/** For a database that is only read: nothing is ever committed. */
+export function noCommits(): Commits {
+  return {
+    async submit() {
+      throw new Fault('DATA_READ_ONLY', { detail: 'a write' })
+    },
+    flush: () => undefined,
+    recover: () => undefined,
+    trouble: () => undefined,
+  }
+}

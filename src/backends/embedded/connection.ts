@@ -1,8 +1,9 @@
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
-import type { Commits } from './commits.ts'
-import { commits } from './commits.ts'
-import { openDatabase } from './database.ts'
+import type { Commits, CommitsParts } from './commits.ts'
+import { commits, noCommits } from './commits.ts'
+import type { OpenDatabase } from './database.ts'
+import { openDatabase, openForReading } from './database.ts'
 import type { Leases } from './leases.ts'
 import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
@@ -34,8 +35,17 @@ export interface Use {
   connection(): Connection
 }
 
-function connect(directory: string, clock: Clock, news: Bell): Connection {
-  const { db, close } = openDatabase(directory, clock)
+/** How a directory is opened: by its owner, or by one who only looks. */
+export interface Way {
+  readonly open: (directory: string, clock: Clock) => OpenDatabase
+  readonly commits: (parts: CommitsParts) => Commits
+}
+
+export const owning: Way = { open: openDatabase, commits }
+export const reading: Way = { open: openForReading, commits: noCommits }
+
+function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
+  const { db, close } = way.open(directory, clock)
   const sql = statementsOf(db)
   const parts = {
     topics: topicsIn(sql),
@@ -52,7 +62,7 @@ function connect(directory: string, clock: Clock, news: Bell): Connection {
     close()
     throw cause
   }
-  const group = commits({ db, clock, committed: () => news.ring(), rolledBack: load })
+  const group = way.commits({ db, clock, committed: () => news.ring(), rolledBack: load })
   return {
     ...parts,
     sql,
@@ -65,7 +75,12 @@ function connect(directory: string, clock: Clock, news: Bell): Connection {
 }
 
 /** One `Use` for the log and one for the store of a directory. */
-export function usesOf(directory: string, clock: Clock, news: Bell): readonly [Use, Use] {
+export function usesOf(
+  directory: string,
+  clock: Clock,
+  news: Bell,
+  way: Way,
+): readonly [Use, Use] {
   let connection: Connection | undefined
   let users = 0
   const use = (): Use => {
@@ -73,7 +88,7 @@ export function usesOf(directory: string, clock: Clock, news: Bell): readonly [U
     return {
       async open() {
         if (isUsed) return
-        connection ??= connect(directory, clock, news)
+        connection ??= connect(directory, clock, news, way)
         isUsed = true
         users += 1
       },

@@ -46,6 +46,31 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
   }
 }
 
+/**
+ * Opens the database of a data directory for reading, beside its owner or without one.
+ *
+ * @throws Fault `DATA_MISSING`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
+ */
+export function openForReading(directory: string): OpenDatabase {
+  const files = filesOf(directory)
+  if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: directory })
+  mustBeOurs(files)
+  if (!isReady(files) || !existsSync(files.database))
+    throw new Fault('DATA_MISSING', { detail: `${directory} was never finished` })
+  try {
+    if (!isOurs(files.database))
+      throw new Fault('DATA_DAMAGED', { detail: `${files.database} holds no tables` })
+    const db = new DatabaseSync(files.database, { readOnly: true, timeout: BUSY_MS })
+    return { db, close: () => db.close() }
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
+    throw new Fault('DATA_DAMAGED', { detail: `${files.database} cannot be read`, cause })
+  }
+}
+
+/** How long a reader waits while an owner opens or recovers. */
+const BUSY_MS = 1_000
+
 function connect({ database }: Files, wasReady: boolean, clock: Clock): DatabaseSync {
   try {
     const isMade = existsSync(database) && isOurs(database)

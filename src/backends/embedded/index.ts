@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts'
 import { systemClock } from '../../base/clock.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embeddedLog } from './log.ts'
-import { usesOf } from './connection.ts'
+import { owning, reading, usesOf } from './connection.ts'
 import { embeddedStore } from './store.ts'
 
 export interface EmbeddedOptions {
@@ -12,6 +12,11 @@ export interface EmbeddedOptions {
   readonly directory: string
   /** Default: the machine's clock. */
   readonly clock?: Clock
+  /**
+   * Opens what is there for reading, without owning it; every write throws `DATA_READ_ONLY`. What an
+   * owner writes meanwhile is not seen. Default: false.
+   */
+  readonly isReadOnly?: boolean
 }
 
 /**
@@ -23,10 +28,10 @@ export interface EmbeddedOptions {
  * then has changed nothing.
  */
 export function embedded(options: EmbeddedOptions): Backend {
-  const { clock = systemClock() } = options
+  const { clock = systemClock(), isReadOnly = false } = options
   // A relative path means the same however the working directory changes.
   const directory = resolve(options.directory)
   const news = bell(clock)
-  const [logUse, storeUse] = usesOf(directory, clock, news)
-  return { log: embeddedLog(logUse, news), store: embeddedStore(storeUse, clock) }
+  const [logUse, storeUse] = usesOf(directory, clock, news, isReadOnly ? reading : owning)
+  return { directory, log: embeddedLog(logUse, news), store: embeddedStore(storeUse, clock) }
 }

@@ -1,0 +1,169 @@
+// Looking into the log: one topic, the newest messages, a message by its id, a whole conversation.
+import { Fault } from '../base/fault.ts'
+import { decodeEnvelope } from '../contract/envelope.ts'
+import type { EventLog, LogEnd, LogRecord, Position } from '../ports/log.ts'
+import type { System } from './system.ts'
+import type { ChainView, EventView } from './views.ts'
+
+type Looking = Pick<System, 'backend' | 'catalog'>
+
+const BYTES_PER_READ = 4_194_304
+const RECORDS_PER_READ = 1_000
+/** How far the clocks of those who made a conversation's messages may be apart. */
+const SLACK_MS = 60_000
+
+export function eventView(record: LogRecord, withData = true): EventView {
+  const { id, type, key, at, source, cause, correlation, sender } = decodeEnvelope(record)
+  const { topic, partition, offset, data } = record
+  return {
+    topic,
+    partition,
+    offset,
+    id,
+    type,
+    key,
+    at,
+    source,
+    correlation,
+    ...(sender === undefined ? {} : { rule: sender.rule }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(withData ? { data: data === null ? null : (JSON.parse(data) as unknown) } : {}),
+  }
+}
+
+/** Some of a topic's messages, and where to read on. */
+export interface TopicPage {
+  readonly events: readonly EventView[]
+  readonly next: readonly { readonly partition: number; readonly next: number }[]
+}
+
+/** Which part of a topic is wanted. */
+export interface TopicWish {
+  readonly topic: string
+  readonly partition?: number
+  /** The offset to begin at; without it, the last `limit` of each partition. */
+  readonly from?: number
+  readonly limit: number
+}
+
+/** @throws Fault `TOPIC_NOT_FOUND` */
+export async function readTopic(looking: Looking, wish: TopicWish): Promise<TopicPage> {
+  const { topic, partition, from, limit } = wish
+  mustBeTopic(looking, topic)
+  const { log } = looking.backend
+  const ends = (await log.ends([topic])).filter(
+    (end) => partition === undefined || end.partition === partition,
+  )
+  const positions = ends.map((end) => positionOf(end, from ?? end.next - limit))
+  const slices = await log.read(positions, { records: limit, bytes: BYTES_PER_READ }, { ms: 0 })
+  const records = slices.flatMap((slice) => slice.records)
+  return {
+    events: records.toSorted(byTime).map((record) => eventView(record)),
+    next: slices.map((slice) => ({ partition: slice.partition, next: slice.next })),
+  }
+}
+
+function mustBeTopic({ catalog }: Looking, topic: string): void {
+  const names = catalog.topics.map(({ name }) => name)
+  if (names.includes(topic)) return
+  throw new Fault('TOPIC_NOT_FOUND', {
+    detail: `${topic}; here are ${names.toSorted().join(', ')}`,
+    ids: { topic },
+  })
+}
+
+function positionOf({ topic, partition, first, next }: LogEnd, wanted: number): Position {
+  return { topic, partition, next: Math.min(next, Math.max(first, wanted)) }
+}
+
+function byTime(one: LogRecord, other: LogRecord): number {
+  return one.at - other.at || (one.position ?? one.offset) - (other.position ?? other.offset)
+}
+
+/** The newest messages of all topics, newest first; without their data. */
+export async function newest(looking: Looking, limit: number): Promise<readonly EventView[]> {
+  const { log } = looking.backend
+  const ends = await log.ends(looking.catalog.topics.map(({ name }) => name))
+  const max = { records: limit, bytes: BYTES_PER_READ }
+  const records: LogRecord[] = []
+  for (const end of ends) {
+    if (end.next === end.first) continue
+    const [slice] = await log.read([positionOf(end, end.next - limit)], max, { ms: 0 })
+    records.push(...(slice?.records ?? []))
+  }
+  const found = records.toSorted(byTime).slice(-limit)
+  return found.toReversed().map((record) => eventView(record, false))
+}
+
+/** A message by its id, in whichever topic it is. */
+export async function findEvent(looking: Looking, id: string): Promise<LogRecord | undefined> {
+  const { log } = looking.backend
+  for (const { name } of looking.catalog.topics) {
+    const record = await log.find?.(name, id)
+    if (record) return record
+  }
+  return undefined
+}
+
+/**
+ * The conversation that a message belongs to, in order of time. All topics are read from where it
+ * began, up to `recordsMax` records.
+ *
+ * @throws Fault `MESSAGE_NOT_FOUND`
+ */
+export async function chainOf(system: System, id: string, recordsMax: number): Promise<ChainView> {
+  const { log } = system.backend
+  const found = await findEvent(system, id)
+  if (!found) throw new Fault('MESSAGE_NOT_FOUND', { detail: id, ids: { message: id } })
+  const { correlation } = decodeEnvelope(found)
+  const first = await findEvent(system, correlation)
+  const since = Math.min(found.at, first?.at ?? found.at) - SLACK_MS
+  const ends = await log.ends(system.catalog.topics.map(({ name }) => name))
+  let from: readonly Position[] = await Promise.all(ends.map((end) => positionAt(log, end, since)))
+  const records: LogRecord[] = []
+  let read = 0
+  const max = { records: RECORDS_PER_READ, bytes: BYTES_PER_READ }
+  while (read < recordsMax) {
+    const slices = await log.read(from, max, { ms: 0 })
+    const size = slices.reduce((sum, slice) => sum + slice.records.length, 0)
+    if (size === 0) break
+    read += size
+    for (const slice of slices)
+      for (const record of slice.records)
+        // Most heads are of others: told without parsing them.
+        if (record.head.includes(JSON.stringify(correlation)) && belongs(record, correlation))
+          records.push(record)
+    from = slices.map(({ topic, partition, next }) => ({ topic, partition, next }))
+  }
+  const state = await system.operation(correlation)
+  return {
+    correlation,
+    events: records.toSorted(byTime).map((record) => eventView(record)),
+    ...(state ? { operation: operationView(state) } : {}),
+    isComplete: read < recordsMax,
+  }
+}
+
+function belongs(record: LogRecord, correlation: string): boolean {
+  return decodeEnvelope(record).correlation === correlation
+}
+
+function operationView(state: { readonly is: string }): { is: string; reason?: string } {
+  const { is, reason, code } = state as { is: string; reason?: string; code?: string }
+  const why = reason ?? code
+  return { is, ...(why === undefined ? {} : { reason: why }) }
+}
+
+/** Where a partition's messages of an instant begin: by halves, since time grows with the offset. */
+async function positionAt(log: EventLog, end: LogEnd, at: number): Promise<Position> {
+  let [low, high] = [end.first, end.next]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    const position = { topic: end.topic, partition: end.partition, next: middle }
+    const [slice] = await log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
+    const [record] = slice?.records ?? []
+    if (record && record.at < at) low = record.offset + 1
+    else high = middle
+  }
+  return { topic: end.topic, partition: end.partition, next: low }
+}

@@ -1,0 +1,140 @@
+import { commandsTopic, repliesTopic } from '../contract/contract.ts'
+import type { Catalog } from '../engine/catalog.ts'
+import type { Standing } from '../engine/status.ts'
+import { standingsOf } from '../engine/status.ts'
+import type { LogEnd } from '../ports/log.ts'
+import type { System } from './system.ts'
+import type { LinkView, Overview, RuleView, ServiceView, TopicView } from './views.ts'
+
+type Reading = Extract<LinkView, { is: 'reads' }>
+
+/** Everything that runs, at one moment. */
+export async function overviewOf(system: System): Promise<Overview> {
+  const { backend, catalog, clock } = system
+  const health = await system.health()
+  const standings = await standingsOf(system)
+  const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
+  const readings = await readingsOf(system, standings)
+  const { is, ack, detail, paused } = health
+  return {
+    at: clock.now(),
+    ack,
+    health: { is, detail },
+    services: catalog.services.map((service) =>
+      serviceView(
+        service,
+        standings.filter((each) => each.service === service.name),
+        readings.filter((each) => each.service === service.name),
+        paused.includes(service.name),
+      ),
+    ),
+    topics: catalog.topics.map((topic) => topicView(topic, catalog, ends)),
+    links: [...writesOf(catalog), ...readings],
+  }
+}
+
+function serviceView(
+  { name, rules }: Catalog['services'][0],
+  standings: readonly Standing[],
+  readings: readonly Reading[],
+  isPaused: boolean,
+): ServiceView {
+  const ruleViews = rules.map(({ name: rule, is }): RuleView => {
+    const ofRule = standings.filter((each) => each.rule === rule)
+    return {
+      name: rule,
+      is,
+      accepted: sum(ofRule, ({ accepted }) => accepted),
+      completed: sum(ofRule, ({ completed }) => completed),
+      pending: sum(ofRule, ({ pending }) => pending),
+      lag: sum(ofRule, ({ lag }) => lag),
+    }
+  })
+  return {
+    name,
+    isPaused,
+    lag: sum(readings, ({ lag }) => lag),
+    ageMs: Math.max(0, ...readings.map(({ ageMs }) => ageMs)),
+    pending: sum(ruleViews, ({ pending }) => pending),
+    completed: sum(ruleViews, ({ completed }) => completed),
+    rules: ruleViews,
+  }
+}
+
+/** Each service at each topic that it reads; its slowest rule counts. */
+async function readingsOf(
+  system: System,
+  standings: readonly Standing[],
+): Promise<readonly Reading[]> {
+  const slowest = new Map<string, Standing>()
+  for (const each of standings) {
+    const place = `${each.service}\n${each.topic}\n${each.partition}`
+    const known = slowest.get(place)
+    if (!known || each.lag > known.lag) slowest.set(place, each)
+  }
+  const readings = new Map<string, Reading>()
+  for (const each of slowest.values()) {
+    const { service, topic, end, lag } = each
+    const known = readings.get(`${service}\n${topic}`)
+    const ageMs = lag > 0 ? await ageOf(system, each) : 0
+    readings.set(`${service}\n${topic}`, {
+      is: 'reads',
+      service,
+      topic,
+      lag: lag + (known?.lag ?? 0),
+      ageMs: Math.max(ageMs, known?.ageMs ?? 0),
+      passed: end - lag + (known?.passed ?? 0),
+    })
+  }
+  return [...readings.values()]
+}
+
+/** How long the first record that is ahead has waited. */
+async function ageOf({ backend, clock }: System, standing: Standing): Promise<number> {
+  const { topic, partition, next } = standing
+  const position = { topic, partition, next }
+  const [slice] = await backend.log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
+  const [record] = slice?.records ?? []
+  return record ? Math.max(0, clock.now() - record.at) : 0
+}
+
+function topicView(
+  { name, partitions }: Catalog['topics'][0],
+  { services }: Catalog,
+  ends: readonly LogEnd[],
+): TopicView {
+  const ofTopic = ends.filter(({ topic }) => topic === name)
+  const isReplies = services.some((service) => repliesTopic(service.name) === name)
+  const isCommands = name.endsWith(COMMANDS)
+  return {
+    name,
+    carries: isReplies ? 'replies' : isCommands ? 'commands' : 'events',
+    partitions,
+    appended: sum(ofTopic, ({ next }) => next),
+    held: sum(ofTopic, ({ first, next }) => next - first),
+  }
+}
+
+const COMMANDS = commandsTopic('')
+
+/** Who writes where; whoever owns a contract answers those who send its commands. */
+function writesOf({ services }: Catalog): readonly LinkView[] {
+  return services.flatMap(({ name, owns, writes }) => {
+    const answers = services
+      .filter(({ rules }) => rules.some(({ reads }) => reads.some((each) => isReply(each))))
+      .filter((asking) => owns.some((own) => asking.writes.includes(commandsTopic(own))))
+      .map((asking) => repliesTopic(asking.name))
+    return [...writes, ...answers].map((topic): LinkView => ({
+      is: 'writes',
+      service: name,
+      topic,
+    }))
+  })
+}
+
+const REPLIES = repliesTopic('')
+const isReply = (topic: string): boolean => topic.endsWith(REPLIES)
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0)
+}

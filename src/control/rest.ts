@@ -1,0 +1,41 @@
+import type { Clock } from '../base/clock.ts'
+import { storedCatalog } from '../engine/catalog.ts'
+import { pausesOf } from '../engine/pauses.ts'
+import type { Backend } from '../ports/store.ts'
+import type { System } from './system.ts'
+
+/** A system of which only the data is there, and nobody who runs it. */
+export interface RestingSystem extends System {
+  close(): Promise<void>
+}
+
+/** How long what was read of pauses counts: nobody else is there to change them. */
+const LOOK_MS = 60_000
+
+/** Opens what a backend holds, without the code that made it. */
+export async function resting(backend: Backend, clock: Clock): Promise<RestingSystem> {
+  const { log, store } = backend
+  await log.open()
+  await store.open()
+  const catalog = await storedCatalog(store)
+  const services = catalog.services.map(({ name }) => name)
+  const pauses = pausesOf(store, clock, services, LOOK_MS)
+  return {
+    backend,
+    catalog,
+    clock,
+    async health() {
+      await pauses.look()
+      const paused = services.filter(pauses.isPaused)
+      const { is, ack, detail } = await log.health()
+      if (is === 'failing') return { is, ack, paused, detail }
+      return { is: paused.length > 0 ? 'paused' : 'well', ack, paused, detail: 'nobody runs it' }
+    },
+    setPaused: (service, isPaused) => pauses.set(service, isPaused),
+    operation: async () => undefined,
+    async close() {
+      await store.close()
+      await log.close()
+    },
+  }
+}

@@ -1,0 +1,197 @@
+// The admin socket: how other processes of this machine reach the owner of a data directory. Lines
+// of JSON over a socket in the file system. A call is one line, `{ token, verb, given }`; answers
+// are lines with `progress`, and one last with `result` or `problem`.
+import { createHash } from 'node:crypto'
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { Server, Socket } from 'node:net'
+import { createConnection, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { FaultCode } from '../base/fault.ts'
+import { FAULTS, Fault } from '../base/fault.ts'
+import type { System } from './system.ts'
+import { isToken, readToken, tokenOf } from './token.ts'
+import type { Given, VerbName } from './verbs.ts'
+import { isVerb, runVerb } from './verbs.ts'
+import type { Tell } from './verify.ts'
+
+const PROTOCOL = 1
+/** Systems cut the path of a socket off at about a hundred bytes. */
+const PATH_BYTES_MAX = 100
+const CALL_BYTES_MAX = 65_536
+const IDLE_MS = 10_000
+
+interface Place {
+  readonly protocol: number
+  readonly path: string
+}
+
+interface Problem {
+  readonly code: string
+  readonly message: string
+  readonly complaints?: Fault['complaints']
+  readonly ids?: Fault['ids']
+}
+
+const noteOf = (directory: string): string => join(directory, 'admin.json')
+
+function socketPath(directory: string): string {
+  const path = join(directory, 'admin.sock')
+  const isShort = Buffer.byteLength(path) <= PATH_BYTES_MAX
+  if (isShort && process.platform !== 'win32') return path
+  const name = `throughline-${createHash('sha256').update(directory).digest('hex').slice(0, 24)}`
+  return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
+}
+
+/** The open socket of an owner. */
+export interface ControlSocket {
+  close(): Promise<void>
+}
+
+/** Opens the socket of a data directory. Only for its owner: what a killed one left is removed. */
+export async function openSocket(directory: string, system: System): Promise<ControlSocket> {
+  const token = tokenOf(directory)
+  const path = socketPath(directory)
+  if (process.platform !== 'win32') rmSync(path, { force: true })
+  const sockets = new Set<Socket>()
+  const server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    serve(socket, system, token)
+  })
+  await listen(server, path)
+  // Nobody has to wait for operators.
+  server.unref()
+  const place: Place = { protocol: PROTOCOL, path }
+  writeFileSync(noteOf(directory), `${JSON.stringify(place)}\n`, { mode: 0o600 })
+  return {
+    async close() {
+      rmSync(noteOf(directory), { force: true })
+      for (const socket of sockets) socket.destroy()
+      await new Promise<void>((resolve) => void server.close(() => resolve()))
+    },
+  }
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, () => {
+      server.off('error', reject)
+      if (process.platform !== 'win32') chmodSync(path, 0o600)
+      resolve()
+    })
+  })
+}
+
+function serve(socket: Socket, system: System, token: string): void {
+  let call = ''
+  socket.unref()
+  socket.setEncoding('utf8')
+  socket.setTimeout(IDLE_MS, () => socket.destroy())
+  // Whoever asked has gone: nobody is left to be told.
+  socket.on('error', () => socket.destroy())
+  const onData = (text: string): void => {
+    call += text
+    if (call.length > CALL_BYTES_MAX) return void socket.destroy()
+    const end = call.indexOf('\n')
+    if (end < 0) return
+    socket.off('data', onData)
+    socket.setTimeout(0)
+    void answer(call.slice(0, end), system, token, (line) => {
+      if (!socket.destroyed) socket.write(`${JSON.stringify(line)}\n`)
+    }).then(() => socket.end())
+  }
+  socket.on('data', onData)
+}
+
+async function answer(
+  line: string,
+  system: System,
+  token: string,
+  reply: (line: object) => void,
+): Promise<void> {
+  try {
+    const call = JSON.parse(line) as { token?: unknown; verb?: unknown; given?: unknown }
+    if (!isToken(call.token, token)) throw new Fault('TOKEN_REFUSED', { detail: 'admin socket' })
+    if (!isVerb(call.verb))
+      throw new Fault('OPTION_INVALID', { detail: `no verb ${String(call.verb)}` })
+    const given = (call.given ?? {}) as Given
+    const result = await runVerb(system, call.verb, given, (progress) => reply({ progress }))
+    reply({ result })
+  } catch (cause) {
+    reply({ problem: problemOf(cause) })
+  }
+}
+
+function problemOf(cause: unknown): Problem {
+  if (!(cause instanceof Fault))
+    return { code: 'INTERNAL', message: cause instanceof Error ? cause.message : 'it broke' }
+  const { code, message, complaints, ids } = cause
+  return { code, message, complaints, ids }
+}
+
+/** The owner of a data directory, from another process. */
+export interface Owner {
+  /** @throws Fault as `runVerb` does, and `TOKEN_REFUSED` */
+  run(verb: VerbName, given: Given, tell?: Tell): Promise<unknown>
+}
+
+/** The running owner of a data directory; nothing where none answers. */
+export async function reachOwner(directory: string): Promise<Owner | undefined> {
+  const path = readPlace(directory)
+  const token = readToken(directory)
+  if (path === undefined) return undefined
+  const probe = await connect(path).catch(() => undefined)
+  if (!probe) return undefined
+  probe.destroy()
+  return {
+    async run(verb, given, tell = () => undefined) {
+      const socket = await connect(path)
+      socket.write(`${JSON.stringify({ token, verb, given })}\n`)
+      for await (const line of createInterface({ input: socket })) {
+        const said = JSON.parse(line) as Said
+        if (said.progress) tell(said.progress)
+        else if (said.problem) throw faultOf(said.problem)
+        else return said.result
+      }
+      throw new Fault('OWNER_GONE', { detail: directory })
+    },
+  }
+}
+
+interface Said {
+  readonly progress?: Parameters<Tell>[0]
+  readonly problem?: Problem
+  readonly result?: unknown
+}
+
+function faultOf({ code, message, complaints = [], ids = {} }: Problem): Error {
+  if (!Object.hasOwn(FAULTS, code)) return new Error(message)
+  const fault = new Fault(code as FaultCode, { detail: '', complaints, ids })
+  // As its owner has said it.
+  fault.message = message
+  return fault
+}
+
+function readPlace(directory: string): string | undefined {
+  try {
+    const place = JSON.parse(readFileSync(noteOf(directory), 'utf8')) as Place
+    return place.protocol === PROTOCOL && typeof place.path === 'string' ? place.path : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function connect(path: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path)
+    socket.once('error', reject)
+    socket.once('connect', () => {
+      socket.off('error', reject)
+      socket.on('error', () => socket.destroy())
+      resolve(socket)
+    })
+  })
+}

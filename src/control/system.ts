@@ -1,0 +1,17 @@
+import type { Clock } from '../base/clock.ts'
+import type { Catalog } from '../engine/catalog.ts'
+import type { HealthReport } from '../engine/health.ts'
+import type { OperationState } from '../engine/operations.ts'
+import type { Backend } from '../ports/store.ts'
+
+/** A system as operators see it: one that runs in this process, or the data that it left. */
+export interface System {
+  readonly backend: Backend
+  readonly catalog: Catalog
+  readonly clock: Clock
+  health(): Promise<HealthReport>
+  /** @throws Fault `SERVICE_NOT_FOUND`, `DATA_READ_ONLY` */
+  setPaused(service: string, isPaused: boolean): Promise<void>
+  /** What became of a command from outside; `undefined` where nobody runs who could tell. */
+  operation(id: string): Promise<OperationState | undefined>
+}

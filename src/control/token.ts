@@ -1,0 +1,42 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const TOKEN_BYTES = 32
+const FORM = /^[\w-]{43}$/
+
+/** The file in a data directory that only its user can read. */
+const fileOf = (directory: string): string => join(directory, 'token')
+
+/** The token of a data directory; made by its owner on the first start, and kept. */
+export function tokenOf(directory: string): string {
+  const known = readToken(directory)
+  if (known !== undefined) return known
+  const token = randomBytes(TOKEN_BYTES).toString('base64url')
+  writeFileSync(fileOf(directory), `${token}\n`, { mode: 0o600 })
+  return token
+}
+
+/** The token of a data directory, unless nobody has made one that this user can read. */
+export function readToken(directory: string): string | undefined {
+  let handle: number
+  try {
+    handle = openSync(fileOf(directory), 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    if (!fstatSync(handle).isFile()) return undefined
+    const text = readFileSync(handle, 'utf8').trim()
+    return FORM.test(text) ? text : undefined
+  } finally {
+    closeSync(handle)
+  }
+}
+
+/** Compares in a time that does not tell how much of it was right. */
+export function isToken(given: unknown, token: string): boolean {
+  if (typeof given !== 'string') return false
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(hash(given), hash(token))
+}

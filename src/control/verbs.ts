@@ -1,0 +1,124 @@
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { chainOf, newest, readTopic } from './browse.ts'
+import { overviewOf } from './overview.ts'
+import type { System } from './system.ts'
+import type { Tell } from './verify.ts'
+import { verify } from './verify.ts'
+
+/** What a verb can be told; `number`s are whole. */
+interface ArgumentSpec {
+  readonly is: 'text' | 'number'
+  readonly isRequired?: boolean
+  readonly min?: number
+  readonly max?: number
+  readonly initial?: number
+}
+
+/** Arguments as they come from outside. */
+export type Given = Readonly<Record<string, unknown>>
+type Taken = Readonly<Record<string, string | number | undefined>>
+
+interface Verb {
+  readonly isWrite: boolean
+  readonly takes: Readonly<Record<string, ArgumentSpec>>
+  run(system: System, taken: Taken, tell: Tell): Promise<unknown>
+}
+
+const RECORDS_PER_CHAIN = 1_000_000
+
+const verbs = {
+  overview: { isWrite: false, takes: {}, run: (system) => overviewOf(system) },
+  health: { isWrite: false, takes: {}, run: (system) => system.health() },
+  describe: { isWrite: false, takes: {}, run: async ({ catalog }) => catalog },
+  log: {
+    isWrite: false,
+    takes: {
+      topic: { is: 'text', isRequired: true },
+      partition: { is: 'number', min: 0 },
+      from: { is: 'number', min: 0 },
+      limit: { is: 'number', min: 1, max: 10_000, initial: 20 },
+    },
+    run: (system, taken) => readTopic(system, taken as never),
+  },
+  newest: {
+    isWrite: false,
+    takes: { limit: { is: 'number', min: 1, max: 1_000, initial: 40 } },
+    run: (system, { limit }) => newest(system, limit as number),
+  },
+  chain: {
+    isWrite: false,
+    takes: {
+      event: { is: 'text', isRequired: true },
+      records: { is: 'number', min: 1, initial: RECORDS_PER_CHAIN },
+    },
+    run: (system, { event, records }) => chainOf(system, event as string, records as number),
+  },
+  pause: {
+    isWrite: true,
+    takes: { service: { is: 'text', isRequired: true } },
+    run: (system, { service }) => setPaused(system, service as string, true),
+  },
+  resume: {
+    isWrite: true,
+    takes: { service: { is: 'text', isRequired: true } },
+    run: (system, { service }) => setPaused(system, service as string, false),
+  },
+  verify: { isWrite: false, takes: {}, run: (system, _, tell) => verify(system, tell) },
+} as const satisfies Record<string, Verb>
+
+export type VerbName = keyof typeof verbs
+
+/** What operators can say, through the socket, over HTTP and to data without an owner. */
+export const VERBS: Readonly<Record<VerbName, Verb>> = verbs
+
+export function isVerb(name: unknown): name is VerbName {
+  return typeof name === 'string' && Object.hasOwn(verbs, name)
+}
+
+async function setPaused(system: System, service: string, isPaused: boolean): Promise<object> {
+  await system.setPaused(service, isPaused)
+  return { service, isPaused }
+}
+
+/**
+ * Runs a verb.
+ *
+ * @throws Fault `OPTION_INVALID` with all complaints, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
+ * `SERVICE_NOT_FOUND`, `DATA_READ_ONLY`
+ */
+export async function runVerb(
+  system: System,
+  name: VerbName,
+  given: Given,
+  tell: Tell = () => undefined,
+): Promise<unknown> {
+  const verb = VERBS[name]
+  return verb.run(system, takenBy(name, verb, given), tell)
+}
+
+function takenBy(name: VerbName, { takes }: Verb, given: Given): Taken {
+  const complaints: Complaint[] = Object.keys(given)
+    .filter((each) => !Object.hasOwn(takes, each))
+    .map((path) => ({ path, message: `is unknown: ${name} takes ${listed(takes)}` }))
+  const taken: Record<string, string | number | undefined> = {}
+  for (const [path, spec] of Object.entries(takes)) {
+    const value = Object.hasOwn(given, path) ? given[path] : undefined
+    const flaw = flawOf(spec, value)
+    if (flaw) complaints.push({ path, message: flaw })
+    else taken[path] = (value as string | number | undefined) ?? spec.initial
+  }
+  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: name, complaints })
+  return taken
+}
+
+const listed = (takes: Verb['takes']): string => Object.keys(takes).join(', ') || 'nothing'
+
+function flawOf(spec: ArgumentSpec, value: unknown): string | undefined {
+  if (value === undefined) return spec.isRequired ? 'is missing' : undefined
+  if (spec.is === 'text')
+    return typeof value === 'string' && value !== '' ? undefined : 'must be text'
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec
+  const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+  return isFit ? undefined : `must be a whole number from ${min} to ${max}`
+}

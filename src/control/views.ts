@@ -1,0 +1,94 @@
+// What operators are shown, as JSON. Times are milliseconds since 1970.
+
+/** Everything that runs, at one moment. */
+export interface Overview {
+  readonly at: number
+  /** What an ack means here. */
+  readonly ack: 'memory' | 'disk' | 'replicated'
+  readonly health: {
+    readonly is: 'well' | 'paused' | 'failing'
+    readonly detail: string
+  }
+  readonly services: readonly ServiceView[]
+  readonly topics: readonly TopicView[]
+  readonly links: readonly LinkView[]
+}
+
+export interface ServiceView {
+  readonly name: string
+  readonly isPaused: boolean
+  /** Records that its rules have yet to read, the worst of them. */
+  readonly lag: number
+  /** How long the oldest of those has waited. */
+  readonly ageMs: number
+  /** Events that wait behind a fault of their key. */
+  readonly pending: number
+  /** Events whose effects are committed, over all of its rules; grows. */
+  readonly completed: number
+  readonly rules: readonly RuleView[]
+}
+
+export interface RuleView {
+  readonly name: string
+  readonly is: 'entity' | 'projection' | 'saga' | 'handler'
+  readonly accepted: number
+  readonly completed: number
+  readonly pending: number
+  readonly lag: number
+}
+
+export interface TopicView {
+  readonly name: string
+  readonly carries: 'commands' | 'events' | 'replies'
+  readonly partitions: number
+  /** Records ever appended; grows. */
+  readonly appended: number
+  /** Records that it holds now. */
+  readonly held: number
+}
+
+/** A service at a topic: it writes to it, or reads from it. */
+export type LinkView =
+  | { readonly is: 'writes'; readonly service: string; readonly topic: string }
+  | {
+      readonly is: 'reads'
+      readonly service: string
+      readonly topic: string
+      /** Records that the service has yet to read here. */
+      readonly lag: number
+      /** How long the oldest of them has waited. */
+      readonly ageMs: number
+      /** Records that the service has read here, ever; grows. */
+      readonly passed: number
+    }
+
+/** One message in the log. */
+export interface EventView {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly id: string
+  readonly type: string
+  readonly key: string
+  readonly at: number
+  /** The service that made it; `door` when it came from outside. */
+  readonly source: string
+  /** The rule of that service. */
+  readonly rule?: string
+  /** The id of the message that it answers or follows from. */
+  readonly cause?: string
+  /** The id of the message that the conversation began with. */
+  readonly correlation: string
+  /** Left out where many are listed; `null` is a tombstone. */
+  readonly data?: unknown
+}
+
+/** A whole conversation: every message that one led to, in order of time. */
+export interface ChainView {
+  readonly correlation: string
+  readonly events: readonly EventView[]
+  /** What became of it; absent where it began with no command from outside. */
+  readonly operation?: { readonly is: string; readonly reason?: string }
+  /** Whether all of it was found: a search stops at a bound of records. */
+  readonly isComplete: boolean
+}

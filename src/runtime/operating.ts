@@ -1,0 +1,50 @@
+// What operators see of a running app, and how they reach it.
+import { Fault } from '../base/fault.ts'
+import type { ControlSocket } from '../control/socket.ts'
+import { openSocket } from '../control/socket.ts'
+import type { System } from '../control/system.ts'
+import { healthOf } from '../engine/health.ts'
+import { findById } from '../engine/operations.ts'
+import type { EngineTools } from '../engine/tools.ts'
+import type { Watch } from '../engine/watch.ts'
+
+const SYSTEMS = new WeakMap<object, System>()
+
+/** Says what operators see of an app. */
+export function operate(app: object, system: System): void {
+  SYSTEMS.set(app, system)
+}
+
+/** A running app as operators see it. */
+export function systemOf(app: object): System {
+  const system = SYSTEMS.get(app)
+  if (!system) throw new Fault('OPTION_INVALID', { detail: 'this is no app that start has made' })
+  return system
+}
+
+export function runningSystem(engine: EngineTools): System {
+  const { backend, catalog, clock, pauses } = engine
+  return {
+    backend,
+    catalog,
+    clock,
+    health: () => healthOf(engine),
+    setPaused: (service, isPaused) => pauses.set(service, isPaused),
+    operation: async (id) => (await findById(engine, id))?.look(),
+  }
+}
+
+/** Operators reach the owner of a data directory by its socket; without one it runs all the same. */
+export async function socketOf(
+  directory: string | undefined,
+  system: System,
+  tell: Watch,
+): Promise<ControlSocket | undefined> {
+  if (directory === undefined) return undefined
+  try {
+    return await openSocket(directory, system)
+  } catch (cause) {
+    tell.broke('admin socket', cause)
+    return undefined
+  }
+}
