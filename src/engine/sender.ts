@@ -6,6 +6,7 @@ import { encodeHead } from '../contract/envelope.ts'
 import type { CommandType, Message } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { LogEvent } from '../ports/log.ts'
+import { complaintsOfIds } from './named.ts'
 import type { EngineTools } from './tools.ts'
 import { appendQueue } from './queue.ts'
 import { statusOf } from './status.ts'
@@ -102,6 +103,9 @@ function eventOf(
   const verdict = checkMessage(facts, message)
   if (verdict.is === 'rejected')
     throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: verdict.complaints, ids })
+  const misnamed = complaintsOfIds(plan, type, verdict.checked.data)
+  if (misnamed.length > 0)
+    throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: misnamed, ids })
   const { key, json: data } = verdict.checked
   const at = clock.now()
   const trace = traceparent === undefined ? {} : { traceparent }

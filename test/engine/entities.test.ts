@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { Fault } from 'throughline'
 import { command, contract, entity, event, refuse, service, start } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
@@ -160,4 +161,47 @@ describe('a decision over several entities', () => {
       ['accepted', 'accepted', 'accepted', 'refused', 'refused'],
     )
   })
+})
+
+test('a command whose entity id no store can keep is refused at the door, and holds no key', async () => {
+  const Item = z.object({ owner: z.string(), item: z.string(), parts: z.array(z.string()) })
+  const Store = contract(
+    'store',
+    { key: 'owner' },
+    { Add: command(Item), Added: event(Item), Split: command(Item), Parted: event(Item) },
+  )
+  const item = entity(
+    'item',
+    { of: Store, id: 'item', initial: 0, emits: [Store.Added] },
+    {
+      decide: (on) => [on(Store.Add, (data) => Store.Added(data))],
+      evolve: (on) => [on(Store.Added, (_, count) => count + 1)],
+    },
+  )
+  const part = entity(
+    'part',
+    { of: Store, id: 'item', initial: 0, emits: [Store.Parted] },
+    {
+      decide: (on) => [
+        on(Store.Split, { ids: ({ parts }) => parts }, (data) => Store.Parted(data)),
+      ],
+      evolve: (on) => [on(Store.Parted, { ids: ({ parts }) => parts }, (_, count) => count + 1)],
+    },
+  )
+  const keeper = service('keeper', { owns: [Store], runs: [item, part] })
+  await using world = await simulate([keeper], { seed: 1 })
+  const fine = { owner: 'a', item: 'i', parts: ['p'] }
+  for (const bad of ['', 'a\u0000b', '\ud800', 'x'.repeat(257)]) {
+    await assert.rejects(world.send(Store.Add({ ...fine, item: bad })), (cause: Fault) => {
+      assert.deepEqual([cause.code, cause.complaints[0]?.path], ['MESSAGE_INVALID', 'item'])
+      return true
+    })
+    await assert.rejects(world.send(Store.Split({ ...fine, parts: ['p', bad] })), {
+      code: 'MESSAGE_INVALID',
+    })
+  }
+  await world.send(Store.Add(fine))
+  await world.send(Store.Split(fine))
+  await world.settled()
+  assert.deepEqual(world.faults(), [])
 })
