@@ -8,7 +8,7 @@ import { complaintsOf, importsOf } from './rooms.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const patterns = [
-  'src/**/*.ts',
+  'src/**/*.{ts,tsx}',
   'examples/**/*.ts',
   'tools/**/*.ts',
   'test/**/*.ts',

@@ -58,10 +58,24 @@ export const ROOMS: readonly Room[] = [
     rooms: [...lower, 'src/backends/memory'],
     packages: ['node:assert/strict'],
   },
+  {
+    folder: 'src/http',
+    rooms: ['src/base'],
+    packages: ['fastify', 'find-my-way', 'node:crypto', 'node:http', 'node:net'],
+  },
+  {
+    folder: 'src/gateway',
+    rooms: [...lower, 'src/http'],
+    packages: ['@standard-schema/spec'],
+  },
   { folder: 'src', rooms: lower, packages: [] },
   { folder: 'examples/shop', rooms: [], packages: ['throughline', 'throughline/', 'zod', 'node:'] },
   { folder: 'bench', rooms: [], packages: ['node:'] },
-  { folder: 'tools', rooms: ['src/base', 'examples/shop'], packages: ['node:'] },
+  {
+    folder: 'tools',
+    rooms: ['src/base', 'examples/shop'],
+    packages: ['node:'],
+  },
   {
     folder: 'test',
     rooms: [
@@ -69,10 +83,24 @@ export const ROOMS: readonly Room[] = [
       'src/backends/memory',
       'src/backends/embedded',
       'src/testing',
+      'src/http',
+      'src/gateway',
       'src',
       'tools',
     ],
-    packages: ['throughline', 'throughline/', 'zod', 'fast-check', 'node:'],
+    packages: [
+      '@seriousme/openapi-schema-validator',
+      'ajv/',
+      'autocannon',
+      'axe-core',
+      'fast-check',
+      'fastify',
+      'node:',
+      'playwright-core',
+      'throughline',
+      'throughline/',
+      'zod',
+    ],
   },
 ]
 

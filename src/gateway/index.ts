@@ -1,0 +1,19 @@
+export { fetchHandler } from '../http/fetched.ts'
+export type { Listening, ListenOptions } from '../http/listen.ts'
+export { listen } from '../http/listen.ts'
+export type { HttpAnswer, HttpBody, HttpHandler, HttpRequest } from '../http/message.ts'
+export type {
+  CallOptions,
+  Client,
+  ClientOptions,
+  CommandOptions,
+  RemoteOperation,
+} from './client.ts'
+export { client, Problem } from './client.ts'
+export type { Elsewhere } from './elsewhere.ts'
+export type { Gateway, GatewayOptions } from './gateway.ts'
+export { gateway } from './gateway.ts'
+export type { OpenApi } from './openapi.ts'
+export type { OperationView } from './operations.ts'
+export type { Asked, Rejection, Route, RouteOptions } from './route.ts'
+export { reject, route } from './route.ts'

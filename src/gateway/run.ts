@@ -1,0 +1,190 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { checkMessage, complaintsOfShape, pathText } from '../contract/door.ts'
+import type { CommandMessage, CommandType, Message, QueryType } from '../contract/message.ts'
+import type { SendOptions } from '../engine/sender.ts'
+import { readJson } from '../http/json.ts'
+import type { HttpAnswer, HttpRequest } from '../http/message.ts'
+import { json } from '../http/message.ts'
+import { problem } from '../http/problem.ts'
+import type { HttpRoute, RouteParams } from '../http/routes.ts'
+import type { Neighbour } from './elsewhere.ts'
+import { handingHeaders, LOOP } from './elsewhere.ts'
+import { operationPath } from './operations.ts'
+import type { Asked, Route } from './route.ts'
+import { isRejection } from './route.ts'
+import { jsonSchemaOf, textReader } from './schema.ts'
+import { messagePath } from './table.ts'
+import type { GatewayTools } from './tools.ts'
+
+/** What answers a route: everything that does not depend on the request is looked up here. */
+export function runOf(tools: GatewayTools, route: Route): HttpRoute['run'] {
+  const neighbour = tools.neighbours.get(route.type.contract)
+  const make = dataMaker(route)
+  const around: Around = { tools, route, make, neighbour }
+  return route.type.kind === 'command'
+    ? (request, params) => runCommand(around, request, params)
+    : (request, params) => runQuery(around, request, params)
+}
+
+interface Around {
+  readonly tools: GatewayTools
+  readonly route: Route
+  readonly make: DataMaker
+  readonly neighbour: Neighbour | undefined
+}
+
+const KEY = /^[!-~]{1,128}$/
+const BAD_KEY = problem('REQUEST_INVALID', {
+  detail: 'the headers',
+  complaints: [
+    { path: 'idempotency-key', message: 'must be 1 to 128 visible characters of ASCII' },
+  ],
+})
+const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+async function runCommand(
+  { tools, route, make, neighbour }: Around,
+  request: HttpRequest,
+  params: RouteParams,
+): Promise<HttpAnswer> {
+  const type = route.type as CommandType
+  const given = request.header('idempotency-key')
+  if (given !== undefined && !KEY.test(given)) return BAD_KEY
+  const body = await readJson(request, tools.bodyBytesMax)
+  if (body.is === 'refused') return body.answer
+  // An id of our own only where something is made of it; otherwise the app's will do.
+  const key = given ?? (route.map || neighbour ? tools.mint() : undefined)
+  const id = key === undefined ? undefined : `${type.contract}.${type.name}:${key}`
+  const message = type(make(body.is === 'read' ? body.value : undefined, request, params, id ?? ''))
+  if (neighbour) return handOn(tools, neighbour, request, type, message, key)
+  const trace = request.header('traceparent')
+  const traceparent = trace !== undefined && TRACEPARENT.test(trace) ? trace : undefined
+  const sent = await sendAnew(tools.app, message, {
+    ...(id === undefined ? {} : { id }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  })
+  const location = operationPath(sent.id)
+  return json(
+    202,
+    { id: sent.id, is: 'pending', operation: location },
+    sent.isRepeat ? { location, 'idempotency-replayed': 'true' } : { location },
+  )
+}
+
+const SENDS_MAX = 4
+
+/**
+ * Requests that are under way at once have no order among them: one that was held back for the sake
+ * of another's, which was not stored, is sent anew. It was not stored either.
+ */
+async function sendAnew(
+  app: GatewayTools['app'],
+  message: CommandMessage,
+  options: SendOptions,
+): Promise<{ readonly id: string; readonly isRepeat: boolean }> {
+  for (let sends = 1; ; sends += 1) {
+    try {
+      return await app.send(message, options)
+    } catch (cause) {
+      const isHeldBack = cause instanceof Fault && cause.code === 'EARLIER_NOT_STORED'
+      if (!isHeldBack || sends === SENDS_MAX) throw cause
+    }
+  }
+}
+
+async function runQuery(
+  { tools, route, make, neighbour }: Around,
+  request: HttpRequest,
+  params: RouteParams,
+): Promise<HttpAnswer> {
+  const type = route.type as QueryType
+  let data: unknown
+  if (route.method === 'GET') data = make(undefined, request, params, '')
+  else {
+    const body = await readJson(request, tools.bodyBytesMax)
+    if (body.is === 'refused') return body.answer
+    data = make(body.is === 'read' ? body.value : undefined, request, params, '')
+  }
+  const message = type(data)
+  if (neighbour) return handOn(tools, neighbour, request, type, message, undefined)
+  const answer = await tools.app.ask(message)
+  if (answer === null || answer === undefined)
+    return problem('NOT_FOUND', { detail: `${type.wire} answers that there is none` })
+  return json(200, answer)
+}
+
+/** Checks a message as its owner would, and hands it on. */
+async function handOn(
+  { deadlineMs }: GatewayTools,
+  neighbour: Neighbour,
+  request: HttpRequest,
+  type: CommandType | QueryType,
+  message: Message,
+  key: string | undefined,
+): Promise<HttpAnswer> {
+  const handing = handingHeaders(request)
+  if (!handing) return LOOP
+  const facts = neighbour.contracts.find(({ name }) => name === type.contract)
+  if (!facts) throw new Error(`no gateway is known for ${type.contract}`)
+  const verdict = checkMessage(facts, message)
+  if (verdict.is === 'rejected') throw invalid(type.wire, verdict.complaints)
+  const traceparent = request.header('traceparent')
+  return neighbour.hand({
+    method: 'POST',
+    path: messagePath(type),
+    headers: {
+      ...handing.headers,
+      'content-type': 'application/json',
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+    },
+    body: verdict.checked.json,
+    deadlineMs,
+  })
+}
+
+/**
+ * Makes the data of a message.
+ *
+ * @throws Fault `MESSAGE_INVALID` with all complaints of the step that failed
+ */
+type DataMaker = (body: unknown, request: HttpRequest, params: RouteParams, id: string) => unknown
+
+function dataMaker({ method, type, body: schema, map }: Route): DataMaker {
+  const { wire } = type
+  const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
+  if (map) {
+    return (body, { query }, params, id) => {
+      const shape = complaintsOfShape(body)
+      if (shape.length > 0) throw invalid(wire, shape)
+      const asked: Asked = { body: check(body), params, query, id }
+      const made = map(asked as Asked<never, never>)
+      if (isRejection(made)) throw invalid(wire, made.complaints)
+      return made
+    }
+  }
+  if (method === 'GET') {
+    const read = textReader(jsonSchemaOf(type.schema, 'input'))
+    return (_body, { query }, params) => read(params, query)
+  }
+  return check
+}
+
+function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {
+  const outcome = schema['~standard'].validate(body)
+  if (outcome instanceof Promise) {
+    outcome.catch(() => undefined)
+    throw new Error(`the body's schema of a route of ${wire} is asynchronous`)
+  }
+  if (!outcome.issues) return outcome.value
+  const complaints = outcome.issues.map(({ path, message }) => ({ path: pathText(path), message }))
+  throw invalid(wire, complaints)
+}
+
+function invalid(wire: string, complaints: readonly Complaint[]): Fault {
+  const few = complaints.slice(0, LIMITS.complaintsMax)
+  return new Fault('MESSAGE_INVALID', { detail: wire, complaints: few })
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { fetchHandler } from './fetched.ts'
+import { readJson } from './json.ts'
+import type { HttpHandler } from './message.ts'
+import { json } from './message.ts'
+
+describe('a handler for Request and Response', () => {
+  test('hands on the request, and the answer', async () => {
+    const handler: HttpHandler = async (request) => {
+      const body = await readJson(request, 100)
+      if (body.is === 'refused') return body.answer
+      const { method, path, query } = request
+      const value = body.is === 'read' ? body.value : undefined
+      return json(201, { method, path, a: query.get('a'), x: request.header('x'), value })
+    }
+    const ask = fetchHandler(handler)
+    const headers = { 'content-type': 'application/json', x: '1' }
+    const init = { method: 'POST', headers, body: '{"b":2}' }
+    const answer = await ask(new Request('http://x/p%20q?a=1', init))
+    assert.equal(answer.status, 201)
+    const expected = { method: 'POST', path: '/p%20q', a: '1', x: '1', value: { b: 2 } }
+    assert.deepEqual(await answer.json(), expected)
+    const large = new Request('http://x/', { ...init, body: `"${'x'.repeat(100)}"` })
+    assert.equal((await ask(large)).status, 413)
+  })
+
+  test('answers problems for what nobody serves, and for what breaks', async () => {
+    const none = await fetchHandler(async () => undefined)(new Request('http://x/none'))
+    assert.equal(((await none.json()) as { code: string }).code, 'NOT_FOUND')
+    const told: unknown[] = []
+    const broken = fetchHandler(() => Promise.reject(new Error('broke')), {
+      broke: (_, cause) => told.push(cause),
+    })
+    assert.equal((await broken(new Request('http://x/'))).status, 500)
+    assert.equal(told.length, 1)
+  })
+
+  test('streams as fast as it is read, and ends the source when nobody reads on', async () => {
+    let isEnded = false
+    let made = 0
+    const source = async function* (): AsyncGenerator<string> {
+      try {
+        for (;;) yield `${(made += 1)} `
+      } finally {
+        isEnded = true
+      }
+    }
+    const handler: HttpHandler = async () => ({ status: 200, headers: {}, body: source() })
+    const answer = await fetchHandler(handler)(new Request('http://x/'))
+    const reader = answer.body?.getReader()
+    const first = await reader?.read()
+    assert.equal(new TextDecoder().decode(first?.value), '1 ')
+    await reader?.cancel()
+    assert.ok(isEnded)
+    assert.ok(made < 5, `${made} were made for one`)
+  })
+})

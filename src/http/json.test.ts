@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { flawAt, readJson } from './json.ts'
+import type { HttpBody, HttpRequest } from './message.ts'
+
+function requestOf(
+  body: string | Uint8Array,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+): HttpRequest {
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
+  return {
+    method: 'POST',
+    path: '/',
+    query: new URLSearchParams(),
+    header: (name) => headers[name],
+    body: async (bytesMax): Promise<HttpBody> =>
+      bytes.length > bytesMax ? { is: 'too-large' } : { is: 'read', bytes },
+    signal: new AbortController().signal,
+  }
+}
+
+async function refusalOf(request: HttpRequest, bytesMax?: number): Promise<string> {
+  const body = await readJson(request, bytesMax)
+  assert.equal(body.is, 'refused')
+  return body.is === 'refused' ? `${body.answer.status} ${body.answer.body as string}` : ''
+}
+
+describe('a JSON body', () => {
+  test('is read under every name of JSON, in UTF-8, with a byte order mark or none', async () => {
+    const types = ['application/json', 'Application/JSON; charset=UTF-8', 'application/a.b+json']
+    for (const type of types) {
+      const body = await readJson(requestOf('\ufeff{"ä":[1]}', { 'content-type': type }))
+      assert.deepEqual(body, { is: 'read', value: { ä: [1] } })
+    }
+  })
+
+  test('of another type is 415', async () => {
+    for (const type of ['text/plain', 'application/xml', 'application/json; charset=latin1', ''])
+      assert.match(await refusalOf(requestOf('{}', { 'content-type': type })), /^415 .*MEDIA_TYPE/)
+    assert.match(await refusalOf(requestOf('{}', { 'content-length': '2' })), /^415 /)
+  })
+
+  test('that nobody sent is absent', async () => {
+    assert.deepEqual(await readJson(requestOf('', {})), { is: 'absent' })
+    assert.deepEqual(await readJson(requestOf('', { 'content-length': '0' })), { is: 'absent' })
+  })
+
+  test('may have as many bytes as allowed, by what it says and by what it has', async () => {
+    assert.deepEqual(await readJson(requestOf('"12345678"'), 10), { is: 'read', value: '12345678' })
+    assert.match(await refusalOf(requestOf('"123456789"'), 10), /^413 .*10 bytes/)
+    const boasting = { 'content-type': 'application/json', 'content-length': '1048577' }
+    assert.match(await refusalOf(requestOf('{}', boasting)), /^413 /)
+  })
+
+  test('that is malformed is 400 with the place and nothing of itself', async () => {
+    const refusal = await refusalOf(requestOf('{"password": hunter2}'))
+    assert.match(refusal, /^400 .*character 14"/)
+    assert.doesNotMatch(refusal, /hunter2|password/)
+    assert.match(await refusalOf(requestOf(' \n ')), /^400 .*empty/)
+    const notUtf8 = Uint8Array.from([0x22, 0xff, 0x22])
+    assert.match(await refusalOf(requestOf(notUtf8)), /^400 .*UTF-8/)
+  })
+})
+
+describe('the place where text stops being JSON', () => {
+  test('is found in what people get wrong', () => {
+    const places: readonly (readonly [string, number])[] = [
+      ['{', 2],
+      ['[1,]', 4],
+      ['{"a":1,}', 8],
+      ['{a:1}', 2],
+      ['{"a" 1}', 6],
+      ['[1 2]', 4],
+      ['"a', 3],
+      ['"\\x"', 2],
+      ['01', 2],
+      ['{} {}', 4],
+      ["'a'", 1],
+      ['[1}', 3],
+      ['nul', 1],
+    ]
+    for (const [text, place] of places) assert.equal(flawAt(text), place, text)
+  })
+
+  test('is where a character was put that no JSON has', () => {
+    const value = fc.letrec((tie) => ({
+      any: fc.oneof(fc.string(), fc.nat(9), tie('list'), tie('object')),
+      list: fc.array(tie('any'), { maxLength: 4 }),
+      object: fc.dictionary(fc.string(), tie('any'), { maxKeys: 4 }),
+    })).any
+    fc.assert(
+      fc.property(value, fc.nat(), (value, where) => {
+        const text = JSON.stringify(value)
+        const at = where % (text.length + 1)
+        const place = flawAt(`${text.slice(0, at)}\u0001${text.slice(at)}`)
+        // An escape that it cuts in two begins a little before it.
+        assert.ok(place <= at + 1 && place > at - 6, `${place} is not ${at + 1}`)
+      }),
+    )
+  })
+
+  test('lies behind everything that the machine reads', () => {
+    fc.assert(
+      fc.property(fc.json(), (text) => {
+        assert.equal(flawAt(text), text.length + 1)
+      }),
+    )
+  })
+})

@@ -1,0 +1,149 @@
+import { LIMITS } from '../base/limits.ts'
+import type { HttpAnswer, HttpBody, HttpRequest } from './message.ts'
+import { problem } from './problem.ts'
+
+/** A JSON body, or the answer that says why there is none. */
+export type JsonBody =
+  | { readonly is: 'read'; readonly value: unknown }
+  | { readonly is: 'absent' }
+  | { readonly is: 'refused'; readonly answer: HttpAnswer }
+
+export const BODY_BYTES_MAX: number = LIMITS.dataBytesMax
+
+/** `application/json`, or a type with the suffix `+json`. */
+const JSON_TYPE = /^application\/(?:json|[\w.!#$&^-]+\+json)$/i
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+const ABSENT: JsonBody = { is: 'absent' }
+
+/** Reads a body of JSON, of at most `bytesMax` bytes (default 1 MiB). Nothing of it is echoed. */
+export async function readJson(
+  request: HttpRequest,
+  bytesMax: number = BODY_BYTES_MAX,
+): Promise<JsonBody> {
+  const type = request.header('content-type')
+  if (type === undefined && !mayHaveBody(request)) return ABSENT
+  if (type !== 'application/json' && !isJsonType(type)) {
+    const detail = 'send it with the content type application/json, in UTF-8'
+    return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
+  }
+  const length = request.header('content-length')
+  const isTooLong = length !== undefined && Number(length) > bytesMax
+  const body: HttpBody = isTooLong ? { is: 'too-large' } : await request.body(bytesMax)
+  // Nobody is there to read it.
+  if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
+  if (body.is === 'too-large') {
+    const detail = `it may have ${bytesMax} bytes`
+    return refused(problem('BODY_TOO_LARGE', { detail, headers: { connection: 'close' } }))
+  }
+  let text: string
+  try {
+    text = decoder.decode(body.bytes)
+  } catch {
+    return refused(problem('BODY_MALFORMED', { detail: 'it is not UTF-8' }))
+  }
+  try {
+    return { is: 'read', value: JSON.parse(text) }
+  } catch {
+    const detail = text.trim() === '' ? 'it is empty' : `see character ${flawAt(text)}`
+    return refused(problem('BODY_MALFORMED', { detail }))
+  }
+}
+
+function refused(answer: HttpAnswer): JsonBody {
+  return { is: 'refused', answer }
+}
+
+function mayHaveBody(request: HttpRequest): boolean {
+  const length = request.header('content-length')
+  if (length !== undefined) return length !== '0'
+  return request.header('transfer-encoding') !== undefined
+}
+
+function isJsonType(type: string | undefined): boolean {
+  const [essence = '', ...parameters] = (type ?? '').split(';')
+  const charset = parameters
+    .map((each) => each.trim().toLowerCase())
+    .find((each) => each.startsWith('charset='))
+  const isUtf8 = charset === undefined || /^charset="?utf-?8"?$/.test(charset)
+  return isUtf8 && JSON_TYPE.test(essence.trim())
+}
+
+const SPACE = /[ \t\n\r]*/y
+const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
+const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
+/** The first character that a JSON text may hold as it is. */
+const FIRST_PRINTABLE = ' '
+
+/** A place in a text that is read as JSON, and what may be taken from there. */
+interface Reader {
+  at: number
+  take(pattern: RegExp): boolean
+  /** One character, after any space. */
+  takeOne(expected: string): boolean
+  takeText(): boolean
+}
+
+function readerOf(text: string): Reader {
+  const reader: Reader = {
+    at: 0,
+    take(pattern) {
+      pattern.lastIndex = reader.at
+      if (!pattern.test(text)) return false
+      reader.at = pattern.lastIndex
+      return true
+    },
+    takeOne(expected) {
+      reader.take(SPACE)
+      if (text[reader.at] !== expected) return false
+      reader.at += 1
+      return true
+    },
+    takeText() {
+      if (!reader.takeOne('"')) return false
+      for (;;) {
+        const character = text[reader.at]
+        if (character === undefined || character < FIRST_PRINTABLE) return false
+        if (character === '\\') {
+          if (!reader.take(ESCAPE)) return false
+        } else reader.at += 1
+        if (character === '"') return true
+      }
+    },
+  }
+  return reader
+}
+
+/**
+ * Where text stops being JSON, counted from 1. The machine's own message is no help: it leaves the
+ * place out of short texts, and puts the text itself into them.
+ */
+export function flawAt(text: string): number {
+  const reader = readerOf(text)
+  const closers: string[] = []
+  const takeName = (): boolean => reader.takeText() && reader.takeOne(':')
+  for (;;) {
+    const closer = reader.takeOne('[') ? ']' : reader.takeOne('{') ? '}' : undefined
+    if (closer !== undefined && !reader.takeOne(closer)) {
+      closers.push(closer)
+      if (closer === '}' && !takeName()) break
+      continue
+    }
+    if (closer === undefined) {
+      const isTaken = text[reader.at] === '"' ? reader.takeText() : reader.take(SCALAR)
+      if (!isTaken) break
+    }
+    if (!goesOn(reader, closers, takeName)) break
+  }
+  return reader.at + 1
+}
+
+/** Behind a value: closes what is closed; whether another value must follow. */
+function goesOn(reader: Reader, closers: string[], takeName: () => boolean): boolean {
+  for (let closer = closers.at(-1); closer !== undefined; closer = closers.at(-1)) {
+    if (reader.takeOne(closer)) closers.pop()
+    else return reader.takeOne(',') && (closer !== '}' || takeName())
+  }
+  reader.take(SPACE)
+  return false
+}

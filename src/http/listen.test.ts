@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request as ask } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { describe, test } from 'node:test'
+import { systemClock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { readJson } from './json.ts'
+import type { Listening, ListenOptions } from './listen.ts'
+import { listen } from './listen.ts'
+import type { HttpHandler } from './message.ts'
+import { json } from './message.ts'
+import { routes } from './routes.ts'
+import { eventStream } from './stream.ts'
+
+/** Something that a test waits for, or lets go on. */
+function gate(): { readonly opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { opened: promise, open: resolve }
+}
+
+const echo = routes([
+  {
+    method: 'POST',
+    path: '/echo',
+    run: async (request) => {
+      const body = await readJson(request, 1_000)
+      return body.is === 'refused' ? body.answer : json(200, body.is === 'read' ? body.value : null)
+    },
+  },
+  {
+    method: 'GET',
+    path: '/query',
+    run: async ({ query, header }) => json(200, [query.getAll('a'), header('x-one')]),
+  },
+  { method: 'GET', path: '/broken', run: () => Promise.reject(new Error('a secret')) },
+])
+
+const serve = (handler: HttpHandler = echo, options: Partial<ListenOptions> = {}) =>
+  listen([handler], { port: 0, ...options })
+
+async function codeOf(answer: Response): Promise<string> {
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json')
+  return `${answer.status} ${((await answer.json()) as { code: string }).code}`
+}
+
+/** What comes back for bytes that need not be HTTP. */
+async function raw(server: Listening, bytes: string): Promise<string> {
+  const socket = connect(server.port, '127.0.0.1')
+  socket.end(bytes)
+  return text(socket)
+}
+
+describe('a server', () => {
+  test('hands on methods, query strings, headers and bodies, and answers', async () => {
+    await using server = await serve()
+    assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
+    const headers = { 'content-type': 'application/json', 'x-one': '1' }
+    const body = JSON.stringify({ ä: 'x'.repeat(500) })
+    const posted = await fetch(`${server.url}/echo`, { method: 'POST', headers, body })
+    assert.equal(await posted.text(), body)
+    const asked = await fetch(`${server.url}/query?a=1&a=%C3%A4&b`, { headers })
+    assert.deepEqual(await asked.json(), [['1', 'ä'], '1'])
+  })
+
+  test('answers problems for what is not there, breaks, or is too large', async () => {
+    const told: unknown[] = []
+    await using server = await serve(echo, { broke: (_, cause) => told.push(cause) })
+    assert.equal(await codeOf(await fetch(`${server.url}/none`)), '404 NOT_FOUND')
+    assert.equal(await codeOf(await fetch(`${server.url}/%zz`)), '400 REQUEST_INVALID')
+    const broken = await fetch(`${server.url}/broken`)
+    assert.doesNotMatch(JSON.stringify([...broken.headers]), /secret/)
+    assert.equal(await codeOf(broken), '500 INTERNAL')
+    assert.equal((told[0] as Error).message, 'a secret')
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
+    const large = await fetch(`${server.url}/echo`, { ...init, body: `"${'x'.repeat(100_000)}"` })
+    assert.equal(await codeOf(large), '413 BODY_TOO_LARGE')
+    const odd = await fetch(`${server.url}/echo`, { method: 'PROPFIND' })
+    assert.equal(await codeOf(odd), '405 METHOD_NOT_ALLOWED')
+  })
+
+  test('counts a body that does not say its length', async () => {
+    await using server = await serve()
+    const chunks = new ReadableStream({
+      pull: (controller) => controller.enqueue(new TextEncoder().encode('"'.padEnd(600, ' '))),
+    })
+    const sent = ask(`${server.url}/echo`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+    })
+    sent.on('error', () => undefined)
+    let isAnswered = false
+    const answered = once(sent, 'response').finally(() => (isAnswered = true))
+    for await (const chunk of chunks) {
+      sent.write(chunk)
+      if (sent.destroyed || isAnswered) break
+      await new Promise(setImmediate)
+    }
+    const [answer] = (await answered) as [IncomingMessage]
+    assert.equal(answer.statusCode, 413)
+    sent.destroy()
+  })
+
+  test('answers what is no HTTP with a problem, and goes on', async () => {
+    await using server = await serve()
+    const bad = await raw(server, 'SECRET nonsense\r\n\r\n')
+    assert.match(bad, /^HTTP\/1\.1 400 Bad Request\r\n/)
+    assert.match(bad, /application\/problem\+json/)
+    assert.match(bad, /"code":"REQUEST_INVALID"/)
+    assert.doesNotMatch(bad, /SECRET/)
+    const long = `GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`
+    assert.match(await raw(server, long), /^HTTP\/1\.1 431 .*"HEADERS_TOO_LARGE"/s)
+    assert.equal((await fetch(`${server.url}/query`)).status, 200)
+  })
+
+  test('tells nobody of a client that left before its request had arrived', async () => {
+    const told: unknown[] = []
+    const read = gate()
+    const left = gate()
+    const handler: HttpHandler = async (request) => {
+      read.open()
+      const body = await readJson(request)
+      left.open()
+      return body.is === 'refused' ? body.answer : json(200, 1)
+    }
+    await using server = await serve(handler, { broke: (_, cause) => told.push(cause) })
+    const socket = connect(server.port, '127.0.0.1')
+    const type = 'content-type: application/json'
+    socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: 9\r\n\r\n{`)
+    await read.opened
+    socket.destroy()
+    await left.opened
+    await server.close()
+    assert.deepEqual(told, [])
+  })
+
+  test('is refused a host that others reach, until it has a token', async () => {
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org'])
+      await assert.rejects(
+        serve(echo, { host }),
+        (fault: Fault) => fault.code === 'OPTION_INVALID' && fault.complaints[0]?.path === 'host',
+      )
+    await assert.rejects(serve(echo, { token: '' }), { code: 'OPTION_INVALID' })
+    await assert.rejects(serve(echo, { port: -1 }), { code: 'OPTION_INVALID' })
+    await using server = await serve(echo, { host: '0.0.0.0', token: 't0ken' })
+    assert.ok(server.port > 0)
+  })
+
+  test('names a port that is taken', async () => {
+    await using server = await serve()
+    await assert.rejects(serve(echo, { port: server.port }), (fault: Fault) => {
+      assert.ok(fault instanceof Fault)
+      assert.match(fault.message, new RegExp(`127\\.0\\.0\\.1:${server.port}`))
+      return fault.code === 'PORT_BUSY'
+    })
+  })
+
+  test('answers nobody who calls it by a foreign name', async () => {
+    await using server = await serve()
+    const by = (host: string) => raw(server, `GET /query HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', ''])
+      assert.match(await by(host), /^HTTP\/1\.1 421 .*HOST_REFUSED/s, host)
+    assert.match(await raw(server, 'GET /query HTTP/1.0\r\n\r\n'), /^HTTP\/1\.1 421 /)
+    for (const host of ['localhost', `LOCALHOST:${server.port}`, '127.0.0.1:1', '[::1]:80'])
+      assert.match(await by(host), /^HTTP\/1\.1 200 /, host)
+  })
+
+  test('with a token answers only who has it', async () => {
+    await using server = await serve(echo, { token: 't0ken' })
+    const by = (authorization?: string) =>
+      fetch(`${server.url}/query`, authorization ? { headers: { authorization } } : {})
+    for (const wrong of [undefined, 'Bearer', 'Bearer t0ke', 'Bearer t0kenn', 'Basic t0ken']) {
+      const answer = await by(wrong)
+      assert.equal(answer.headers.get('www-authenticate'), 'Bearer')
+      assert.equal(await codeOf(answer), '401 UNAUTHORIZED')
+    }
+    assert.equal((await by('Bearer t0ken')).status, 200)
+    assert.equal((await by('bearer t0ken')).status, 200)
+  })
+})
+
+describe('a server that closes', () => {
+  test('lets what is under way end, and answers 503 meanwhile', async () => {
+    const begun = gate()
+    const goOn = gate()
+    const slow: HttpHandler = async (request) => {
+      if (request.path !== '/slow') return json(200, 'quick')
+      begun.open()
+      await goOn.opened
+      return json(200, 'done')
+    }
+    const server = await serve(slow)
+    const answer = fetch(`${server.url}/slow`)
+    await begun.opened
+    const closed = server.close()
+    const late = await fetch(server.url)
+    assert.equal(late.headers.get('retry-after'), '1')
+    assert.equal(await codeOf(late), '503 APP_STOPPING')
+    goOn.open()
+    assert.deepEqual(await (await answer).json(), 'done')
+    await closed
+    await assert.rejects(fetch(server.url))
+    await server.close()
+  })
+
+  test('cuts off what ignores it once the grace is over', async () => {
+    const begun = gate()
+    const server = await serve(async () => {
+      begun.open()
+      await new Promise(() => undefined)
+      return undefined
+    })
+    const answer = fetch(server.url)
+    answer.catch(() => undefined)
+    await begun.opened
+    await server.close({ graceMs: 50 })
+    await assert.rejects(answer)
+  })
+
+  test('ends streams, and leaves none open', async () => {
+    const silence = {
+      [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }),
+    }
+    const server = await serve(
+      async ({ signal }) => eventStream(silence, { clock: systemClock(), signal }),
+      { streamsMax: 2 },
+    )
+    const first = await fetch(server.url)
+    const second = await fetch(server.url)
+    assert.equal(await codeOf(await fetch(server.url)), '503 STREAMS_EXHAUSTED')
+    await first.body?.cancel()
+    // Whoever leaves makes room, as soon as it is noticed.
+    let third = await fetch(server.url)
+    while (third.status === 503) {
+      await third.body?.cancel()
+      third = await fetch(server.url)
+    }
+    const ended = Promise.all([second.text(), third.text()])
+    await server.close()
+    assert.deepEqual(await ended, [': open\n\n', ': open\n\n'])
+  })
+})

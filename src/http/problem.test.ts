@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { FaultCode } from '../base/fault.ts'
+import { Fault, FAULTS } from '../base/fault.ts'
+import { problems } from './problem.ts'
+
+const told: [string, unknown][] = []
+const problemOf = problems((id, cause) => void told.push([id, cause]))
+const bodyOf = (cause: unknown) => JSON.parse(problemOf(cause).body as string)
+
+describe('a problem', () => {
+  test('of a fault has its code, what is wrong and the ids, and no more', () => {
+    const complaints = [{ path: 'lines[0]', message: 'must be text' }]
+    const fault = new Fault('MESSAGE_INVALID', { detail: 'a.B', complaints, ids: { id: '1' } })
+    assert.deepEqual(bodyOf(fault), {
+      type: 'urn:throughline:problem:MESSAGE_INVALID',
+      title: FAULTS.MESSAGE_INVALID.meaning,
+      status: 400,
+      detail: 'a.B',
+      code: 'MESSAGE_INVALID',
+      complaints,
+      ids: { id: '1' },
+    })
+    assert.equal(problemOf(fault).headers['content-type'], 'application/problem+json')
+  })
+
+  test('of every fault has the status of its code, and says when to come again', () => {
+    const statuses: Partial<Record<FaultCode, number>> = {
+      MESSAGE_INVALID: 400,
+      ID_CONFLICT: 409,
+      BACKPRESSURE: 429,
+      APP_STOPPING: 503,
+      LOG_UNKNOWN: 503,
+      STORE_UNKNOWN: 503,
+      EARLIER_NOT_STORED: 503,
+      MESSAGE_NOT_FOUND: 404,
+      OPERATION_NOT_FOUND: 404,
+      OPTION_INVALID: 400,
+      SERVICE_NOT_FOUND: 404,
+      TOPIC_NOT_FOUND: 404,
+      QUERY_NOT_ANSWERED: 404,
+    }
+    for (const code of Object.keys(FAULTS) as FaultCode[]) {
+      const answer = problemOf(new Fault(code, { detail: 'it' }))
+      assert.equal(answer.status, statuses[code] ?? 500, code)
+      const mayRetry = answer.status === 429 || answer.status === 503
+      assert.equal(answer.headers['retry-after'] !== undefined, mayRetry, code)
+      assert.equal(JSON.parse(answer.body as string).code, code)
+    }
+  })
+
+  test('of anything else says an id, under which the cause is told', () => {
+    for (const cause of [new Error('secret'), 'secret', undefined, { secret: 1 }]) {
+      told.length = 0
+      const { status, code, ids, detail } = bodyOf(cause)
+      assert.deepEqual([status, code], [500, 'INTERNAL'])
+      assert.deepEqual(told, [[ids.report, cause]])
+      assert.doesNotMatch(detail, /secret/)
+    }
+  })
+
+  test('of a fault of our own hides its detail, and tells it', () => {
+    told.length = 0
+    const fault = new Fault('DATA_DAMAGED', { detail: '/home/secret' })
+    const { status, code, detail } = bodyOf(fault)
+    assert.deepEqual([status, code], [500, 'DATA_DAMAGED'])
+    assert.doesNotMatch(detail, /secret/)
+    assert.equal(told[0]?.[1], fault)
+  })
+})

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { fetchHandler } from './fetched.ts'
+import type { HttpAnswer, HttpHandler } from './message.ts'
+import { firstAnswer, json } from './message.ts'
+import { routes } from './routes.ts'
+
+async function* never(): AsyncGenerator<string> {
+  assert.fail('nobody may begin this stream')
+  yield ''
+}
+
+const stream: HttpAnswer = { status: 200, headers: {}, body: never() }
+const handler = routes([
+  { method: 'GET', path: '/orders/:id', run: async (_, params) => json(200, { ...params }) },
+  { method: 'PUT', path: '/orders/:id', run: async () => json(200, 'put') },
+  { method: 'GET', path: '/orders/new', run: async () => json(200, 'new') },
+  { method: 'GET', path: '/stream', run: async () => stream },
+])
+const fetched = fetchHandler(handler)
+const ask = (method: string, path: string) => fetched(new Request(`http://x${path}`, { method }))
+
+describe('routes', () => {
+  test('find a path by its method, plain parts before names, and decode names', async () => {
+    assert.deepEqual(await (await ask('GET', '/orders/a%2Fb%20%C3%A4')).json(), { id: 'a/b ä' })
+    assert.deepEqual(await (await ask('GET', '/orders/new')).json(), 'new')
+    assert.deepEqual(await (await ask('PUT', '/orders/new')).json(), 'put')
+  })
+
+  test('leave paths that are not theirs, or are none, to others', async () => {
+    const paths = [
+      '/',
+      '/order',
+      '/orders',
+      '/orders/a/b',
+      '/orders/%zz',
+      `/orders/${'a'.repeat(2_000)}`,
+    ]
+    for (const path of paths) assert.equal((await ask('GET', path)).status, 404, path)
+    const mine = routes([{ method: 'GET', path: '/mine', run: async () => json(200, 1) }])
+    const chain: HttpHandler = (request) => firstAnswer([handler, mine], request)
+    assert.equal((await fetchHandler(chain)(new Request('http://x/mine'))).status, 200)
+  })
+
+  test('answer a method that the path lacks with those that it has', async () => {
+    for (const method of ['POST', 'DELETE', 'PROPFIND']) {
+      const answer = await ask(method, '/orders/1')
+      assert.equal(answer.status, 405)
+      assert.equal(answer.headers.get('allow'), 'GET, PUT, HEAD, OPTIONS')
+      assert.equal(((await answer.json()) as { code: string }).code, 'METHOD_NOT_ALLOWED')
+    }
+    const options = await ask('OPTIONS', '/orders/1')
+    assert.deepEqual(
+      [options.status, options.headers.get('allow')],
+      [204, 'GET, PUT, HEAD, OPTIONS'],
+    )
+  })
+
+  test('answer HEAD as GET without its body', async () => {
+    const answer = await ask('HEAD', '/orders/ä')
+    assert.equal(answer.status, 200)
+    assert.equal(answer.headers.get('content-length'), String('{"id":"ä"}'.length + 1))
+    assert.equal(await answer.text(), '')
+    assert.equal(await (await ask('HEAD', '/stream')).text(), '')
+  })
+})

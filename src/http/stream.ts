@@ -1,0 +1,106 @@
+import type { Clock } from '../base/clock.ts'
+import type { HttpAnswer } from './message.ts'
+
+/** One server-sent event; its data travels as one line of JSON. */
+export interface StreamEvent {
+  readonly event?: string
+  readonly id?: string
+  readonly data: unknown
+}
+
+export interface StreamOptions {
+  readonly clock: Clock
+  /** Ends the stream: the client is gone, or the host is closing. */
+  readonly signal: AbortSignal
+  /** A comment this often while nothing happens, so that nothing between takes it for dead. */
+  readonly heartbeatMs?: number
+  /** After this long it ends by itself; a client of server-sent events connects again. */
+  readonly lifetimeMs?: number
+}
+
+const HEARTBEAT_MS = 15_000
+const LIFETIME_MS = 600_000
+
+/**
+ * Server-sent events. The next event is asked for when the last was taken, so nothing gathers here;
+ * whoever makes the events bounds what may gather there.
+ */
+export function eventStream(
+  events: AsyncIterable<StreamEvent>,
+  options: StreamOptions,
+): HttpAnswer {
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    },
+    body: textOf(events, options),
+  }
+}
+
+type Step = IteratorResult<StreamEvent> | 'quiet' | 'ended'
+
+async function* textOf(
+  events: AsyncIterable<StreamEvent>,
+  { clock, signal, heartbeatMs = HEARTBEAT_MS, lifetimeMs = LIFETIME_MS }: StreamOptions,
+): AsyncGenerator<string, void, void> {
+  const iterator = events[Symbol.asyncIterator]()
+  const begunAt = clock.elapsed()
+  let next = iterator.next()
+  try {
+    yield ': open\n\n'
+    for (;;) {
+      const leftMs = begunAt + lifetimeMs - clock.elapsed()
+      if (leftMs <= 0) return
+      const step = await stepOf(next, clock, Math.min(heartbeatMs, leftMs), signal)
+      if (step === 'ended') return
+      if (step === 'quiet') yield ': \n\n'
+      else if (step.done) return
+      else {
+        yield eventText(step.value)
+        next = iterator.next()
+      }
+    }
+  } finally {
+    // One that waits for something would only return once that has come.
+    next.catch(() => undefined)
+    iterator.return?.()?.then(undefined, () => undefined)
+  }
+}
+
+/** The next event, or that nothing has come for `quietMs`, or that the stream has ended. */
+function stepOf(
+  next: Promise<IteratorResult<StreamEvent>>,
+  clock: Clock,
+  quietMs: number,
+  signal: AbortSignal,
+): Promise<Step> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return resolve('ended')
+    const end = (): void => settle('ended')
+    const cancel = clock.after(quietMs, () => settle('quiet'))
+    signal.addEventListener('abort', end)
+    const tidy = (): void => {
+      cancel()
+      signal.removeEventListener('abort', end)
+    }
+    function settle(step: Step): void {
+      tidy()
+      resolve(step)
+    }
+    next.then(settle, (cause: unknown) => {
+      tidy()
+      reject(cause)
+    })
+  })
+}
+
+function eventText({ event, id, data }: StreamEvent): string {
+  const name = event === undefined ? '' : `event: ${oneLine(event)}\n`
+  const mark = id === undefined ? '' : `id: ${oneLine(id)}\n`
+  return `${name}${mark}data: ${JSON.stringify(data) ?? 'null'}\n\n`
+}
+
+const oneLine = (text: string): string => text.replaceAll(/[\r\n\0]/g, ' ')

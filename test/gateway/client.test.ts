@@ -1,0 +1,78 @@
+// The typed client against a real server.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Fault } from 'throughline'
+import { client, Problem } from 'throughline/gateway'
+import type * as contracts from './contracts.ts'
+import { openShop, placed } from './system.ts'
+
+describe('a client', () => {
+  test('sends commands, follows their operations and asks queries', async () => {
+    await using shop = await openShop({}, 't0ken')
+    const { ordering } = client<typeof contracts>(shop.origin, { token: 't0ken' })
+    const operation = await ordering.placeOrder(placed('o-1'), { idempotencyKey: 'k' })
+    assert.deepEqual([operation.id, operation.isRepeat], ['ordering.PlaceOrder:k', false])
+    assert.deepEqual(await operation.settled(), { is: 'completed' })
+    assert.deepEqual(await operation.look(), { is: 'completed' })
+    await shop.app.settled()
+    const found = await ordering.findOrder({ orderId: 'o-1' }).catch((cause: unknown) => cause)
+    assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 1 })
+    assert.deepEqual(await ordering.listOrders({ customerId: 'c-1' }), [{ orderId: 'o-1' }])
+  })
+
+  test('tells a refusal by its code, as an answer', async () => {
+    await using shop = await openShop()
+    const { ordering } = client<typeof contracts>(shop.origin)
+    const settled = await (await ordering.placeOrder(placed('o-1', 2_000))).settled()
+    assert.deepEqual(settled, { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] })
+  })
+
+  test('throws faults of the same code, with complaints and the key to repeat with', async () => {
+    await using shop = await openShop()
+    const { ordering } = client<typeof contracts>(shop.origin)
+    const bad = { ...placed('o-1'), lines: [] }
+    await assert.rejects(ordering.placeOrder(bad), (fault: Fault) => {
+      assert.ok(fault instanceof Fault)
+      assert.deepEqual([fault.code, fault.complaints[0]?.path], ['MESSAGE_INVALID', 'lines'])
+      assert.match(fault.ids['idempotencyKey'] ?? '', /^[0-9a-f-]{36}$/)
+      return true
+    })
+    await ordering.placeOrder(placed('o-1'), { idempotencyKey: 'k' })
+    const conflict = ordering.placeOrder(placed('o-2'), { idempotencyKey: 'k' })
+    await assert.rejects(conflict, { name: 'Fault', code: 'ID_CONFLICT' })
+    const again = await ordering.placeOrder(placed('o-1'), { idempotencyKey: 'k' })
+    assert.ok(again.isRepeat)
+  })
+
+  test('throws problems that are no faults by their name', async () => {
+    await using shop = await openShop({}, 't0ken')
+    const { ordering } = client<typeof contracts>(shop.origin, { token: 'wrong' })
+    await assert.rejects(ordering.listOrders({ customerId: 'c' }), (thrown: Problem) => {
+      assert.ok(thrown instanceof Problem)
+      return thrown.code === 'UNAUTHORIZED' && thrown.status === 401
+    })
+    const lost = client<typeof contracts>('http://127.0.0.1:1').ordering
+    await assert.rejects(lost.listOrders({ customerId: 'c' }), {
+      name: 'Problem',
+      code: 'UNREACHABLE',
+    })
+    const html = client<typeof contracts>('http://x', { fetch: async () => new Response('<html>') })
+    await assert.rejects(html.ordering.listOrders({ customerId: 'c' }), { code: 'UNREADABLE' })
+  })
+
+  test('stops waiting when it is told to', async () => {
+    await using shop = await openShop()
+    const { ordering } = client<typeof contracts>(shop.origin)
+    const operation = await ordering.placeOrder(placed('o-1', 7))
+    const stop = new AbortController()
+    const settled = operation.settled({ signal: stop.signal })
+    stop.abort(new Error('enough'))
+    await assert.rejects(settled, /enough/)
+  })
+
+  test('is not taken for a promise', async () => {
+    const made = client<typeof contracts>('http://x')
+    assert.equal(await Promise.resolve(made), made)
+    assert.equal(await Promise.resolve(made.ordering), made.ordering)
+  })
+})

@@ -1,0 +1,281 @@
+// Commands over HTTP: stored before they are answered, once whatever is repeated, and complained
+// of in full.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Fault } from 'throughline'
+import { fetchHandler, gateway, reject, route } from 'throughline/gateway'
+import { manualClock } from '../../src/testing/clock.ts'
+import { Ordering, Payment } from './contracts.ts'
+import { openShop, placed, post, routes } from './system.ts'
+
+interface Told {
+  readonly id: string
+  readonly is: string
+  readonly operation: string
+}
+interface ProblemBody {
+  readonly code: string
+  readonly status: number
+  readonly complaints: readonly { readonly path: string; readonly message: string }[]
+}
+const told = async (answer: Response): Promise<Told> => (await answer.json()) as Told
+const problem = async (answer: Response): Promise<ProblemBody> => {
+  assert.equal(answer.headers.get('content-type'), 'application/problem+json')
+  const body = (await answer.json()) as ProblemBody
+  assert.equal(body.status, answer.status)
+  return body
+}
+
+describe('a command', () => {
+  test('is answered 202 with the path of its operation, once it is stored', async () => {
+    await using shop = await openShop()
+    const answer = await post(`${shop.origin}/messages/ordering/PlaceOrder`, placed('o-1'))
+    assert.equal(answer.status, 202)
+    const { id, is, operation } = await told(answer)
+    assert.deepEqual([is, operation], ['pending', `/operations/${id}`])
+    assert.equal(answer.headers.get('location'), operation)
+    assert.deepEqual(await shop.app.operation(Ordering.PlaceOrder, id).settled(), {
+      is: 'completed',
+    })
+  })
+
+  test('takes effect once under one key, and the key means one body', async () => {
+    await using shop = await openShop()
+    const send = (orderId: string) =>
+      post(`${shop.origin}/messages/ordering/PlaceOrder`, placed(orderId), {
+        'idempotency-key': 'k/1',
+      })
+    const first = await send('o-1')
+    assert.equal(first.headers.get('idempotency-replayed'), null)
+    assert.equal(first.headers.get('location'), '/operations/ordering.PlaceOrder%3Ak%2F1')
+    const again = await send('o-1')
+    assert.deepEqual([again.status, again.headers.get('idempotency-replayed')], [202, 'true'])
+    assert.deepEqual(await told(again), await told(first))
+    const other = await send('o-2')
+    assert.equal((await problem(other)).code, 'ID_CONFLICT')
+    assert.equal(other.status, 409)
+    await shop.app.settled()
+    const list = await shop.app.ask(Ordering.ListOrders({ customerId: 'c-1' }))
+    assert.deepEqual(list, [{ orderId: 'o-1' }])
+  })
+
+  test('is stored once though many send it at once', async () => {
+    await using shop = await openShop()
+    const url = `${shop.origin}/messages/ordering/PlaceOrder`
+    const key = { 'idempotency-key': 'same' }
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => post(url, placed('o-1'), key)),
+    )
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([202]))
+    const isFirst = (answer: Response) => !answer.headers.has('idempotency-replayed')
+    assert.equal(answers.filter(isFirst).length, 1)
+  })
+
+  test('with a bad key is 400 and not stored', async () => {
+    await using shop = await openShop()
+    for (const key of ['a b', 'x'.repeat(129), 'a,\tb']) {
+      const url = `${shop.origin}/messages/ordering/PlaceOrder`
+      const { code, complaints } = await problem(
+        await post(url, placed('o-1'), { 'idempotency-key': key }),
+      )
+      assert.deepEqual([code, complaints[0]?.path], ['REQUEST_INVALID', 'idempotency-key'])
+    }
+    assert.deepEqual(await shop.app.ask(Ordering.ListOrders({ customerId: 'c-1' })), [])
+  })
+
+  test('that is not as its contract says is 400 with every complaint', async () => {
+    await using shop = await openShop()
+    const bad = { orderId: '', customerId: 1, lines: [{ sku: 'a', quantity: 0 }] }
+    const { code, complaints } = await problem(
+      await post(`${shop.origin}/messages/ordering/PlaceOrder`, bad),
+    )
+    assert.equal(code, 'MESSAGE_INVALID')
+    assert.deepEqual(
+      complaints.map(({ path }) => path),
+      ['orderId', 'customerId', 'lines[0].quantity', 'isGift'],
+    )
+    const hostile = `{"__proto__":{"a":1},"lines":${'['.repeat(40)}${']'.repeat(40)}}`
+    const answer = await post(`${shop.origin}/messages/ordering/PlaceOrder`, hostile)
+    const { complaints: found } = await problem(answer)
+    assert.ok(found.some(({ path }) => path === '__proto__'))
+    assert.ok(found.some(({ message }) => /nested/.test(message)))
+    const none = await fetch(`${shop.origin}/messages/ordering/PlaceOrder`, { method: 'POST' })
+    assert.equal((await problem(none)).code, 'MESSAGE_INVALID')
+  })
+
+  test('keeps the trace that it came with, when it is one', async () => {
+    const traces: (string | undefined)[] = []
+    const app = {
+      send: async (_: unknown, { traceparent }: { traceparent?: string } = {}) => {
+        traces.push(traceparent)
+        return { id: '1', isRepeat: false }
+      },
+      describe: () => ({ contracts: [{ name: 'payment', owner: 'payment' }] }),
+    }
+    const ask = fetchHandler(gateway(app as never, { opens: [Payment.Charge] }))
+    const good = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
+    for (const traceparent of [good, 'nonsense', good.replace(/-b.*-/, '-0000000000000000-'), ''])
+      await ask(
+        new Request('http://x/messages/payment/Charge', {
+          method: 'POST',
+          headers: { traceparent, 'content-type': 'application/json' },
+          body: '{}',
+        }),
+      )
+    assert.deepEqual(traces, [good, undefined, undefined, undefined])
+  })
+})
+
+describe('a route of its own', () => {
+  test('makes the message of body, path and id, the same for the same key', async () => {
+    await using shop = await openShop()
+    const key = { 'idempotency-key': '01890a5d-ac96-774b-bcce-b302099a8057' }
+    const order = { customer: 'c-9', skus: ['a', 'b'] }
+    const answer = await post(`${shop.origin}/orders`, order, key)
+    assert.equal(answer.status, 202)
+    assert.equal((await post(`${shop.origin}/orders`, order, key)).status, 202)
+    await shop.app.settled()
+    const orderId = key['idempotency-key']
+    const found = await shop.app.ask(Ordering.FindOrder({ orderId }))
+    assert.deepEqual(found, { orderId, is: 'open', quantity: 2 })
+    const url = `${shop.origin}/customers/c-9/orders/${orderId}`
+    assert.equal((await fetch(url, { method: 'DELETE' })).status, 202)
+    await shop.app.settled()
+    assert.equal((await shop.app.ask(Ordering.FindOrder({ orderId })))?.is, 'closed')
+  })
+
+  test('complains by its own schema, and by its own check, before anything is stored', async () => {
+    const rejecting = route.command('POST', '/closings', Ordering.CloseOrder, {
+      map: ({ query }) =>
+        query.has('ok')
+          ? { orderId: 'o', customerId: 'c' }
+          : reject([
+              { path: 'a', message: 'is wrong' },
+              { path: 'b', message: 'is wrong, too' },
+            ]),
+    })
+    await using shop = await openShop({ routes: [...routes, rejecting] })
+    const { complaints } = await problem(await post(`${shop.origin}/orders`, { customer: 1 }))
+    assert.deepEqual(
+      complaints.map(({ path }) => path),
+      ['customer', 'skus'],
+    )
+    const own = await problem(await post(`${shop.origin}/closings`, {}))
+    assert.equal(own.status, 400)
+    assert.deepEqual(
+      own.complaints.map(({ path }) => path),
+      ['a', 'b'],
+    )
+    const deep = `${'['.repeat(40)}${']'.repeat(40)}`
+    assert.equal((await problem(await post(`${shop.origin}/closings?ok`, deep))).status, 400)
+    assert.equal((await post(`${shop.origin}/closings?ok`, {})).status, 202)
+  })
+
+  test('is not shadowed by an object that looks like a rejection', async () => {
+    const looks = route.command('POST', '/looks', Ordering.CloseOrder, {
+      map: () => ({ orderId: 'o', customerId: 'c', complaints: [] }),
+    })
+    await using shop = await openShop({ routes: [looks] })
+    assert.equal((await post(`${shop.origin}/looks`, {})).status, 202)
+  })
+})
+
+describe('a gateway', () => {
+  test('refuses routes that cannot be, all at once', async () => {
+    await using shop = await openShop()
+    const close = (path: string) => route.command('POST', path, Ordering.CloseOrder)
+    const impossible = [
+      close('/a/:x'),
+      close('/a/:y'),
+      close('no-slash'),
+      close('/a/*'),
+      close('/operations/x'),
+      route.command('POST', '/pay', Payment.Charge),
+      { method: 'POST' as const, path: '/event', type: Ordering.OrderPlaced as never },
+    ]
+    assert.throws(
+      () => gateway(shop.app, { routes: impossible }),
+      (fault: Fault) => {
+        assert.equal(fault.code, 'OPTION_INVALID')
+        const paths = fault.complaints.map(({ path }) => path)
+        const expected = ['/a/:y', 'no-slash', '/a/*', '/operations/x', '/pay', '/event']
+        assert.deepEqual(
+          paths,
+          expected.map((path) => `POST ${path}`),
+        )
+        return true
+      },
+    )
+  })
+
+  test('refuses limits out of their bounds', async () => {
+    await using shop = await openShop()
+    for (const options of [{ deadlineMs: 0 }, { bodyBytesMax: 1e9 }, { deadlineMs: 1.5 }])
+      assert.throws(() => gateway(shop.app, options), { code: 'OPTION_INVALID' })
+  })
+
+  test('says what is wrong on its own side by the table of faults', async () => {
+    for (const [code, status] of [
+      ['BACKPRESSURE', 429],
+      ['APP_STOPPING', 503],
+      ['LOG_UNKNOWN', 503],
+      ['EARLIER_NOT_STORED', 503],
+    ] as const) {
+      await using shop = await openShop()
+      const send = () => Promise.reject(new Fault(code, { detail: 'it' }))
+      const ask = fetchHandler(gateway({ ...shop.app, send }, { opens: [Ordering] }))
+      const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+      const answer = await ask(new Request('http://x/messages/ordering/CloseOrder', init))
+      assert.deepEqual([answer.status, (await problem(answer)).code], [status, code])
+      assert.equal(answer.headers.get('retry-after'), '1')
+    }
+  })
+
+  test('does not let one client pay for what another did wrong', async () => {
+    await using shop = await openShop()
+    const ask = fetchHandler(gateway(shop.app, { opens: [Ordering] }))
+    const send = (order: object, key?: string): Promise<Response> => {
+      const own = key === undefined ? {} : { 'idempotency-key': key }
+      const headers = { 'content-type': 'application/json', ...own }
+      const init = { method: 'POST', headers, body: JSON.stringify(order) }
+      return ask(new Request('http://x/messages/ordering/PlaceOrder', init))
+    }
+    await send(placed('o-1'), 'k')
+    // In one batch, each conflict holds back what follows it of the same key.
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, index) =>
+        index % 10 === 0 ? send(placed('o-2'), 'k') : send(placed(`p-${index}`)),
+      ),
+    )
+    const statuses = answers.map(({ status }) => status)
+    assert.deepEqual(
+      statuses,
+      statuses.map((_, index) => (index % 10 === 0 ? 409 : 202)),
+    )
+  })
+
+  test('that has stopped says so', async () => {
+    await using shop = await openShop()
+    await shop.app.stop()
+    const url = `${shop.origin}/messages/ordering/PlaceOrder`
+    assert.equal((await problem(await post(url, placed('o-1')))).code, 'APP_STOPPING')
+    assert.equal((await problem(await fetch(`${shop.origin}/orders/o-1`))).code, 'APP_STOPPING')
+    assert.equal((await problem(await fetch(`${shop.origin}/operations/1`))).code, 'APP_STOPPING')
+  })
+
+  test('answers in time, though the app does not', async () => {
+    await using shop = await openShop()
+    const clock = manualClock()
+    const send = () => new Promise<never>(() => undefined)
+    const options = { opens: [Ordering], clock, deadlineMs: 2_000 }
+    const ask = fetchHandler(gateway({ ...shop.app, send }, options))
+    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
+    const begunAt = clock.elapsed()
+    const asked = ask(new Request('http://x/messages/ordering/CloseOrder', init))
+    // The body of a Request is read by the machine, not by this clock.
+    await new Promise(setImmediate)
+    const answer = await clock.until(asked)
+    assert.equal(clock.elapsed() - begunAt, 2_000)
+    assert.deepEqual([answer.status, (await problem(answer)).code], [503, 'DEADLINE_PASSED'])
+  })
+})

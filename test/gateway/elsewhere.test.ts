@@ -1,0 +1,179 @@
+// Two apps on two backends: the gateway of one hands on what the other owns.
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, test } from 'node:test'
+import type { Fault } from 'throughline'
+import { gateway } from 'throughline/gateway'
+import { Ordering, Payment } from './contracts.ts'
+import { openShop, openTill, post } from './system.ts'
+
+const opens = [Ordering, Payment]
+const charge = { orderId: 'o-1', customerId: 'c-1', cents: 500 }
+const codeOf = async (answer: Response): Promise<string> =>
+  `${answer.status} ${((await answer.json()) as { code: string }).code}`
+
+/** Something that listens where a gateway should, and how often it was asked. */
+async function stranger(answer: RequestListener): Promise<{
+  readonly at: string
+  readonly asked: string[]
+  [Symbol.dispose](): void
+}> {
+  const asked: string[] = []
+  const server = createServer((request, response) => {
+    asked.push(String(request.headers['idempotency-key']))
+    answer(request, response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const at = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    at,
+    asked,
+    [Symbol.dispose]() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+describe('a gateway that hands on', () => {
+  test('reaches the owner with commands, queries and operations, by one key', async () => {
+    await using till = await openTill('t0ken')
+    const elsewhere = [{ contract: Payment, at: `${till.origin}/`, token: 't0ken' }]
+    await using shop = await openShop({ elsewhere, opens })
+    const url = `${shop.origin}/messages/payment/Charge`
+    const key = { 'idempotency-key': 'k' }
+    const answer = await post(url, charge, key)
+    assert.equal(answer.status, 202)
+    assert.equal(answer.headers.get('location'), '/operations/payment.Charge%3Ak')
+    const waited = await fetch(`${shop.origin}${answer.headers.get('location')}?wait=10`)
+    const operation = (await waited.json()) as { is: string; command: string }
+    assert.deepEqual([operation.is, operation.command], ['completed', 'payment.Charge'])
+    assert.equal((await post(url, charge, key)).headers.get('idempotency-replayed'), 'true')
+    assert.equal(await codeOf(await post(url, { ...charge, cents: 1 }, key)), '409 ID_CONFLICT')
+    await till.app.settled()
+    const sum = await post(`${shop.origin}/messages/payment/SumCharges`, { customerId: 'c-1' })
+    assert.deepEqual([sum.status, await sum.json()], [200, { cents: 500 }])
+    const headers = { accept: 'text/event-stream' }
+    const stream = await fetch(`${shop.origin}${answer.headers.get('location')}`, { headers })
+    assert.match(await stream.text(), /^: open\n\nevent: operation\ndata: \{"is":"completed"/)
+  })
+
+  test('mints a key where none came, and finds what has a foreign id', async () => {
+    await using till = await openTill()
+    await using shop = await openShop({
+      elsewhere: [{ contract: Payment, at: till.origin }],
+      opens,
+    })
+    const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
+    assert.match(
+      answer.headers.get('location') ?? '',
+      /^\/operations\/payment\.Charge%3A[0-9a-f-]{36}$/,
+    )
+    const { id } = await till.app.send(Payment.Charge({ ...charge, orderId: 'o-2' }))
+    const found = await fetch(`${shop.origin}/operations/${id}?wait=10`)
+    assert.equal(((await found.json()) as { is: string }).is, 'completed')
+    for (const none of ['none', 'payment.Charge:none', 'ordering.PlaceOrder:none'])
+      assert.equal(
+        await codeOf(await fetch(`${shop.origin}/operations/${none}`)),
+        '404 OPERATION_NOT_FOUND',
+      )
+  })
+
+  test('checks at its own door, so that nothing wrong travels', async () => {
+    using other = await stranger((_, response) => response.end())
+    await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
+    const answer = await post(`${shop.origin}/messages/payment/Charge`, { ...charge, cents: 0 })
+    assert.equal(await codeOf(answer), '400 MESSAGE_INVALID')
+    assert.deepEqual(other.asked, [])
+  })
+
+  test('says that the other is not to be reached, after one more try of the same key', async () => {
+    using other = await stranger((request) => request.socket.destroy())
+    await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
+    const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
+    assert.equal(answer.headers.get('retry-after'), '1')
+    assert.equal(await codeOf(answer), '502 ELSEWHERE_UNREACHABLE')
+    assert.equal(other.asked.length, 2)
+    assert.equal(new Set(other.asked).size, 1)
+    const operation = await fetch(`${shop.origin}/operations/payment.Charge:k`)
+    assert.equal(await codeOf(operation), '502 ELSEWHERE_UNREACHABLE')
+  })
+
+  test('takes no answer for one of a gateway that is none', async () => {
+    const answers: RequestListener[] = [
+      (_, response) => response.setHeader('content-type', 'text/html').end('<html>'),
+      (_, response) => response.writeHead(302, { location: 'http://192.0.2.1/' }).end(),
+      (_, response) =>
+        response.writeHead(401, { 'content-type': 'application/problem+json' }).end('{}'),
+    ]
+    for (const answer of answers) {
+      using other = await stranger(answer)
+      await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
+      const handed = await post(`${shop.origin}/messages/payment/Charge`, charge)
+      assert.equal(await codeOf(handed), '502 ELSEWHERE_UNREACHABLE')
+    }
+  })
+
+  test('does not wait for the other for ever', async () => {
+    using other = await stranger(() => undefined)
+    const elsewhere = [{ contract: Payment, at: other.at }]
+    await using shop = await openShop({ elsewhere, opens, deadlineMs: 200 })
+    const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
+    assert.equal(await codeOf(answer), '502 ELSEWHERE_UNREACHABLE')
+    assert.equal(other.asked.length, 1)
+  })
+
+  test('does not circle where two name each other', async () => {
+    let shopAt = ''
+    // The till believes that the shop charges, and the shop that the till does.
+    using other = await stranger((request, response) => {
+      const chunks: Buffer[] = []
+      request.on('data', (chunk: Buffer) => chunks.push(chunk))
+      request.on('end', () => {
+        const { host: _, connection: __, ...headers } = request.headers
+        void fetch(`${shopAt}${request.url}`, {
+          method: request.method ?? 'GET',
+          headers: headers as Record<string, string>,
+          ...(chunks.length > 0 ? { body: Buffer.concat(chunks) } : {}),
+        }).then(async (answer) => {
+          response.writeHead(answer.status, {
+            'content-type': answer.headers.get('content-type') ?? '',
+          })
+          response.end(await answer.text())
+        })
+      })
+    })
+    await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
+    shopAt = shop.origin
+    const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
+    assert.equal(await codeOf(answer), '508 ELSEWHERE_LOOP')
+    assert.equal(other.asked.length, 4)
+    other.asked.length = 0
+    assert.equal(await codeOf(await fetch(`${shopAt}/operations/none`)), '404 OPERATION_NOT_FOUND')
+    assert.equal(other.asked.length, 1)
+  })
+
+  test('refuses what cannot be', async () => {
+    await using shop = await openShop()
+    const at = 'http://127.0.0.1:1'
+    const elsewhere = [
+      { contract: Payment, at: 'nonsense' },
+      { contract: Payment, at: 'ftp://x' },
+      { contract: Payment, at },
+      { contract: Payment, at },
+    ]
+    const paths = (fault: Fault) => fault.complaints.map(({ path }) => path)
+    assert.throws(
+      () => gateway(shop.app, { elsewhere }),
+      (fault: Fault) => {
+        const expected = ['elsewhere[0].at', 'elsewhere[1].at', 'elsewhere[3]']
+        assert.deepEqual(paths(fault), expected)
+        return true
+      },
+    )
+    const both = { elsewhere: [{ contract: Ordering, at }], opens: [Ordering.CloseOrder] }
+    assert.throws(() => gateway(shop.app, both), { code: 'OPTION_INVALID' })
+  })
+})
