@@ -8,11 +8,16 @@ const FORM = /^[\w-]{43}$/
 /** The file in a data directory that only its user can read. */
 const fileOf = (directory: string): string => join(directory, 'token')
 
+/** A secret that nobody can guess. */
+export function newToken(): string {
+  return randomBytes(TOKEN_BYTES).toString('base64url')
+}
+
 /** The token of a data directory; made by its owner on the first start, and kept. */
 export function tokenOf(directory: string): string {
   const known = readToken(directory)
   if (known !== undefined) return known
-  const token = randomBytes(TOKEN_BYTES).toString('base64url')
+  const token = newToken()
   writeFileSync(fileOf(directory), `${token}\n`, { mode: 0o600 })
   return token
 }

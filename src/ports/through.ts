@@ -24,8 +24,10 @@ export type Around = (
 ) => Promise<unknown>
 
 /** A backend of which every call goes through `around`, but opening and closing it. */
-export function through({ log, store }: Backend, around: Around): Backend {
+export function through(backend: Backend, around: Around): Backend {
+  const { log, store } = backend
   return {
+    ...backend,
     log: portThrough<EventLog>('log', log, LOG_CALLS, around),
     store: portThrough<EventStore>('store', store, STORE_CALLS, around),
   }

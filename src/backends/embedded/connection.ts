@@ -75,12 +75,7 @@ function connect(directory: string, clock: Clock, news: Bell, way: Way): Connect
 }
 
 /** One `Use` for the log and one for the store of a directory. */
-export function usesOf(
-  directory: string,
-  clock: Clock,
-  news: Bell,
-  way: Way,
-): readonly [Use, Use] {
+export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): readonly [Use, Use] {
   let connection: Connection | undefined
   let users = 0
   const use = (): Use => {

@@ -1,0 +1,157 @@
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import { isToken } from '../control/token.ts'
+import type { Given, VerbName } from '../control/verbs.ts'
+import { runVerb } from '../control/verbs.ts'
+import type { System } from '../control/system.ts'
+import type { HttpAnswer, HttpHandler, HttpRequest } from '../http/message.ts'
+import { json } from '../http/message.ts'
+import type { Broke } from '../http/problem.ts'
+import { problem, problems } from '../http/problem.ts'
+import type { HttpRoute } from '../http/routes.ts'
+import { routes } from '../http/routes.ts'
+import type { StreamEvent } from '../http/stream.ts'
+import { eventStream } from '../http/stream.ts'
+import type { App } from '../runtime/start.ts'
+import { systemOf } from '../runtime/operating.ts'
+import { pageRoutes } from './page.ts'
+import type { BoardView, EventView, Overview } from './wire.ts'
+
+/** Counts that a system shows of itself on the page, such as its orders by state. */
+export interface Board {
+  readonly title: string
+  /** Asked about once a second while somebody looks. */
+  readonly states: () => Promise<Readonly<Record<string, number>>>
+}
+
+export interface AdminOptions {
+  /** Every write must carry it. */
+  readonly token: string
+  readonly boards?: readonly Board[]
+  readonly broke?: Broke
+}
+
+/** How often the page hears of everything. */
+const TICK_MS = 1_000
+const NEWEST = 40
+/** A search for a conversation must not keep everybody else waiting. */
+const RECORDS_PER_CHAIN = 200_000
+
+/**
+ * What operators do and see, over HTTP, and the page. Reads are as open as the server that they are
+ * mounted on; every write needs the token, and an `Origin`, where a browser sends one, that is ours.
+ */
+export function admin(app: App, options: AdminOptions): HttpHandler {
+  const { token, boards = [], broke } = options
+  const system = systemOf(app)
+  const { clock } = system
+  const overview = once(clock, () => overviewOf(system, boards))
+  const newest = once(clock, async () => {
+    return (await runVerb(system, 'newest', { limit: NEWEST })) as readonly EventView[]
+  })
+  const table: readonly HttpRoute[] = [
+    { method: 'GET', path: '/admin/overview', run: async () => json(200, await overview(), FRESH) },
+    {
+      method: 'GET',
+      path: '/admin/stream',
+      run: async ({ signal }) =>
+        eventStream(ticks(clock, signal, { overview, newest }), { clock, signal }),
+    },
+    {
+      method: 'GET',
+      path: '/admin/events',
+      run: (request) => eventsOf(system, request),
+    },
+    {
+      method: 'GET',
+      path: '/admin/chain/:event',
+      run: (_, { event = '' }) => answer(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
+    },
+    ...(['pause', 'resume'] as const).map((verb): HttpRoute => ({
+      method: 'POST',
+      path: `/admin/services/:service/${verb}`,
+      async run(request, { service = '' }) {
+        const refused = refusalOf(request, token)
+        if (refused) return refused
+        await runVerb(system, verb, { service })
+        return { status: 204, headers: FRESH, body: '' }
+      },
+    })),
+    ...pageRoutes(),
+  ]
+  const handle = routes(table)
+  const problemOf = problems(broke)
+  return (request) => handle(request).catch(problemOf)
+}
+
+const FRESH = { 'cache-control': 'no-store' }
+
+async function overviewOf(system: System, boards: readonly Board[]): Promise<Overview> {
+  const seen = (await runVerb(system, 'overview', {})) as Omit<Overview, 'boards'>
+  const views = boards.map(async ({ title, states }): Promise<BoardView> => {
+    const counts = Object.entries(await states())
+    return { title, states: counts.map(([name, count]) => ({ name, count })) }
+  })
+  return { ...seen, boards: await Promise.all(views) }
+}
+
+async function answer(system: System, verb: VerbName, given: Given): Promise<HttpAnswer> {
+  return json(200, await runVerb(system, verb, given), FRESH)
+}
+
+/** The messages of one topic, newest first, or of all. */
+async function eventsOf(system: System, { query }: HttpRequest): Promise<HttpAnswer> {
+  const topic = query.get('topic')
+  const limit = query.has('limit') ? Number(query.get('limit')) : NEWEST
+  if (topic === null) return answer(system, 'newest', { limit })
+  const page = await runVerb(system, 'log', { topic, limit })
+  const { events } = page as { events: readonly EventView[] }
+  // Data is looked at one message at a time.
+  const bare = events.map((event) => ({ ...event, data: undefined }))
+  return json(200, bare.toReversed().slice(0, limit), FRESH)
+}
+
+/** Why a write is refused, if it is. */
+function refusalOf(request: HttpRequest, token: string): HttpAnswer | undefined {
+  const origin = request.header('origin')
+  if (origin !== undefined && origin !== `http://${request.header('host')}`)
+    return problem('ORIGIN_REFUSED', { detail: 'a page of another origin may not do this' })
+  const [, given] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? []
+  if (isToken(given, token)) return undefined
+  return problem('UNAUTHORIZED', {
+    detail: 'send Authorization: Bearer with the token that the owner has printed',
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+}
+
+/** However many look, it is asked once in a tick. */
+function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
+  let askedAt = -Infinity
+  let answer: Promise<T> | undefined
+  return async () => {
+    if (answer && clock.elapsed() - askedAt < TICK_MS / 2) return answer
+    askedAt = clock.elapsed()
+    answer = ask()
+    // What failed is asked again by the next one.
+    answer.catch(() => (answer = undefined))
+    return answer
+  }
+}
+
+interface Seen {
+  readonly overview: () => Promise<Overview>
+  readonly newest: () => Promise<readonly EventView[]>
+}
+
+async function* ticks(
+  clock: Clock,
+  signal: AbortSignal,
+  { overview, newest }: Seen,
+): AsyncGenerator<StreamEvent> {
+  while (!signal.aborted) {
+    const data = await overview()
+    yield { event: 'overview', data }
+    yield { event: 'newest', data: await newest() }
+    await pause(clock, TICK_MS, signal)
+  }
+}

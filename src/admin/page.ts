@@ -1,0 +1,80 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { HttpAnswer } from '../http/message.ts'
+import { problem } from '../http/problem.ts'
+import type { HttpRoute } from '../http/routes.ts'
+
+/** Where the build puts the page: the same place from the source and from the package. */
+const BUILT = new URL('../../dist/page/', import.meta.url)
+
+const TYPES: Readonly<Record<string, string>> = {
+  css: 'text/css; charset=utf-8',
+  html: 'text/html; charset=utf-8',
+  js: 'text/javascript; charset=utf-8',
+  json: 'application/json',
+  png: 'image/png',
+  svg: 'image/svg+xml',
+  woff2: 'font/woff2',
+}
+
+/** Nothing comes from elsewhere, nothing is framed, and nothing inline runs. */
+const SAFE = {
+  'content-security-policy': [
+    "default-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; '),
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
+
+/** The files of the page, read once. */
+export function pageRoutes(): readonly HttpRoute[] {
+  const files = filesOf()
+  const answer = (name: string): HttpAnswer => files.get(name) ?? missing(files.size > 0)
+  const toPage = { status: 308, headers: { location: '/page/' }, body: '' }
+  return [
+    { method: 'GET', path: '/', run: async () => toPage },
+    { method: 'GET', path: '/page', run: async () => toPage },
+    {
+      method: 'GET',
+      path: '/page/*',
+      run: async (_, params) => answer(params['*'] === '' ? 'index.html' : (params['*'] ?? '')),
+    },
+  ]
+}
+
+function missing(isBuilt: boolean): HttpAnswer {
+  const detail = isBuilt ? 'the page has no such file' : 'the page is not built: npm run page'
+  return problem('NOT_FOUND', { detail })
+}
+
+function filesOf(): ReadonlyMap<string, HttpAnswer> {
+  const root = fileURLToPath(BUILT)
+  const files = new Map<string, HttpAnswer>()
+  for (const name of listed(root)) {
+    const type = TYPES[name.split('.').at(-1) ?? '']
+    if (type === undefined) continue
+    // The build puts a hash of the content into the names of assets.
+    const isForEver = name.startsWith('assets/')
+    const cache = isForEver ? 'public, max-age=31536000, immutable' : 'no-cache'
+    files.set(name, {
+      status: 200,
+      headers: { 'content-type': type, 'cache-control': cache, ...SAFE },
+      body: readFileSync(new URL(name, BUILT)),
+    })
+  }
+  return files
+}
+
+function listed(root: string): readonly string[] {
+  try {
+    return readdirSync(root, { recursive: true }).map((name) => String(name).replaceAll('\\', '/'))
+  } catch {
+    return []
+  }
+}

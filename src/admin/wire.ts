@@ -1,0 +1,31 @@
+// What the page is told, as JSON. Times are milliseconds since 1970.
+import type { Overview as SystemView } from '../control/views.ts'
+
+export type {
+  ChainView,
+  EventView,
+  LinkView,
+  RuleView,
+  ServiceView,
+  TopicView,
+} from '../control/views.ts'
+
+/** Everything that runs, at one moment. */
+export interface Overview extends SystemView {
+  readonly boards: readonly BoardView[]
+}
+
+/** Counts that the system itself shows, such as its orders by state. */
+export interface BoardView {
+  readonly title: string
+  readonly states: readonly { readonly name: string; readonly count: number }[]
+}
+
+/** A refusal of the API, by RFC 9457. */
+export interface ProblemView {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail: string
+  readonly code: string
+}

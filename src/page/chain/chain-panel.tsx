@@ -1,0 +1,124 @@
+import { CircleCheck, CircleDashed, CircleX } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useEffect, useMemo, useState } from 'react'
+import type { ChainView } from '../../admin/wire.ts'
+import type { Asked } from '../live/api.ts'
+import { askChain } from '../live/api.ts'
+import { useLive } from '../live/live.tsx'
+import { Panel } from '../panel/panel.tsx'
+import { durationText, manyText, shortId, timeText } from '../text/format.ts'
+import './chain.css'
+import { ChainStep } from './chain-step.tsx'
+import { toneOf, treeOf } from './tree.ts'
+
+/** A search may read many records. */
+const ASK_AGAIN_MS = 3_000
+
+export function ChainPanel({ id }: { id: string }): ReactNode {
+  const asked = useChain(id)
+  return (
+    <Panel kind="Conversation" title={titleOf(asked, id)} isWide>
+      {asked.is === 'asking' && <p className="note">Looking for it…</p>}
+      {asked.is === 'refused' && (
+        <div className="chain-missing">
+          <p className="empty-title">
+            {asked.status === 404 ? 'No event has this id' : 'It could not be looked up'}
+          </p>
+          <p className="mono">{id}</p>
+          {asked.status !== 404 && <p>{asked.reason}</p>}
+        </div>
+      )}
+      {asked.is === 'answered' && <Chain chain={asked.answer} id={id} />}
+    </Panel>
+  )
+}
+
+/** Asks again every few seconds until the conversation has an outcome, or will have none. */
+function useChain(id: string): Asked<ChainView> {
+  const { overview } = useLive()
+  const [asked, setAsked] = useState<Asked<ChainView>>({ is: 'asking' })
+  const isSettled = isSettledBy(asked)
+  const turn = isSettled ? 0 : Math.floor((overview?.at ?? 0) / ASK_AGAIN_MS)
+  useEffect(() => {
+    if (isSettled) return
+    let isCurrent = true
+    void askChain(id).then((answer) => {
+      if (isCurrent) setAsked(answer)
+    })
+    return () => {
+      isCurrent = false
+    }
+  }, [id, turn, isSettled])
+  return asked
+}
+
+function isSettledBy(asked: Asked<ChainView>): boolean {
+  if (asked.is === 'refused') return asked.status === 404
+  if (asked.is === 'asking') return false
+  const { operation } = asked.answer
+  return operation === undefined || toneOf(operation.is) !== 'open'
+}
+
+function titleOf(asked: Asked<ChainView>, id: string): string {
+  if (asked.is !== 'answered') return shortId(id)
+  return treeOf(asked.answer).rows[0]?.event.type ?? shortId(id)
+}
+
+function Chain({ chain, id }: { chain: ChainView; id: string }): ReactNode {
+  const tree = useMemo(() => treeOf(chain), [chain])
+  const [first] = tree.rows
+  const services = new Set(chain.events.map(({ source }) => source).filter((one) => one !== 'door'))
+  return (
+    <>
+      <Outcome chain={chain} />
+      <dl className="facts">
+        <Fact name="Steps" value={String(tree.rows.length)} />
+        <Fact name="Took" value={durationText(tree.totalMs)} />
+        <Fact name="Services" value={String(services.size)} />
+        <Fact name="Began" value={first ? timeText(first.event.at) : '–'} />
+      </dl>
+      <section aria-labelledby="steps-title">
+        <h3 id="steps-title">What led to what</h3>
+        <ol className="steps">
+          {tree.rows.map((row) => (
+            <ChainStep
+              key={row.event.id}
+              row={row}
+              lanes={tree.lanes}
+              totalMs={tree.totalMs}
+              isAskedFor={row.event.id === id}
+            />
+          ))}
+        </ol>
+      </section>
+      {!chain.isComplete && (
+        <p className="callout" data-tone="paused">
+          The search stopped at its bound, so there may be more than these{' '}
+          {manyText(tree.rows.length, 'step')}.
+        </p>
+      )}
+    </>
+  )
+}
+
+function Fact({ name, value }: { name: string; value: string }): ReactNode {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{value}</dd>
+    </div>
+  )
+}
+
+function Outcome({ chain: { operation } }: { chain: ChainView }): ReactNode {
+  if (!operation) return null
+  const tone = toneOf(operation.is)
+  const Icon = { good: CircleCheck, bad: CircleX, open: CircleDashed }[tone]
+  return (
+    <p className="outcome" data-tone={tone}>
+      <Icon size={16} aria-hidden />
+      <strong>{operation.is.replaceAll('-', ' ')}</strong>
+      {operation.reason && <span>{operation.reason}</span>}
+    </p>
+  )
+}

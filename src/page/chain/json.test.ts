@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { tokensOf } from './json.ts'
+
+test('names are told from values', () => {
+  const tokens = tokensOf({ key: 'c:1', cents: [5, null] }).filter(({ is }) => is !== 'mark')
+  assert.deepEqual(
+    tokens.map(({ is, text }) => [is, text]),
+    [
+      ['name', '"key"'],
+      ['text', '"c:1"'],
+      ['name', '"cents"'],
+      ['other', '5'],
+      ['other', 'null'],
+    ],
+  )
+})
+
+test('joined, the pieces are the text itself', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
+      const text = tokensOf(value)
+        .map((token) => token.text)
+        .join('')
+      assert.equal(text, JSON.stringify(value, undefined, 2))
+    }),
+  )
+})
+
+test('what is too long is cut, and what is nothing says so', () => {
+  assert.ok(tokensOf('x'.repeat(90_000)).at(-1)?.text.endsWith('…'))
+  assert.deepEqual(tokensOf(undefined), [{ is: 'mark', text: 'nothing' }])
+})

@@ -1,0 +1,27 @@
+// JSON in pieces, so that names can be told from values.
+
+export interface Token {
+  readonly is: 'name' | 'text' | 'other' | 'mark'
+  readonly text: string
+}
+
+/** A bound on what is shown. */
+const SHOWN_MAX = 20_000
+const PIECE = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g
+
+/** The pieces of a value's JSON, two spaces deep; joined they are the text itself. */
+export function tokensOf(value: unknown): readonly Token[] {
+  const whole = JSON.stringify(value, undefined, 2) ?? 'nothing'
+  const text = whole.length > SHOWN_MAX ? `${whole.slice(0, SHOWN_MAX)}\n…` : whole
+  const tokens: Token[] = []
+  let end = 0
+  for (const { index, 0: all, 1: quoted, 2: colon } of text.matchAll(PIECE)) {
+    if (index > end) tokens.push({ is: 'mark', text: text.slice(end, index) })
+    if (quoted === undefined) tokens.push({ is: 'other', text: all })
+    else if (colon === undefined) tokens.push({ is: 'text', text: quoted })
+    else tokens.push({ is: 'name', text: quoted }, { is: 'mark', text: colon })
+    end = index + all.length
+  }
+  if (end < text.length) tokens.push({ is: 'mark', text: text.slice(end) })
+  return tokens
+}

@@ -1,0 +1,42 @@
+import type { ReactNode } from 'react'
+import type { Rail } from './tree.ts'
+
+const LANE = 14
+/** Where the knot of a row is, from its top: level with the type's name. */
+const KNOT_Y = 17
+const BEND = 38
+
+const middle = (lane: number): number => lane * LANE + LANE / 2 + 1
+
+/** From a knot over to a lane that opens there. */
+function bendOf(from: number, to: number): string {
+  return `M${from} ${KNOT_Y}C${from} ${KNOT_Y + 14} ${to} ${BEND - 14} ${to} ${BEND + 1}`
+}
+
+/** The lines beside one row. What goes on below stretches with the row. */
+export function RailDrawing({ rail, lanes }: { rail: Rail; lanes: number }): ReactNode {
+  const { lane, hasCause, goesOn, opens, passes } = rail
+  const x = middle(lane)
+  return (
+    <div className="rail" style={{ width: lanes * LANE + 6 }} aria-hidden>
+      {passes.map((each) => (
+        <span key={each} className="rail-line" style={{ left: middle(each), top: 0, bottom: 0 }} />
+      ))}
+      {hasCause && <span className="rail-line" style={{ left: x, top: 0, height: KNOT_Y }} />}
+      {goesOn && <span className="rail-line" style={{ left: x, top: KNOT_Y, bottom: 0 }} />}
+      {opens.map((each) => (
+        <span
+          key={`below ${each}`}
+          className="rail-line"
+          style={{ left: middle(each), top: BEND, bottom: 0 }}
+        />
+      ))}
+      <svg width={lanes * LANE + 6} height={BEND + 2}>
+        {opens.map((each) => (
+          <path key={each} className="rail-bend" d={bendOf(x, middle(each))} />
+        ))}
+        <circle className="rail-knot" cx={x} cy={KNOT_Y} r="4" />
+      </svg>
+    </div>
+  )
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import type { EventView } from '../../admin/wire.ts'
+import { toneOf, treeOf } from './tree.ts'
+
+function event(id: string, at: number, cause?: string): EventView {
+  const place = { topic: 'ordering.events', partition: 0, offset: at }
+  const made = { type: id.toUpperCase(), key: 'c:1', source: 'ordering', correlation: 'a' }
+  return { ...place, ...made, id, at, ...(cause === undefined ? {} : { cause }), data: {} }
+}
+
+const ids = (events: readonly EventView[]): readonly string[] =>
+  treeOf({ events }).rows.map((row) => row.event.id)
+
+suite('rows', () => {
+  test('come in order of time', () => {
+    assert.deepEqual(ids([event('b', 20, 'a'), event('c', 30, 'b'), event('a', 10)]), [
+      'a',
+      'b',
+      'c',
+    ])
+  })
+
+  test('never come before their cause, whatever the clocks said', () => {
+    assert.deepEqual(ids([event('a', 10), event('b', 5, 'a'), event('c', 3, 'b')]), ['a', 'b', 'c'])
+  })
+
+  test('say how long each step took since its cause', () => {
+    const { rows, totalMs } = treeOf({ events: [event('a', 100), event('b', 130, 'a')] })
+    assert.deepEqual(
+      rows.map(({ fromMs, toMs, depth }) => [fromMs, toMs, depth]),
+      [
+        [0, 0, 0],
+        [0, 30, 1],
+      ],
+    )
+    assert.equal(totalMs, 30)
+  })
+
+  test('whose cause is elsewhere begin anew', () => {
+    const { rows } = treeOf({ events: [event('a', 1), event('b', 2, 'elsewhere')] })
+    assert.equal(rows[1]?.cause, undefined)
+    assert.equal(rows[1]?.rail.hasCause, false)
+  })
+
+  test('are all there in a circle of causes', () => {
+    assert.equal(ids([event('a', 1, 'b'), event('b', 2, 'a'), event('c', 3, 'c')]).length, 3)
+  })
+
+  test('of nothing are none', () => {
+    assert.deepEqual(treeOf({ events: [] }), { rows: [], lanes: 1, totalMs: 0 })
+  })
+})
+
+suite('the rail', () => {
+  test('of a straight conversation has one lane', () => {
+    const { rows, lanes } = treeOf({
+      events: [event('a', 1), event('b', 2, 'a'), event('c', 3, 'b')],
+    })
+    assert.equal(lanes, 1)
+    assert.deepEqual(
+      rows.map(({ rail }) => [rail.lane, rail.hasCause, rail.goesOn]),
+      [
+        [0, false, true],
+        [0, true, true],
+        [0, true, false],
+      ],
+    )
+  })
+
+  test('keeps what ends last straight, and gives a branch its own lane', () => {
+    const { rows, lanes } = treeOf({
+      events: [
+        event('a', 1),
+        event('left', 2, 'a'),
+        event('right', 3, 'a'),
+        event('left2', 4, 'left'),
+        event('right2', 9, 'right'),
+      ],
+    })
+    assert.equal(lanes, 2)
+    const railOf = (id: string) => rows.find((row) => row.event.id === id)?.rail
+    assert.deepEqual(railOf('a')?.opens, [1])
+    assert.equal(railOf('left')?.lane, 1)
+    assert.equal(railOf('left2')?.lane, 1)
+    assert.deepEqual(railOf('left')?.passes, [0])
+    assert.equal(railOf('right2')?.lane, 0)
+  })
+
+  test('of any tree leads each event down one lane from its cause', () => {
+    const parents = fc.array(fc.nat(), { maxLength: 30 })
+    fc.assert(
+      fc.property(parents, (seeds) => {
+        const events = seeds.map((seed, index) =>
+          event(`e${index}`, index, index === 0 ? undefined : `e${seed % index}`),
+        )
+        const open = new Set<number>()
+        for (const { rail } of treeOf({ events }).rows) {
+          assert.equal(open.delete(rail.lane), rail.hasCause)
+          assert.deepEqual(
+            [...open].toSorted((a, b) => a - b),
+            rail.passes,
+          )
+          for (const lane of [...rail.opens, ...(rail.goesOn ? [rail.lane] : [])]) {
+            assert.ok(!open.has(lane))
+            open.add(lane)
+          }
+        }
+        assert.equal(open.size, 0)
+      }),
+    )
+  })
+})
+
+test('outcomes are taken as good, bad or open', () => {
+  assert.deepEqual(
+    ['completed', 'returned', 'refused', 'rolled-back', 'failed', 'pending'].map(toneOf),
+    ['good', 'good', 'bad', 'bad', 'bad', 'open'],
+  )
+})

@@ -1,0 +1,127 @@
+// A conversation as a tree by cause, laid out in rows by time: the line that ends last goes
+// straight down, and what branches off gets a lane of its own beside it.
+import type { ChainView, EventView } from '../../admin/wire.ts'
+
+export interface ChainRow {
+  readonly event: EventView
+  /** The cause, where it was found. */
+  readonly cause?: EventView
+  readonly depth: number
+  /** Since the conversation began: when its cause was stored, and when it was itself. */
+  readonly fromMs: number
+  readonly toMs: number
+  readonly rail: Rail
+}
+
+/** What the rail beside a row shows; lanes count from 0. */
+export interface Rail {
+  readonly lane: number
+  readonly hasCause: boolean
+  /** Whether the lane goes on below. */
+  readonly goesOn: boolean
+  /** Lanes that branch off here. */
+  readonly opens: readonly number[]
+  /** Lanes that only pass by. */
+  readonly passes: readonly number[]
+}
+
+export interface ChainTree {
+  readonly rows: readonly ChainRow[]
+  readonly lanes: number
+  readonly totalMs: number
+}
+
+interface Knot {
+  readonly event: EventView
+  readonly cause: EventView | undefined
+  readonly depth: number
+}
+
+export function treeOf({ events }: Pick<ChainView, 'events'>): ChainTree {
+  const knots = inOrder(events)
+  const childrenOf = Map.groupBy(
+    knots.filter(({ cause }) => cause),
+    ({ cause }) => cause?.id ?? '',
+  )
+  const endsAt = lastOf(knots, childrenOf)
+  const rails = railsOf(knots, (id) =>
+    (childrenOf.get(id) ?? [])
+      .map(({ event }) => event.id)
+      .toSorted((a, b) => (endsAt.get(b) ?? 0) - (endsAt.get(a) ?? 0)),
+  )
+  const began = Math.min(...knots.map(({ event }) => event.at))
+  const rows = knots.map(({ event, cause, depth }, index): ChainRow => {
+    const toMs = event.at - began
+    const fromMs = cause ? Math.min(toMs, cause.at - began) : toMs
+    return { event, ...(cause ? { cause } : {}), depth, fromMs, toMs, rail: rails[index] as Rail }
+  })
+  return {
+    rows,
+    lanes: 1 + Math.max(0, ...rails.flatMap(({ lane, opens }) => [lane, ...opens])),
+    totalMs: Math.max(0, ...rows.map(({ toMs }) => toMs)),
+  }
+}
+
+/** By time, but never before the cause, whatever the clocks said. A circle of causes is cut. */
+function inOrder(events: readonly EventView[]): readonly Knot[] {
+  const byId = new Map(events.map((event) => [event.id, event]))
+  const placed = new Map<string, Knot>()
+  const place = (event: EventView, below: ReadonlySet<string>): Knot => {
+    const known = placed.get(event.id)
+    if (known) return known
+    const cause = event.cause === undefined ? undefined : byId.get(event.cause)
+    const isCut = !cause || cause.id === event.id || below.has(cause.id)
+    const before = isCut ? undefined : place(cause, new Set([...below, event.id]))
+    const knot = { event, cause: before?.event, depth: before ? before.depth + 1 : 0 }
+    placed.set(event.id, knot)
+    return knot
+  }
+  for (const event of [...byId.values()].toSorted((a, b) => a.at - b.at)) place(event, new Set())
+  return [...placed.values()]
+}
+
+/** For each event, when the last one that follows from it was stored. */
+function lastOf(
+  knots: readonly Knot[],
+  childrenOf: ReadonlyMap<string, readonly Knot[]>,
+): ReadonlyMap<string, number> {
+  const last = new Map<string, number>()
+  for (const { event } of knots.toReversed()) {
+    const below = (childrenOf.get(event.id) ?? []).map((child) => last.get(child.event.id) ?? 0)
+    last.set(event.id, Math.max(event.at, ...below))
+  }
+  return last
+}
+
+function railsOf(
+  knots: readonly Knot[],
+  childrenOf: (id: string) => readonly string[],
+): readonly Rail[] {
+  /** Lanes in use, with the event that each leads to. */
+  const leads = new Map<number, string>()
+  const free = (not: number): number => {
+    let lane = 0
+    while (leads.has(lane) || lane === not) lane += 1
+    return lane
+  }
+  return knots.map(({ event, cause }) => {
+    const found = [...leads].find(([, id]) => id === event.id)?.[0]
+    const lane = found ?? free(-1)
+    leads.delete(lane)
+    const passes = [...leads.keys()].toSorted((a, b) => a - b)
+    const [next, ...others] = childrenOf(event.id)
+    if (next !== undefined) leads.set(lane, next)
+    const opens = others.map((id) => {
+      const opened = free(lane)
+      leads.set(opened, id)
+      return opened
+    })
+    return { lane, hasCause: cause !== undefined, goesOn: next !== undefined, opens, passes }
+  })
+}
+
+/** How an outcome is to be taken. */
+export function toneOf(outcome: string): 'good' | 'bad' | 'open' {
+  if (/roll|refus|reject|declin|fail|cancel|dead|undone|error/i.test(outcome)) return 'bad'
+  return /pend|open|run|wait|progress|unsettled|accepted/i.test(outcome) ? 'open' : 'good'
+}

@@ -1,0 +1,55 @@
+import { Pause, Play } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useState } from 'react'
+import type { EventView } from '../../admin/wire.ts'
+import { EventLine } from './event-line.tsx'
+import './events.css'
+
+interface Props {
+  readonly title: string
+  /** Newest first. */
+  readonly events: readonly EventView[]
+  readonly now: number
+  readonly empty: string
+}
+
+/** Events as they come. They stand still on request, and while one points at them. */
+export function EventStream({ title, events, now, empty }: Props): ReactNode {
+  const [isHeld, setHeld] = useState(false)
+  const [isPointed, setPointed] = useState(false)
+  const [kept, setKept] = useState(events)
+  const isStill = isHeld || isPointed
+  if (!isStill && kept !== events) setKept(events)
+  const Icon = isHeld ? Play : Pause
+  return (
+    <>
+      <div className="section-head">
+        <h2>{title}</h2>
+        <span className="still-note" aria-hidden>
+          {!isHeld && isPointed ? 'still while you point' : ''}
+        </span>
+        <button
+          type="button"
+          className="button button-small"
+          aria-pressed={isHeld}
+          onClick={() => setHeld(!isHeld)}
+        >
+          <Icon size={12} aria-hidden /> {isHeld ? 'Held' : 'Hold'}
+        </button>
+      </div>
+      {kept.length === 0 && <p className="note">{empty}</p>}
+      <ol
+        className="event-list"
+        data-is-still={isStill}
+        onPointerEnter={({ pointerType }) => setPointed(pointerType === 'mouse')}
+        onPointerLeave={() => setPointed(false)}
+        onFocus={() => setPointed(true)}
+        onBlur={() => setPointed(false)}
+      >
+        {kept.map((event) => (
+          <EventLine key={event.id} event={event} now={now} />
+        ))}
+      </ol>
+    </>
+  )
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Overview, ServiceView } from '../../admin/wire.ts'
+import type { Live } from '../live/connection.ts'
+import { NO_HISTORY } from '../live/history.ts'
+import { headlineOf } from './headline.ts'
+
+const service = (name: string, isPaused: boolean): ServiceView => ({
+  name,
+  isPaused,
+  lag: 0,
+  ageMs: 0,
+  pending: 0,
+  completed: 0,
+  rules: [],
+})
+
+function live(is: Overview['health']['is'], paused: readonly string[] = []): Live {
+  const services = ['ordering', 'payment', 'delivery'].map((name) =>
+    service(name, paused.includes(name)),
+  )
+  const lists = { services, topics: [], links: [], boards: [] }
+  const overview: Overview = { at: 0, ack: 'disk', health: { is, detail: 'So it is.' }, ...lists }
+  return { link: 'live', overview, history: NO_HISTORY, newest: [], silentSeconds: 0 }
+}
+
+test('health is told in a word or two', () => {
+  assert.equal(headlineOf(live('well')).title, 'All well')
+  assert.deepEqual(headlineOf(live('failing')), {
+    is: 'failing',
+    title: 'Failing',
+    detail: 'So it is.',
+  })
+})
+
+test('who is paused is named, as long as it is short', () => {
+  assert.equal(headlineOf(live('paused', ['payment'])).title, 'payment paused')
+  assert.equal(
+    headlineOf(live('paused', ['payment', 'delivery'])).title,
+    'payment and delivery paused',
+  )
+  assert.equal(
+    headlineOf(live('paused', ['payment', 'delivery', 'ordering'])).title,
+    '3 services paused',
+  )
+})
+
+test('a lost link outweighs what was last heard', () => {
+  const lost = headlineOf({ ...live('well'), link: 'lost', silentSeconds: 12 })
+  assert.equal(lost.is, 'lost')
+  assert.match(lost.detail, /Last heard 12 s ago/)
+})
+
+test('before anything was heard it is connecting', () => {
+  const { overview: _, ...rest } = live('well')
+  assert.equal(headlineOf({ ...rest, link: 'connecting' }).is, 'waiting')
+})

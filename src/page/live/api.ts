@@ -1,0 +1,56 @@
+// The few questions that the page asks, and the one thing that it may do.
+import type { ChainView, EventView, ProblemView } from '../../admin/wire.ts'
+
+/** A question with its answer on the way, the answer, or why there is none. */
+export type Asked<T> =
+  | { readonly is: 'asking' }
+  | { readonly is: 'answered'; readonly answer: T }
+  | { readonly is: 'refused'; readonly status: number; readonly reason: string }
+
+export async function askChain(id: string): Promise<Asked<ChainView>> {
+  return ask<ChainView>(`/admin/chain/${encodeURIComponent(id)}`)
+}
+
+/** The newest events of one topic, newest first. */
+export async function askEvents(
+  topic: string,
+  limit: number,
+): Promise<Asked<readonly EventView[]>> {
+  const query = new URLSearchParams({ topic, limit: String(limit) })
+  return ask<readonly EventView[]>(`/admin/events?${query}`)
+}
+
+/** Pauses or resumes a service; the stream tells when it took effect. */
+export async function setPaused(
+  service: string,
+  isPaused: boolean,
+  token: string,
+): Promise<Asked<undefined>> {
+  const verb = isPaused ? 'pause' : 'resume'
+  return ask(`/admin/services/${encodeURIComponent(service)}/${verb}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+  })
+}
+
+async function ask<T>(url: string, request?: RequestInit): Promise<Asked<T>> {
+  try {
+    const response = await fetch(url, request)
+    const text = await response.text()
+    if (response.ok) {
+      return { is: 'answered', answer: (text ? JSON.parse(text) : undefined) as T }
+    }
+    return { is: 'refused', status: response.status, reason: reasonOf(text, response.statusText) }
+  } catch {
+    return { is: 'refused', status: 0, reason: 'The system does not answer.' }
+  }
+}
+
+function reasonOf(text: string, otherwise: string): string {
+  try {
+    const { detail, title } = JSON.parse(text) as Partial<ProblemView>
+    return detail ?? title ?? otherwise
+  } catch {
+    return otherwise
+  }
+}

@@ -1,0 +1,75 @@
+// What the page knows, kept up to date by the stream. A stream that ends is opened again; one that
+// falls silent counts as lost.
+import type { EventView, Overview } from '../../admin/wire.ts'
+import type { History } from './history.ts'
+import { advance, NO_HISTORY } from './history.ts'
+
+export interface Live {
+  readonly link: 'connecting' | 'live' | 'lost'
+  /** The last that was heard, however long ago. */
+  readonly overview?: Overview
+  readonly history: History
+  /** Newest first. */
+  readonly newest: readonly EventView[]
+  /** How long nothing was heard, in whole seconds, while the link is lost. */
+  readonly silentSeconds: number
+}
+
+export interface Connection {
+  readonly subscribe: (changed: () => void) => () => void
+  readonly now: () => Live
+}
+
+/** Overviews come about once a second. */
+const SILENCE_MS = 6_000
+const REOPEN_MS = 2_000
+
+export function connect(url: string): Connection {
+  const listeners = new Set<() => void>()
+  let live: Live = { link: 'connecting', history: NO_HISTORY, newest: [], silentSeconds: 0 }
+  let heardAt = performance.now()
+  let openedAt = heardAt
+  let source = open()
+
+  function change(next: Partial<Live>): void {
+    live = { ...live, ...next }
+    for (const listener of listeners) listener()
+  }
+
+  function open(): EventSource {
+    const stream = new EventSource(url)
+    openedAt = performance.now()
+    stream.addEventListener('overview', ({ data }: MessageEvent<string>) => {
+      const overview = JSON.parse(data) as Overview
+      heardAt = performance.now()
+      change({ link: 'live', silentSeconds: 0, overview, history: advance(live.history, overview) })
+    })
+    stream.addEventListener('newest', ({ data }: MessageEvent<string>) =>
+      change({ newest: JSON.parse(data) as readonly EventView[] }),
+    )
+    stream.addEventListener('error', () => change({ link: 'lost' }))
+    return stream
+  }
+
+  function watch(at: number): void {
+    const silentMs = at - heardAt
+    const silentSeconds = Math.floor(silentMs / 1_000)
+    if (live.link === 'lost' && silentSeconds !== live.silentSeconds) change({ silentSeconds })
+    if (live.link === 'live' && silentMs > SILENCE_MS) change({ link: 'lost', silentSeconds })
+    const isStale = source.readyState === EventSource.CLOSED || silentMs > 2 * SILENCE_MS
+    if (isStale && at - openedAt > (silentMs > 2 * SILENCE_MS ? SILENCE_MS : REOPEN_MS)) {
+      source.close()
+      source = open()
+    }
+    requestAnimationFrame(watch)
+  }
+  requestAnimationFrame(watch)
+
+  return {
+    subscribe(changed) {
+      listeners.add(changed)
+      return () => listeners.delete(changed)
+    },
+    now: () => live,
+  }
+}

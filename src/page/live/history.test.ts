@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Overview } from '../../admin/wire.ts'
+import type { History } from './history.ts'
+import { advance, HISTORY_MS, lagOf, NO_HISTORY, oldestOf, readKey } from './history.ts'
+
+function overview(at: number, count: number, lag = 0): Overview {
+  const rule = { name: 'charge', is: 'entity', accepted: count, completed: count } as const
+  return {
+    at,
+    ack: 'disk',
+    health: { is: 'well', detail: '' },
+    services: [
+      {
+        name: 'payment',
+        isPaused: false,
+        lag,
+        ageMs: lag * 10,
+        pending: 0,
+        completed: count,
+        rules: [{ ...rule, pending: 0, lag }],
+      },
+    ],
+    topics: [
+      {
+        name: 'payment.commands',
+        carries: 'commands',
+        partitions: 8,
+        appended: count,
+        held: count,
+      },
+      { name: 'payment.events', carries: 'events', partitions: 8, appended: 2 * count, held: 1 },
+    ],
+    links: [
+      { is: 'reads', service: 'payment', topic: 'payment.commands', lag, ageMs: 0, passed: count },
+      { is: 'writes', service: 'payment', topic: 'payment.events' },
+    ],
+    boards: [],
+  }
+}
+
+const after = (...overviews: readonly Overview[]): History => overviews.reduce(advance, NO_HISTORY)
+
+test('one overview gives no rate and no sample', () => {
+  const { rates, samples } = after(overview(1_000, 50))
+  assert.equal(rates.total, 0)
+  assert.deepEqual(samples, [])
+})
+
+test('rates are differences over the time between', () => {
+  const { rates, samples } = after(overview(1_000, 50), overview(3_000, 150, 7))
+  assert.equal(rates.topics.get('payment.commands'), 50)
+  assert.equal(rates.topics.get('payment.events'), 100)
+  assert.equal(rates.services.get('payment'), 50)
+  assert.equal(rates.reads.get(readKey('payment', 'payment.commands')), 50)
+  assert.equal(rates.total, 150)
+  assert.equal(samples.length, 1)
+  assert.deepEqual(samples[0]?.services.get('payment'), { perSecond: 50, lag: 7 })
+})
+
+test('rates forget what is older than their window', () => {
+  const slow = [0, 1, 2, 3, 4].map((second) => overview(second * 1_000, second))
+  const fast = [5, 6, 7, 8, 9].map((second) => overview(second * 1_000, (second - 4) * 100))
+  assert.equal(after(...slow, ...fast).rates.topics.get('payment.commands'), 100)
+})
+
+test('the same overview twice changes nothing', () => {
+  const once = after(overview(1_000, 1), overview(2_000, 2))
+  assert.equal(advance(once, overview(2_000, 2)), once)
+})
+
+test('a system that was started over begins a new history, without rates below zero', () => {
+  const { rates, samples } = after(overview(1_000, 50), overview(2_000, 60), overview(3_000, 4))
+  assert.equal(rates.total, 0)
+  assert.deepEqual(samples, [])
+})
+
+test('a clock that went back begins a new history', () => {
+  assert.deepEqual(after(overview(5_000, 1), overview(6_000, 2), overview(1_000, 3)).samples, [])
+})
+
+test('samples end with the time that charts show, however long the page is open', () => {
+  const all = Array.from({ length: 400 }, (_, index) => overview(index * 1_000, index))
+  const { samples, recent } = after(...all)
+  assert.equal(samples.length, HISTORY_MS / 1_000 + 1)
+  assert.equal(samples[0]?.at, 399_000 - HISTORY_MS)
+  assert.ok(recent.length <= 5)
+})
+
+test('lag adds up, and age is that of the oldest', () => {
+  assert.equal(lagOf(overview(0, 0, 3)), 3)
+  assert.equal(oldestOf(overview(0, 0, 3)), 30)
+  assert.equal(oldestOf({ ...overview(0, 0), services: [] }), 0)
+})

@@ -1,0 +1,122 @@
+// What overviews tell when they are laid side by side: rates, and the last two minutes.
+import type { Overview } from '../../admin/wire.ts'
+
+/** Rates are taken over about this long, so that they are neither jumpy nor late. */
+const RATE_WINDOW_MS = 3_000
+/** The charts show this much. */
+export const HISTORY_MS = 120_000
+/** A bound, should overviews come faster than once a second. */
+const SAMPLES_MAX = 600
+
+export interface Rates {
+  /** Events a second, over all topics. */
+  readonly total: number
+  readonly topics: ReadonlyMap<string, number>
+  readonly services: ReadonlyMap<string, number>
+  /** By `readKey`. */
+  readonly reads: ReadonlyMap<string, number>
+}
+
+export interface Figure {
+  readonly perSecond: number
+  readonly lag: number
+}
+
+/** One moment of the last minutes. */
+export interface Sample extends Figure {
+  readonly at: number
+  readonly services: ReadonlyMap<string, Figure>
+}
+
+export interface History {
+  readonly rates: Rates
+  readonly samples: readonly Sample[]
+  /** Overviews that rates are taken from, oldest first. */
+  readonly recent: readonly Overview[]
+}
+
+export const NO_HISTORY: History = {
+  rates: { total: 0, topics: new Map(), services: new Map(), reads: new Map() },
+  samples: [],
+  recent: [],
+}
+
+export function readKey(service: string, topic: string): string {
+  return `${service}\n${topic}`
+}
+
+/** The history with one more overview. One that is older than the last begins anew. */
+export function advance(history: History, overview: Overview): History {
+  const last = history.recent.at(-1)
+  if (last && overview.at === last.at) return history
+  const known = last && overview.at > last.at && !isReset(last, overview) ? history : NO_HISTORY
+  const oldest = overview.at - RATE_WINDOW_MS - 500
+  const kept = known.recent.filter(({ at }, index, all) => at >= oldest || index === all.length - 1)
+  const rates = kept[0] ? ratesOf(kept[0], overview) : NO_HISTORY.rates
+  const samples = kept[0] ? [...known.samples, sampleOf(overview, rates)] : known.samples
+  return {
+    rates,
+    recent: [...kept, overview],
+    samples: samples.filter(({ at }) => at >= overview.at - HISTORY_MS).slice(-SAMPLES_MAX),
+  }
+}
+
+/** Counters only grow; where one shrank, the system was started over. */
+function isReset(last: Overview, next: Overview): boolean {
+  const before = new Map(last.topics.map(({ name, appended }) => [name, appended]))
+  return next.topics.some(({ name, appended }) => appended < (before.get(name) ?? 0))
+}
+
+function ratesOf(from: Overview, to: Overview): Rates {
+  const seconds = (to.at - from.at) / 1_000
+  const rate = (before: ReadonlyMap<string, number>) => {
+    return ([key, count]: readonly [string, number]): readonly [string, number] => {
+      const earlier = before.get(key)
+      return [key, earlier === undefined ? 0 : Math.max(0, count - earlier) / seconds]
+    }
+  }
+  const topics = new Map(appendedOf(to).map(rate(new Map(appendedOf(from)))))
+  return {
+    topics,
+    services: new Map(completedOf(to).map(rate(new Map(completedOf(from))))),
+    reads: new Map(passedOf(to).map(rate(new Map(passedOf(from))))),
+    total: [...topics.values()].reduce((sum, each) => sum + each, 0),
+  }
+}
+
+type Counts = readonly (readonly [string, number])[]
+
+const appendedOf = ({ topics }: Overview): Counts =>
+  topics.map(({ name, appended }) => [name, appended] as const)
+
+const completedOf = ({ services }: Overview): Counts =>
+  services.map(({ name, completed }) => [name, completed] as const)
+
+const passedOf = ({ links }: Overview): Counts =>
+  links.flatMap((link) =>
+    link.is === 'reads' ? [[readKey(link.service, link.topic), link.passed] as const] : [],
+  )
+
+function sampleOf(overview: Overview, rates: Rates): Sample {
+  return {
+    at: overview.at,
+    perSecond: rates.total,
+    lag: lagOf(overview),
+    services: new Map(
+      overview.services.map(({ name, lag }) => [
+        name,
+        { perSecond: rates.services.get(name) ?? 0, lag },
+      ]),
+    ),
+  }
+}
+
+/** Records that are yet to be read, over all services. */
+export function lagOf({ services }: Overview): number {
+  return services.reduce((sum, { lag }) => sum + lag, 0)
+}
+
+/** The age of the oldest record that waits anywhere. */
+export function oldestOf({ services }: Overview): number {
+  return Math.max(0, ...services.map(({ ageMs }) => ageMs))
+}

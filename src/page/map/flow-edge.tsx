@@ -1,0 +1,127 @@
+import type { EdgeProps } from '@xyflow/react'
+import { EdgeLabelRenderer } from '@xyflow/react'
+import type { ReactNode } from 'react'
+import { use, useEffect, useMemo, useRef } from 'react'
+import type { LinkView, Overview } from '../../admin/wire.ts'
+import type { Live } from '../live/connection.ts'
+import { readKey } from '../live/history.ts'
+import { useLive } from '../live/live.tsx'
+import { countText, durationText } from '../text/format.ts'
+import type { MapEdge } from './graph.ts'
+import { BeadLines, Highlight } from './highlight.ts'
+import type { Point } from './layout.ts'
+import { pathOf } from './line.ts'
+import { BASE_SPEED, gapOf, speedOf } from './pace.ts'
+
+interface EdgeData {
+  readonly edge: MapEdge
+  readonly points: readonly Point[]
+  /** Where it says what waits, and for which lines. */
+  readonly label?: { readonly at: Point; readonly edges: readonly MapEdge[] }
+}
+
+/** What waits for less is on its way. */
+const WORTH_A_WORD_MS = 1_000
+const still = matchMedia('(prefers-reduced-motion: reduce)')
+
+/** A line by itself. All of them lie below all beads. */
+export function TrackEdge({ data }: EdgeProps): ReactNode {
+  const { edge, points, label } = data as unknown as EdgeData
+  const pointed = use(Highlight)
+  const live = useLive()
+  const path = useMemo(() => pathOf(points), [points])
+  return (
+    <g
+      className="flow"
+      data-carries={edge.carries}
+      data-state={stateOf(edge, live)}
+      data-far={isFar(edge, pointed)}
+    >
+      <path className="flow-track" d={path} />
+      {label && <LagLabel {...label} />}
+    </g>
+  )
+}
+
+/** What flows along a line, where no other line shows it already. */
+export function BeadsEdge({ data }: EdgeProps): ReactNode {
+  const { edge } = data as unknown as EdgeData
+  const pointed = use(Highlight)
+  const live = useLive()
+  const points = use(BeadLines).get(edge.id)
+  if (!points || points.length < 2) return null
+  return (
+    <g className="flow" data-carries={edge.carries} data-far={isFar(edge, pointed)}>
+      <Beads path={pathOf(points)} rate={rateOf(edge, live)} />
+    </g>
+  )
+}
+
+/** Whether something else is pointed at. */
+export function isFar({ from, to }: MapEdge, pointed: string | undefined): boolean {
+  return pointed !== undefined && pointed !== from && pointed !== to
+}
+
+/** What moves along a line: the more, the closer together and the faster. */
+function Beads({ path, rate }: { path: string; rate: number }): ReactNode {
+  const line = useRef<SVGPathElement>(null)
+  const running = useRef<Animation>(null)
+  const gap = gapOf(rate)
+  const speed = speedOf(rate)
+  useEffect(() => {
+    if (still.matches || !line.current) return
+    const animation = line.current.animate(
+      [{ strokeDashoffset: '0' }, { strokeDashoffset: `${-gap}` }],
+      { duration: (gap / BASE_SPEED) * 1_000, iterations: Infinity },
+    )
+    running.current = animation
+    return () => animation.cancel()
+  }, [gap])
+  // The rate changes without a jump, since the animation keeps its place.
+  useEffect(() => running.current?.updatePlaybackRate(speed / BASE_SPEED), [speed, gap])
+  return <path ref={line} className="flow-beads" d={path} strokeDasharray={`0.1 ${gap - 0.1}`} />
+}
+
+type Reading = Extract<LinkView, { is: 'reads' }>
+
+function LagLabel({ at, edges }: NonNullable<EdgeData['label']>): ReactNode {
+  const { overview } = useLive()
+  const readings = edges
+    .map((edge) => readingOf(edge, overview))
+    .filter((reading) => reading !== undefined)
+  const lag = readings.reduce((sum, reading) => sum + reading.lag, 0)
+  const ageMs = Math.max(0, ...readings.map((reading) => reading.ageMs))
+  if (lag === 0 || ageMs < WORTH_A_WORD_MS) return null
+  const place = `translate(-50%, -50%) translate(${at.x}px, ${at.y}px)`
+  return (
+    <EdgeLabelRenderer>
+      <span className="flow-lag" style={{ transform: place }}>
+        {countText(lag)} <span>{durationText(ageMs)}</span>
+      </span>
+    </EdgeLabelRenderer>
+  )
+}
+
+/** Whether something moves along a line, and why not. */
+export function stateOf(edge: MapEdge, live: Live): 'paused' | 'flowing' | 'idle' {
+  if (isPausedAt(edge, live.overview)) return 'paused'
+  return rateOf(edge, live) > 0 ? 'flowing' : 'idle'
+}
+
+function rateOf({ is, service, topic }: MapEdge, { history: { rates } }: Live): number {
+  if (is === 'reads') return rates.reads.get(readKey(service ?? '', topic)) ?? 0
+  return rates.topics.get(topic) ?? 0
+}
+
+function readingOf(edge: MapEdge, overview: Overview | undefined): Reading | undefined {
+  if (edge.is !== 'reads') return undefined
+  const found = overview?.links.find(
+    (link) => link.is === 'reads' && link.service === edge.service && link.topic === edge.topic,
+  )
+  return found?.is === 'reads' ? found : undefined
+}
+
+function isPausedAt({ service, is }: MapEdge, overview: Overview | undefined): boolean {
+  if (is === 'enters') return false
+  return overview?.services.some(({ name, isPaused }) => name === service && isPaused) ?? false
+}

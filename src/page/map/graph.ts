@@ -1,0 +1,147 @@
+// The system as a graph to draw. Topics with a single reader (commands, replies) are docked at the
+// card of that reader as inlets; the others stand for themselves.
+import type { LinkView, Overview, TopicView } from '../../admin/wire.ts'
+
+export type Carries = TopicView['carries']
+
+export interface MapService {
+  readonly id: string
+  readonly name: string
+  /** Topics that are docked at its card, commands first. */
+  readonly docked: readonly TopicView[]
+  /** Topics that stand for themselves and that it reads. */
+  readonly reads: readonly string[]
+}
+
+export interface MapTopic {
+  readonly id: string
+  readonly name: string
+  readonly carries: Carries
+}
+
+export interface MapEdge {
+  readonly id: string
+  /** Ids of what it joins. */
+  readonly from: string
+  readonly to: string
+  readonly topic: string
+  readonly carries: Carries
+  /** The service at this end of the topic; none where messages come from outside. */
+  readonly service?: string
+  readonly is: 'writes' | 'reads' | 'enters'
+  /** The row of the card that it ends at: a docked topic, or `events` for all others. */
+  readonly inlet?: string
+  /** Whether it leads back to where the flow came from. */
+  readonly isReturn: boolean
+}
+
+export interface MapGraph {
+  readonly services: readonly MapService[]
+  readonly topics: readonly MapTopic[]
+  readonly hasDoor: boolean
+  readonly edges: readonly MapEdge[]
+}
+
+export const DOOR = 'door'
+/** The inlet of a card where all topics end that stand for themselves. */
+export const EVENTS_INLET = 'events'
+
+export const serviceId = (name: string): string => `service:${name}`
+export const topicId = (name: string): string => `topic:${name}`
+
+type Draft = Omit<MapEdge, 'isReturn'>
+
+export function graphOf({ services, topics, links }: Overview): MapGraph {
+  const readers = groupOf(links, 'reads')
+  const writers = groupOf(links, 'writes')
+  const isIdle = ({ name, carries, appended }: TopicView): boolean =>
+    appended === 0 && (carries === 'replies' || (readers.get(name) ?? []).length === 0)
+  const live = topics.filter((topic) => !isIdle(topic))
+  const dockedAt = new Map(
+    live
+      .filter(({ name, carries }) => carries !== 'events' && readers.get(name)?.length === 1)
+      .map((topic) => [topic.name, readers.get(topic.name)?.[0] as string] as const),
+  )
+  const drafts = live.flatMap((topic) =>
+    draftsOf(topic, dockedAt.get(topic.name), writers, readers),
+  )
+  return {
+    services: services.map(({ name }) => ({
+      id: serviceId(name),
+      name,
+      docked: live
+        .filter((topic) => dockedAt.get(topic.name) === name)
+        .toSorted((a, b) => a.carries.localeCompare(b.carries) || a.name.localeCompare(b.name)),
+      reads: live
+        .filter((topic) => !dockedAt.has(topic.name) && readers.get(topic.name)?.includes(name))
+        .map((topic) => topic.name),
+    })),
+    topics: live
+      .filter(({ name }) => !dockedAt.has(name))
+      .map(({ name, carries }) => ({ id: topicId(name), name, carries })),
+    hasDoor: drafts.some(({ is }) => is === 'enters'),
+    edges: directed(drafts),
+  }
+}
+
+function groupOf(
+  links: readonly LinkView[],
+  is: LinkView['is'],
+): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>()
+  for (const link of links)
+    if (link.is === is) groups.set(link.topic, [...(groups.get(link.topic) ?? []), link.service])
+  return groups
+}
+
+function draftsOf(
+  { name: topic, carries }: TopicView,
+  dock: string | undefined,
+  writers: ReadonlyMap<string, readonly string[]>,
+  readers: ReadonlyMap<string, readonly string[]>,
+): readonly Draft[] {
+  const to = dock === undefined ? topicId(topic) : serviceId(dock)
+  const inlet = dock === undefined ? {} : { inlet: topic }
+  const writing = (writers.get(topic) ?? [])
+    // What a service sends to itself stays within its card.
+    .filter((service) => service !== dock)
+    .map((service): Draft => {
+      const from = serviceId(service)
+      return { id: `${from}>${topic}`, from, to, topic, carries, service, is: 'writes', ...inlet }
+    })
+  const isFromOutside = carries === 'commands' && writing.length === 0
+  const entering: readonly Draft[] = isFromOutside
+    ? [{ id: `door>${topic}`, from: DOOR, to, topic, carries, is: 'enters', ...inlet }]
+    : []
+  if (dock !== undefined) return [...entering, ...writing]
+  const reading = (readers.get(topic) ?? []).map((service): Draft => {
+    const edge = { from: topicId(topic), to: serviceId(service), topic, carries, service }
+    return { id: `${topic}>${edge.to}`, ...edge, is: 'reads', inlet: EVENTS_INLET }
+  })
+  return [...entering, ...writing, ...reading]
+}
+
+/** Commands say who comes before whom, then events; an edge that closes a circle is a return. */
+function directed(drafts: readonly Draft[]): readonly MapEdge[] {
+  const after = new Map<string, Set<string>>()
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
+    if (from === to) return true
+    seen.add(from)
+    return [...(after.get(from) ?? [])].some((next) => !seen.has(next) && reaches(next, to, seen))
+  }
+  const weight = ({ is, carries }: Draft): number => {
+    if (carries === 'replies') return 3
+    if (is === 'reads') return 2
+    return carries === 'commands' ? 0 : 1
+  }
+  return drafts
+    .toSorted((a, b) => weight(a) - weight(b))
+    .map((draft) => {
+      const isReturn = reaches(draft.to, draft.from)
+      if (!isReturn) {
+        const next = after.get(draft.from) ?? new Set()
+        after.set(draft.from, next.add(draft.to))
+      }
+      return { ...draft, isReturn }
+    })
+}

@@ -1,0 +1,46 @@
+import type { ReactNode } from 'react'
+import { lazy, Suspense, useMemo, useSyncExternalStore } from 'react'
+import type { Overview } from '../../admin/wire.ts'
+import { Mark } from '../frame/mark.tsx'
+import { graphOf } from './graph.ts'
+import './map.css'
+import { ServiceList } from './service-list.tsx'
+
+const FlowMap = lazy(async () => ({ default: (await import('./flow-map.tsx')).FlowMap }))
+const narrow = matchMedia('(max-width: 1000px)')
+
+function subscribe(changed: () => void): () => void {
+  narrow.addEventListener('change', changed)
+  return () => narrow.removeEventListener('change', changed)
+}
+
+/** The map on a desk, the same as a list in a hand. */
+export function MapSection({ overview }: { overview: Overview }): ReactNode {
+  const isNarrow = useSyncExternalStore(subscribe, () => narrow.matches)
+  // Only what changes the drawing; figures come and go within it.
+  const shape = JSON.stringify([
+    overview.services.map(({ name }) => name),
+    overview.topics.map(({ name, carries, appended }) => [name, carries, appended > 0]),
+    overview.links.map(({ is, service, topic }) => [is, service, topic]),
+  ])
+  const graph = useMemo(() => graphOf(overview), [shape])
+  if (overview.services.length === 0)
+    return (
+      <section className="section map-section map-empty" aria-label="Map">
+        <Mark width={54} />
+        <p className="empty-title">No services run here yet</p>
+        <p>They appear by themselves, as soon as the system starts some.</p>
+      </section>
+    )
+  return (
+    <section className="section map-section" aria-label="Map of services and topics">
+      {isNarrow ? (
+        <ServiceList graph={graph} />
+      ) : (
+        <Suspense fallback={null}>
+          <FlowMap graph={graph} />
+        </Suspense>
+      )}
+    </section>
+  )
+}

@@ -1,0 +1,49 @@
+import type { ReactNode } from 'react'
+import { useEffect, useRef } from 'react'
+import { ChainPanel } from '../chain/chain-panel.tsx'
+import type { Route } from '../route/route.ts'
+import { OVERVIEW } from '../route/route.ts'
+import { go, useRoute } from '../route/use-route.ts'
+import './panel.css'
+import { ServicePanel } from './service-panel.tsx'
+import { TopicPanel } from './topic-panel.tsx'
+
+/** What the address asks for beside the map. Esc closes it, and the focus goes back. */
+export function Panels(): ReactNode {
+  const route = useRoute()
+  useFocusReturned(route)
+  useEffect(() => {
+    const close = (event: KeyboardEvent): void => {
+      const isElsewhere = event.defaultPrevented || document.querySelector('dialog[open]')
+      if (event.key === 'Escape' && !isElsewhere && route.is !== 'overview') go(OVERVIEW)
+    }
+    addEventListener('keydown', close)
+    return () => removeEventListener('keydown', close)
+  }, [route.is])
+  if (route.is === 'service') return <ServicePanel key={route.name} name={route.name} />
+  if (route.is === 'topic') return <TopicPanel key={route.name} name={route.name} />
+  if (route.is === 'event') return <ChainPanel key={route.id} id={route.id} />
+  return null
+}
+
+/** Remembers from where the first panel was opened, for when the last one closes. */
+function useFocusReturned(route: Route): void {
+  const opener = useRef<{ readonly element: Element | null; readonly opens: string | undefined }>(
+    undefined,
+  )
+  const isOpen = route.is !== 'overview'
+  useEffect(() => {
+    if (!isOpen) return
+    const element = document.activeElement
+    const opens = element instanceof HTMLElement ? element.dataset['opens'] : undefined
+    opener.current = { element, opens }
+    return () => {
+      const known = opener.current
+      // A line of a list may be gone by now; what opens the same thing will do.
+      const same =
+        known?.opens && document.querySelector(`[data-opens="${CSS.escape(known.opens)}"]`)
+      const target = known?.element?.isConnected ? known.element : same
+      if (target instanceof HTMLElement) target.focus({ preventScroll: true })
+    }
+  }, [isOpen])
+}

@@ -1,0 +1,49 @@
+import { Pause, Play } from 'lucide-react'
+import type { ReactNode } from 'react'
+import { useState } from 'react'
+import type { ServiceView } from '../../admin/wire.ts'
+import { setPaused } from '../live/api.ts'
+import { useOwner } from '../token/token.tsx'
+
+/** Pauses or resumes. Without a token it explains where to get one. */
+export function PauseButton({ service }: { service: ServiceView }): ReactNode {
+  const { token, askForToken } = useOwner()
+  /** What was asked for; done once an overview shows it. */
+  const [wanted, setWanted] = useState<boolean>()
+  const [complaint, setComplaint] = useState('')
+  const { name, isPaused } = service
+  const isUnderway = wanted !== undefined && wanted !== isPaused
+  const act = async (): Promise<void> => {
+    if (token === undefined) return askForToken()
+    if (isUnderway) return
+    setComplaint('')
+    setWanted(!isPaused)
+    const answer = await setPaused(name, !isPaused, token)
+    if (answer.is !== 'refused') return
+    setWanted(undefined)
+    if (answer.status === 401 || answer.status === 403) askForToken(`${answer.reason}.`)
+    else setComplaint(answer.reason)
+  }
+  const Icon = isPaused ? Play : Pause
+  const word = isPaused ? 'Resume' : 'Pause'
+  return (
+    <>
+      {complaint && (
+        <p className="pause-complaint" role="alert">
+          {complaint}
+        </p>
+      )}
+      <button
+        type="button"
+        className={isPaused ? 'button button-strong' : 'button'}
+        aria-label={`${word} ${name}`}
+        aria-busy={isUnderway}
+        title={token === undefined ? 'Needs the owner’s token' : undefined}
+        onClick={() => void act()}
+      >
+        <Icon size={14} aria-hidden />
+        {isUnderway ? `${isPaused ? 'Resuming' : 'Pausing'}…` : word}
+      </button>
+    </>
+  )
+}

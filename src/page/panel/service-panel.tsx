@@ -1,0 +1,136 @@
+import { TriangleAlert } from 'lucide-react'
+import type { ReactNode } from 'react'
+import type { LinkView, RuleView, ServiceView } from '../../admin/wire.ts'
+import type { Sample } from '../live/history.ts'
+import { useLive } from '../live/live.tsx'
+import { Chart } from '../pulse/chart.tsx'
+import { lagWords } from '../pulse/pulse.tsx'
+import { countText, durationText, manyText, rateText } from '../text/format.ts'
+import { Panel } from './panel.tsx'
+import { PauseButton } from './pause-button.tsx'
+
+export function ServicePanel({ name }: { name: string }): ReactNode {
+  const { overview, history } = useLive()
+  const service = overview?.services.find((each) => each.name === name)
+  if (!service)
+    return (
+      <Panel kind="Service" title={name}>
+        <p className="note">{overview ? 'No service of this name runs here.' : 'Asking…'}</p>
+      </Panel>
+    )
+  return (
+    <Panel kind="Service" title={name} aside={<PauseButton service={service} />}>
+      <State service={service} />
+      <Figures service={service} samples={history.samples} />
+      <Rules rules={service.rules} />
+      <Topics links={overview?.links.filter((link) => link.service === name) ?? []} />
+    </Panel>
+  )
+}
+
+function State({ service: { isPaused, pending, lag } }: { service: ServiceView }): ReactNode {
+  if (isPaused)
+    return (
+      <p className="callout" data-tone="paused">
+        Paused. It takes nothing in until it is resumed; what arrives meanwhile waits in order
+        {lag > 0 ? `: ${manyText(lag, 'record')} so far.` : '.'}
+      </p>
+    )
+  if (pending === 0) return null
+  return (
+    <p className="callout" data-tone="failing">
+      <TriangleAlert size={14} aria-hidden />
+      {`${manyText(pending, 'event')} ${pending === 1 ? 'waits' : 'wait'} behind a fault of ` +
+        `${pending === 1 ? 'its' : 'their'} key. Other keys flow.`}
+    </p>
+  )
+}
+
+interface FiguresProps {
+  readonly service: ServiceView
+  readonly samples: readonly Sample[]
+}
+
+function Figures({ service: { name, lag, ageMs }, samples }: FiguresProps): ReactNode {
+  const of = (figure: 'perSecond' | 'lag') =>
+    samples.map(({ at, services }) => ({ at, value: services.get(name)?.[figure] ?? 0 }))
+  const rates = of('perSecond')
+  return (
+    <div className="panel-charts">
+      <Chart title="Completed a second" tone="events" points={rates} write={rateText} height={72} />
+      <Chart
+        title="Lag"
+        points={of('lag')}
+        write={countText}
+        height={72}
+        {...lagWords(lag, ageMs)}
+      />
+    </div>
+  )
+}
+
+function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
+  return (
+    <section aria-labelledby="rules-title">
+      <h3 id="rules-title">Rules</h3>
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Rule</th>
+            <th scope="col">Accepted</th>
+            <th scope="col">Completed</th>
+            <th scope="col">Held</th>
+            <th scope="col">Lag</th>
+          </tr>
+        </thead>
+        <tbody>
+          {rules.map(({ name, is, accepted, completed, pending, lag }) => (
+            <tr key={name}>
+              <th scope="row">
+                {name} <span>{is}</span>
+              </th>
+              <td>{countText(accepted)}</td>
+              <td>{countText(completed)}</td>
+              <td data-tone={pending > 0 ? 'bad' : 'none'}>{countText(pending)}</td>
+              <td data-tone={lag > 0 ? 'warn' : 'none'}>{countText(lag)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  )
+}
+
+function Topics({ links }: { links: readonly LinkView[] }): ReactNode {
+  const reads = links.filter((link) => link.is === 'reads')
+  const writes = links.filter(({ is }) => is === 'writes')
+  return (
+    <section className="panel-topics" aria-label="Topics">
+      <TopicList title="Reads" links={reads} />
+      <TopicList title="Writes" links={writes} />
+    </section>
+  )
+}
+
+function TopicList({ title, links }: { title: string; links: readonly LinkView[] }): ReactNode {
+  return (
+    <div>
+      <h3>{title}</h3>
+      {links.length === 0 && <p className="note">Nothing.</p>}
+      <ul>
+        {links.map((link) => (
+          <li key={link.topic}>
+            <a className="link mono" href={`#/topic/${encodeURIComponent(link.topic)}`}>
+              {link.topic}
+            </a>
+            {link.is === 'reads' && link.lag > 0 && (
+              <span className="lag-word">
+                {countText(link.lag)} · {durationText(link.ageMs)}
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+    </div>
+  )
+}

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Route } from './route.ts'
+import { fragmentOf, routeOf, tokenOf } from './route.ts'
+
+test('a route comes back from its fragment', () => {
+  const routes: readonly Route[] = [
+    { is: 'overview' },
+    { is: 'service', name: 'ordering' },
+    { is: 'topic', name: 'payment.events' },
+    { is: 'event', id: 'a/b #1 %' },
+  ]
+  for (const route of routes) assert.deepEqual(routeOf(fragmentOf(route)), route)
+})
+
+test('what is no route is the overview', () => {
+  for (const fragment of ['', '#', '#/', '#/event/', '#/orders/1', '#token=x', '#/event/%E0%A4%A'])
+    assert.deepEqual(routeOf(fragment), { is: 'overview' }, fragment)
+})
+
+test('a token is read from the fragment, and only from there', () => {
+  assert.equal(tokenOf('#token=abc-123'), 'abc-123')
+  assert.equal(tokenOf('#token='), undefined)
+  assert.equal(tokenOf('#/event/token'), undefined)
+})

@@ -1,0 +1,63 @@
+import { KeyRound } from 'lucide-react'
+import type { ReactNode, SubmitEvent } from 'react'
+import { useEffect, useRef } from 'react'
+import './token.css'
+
+interface Props {
+  readonly because: string | undefined
+  readonly given: (token: string) => void
+  readonly closed: () => void
+}
+
+export function TokenDialog({ because, given, closed }: Props): ReactNode {
+  const dialog = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const opener = document.activeElement
+    dialog.current?.showModal()
+    return () => {
+      if (opener instanceof HTMLElement) opener.focus()
+    }
+  }, [])
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault()
+    const token = new FormData(event.currentTarget).get('token')
+    if (typeof token === 'string' && token.trim() !== '') given(token.trim())
+  }
+  return (
+    <dialog ref={dialog} className="token" aria-labelledby="token-title" onClose={closed}>
+      <form onSubmit={submit}>
+        <span className="token-mark" aria-hidden>
+          <KeyRound size={18} />
+        </span>
+        <h2 id="token-title">Paste the owner’s token</h2>
+        <p>
+          Pausing changes what runs, so it needs the token that the system printed when it started,
+          at the end of the page’s address. The whole address does, too. It is kept for this tab
+          only.
+        </p>
+        {because && (
+          <p className="token-because" role="alert">
+            {because}
+          </p>
+        )}
+        <label htmlFor="token-field">Token</label>
+        <input
+          id="token-field"
+          name="token"
+          className="field mono"
+          autoComplete="off"
+          spellCheck={false}
+          autoFocus
+        />
+        <div className="token-actions">
+          <button type="button" className="button" onClick={closed}>
+            Cancel
+          </button>
+          <button type="submit" className="button button-strong">
+            Use token
+          </button>
+        </div>
+      </form>
+    </dialog>
+  )
+}

@@ -1,0 +1,166 @@
+// Takes pictures of the built page in front of the stand-in, has axe look at each, and goes through
+// the page by keyboard.
+//
+//   node tools/node.mjs tools/page.ts
+//   node tools/node.mjs test/page/shots.ts FOLDER [desk small hand states walk light dark]
+import { mkdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Browser, Page } from 'playwright-core'
+import { chromium } from 'playwright-core'
+import type { Scene, StandIn } from './stand-in.ts'
+import { standIn } from './stand-in.ts'
+import { walk } from './walk.ts'
+
+const [folder, ...only] = process.argv.slice(2)
+if (!folder) throw new Error('Say into which folder the pictures go')
+mkdirSync(folder, { recursive: true })
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+const SIZES = {
+  desk: { width: 1_440, height: 900 },
+  small: { width: 1_280, height: 800 },
+  hand: { width: 375, height: 812 },
+} as const
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+let complaints = 0
+
+interface Violation {
+  readonly id: string
+  readonly help: string
+  readonly nodes: readonly {
+    readonly target: readonly string[]
+    readonly failureSummary?: string
+  }[]
+}
+
+async function shoot(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(folder as string, `${name}.png`) })
+  await page.addScriptTag({ path: axe })
+  const found = (await page.evaluate(
+    `axe.run({ runOnly: ${JSON.stringify(TAGS)} }).then(({ violations }) => violations)`,
+  )) as readonly Violation[]
+  for (const { id, help, nodes } of found) {
+    complaints += 1
+    process.stdout.write(`${name}: ${id}: ${help}\n`)
+    for (const { target, failureSummary = '' } of nodes.slice(0, 4))
+      process.stdout.write(`  ${target.join(' ')}  ${failureSummary.split('\n')[1] ?? ''}\n`)
+  }
+}
+
+/** Waits until so much of the shop's own time has passed. */
+async function settle(page: Page, shop: StandIn, seconds: number): Promise<void> {
+  const until = shop.world.at + seconds * 1_000
+  while (shop.world.at < until) await page.evaluate('new Promise(requestAnimationFrame)')
+}
+
+async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' | 'dark') {
+  const shop = await standIn()
+  const context = await browser.newContext({
+    viewport: SIZES[size],
+    colorScheme: theme,
+    bypassCSP: true,
+    deviceScaleFactor: size === 'hand' ? 2 : 1,
+  })
+  const page = await context.newPage()
+  page.on('pageerror', (error) => process.stdout.write(`page error: ${error.message}\n`))
+  page.on('console', (line) => {
+    if (line.type() === 'error') process.stdout.write(`console: ${line.text()}\n`)
+  })
+  const name = (what: string): string => `${size}-${theme}-${what}`
+  await page.goto(`${shop.url}/page/#token=${shop.token}`)
+  shop.pace = 20
+  await settle(page, shop, 130)
+  shop.pace = 1
+  await settle(page, shop, 4)
+  await shoot(page, name('map'))
+  await page.locator('[data-opens="service:inventory"]').click()
+  await settle(page, shop, 1)
+  await shoot(page, name('service'))
+  await page.getByRole('button', { name: 'Pause inventory' }).click()
+  shop.pace = 6
+  await settle(page, shop, 18)
+  shop.pace = 1
+  await settle(page, shop, 4)
+  await page.keyboard.press('Escape')
+  await settle(page, shop, 1)
+  await shoot(page, name('paused'))
+  await page.locator('[data-opens="service:inventory"]').click()
+  await settle(page, shop, 1)
+  await shoot(page, name('paused-service'))
+  await page.keyboard.press('Escape')
+  await chains(page, shop, name)
+  await page.goto(`${shop.url}/page/#/topic/payment.events`)
+  await settle(page, shop, 2)
+  await shoot(page, name('topic'))
+  await context.close()
+  await shop.close()
+}
+
+/** A conversation that went well, and one that was undone, with data open. */
+async function chains(page: Page, shop: StandIn, name: (what: string) => string): Promise<void> {
+  const outcomes = [...shop.world.outcomes].toReversed()
+  const find = (is: string, reason?: string): string =>
+    outcomes.find(
+      ([id, one]) => one.is === is && one.reason === reason && !id.includes(' '),
+    )?.[0] ?? ''
+  await page.goto(`${shop.url}/page/#/event/${find('completed')}`)
+  await settle(page, shop, 2)
+  await shoot(page, name('chain'))
+  await page.goto(`${shop.url}/page/#/event/${find('rolled-back', 'out-of-stock')}`)
+  await settle(page, shop, 2)
+  await page.locator('.step-head').nth(2).click()
+  await settle(page, shop, 1)
+  await shoot(page, name('chain-undone'))
+}
+
+/** The states that are not the everyday one. */
+async function states(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
+  for (const scene of ['empty', 'failing'] satisfies Scene[]) {
+    const shop = await standIn({ scene })
+    const context = await browser.newContext({
+      viewport: SIZES.desk,
+      colorScheme: theme,
+      bypassCSP: true,
+    })
+    const page = await context.newPage()
+    await page.goto(`${shop.url}/page/`)
+    shop.pace = 20
+    await settle(page, shop, 60)
+    shop.pace = 1
+    await settle(page, shop, 3)
+    await shoot(page, `desk-${theme}-${scene}`)
+    if (scene === 'failing') {
+      await page.locator('[data-opens="service:inventory"]').click()
+      await page.getByRole('button', { name: 'Pause inventory' }).click()
+      await page.locator('dialog').waitFor()
+      await shoot(page, `desk-${theme}-token`)
+      await page.keyboard.press('Escape')
+      await shop.close()
+      await page.locator('.banner[data-is="lost"]').waitFor()
+      await shoot(page, `desk-${theme}-lost`)
+    } else await shop.close()
+    await context.close()
+  }
+}
+
+const browser = await chromium.launch({
+  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+  args: ['--no-sandbox'],
+})
+const parts = only.filter((name) => name !== 'light' && name !== 'dark')
+const isWanted = (name: string): boolean => parts.length === 0 || parts.includes(name)
+for (const theme of ['light', 'dark'] as const) {
+  if (only.includes(theme === 'light' ? 'dark' : 'light')) continue
+  for (const size of ['desk', 'small', 'hand'] as const)
+    if (isWanted(size)) await tour(browser, size, theme)
+  if (isWanted('states')) await states(browser, theme)
+}
+if (isWanted('walk'))
+  for (const sentence of await walk(browser)) {
+    complaints += 1
+    process.stdout.write(`walk: ${sentence}\n`)
+  }
+await browser.close()
+process.stdout.write(`${complaints} complaints\n`)
+process.exitCode = complaints > 0 ? 1 : 0

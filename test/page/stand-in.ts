@@ -1,0 +1,247 @@
+// Serves the built page with a made-up shop behind it, for working on the page without a system.
+//
+//   node tools/node.mjs test/page/stand-in.ts [PORT] [lively | empty | failing]
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { extname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ChainView, EventView, LinkView, Overview, RuleView } from '../../src/admin/wire.ts'
+import type { World } from './world.ts'
+import { OWNERS, pass, READS, RULES, world } from './world.ts'
+
+export type Scene = 'lively' | 'empty' | 'failing'
+
+export interface StandIn {
+  readonly url: string
+  readonly token: string
+  readonly world: World
+  /** How many seconds of the shop pass in one real second. */
+  pace: number
+  close(): Promise<void>
+}
+
+const built = fileURLToPath(new URL('../../dist/page', import.meta.url))
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+}
+const POLICY =
+  `default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; ` +
+  `frame-ancestors 'none'; base-uri 'none'; form-action 'none'`
+
+export async function standIn(options: { port?: number; scene?: Scene } = {}): Promise<StandIn> {
+  const { port = 0, scene = 'lively' } = options
+  const shop = world(Date.now())
+  if (scene === 'failing') shop.stuck = 12
+  const streams = new Set<ServerResponse>()
+  const token = 'made-up-token'
+  const server = createServer((request, response) =>
+    answer(request, response, self, scene, streams),
+  )
+  await new Promise<void>((done) => void server.listen(port, '127.0.0.1', done))
+  const self: StandIn = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    token,
+    world: shop,
+    pace: 1,
+    close: () => close(server, streams, timer),
+  }
+  let due = 0
+  const timer = setInterval(() => {
+    if (scene !== 'empty') pass(shop, 50 * self.pace)
+    else shop.at += 50 * self.pace
+    due += 50 * self.pace
+    if (due < 1_000) return
+    due = 0
+    for (const stream of streams) tell(stream, shop, scene)
+  }, 50)
+  return self
+}
+
+async function close(
+  server: Server,
+  streams: ReadonlySet<ServerResponse>,
+  timer: NodeJS.Timeout,
+): Promise<void> {
+  clearInterval(timer)
+  for (const stream of streams) stream.destroy()
+  server.closeAllConnections()
+  await new Promise((done) => server.close(done))
+}
+
+function tell(stream: ServerResponse, shop: World, scene: Scene): void {
+  stream.write(`event: overview\ndata: ${JSON.stringify(overviewOf(shop, scene))}\n\n`)
+  stream.write(`event: newest\ndata: ${JSON.stringify(newest(shop, 40))}\n\n`)
+}
+
+const newest = ({ events }: World, limit: number, topic?: string | null): readonly EventView[] =>
+  events
+    .filter((event) => !topic || event.topic === topic)
+    .slice(-limit)
+    .toReversed()
+
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { world: shop, token }: StandIn,
+  scene: Scene,
+  streams: Set<ServerResponse>,
+): void {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost')
+  response.setHeader('content-security-policy', POLICY)
+  if (pathname === '/admin/stream') {
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+    streams.add(response)
+    request.on('close', () => streams.delete(response))
+    return tell(response, shop, scene)
+  }
+  if (pathname === '/admin/overview') return json(response, overviewOf(shop, scene))
+  if (pathname === '/admin/events') {
+    const limit = Number(searchParams.get('limit') ?? 40)
+    return json(response, newest(shop, limit, searchParams.get('topic')))
+  }
+  if (pathname.startsWith('/admin/chain/'))
+    return answerChain(response, shop, decodeURIComponent(pathname.slice('/admin/chain/'.length)))
+  const [, name, verb] = /^\/admin\/services\/([^/]+)\/(pause|resume)$/.exec(pathname) ?? []
+  if (name && request.method === 'POST') {
+    const { authorization } = request.headers
+    if (!authorization) return problem(response, 401, 'A token is needed')
+    if (authorization !== `Bearer ${token}`)
+      return problem(response, 403, 'That token is not valid')
+    if (verb === 'pause') shop.paused.add(name)
+    else shop.paused.delete(name)
+    return void response.writeHead(204).end()
+  }
+  return file(response, pathname)
+}
+
+function json(response: ServerResponse, body: unknown): void {
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+}
+
+function problem(response: ServerResponse, status: number, title: string): void {
+  const body = { type: 'about:blank', title, status, detail: title, code: 'ADMIN_REFUSED' }
+  response.writeHead(status, { 'content-type': 'application/problem+json' })
+  response.end(JSON.stringify(body))
+}
+
+function file(response: ServerResponse, pathname: string): void {
+  const inside = pathname === '/' || pathname === '/page/' ? '/page/index.html' : pathname
+  const path = normalize(join(built, inside.replace(/^\/page\//, '')))
+  try {
+    if (!path.startsWith(built)) throw new Error('outside')
+    const body = readFileSync(path)
+    response.writeHead(200, { 'content-type': TYPES[extname(path)] ?? 'text/plain' }).end(body)
+  } catch {
+    problem(response, 404, 'Nothing is here')
+  }
+}
+
+function answerChain(response: ServerResponse, shop: World, id: string): void {
+  const found = shop.events.find((event) => event.id === id)
+  if (!found) return problem(response, 404, 'No event has this id')
+  const operation = shop.outcomes.get(found.correlation)
+  const chain: ChainView = {
+    correlation: found.correlation,
+    events: shop.events
+      .filter(({ correlation }) => correlation === found.correlation)
+      .toSorted((a, b) => a.at - b.at),
+    operation: operation ?? { is: 'pending' },
+    isComplete: true,
+  }
+  json(response, chain)
+}
+
+const lagOf = ({ queues }: World, service: string, topic: string): readonly EventView[] =>
+  queues.get(`${service}\n${topic}`) ?? []
+
+function overviewOf(shop: World, scene: Scene): Overview {
+  const { at, appended, passed } = shop
+  const empty = { services: [], topics: [], links: [], boards: [] }
+  const well = { at, ack: 'disk', health: { is: 'well', detail: 'All services run.' } } as const
+  if (scene === 'empty') return { ...well, ...empty }
+  const reads = READS.map(([service, topic]): LinkView => {
+    const queue = lagOf(shop, service, topic)
+    const ageMs = queue[0] ? Math.max(0, at - queue[0].at) : 0
+    const count = passed.get(`${service}\n${topic}`) ?? 0
+    return { is: 'reads', service, topic, lag: queue.length, ageMs, passed: count }
+  })
+  const pairs: readonly (readonly [string, string])[] = [
+    ...OWNERS.map((name) => [name, `${name}.events`] as const),
+    ...OWNERS.map((name) => ['ordering', `${name}.commands`] as const),
+    ...OWNERS.slice(1).map((name) => [name, 'ordering.replies'] as const),
+  ]
+  const writes = pairs.map(([service, topic]): LinkView => ({ is: 'writes', service, topic }))
+  const names = Object.keys(RULES)
+  return {
+    ...well,
+    health: healthOf(shop),
+    services: names.map((name) => serviceOf(shop, name, reads)),
+    topics: names.flatMap((name) =>
+      (['commands', 'events', 'replies'] as const).map((carries) => {
+        const count = appended.get(`${name}.${carries}`) ?? 0
+        return { name: `${name}.${carries}`, carries, partitions: 8, appended: count, held: count }
+      }),
+    ),
+    links: [...writes, ...reads],
+    boards: [
+      {
+        title: 'Orders',
+        states: ['charging', 'preparing', 'completed', 'rolled back'].map((name) => ({
+          name,
+          count: shop.orders.get(name) ?? 0,
+        })),
+      },
+      {
+        title: 'Invoices refused',
+        states: [
+          { name: 'no customer', count: 214 },
+          { name: 'no price', count: 96 },
+          { name: 'unknown product', count: 31 },
+        ],
+      },
+    ],
+  }
+}
+
+function healthOf({ paused, pending }: World): Overview['health'] {
+  const held = `inventory: ${pending} events wait behind a fault of their key.`
+  if (pending > 0) return { is: 'failing', detail: held }
+  if (paused.size === 0) return { is: 'well', detail: 'All services run.' }
+  return { is: 'paused', detail: `${[...paused].join(', ')} is paused by its owner.` }
+}
+
+function serviceOf(
+  shop: World,
+  name: string,
+  links: readonly LinkView[],
+): Overview['services'][number] {
+  const own = links.filter((link) => link.is === 'reads' && link.service === name)
+  const lag = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.lag : 0), 0)
+  const ageMs = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.ageMs : 0), 0)
+  const completed = shop.completed.get(name) ?? 0
+  const pending = name === 'inventory' ? shop.pending : 0
+  const rules = (RULES[name] ?? []).map(([rule, is], index): RuleView => {
+    const done = Math.round(completed / (index + 1))
+    const waits = index === 0 ? pending : 0
+    return {
+      name: rule,
+      is: is as RuleView['is'],
+      accepted: done + waits,
+      completed: done,
+      pending: waits,
+      lag: index === 0 ? lag : 0,
+    }
+  })
+  return { name, isPaused: shop.paused.has(name), lag, ageMs, pending, completed, rules }
+}
+
+if (import.meta.main) {
+  const [port = '4173', scene = 'lively'] = process.argv.slice(2)
+  const { url, token } = await standIn({ port: Number(port), scene: scene as Scene })
+  process.stdout.write(`${url}/page/#token=${token}\n`)
+}

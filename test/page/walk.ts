@@ -1,0 +1,100 @@
+// Goes through the page by keyboard alone, under the policy that it is served with, and says what
+// did not happen as it should.
+import type { Browser, Page } from 'playwright-core'
+import { standIn } from './stand-in.ts'
+
+type Complain = (sentence: string) => void
+
+/** What went wrong, as sentences; nothing where all is well. */
+export async function walk(browser: Browser): Promise<readonly string[]> {
+  const complaints: string[] = []
+  const complain: Complain = (sentence) => void complaints.push(sentence)
+  const shop = await standIn()
+  const context = await browser.newContext({ reducedMotion: 'reduce' })
+  const page = await context.newPage()
+  page.on('pageerror', ({ message }) => complain(`The page failed: ${message}`))
+  page.on('console', (line) => {
+    // A wrong token and an unknown id are refused on purpose.
+    const isExpected = /status of (403|404)/.test(line.text())
+    if (line.type() === 'error' && !isExpected) complain(`The console says: ${line.text()}`)
+  })
+  page.on('request', (request) => {
+    if (!request.url().startsWith(shop.url)) complain(`It asked for ${request.url()}`)
+  })
+  await page.goto(`${shop.url}/page/#token=${shop.token}`)
+  await page.locator('.card').first().waitFor()
+  if (page.url().includes(shop.token)) complain('The token is still in the address')
+  await panels(page, complain)
+  await pausing(page, complain)
+  await searching(page, complain)
+  if ((await page.locator('.flow-beads').count()) > 0) {
+    const running = await page.evaluate('document.getAnimations().length')
+    if (running !== 0) complain(`${String(running)} animations run where motion is unwanted`)
+  }
+  await context.close()
+  await shop.close()
+  return complaints
+}
+
+const focused = async (page: Page): Promise<string> =>
+  String(await page.evaluate('document.activeElement.textContent'))
+
+async function tabTo(page: Page, opens: string): Promise<boolean> {
+  const isThere = `document.activeElement.dataset.opens === ${JSON.stringify(opens)}`
+  for (let step = 0; step < 60; step += 1) {
+    if (await page.evaluate(isThere)) return true
+    await page.keyboard.press('Tab')
+  }
+  return false
+}
+
+async function panels(page: Page, complain: Complain): Promise<void> {
+  for (const [opens, title] of [
+    ['service:payment', 'payment'],
+    ['topic:payment.events', 'payment.events'],
+  ] as const) {
+    if (!(await tabTo(page, opens))) return complain(`Tab does not lead to ${opens}`)
+    await page.keyboard.press('Enter')
+    await page.locator('.panel').waitFor()
+    if ((await focused(page)) !== title) complain(`Opening ${opens} does not focus its title`)
+    await page.keyboard.press('Escape')
+    await page.locator('.panel').waitFor({ state: 'detached' })
+    if (!(await tabTo(page, opens))) complain(`Closing ${opens} lost the focus`)
+  }
+}
+
+async function pausing(page: Page, complain: Complain): Promise<void> {
+  await page.goto(`${page.url().split('#')[0]}#/service/inventory`)
+  await page.getByRole('button', { name: 'Pause inventory' }).press('Enter')
+  await page.locator('.card[data-state="paused"]').waitFor()
+  await page.waitForFunction('document.title.startsWith("inventory paused")')
+  await page.getByRole('button', { name: 'Resume inventory' }).press('Enter')
+  await page.locator('.card[data-state="paused"]').waitFor({ state: 'detached' })
+  await page.evaluate('sessionStorage.clear()')
+  await page.reload()
+  await page.getByRole('button', { name: 'Pause inventory' }).press('Enter')
+  await page.locator('#token-field').fill('a wrong one')
+  await page.keyboard.press('Enter')
+  await page.getByRole('button', { name: 'Pause inventory' }).press('Enter')
+  await page.getByText('That token is not valid').waitFor()
+  await page.keyboard.press('Escape')
+  if ((await page.locator('dialog[open]').count()) > 0) complain('Esc does not close the dialog')
+  if ((await page.locator('.panel').count()) === 0) complain('Esc closed more than the dialog')
+  await page.keyboard.press('Escape')
+}
+
+async function searching(page: Page, complain: Complain): Promise<void> {
+  await page.locator('.panel').waitFor({ state: 'detached' })
+  await page.keyboard.press('/')
+  await page.keyboard.type('no-such-id')
+  await page.keyboard.press('Enter')
+  await page.getByText('No event has this id').waitFor()
+  await page.keyboard.press('Escape')
+  const line = page.locator('.newest .event-line').nth(3)
+  await line.focus()
+  const type = await line.locator('.event-type').textContent()
+  await page.keyboard.press('Enter')
+  const current = await page.locator('.step[aria-current] .step-type').textContent()
+  if (current !== type) complain(`The chain shows ${current}, not ${type}`)
+  await page.keyboard.press('Escape')
+}

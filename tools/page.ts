@@ -1,0 +1,74 @@
+// Builds the browser page into dist/page, unless what lies there was built from the same source.
+import { createHash } from 'node:crypto'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const source = join(root, 'src/page')
+const target = join(root, 'dist/page')
+const mark = join(target, '.built')
+/** Packages whose code ends up in the page, or makes it. */
+const packages = [
+  'react',
+  'react-dom',
+  '@xyflow/react',
+  '@dagrejs/dagre',
+  'uplot',
+  'lucide-react',
+  'vite',
+  '@vitejs/plugin-react',
+]
+
+/** One hash over everything that the page is made from, this file included. */
+function hashOfSource(): string {
+  const hash = createHash('sha256')
+  const inside = globSync('**/*', { cwd: source })
+    .filter((name) => /\.(tsx?|css|html|svg)$/.test(name) && !name.endsWith('.test.ts'))
+    .map((name) => `src/page/${name.replaceAll('\\', '/')}`)
+  for (const name of [...inside, 'src/admin/wire.ts', 'tools/page.ts'].sort())
+    hash.update(`${name}\n`).update(readFileSync(join(root, name)))
+  for (const name of packages) {
+    const text = readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')
+    hash.update(`${name}@${(JSON.parse(text) as { version: string }).version}\n`)
+  }
+  return hash.digest('hex')
+}
+
+async function buildPage(): Promise<void> {
+  const [{ build }, { default: react }] = await Promise.all([
+    import('vite'),
+    import('@vitejs/plugin-react'),
+  ])
+  await build({
+    configFile: false,
+    root: source,
+    base: '/page/',
+    mode: 'production',
+    logLevel: 'warn',
+    plugins: [react()],
+    build: {
+      outDir: target,
+      emptyOutDir: true,
+      target: ['chrome123', 'firefox121', 'safari17.5'],
+      assetsInlineLimit: 0,
+      reportCompressedSize: false,
+      // No script of vite's own in the page: every browser above preloads modules.
+      modulePreload: { polyfill: false },
+    },
+  })
+}
+
+const hash = hashOfSource()
+const built = existsSync(mark) ? readFileSync(mark, 'utf8') : ''
+if (built !== hash) {
+  const began = performance.now()
+  try {
+    await buildPage()
+    writeFileSync(mark, hash)
+    process.stdout.write(`Built the page in ${Math.round(performance.now() - began)} ms.\n`)
+  } catch (cause) {
+    process.stderr.write(`The page could not be built: ${String(cause)}\n`)
+    process.exitCode = 1
+  }
+}
