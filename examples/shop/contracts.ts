@@ -19,6 +19,16 @@ const ReturnedLine = OrderLine.extend({ orderId: Id })
 const Refund = z.object({ orderId: Id, amountCents: Cents })
 const Complaint = z.object({ line: z.int(), reason: z.string(), message: z.string() })
 
+/** An order or a return as ordering knows it. */
+const AnInvoice = z.object({
+  orderId: z.string(),
+  customerId: z.string(),
+  kind: z.enum(['order', 'return']),
+  is: z.string(),
+  reason: z.string().nullable(),
+  standingCents: z.int(),
+})
+
 const anOrder = { orderId: Id, customerId: Key }
 const aReturn = { returnId: Id, customerId: Key }
 
@@ -84,6 +94,10 @@ export const Ordering = contract(
     CompleteReturn: command(z.object(aReturn), { ...names.CompleteReturn, refuses: ['not-open'] }),
     ReturnCompleted: event(z.object(aReturn), names.ReturnCompleted),
 
+    FindOrder: query(z.object({ orderId: Id }), { answers: AnInvoice.nullable() }),
+    ListOrders: query(z.object({ customerId: Key }), {
+      answers: z.object({ customerId: z.string(), orders: z.array(AnInvoice) }),
+    }),
     CountInvoices: query(z.object({}), {
       answers: z.object({
         accepted: z.int(),
@@ -158,6 +172,17 @@ export const Inventory = contract(
       z.object({ ...aReturn, lines: z.array(Goods) }),
       names.InventoryRestocked,
     ),
+    FindStock: query(z.object({ sku: Id }), {
+      answers: z
+        .object({
+          sku: z.string(),
+          start: z.int(),
+          shipped: z.int(),
+          returned: z.int(),
+          onHand: z.int(),
+        })
+        .nullable(),
+    }),
     CountStock: query(z.object({}), {
       answers: z.object({
         start: z.int(),
@@ -186,6 +211,9 @@ export const Delivery = contract(
       refuses: ['not-scheduled'],
     }),
     DeliveryRolledBack: event(z.object(anOrder), names.DeliveryRolledBack),
+    FindDelivery: query(z.object({ orderId: Id }), {
+      answers: z.object({ orderId: z.string(), is: z.string() }).nullable(),
+    }),
   },
 )
 

@@ -86,6 +86,10 @@ export function productEntity(openingStock: number) {
 export function inventory(openingStock: number = stockOnFirstSight) {
   const product = productEntity(openingStock)
   const stocktaking = query('stocktaking', { of: Inventory, reads: [product] }, (on) => [
+    on(Inventory.FindStock, async ({ sku }, read) => {
+      const row = await read(product).get(sku)
+      return row ? { sku, ...row } : null
+    }),
     on(Inventory.CountStock, async (_, read) => {
       let total = unseen
       for await (const { row } of read(product).all())

@@ -93,7 +93,7 @@ suite('the shop', { concurrency: 2 }, () => {
   })
 
   test('stays up until it is told to stop, and shows its books as a table', async () => {
-    const shop = launch(['--data', 'staying'])
+    const shop = launch(['--data', 'staying', '--port', '0'])
     await shop.said('What to try next')
     const other = await run('--data', 'staying', '--once')
     assert.equal(other.code, 1)

@@ -3,8 +3,12 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { App } from 'throughline'
+import type { Served } from 'throughline/admin'
 import { Fault, start } from 'throughline'
+import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
+import { boards } from './gateway/boards.ts'
+import { routes } from './gateway/routes.ts'
 import { readInvoices } from './intake/file.ts'
 import { stockOnFirstSight } from './inventory.ts'
 import { DirectoryRefused, logDirectory, prepare, startOver } from './run/directory.ts'
@@ -33,7 +37,8 @@ async function main(options: RunOptions): Promise<number> {
     faulted: ({ consumer, messageId, error }) => tell(`${consumer} on ${messageId}: ${error}`),
     broke: (group, cause) => tell(`${group}: ${String(cause)}`),
   })
-  const stopped = stopOnSignal(app)
+  const served = await serveShop(app, options)
+  const stopped = stopOnSignal(app, served)
 
   const fed: Fed = { sent: 0, repeated: 0 }
   const handledBefore = await handledBy(app)
@@ -63,17 +68,37 @@ async function main(options: RunOptions): Promise<number> {
   if (!json) process.stdout.write(`${table(summary)}\n`)
   for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
-  if (once) await app.stop()
-  else {
-    tell(nextSteps(directory))
+  if (once) {
+    await served.close()
+    await app.stop()
+  } else {
+    tell(nextSteps(directory, served))
     await stopped
   }
   return broken.length === 0 ? 0 : 1
 }
 
-function nextSteps(directory: string): string {
+/** Opens the doors, and says where they are before anything else is said. */
+async function serveShop(app: App, { port, json }: RunOptions): Promise<Served> {
+  try {
+    const served = await serve(app, { port, routes, boards: boards(app), title: 'The shop' })
+    const { gateway, page } = served
+    if (json) process.stdout.write(`${JSON.stringify({ event: 'listening', gateway, page })}\n`)
+    else tell(`The page is at    ${page}\nThe gateway is at ${gateway}/openapi.json\n`)
+    return served
+  } catch (cause) {
+    await app.stop()
+    throw cause
+  }
+}
+
+function nextSteps(directory: string, { gateway, page }: Served): string {
   return `
 The shop is up; Ctrl-C ends it. Its log is in ${directory}. What to try next:
+  open ${page}
+  curl -i ${gateway}/orders -H 'content-type: application/json' -H 'idempotency-key: my-first' \\
+    -d '{"customerId":"17850","country":"France","lines":[{"sku":"85123A","quantity":6,"unitPrice":2.55}]}'
+  curl '${gateway}/operations/ordering.ConfirmOrder:my-first?wait=10'
   end this with Ctrl-C, and start it again: everything is settled already
   npm start -- --fresh --rate 50, then kill -9 ${process.pid} or its like: started again, it goes on
   npm start -- --stock 50 --data .throughline/scarce --once     what happens when stock is short
@@ -81,13 +106,16 @@ The shop is up; Ctrl-C ends it. Its log is in ${directory}. What to try next:
 }
 
 /** Ends the app on the first signal; a second one ends the process at once. */
-function stopOnSignal(app: App): Promise<void> {
+function stopOnSignal(app: App, served: Served): Promise<void> {
   return new Promise((resolve) => {
     const onSignal = (): void => {
       process.once('SIGINT', () => process.exit(130))
       process.once('SIGTERM', () => process.exit(143))
       tell('\nStopping …')
-      void app.stop().then(resolve)
+      void served
+        .close()
+        .then(() => app.stop())
+        .then(resolve)
     }
     process.once('SIGINT', onSignal)
     process.once('SIGTERM', onSignal)

@@ -63,6 +63,20 @@ export const invoices = projection(
   ],
 )
 
+/** More orders than this a customer does not look at. */
+const ordersMax = 10_000
+
+export const looking = query('looking', { of: Ordering, reads: [invoices] }, (on) => [
+  on(Ordering.FindOrder, async ({ orderId }, read) => {
+    const row = await read(invoices).get(orderId)
+    return row ? { orderId, ...row } : null
+  }),
+  on(Ordering.ListOrders, async ({ customerId }, read) => {
+    const { rows } = await read(invoices).find({ customerId }, { limit: ordersMax })
+    return { customerId, orders: rows.map(({ id: orderId, row }) => ({ orderId, ...row })) }
+  }),
+])
+
 export const counting = query('counting', { of: Ordering, reads: [invoices] }, (on) => [
   on(Ordering.CountInvoices, async (_, read) => {
     const counted = {

@@ -3,12 +3,12 @@ import { service } from 'throughline'
 import { Ordering } from '../contracts.ts'
 import { customer } from './customer.ts'
 import { fulfilment } from './fulfilment.ts'
-import { counting, invoices } from './invoices.ts'
+import { counting, invoices, looking } from './invoices.ts'
 import { order } from './order.ts'
 import { rejection } from './rejection.ts'
 import { returning } from './returning.ts'
 
 export const ordering = service('ordering', {
   owns: [Ordering],
-  runs: [order, customer, rejection, fulfilment, returning, invoices, counting],
+  runs: [order, customer, rejection, fulfilment, returning, invoices, looking, counting],
 })

@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly json: boolean
   readonly ratePerSecond: number | undefined
   readonly openingStock: number
+  /** Where it is reached; 0 is any that is free. */
+  readonly port: number
 }
 
 export const usage = `The shop: five services settle the orders of a file.
@@ -19,9 +21,10 @@ export const usage = `The shop: five services settle the orders of a file.
   --once                   end when the last order has settled, and print the summary
   --rate ORDERS_PER_SECOND feed at this rate, instead of as fast as can be
   --stock PIECES           what each product starts with (100,000)
+  --port N                 where gateway and page are; 0 is any free one (4400, with --once 0)
   --data DIR               where the log is kept; by default named after the input
   --fresh                  delete that directory first, if it is one of ours
-  --json                   the summary as one line of JSON, last
+  --json                   lines of JSON: where it listens first, the summary last
   --help                   this
 
 Examples:
@@ -34,6 +37,7 @@ const flags = {
   data: { type: 'string' },
   rate: { type: 'string' },
   stock: { type: 'string' },
+  port: { type: 'string' },
   once: { type: 'boolean', default: false },
   fresh: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
@@ -48,7 +52,7 @@ export function readOptions(
   try {
     const { values } = parseArgs({ args: [...args], options: flags })
     if (values.help) return { print: usage, exitCode: 0 }
-    const { orders, data, once, fresh, json, rate, stock } = values
+    const { orders, data, once, fresh, json, rate, stock, port } = values
     return {
       orders,
       data,
@@ -57,6 +61,7 @@ export function readOptions(
       json,
       ratePerSecond: rate === undefined ? undefined : numberIn('--rate', rate, 0.001, 1_000_000),
       openingStock: stock === undefined ? stockOnFirstSight : pieces(stock),
+      port: port === undefined ? (once ? 0 : portOfShop) : whole('--port', port, 0, 65_535),
     }
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
@@ -64,10 +69,15 @@ export function readOptions(
   }
 }
 
-function pieces(text: string): number {
-  const count = numberIn('--stock', text, 1, 1_000_000_000)
-  if (!Number.isInteger(count)) throw new Error('--stock takes a whole number of pieces')
-  return count
+/** One that is easy to remember, so that a page stays where it was over a restart. */
+const portOfShop = 4400
+
+const pieces = (text: string): number => whole('--stock', text, 1, 1_000_000_000)
+
+function whole(flag: string, text: string, min: number, max: number): number {
+  const value = numberIn(flag, text, min, max)
+  if (!Number.isInteger(value)) throw new Error(`${flag} takes a whole number`)
+  return value
 }
 
 function numberIn(flag: string, text: string, min: number, max: number): number {

@@ -1,0 +1,28 @@
+// What the page shows of the shop itself.
+import type { App } from 'throughline'
+import type { Board } from 'throughline/admin'
+import { Ordering } from '../contracts.ts'
+
+const total = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((sum, count) => sum + count, 0)
+
+/** Orders and returns by where they stand. */
+export function boards(app: Pick<App, 'ask'>): readonly Board[] {
+  return [
+    {
+      title: 'Orders',
+      async states() {
+        const counted = await app.ask(Ordering.CountInvoices({}))
+        const { accepted, completed, returned } = counted
+        const rolledBack = total(counted.rolledBack)
+        return {
+          'under way': accepted - completed - rolledBack - returned,
+          completed,
+          returned,
+          'rolled back': rolledBack,
+          refused: total(counted.refused),
+        }
+      },
+    },
+  ]
+}
