@@ -4,10 +4,9 @@
 //   node tools/node.mjs tools/page.ts
 //   node tools/node.mjs test/page/shots.ts FOLDER [desk small hand states walk light dark]
 import { mkdirSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
-import { chromium } from 'playwright-core'
+import { openBrowser, violationsOf } from './browser.ts'
 import type { Scene, StandIn } from './stand-in.ts'
 import { standIn } from './stand-in.ts'
 import { walk } from './walk.ts'
@@ -16,36 +15,18 @@ const [folder, ...only] = process.argv.slice(2)
 if (!folder) throw new Error('Say into which folder the pictures go')
 mkdirSync(folder, { recursive: true })
 
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const SIZES = {
   desk: { width: 1_440, height: 900 },
   small: { width: 1_280, height: 800 },
   hand: { width: 375, height: 812 },
 } as const
-const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 let complaints = 0
-
-interface Violation {
-  readonly id: string
-  readonly help: string
-  readonly nodes: readonly {
-    readonly target: readonly string[]
-    readonly failureSummary?: string
-  }[]
-}
 
 async function shoot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(folder as string, `${name}.png`) })
-  await page.addScriptTag({ path: axe })
-  const found = (await page.evaluate(
-    `axe.run({ runOnly: ${JSON.stringify(TAGS)} }).then(({ violations }) => violations)`,
-  )) as readonly Violation[]
-  for (const { id, help, nodes } of found) {
-    complaints += 1
-    process.stdout.write(`${name}: ${id}: ${help}\n`)
-    for (const { target, failureSummary = '' } of nodes.slice(0, 4))
-      process.stdout.write(`  ${target.join(' ')}  ${failureSummary.split('\n')[1] ?? ''}\n`)
-  }
+  const violations = await violationsOf(page)
+  complaints += violations.length
+  for (const sentence of violations) process.stdout.write(`${name}: ${sentence}\n`)
 }
 
 /** Waits until so much of the shop's own time has passed. */
@@ -144,10 +125,7 @@ async function states(browser: Browser, theme: 'light' | 'dark'): Promise<void> 
   }
 }
 
-const browser = await chromium.launch({
-  executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-  args: ['--no-sandbox'],
-})
+const browser = await openBrowser()
 const parts = only.filter((name) => name !== 'light' && name !== 'dark')
 const isWanted = (name: string): boolean => parts.length === 0 || parts.includes(name)
 for (const theme of ['light', 'dark'] as const) {
