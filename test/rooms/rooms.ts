@@ -112,6 +112,7 @@ export const ROOMS: readonly Room[] = [
       'src/admin',
       'src',
       'tools',
+      'examples/shop',
     ],
     packages: [
       '@seriousme/openapi-schema-validator',

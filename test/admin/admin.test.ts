@@ -1,0 +1,173 @@
+// What operators do over HTTP, and who may: over real sockets, with the memory backend.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { App } from 'throughline'
+import { start } from 'throughline'
+import type { Served } from 'throughline/admin'
+import { serve } from 'throughline/admin'
+import { embedded } from 'throughline/embedded'
+import { memory } from 'throughline/testing'
+import type { ChainView, EventView, Overview } from '../../src/admin/wire.ts'
+import { Asking, talking } from '../control/world.ts'
+
+let app: App
+let served: Served
+let token: string
+
+before(async () => {
+  app = await start(talking, memory())
+  let looks = 0
+  const states = async (): Promise<Record<string, number>> => ({ looks: (looks += 1) })
+  served = await serve(app, { port: 0, opens: [Asking], boards: [{ title: 'Looks', states }] })
+  token = new URL(served.page).hash.replace('#token=', '')
+  await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })
+  await app.settled()
+})
+after(async () => {
+  await served.close()
+  await app.stop()
+})
+
+const get = (path: string, headers = {}): Promise<Response> =>
+  fetch(`${served.gateway}${path}`, { headers, redirect: 'manual' })
+const json = async <T>(path: string): Promise<T> => (await (await get(path)).json()) as T
+const write = (path: string, headers: Record<string, string>): Promise<Response> =>
+  fetch(`${served.gateway}${path}`, { method: 'POST', headers })
+
+describe('a look', () => {
+  test('at everything, with the boards', async () => {
+    const { services, boards, ack } = await json<Overview>('/admin/overview')
+    assert.deepEqual(
+      services.map(({ name }) => name),
+      ['asker', 'teller'],
+    )
+    assert.equal(ack, 'memory')
+    assert.equal(boards[0]?.title, 'Looks')
+  })
+
+  test('asks the boards once, however many look at the same time', async () => {
+    const looks = async (): Promise<number | undefined> =>
+      (await json<Overview>('/admin/overview')).boards[0]?.states[0]?.count
+    const seen = await Promise.all(Array.from({ length: 20 }, looks))
+    assert.ok(new Set(seen).size <= 2, seen.join())
+  })
+
+  test('at the newest messages, of all topics and of one', async () => {
+    const all = await json<EventView[]>('/admin/events?limit=3')
+    assert.equal(all.length, 3)
+    const one = await json<EventView[]>('/admin/events?limit=3&topic=asking.commands')
+    assert.deepEqual(
+      one.map(({ id }) => id),
+      ['ask-a'],
+    )
+    assert.equal((await get('/admin/events?topic=none')).status, 404)
+    for (const limit of ['0', 'x', '1.5', '-1'])
+      assert.equal((await get(`/admin/events?limit=${limit}`)).status, 400, limit)
+  })
+
+  test('at a conversation', async () => {
+    const { events, operation } = await json<ChainView>('/admin/chain/ask-a')
+    assert.equal(events.length, 4)
+    assert.deepEqual(operation, { is: 'completed' })
+    assert.equal((await get('/admin/chain/none')).status, 404)
+  })
+
+  test('that lasts is told of every change', async () => {
+    const response = await get('/admin/stream')
+    assert.equal(response.headers.get('content-type'), 'text/event-stream')
+    let heard = ''
+    for await (const part of response.body ?? []) {
+      heard += Buffer.from(part as Uint8Array).toString()
+      if (heard.includes('event: newest')) break
+    }
+    assert.match(heard, /event: overview\ndata: \{"at":/)
+  })
+})
+
+describe('a write', () => {
+  const path = '/admin/services/teller/pause'
+
+  test('needs the token', async () => {
+    for (const authorization of ['', 'Bearer', 'Bearer x', `Basic ${token}`, token])
+      assert.equal((await write(path, { authorization })).status, 401)
+    assert.deepEqual((await app.health()).paused, [])
+  })
+
+  test('of a page of another origin is refused, with the token, too', async () => {
+    const authorization = `Bearer ${token}`
+    for (const origin of ['https://evil.example', 'null', `${served.gateway}0`])
+      assert.equal((await write(path, { authorization, origin })).status, 403, origin)
+    assert.deepEqual((await app.health()).paused, [])
+  })
+
+  test('pauses and resumes, and knows no other service', async () => {
+    const headers = { authorization: `Bearer ${token}`, origin: served.gateway }
+    assert.equal((await write(path, headers)).status, 204)
+    assert.deepEqual((await app.health()).paused, ['teller'])
+    assert.equal((await write('/admin/services/teller/resume', headers)).status, 204)
+    assert.deepEqual((await app.health()).paused, [])
+    assert.equal((await write('/admin/services/none/pause', headers)).status, 404)
+    assert.equal((await get(path)).status, 405)
+  })
+})
+
+describe('the page', () => {
+  test('is where the root leads, and lets nothing in from elsewhere', async () => {
+    assert.equal((await get('/')).headers.get('location'), '/page/')
+    const page = await get('/page/')
+    assert.equal(page.status, 200)
+    assert.match(page.headers.get('content-security-policy') ?? '', /^default-src 'self';/)
+    assert.equal(page.headers.get('x-frame-options'), 'DENY')
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(await page.text()) ?? []
+    const asset = await get(script)
+    assert.equal(asset.status, 200)
+    assert.match(asset.headers.get('cache-control') ?? '', /immutable/)
+  })
+
+  test('has no way out of its folder', async () => {
+    for (const path of [
+      '/page/../package.json',
+      '/page/%2e%2e/%2e%2e/package.json',
+      '/page/.built',
+    ])
+      assert.equal((await get(path)).status, 404, path)
+  })
+})
+
+test('a name that was made to point here is refused', async () => {
+  const { port } = new URL(served.gateway)
+  const { request } = await import('node:http')
+  const status = await new Promise((resolve, reject) => {
+    const headers = { host: 'evil.example' }
+    request({ port, host: '127.0.0.1', path: '/admin/overview', headers }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+      .on('error', reject)
+      .end()
+  })
+  assert.equal(status, 421)
+})
+
+test('the token of a data directory is the one that the page gets', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline admin '))
+  const kept = await start(talking, embedded({ directory: join(directory, 'data') }))
+  const { page, close } = await serve(kept, { port: 0 })
+  const file = readFileSync(join(directory, 'data', 'token'), 'utf8').trim()
+  assert.equal(new URL(page).hash, `#token=${file}`)
+  await close()
+  await kept.stop()
+  rmSync(directory, { recursive: true })
+})
+
+test('a host that others reach needs a token', async () => {
+  await assert.rejects(serve(app, { port: 0, host: '0.0.0.0' }), { code: 'OPTION_INVALID' })
+})
+
+test('a busy port is said by name', async () => {
+  const port = Number(new URL(served.gateway).port)
+  await assert.rejects(serve(app, { port }), { code: 'PORT_BUSY', message: new RegExp(`${port}`) })
+})

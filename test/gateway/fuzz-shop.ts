@@ -1,0 +1,45 @@
+// Sends seeded nonsense to the whole shop, as it is served, and fails where it breaks.
+//
+//   npm run fuzz -- [--requests 20000] [--seed 42]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { start } from 'throughline'
+import { serve } from 'throughline/admin'
+import { embedded } from 'throughline/embedded'
+import type { OpenApi } from 'throughline/gateway'
+import { routes } from '../../examples/shop/gateway/routes.ts'
+import { stockOnFirstSight } from '../../examples/shop/inventory.ts'
+import { shop } from '../../examples/shop/services.ts'
+import { fuzz } from './fuzz.ts'
+
+const { values } = parseArgs({
+  options: {
+    requests: { type: 'string', default: '20000' },
+    seed: { type: 'string', default: '42' },
+  },
+})
+const directory = mkdtempSync(join(tmpdir(), 'throughline-fuzz-'))
+const faults: string[] = []
+const app = await start(shop(stockOnFirstSight), embedded({ directory: join(directory, 'data') }), {
+  faulted: ({ consumer, messageId, error }) => faults.push(`${consumer} on ${messageId}: ${error}`),
+  broke: (group, cause) => faults.push(`${group}: ${String(cause)}`),
+})
+const broke = (id: string, cause: unknown): unknown => faults.push(`${id}: ${String(cause)}`)
+const served = await serve(app, { port: 0, routes, broke })
+try {
+  const described = (await (await fetch(`${served.gateway}/openapi.json`)).json()) as OpenApi
+  const { statuses, findings } = await fuzz(served.gateway, described, {
+    seed: Number(values.seed),
+    requests: Number(values.requests),
+  })
+  await app.settled()
+  console.log(JSON.stringify({ statuses, findings, faults }, undefined, 2))
+  const isWell = (await app.health()).is === 'well' && faults.length === 0
+  process.exitCode = findings.length === 0 && isWell ? 0 : 1
+} finally {
+  await served.close()
+  await app.stop()
+  rmSync(directory, { recursive: true })
+}
