@@ -41,6 +41,7 @@ function launch(args: readonly string[]) {
   return {
     child,
     ended,
+    out: () => out,
     /** Resolves once its errors, where progress goes, hold a text. */
     said: (text: string) =>
       new Promise<void>((resolve, reject) => {
@@ -154,5 +155,21 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.match(missing.errors, /no such file.*nowhere\.csv/)
     assert.doesNotMatch(missing.errors, /\n {4}at /)
     assert.equal((await run('--help')).code, 0)
+  })
+
+  test('says where it listens first, and a busy port by name', async () => {
+    const shop = launch(['--data', 'listening', '--port', '0', '--json'])
+    await shop.said('What to try next')
+    const { event, gateway, page } = JSON.parse(shop.out().split('\n')[0] ?? '') as {
+      [name: string]: string
+    }
+    assert.equal(event, 'listening')
+    assert.match(page ?? '', /^http:\/\/127\.0\.0\.1:\d+\/page\/#token=/)
+    assert.equal((await fetch(`${gateway}/openapi.json`)).status, 200)
+    const busy = await run('--once', '--data', 'busy', '--port', new URL(gateway ?? '').port)
+    assert.equal(busy.code, 1)
+    assert.match(busy.errors, /PORT_BUSY/)
+    shop.child.kill('SIGINT')
+    assert.equal((await shop.ended).code, 0)
   })
 })

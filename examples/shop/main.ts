@@ -79,9 +79,9 @@ async function main(options: RunOptions): Promise<number> {
 }
 
 /** Opens the doors, and says where they are before anything else is said. */
-async function serveShop(app: App, { port, json }: RunOptions): Promise<Served> {
+async function serveShop(app: App, { ports, json }: RunOptions): Promise<Served> {
   try {
-    const served = await serve(app, { port, routes, boards: boards(app), title: 'The shop' })
+    const served = await serveOn(app, ports)
     const { gateway, page } = served
     if (json) process.stdout.write(`${JSON.stringify({ event: 'listening', gateway, page })}\n`)
     else tell(`The page is at    ${page}\nThe gateway is at ${gateway}/openapi.json\n`)
@@ -89,6 +89,16 @@ async function serveShop(app: App, { port, json }: RunOptions): Promise<Served> 
   } catch (cause) {
     await app.stop()
     throw cause
+  }
+}
+
+async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Promise<Served> {
+  try {
+    return await serve(app, { port, routes, boards: boards(app), title: 'The shop' })
+  } catch (cause) {
+    const isBusy = cause instanceof Fault && cause.code === 'PORT_BUSY'
+    if (!isBusy || others.length === 0) throw cause
+    return serveOn(app, others)
   }
 }
 

@@ -9,8 +9,8 @@ export interface RunOptions {
   readonly json: boolean
   readonly ratePerSecond: number | undefined
   readonly openingStock: number
-  /** Where it is reached; 0 is any that is free. */
-  readonly port: number
+  /** Where it is reached, in order of preference; 0 is any that is free. */
+  readonly ports: readonly number[]
 }
 
 export const usage = `The shop: five services settle the orders of a file.
@@ -21,7 +21,7 @@ export const usage = `The shop: five services settle the orders of a file.
   --once                   end when the last order has settled, and print the summary
   --rate ORDERS_PER_SECOND feed at this rate, instead of as fast as can be
   --stock PIECES           what each product starts with (100,000)
-  --port N                 where gateway and page are; 0 is any free one (4400, with --once 0)
+  --port N                 where gateway and page are; 0 is any free one (4400, if that is free)
   --data DIR               where the log is kept; by default named after the input
   --fresh                  delete that directory first, if it is one of ours
   --json                   lines of JSON: where it listens first, the summary last
@@ -61,7 +61,7 @@ export function readOptions(
       json,
       ratePerSecond: rate === undefined ? undefined : numberIn('--rate', rate, 0.001, 1_000_000),
       openingStock: stock === undefined ? stockOnFirstSight : pieces(stock),
-      port: port === undefined ? (once ? 0 : portOfShop) : whole('--port', port, 0, 65_535),
+      ports: portsFor(port, once),
     }
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause)
@@ -71,6 +71,12 @@ export function readOptions(
 
 /** One that is easy to remember, so that a page stays where it was over a restart. */
 const portOfShop = 4400
+
+/** Who names a port gets that one; everybody else the usual one, or where that is taken any other. */
+function portsFor(port: string | undefined, once: boolean): readonly number[] {
+  if (port !== undefined) return [whole('--port', port, 0, 65_535)]
+  return once ? [0] : [portOfShop, 0]
+}
 
 const pieces = (text: string): number => whole('--stock', text, 1, 1_000_000_000)
 
