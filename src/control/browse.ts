@@ -1,7 +1,7 @@
 // Looking into the log: one topic, the newest messages, a message by its id, a whole conversation.
 import { Fault } from '../base/fault.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
-import type { EventLog, LogEnd, LogRecord, Position } from '../ports/log.ts'
+import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
 import type { System } from './system.ts'
 import type { ChainView, EventView } from './views.ts'
 
@@ -41,7 +41,7 @@ export interface TopicPage {
 export interface TopicWish {
   readonly topic: string
   readonly partition?: number
-  /** The offset to begin at; without it, the last `limit` of each partition. */
+  /** The offset to begin at, in each partition; without it, the last `limit` of all. */
   readonly from?: number
   readonly limit: number
 }
@@ -54,13 +54,32 @@ export async function readTopic(looking: Looking, wish: TopicWish): Promise<Topi
   const ends = (await log.ends([topic])).filter(
     (end) => partition === undefined || end.partition === partition,
   )
-  const positions = ends.map((end) => positionOf(end, from ?? end.next - limit))
-  const slices = await log.read(positions, { records: limit, bytes: BYTES_PER_READ }, { ms: 0 })
-  const records = slices.flatMap((slice) => slice.records)
+  const slices =
+    from === undefined
+      ? await lastOf(log, ends, limit)
+      : await log.read(
+          ends.map((end) => positionOf(end, from)),
+          { records: limit, bytes: BYTES_PER_READ },
+          { ms: 0 },
+        )
+  const records = slices.flatMap((slice) => slice.records).toSorted(byTime)
   return {
-    events: records.toSorted(byTime).map((record) => eventView(record)),
+    events: records.slice(-limit).map((record) => eventView(record)),
     next: slices.map((slice) => ({ partition: slice.partition, next: slice.next })),
   }
+}
+
+/** The end of each partition, read by itself: any of them may hold all of the last ones. */
+async function lastOf(
+  log: EventLog,
+  ends: readonly LogEnd[],
+  limit: number,
+): Promise<readonly Slice[]> {
+  const slices: Slice[] = []
+  const max = { records: limit, bytes: BYTES_PER_READ }
+  for (const end of ends)
+    slices.push(...(await log.read([positionOf(end, end.next - limit)], max, { ms: 0 })))
+  return slices
 }
 
 function mustBeTopic({ catalog }: Looking, topic: string): void {
@@ -84,15 +103,12 @@ function byTime(one: LogRecord, other: LogRecord): number {
 export async function newest(looking: Looking, limit: number): Promise<readonly EventView[]> {
   const { log } = looking.backend
   const ends = await log.ends(looking.catalog.topics.map(({ name }) => name))
-  const max = { records: limit, bytes: BYTES_PER_READ }
-  const records: LogRecord[] = []
-  for (const end of ends) {
-    if (end.next === end.first) continue
-    const [slice] = await log.read([positionOf(end, end.next - limit)], max, { ms: 0 })
-    records.push(...(slice?.records ?? []))
-  }
-  const found = records.toSorted(byTime).slice(-limit)
-  return found.toReversed().map((record) => eventView(record, false))
+  const slices = await lastOf(log, ends, limit)
+  const found = slices.flatMap((slice) => slice.records).toSorted(byTime)
+  return found
+    .slice(-limit)
+    .toReversed()
+    .map((record) => eventView(record, false))
 }
 
 /** A message by its id, in whichever topic it is. */

@@ -120,6 +120,23 @@ describe('the log of a topic', () => {
     assert.equal(one.next[0]?.next, (one.events[0]?.offset ?? 0) + 1)
   })
 
+  test('gives the newest of all partitions, however they are spread', async () => {
+    await using busy = await start(talking, memory())
+    await busy.pause('asker')
+    for (let at = 0; at < 60; at += 1)
+      await busy.send(Asking.Ask({ id: `q${at}` }), { id: `${at}` })
+    const wish = { topic: 'asking.commands', limit: 5 }
+    const page = (await runVerb(systemOf(busy), 'log', wish)) as TopicPage
+    assert.deepEqual(
+      page.events.map(({ id }) => id),
+      ['55', '56', '57', '58', '59'],
+    )
+    assert.equal(
+      page.next.reduce((sum, { next }) => sum + next, 0),
+      60,
+    )
+  })
+
   test('is refused for a topic that is not there', async () => {
     await assert.rejects(runVerb(system, 'log', { topic: 'asking.comands' }), {
       code: 'TOPIC_NOT_FOUND',

@@ -126,7 +126,11 @@ describe('the page before a running shop', { skip }, () => {
     }
     const headers = ['-H', 'content-type: application/json', '-H', 'idempotency-key: by-curl']
     const { stdout } = await run('curl', [
-      ...['-si', `${at.gateway}/orders`, ...headers, '-d', JSON.stringify(body)],
+      '-si',
+      `${at.gateway}/orders`,
+      ...headers,
+      '-d',
+      JSON.stringify(body),
     ])
     assert.match(stdout, /^HTTP\/1\.1 202 /)
     await fetch(`${at.gateway}/operations/ordering.ConfirmOrder:by-curl?wait=20`)

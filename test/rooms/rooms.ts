@@ -88,6 +88,16 @@ export const ROOMS: readonly Room[] = [
       'uplot/',
     ],
   },
+  {
+    folder: 'src/cli',
+    rooms: [...lower, 'src/http', 'src/gateway', 'src/admin', 'src/backends/embedded'],
+    packages: ['commander', 'node:'],
+  },
+  {
+    folder: 'src/cli/init/typescript',
+    rooms: [],
+    packages: ['throughline', 'throughline/', 'zod', 'node:'],
+  },
   { folder: 'src', rooms: lower, packages: [] },
   { folder: 'examples/shop', rooms: [], packages: ['throughline', 'throughline/', 'zod', 'node:'] },
   {
@@ -110,6 +120,7 @@ export const ROOMS: readonly Room[] = [
       'src/http',
       'src/gateway',
       'src/admin',
+      'src/cli',
       'src',
       'tools',
       'examples/shop',

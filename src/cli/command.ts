@@ -1,0 +1,27 @@
+import type { Terminal } from './terminal.ts'
+
+/** All flags of all commands, as they were given. */
+export interface Flags {
+  readonly data: string
+  readonly json?: boolean
+  readonly partition?: number
+  readonly from?: number
+  readonly limit: number
+  readonly follow?: boolean
+  readonly offline?: boolean
+  readonly port: number
+  readonly host?: string
+  readonly token?: string
+  readonly js?: boolean
+  readonly name?: string
+}
+
+/** What a command was asked. */
+export interface Asked {
+  readonly terminal: Terminal
+  readonly args: readonly string[]
+  readonly flags: Flags
+}
+
+/** Does what was asked, and answers the exit code. */
+export type Command = (asked: Asked) => Promise<number>

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { EventView } from '../../control/views.ts'
+import { treeOf } from './chain.ts'
+
+const event = (id: string, at: number, cause?: string): EventView => ({
+  topic: 't',
+  partition: 0,
+  offset: at,
+  id,
+  type: id,
+  key: 'k',
+  at,
+  source: 's',
+  correlation: 'a',
+  ...(cause === undefined ? {} : { cause }),
+})
+
+const drawn = (...events: readonly EventView[]): readonly string[] =>
+  treeOf(events).map(({ branch, event: { id }, afterMs }) => `${branch}${id} ${afterMs}`)
+
+test('messages stand below what caused them, in order of time', () => {
+  const events = [
+    event('a', 10),
+    event('b', 11, 'a'),
+    event('c', 12, 'a'),
+    event('d', 13, 'b'),
+    event('e', 14, 'c'),
+    event('f', 15, 'b'),
+  ]
+  assert.deepEqual(drawn(...events), [
+    'a 0',
+    '├─ b 1',
+    '│  ├─ d 3',
+    '│  └─ f 5',
+    '└─ c 2',
+    '   └─ e 4',
+  ])
+})
+
+test('a message whose cause is not there begins a tree', () => {
+  assert.deepEqual(drawn(event('b', 5, 'gone'), event('c', 6, 'b'), event('x', 7)), [
+    'b 0',
+    '└─ c 1',
+    'x 2',
+  ])
+})
+
+test('nothing is drawn of nothing', () => {
+  assert.deepEqual(drawn(), [])
+})

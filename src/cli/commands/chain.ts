@@ -1,0 +1,74 @@
+import type { ChainView, EventView } from '../../control/views.ts'
+import type { Command } from '../command.ts'
+import { reach } from '../data.ts'
+import { durationText } from '../figures.ts'
+import { tableText } from '../table.ts'
+
+const COLUMNS = [
+  { title: 'message' },
+  { title: 'after', isNumber: true },
+  { title: 'from' },
+  { title: 'key' },
+  { title: 'place' },
+  { title: 'id' },
+]
+
+export const chain: Command = async (asked) => {
+  const { terminal, args, flags } = asked
+  const [event = ''] = args
+  await using system = await reach(asked)
+  const view = (await system.run('chain', { event })) as ChainView
+  if (flags.json) {
+    terminal.print(JSON.stringify(view))
+    return 0
+  }
+  const rows = treeOf(view.events).map(({ branch, event: each, afterMs }) => {
+    const { type, source, rule, key, topic, partition, offset, id } = each
+    const from = rule === undefined ? source : `${source}/${rule}`
+    const after = `+${durationText(afterMs)}`
+    return [`${branch}${type}`, after, from, key, `${topic}/${partition}@${offset}`, id]
+  })
+  terminal.print(tableText(COLUMNS, rows, terminal.paint))
+  terminal.print('')
+  terminal.print(outcomeText(view, system.isRunning))
+  if (!view.isComplete) terminal.print('It is longer than what was searched: this is a part of it.')
+  return 0
+}
+
+function outcomeText({ operation }: ChainView, isRunning: boolean): string {
+  if (operation) {
+    const { is, reason } = operation
+    return reason === undefined ? `Outcome: ${is}` : `Outcome: ${is} (${reason})`
+  }
+  return isRunning
+    ? 'Outcome: none, since no command from outside began it'
+    : 'Outcome: only its owner can tell, and nobody runs it'
+}
+
+interface Leaf {
+  readonly branch: string
+  readonly event: EventView
+  /** Since the first message of the conversation. */
+  readonly afterMs: number
+}
+
+/** Every message below the one that caused it; one whose cause is not there begins a tree. */
+export function treeOf(events: readonly EventView[]): readonly Leaf[] {
+  // They come in order of time.
+  const startedAt = events[0]?.at ?? 0
+  const ids = new Set(events.map(({ id }) => id))
+  const below = Map.groupBy(events, ({ cause }) =>
+    cause !== undefined && ids.has(cause) ? cause : undefined,
+  )
+  const leaves: Leaf[] = []
+  const grow = (event: EventView, branch: string, indent: string): void => {
+    leaves.push({ branch, event, afterMs: event.at - startedAt })
+    const following = below.get(event.id) ?? []
+    for (const [at, each] of following.entries()) {
+      const isLast = at === following.length - 1
+      grow(each, `${indent}${isLast ? '└─ ' : '├─ '}`, `${indent}${isLast ? '   ' : '│  '}`)
+    }
+  }
+  for (const root of below.get(undefined) ?? []) grow(root, '', '')
+  return leaves
+}

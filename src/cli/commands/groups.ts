@@ -1,0 +1,59 @@
+import type { Overview, RuleView } from '../../control/views.ts'
+import type { Command } from '../command.ts'
+import { reach } from '../data.ts'
+import { countText, durationText } from '../figures.ts'
+import { tableText } from '../table.ts'
+
+/** A consumer: one rule of a service. */
+interface ConsumerView {
+  readonly service: string
+  readonly isPaused: boolean
+  readonly rule: string
+  readonly is: RuleView['is']
+  readonly accepted: number
+  readonly completed: number
+  readonly pending: number
+  readonly lag: number
+  /** How long the oldest record waits that its service has yet to read; 0 where it has read all. */
+  readonly ageMs: number
+}
+
+const COLUMNS = [
+  { title: 'service' },
+  { title: 'rule' },
+  { title: 'kind' },
+  { title: 'accepted', isNumber: true },
+  { title: 'completed', isNumber: true },
+  { title: 'pending', isNumber: true },
+  { title: 'lag', isNumber: true },
+  { title: 'age', isNumber: true },
+]
+
+export const groups: Command = async (asked) => {
+  const { terminal, flags } = asked
+  await using system = await reach(asked)
+  const views = consumersOf((await system.run('overview')) as Overview)
+  if (flags.json) terminal.print(JSON.stringify(views))
+  else terminal.print(tableText(COLUMNS, views.map(rowOf), terminal.paint))
+  return 0
+}
+
+function consumersOf({ services }: Overview): readonly ConsumerView[] {
+  return services.flatMap(({ name: service, isPaused, ageMs: age, rules }) =>
+    rules.map(({ name: rule, is, accepted, completed, pending, lag }) => {
+      const ageMs = lag > 0 ? age : 0
+      return { service, isPaused, rule, is, accepted, completed, pending, lag, ageMs }
+    }),
+  )
+}
+
+function rowOf(view: ConsumerView): readonly string[] {
+  const { service, isPaused, rule, is, accepted, completed, pending, lag, ageMs } = view
+  return [
+    isPaused ? `${service} (paused)` : service,
+    rule,
+    is,
+    ...[accepted, completed, pending, lag].map(countText),
+    durationText(ageMs),
+  ]
+}

@@ -1,0 +1,22 @@
+import type { HealthReport } from '../../engine/health.ts'
+import type { Command } from '../command.ts'
+import { reach } from '../data.ts'
+import { EXITS } from '../exits.ts'
+
+const STYLES = { well: 'green', paused: 'yellow', failing: 'red' } as const
+
+export const health: Command = async (asked) => {
+  const { terminal, flags } = asked
+  await using system = await reach(asked)
+  const report = (await system.run('health')) as HealthReport
+  const { is, ack, detail, paused } = report
+  if (flags.json) terminal.print(JSON.stringify(report))
+  else {
+    const what = is === 'paused' ? paused.join(', ') : detail
+    terminal.print(`${terminal.paint(STYLES[is], is)}: ${what}`)
+    terminal.print(`An ack means: ${ack}.`)
+    if (is === 'failing' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
+    if (is === 'paused' && !system.isRunning) terminal.print('Nobody runs it.')
+  }
+  return is === 'failing' ? EXITS.wrong.code : EXITS.fine.code
+}

@@ -1,0 +1,23 @@
+import { relative, resolve } from 'node:path'
+import type { Command } from '../command.ts'
+import { init as write } from '../init.ts'
+
+export const init: Command = async ({ terminal, args, flags }) => {
+  const { js = false, name, json } = flags
+  const [directory = '.'] = args
+  const target = resolve(terminal.cwd, directory)
+  const files = await write(target, { isJavaScript: js, ...(name === undefined ? {} : { name }) })
+  if (json) {
+    terminal.print(JSON.stringify({ directory: target, files }))
+    return 0
+  }
+  const place = relative(terminal.cwd, target)
+  for (const file of files) terminal.print(`  ${file}`)
+  terminal.print(`Written into ${place || 'this directory'}. What comes next:`)
+  for (const step of [...(place ? [`cd ${quoted(place)}`] : []), 'npm install', 'npm test'])
+    terminal.print(`  ${step}`)
+  terminal.print('  npm start')
+  return 0
+}
+
+const quoted = (path: string): string => (/\s/.test(path) ? `"${path}"` : path)

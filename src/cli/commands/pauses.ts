@@ -1,0 +1,32 @@
+import { Fault } from '../../base/fault.ts'
+import type { Catalog } from '../../engine/catalog.ts'
+import type { Asked, Command } from '../command.ts'
+import type { Reached } from '../data.ts'
+import { directoryOf, mustBeNamed, reach, reachAlone, reachRunning } from '../data.ts'
+
+export const pause: Command = (asked) => change('pause', asked)
+export const resume: Command = (asked) => change('resume', asked)
+
+async function change(verb: 'pause' | 'resume', asked: Asked): Promise<number> {
+  const { terminal, args, flags } = asked
+  const [service = ''] = args
+  await using system = await reachForWriting(asked)
+  const { services } = (await system.run('describe')) as Catalog
+  const names = services.map(({ name }) => name)
+  mustBeNamed('SERVICE_NOT_FOUND', service, names)
+  const done = await system.run(verb, { service })
+  if (flags.json) terminal.print(JSON.stringify(done))
+  else if (verb === 'pause')
+    terminal.print(`${service} is paused: it takes nothing more until it is resumed.`)
+  else terminal.print(`${service} goes on.`)
+  return 0
+}
+
+async function reachForWriting(asked: Asked): Promise<Reached> {
+  const owner = await reachRunning(directoryOf(asked))
+  if (owner) return owner
+  if (asked.flags.offline) return reachAlone(asked)
+  // What is not there at all is said first.
+  await (await reach(asked))[Symbol.asyncDispose]()
+  throw new Fault('DATA_READ_ONLY', { detail: `nobody runs ${asked.flags.data}` })
+}

@@ -1,0 +1,25 @@
+// The one file that asks the process for its environment.
+
+/** Where text goes. */
+export interface Screen {
+  readonly isTTY?: boolean | undefined
+  readonly columns?: number | undefined
+  write(text: string): unknown
+  on(event: 'error', hear: (cause: Error) => void): unknown
+}
+
+/** What the command line gets from outside. */
+export interface Io {
+  readonly stdout: Screen
+  readonly stderr: Screen
+  /** Relative paths begin here. */
+  readonly cwd: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Ends what would run until it is told to stop. Default: signals of the process do. */
+  readonly signal?: AbortSignal
+}
+
+export function processIo(): Io {
+  const { stdout, stderr, env } = process
+  return { stdout, stderr, env, cwd: process.cwd() }
+}

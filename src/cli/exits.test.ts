@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { FaultCode } from '../base/fault.ts'
+import { FAULTS, Fault } from '../base/fault.ts'
+import { errorText, errorView, exitOf } from './exits.ts'
+
+test('each fault has an exit code: wrong usage, try again later, or broken', () => {
+  for (const [code, { retryable }] of Object.entries(FAULTS)) {
+    const exit = exitOf(new Fault(code as FaultCode, { detail: 'x' }))
+    assert.equal(exit, code === 'OPTION_INVALID' ? 2 : retryable ? 69 : 1, code)
+  }
+  assert.equal(exitOf(new Error('x')), 1)
+})
+
+test('what is no fault of ours is shown with its place, and as JSON without', () => {
+  const error = new Error('surprise')
+  assert.match(errorText(error), /surprise\n +at /)
+  const view = { code: 'INTERNAL', message: 'surprise', complaints: [], ids: {} }
+  assert.deepEqual(errorView(error), view)
+  assert.equal(errorView('surprise').message, 'surprise')
+  assert.equal(errorText('surprise'), 'surprise')
+})

@@ -1,0 +1,34 @@
+// Figures and times as words.
+
+const grouped = new Intl.NumberFormat('en')
+
+/** `1,204`. */
+export function countText(count: number): string {
+  return grouped.format(count)
+}
+
+/** `1 record`, `2 records`. */
+export function manyText(count: number, one: string): string {
+  return `${countText(count)} ${one}${count === 1 ? '' : 's'}`
+}
+
+/** In the largest unit that fits: `0 ms`, `340 ms`, `1.2 s`, `41 s`, `4 min`, `3 h`, `2 d`. */
+export function durationText(ms: number): string {
+  if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`
+  if (ms < 9_950) return `${(ms / 1_000).toFixed(1)} s`
+  if (ms < 99_500) return `${Math.round(ms / 1_000)} s`
+  if (ms < 90 * 60_000) return `${Math.round(ms / 60_000)} min`
+  if (ms < 36 * 3_600_000) return `${Math.round(ms / 3_600_000)} h`
+  return `${Math.round(ms / 86_400_000)} d`
+}
+
+/** A moment, to the millisecond, in UTC. */
+export function timeText(at: number): string {
+  return new Date(at).toISOString()
+}
+
+/** How much of it is done, as a bar of `width` characters. */
+export function barText(done: number, total: number, width: number): string {
+  const filled = total === 0 ? width : Math.round((Math.min(done, total) / total) * width)
+  return `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`
+}

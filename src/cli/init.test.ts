@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, suite, test } from 'node:test'
+import { Fault } from 'throughline'
+import { init } from './init.ts'
+
+const FILES = [
+  '.gitignore',
+  'README.md',
+  'contracts.ts',
+  'main.ts',
+  'package.json',
+  'service.test.ts',
+  'service.ts',
+  'tsconfig.json',
+]
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly scripts: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+  readonly engines: Readonly<Record<string, string>>
+}
+const manifestIn = (path: string | URL): Manifest => JSON.parse(readFileSync(path, 'utf8'))
+const own = manifestIn(new URL('../../package.json', import.meta.url))
+
+suite('a new project', () => {
+  let root = ''
+  let count = 0
+  let directory = ''
+  before(() => (root = mkdtempSync(join(tmpdir(), 'throughline init ')))) // a space is no trouble
+  after(() => rmSync(root, { recursive: true }))
+  beforeEach(() => (directory = join(root, `Project ${(count += 1)}`)))
+
+  test('is written into a directory that is made for it', async () => {
+    assert.deepEqual(await init(directory), FILES)
+    assert.deepEqual(readdirSync(directory).toSorted(), FILES)
+    const main = readFileSync(new URL('init/typescript/main.ts', import.meta.url), 'utf8')
+    assert.equal(readFileSync(join(directory, 'main.ts'), 'utf8'), main)
+  })
+
+  test('pins this version, and what this version is tested with', async () => {
+    await init(directory)
+    const manifest = manifestIn(join(directory, 'package.json'))
+    const { zod, typescript, '@types/node': node } = own.devDependencies
+    assert.deepEqual(manifest.dependencies, { throughline: own.version, zod })
+    assert.deepEqual(manifest.devDependencies, { typescript, '@types/node': node })
+    assert.deepEqual(manifest.engines, own.engines)
+    assert.deepEqual(manifest.scripts, { start: 'node main.ts', test: 'node --test', check: 'tsc' })
+  })
+
+  test('is called as it is told, or like its directory', async () => {
+    await init(directory)
+    assert.equal(manifestIn(join(directory, 'package.json')).name, `project-${count}`)
+    await init(join(directory, 'inner'), { name: 'reading-room' })
+    assert.equal(manifestIn(join(directory, 'inner/package.json')).name, 'reading-room')
+    await init(join(directory, '書庫'))
+    assert.equal(manifestIn(join(directory, '書庫/package.json')).name, 'reading-room')
+  })
+
+  test('leaves the other files of a directory alone', async () => {
+    await init(join(directory, 'inner'))
+    assert.deepEqual(await init(directory), FILES)
+    assert.ok(existsSync(join(directory, 'inner/main.ts')))
+  })
+
+  test('overwrites nothing: it names every file that is in the way, and writes none', async () => {
+    await init(directory)
+    writeFileSync(join(directory, 'main.ts'), 'mine')
+    rmSync(join(directory, 'service.ts'))
+    await assert.rejects(init(directory), (fault) => {
+      assert.ok(fault instanceof Fault)
+      assert.equal(fault.code, 'OPTION_INVALID')
+      const inTheWay = FILES.filter((file) => file !== 'service.ts')
+      assert.deepEqual(
+        fault.complaints.map(({ path }) => path),
+        inTheWay,
+      )
+      return true
+    })
+    assert.equal(readFileSync(join(directory, 'main.ts'), 'utf8'), 'mine')
+    assert.equal(existsSync(join(directory, 'service.ts')), false)
+  })
+
+  test('is refused a name that no package can have', async () => {
+    for (const name of ['', 'Big', 'a b', '../up', '.hidden', 'x'.repeat(215)])
+      await assert.rejects(init(directory, { name }), /OPTION_INVALID.*name: must be/s)
+    assert.equal(existsSync(directory), false)
+  })
+
+  test('is refused a path that is no directory', async () => {
+    writeFileSync(directory, 'a file')
+    await assert.rejects(init(directory), /OPTION_INVALID.*is no directory/s)
+  })
+})

@@ -1,0 +1,21 @@
+// Starts the reading room. Only this file knows what is underneath, and that there is HTTP.
+import { start } from 'throughline'
+import { serve } from 'throughline/admin'
+import { embedded } from 'throughline/embedded'
+import { Lending } from './contracts.ts'
+import { readingRoom } from './service.ts'
+
+const port = Number(process.env['PORT'] ?? 4400)
+const app = await start([readingRoom], embedded({ directory: 'data' }))
+const served = await serve(app, { port, opens: [Lending] })
+console.log(`Commands and queries: ${served.gateway}`)
+console.log(`What goes on inside:  ${served.page}`)
+
+async function stop() {
+  console.log('Stopping')
+  await served.close()
+  await app.stop()
+}
+
+process.once('SIGINT', stop)
+process.once('SIGTERM', stop)

@@ -1,0 +1,186 @@
+// The commands, their flags and their help. What they do is imported when they are called.
+import { readFileSync } from 'node:fs'
+import { Command as Parser, InvalidArgumentError, Option } from 'commander'
+import type { Command, Flags } from './command.ts'
+import { EXITS } from './exits.ts'
+import type { Terminal } from './terminal.ts'
+
+interface CommandSpec {
+  readonly usage: string
+  readonly does: string
+  readonly options: readonly Option[]
+  readonly examples: readonly string[]
+  readonly command: () => Promise<Command>
+}
+
+function whole(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It must be a whole number.')
+}
+
+const number = (flags: string, does: string): Option => new Option(flags, does).argParser(whole)
+const json = (): Option => new Option('--json', 'print JSON, and errors as JSON on stderr')
+const data = (): Option => new Option('--data <dir>', 'the data directory').default('data')
+const reading = (...options: readonly Option[]): readonly Option[] => [data(), ...options, json()]
+const offline = (): Option =>
+  new Option('--offline', 'where nobody runs it: open the data as its owner for that long')
+
+const commands: readonly CommandSpec[] = [
+  {
+    usage: 'run <file>',
+    does: `Runs the services that a module exports, and serves them and the page. The module exports
+\`services\`, and may export \`tools\`, \`routes\`, \`opens\`, \`boards\` and
+\`engine\`. Without \`routes\` and \`opens\`, all contracts of the services are open.`,
+    options: [
+      data(),
+      number('--port <n>', 'the port; 0 takes any that is free').default(4400),
+      new Option('--host <h>', 'the address to listen on, other than this machine; needs a token'),
+      new Option('--token <t>', 'what every request must carry, as Authorization: Bearer'),
+      json(),
+    ],
+    examples: ['run services.ts', 'run services.js --data /var/lib/shop --port 8080'],
+    command: async () => (await import('./commands/run.ts')).run,
+  },
+  {
+    usage: 'topics',
+    does: 'Lists the topics and what they hold.',
+    options: reading(),
+    examples: ['topics', 'topics --data .throughline/shop --json'],
+    command: async () => (await import('./commands/topics.ts')).topics,
+  },
+  {
+    usage: 'groups',
+    does: 'Lists the consumers: what each rule has done, and what it has yet to read.',
+    options: reading(),
+    examples: ['groups', 'groups --json'],
+    command: async () => (await import('./commands/groups.ts')).groups,
+  },
+  {
+    usage: 'log <topic>',
+    does: 'Prints the last messages of a topic, in order of time.',
+    options: reading(
+      number('--partition <n>', 'only this partition'),
+      number('--from <offset>', 'on from this offset, in place of the last ones'),
+      number('--limit <n>', 'how many messages').default(20),
+      new Option('--follow', 'then print what comes; with --json, one message a line'),
+    ),
+    examples: ['log ordering.events --limit 5', 'log ordering.commands --follow'],
+    command: async () => (await import('./commands/log.ts')).log,
+  },
+  {
+    usage: 'chain <event>',
+    does: 'Shows the whole conversation that a message belongs to, as a tree of causes.',
+    options: reading(),
+    examples: ['chain 0199a5c2-7d1e-7000-8000-3f2d0c5b9a11'],
+    command: async () => (await import('./commands/chain.ts')).chain,
+  },
+  {
+    usage: 'pause <service>',
+    does: 'Has a service take nothing more until it is resumed, also over restarts.',
+    options: reading(offline()),
+    examples: ['pause payment', 'pause payment --offline'],
+    command: async () => (await import('./commands/pauses.ts')).pause,
+  },
+  {
+    usage: 'resume <service>',
+    does: 'Has a paused service go on.',
+    options: reading(offline()),
+    examples: ['resume payment', 'resume payment --offline'],
+    command: async () => (await import('./commands/pauses.ts')).resume,
+  },
+  {
+    usage: 'verify',
+    does: 'Reads everything, and says what is not as it must be.',
+    options: reading(),
+    examples: ['verify', 'verify --data backup --json'],
+    command: async () => (await import('./commands/verify.ts')).verify,
+  },
+  {
+    usage: 'describe',
+    does: 'Shows the services, their rules, and what they read and write.',
+    options: reading(),
+    examples: ['describe', 'describe --json'],
+    command: async () => (await import('./commands/describe.ts')).describe,
+  },
+  {
+    usage: 'health',
+    does: 'Says how the system is.',
+    options: reading(),
+    examples: ['health', 'health --json'],
+    command: async () => (await import('./commands/health.ts')).health,
+  },
+  {
+    usage: 'init [directory]',
+    does: 'Writes a small project that runs.',
+    options: [
+      new Option('--js', 'JavaScript in place of TypeScript'),
+      new Option('--name <name>', 'the name of the package; default: that of the directory'),
+      json(),
+    ],
+    examples: ['init reading-room', 'init --js --name reading-room'],
+    command: async () => (await import('./commands/init.ts')).init,
+  },
+]
+
+const exits = Object.values(EXITS)
+  .map(({ code, meaning }) => `  ${String(code).padStart(2)}  ${meaning}`)
+  .join('\n')
+
+const AFTER = `
+Commands that look at data ask its running owner, else they open it for reading.
+
+Exit codes:
+${exits}`
+
+const HELP_WIDTH = 100
+
+export interface ProgramParts {
+  readonly terminal: Terminal
+  /** Hears what is wrong with the arguments. */
+  readonly complain: (text: string) => void
+  readonly ended: (exitCode: number) => void
+}
+
+/** The whole command line. It throws what commander throws, for help and wrong usage alike. */
+export function program({ terminal, complain, ended }: ProgramParts): Parser {
+  const parser = new Parser('throughline')
+    .description('Runs event-driven services, and shows what goes on inside them.')
+    .version(versionOf(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .exitOverride()
+    .showHelpAfterError('(--help says more)')
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.replace(/\n$/, '')),
+      writeErr: complain,
+      getOutHelpWidth: () => Math.min(terminal.columns ?? HELP_WIDTH, HELP_WIDTH),
+      getErrHelpWidth: () => HELP_WIDTH,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .addHelpText('after', AFTER)
+  for (const spec of commands) add(parser, spec, terminal, ended)
+  return parser
+}
+
+function add(
+  parser: Parser,
+  { usage, does, options, examples, command }: CommandSpec,
+  terminal: Terminal,
+  ended: ProgramParts['ended'],
+): void {
+  const own = parser.command(usage).description(does.replaceAll(/\s+/g, ' '))
+  own.summary(does.split(/[.:]/)[0] ?? does)
+  for (const option of options) own.addOption(option)
+  const shown = examples.map((example) => `  throughline ${example}`).join('\n')
+  own.addHelpText('after', `\nExamples:\n${shown}\n\nExit codes:\n${exits}`)
+  own.action(async () => {
+    const run = await command()
+    ended(await run({ terminal, args: own.args, flags: own.opts<Flags>() }))
+  })
+}
+
+function versionOf(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

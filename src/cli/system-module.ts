@@ -1,0 +1,87 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Board } from '../admin/index.ts'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { isContract } from '../contract/contract.ts'
+import type { EngineOptions } from '../engine/options.ts'
+import type { GatewayOptions } from '../gateway/index.ts'
+import type { App } from '../runtime/start.ts'
+import type { Service } from '../rules/service.ts'
+
+/** What a module exports so that `throughline run` can run it. */
+export interface SystemModule {
+  readonly services: readonly Service[]
+  /** What the services' handlers need. */
+  readonly tools?: Readonly<Record<string, unknown>>
+  readonly routes?: NonNullable<GatewayOptions['routes']>
+  /** Default, without routes: all contracts that the services own. */
+  readonly opens?: NonNullable<GatewayOptions['opens']>
+  /** Counts for the page; a function of the app where they come from its queries. */
+  readonly boards?: readonly Board[] | ((app: App) => readonly Board[])
+  readonly engine?: Partial<EngineOptions>
+}
+
+const isRecord = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What else may be there, and what it has to be. */
+const OPTIONAL: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
+  tools: [isRecord, 'must be an object of tools by name'],
+  routes: [Array.isArray, 'must be a list of routes'],
+  opens: [Array.isArray, 'must be a list of contracts, commands and queries'],
+  boards: [
+    (value) => Array.isArray(value) || typeof value === 'function',
+    'must be a list of boards, or a function from the app to one',
+  ],
+  engine: [isRecord, 'must be an object of options'],
+}
+
+/**
+ * Imports a module that says what to run.
+ *
+ * @throws Fault `OPTION_INVALID` with all that the module lacks, and what the module itself throws
+ */
+export async function importSystem(cwd: string, file: string): Promise<SystemModule> {
+  const path = resolve(cwd, file)
+  if (!existsSync(path)) {
+    const complaints = [{ path: file, message: `is not there: ${path}` }]
+    throw new Fault('OPTION_INVALID', { detail: 'run', complaints })
+  }
+  const given = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>
+  const complaints = complaintsOf(given)
+  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: file, complaints })
+  return given as unknown as SystemModule
+}
+
+function complaintsOf(given: Readonly<Record<string, unknown>>): readonly Complaint[] {
+  const complaints = [...complaintsOfServices(given['services'], Object.keys(given))]
+  for (const [path, [isFit, message]] of Object.entries(OPTIONAL)) {
+    const value = given[path]
+    if (value !== undefined && !isFit(value)) complaints.push({ path, message })
+  }
+  return complaints
+}
+
+function complaintsOfServices(services: unknown, exported: readonly string[]): Complaint[] {
+  const path = 'services'
+  if (services === undefined) {
+    const others = exported.length > 0 ? `only ${exported.join(', ')}` : 'nothing'
+    const message = `is not exported (${others}): export const services = [service(…), …]`
+    return [{ path, message }]
+  }
+  if (!Array.isArray(services) || services.length === 0)
+    return [{ path, message: 'must be a list of at least one service' }]
+  return services.flatMap((each: Partial<Service> | undefined, at) => {
+    const place = `${path}[${at}]`
+    if (each?.is !== 'service' || !Array.isArray(each.owns) || !Array.isArray(each.runs))
+      return [{ path: place, message: 'is no service: make it with service(…)' }]
+    const strange = each.owns.some((contract) => !isContract(contract))
+    return strange ? [{ path: `${place}.owns`, message: OTHER_COPY }] : []
+  })
+}
+
+const OTHER_COPY =
+  'holds what contract(…) of this very package did not make: is it installed twice? ' +
+  'Install it beside the module, and say npx throughline'

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { cut, printable, table, tableText } from './table.ts'
+
+const plain = (_: unknown, text: string): string => text
+const COLUMNS = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: 'note' }]
+
+suite('a table', () => {
+  test('has words on the left, numbers on the right, and nothing behind', () => {
+    const rows = [
+      ['a', '1', ''],
+      ['longer', '1,000,000', 'x'],
+    ]
+    assert.deepEqual(tableText(COLUMNS, rows, plain).split('\n'), [
+      'name        count  note',
+      'a               1',
+      'longer  1,000,000  x',
+    ])
+  })
+
+  test('keeps its columns from call to call', () => {
+    const growing = table(COLUMNS, plain)
+    growing.lines([['wide name', '1', 'x']])
+    assert.deepEqual(growing.lines([['a', '2', 'x']]), ['a              2  x'])
+  })
+
+  test('is cut where the terminal ends', () => {
+    const narrow = table(COLUMNS, plain, 8)
+    assert.deepEqual(narrow.lines([['a long name', '1', '']]), ['a long …'])
+    assert.equal(cut('exactly', 7), 'exactly')
+  })
+
+  test('lets nothing of the log steer the terminal', () => {
+    const hostile = 'a\u001b[2J\u009b0m\r\nb\u007f'
+    assert.equal(printable(hostile), 'a\\x1b[2J\\x9b0m\\x0d\\x0ab\\x7f')
+    assert.equal(tableText(COLUMNS, [[hostile, '1', 'x']], plain).split('\n').length, 2)
+  })
+})

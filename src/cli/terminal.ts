@@ -1,0 +1,59 @@
+import { styleText } from 'node:util'
+import type { Io, Screen } from './environment.ts'
+
+/** Colours text for one screen; leaves it as it is where colours are not wanted. */
+export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
+
+/** What a command prints to. Whoever stops reading ends nothing but the printing. */
+export interface Terminal {
+  readonly cwd: string
+  /** Told to stop from outside; absent where signals of the process do that. */
+  readonly signal: AbortSignal | undefined
+  /** Nobody reads the output any more. */
+  readonly unread: AbortSignal
+  /** Where the output is a terminal: how wide that is. */
+  readonly columns: number | undefined
+  /** For the output. */
+  readonly paint: Paint
+  /** A line of output. */
+  print(line: string): void
+  /** A line beside the output: progress, hints, faults. */
+  tell(line: string): void
+  /** A line beside the output that the next one replaces; only where somebody sees it. */
+  show(line: string): void
+}
+
+export function terminalOf({ stdout, stderr, cwd, env, signal }: Io): Terminal {
+  const unread = new AbortController()
+  const out = writing(stdout, () => unread.abort())
+  const err = writing(stderr, () => undefined)
+  const wantsNone = (env['NO_COLOR'] ?? '') !== ''
+  const isColoured = stdout.isTTY === true && !wantsNone
+  return {
+    cwd,
+    signal,
+    unread: unread.signal,
+    // Some terminals say 0, which means that they do not know.
+    columns: stdout.isTTY ? stdout.columns || undefined : undefined,
+    paint: (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text),
+    print: (line) => out(`${line}\n`),
+    tell: (line) => err(`${line}\n`),
+    show(line) {
+      if (stderr.isTTY) err(`\r\u001b[K${line}`)
+    },
+  }
+}
+
+/** Writes until nobody reads any more, as in `throughline log … | head`. */
+function writing(screen: Screen, gone: () => void): (text: string) => void {
+  let isGone = false
+  // Stays: a pipe may say only after the last line that nobody was there to read it.
+  screen.on('error', (cause) => {
+    if ((cause as NodeJS.ErrnoException).code !== 'EPIPE') throw cause
+    isGone = true
+    gone()
+  })
+  return (text) => {
+    if (!isGone) screen.write(text)
+  }
+}

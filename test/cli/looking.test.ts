@@ -1,0 +1,330 @@
+// What the command line shows of data: the same from its owner as from the data alone.
+import assert from 'node:assert/strict'
+import { cpSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import type { App } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { systemClock } from '../../src/base/clock.ts'
+import { reachRunning } from '../../src/cli/data.ts'
+import { openSocket } from '../../src/control/socket.ts'
+import type { System } from '../../src/control/system.ts'
+import type { ChainView, EventView, TopicView } from '../../src/control/views.ts'
+import { Asking } from '../control/world.ts'
+import type { Place } from './stage.ts'
+import { place, talk } from './stage.ts'
+
+interface Page {
+  readonly events: readonly EventView[]
+  readonly next: readonly { readonly partition: number; readonly next: number }[]
+}
+
+for (const isRunning of [true, false])
+  suite(isRunning ? 'beside the owner' : 'of data that nobody runs', () => {
+    let at: Place
+    let app: App
+    before(async () => {
+      at = place()
+      app = await at.launch()
+      await talk(app)
+      if (!isRunning) await app.stop()
+    })
+    after(async () => {
+      await app.stop()
+      at.remove()
+    })
+
+    test('topics lists what each holds', async () => {
+      const { code, out } = await at.say(['topics'])
+      assert.equal(code, 0)
+      const [head, ...lines] = out.trimEnd().split('\n')
+      assert.match(head ?? '', /^topic +carries +partitions +appended +held$/)
+      assert.ok(lines.some((line) => /^asking\.commands +commands +8 +3 +3$/.test(line)))
+      const names = lines.map((line) => line.split(' ')[0])
+      assert.deepEqual(names, names.toSorted(undefined))
+      const views = (await at.ask('topics')) as TopicView[]
+      assert.deepEqual(
+        views.find(({ name }) => name === 'telling.events'),
+        { name: 'telling.events', carries: 'events', partitions: 2, appended: 3, held: 3 },
+      )
+    })
+
+    test('groups lists every consumer with its counters', async () => {
+      const { out } = await at.say(['groups'])
+      assert.match(out, /^service +rule +kind +accepted +completed +pending +lag +age$/m)
+      assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 ms$/m)
+      assert.deepEqual((await at.ask('groups')) as object[], [
+        consumer('asker', 'question', 'entity', 3),
+        consumer('asker', 'talk', 'saga', 6),
+        consumer('teller', 'answer', 'entity', 3),
+      ])
+    })
+
+    test('log prints the last messages of all partitions together', async () => {
+      const { out } = await at.say(['log', 'asking.events', '--limit', '2'])
+      const [head, ...lines] = out.trimEnd().split('\n')
+      assert.match(head ?? '', /^time +place +type +key +from +id +data$/)
+      assert.equal(lines.length, 2)
+      assert.match(lines[1] ?? '', /^\d{4}-.+Z +\d@\d+ +asking\.Asked +c +asker.* \{"id":"c"\}$/)
+      const page = (await at.ask('log', 'asking.events')) as Page
+      assert.deepEqual(
+        page.events.map(({ key }) => key),
+        ['a', 'b', 'c'],
+      )
+      assert.equal(page.next.length, 8)
+    })
+
+    test('log reads one partition on from an offset', async () => {
+      const { events } = (await at.ask('log', 'asking.commands')) as Page
+      const [event] = events
+      assert.ok(event)
+      const { partition, offset } = event
+      const only = ['--partition', String(partition), '--from']
+      const found = (await at.ask('log', 'asking.commands', ...only, String(offset))) as Page
+      assert.deepEqual(found.events[0], event)
+      const none = (await at.ask('log', 'asking.commands', ...only, '1000')) as Page
+      assert.deepEqual(none.events, [])
+      const { code, out, err } = await at.say(['log', 'asking.commands', ...only, '1000'])
+      assert.deepEqual([code, out, err], [0, '', 'Nothing is there.\n'])
+    })
+
+    test('log refuses a partition and a limit that cannot be, and a topic by its nearest', async () => {
+      const partition = await at.say(['log', 'telling.events', '--partition', '2'])
+      assert.equal(partition.code, 2)
+      assert.match(partition.err, /partition: must be a whole number from 0 to 1/)
+      const limit = await at.say(['log', 'telling.events', '--limit', '0'])
+      assert.equal(limit.code, 2)
+      assert.match(limit.err, /limit: must be a whole number from 1 to 10000/)
+      const topic = await at.say(['log', 'telling.evnts'])
+      assert.equal(topic.code, 1)
+      assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "telling\.events"\?/)
+    })
+
+    test('chain shows a conversation as a tree, by any of its messages', async () => {
+      const { out } = await at.say(['chain', 'ask-b'])
+      const lines = out.trimEnd().split('\n')
+      const shown = lines.map((line) => line.split(/ {2,}(?=\+)| {2,}after/)[0])
+      assert.deepEqual(shown.slice(0, 5), [
+        'message',
+        'asking.Ask',
+        '└─ asking.Asked',
+        '   └─ telling.Tell',
+        '      └─ telling.Told',
+      ])
+      assert.match(lines[1] ?? '', / \+0 ms +door +b +asking\.commands\/\d@\d+ +ask-b$/)
+      assert.match(lines[3] ?? '', /asker\/talk/)
+      const outcome = isRunning ? 'completed' : 'only its owner can tell, and nobody runs it'
+      assert.equal(lines.at(-1), `Outcome: ${outcome}`)
+      const view = (await at.ask('chain', 'ask-b')) as ChainView
+      assert.equal(view.correlation, 'ask-b')
+      assert.equal(view.events.length, 4)
+      const last = view.events.at(-1)?.id ?? ''
+      assert.equal((await at.say(['chain', last])).out, out)
+    })
+
+    test('chain of a message that nobody has is a fault with the id', async () => {
+      const { code, err } = await at.say(['chain', 'nobody', '--json'])
+      assert.equal(code, 1)
+      const { error } = JSON.parse(err) as { error: { code: string; ids: object } }
+      assert.deepEqual([error.code, error.ids], ['MESSAGE_NOT_FOUND', { message: 'nobody' }])
+    })
+
+    test('verify reads all of it', async () => {
+      const { code, out, err } = await at.say(['verify'])
+      assert.deepEqual([code, err], [0, ''])
+      assert.match(out, /^Sound: 12 records in \d+ topics and 3 consumers were read\.\n$/)
+      const verified = (await at.ask('verify')) as { isSound: boolean; records: number }
+      assert.deepEqual([verified.isSound, verified.records], [true, 12])
+    })
+
+    test('verify shows how far it is where somebody looks', async () => {
+      const { err } = await at.say(['verify'], { isTTY: true, env: { NO_COLOR: '1' } })
+      assert.match(err, /\[K█+░* +\d+ of 12 records/)
+      assert.ok(err.endsWith('\r\u001b[K'))
+    })
+
+    test('describe shows services, rules, and what they read and write', async () => {
+      const { code, out } = await at.say(['describe'])
+      assert.equal(code, 0)
+      assert.match(out, /^asker +asking +asking\.events, telling\.commands$/m)
+      assert.match(out, /^teller\/answer +entity +telling\.commands$/m)
+      const { services } = (await at.ask('describe')) as { services: { name: string }[] }
+      assert.deepEqual(
+        services.map(({ name }) => name),
+        ['asker', 'teller'],
+      )
+    })
+
+    test('health says how it is', async () => {
+      const { code, out } = await at.say(['health'])
+      assert.equal(code, 0)
+      assert.match(out, /^well: .+\nAn ack means: disk\.\n$/)
+      const report = (await at.ask('health')) as { is: string; ack: string }
+      assert.deepEqual([report.is, report.ack], ['well', 'disk'])
+    })
+
+    test('pause and resume refuse a service by its nearest name', async () => {
+      for (const verb of ['pause', 'resume']) {
+        const { code, err } = await at.say([verb, 'tellr', '--offline'])
+        assert.equal(code, 1)
+        assert.match(err, /^SERVICE_NOT_FOUND: .*did you mean "teller"\?/)
+      }
+    })
+
+    test('pause stops a service until resume', async () => {
+      const flags = isRunning ? [] : ['--offline']
+      assert.deepEqual(await at.ask('pause', 'teller', ...flags), {
+        service: 'teller',
+        isPaused: true,
+      })
+      const { code, out } = await at.say(['health'])
+      assert.equal(code, 0)
+      const nobody = isRunning ? '' : 'Nobody runs it.\n'
+      assert.equal(out, `paused: teller\nAn ack means: disk.\n${nobody}`)
+      assert.match((await at.say(['groups'])).out, /^teller \(paused\) +answer /m)
+      assert.equal((await at.say(['resume', 'teller', ...flags])).out, 'teller goes on.\n')
+      assert.equal(((await at.ask('health')) as { is: string }).is, 'well')
+      const { out: said } = await at.say(['pause', 'asker', ...flags])
+      assert.match(said, /^asker is paused: /)
+      await at.say(['resume', 'asker', ...flags])
+    })
+  })
+
+function consumer(service: string, rule: string, is: string, count: number): object {
+  const counts = { accepted: count, completed: count, pending: 0, lag: 0, ageMs: 0 }
+  return { service, isPaused: false, rule, is, ...counts }
+}
+
+suite('data that nobody runs', () => {
+  let at: Place
+  before(async () => {
+    at = place()
+    const app = await at.launch()
+    await talk(app)
+    await app.stop()
+  })
+  after(() => at.remove())
+
+  test('is changed only where that was said', async () => {
+    for (const verb of ['pause', 'resume']) {
+      const { code, out, err } = await at.say([verb, 'teller'])
+      assert.deepEqual([code, out], [1, ''])
+      assert.match(err, /^DATA_READ_ONLY: .*nobody runs data\n.*--offline/)
+    }
+  })
+
+  test('that is owned by one who cannot be reached stays his, and may be tried again', async () => {
+    const owner = embedded({ directory: at.data })
+    await owner.log.open()
+    const { code, err } = await at.say(['pause', 'teller', '--offline', '--json'])
+    await owner.log.close()
+    assert.equal(code, 69)
+    assert.equal((JSON.parse(err) as { error: { code: string } }).error.code, 'DATA_OWNED')
+  })
+
+  test('that is missing is not made, and what could be named is said', async () => {
+    const elsewhere = place()
+    for (const argv of [['topics'], ['pause', 'teller', '--offline'], ['resume', 'teller']]) {
+      const { code, err } = await elsewhere.say(argv)
+      assert.equal(code, 1)
+      assert.match(err, /^DATA_MISSING: there is no data here: .*data\n/)
+    }
+    const usual = join('.throughline', 'shop', 'log')
+    mkdirSync(join(elsewhere.root, '.throughline/other'), { recursive: true })
+    cpSync(at.data, join(elsewhere.root, usual), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.sock'),
+    })
+    const { err } = await elsewhere.say(['topics'])
+    assert.ok(err.includes(`data; but there is --data ${usual}\n`), err)
+    assert.equal((await elsewhere.say(['topics', '--data', usual])).code, 0)
+    elsewhere.remove()
+  })
+
+  test('that is not sound is told by verify, with the exit code', async () => {
+    const spoilt = place()
+    await (await spoilt.launch()).stop()
+    const { log } = embedded({ directory: spoilt.data })
+    await log.open()
+    const head = '{"source":"door","correlation":"planted","hops":0}'
+    const event = { topic: 'asking.events', id: 'planted', key: 'a', type: 'x', at: 1, head }
+    await log.append([{ ...event, partition: 5, data: '{}' }])
+    await log.close()
+    const { code, out } = await spoilt.say(['verify'])
+    assert.equal(code, 1)
+    const [verdict, complaint] = out.split('\n')
+    assert.match(verdict ?? '', /^Not sound: 1 record in /)
+    assert.match(complaint ?? '', /^ {2}asking\.events\/5@\d+: its key belongs into another/)
+    const asJson = await spoilt.say(['verify', '--json'])
+    assert.equal(asJson.code, 1)
+    assert.equal((JSON.parse(asJson.out) as { isSound: boolean }).isSound, false)
+    spoilt.remove()
+  })
+})
+
+test('health of a failing system is an exit code', async () => {
+  const at = place()
+  await (await at.launch()).stop()
+  const report = {
+    is: 'failing',
+    ack: 'disk',
+    detail: 'the disk is full',
+    paused: ['teller'],
+  } as const
+  const failing: Partial<System> = { health: async () => report, clock: systemClock() }
+  const socket = await openSocket(at.data, failing as System)
+  const { code, out } = await at.say(['health'])
+  assert.equal(code, 1)
+  assert.equal(out, 'failing: the disk is full\nAn ack means: disk.\nPaused: teller.\n')
+  assert.equal((await at.say(['health', '--json'])).code, 1)
+  await socket.close()
+  at.remove()
+})
+
+test('an owner that goes away in the middle is said by name', async () => {
+  const at = place()
+  await (await at.launch()).stop()
+  const going: Partial<System> = {
+    async health() {
+      await socket.close()
+      throw new Error('nobody hears this')
+    },
+  }
+  const socket = await openSocket(at.data, going as System)
+  const { code, err } = await at.say(['health'])
+  assert.equal(code, 69)
+  assert.match(err, /^OWNER_GONE: /)
+  at.remove()
+})
+
+test('an owner that went away before it was asked is said by name', async () => {
+  const at = place()
+  const app = await at.launch()
+  const owner = await reachRunning(at.data)
+  assert.ok(owner)
+  await app.stop()
+  await assert.rejects(owner.run('health'), { code: 'OWNER_GONE' })
+  at.remove()
+})
+
+test('groups says how far a service is behind, and for how long', { timeout: 20_000 }, async () => {
+  const at = place()
+  const app = await at.launch()
+  await at.say(['pause', 'teller'])
+  const operation = await app.send(Asking.Ask({ id: 'a' }))
+  await operation.accepted()
+  interface Behind {
+    readonly lag: number
+    readonly ageMs: number
+  }
+  const behind = async (): Promise<Behind> => {
+    const views = (await at.ask('groups')) as (Behind & { service: string })[]
+    const teller = views.find(({ service }) => service === 'teller')
+    assert.ok(teller)
+    return teller
+  }
+  while ((await behind()).ageMs < 1);
+  assert.equal((await behind()).lag, 1)
+  await app.stop()
+  at.remove()
+})

@@ -1,0 +1,89 @@
+// Says things to the command line in this process, and keeps what it answers.
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { App } from 'throughline'
+import { start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import type { Screen } from '../../src/cli/environment.ts'
+import { main } from '../../src/cli/main.ts'
+import { Asking, talking } from '../control/world.ts'
+
+export interface Answered {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+export interface Around {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly env?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+  /** Hears the output as it comes. */
+  readonly heard?: (text: string) => void
+}
+
+export const systemFile = (name: string): string =>
+  fileURLToPath(new URL(`systems/${name}.ts`, import.meta.url))
+
+/** A folder to say things in. */
+export interface Place {
+  readonly root: string
+  readonly data: string
+  /** Says something, and answers what came of it. */
+  say(argv: readonly string[], around?: Around): Promise<Answered>
+  /** The same, where it has to go well; answers its JSON. */
+  ask(...argv: readonly string[]): Promise<unknown>
+  /** Starts what runs on the data. */
+  launch(): Promise<App>
+  remove(): void
+}
+
+export function place(): Place {
+  const root = mkdtempSync(join(tmpdir(), 'throughline cli '))
+  const data = join(root, 'data')
+  const say: Place['say'] = async (argv, around = {}) => {
+    const said = { out: '', err: '' }
+    const screen = (name: 'out' | 'err'): Screen => ({
+      isTTY: around.isTTY,
+      columns: around.columns,
+      on: () => undefined,
+      write(text) {
+        said[name] += text
+        if (name === 'out') around.heard?.(text)
+      },
+    })
+    const code = await main(argv, {
+      stdout: screen('out'),
+      stderr: screen('err'),
+      cwd: root,
+      env: around.env ?? {},
+      ...(around.signal ? { signal: around.signal } : {}),
+    })
+    return { code, ...said }
+  }
+  return {
+    root,
+    data,
+    say,
+    async ask(...argv) {
+      const { code, out, err } = await say([...argv, '--json'])
+      assert.equal(err, '')
+      assert.equal(code, 0)
+      // One value, on one line.
+      assert.equal(out.trimEnd().split('\n').length, 1)
+      return JSON.parse(out) as unknown
+    },
+    launch: () => start(talking, embedded({ directory: data })),
+    remove: () => rmSync(root, { recursive: true }),
+  }
+}
+
+/** Has three conversations in an app. */
+export async function talk(app: App): Promise<void> {
+  for (const id of ['a', 'b', 'c']) await app.send(Asking.Ask({ id }), { id: `ask-${id}` })
+  await app.settled()
+}

@@ -1,0 +1,1 @@
+export { talking as services } from '../../control/world.ts'
