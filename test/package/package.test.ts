@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict'
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import type { Door } from '../rooms/doors.ts'
+import type { Manifest, OwnManifest } from '../../tools/pack/manifest.ts'
+import { manifestOf } from '../../tools/pack/manifest.ts'
+import { inRepo, node, npm, root, run } from './running.ts'
+import { startProject } from './started.ts'
+
+interface Summary {
+  readonly file: string
+  readonly packedBytes: number
+  readonly fileCount: number
+  readonly integrity: string
+}
+
+const read = (path: string): string => readFileSync(path, 'utf8')
+const readJson = (path: string): unknown => JSON.parse(read(path))
+const own = readJson(inRepo('package.json')) as OwnManifest & {
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+const { zod } = own.devDependencies
+
+/** All that follows looks at one package, made and installed once. */
+const place = mkdtempSync(join(tmpdir(), 'throughline package '))
+const project = join(place, 'project')
+const installed = join(project, 'node_modules/throughline')
+let packed: Summary
+let installMs = 0
+
+const pack = (into: string): Summary =>
+  JSON.parse(node(root, 'tools/pack.ts', into, '--json')) as Summary
+
+before(() => {
+  packed = pack(place)
+  mkdirSync(project)
+  writeFileSync(join(project, 'package.json'), '{ "private": true, "type": "module" }\n')
+  const began = performance.now()
+  npm(project, 'install', packed.file, `zod@${zod}`)
+  installMs = performance.now() - began
+})
+after(() => rmSync(place, { recursive: true }))
+
+suite('the package', () => {
+  const filesOf = (): readonly string[] =>
+    globSync('**/*', { cwd: installed, withFileTypes: true, exclude: ['node_modules'] })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1))
+      .map((path) => path.replaceAll('\\', '/'))
+
+  test('is the same, byte by byte, when it is made again', () => {
+    assert.equal(pack(join(place, 'again')).integrity, packed.integrity)
+  })
+
+  test('runs nothing at an install and brings only what it needs', () => {
+    const manifest = readJson(join(installed, 'package.json')) as Manifest
+    assert.deepEqual(Object.keys(manifest).toSorted(), [
+      'bin',
+      'dependencies',
+      'description',
+      'engines',
+      'exports',
+      'keywords',
+      'license',
+      'name',
+      'type',
+      'version',
+    ])
+    assert.deepEqual(manifest.dependencies, own.dependencies)
+    assert.equal(manifest.version, own.version)
+  })
+
+  test('refuses to be made with a dependency that is not pinned, or a door elsewhere', () => {
+    const loose = { ...own, dependencies: { fastify: '^5.0.0' } }
+    assert.throws(() => manifestOf(loose), /fastify is not pinned/)
+    const outside = { ...own, exports: { './shop': './examples/shop/main.ts' } }
+    assert.throws(() => manifestOf(outside), /the door \.\/shop is no source file/)
+  })
+
+  test('holds compiled modules, the page, the command, templates and documents, and no tests', () => {
+    const files = filesOf()
+    assert.equal(files.length, packed.fileCount)
+    const known = [
+      /^(README\.md|LICENSE|CHANGELOG\.md|package\.json|bin\/throughline\.mjs)$/,
+      /^dist\/(?!cli\/init\/|page\/)(?!.*\.test\.).+(\.d\.ts|\.js)$/,
+      /^dist\/page\/(index\.html|.+\.(js|css|svg))$/,
+      /^dist\/cli\/init\/typescript\/[\w-]+\.(ts|json)$/,
+      /^dist\/cli\/init\/javascript\/[\w-]+\.js$/,
+      /^dist\/cli\/init\/\w+\/(README\.md|gitignore)$/,
+    ]
+    const unknown = files.filter((file) => !known.some((pattern) => pattern.test(file)))
+    assert.deepEqual(unknown, [])
+  })
+
+  test('holds every module that the repo has, with its declaration', () => {
+    const isOutside = /\.test\.ts$|^page\/|^cli\/init\//
+    const modules = globSync('**/*.ts', { cwd: inRepo('src') })
+      .map((path) => path.replaceAll('\\', '/'))
+      .filter((path) => !isOutside.test(path))
+      .map((path) => path.replace(/\.ts$/, ''))
+    assert.ok(modules.length > 50)
+    const files = new Set(filesOf())
+    for (const module of modules)
+      for (const ending of ['js', 'd.ts'])
+        assert.ok(files.has(`dist/${module}.${ending}`), `dist/${module}.${ending}`)
+  })
+
+  test('names no path of the machine that made it, and no TypeScript to import', () => {
+    const said = [root.replace(/[\\/]$/, ''), homedir(), tmpdir(), 'file:///']
+    for (const file of filesOf()) {
+      const text = read(join(installed, file))
+      for (const path of said) assert.ok(!text.includes(path), `${file} names ${path}`)
+      if (/^dist\/(?!cli\/init\/).*\.(js|d\.ts)$/.test(file))
+        assert.doesNotMatch(text, /(?:from|import\() ?['"]\.[^'"]*(?<!\.d)\.ts['"]/, file)
+    }
+  })
+
+  test('has nothing that publint warns of', () => {
+    const { status, stdout } = run(
+      root,
+      process.execPath,
+      inRepo('node_modules/publint/src/cli.js'),
+      packed.file,
+      '--strict',
+    )
+    assert.equal(status, 0, stdout)
+    assert.match(stdout, /All good/)
+  })
+
+  test('has types that attw finds right at every door', () => {
+    const attw = inRepo('node_modules/@arethetypeswrong/cli/dist/index.js')
+    const args = [attw, packed.file, '--profile', 'esm-only', '--format', 'json']
+    const { status, stdout, stderr } = run(root, process.execPath, ...args)
+    assert.equal(status, 0, stdout + stderr)
+    const { analysis } = JSON.parse(stdout) as { analysis: { entrypoints: object } }
+    assert.deepEqual(Object.keys(analysis.entrypoints), Object.keys(own.exports))
+  })
+})
+
+suite('installed in one step', () => {
+  const importing = `for (const door of process.argv.slice(1))
+    console.log(JSON.stringify([door, Object.keys(await import(door)).toSorted()]))`
+  const [language, program = '', said] =
+    /```(ts)\n([\s\S]*?)^```$\s+^```text\n([\s\S]*?)^```$/m
+      .exec(read(inRepo('README.md')))
+      ?.slice(1) ?? []
+
+  test('it takes a while that can be told', (t) => {
+    t.diagnostic(`${Math.round(installMs)} ms, ${packed.packedBytes} bytes packed`)
+    assert.ok(installMs < 60_000)
+  })
+
+  test('its doors open, and hold what their lists say', () => {
+    const listed = readJson(inRepo('test/rooms/doors.json')) as Record<string, Door>
+    const doors = Object.keys(own.exports).map((door) => door.replace(/^\./, 'throughline'))
+    const opened = node(project, '--input-type=module', '--eval', importing, ...doors)
+    const expected = Object.keys(own.exports).map((door, at) =>
+      JSON.stringify([doors[at], listed[door]?.values]),
+    )
+    assert.deepEqual(opened.trimEnd().split('\n'), expected)
+  })
+
+  test('what is no door stays closed', () => {
+    const { stderr } = run(
+      project,
+      process.execPath,
+      '--input-type=module',
+      '--eval',
+      importing,
+      'throughline/dist/index.js',
+    )
+    assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/)
+  })
+
+  test('the program of the README fits its types', () => {
+    assert.equal(language, 'ts')
+    mkdirSync(join(project, 'typescript'))
+    writeFileSync(join(project, 'typescript/main.ts'), program)
+    const compilerOptions = {
+      target: 'es2024',
+      lib: ['es2024', 'esnext'],
+      module: 'nodenext',
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      // The declarations of the package are checked as well as the program.
+      skipLibCheck: false,
+      types: ['node'],
+      typeRoots: [inRepo('node_modules/@types')],
+    }
+    writeFileSync(
+      join(project, 'typescript/tsconfig.json'),
+      JSON.stringify({ compilerOptions, include: ['*.ts'] }),
+    )
+    node(project, inRepo('node_modules/typescript/bin/tsc'), '-p', 'typescript')
+  })
+
+  test('the program of the README runs as TypeScript', () => {
+    assert.equal(node(join(project, 'typescript'), 'main.ts'), said)
+  })
+
+  test('the program of the README runs as JavaScript', () => {
+    const [from, to] = [join(project, 'typescript'), join(project, 'javascript')]
+    node(root, '--disable-warning=ExperimentalWarning', 'tools/pack/javascript.ts', from, to)
+    assert.equal(node(to, 'main.js'), said)
+  })
+})
+
+suite('throughline init', () => {
+  const command = join(installed, 'bin/throughline.mjs')
+
+  test('writes a project that installs, passes its tests and its type check, and runs', async () => {
+    const directory = join(place, 'room')
+    node(place, command, 'init', 'room')
+    npm(directory, 'install', packed.file)
+    assert.match(npm(directory, 'test'), /pass 4[\s\S]*fail 0/)
+    npm(directory, 'run', 'check')
+    await startProject(directory, 'main.ts')
+  })
+
+  test('writes the same in JavaScript', async () => {
+    // Inside the project, where the package and zod are installed.
+    const init = `const { init } = await import(process.argv[1])
+      console.log(await init('room', { isJavaScript: true }))`
+    const module = join(installed, 'dist/cli/init.js')
+    node(project, '--input-type=module', '--eval', init, module)
+    const directory = join(project, 'room')
+    const files = globSync('*', { cwd: directory }).toSorted()
+    assert.deepEqual(files, [
+      'README.md',
+      'contracts.js',
+      'main.js',
+      'package.json',
+      'service.js',
+      'service.test.js',
+    ])
+    assert.match(npm(directory, 'test'), /pass 4[\s\S]*fail 0/)
+    assert.doesNotMatch(read(join(directory, 'README.md')), /\.ts\b/)
+    await startProject(directory, 'main.js')
+  })
+})

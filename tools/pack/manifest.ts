@@ -1,0 +1,61 @@
+// The manifest of the published package, made from that of the repo.
+
+/** What is read from the manifest of the repo. */
+export interface OwnManifest {
+  readonly name: string
+  readonly version: string
+  readonly description: string
+  readonly license: string
+  readonly engines: Readonly<Record<string, string>>
+  /** A source file by door. */
+  readonly exports: Readonly<Record<string, string>>
+  readonly dependencies: Readonly<Record<string, string>>
+}
+
+/** What is published: nothing that runs at an install, nothing that only the repo needs. */
+export interface Manifest extends Omit<OwnManifest, 'exports'> {
+  readonly keywords: readonly string[]
+  readonly type: 'module'
+  readonly bin: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
+}
+
+/** The command, as it lies in the package. */
+export const BIN = 'bin/throughline.mjs'
+
+const KEYWORDS: readonly string[] = [
+  'cqrs',
+  'event-driven',
+  'event-log',
+  'event-sourcing',
+  'message-queue',
+  'microservices',
+  'process-manager',
+  'saga',
+  'typescript',
+]
+const EXACT = /^\d+\.\d+\.\d+$/
+
+/** @throws Error for a door that is no source file, and a dependency that is not pinned */
+export function manifestOf(own: OwnManifest): Manifest {
+  const { name, version, description, license, engines, dependencies } = own
+  for (const [dependency, range] of Object.entries(dependencies))
+    if (!EXACT.test(range)) throw new Error(`${dependency} is not pinned: ${range}`)
+  const doors = Object.entries(own.exports).map(([door, source]) => {
+    const module = /^\.\/src\/(.+)\.ts$/.exec(source)?.[1]
+    if (module === undefined) throw new Error(`the door ${door} is no source file: ${source}`)
+    return [door, { types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` }] as const
+  })
+  return {
+    name,
+    version,
+    description,
+    keywords: KEYWORDS,
+    license,
+    type: 'module',
+    engines,
+    bin: { [name]: BIN },
+    exports: Object.fromEntries(doors),
+    dependencies,
+  }
+}
