@@ -1,86 +1,45 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { documents, filesIn, makePlace, programsIn, read, root, run } from './documents.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const FENCE = /^```(\w+)\n([\s\S]*?)^```$/gm
-
-interface Program {
-  readonly source: string
-  /** What the document says that it prints: the block of text behind it. */
-  readonly output: string | undefined
-}
-
-/** The programs of a document: blocks of TypeScript, each with the text that follows it. */
-function programsIn(markdown: string): readonly Program[] {
-  const blocks = [...markdown.matchAll(FENCE)].map(([, language, text = '']) => ({
-    language,
-    text,
-  }))
-  return blocks.flatMap(({ language, text }, at) => {
-    if (language !== 'ts') return []
-    const next = blocks[at + 1]
-    return [{ source: text, output: next?.language === 'text' ? next.text : undefined }]
+suite('every program in the documents runs and prints what is said', { concurrency: 3 }, () => {
+  test('all of them have the types that they should', async () => {
+    using place = makePlace()
+    const files: string[] = []
+    const add = (directory: string, name: string, source: string): void => {
+      mkdirSync(join(place.path, directory), { recursive: true })
+      writeFileSync(join(place.path, directory, name), source)
+      files.push(`${directory}/${name}`)
+    }
+    for (const document of documents) {
+      const directory = document.replaceAll(/[/.]/g, '-')
+      for (const [at, { source }] of programsIn(read(document)).entries())
+        add(`${directory}-${at + 1}`, 'main.ts', source)
+      for (const [name, source] of filesIn(read(document))) add(directory, name, source)
+    }
+    const options = { extends: '../../tsconfig.json', include: [], files }
+    writeFileSync(join(place.path, 'tsconfig.json'), JSON.stringify(options))
+    const { status, stdout } = await run(root, 'tools/node.mjs', 'tsc', '-p', place.path)
+    assert.equal(status, 0, stdout)
   })
-}
 
-suite('every program in the documents runs and prints what is said', () => {
-  const documents = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
   for (const document of documents)
-    for (const [at, { source, output }] of programsIn(
-      readFileSync(join(root, document), 'utf8'),
-    ).entries())
-      test(`${document}, program ${at + 1}`, () => {
-        // Inside the repo, so that the package finds itself by its name.
-        const directory = mkdtempSync(join(root, 'test/docs/program-'))
-        try {
-          writeFileSync(join(directory, 'main.ts'), source)
-          const { stdout, stderr, status } = spawnSync(process.execPath, ['main.ts'], {
-            cwd: directory,
-            encoding: 'utf8',
-          })
-          assert.equal(status, 0, stderr)
-          if (output !== undefined) assert.equal(stdout, output)
-        } finally {
-          rmSync(directory, { recursive: true })
-        }
+    for (const [at, { source, output }] of programsIn(read(document)).entries())
+      test(`${document}, program ${at + 1}`, async () => {
+        using place = makePlace()
+        writeFileSync(join(place.path, 'main.ts'), source)
+        const { status, stdout, stderr } = await run(place.path, 'main.ts')
+        assert.equal(status, 0, stderr)
+        assert.equal(stderr, '')
+        if (output !== undefined) assert.equal(stdout, output)
       })
-
-  test('and there is one to start with', () => {
-    assert.equal(programsIn(readFileSync(join(root, 'README.md'), 'utf8')).length, 1)
-  })
 })
 
-suite('every link in the documents leads somewhere', () => {
-  for (const document of globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root }))
-    test(document, () => {
-      const text = readFileSync(join(root, document), 'utf8')
-      for (const [, target = ''] of text.matchAll(/\]\(([^)#\s]+)(?:#[^)]*)?\)/g)) {
-        if (/^https?:/.test(target)) continue
-        const path = join(root, document, '..', target)
-        assert.ok(globSync(path).length === 1, `${document} links to ${target}`)
-      }
-    })
-})
-
-test('no file speaks of the place that it was made in', () => {
-  const said = /\/work\/|\/root\/|\/tmp\/bash|registry\.npm|\b(?:TODO|FIXME)\b/
-  const patterns = [
-    '*.md',
-    '*.json',
-    'docs/**',
-    'src/**',
-    'examples/**/*.ts',
-    'tools/**',
-    'test/**',
-  ]
-  const own = fileURLToPath(import.meta.url)
-  const files = globSync(patterns, { cwd: root, exclude: ['**/*.csv'], withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => join(parentPath, name))
-  for (const file of files)
-    if (file !== own) assert.doesNotMatch(readFileSync(file, 'utf8'), said, file)
+test('the README and each page of a rule have a program', () => {
+  const ruled = documents.filter((document) => document.startsWith('docs/rules/'))
+  assert.equal(ruled.length, 5)
+  for (const document of ['README.md', ...ruled])
+    assert.equal(programsIn(read(document)).length, 1, document)
 })
