@@ -2,11 +2,17 @@
 // where CI is set, since there everything that a test needs is there.
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 
 const everywhere = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts']
 const named = process.argv.slice(2)
 // Rules fail on purpose in tests; those that look at the faults ask to be told.
-const flags = ['--test', '--disable-warning=Throughline']
+const flags = [
+  '--test',
+  '--disable-warning=Throughline',
+  // By default one core is left idle, and much of the time tests wait for other processes.
+  `--test-concurrency=${availableParallelism()}`,
+]
 const files = named.length > 0 ? named : everywhere.flatMap((pattern) => globSync(pattern)).sort()
 const child = spawn(process.execPath, [...flags, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],

@@ -31,6 +31,8 @@ describe('the table of faults', () => {
       'DATA_OWNED',
       'EARLIER_NOT_STORED',
       'LOG_UNKNOWN',
+      'OWNER_GONE',
+      'PORT_BUSY',
       'STORE_UNKNOWN',
     ])
   })

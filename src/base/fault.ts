@@ -31,22 +31,22 @@ export const FAULTS = {
   DATA_MISSING: {
     meaning: 'there is no data here',
     retryable: false,
-    cure: 'name the data directory of a system that has run, with --data DIRECTORY',
+    cure: 'name the data directory of a system that has run',
   },
   DATA_NEWER: {
     meaning: 'the data was written by a newer version of Throughline',
     retryable: false,
     cure: 'update the package, or name another directory',
   },
-  DATA_READ_ONLY: {
-    meaning: 'the data is only open for reading',
-    retryable: false,
-    cure: 'start its owner, or say --offline to change it without one',
-  },
   DATA_OWNED: {
     meaning: 'the data directory is owned already',
     retryable: true,
     cure: 'stop that process first, or name another directory',
+  },
+  DATA_READ_ONLY: {
+    meaning: 'the data is only open for reading',
+    retryable: false,
+    cure: 'start its owner, or say --offline to change it without one',
   },
   EARLIER_NOT_STORED: {
     meaning: 'an earlier message of the same key was not stored, so this one would overtake it',
@@ -88,15 +88,15 @@ export const FAULTS = {
     retryable: false,
     cure: 'correct the options as each complaint says',
   },
-  PORT_BUSY: {
-    meaning: 'the port is taken already',
-    retryable: true,
-    cure: 'stop what listens there, or name another port; 0 takes any that is free',
-  },
   OWNER_GONE: {
     meaning: 'the owner of the data directory went away before it had answered',
     retryable: true,
     cure: 'say it again: without an owner the data is opened for reading',
+  },
+  PORT_BUSY: {
+    meaning: 'the port is taken already',
+    retryable: true,
+    cure: 'stop what listens there, or name another port; 0 takes any that is free',
   },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
@@ -131,7 +131,7 @@ export const FAULTS = {
   TOKEN_REFUSED: {
     meaning: 'the token is missing or wrong',
     retryable: false,
-    cure: 'use the token that the owner of the data directory keeps in its file `token`',
+    cure: 'use the token that the owner of the data directory keeps in a file there',
   },
   TOPIC_DIFFERS: {
     meaning: 'a topic exists with other settings than its contract states',

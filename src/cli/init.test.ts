@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, suite, test } from 'node:test'
@@ -75,7 +83,7 @@ suite('a new project', () => {
     await assert.rejects(init(directory), (fault) => {
       assert.ok(fault instanceof Fault)
       assert.equal(fault.code, 'OPTION_INVALID')
-      const inTheWay = FILES.filter((file) => file !== 'service.ts')
+      const inTheWay = FILES.filter((file) => file !== 'service.ts' && file !== 'package.json')
       assert.deepEqual(
         fault.complaints.map(({ path }) => path),
         inTheWay,
@@ -84,6 +92,30 @@ suite('a new project', () => {
     })
     assert.equal(readFileSync(join(directory, 'main.ts'), 'utf8'), 'mine')
     assert.equal(existsSync(join(directory, 'service.ts')), false)
+  })
+
+  test('keeps what a manifest says that is there, and adds what it lacks', async () => {
+    mkdirSync(directory)
+    const path = join(directory, 'package.json')
+    const scripts = { test: 'echo "Error: no test specified" && exit 1', start: 'node mine.js' }
+    const dependencies = { throughline: 'file:../throughline.tgz', zod: '4.6.0', left: '1.0.0' }
+    writeFileSync(path, JSON.stringify({ name: 'mine', type: 'commonjs', scripts, dependencies }))
+    await init(directory)
+    const manifest = manifestIn(path) as Manifest & { readonly type: string }
+    assert.deepEqual(manifest.dependencies, dependencies)
+    assert.deepEqual([manifest.name, manifest.type], ['mine', 'module'])
+    const { start, test } = manifest.scripts
+    assert.deepEqual([start, test], ['node mine.js', 'node --test'])
+    assert.ok(manifest.devDependencies['typescript'])
+  })
+
+  test('is not written beside a manifest that cannot be read', async () => {
+    mkdirSync(directory)
+    for (const text of ['{', '[]', 'null']) {
+      writeFileSync(join(directory, 'package.json'), text)
+      await assert.rejects(init(directory), /OPTION_INVALID.*package\.json: cannot be read/s)
+      assert.deepEqual(readdirSync(directory), ['package.json'])
+    }
   })
 
   test('is refused a name that no package can have', async () => {

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { MANIFEST, manifestIn } from './manifest.ts'
 
 export interface InitOptions {
   /** The name of the new package. Default: made from the directory's name. */
@@ -14,12 +15,6 @@ export interface InitOptions {
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,213}$/
 const FALLBACK_NAME = 'reading-room'
-/** What a new project uses besides this package, in the versions that its tests ran with. */
-const PINNED = {
-  zod: '4.6.7',
-  typescript: '7.0.2',
-  '@types/node': '24.19.2',
-} as const
 /** A package carries no file of git and no tests; these are the names that it carries in their place. */
 const NAMES: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
@@ -29,7 +24,8 @@ const NAMES: Readonly<Record<string, string>> = {
 
 /**
  * Writes a small project that runs: a contract, a service with its test, and the program that
- * starts it. Makes the directory when it is missing, and leaves everything else in it alone.
+ * starts it. Makes the directory when it is missing, and leaves everything else in it alone; a
+ * manifest that is there keeps what it says, and gets what it lacks.
  * Answers the names of the files written, in order.
  *
  * @throws Fault `OPTION_INVALID` for a name that no package can have, a path that is no directory,
@@ -42,7 +38,7 @@ export async function init(
   const { isJavaScript = false } = options
   const target = resolve(directory)
   const name = options.name ?? nameOf(target)
-  const files = await filesOf(name, isJavaScript)
+  const files = await filesOf(isJavaScript)
   const names = [...files.keys()].toSorted()
   const complaints: Complaint[] = []
   if (!NAME.test(name))
@@ -54,11 +50,13 @@ export async function init(
       complaints.push({ path: file, message: 'is there already: move it, or name a new directory' })
   if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: directory, complaints })
 
+  const manifest = manifestIn(target, name, isJavaScript)
   await mkdir(target, { recursive: true })
   // Whoever made a file since then keeps it.
   for (const file of names)
     await writeFile(join(target, file), files.get(file) ?? '', { flag: 'wx' })
-  return names
+  await writeFile(join(target, MANIFEST), manifest)
+  return [...names, MANIFEST].toSorted()
 }
 
 /** The directory's name, as far as a package can have it. */
@@ -70,36 +68,13 @@ function nameOf(directory: string): string {
 }
 
 /** What the project consists of: contents by name. */
-async function filesOf(name: string, isJavaScript: boolean): Promise<ReadonlyMap<string, string>> {
+async function filesOf(isJavaScript: boolean): Promise<ReadonlyMap<string, string>> {
   const language = isJavaScript ? 'javascript' : 'typescript'
   const templates = fileURLToPath(new URL(`init/${language}/`, import.meta.url))
   if (!existsSync(templates))
     throw new Fault('OPTION_INVALID', { detail: `${language} comes with the built package only` })
-  const files = new Map([['package.json', manifestOf(name, isJavaScript)]])
+  const files = new Map<string, string>()
   for (const file of await readdir(templates))
     files.set(NAMES[file] ?? file, await readFile(join(templates, file), 'utf8'))
   return files
-}
-
-function manifestOf(name: string, isJavaScript: boolean): string {
-  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    readonly version: string
-    readonly engines: object
-  }
-  const { zod, ...forTypes } = PINNED
-  const manifest = {
-    name,
-    version: '0.1.0',
-    private: true,
-    type: 'module',
-    scripts: {
-      start: isJavaScript ? 'node main.js' : 'node main.ts',
-      test: 'node --test',
-      ...(isJavaScript ? {} : { check: 'tsc' }),
-    },
-    dependencies: { throughline: own.version, zod },
-    ...(isJavaScript ? {} : { devDependencies: forTypes }),
-    engines: own.engines,
-  }
-  return `${JSON.stringify(manifest, undefined, 2)}\n`
 }

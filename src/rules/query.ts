@@ -27,7 +27,7 @@ export interface Reader<T> {
   /** Rows whose indexed field has this value, or all rows; a page of at most 10,000. */
   find(
     where?: { readonly [K in IndexOf<T>]?: string | number },
-    page?: { readonly after?: string; readonly limit?: number },
+    page?: { readonly after?: string | undefined; readonly limit?: number | undefined },
   ): Promise<Page<RowOf<T>>>
   /** All of them, one after another, in order of their ids; read in pages as they are needed. */
   all(where?: {

@@ -49,3 +49,12 @@ test('a rule that always throws fails the wait, by the name of its consumer', as
   await world.send(Work.Break({ id: 'w-1' }))
   await assert.rejects(world.settled(), /worker\/work has 0 to read and 1 held/)
 })
+
+test('an operation that was got before a crash is answered by who comes after it', async () => {
+  const worker = service('worker', { owns: [Work], runs: [work] })
+  await using world = await simulate([worker], { seed: 1 })
+  const operation = await world.send(Work.Do({ id: 'w-1' }))
+  await world.crash('worker')
+  assert.deepEqual(await world.until(operation.accepted()), { is: 'accepted' })
+  assert.deepEqual(await world.until(operation.settled()), { is: 'completed' })
+})

@@ -121,20 +121,29 @@ export async function simulate<const S extends readonly Service<string, unknown>
   const plan = planOf(services, [])
   const outside = { plan, catalog: catalogOf(plan), backend }
 
+  /** Asked anew each time, since a crash takes the instance that knew it. */
+  const operation: World['operation'] = (command, id) => {
+    const known = () => ownerOf(command.contract).app.operation(command, id)
+    return {
+      id,
+      look: () => known().look(),
+      accepted: (waiting) => known().accepted(waiting),
+      settled: (waiting) => known().settled(waiting),
+    }
+  }
+
   await clock.until(backend.log.open())
   await clock.until(backend.store.open())
   for (const { name } of services) await clock.until(launch(name))
 
   return {
-    send: (command, sendOptions) =>
-      clock.until(ownerOf(command.contract).app.send(command, sendOptions)),
-    operation: (command, id) => ({
-      id,
-      // Asked anew each time, since a crash takes the instance that knew it.
-      look: () => ownerOf(command.contract).app.operation(command, id).look(),
-      accepted: (waiting) => ownerOf(command.contract).app.operation(command, id).accepted(waiting),
-      settled: (waiting) => ownerOf(command.contract).app.operation(command, id).settled(waiting),
-    }),
+    async send(command, sendOptions) {
+      const { contract, name } = command
+      const sent = await clock.until(ownerOf(contract).app.send(command, sendOptions))
+      const type = plan.contracts.get(contract)?.byName.get(name) as CommandType
+      return { ...operation(type, sent.id), isRepeat: sent.isRepeat } as never
+    },
+    operation,
     ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),
     advance: (byMs) => clock.advance(byMs),
     pause: (name) => clock.until(named(name).app.pause(name)),

@@ -150,7 +150,7 @@ suite('init', () => {
   test('writes nothing over what is there', async () => {
     const { code, err } = await at.say(['init', 'reading room'])
     assert.equal(code, 2)
-    assert.match(err, /^OPTION_INVALID: [^]*package\.json: is there already/)
+    assert.match(err, /^OPTION_INVALID: [^]*main\.ts: is there already/)
   })
 
   test('takes a name, into this directory', async () => {

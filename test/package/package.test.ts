@@ -209,15 +209,24 @@ suite('installed in one step', () => {
 })
 
 suite('throughline init', () => {
-  const command = join(installed, 'bin/throughline.mjs')
-
   test('writes a project that installs, passes its tests and its type check, and runs', async () => {
+    // As somebody does who has an empty folder, and the package as a file.
     const directory = join(place, 'room')
-    node(place, command, 'init', 'room')
+    mkdirSync(directory)
     npm(directory, 'install', packed.file)
+    node(directory, join('node_modules/throughline', 'bin/throughline.mjs'), 'init')
+    npm(directory, 'install')
     assert.match(npm(directory, 'test'), /pass 4[\s\S]*fail 0/)
     npm(directory, 'run', 'check')
     await startProject(directory, 'main.ts')
+  })
+
+  test('writes a project elsewhere that installs the same package', () => {
+    node(project, join(installed, 'bin/throughline.mjs'), 'init', join(place, 'elsewhere'))
+    const { dependencies } = readJson(join(place, 'elsewhere/package.json')) as {
+      dependencies: Record<string, string>
+    }
+    assert.equal(dependencies['throughline'], `file:${packed.file}`)
   })
 
   test('writes the same in JavaScript', async () => {

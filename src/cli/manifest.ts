@@ -1,0 +1,83 @@
+// The manifest of a project that `init` makes, or adds to.
+import { existsSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Fault } from '../base/fault.ts'
+
+export const MANIFEST = 'package.json'
+
+/** What a new project uses besides this package, in the versions that its tests ran with. */
+const PINNED = { zod: '4.6.7' } as const
+const FOR_TYPES = { typescript: '7.0.2', '@types/node': '24.19.2' } as const
+
+/** The test that `npm init` writes, which is none. */
+const NO_TEST = /no test specified/
+
+interface Manifest {
+  readonly [name: string]: unknown
+  readonly scripts?: Readonly<Record<string, string>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+}
+
+/**
+ * The text of a project's manifest. What one that is there says stays, but for its module type,
+ * since the project is of ES modules, and a test that is none.
+ *
+ * @throws Fault `OPTION_INVALID` for a manifest that cannot be read
+ */
+export function manifestIn(directory: string, name: string, isJavaScript: boolean): string {
+  const known = readManifest(join(directory, MANIFEST))
+  const scripts = {
+    start: isJavaScript ? 'node main.js' : 'node main.ts',
+    test: 'node --test',
+    ...(isJavaScript ? {} : { check: 'tsc' }),
+  }
+  const said = Object.entries(known.scripts ?? {}).filter(([, script]) => !NO_TEST.test(script))
+  const own = ownManifest()
+  const manifest: Manifest = {
+    name,
+    version: '0.1.0',
+    private: true,
+    ...known,
+    type: 'module',
+    scripts: { ...scripts, ...Object.fromEntries(said) },
+    dependencies: { throughline: specOf(own.version), ...PINNED, ...known.dependencies },
+    ...(isJavaScript ? {} : { devDependencies: { ...FOR_TYPES, ...known.devDependencies } }),
+    engines: known['engines'] ?? own.engines,
+  }
+  return `${JSON.stringify(manifest, undefined, 2)}\n`
+}
+
+function readManifest(path: string): Manifest {
+  if (!existsSync(path)) return {}
+  try {
+    const read: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return read as Manifest
+  } catch (cause) {
+    throw unreadable(cause)
+  }
+  throw unreadable()
+}
+
+function unreadable(cause?: unknown): Fault {
+  const complaints = [{ path: MANIFEST, message: 'cannot be read: correct it, or move it' }]
+  return new Fault('OPTION_INVALID', { detail: 'init', complaints, cause })
+}
+
+const ownDirectory = fileURLToPath(new URL('../..', import.meta.url))
+
+function ownManifest(): { readonly version: string; readonly engines: object } {
+  return JSON.parse(readFileSync(join(ownDirectory, MANIFEST), 'utf8')) as ReturnType<
+    typeof ownManifest
+  >
+}
+
+/** This package as whoever runs it has got it: by its version, or as the file that it came in. */
+function specOf(version: string): string {
+  const modules = dirname(resolve(ownDirectory))
+  if (basename(modules) !== 'node_modules') return version
+  const project = dirname(modules)
+  const spec = readManifest(join(project, MANIFEST)).dependencies?.['throughline'] ?? version
+  return spec.startsWith('file:') ? `file:${resolve(project, spec.slice(5))}` : version
+}
