@@ -31,7 +31,7 @@ export const FAULTS = {
   DATA_MISSING: {
     meaning: 'there is no data here',
     retryable: false,
-    cure: 'name the data directory of a system that has run',
+    cure: 'name the data directory of a system that has run (--data DIRECTORY), or start one there',
   },
   DATA_NEWER: {
     meaning: 'the data was written by a newer version of Throughline',
