@@ -61,6 +61,11 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
+/** Lets everybody else have a turn: between the steps of long work, which would keep them waiting. */
+export function breathe(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.soon(resolve))
+}
+
 /** The value of a promise, or `undefined` once `deadlineMs` has passed; the promise runs on. */
 export function within<T>(
   clock: Clock,

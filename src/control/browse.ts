@@ -1,4 +1,5 @@
 // Looking into the log: one topic, the newest messages, a message by its id, a whole conversation.
+import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
@@ -150,6 +151,7 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
         if (record.head.includes(JSON.stringify(correlation)) && belongs(record, correlation))
           records.push(record)
     from = slices.map(({ topic, partition, next }) => ({ topic, partition, next }))
+    await breathe(system.clock)
   }
   const state = await system.operation(correlation)
   return {

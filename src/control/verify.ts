@@ -1,4 +1,5 @@
 // Reads everything and says what is not as it must be. Through the ports alone: on every backend.
+import { breathe } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { partitionOf } from '../contract/partition.ts'
@@ -54,7 +55,7 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
 
 /** The records of a partition up to where it ended when the check began. */
 async function* partitionRecords(
-  { backend: { log } }: System,
+  { backend: { log }, clock }: System,
   { topic, partition, first, next: end }: LogEnd,
 ): AsyncGenerator<readonly LogRecord[]> {
   let position: Position = { topic, partition, next: first }
@@ -62,6 +63,7 @@ async function* partitionRecords(
     const [slice] = (await log.read([position], MAX, { ms: 0 })) as [Slice]
     yield slice.records.filter(({ offset }) => offset < end)
     if (slice.next <= position.next) return
+    await breathe(clock)
     position = { topic, partition, next: slice.next }
   }
 }

@@ -10,6 +10,7 @@ import type { Verified } from '../../src/control/verify.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { ChainView, EventView, Overview } from '../../src/control/views.ts'
 import type { LogEvent } from '../../src/ports/log.ts'
+import { through } from '../../src/ports/through.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
 import { Asking, talking } from './world.ts'
 
@@ -154,6 +155,25 @@ test('the newest messages come newest first, without their data', async () => {
     times,
     times.toSorted((a, b) => b - a),
   )
+})
+
+test('long work lets everybody else have a turn', async () => {
+  let reads = 0
+  let turns = 0
+  const counted = through(system.backend, (call, run) => {
+    if (call === 'log.read') reads += 1
+    return run()
+  })
+  const soon = (run: () => void): void => {
+    turns += 1
+    system.clock.soon(run)
+  }
+  const watched = { ...system, backend: counted, clock: { ...system.clock, soon } }
+  await runVerb(watched, 'verify', {})
+  assert.ok(reads > 0 && turns >= reads - 1, `${turns} turns for ${reads} reads`)
+  turns = 0
+  await runVerb(watched, 'chain', { event: 'ask-a' })
+  assert.ok(turns > 0)
 })
 
 test('arguments are refused with every complaint at once', async () => {
