@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 
 const everywhere = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts']
 const named = process.argv.slice(2)
@@ -13,9 +14,16 @@ const flags = [
   // By default one core is left idle, and much of the time tests wait for other processes.
   `--test-concurrency=${availableParallelism()}`,
 ]
-const files = named.length > 0 ? named : everywhere.flatMap((pattern) => globSync(pattern)).sort()
+/** What installs packages or opens a browser takes longest, and so begins first. */
+const isLong = (file: string): boolean => /^test[/\\](?:package|page)[/\\]/.test(file)
+const found = everywhere.flatMap((pattern) => globSync(pattern)).sort()
+const ordered = [...found.filter(isLong), ...found.filter((file) => !isLong(file))]
+const files = named.length > 0 ? named : ordered
+// Hundreds of processes load the same modules: they are compiled once.
+const cache = resolve('node_modules', '.cache', 'throughline')
 const child = spawn(process.execPath, [...flags, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],
+  env: { NODE_COMPILE_CACHE: cache, ...process.env },
 })
 let tail = ''
 child.stdout.on('data', (chunk: Buffer) => {
