@@ -98,6 +98,9 @@ export const Ordering = contract(
     ListOrders: query(z.object({ customerId: Key }), {
       answers: z.object({ customerId: z.string(), orders: z.array(AnInvoice) }),
     }),
+    ListInvoices: query(z.object({ after: Id.optional() }), {
+      answers: z.object({ invoiceIds: z.array(z.string()), after: z.string().optional() }),
+    }),
     CountInvoices: query(z.object({}), {
       answers: z.object({
         accepted: z.int(),

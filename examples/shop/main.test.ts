@@ -169,7 +169,19 @@ suite('the shop', { concurrency: 2 }, () => {
     const busy = await run('--once', '--data', 'busy', '--port', new URL(gateway ?? '').port)
     assert.equal(busy.code, 1)
     assert.match(busy.errors, /PORT_BUSY/)
+    const order = { customerId: '17850', country: 'France' }
+    const placed = await fetch(`${gateway}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...order, lines: [{ sku: 'x', quantity: 1, unitPrice: 1 }] }),
+    })
+    assert.equal(placed.status, 202)
     shop.child.kill('SIGINT')
     assert.equal((await shop.ended).code, 0)
+    // What came by the gateway is in the books, which balance.
+    const again = await run('--once', '--json', '--data', 'listening')
+    assert.equal(again.code, 0, again.errors)
+    const { orders } = summaryIn(again) as { orders: { read: number } }
+    assert.equal(orders.read, 495)
   })
 })

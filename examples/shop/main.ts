@@ -17,7 +17,7 @@ import { feed } from './run/feed.ts'
 import type { RunOptions } from './run/options.ts'
 import { readOptions } from './run/options.ts'
 import { showProgress } from './run/progress.ts'
-import { handledBy, imbalances, sumUp, table } from './run/summary.ts'
+import { handledBy, imbalances, placedBeside, sumUp, table } from './run/summary.ts'
 import { shop } from './services.ts'
 
 const excerpt = fileURLToPath(new URL('data/orders.csv', import.meta.url))
@@ -27,7 +27,8 @@ async function main(options: RunOptions): Promise<number> {
   const began = performance.now()
   const { orders = excerpt, openingStock, once, json } = options
   const { invoices, malformedRows, contentHash } = await readInvoices(orders)
-  const read = invoices.length
+  // As texts of their own: parts of the file would keep all of it in memory.
+  const inFile = new Set(structuredClone(invoices.map(({ invoiceId }) => invoiceId)))
   const directory = options.data ?? join('.throughline', `shop-${contentHash.slice(0, 12)}`)
   if (options.fresh) await startOver(directory)
   await prepare(directory, { contentHash, openingStock })
@@ -42,7 +43,7 @@ async function main(options: RunOptions): Promise<number> {
 
   const fed: Fed = { sent: 0, repeated: 0 }
   const handledBefore = await handledBy(app)
-  const endProgress = showProgress(app, fed, { total: read, handledBefore })
+  const endProgress = showProgress(app, fed, { total: inFile.size, handledBefore })
   const { ratePerSecond } = options
   try {
     await feed(app, {
@@ -59,11 +60,12 @@ async function main(options: RunOptions): Promise<number> {
 
   const elapsedMs = Math.round(performance.now() - began)
   const peakMemoryBytes = process.resourceUsage().maxRSS * 1_024
+  const read = inFile.size + (await placedBeside(app, inFile))
   const measured = { read, malformedRows, handledBefore, elapsedMs, peakMemoryBytes }
   const summary = await sumUp(app, measured)
   const broken = imbalances(summary)
   tell('')
-  if (read > 0 && fed.repeated === read)
+  if (inFile.size > 0 && fed.repeated === inFile.size)
     tell(`All was settled already in ${directory}. To start over: npm start -- --fresh\n`)
   if (!json) process.stdout.write(`${table(summary)}\n`)
   for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
@@ -104,7 +106,7 @@ async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Prom
 
 function nextSteps(directory: string, { gateway, page }: Served): string {
   return `
-The shop is up; Ctrl-C ends it. Its log is in ${directory}. What to try next:
+The shop is up; Ctrl-C ends it. Its log is in ${logDirectory(directory)}. What to try next:
   open ${page}
   curl -i ${gateway}/orders -H 'content-type: application/json' -H 'idempotency-key: my-first' \\
     -d '{"customerId":"17850","country":"France","lines":[{"sku":"85123A","quantity":6,"unitPrice":2.55}]}'

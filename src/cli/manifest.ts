@@ -1,6 +1,6 @@
 // The manifest of a project that `init` makes, or adds to.
 import { existsSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Fault } from '../base/fault.ts'
 
@@ -42,7 +42,7 @@ export function manifestIn(directory: string, name: string, isJavaScript: boolea
     ...known,
     type: 'module',
     scripts: { ...scripts, ...Object.fromEntries(said) },
-    dependencies: { throughline: specOf(own.version), ...PINNED, ...known.dependencies },
+    dependencies: { throughline: specOf(own.version, directory), ...PINNED, ...known.dependencies },
     ...(isJavaScript ? {} : { devDependencies: { ...FOR_TYPES, ...known.devDependencies } }),
     engines: known['engines'] ?? own.engines,
   }
@@ -74,10 +74,13 @@ function ownManifest(): { readonly version: string; readonly engines: object } {
 }
 
 /** This package as whoever runs it has got it: by its version, or as the file that it came in. */
-function specOf(version: string): string {
+function specOf(version: string, directory: string): string {
   const modules = dirname(resolve(ownDirectory))
   if (basename(modules) !== 'node_modules') return version
   const project = dirname(modules)
   const spec = readManifest(join(project, MANIFEST)).dependencies?.['throughline'] ?? version
-  return spec.startsWith('file:') ? `file:${resolve(project, spec.slice(5))}` : version
+  if (!spec.startsWith('file:')) return version
+  // Relative, so that the project may move together with the file.
+  const file = relative(resolve(directory), resolve(project, spec.slice(5)))
+  return `file:${file.replaceAll('\\', '/')}`
 }

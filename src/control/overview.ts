@@ -117,23 +117,11 @@ function topicView(
 
 const COMMANDS = commandsTopic('')
 
-/** Who writes where; whoever owns a contract answers those who send its commands. */
 function writesOf({ services }: Catalog): readonly LinkView[] {
-  return services.flatMap(({ name, owns, writes }) => {
-    const answers = services
-      .filter(({ rules }) => rules.some(({ reads }) => reads.some((each) => isReply(each))))
-      .filter((asking) => owns.some((own) => asking.writes.includes(commandsTopic(own))))
-      .map((asking) => repliesTopic(asking.name))
-    return [...writes, ...answers].map((topic): LinkView => ({
-      is: 'writes',
-      service: name,
-      topic,
-    }))
-  })
+  return services.flatMap(({ name, writes }) =>
+    writes.map((topic): LinkView => ({ is: 'writes', service: name, topic })),
+  )
 }
-
-const REPLIES = repliesTopic('')
-const isReply = (topic: string): boolean => topic.endsWith(REPLIES)
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
   return items.reduce((total, item) => total + of(item), 0)

@@ -42,7 +42,7 @@ export const CATALOG_TABLE = 'throughline.catalog'
 const SERVICES_MAX = 10_000
 
 export function catalogOf({ services, topics }: Plan): Catalog {
-  return { services: services.map(catalogService), topics: [...topics.values()] }
+  return { services: answering(services.map(catalogService)), topics: [...topics.values()] }
 }
 
 function catalogService({ name, service, groups }: ServicePlan): CatalogService {
@@ -56,6 +56,17 @@ function catalogService({ name, service, groups }: ServicePlan): CatalogService 
   )
   const owns = service.owns.map((contract) => factsOf(contract).name)
   return { name, owns, rules, writes: writesOf(service) }
+}
+
+/** Whoever owns a contract writes its answers to those who send its commands, and hear of them. */
+function answering(services: readonly CatalogService[]): readonly CatalogService[] {
+  return services.map((service) => {
+    const answers = services
+      .filter(({ name, rules }) => rules.some(({ reads }) => reads.includes(repliesTopic(name))))
+      .filter(({ writes }) => service.owns.some((own) => writes.includes(commandsTopic(own))))
+      .map(({ name }) => repliesTopic(name))
+    return { ...service, writes: [...new Set([...service.writes, ...answers])] }
+  })
 }
 
 /** Events of its own contracts, commands that it sends, and refusals to whoever asked. */
@@ -107,5 +118,6 @@ export async function storedCatalog(store: EventStore): Promise<Catalog> {
   const rows = await store.scan({ table: CATALOG_TABLE, limit: SERVICES_MAX })
   const entries = rows.map(({ body }) => JSON.parse(body) as Entry)
   const topics = new Map(entries.flatMap((each) => each.topics).map((spec) => [spec.name, spec]))
-  return { services: entries.map(({ service }) => service), topics: [...topics.values()] }
+  const services = answering(entries.map(({ service }) => service))
+  return { services, topics: [...topics.values()] }
 }

@@ -163,9 +163,15 @@ function callerOf(url: string, { token, fetch: send = fetch }: ClientOptions): C
     }
     const { status, headers } = response
     const value = parsed(text, status, ids)
+    // What a query answers where there is nothing, and no fault of whoever asks.
+    if (isNothing(value)) return { status, value: null, headers }
     if (!response.ok) throw thrown(value, status, ids)
     return { status, value, headers }
   }
+}
+
+function isNothing(value: unknown): boolean {
+  return (value as { readonly code?: unknown } | null)?.code === 'NOTHING_FOUND'
 }
 
 function parsed(text: string, status: number, ids: Readonly<Record<string, string>>): unknown {

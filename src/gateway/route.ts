@@ -10,6 +10,11 @@ export type ParamsOf<P extends string> = P extends `${string}:${infer Rest}`
     : { readonly [K in Rest]: string }
   : unknown
 
+/** The names of those parts. */
+export function paramsOf(path: string): readonly string[] {
+  return [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
+}
+
 /** What a route may make a message of. */
 export interface Asked<B = unknown, P = unknown> {
   /** As the route's schema gave it back; of any shape where it has none. */
@@ -59,7 +64,8 @@ export interface RouteOptions<D, B extends StandardSchemaV1, P> {
   /** Checks the body before `map` sees it; a synchronous Standard Schema. Default: no check. */
   readonly body?: B
   /**
-   * Makes the message's data; pure, and at once. Default: the body; for a query that is asked by
+   * Makes the message's data; pure, and at once. Default: the body, with the parts of the path in
+   * it, which it may repeat but not contradict; for a query that is asked by
    * GET, the parts of the path and the query string, as numbers and booleans where its schema says
    * so.
    */

@@ -14,7 +14,7 @@ import type { Neighbour } from './elsewhere.ts'
 import { handingHeaders, LOOP } from './elsewhere.ts'
 import { operationPath } from './operations.ts'
 import type { Asked, Route } from './route.ts'
-import { isRejection } from './route.ts'
+import { isRejection, paramsOf } from './route.ts'
 import { jsonSchemaOf, textReader } from './schema.ts'
 import { messagePath } from './table.ts'
 import type { GatewayTools } from './tools.ts'
@@ -112,7 +112,7 @@ async function runQuery(
   if (neighbour) return handOn(tools, neighbour, request, type, message, undefined)
   const answer = await tools.app.ask(message)
   if (answer === null || answer === undefined)
-    return problem('NOT_FOUND', { detail: `${type.wire} answers that there is none` })
+    return problem('NOTHING_FOUND', { detail: type.wire })
   return json(200, answer)
 }
 
@@ -153,7 +153,7 @@ async function handOn(
  */
 type DataMaker = (body: unknown, request: HttpRequest, params: RouteParams, id: string) => unknown
 
-function dataMaker({ method, type, body: schema, map }: Route): DataMaker {
+function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker {
   const { wire } = type
   const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
   if (map) {
@@ -170,7 +170,25 @@ function dataMaker({ method, type, body: schema, map }: Route): DataMaker {
     const read = textReader(jsonSchemaOf(type.schema, 'input'))
     return (_body, { query }, params) => read(params, query)
   }
-  return check
+  const named = paramsOf(path)
+  if (named.length === 0) return check
+  return (body, _request, params) => withParams(wire, check(body), named, params)
+}
+
+/** The path says what the body leaves out; where both say something, they say the same. */
+function withParams(
+  wire: string,
+  body: unknown,
+  named: readonly string[],
+  params: RouteParams,
+): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  const said = body as Readonly<Record<string, unknown>>
+  const complaints = named
+    .filter((name) => Object.hasOwn(said, name) && said[name] !== params[name])
+    .map((path) => ({ path, message: 'is not what the path says' }))
+  if (complaints.length > 0) throw invalid(wire, complaints)
+  return { ...said, ...Object.fromEntries(named.map((name) => [name, params[name]])) }
 }
 
 function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {

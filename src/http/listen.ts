@@ -179,7 +179,7 @@ function serverOf({ serve }: Serving): FastifyInstance {
     clientErrorHandler: refuseUnparsed,
     frameworkErrors: (error, _request, reply) => {
       reply.hijack()
-      void write(reply.raw, problem('REQUEST_INVALID', { detail: error.code }), NO_STREAMS)
+      void write(reply.raw, problem('REQUEST_INVALID', { detail: said(error.code) }), NO_STREAMS)
     },
   })
   const answer = (request: FastifyRequest, reply: FastifyReply): void => {
@@ -207,9 +207,19 @@ const UNPARSED: Readonly<Record<string, ProblemCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'REQUEST_SLOW',
 }
 
+const SAID: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'send it faster',
+  FST_ERR_BAD_URL: 'the path is not valid percent-encoding',
+  FST_ERR_MAX_PARAM_LENGTH: 'a part of the path is too long',
+  HPE_HEADER_OVERFLOW: 'all headers together have 16 KiB at most',
+}
+
+/** What a host's own code means, for those who do not know the host. */
+const said = (code: string): string => SAID[code] ?? 'it cannot be read as HTTP/1.1'
+
 /** What is no HTTP has no request that could be answered, only a connection. */
 function refuseUnparsed(error: { readonly code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
   const code = UNPARSED[error.code ?? ''] ?? 'REQUEST_INVALID'
-  socket.end(rawText(problem(code, { detail: error.code ?? 'it cannot be parsed' })))
+  socket.end(rawText(problem(code, { detail: said(error.code ?? '') })))
 }

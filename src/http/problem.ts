@@ -19,6 +19,7 @@ export const PROBLEMS = {
   MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'the body must be JSON' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'this path has other methods' },
   NOT_FOUND: { status: 404, title: 'there is nothing here' },
+  NOTHING_FOUND: { status: 404, title: 'the answer is that there is none' },
   ORIGIN_REFUSED: { status: 403, title: 'a page of another origin may not do this' },
   REQUEST_INVALID: { status: 400, title: 'the request is not as it must be' },
   REQUEST_SLOW: { status: 408, title: 'the request did not arrive in time' },

@@ -18,6 +18,7 @@ describe('a client', () => {
     const found = await ordering.findOrder({ orderId: 'o-1' }).catch((cause: unknown) => cause)
     assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 1 })
     assert.deepEqual(await ordering.listOrders({ customerId: 'c-1' }), [{ orderId: 'o-1' }])
+    assert.equal(await ordering.findOrder({ orderId: 'none' }), null, 'as its types say')
   })
 
   test('tells a refusal by its code, as an answer', async () => {

@@ -171,6 +171,28 @@ describe('a route of its own', () => {
     assert.equal((await post(`${shop.origin}/closings?ok`, {})).status, 202)
   })
 
+  test('has the parts of its path in its data, which the body may not contradict', async () => {
+    await using shop = await openShop()
+    const put = route.command('PUT', '/orders/:orderId', Ordering.PlaceOrder)
+    const fetched = fetchHandler(gateway(shop.app, { routes: [put] }))
+    const send = (body: object): Promise<Response> =>
+      fetched(
+        new Request('http://shop/orders/o-7', {
+          method: 'PUT',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      )
+    const { orderId: _, ...rest } = placed('o-7')
+    const { id } = await told(await send(rest))
+    assert.deepEqual(await shop.app.operation(Ordering.PlaceOrder, id).settled(), {
+      is: 'completed',
+    })
+    const { complaints } = await problem(await send(placed('o-8')))
+    assert.deepEqual(complaints, [{ path: 'orderId', message: 'is not what the path says' }])
+    assert.equal((await send(placed('o-7'))).status, 202)
+  })
+
   test('is not shadowed by an object that looks like a rejection', async () => {
     const looks = route.command('POST', '/looks', Ordering.CloseOrder, {
       map: () => ({ orderId: 'o', customerId: 'c', complaints: [] }),

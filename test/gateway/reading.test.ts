@@ -58,7 +58,7 @@ describe('a query', () => {
 
   test('that is answered null is 404, and one that nobody answers, too', async () => {
     await using shop = await openShop()
-    assert.equal(await codeOf(await fetch(`${shop.origin}/orders/none`)), '404 NOT_FOUND')
+    assert.equal(await codeOf(await fetch(`${shop.origin}/orders/none`)), '404 NOTHING_FOUND')
     const unanswered = await post(`${shop.origin}/messages/ordering/Unanswered`, {})
     assert.equal(await codeOf(unanswered), '404 QUERY_NOT_ANSWERED')
   })

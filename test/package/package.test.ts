@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { Door } from '../rooms/doors.ts'
 import type { Manifest, OwnManifest } from '../../tools/pack/manifest.ts'
@@ -226,7 +226,8 @@ suite('throughline init', () => {
     const { dependencies } = readJson(join(place, 'elsewhere/package.json')) as {
       dependencies: Record<string, string>
     }
-    assert.equal(dependencies['throughline'], `file:${packed.file}`)
+    const file = relative(join(place, 'elsewhere'), packed.file)
+    assert.equal(dependencies['throughline'], `file:${file}`)
   })
 
   test('writes the same in JavaScript', async () => {

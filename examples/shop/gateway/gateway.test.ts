@@ -134,7 +134,7 @@ describe('a body that the shop cannot take', () => {
     assert.deepEqual(
       complaints.map((each) => (each as { path: string }).path),
       [
-        'lines[0]',
+        'lines[0].sku',
         'lines[0].quantity',
         'lines[0].unitPrice',
         'lines[1].quantity',
@@ -175,4 +175,28 @@ test('the board counts every order once', async () => {
     'rolled back': 2,
     refused: 1,
   })
+})
+
+test('a complaint names the field that is wrong, once, and a field that nobody knows', async () => {
+  const pathsOf = async (path: string, body: unknown): Promise<readonly unknown[]> => {
+    const answer = await post(path, body)
+    assert.equal(answer.status, 400)
+    return (answer.body as { complaints: { path: string }[] }).complaints.map((each) => each.path)
+  }
+  const lines = [
+    { sku: 'a', quantity: 1, unitPrice: 1 },
+    { sku: '', quantity: 0, unitPrice: 1 },
+  ]
+  const wrong = { orderId: '', customerId: 'x'.repeat(65), country: '\u0000', lines }
+  assert.deepEqual(await pathsOf('/orders', wrong), [
+    'orderId',
+    'customerId',
+    'country',
+    'lines[1].sku',
+    'lines[1].quantity',
+  ])
+  assert.deepEqual(await pathsOf('/orders', order({ lines: [] })), ['lines'])
+  const typo = await post('/orders', { ...order(), customer_id: '17850' })
+  assert.equal(typo.status, 400)
+  assert.match(JSON.stringify(typo.body), /customer_id/)
 })

@@ -63,6 +63,9 @@ export const invoices = projection(
   ],
 )
 
+/** Of all invoices, what one answer holds. */
+const invoicesPerPage = 1_000
+
 /** More orders than this a customer does not look at. */
 const ordersMax = 10_000
 
@@ -70,6 +73,10 @@ export const looking = query('looking', { of: Ordering, reads: [invoices] }, (on
   on(Ordering.FindOrder, async ({ orderId }, read) => {
     const row = await read(invoices).get(orderId)
     return row ? { orderId, ...row } : null
+  }),
+  on(Ordering.ListInvoices, async ({ after }, read) => {
+    const page = await read(invoices).find({}, { after, limit: invoicesPerPage })
+    return { invoiceIds: page.rows.map(({ id }) => id), after: page.after }
   }),
   on(Ordering.ListOrders, async ({ customerId }, read) => {
     const { rows } = await read(invoices).find({ customerId }, { limit: ordersMax })

@@ -30,6 +30,7 @@ export interface Summary {
 }
 
 export interface Measured {
+  /** Invoices of the file, and those that came beside it. */
   readonly read: number
   readonly malformedRows: number
   /** Events that an earlier run has handled. */
@@ -41,6 +42,18 @@ export interface Measured {
 /** Events handled by all consumers, in this run and before. */
 export async function handledBy(app: App): Promise<number> {
   return (await app.status()).reduce((sum, { completed }) => sum + completed, 0)
+}
+
+/** Invoices that ordering knows and the file does not: they came by the gateway. */
+export async function placedBeside(app: App, inFile: ReadonlySet<string>): Promise<number> {
+  let placed = 0
+  let after: string | undefined
+  do {
+    const page = await app.ask(Ordering.ListInvoices({ after }))
+    placed += page.invoiceIds.filter((invoiceId) => !inFile.has(invoiceId)).length
+    after = page.after
+  } while (after !== undefined)
+  return placed
 }
 
 export async function sumUp(app: App, measured: Measured): Promise<Summary> {

@@ -10,13 +10,15 @@ export const health: Command = async (asked) => {
   await using system = await reach(asked)
   const report = (await system.run('health')) as HealthReport
   const { is, ack, detail, paused } = report
-  if (flags.json) terminal.print(JSON.stringify(report))
+  const { isRunning } = system
+  if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
     const what = is === 'paused' ? paused.join(', ') : detail
     terminal.print(`${terminal.paint(STYLES[is], is)}: ${what}`)
     terminal.print(`An ack means: ${ack}.`)
     if (is === 'failing' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
-    if (is === 'paused' && !system.isRunning) terminal.print('Nobody runs it.')
+    if (is === 'paused' && !isRunning) terminal.print('nobody runs it')
   }
-  return is === 'failing' ? EXITS.wrong.code : EXITS.fine.code
+  // Whoever watches a system wants to hear that it is gone.
+  return is === 'failing' || !isRunning ? EXITS.wrong.code : EXITS.fine.code
 }
