@@ -76,7 +76,7 @@ export function neighboursOf(
       complaints.push({ path, message: `${facts.name} is handed on already` })
     else {
       const id = `${origin} ${token}`
-      const known = byUrl.get(id) ?? { contracts: [], hand: handTo(origin, token, clock) }
+      const known = byUrl.get(id) ?? neighbourAt(origin, token, clock)
       byUrl.set(id, known)
       known.contracts.push(facts)
       byName.set(facts.name, known)
@@ -94,13 +94,29 @@ function originOf(at: string): string | undefined {
   return `${origin}${pathname.replace(/\/+$/, '')}`
 }
 
+function neighbourAt(
+  origin: string,
+  token: string | undefined,
+  clock: Clock,
+): Neighbour & { contracts: ContractFacts[] } {
+  const contracts: ContractFacts[] = []
+  return { contracts, hand: handTo(origin, token, clock, contracts) }
+}
+
 /** Once more, at most: what it carries takes effect once. */
 const ATTEMPTS = 2
 
-function handTo(origin: string, token: string | undefined, clock: Clock): Neighbour['hand'] {
+function handTo(
+  origin: string,
+  token: string | undefined,
+  clock: Clock,
+  contracts: readonly ContractFacts[],
+): Neighbour['hand'] {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` }
   return async ({ method, path, headers, body, deadlineMs, signal }) => {
+    const isKeyed = 'idempotency-key' in headers
+    const unreachable = (reason: string): HttpAnswer => unreachableBy(contracts, reason, isKeyed)
     const late = new AbortController()
     const cancel = clock.after(deadlineMs, () => late.abort())
     const either = signal ? AbortSignal.any([late.signal, signal]) : late.signal
@@ -129,8 +145,18 @@ function handTo(origin: string, token: string | undefined, clock: Clock): Neighb
   }
 }
 
-function unreachable(detail: string): HttpAnswer {
-  return problem('ELSEWHERE_UNREACHABLE', { detail: `${detail}; the same key again is safe` })
+/** Says whose gateway it is, and not where: that is nobody's business outside. */
+function unreachableBy(
+  contracts: readonly ContractFacts[],
+  reason: string,
+  isKeyed: boolean,
+): HttpAnswer {
+  const names = contracts.map(({ name }) => name).join(', ')
+  const again = isKeyed ? '; the same key again is safe' : ''
+  return problem('ELSEWHERE_UNREACHABLE', {
+    detail: `the gateway of ${names}: ${reason}${again}`,
+    ids: { contracts: names },
+  })
 }
 
 function reasonOf(cause: unknown): string {

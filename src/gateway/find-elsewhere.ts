@@ -12,13 +12,16 @@ const NOT_FOUND = 404
  * contract; for any other id everyone is asked who was not asked on somebody's behalf already.
  */
 export async function findElsewhere(
-  { neighbours, deadlineMs }: GatewayTools,
+  { app, neighbours, deadlineMs }: GatewayTools,
   request: HttpRequest,
   id: string,
 ): Promise<HttpAnswer> {
   const unknown = new Fault('OPERATION_NOT_FOUND', { detail: id, ids: { id } })
   const named = neighbours.get(id.slice(0, Math.max(0, id.indexOf('.'))))
-  if (neighbours.size === 0) throw unknown
+  const isOwn = app
+    .describe()
+    .contracts.some(({ name, owner }) => owner !== undefined && id.startsWith(`${name}.`))
+  if (neighbours.size === 0 || (isOwn && !named)) throw unknown
   const handing = handingHeaders(request)
   if (!handing) return LOOP
   const asked = named ? [named] : handing.count === 0 ? [...new Set(neighbours.values())] : []

@@ -6,7 +6,7 @@ import type { Neighbour } from './elsewhere.ts'
 
 /** What answers the routes of one gateway. */
 export interface GatewayTools {
-  readonly app: Pick<App, 'send' | 'ask' | 'find'>
+  readonly app: Pick<App, 'send' | 'ask' | 'find' | 'describe'>
   readonly clock: Clock
   readonly mint: IdMaker
   readonly deadlineMs: number

@@ -94,11 +94,17 @@ describe('a gateway that hands on', () => {
     await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
     const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
     assert.equal(answer.headers.get('retry-after'), '1')
-    assert.equal(await codeOf(answer), '502 ELSEWHERE_UNREACHABLE')
+    assert.equal(answer.status, 502)
+    const { code, detail } = (await answer.json()) as { code: string; detail: string }
+    assert.equal(code, 'ELSEWHERE_UNREACHABLE')
+    assert.match(detail, /^the gateway of payment: .*; the same key again is safe$/)
     assert.equal(other.asked.length, 2)
     assert.equal(new Set(other.asked).size, 1)
     const operation = await fetch(`${shop.origin}/operations/payment.Charge:k`)
     assert.equal(await codeOf(operation), '502 ELSEWHERE_UNREACHABLE')
+    // What is owned here is not asked for elsewhere.
+    const own = await fetch(`${shop.origin}/operations/ordering.PlaceOrder:none`)
+    assert.equal(await codeOf(own), '404 OPERATION_NOT_FOUND')
   })
 
   test('takes no answer for one of a gateway that is none', async () => {
