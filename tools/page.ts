@@ -66,7 +66,7 @@ if (built !== hash) {
   try {
     await buildPage()
     writeFileSync(mark, hash)
-    process.stdout.write(`Built the page in ${Math.round(performance.now() - began)} ms.\n`)
+    process.stderr.write(`Built the page in ${Math.round(performance.now() - began)} ms.\n`)
   } catch (cause) {
     process.stderr.write(`The page could not be built: ${String(cause)}\n`)
     process.exitCode = 1
