@@ -128,7 +128,6 @@ export const ROOMS: readonly Room[] = [
     packages: [
       '@seriousme/openapi-schema-validator',
       'ajv/',
-      'autocannon',
       'axe-core',
       'fast-check',
       'fastify',
