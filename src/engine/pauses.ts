@@ -37,9 +37,17 @@ export function pausesOf(
   const waiting = new Set<AbortController>()
   let lookedAt = -Infinity
 
+  let looking: Promise<void> | undefined
+
+  /** Whoever asks while somebody looks waits for the same answer: until then nothing is known. */
   async function look(): Promise<void> {
     if (clock.elapsed() - lookedAt < lookMs) return
-    lookedAt = clock.elapsed()
+    looking ??= read().finally(() => (looking = undefined))
+    await looking
+  }
+
+  async function read(): Promise<void> {
+    const askedAt = clock.elapsed()
     const rows = await store.get(services.map(rowOf))
     for (const [at, service] of services.entries()) {
       const isPaused = rows[at] !== undefined
@@ -48,6 +56,7 @@ export function pausesOf(
       else paused.delete(service)
       for (const each of waiting) each.abort()
     }
+    lookedAt = askedAt
   }
 
   return {
@@ -65,6 +74,8 @@ export function pausesOf(
         throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
       }
       await write(store, clock, service, isPaused)
+      // One that began before this was written may not have seen it.
+      await looking?.catch(() => undefined)
       lookedAt = -Infinity
       await look()
     },

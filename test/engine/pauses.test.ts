@@ -4,9 +4,11 @@ import { describe, test } from 'node:test'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
+import { pause } from '../../src/base/clock.ts'
 import { catalogOf, storedCatalog } from '../../src/engine/catalog.ts'
 import { planOf } from '../../src/engine/plan.ts'
 import type { PortCall } from '../../src/ports/through.ts'
+import { Asking, talking } from '../control/world.ts'
 import { Ledger, ledgerOf, outsideOf } from './ledger.ts'
 import type { Stage } from './stage.ts'
 import { caughtUp, stageOf } from './stage.ts'
@@ -68,6 +70,39 @@ describe('a paused service', () => {
     assert.ok((await handled(stage, second)) > 0)
     await stage.clock.until(Promise.all([second.stop(), third.stop()]))
   })
+
+  for (const [what, delayMs] of [
+    ['is slow to be read', 300],
+    ['cannot be read at first', undefined],
+  ] as const)
+    test(`takes nothing at a start where its pause ${what}`, async () => {
+      const stage = stageOf(memory, 7)
+      const { backend: before, clock: time } = stage.instance()
+      const first = await stage.clock.until(start(talking, before, { clock: time }))
+      await stage.clock.until(first.pause('teller'))
+      await stage.clock.until(first.send(Asking.Ask({ id: 'a' })))
+      await stage.clock.advance(1_000)
+      await stage.clock.until(first.stop())
+      let isFirst = true
+      const { backend, clock, random } = stage.instance(async (call, run, [keys]) => {
+        const [key] = call === 'store.get' ? (keys as readonly { table: string }[]) : []
+        if (isFirst && key?.table.endsWith('.control')) {
+          isFirst = false
+          if (delayMs === undefined) throw new Error('it broke')
+          await pause(stage.clock, delayMs)
+        }
+        return run()
+      })
+      const options = { clock, random, engine: { ...engine, deadlineMs: 1_000 } }
+      const started = start(talking, backend, { ...options, broke: () => undefined })
+      const app = await stage.clock.until(started)
+      await stage.clock.advance(5_000)
+      assert.equal(isFirst, false)
+      const status = await stage.clock.until(app.status())
+      const teller = status.find(({ consumer }) => consumer === 'teller/answer')
+      assert.deepEqual([teller?.completed, teller?.lag], [0, 1])
+      await stage.clock.until(app.stop())
+    })
 
   test('must be one that runs here', async () => {
     const stage = stageOf(memory, 3)
