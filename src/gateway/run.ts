@@ -15,7 +15,7 @@ import { handingHeaders, LOOP } from './elsewhere.ts'
 import { operationPath } from './operations.ts'
 import type { Asked, Route } from './route.ts'
 import { isRejection, paramsOf } from './route.ts'
-import { jsonSchemaOf, textReader } from './schema.ts'
+import { jsonSchemaOf, memberOf, textReader } from './schema.ts'
 import { messagePath } from './table.ts'
 import type { GatewayTools } from './tools.ts'
 
@@ -170,25 +170,33 @@ function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker 
     const read = textReader(jsonSchemaOf(type.schema, 'input'))
     return (_body, { query }, params) => read(params, query)
   }
-  const named = paramsOf(path)
+  const schemaOfData = jsonSchemaOf(type.schema, 'input')
+  const known = memberOf(schemaOfData, 'properties')
+  // Parts of the path that the message has no member for only lead to it.
+  const named = paramsOf(path).filter((name) => !known || Object.hasOwn(known, name))
   if (named.length === 0) return check
-  return (body, _request, params) => withParams(wire, check(body), named, params)
+  const read = textReader(schemaOfData)
+  return (body, _request, params) => {
+    const fromPath = read(params, NO_QUERY) as Readonly<Record<string, unknown>>
+    return withParams(wire, check(body), Object.fromEntries(named.map((n) => [n, fromPath[n]])))
+  }
 }
+
+const NO_QUERY = new URLSearchParams()
 
 /** The path says what the body leaves out; where both say something, they say the same. */
 function withParams(
   wire: string,
   body: unknown,
-  named: readonly string[],
-  params: RouteParams,
+  fromPath: Readonly<Record<string, unknown>>,
 ): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
   const said = body as Readonly<Record<string, unknown>>
-  const complaints = named
-    .filter((name) => Object.hasOwn(said, name) && said[name] !== params[name])
+  const complaints = Object.keys(fromPath)
+    .filter((name) => Object.hasOwn(said, name) && said[name] !== fromPath[name])
     .map((path) => ({ path, message: 'is not what the path says' }))
   if (complaints.length > 0) throw invalid(wire, complaints)
-  return { ...said, ...Object.fromEntries(named.map((name) => [name, params[name]])) }
+  return { ...said, ...fromPath }
 }
 
 function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {

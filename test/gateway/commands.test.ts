@@ -2,8 +2,10 @@
 // of in full.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Fault } from 'throughline'
+import { Fault, command, contract, entity, event, service, start } from 'throughline'
 import { fetchHandler, gateway, reject, route } from 'throughline/gateway'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
 import { manualClock } from '../../src/testing/clock.ts'
 import { Ordering, Payment } from './contracts.ts'
 import { openShop, placed, post, routes } from './system.ts'
@@ -191,6 +193,39 @@ describe('a route of its own', () => {
     const { complaints } = await problem(await send(placed('o-8')))
     assert.deepEqual(complaints, [{ path: 'orderId', message: 'is not what the path says' }])
     assert.equal((await send(placed('o-7'))).status, 202)
+  })
+
+  test('reads the parts of its path as its schema says, and leaves out what that lacks', async () => {
+    const Meter = contract(
+      'meter',
+      { key: 'id' },
+      {
+        Set: command(z.strictObject({ id: z.string(), at: z.int() })),
+        Moved: event(z.object({ id: z.string() })),
+      },
+    )
+    const meter = entity(
+      'meter',
+      { of: Meter, id: 'id', initial: 0 },
+      {
+        decide: (on) => [on(Meter.Set, ({ id }) => Meter.Moved({ id }))],
+        evolve: (on) => [on(Meter.Moved, (_, moves) => moves + 1)],
+      },
+    )
+    await using app = await start([service('meters', { owns: [Meter], runs: [meter] })], memory())
+    const put = route.command('PUT', '/houses/:house/meters/:id/:at', Meter.Set)
+    const fetched = fetchHandler(gateway(app, { routes: [put] }))
+    const send = (body: object): Promise<Response> =>
+      fetched(
+        new Request('http://shop/houses/1/meters/m/7', {
+          method: 'PUT',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        }),
+      )
+    assert.equal((await send({})).status, 202)
+    assert.equal((await send({ id: 'm', at: 7 })).status, 202)
+    assert.equal((await send({ at: 8 })).status, 400)
   })
 
   test('is not shadowed by an object that looks like a rejection', async () => {
