@@ -38,6 +38,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'update the package, or name another directory',
   },
+  DATA_OLDER: {
+    meaning: 'the data was written by an older version of Throughline',
+    retryable: false,
+    cure: 'start its owner once, which brings it up to this version; looking alone changes nothing',
+  },
   DATA_OWNED: {
     meaning: 'the data directory is owned already',
     retryable: true,
@@ -57,6 +62,11 @@ export const FAULTS = {
     meaning: 'the topic already holds another message under this id',
     retryable: false,
     cure: 'use the id of a message for that message alone',
+  },
+  LOG_DAMAGED: {
+    meaning: 'a partition of the log is damaged, and takes and gives nothing more',
+    retryable: false,
+    cure: 'run `throughline verify`, which names the range, and restore a backup; the rest goes on',
   },
   LOG_REFUSED: {
     meaning: 'the log refused a message',

@@ -47,6 +47,7 @@ function serviceView(
       accepted: sum(ofRule, ({ accepted }) => accepted),
       completed: sum(ofRule, ({ completed }) => completed),
       pending: sum(ofRule, ({ pending }) => pending),
+      expired: sum(ofRule, ({ expired }) => expired),
       lag: sum(ofRule, ({ lag }) => lag),
     }
   })

@@ -92,9 +92,10 @@ async function verifyConsumers(system: System, complaints: Complaint[]): Promise
     const path = `${consumer} on ${topic}/${partition}`
     if (next > end)
       complaints.push({ path, message: `stands at ${next}, behind the end at ${end}` })
-    if (counts.accepted !== counts.completed + counts.pending) {
-      const { accepted, completed, pending } = counts
-      const message = `accepted ${accepted}, but completed ${completed} + pending ${pending}`
+    const { accepted, completed, pending, expired } = counts
+    if (accepted !== completed + pending + expired) {
+      const sum = `completed ${completed} + pending ${pending} + expired ${expired}`
+      const message = `accepted ${accepted}, but ${sum}`
       complaints.push({ path, message })
     }
   }

@@ -34,6 +34,8 @@ export interface RuleView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  /** What retention took away before the rule came to it. */
+  readonly expired: number
   readonly lag: number
 }
 

@@ -80,13 +80,15 @@ export function progressOf(
         const from = nextOf(key)
         const { accepted = 0, completed = 0, pending = 0 } = counts.get(key) ?? {}
         const place = { consumer, topic, partition: Number(partition) }
+        const expired = expiredAt(place, from, turn.slices)
         return {
           ...place,
           from,
           next: Math.max(from, reached.get(key) ?? 0),
-          accepted,
+          accepted: accepted + expired,
           completed,
           pending,
+          expired,
         }
       })
     },
@@ -95,6 +97,16 @@ export function progressOf(
         next.set(progressKey(consumer, topic, partition), to)
     },
   }
+}
+
+/** Offsets that a reader had yet to reach when the log forgot them. */
+function expiredAt(
+  { topic, partition }: Pick<Place, 'topic' | 'partition'>,
+  from: number,
+  slices: readonly Slice[],
+): number {
+  const slice = slices.find((each) => each.topic === topic && each.partition === partition)
+  return slice?.lost ? Math.max(0, slice.lost.to - from) : 0
 }
 
 /** A whole turn: every reader of a partition has come to the end of its slice. */

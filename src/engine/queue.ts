@@ -103,6 +103,7 @@ function orderOf({ topic, key }: LogEvent): string {
 const CODES: Partial<Record<LogRefusal, FaultCode>> = {
   EARLIER_NOT_STORED: 'EARLIER_NOT_STORED',
   ID_CONFLICT: 'ID_CONFLICT',
+  LOG_DAMAGED: 'LOG_DAMAGED',
 }
 
 function faultOf(event: LogEvent, answer: NotStored): Fault {

@@ -6,7 +6,10 @@ import type { EngineTools } from './tools.ts'
 /** What runs, and on what. */
 type Running = Pick<EngineTools, 'plan' | 'catalog' | 'backend'>
 
-/** Counters of one consumer; `accepted = completed + pending` in every consistent read. */
+/**
+ * Counters of one consumer; `accepted = completed + pending + expired` in
+ * every consistent read.
+ */
 export interface ConsumerStatus {
   readonly consumer: string
   /** Events that reached it. */
@@ -15,6 +18,8 @@ export interface ConsumerStatus {
   readonly completed: number
   /** Events that wait behind a fault of their key. */
   readonly pending: number
+  /** Offsets that retention took away before it came to them. */
+  readonly expired: number
   /** Records between its progress and the ends of its topics: an upper bound of what is unread. */
   readonly lag: number
 }
@@ -60,7 +65,7 @@ export async function standingsOf({
   )
 }
 
-const COUNTS = { accepted: 0, completed: 0, pending: 0 }
+const COUNTS = { accepted: 0, completed: 0, pending: 0, expired: 0 }
 const NOTHING = { ...COUNTS, next: 0 }
 
 /** Counters and lag of every consumer. The counters come from one consistent read. */
@@ -70,14 +75,15 @@ export async function statusOf(
   const totals = new Map<string, Omit<ConsumerStatus, 'consumer'>>()
   for (const { name, rules } of running.catalog.services)
     for (const rule of rules) totals.set(`${name}/${rule.name}`, { ...COUNTS, lag: 0 })
-  for (const { service, rule, accepted, completed, pending, lag } of await standingsOf(running)) {
-    const consumer = `${service}/${rule}`
+  for (const each of await standingsOf(running)) {
+    const consumer = `${each.service}/${each.rule}`
     const total = totals.get(consumer)
     totals.set(consumer, {
-      accepted: accepted + (total?.accepted ?? 0),
-      completed: completed + (total?.completed ?? 0),
-      pending: pending + (total?.pending ?? 0),
-      lag: lag + (total?.lag ?? 0),
+      accepted: each.accepted + (total?.accepted ?? 0),
+      completed: each.completed + (total?.completed ?? 0),
+      pending: each.pending + (total?.pending ?? 0),
+      expired: each.expired + (total?.expired ?? 0),
+      lag: each.lag + (total?.lag ?? 0),
     })
   }
   return [...totals].map(([consumer, total]) => ({ consumer, ...total }))

@@ -54,6 +54,7 @@ export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'
   accepted: number
   completed: number
   pending: number
+  expired: number
 }
 
 /** A fault that was just recorded, for those who watch. */
@@ -284,6 +285,7 @@ function count(
     accepted: 0,
     completed: 0,
     pending: 0,
+    expired: 0,
   }
   counts.accepted += added.accepted ?? 0
   counts.completed += added.completed ?? 0

@@ -5,6 +5,8 @@ export interface Stored extends Place {
   readonly key: string
   readonly type: string
   readonly data: string | null
+  /** Where the log keeps the data no more: whether this is what the event said. */
+  readonly isOf?: (data: string | null) => boolean
 }
 
 /** What a log knows when it decides which events it takes. */
@@ -12,6 +14,8 @@ export interface Admission {
   /** The number of partitions of a topic, if there is such a topic. */
   partitions(topic: string): number | undefined
   find(topic: string, id: string): Stored | undefined
+  /** What a damaged partition stands at; nothing is added to it. Only where damage is noticed. */
+  stops?(topic: string, partition: number): string | undefined
 }
 
 /** What shall become of one event: stored, or answered at once. */
@@ -77,6 +81,9 @@ function verdictOn(
     return refusal('ID_CONFLICT', `${topic} holds another event under the id ${id}`)
   if (twin !== undefined) return { is: 'twin', of: twin }
   if (known) return { is: 'stored', isRepeat: true, place: placeOf(known as Stored) }
+  const damage = log.stops?.(topic, partition)
+  if (damage !== undefined)
+    return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damage}`)
   if (broken.has(orderOf(event)))
     return refusal('EARLIER_NOT_STORED', `an earlier event of the key ${event.key} was not stored`)
   return { is: 'new' }
@@ -101,7 +108,9 @@ function refusal(code: LogRefusal, detail: string): Verdict {
 
 /** What was sent again may differ in its head, such as in its trace; never in what it says. */
 function isSame(known: Omit<Stored, keyof Place>, event: LogEvent): boolean {
-  return known.key === event.key && known.type === event.type && known.data === event.data
+  const { key, type, data, isOf } = known
+  if (key !== event.key || type !== event.type) return false
+  return isOf ? isOf(event.data) : data === event.data
 }
 
 function placeOf({ topic, partition, offset }: Place): Place {

@@ -6,6 +6,7 @@ export { differencesOf } from './differences.ts'
 export type {
   Ack,
   Answer,
+  Compaction,
   EventLog,
   Health,
   LogCapabilities,
@@ -15,6 +16,7 @@ export type {
   LogRefusal,
   Place,
   Position,
+  Retention,
   Slice,
   TopicSpec,
   TopicState,

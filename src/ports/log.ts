@@ -1,10 +1,31 @@
 import type { PartitionStrategy } from '../contract/partition.ts'
 
-/** A topic as its contract wants it. Count and strategy are fixed for the life of the topic. */
+/**
+ * How long a topic keeps its records; what is absent bounds nothing. The engine trims by it, the log
+ * only records it.
+ */
+export interface Retention {
+  /** Records stored longer ago than this may be forgotten. Milliseconds, from 1 on. */
+  readonly ageMs?: number
+  /** Each partition may forget its oldest records while it has more than this, as `bytesOf`. */
+  readonly bytes?: number
+}
+
+/** Of each key only the newest record is kept. */
+export interface Compaction {
+  /** How long a tombstone stays, so that every reader meets it. Milliseconds, from 0 on. */
+  readonly deleteRetentionMs: number
+}
+
+/** A topic as its contract wants it. All of it is fixed for the life of the topic. */
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
   readonly strategy: PartitionStrategy
+  /** Absent: for ever. */
+  readonly retention?: Retention
+  /** Absent: every record of a key is kept. */
+  readonly compaction?: Compaction
 }
 
 /** A topic as the log has it. Differences from what was wanted are told, never altered. */
@@ -42,6 +63,11 @@ export interface LogRecord extends LogEvent {
   readonly offset: number
   /** Grows strictly over all topics, where the log can (`can.positions`). */
   readonly position?: number
+  /**
+   * When the log took it, in milliseconds since 1970, by the log's clock. Never goes back inside a
+   * partition.
+   */
+  readonly storedAt: number
 }
 
 /** Why the log did not take an event. */
@@ -49,6 +75,8 @@ export type LogRefusal =
   | 'BATCH_REFUSED'
   | 'EARLIER_NOT_STORED'
   | 'ID_CONFLICT'
+  /** Something that was stored there is damaged; nothing is added to it. */
+  | 'LOG_DAMAGED'
   | 'LOG_FULL'
   | 'TOPIC_NOT_FOUND'
   | 'PARTITION_NOT_FOUND'
@@ -81,14 +109,28 @@ export interface Slice {
   readonly end: number
   /** Offsets that the reader wanted and can no longer get: from, up to and without `to`. */
   readonly lost?: { readonly from: number; readonly to: number }
+  /** The partition is damaged at `next`, and this says how: reading on stops there. */
+  readonly damage?: string
 }
 
 export interface LogEnd {
   readonly topic: string
   readonly partition: number
-  /** Offset of the first record that is retained, or `next` when there is none. */
+  /** Nothing below it is retained; `next` when nothing is. */
   readonly first: number
   readonly next: number
+}
+
+/** What a look at a part of a partition has found. */
+export interface Inspected {
+  /** Where to look on; the end when all was looked at. */
+  readonly next: number
+  /** Ranges of offsets, up to and without `to`, that are not as they were written. */
+  readonly flaws: readonly {
+    readonly from: number
+    readonly to: number
+    readonly message: string
+  }[]
 }
 
 /** What an ack means: in memory only, synced to disk, or held by all in-sync replicas. */
@@ -151,9 +193,28 @@ export interface EventLog {
     wait: { readonly ms: number; readonly signal?: AbortSignal },
   ): Promise<readonly Slice[]>
   ends(topics: readonly string[]): Promise<readonly LogEnd[]>
+  /** The offset of the first record stored at or after a time; the end when there is none. */
+  offsetAt(topic: string, partition: number, atMs: number): Promise<number>
   /** Forgets records below an offset, and with them their ids. */
   trim(topic: string, partition: number, before: number): Promise<void>
+  /**
+   * Removes the bodies of records below `before` that a later record of their key supersedes,
+   * wherever in the partition that lies, and of tombstones stored before `tombstonesBeforeMs` that
+   * nothing supersedes. Readers see a hole; the offset stays taken and the id known, and the same
+   * event under it is still a repeat. Answers how many were removed.
+   */
+  compact(
+    topic: string,
+    partition: number,
+    before: number,
+    tombstonesBeforeMs: number,
+  ): Promise<number>
   /** One event by its id, only with `can.findById`. */
   find?(topic: string, id: string): Promise<LogRecord | undefined>
+  /**
+   * Reads up to `max` records from an offset on and compares them with their checksums and their
+   * order, without handing them out. Only where the log keeps checksums itself.
+   */
+  inspect?(topic: string, partition: number, from: number, max: number): Promise<Inspected>
   health(): Promise<Health>
 }

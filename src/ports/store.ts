@@ -57,11 +57,19 @@ export interface Progress {
   readonly accepted: number
   /** Events whose effects are committed. */
   readonly completed: number
-  /** Events that wait behind a fault of their key: `accepted = completed + pending`. */
+  /** Events that wait behind a fault of their key. */
   readonly pending: number
+  /**
+   * Offsets that the log had forgotten before the consumer came to them:
+   * `accepted = completed + pending + expired`.
+   */
+  readonly expired: number
 }
 
-/** Progress from where the unit began to where it ends; the counts are what it adds. */
+/**
+ * Progress from where the unit began to where it ends, which may lie before it; the counts are what
+ * it adds, or takes away.
+ */
 export interface Advance extends Progress {
   readonly from: number
 }
@@ -165,7 +173,20 @@ export interface EventStore {
   stream(row: RowKey, fromVersion: number, limit: number): Promise<readonly LogRecord[]>
   /** Progress and counters of consumers, in one consistent read. */
   progress(consumers: readonly string[]): Promise<readonly Progress[]>
+  /**
+   * Reads up to `max` rows of a table after a key and compares them with their checksums. Only where
+   * the store keeps checksums itself.
+   */
+  inspect?(table: string, after: string | undefined, max: number): Promise<InspectedRows>
   health(): Promise<Health>
+}
+
+/** What a look at a part of a table has found. */
+export interface InspectedRows {
+  readonly rows: number
+  /** The last key that was looked at; none when the table ends there. */
+  readonly after?: string
+  readonly flaws: readonly { readonly key: string; readonly message: string }[]
 }
 
 /** What a service runs on. */

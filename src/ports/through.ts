@@ -1,7 +1,18 @@
 import type { EventLog } from './log.ts'
 import type { Backend, EventStore } from './store.ts'
 
-const LOG_CALLS = ['declare', 'append', 'read', 'ends', 'trim', 'find', 'health'] as const
+const LOG_CALLS = [
+  'declare',
+  'append',
+  'read',
+  'ends',
+  'offsetAt',
+  'trim',
+  'compact',
+  'find',
+  'inspect',
+  'health',
+] as const
 const STORE_CALLS = [
   'declare',
   'beat',
@@ -10,6 +21,7 @@ const STORE_CALLS = [
   'scan',
   'stream',
   'progress',
+  'inspect',
   'health',
 ] as const
 

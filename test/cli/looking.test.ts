@@ -191,7 +191,7 @@ for (const isRunning of [true, false])
   })
 
 function consumer(service: string, rule: string, is: string, count: number): object {
-  const counts = { accepted: count, completed: count, pending: 0, lag: 0, ageMs: 0 }
+  const counts = { accepted: count, completed: count, pending: 0, expired: 0, lag: 0, ageMs: 0 }
   return { service, isPaused: false, rule, is, ...counts }
 }
 

@@ -9,6 +9,7 @@ import type { Backend } from '../../src/ports/store.ts'
 import type { Defect } from './planted.ts'
 import { logDefects } from './planted.ts'
 import { fenceDefects } from './planted-fences.ts'
+import { keepingDefects } from './planted-keeping.ts'
 import { readDefects } from './planted-reads.ts'
 import { storeDefects } from './planted-store.ts'
 import { unitDefects } from './planted-units.ts'
@@ -16,6 +17,7 @@ import { unitDefects } from './planted-units.ts'
 const defects: readonly Defect[] = [
   ...logDefects,
   ...readDefects,
+  ...keepingDefects,
   ...storeDefects,
   ...fenceDefects,
   ...unitDefects,

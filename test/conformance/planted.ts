@@ -21,7 +21,7 @@ export function inLog(
 }
 
 /** A log that alters events on their way in. */
-const altering = (alter: (event: LogEvent) => LogEvent) => (log: EventLog) => ({
+export const altering = (alter: (event: LogEvent) => LogEvent) => (log: EventLog) => ({
   append: (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
     log.append(events.map(alter), options),
 })

@@ -106,7 +106,7 @@ async function checkUnits(
     assert.equal(cart?.body, JSON.stringify({ version }))
     assert.equal(total?.body, JSON.stringify({ version }))
     const [progress] = await store.progress([consumerOf(key)])
-    const counts = { next: version, accepted: version, completed: version, pending: 0 }
+    const counts = { next: version, accepted: version, completed: version, pending: 0, expired: 0 }
     assert.deepEqual(progress, {
       consumer: consumerOf(key),
       topic: ORDERS,

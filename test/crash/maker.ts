@@ -36,7 +36,7 @@ const { exec } = DatabaseSync.prototype
 const { run } = StatementSync.prototype
 DatabaseSync.prototype.exec = function (sql) {
   // One that tells several things is killed between any two of them.
-  for (const each of sql.split(';').filter((part) => part.trim() !== '')) {
+  for (const each of sql.split(/;(?!\s*END)/).filter((part) => part.trim() !== '')) {
     // All tables are made in one transaction; one of them stands for all.
     if (!isCreate(each) || !steps.some(isCreate)) step(each)
     exec.call(this, each)

@@ -27,7 +27,7 @@ async function finishes(directory: string): Promise<void> {
     const marker = readFileSync(join(directory, 'throughline.json'), 'utf8')
     assert.equal((JSON.parse(marker) as { is: string }).is, 'ready')
     const left = readdirSync(directory).toSorted()
-    assert.deepEqual(left, ['owner.lock', 'throughline.db', 'throughline.json'])
+    assert.deepEqual(left, ['high-water', 'owner.lock', 'throughline.db', 'throughline.json'])
   }
 }
 

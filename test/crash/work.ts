@@ -47,7 +47,7 @@ export function unitTo(key: string, version: number, fences: readonly Claim[] = 
   const body = JSON.stringify({ version })
   const row = { expected: version - 1, version, body }
   const progress = { consumer: consumerOf(key), topic: ORDERS, partition: 0 }
-  const counts = { accepted: 1, completed: 1, pending: 0 }
+  const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
   return unitOf({
     fences,
     progress: [{ ...progress, from: version - 1, next: version, ...counts }],

@@ -234,6 +234,7 @@ function serviceOf(
       accepted: done + waits,
       completed: done,
       pending: waits,
+      expired: 0,
       lag: index === 0 ? lag : 0,
     }
   })

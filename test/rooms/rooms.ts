@@ -51,7 +51,7 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'src/backends/embedded',
     rooms: ['src/base', 'src/contract', 'src/ports'],
-    packages: ['node:fs', 'node:path', 'node:sqlite'],
+    packages: ['node:crypto', 'node:fs', 'node:path', 'node:sqlite'],
   },
   {
     folder: 'src/testing',

@@ -38,8 +38,13 @@ function trial(): Trial {
   }
   const clock: Pick<Clock, 'soon'> = { soon: (run) => void due.push(run) }
   const group = commits({
-    db: db as unknown as DatabaseSync,
+    database: {
+      db: () => db as unknown as DatabaseSync,
+      reconnect: () => events.push('reconnect'),
+    },
     clock: clock as Clock,
+    sealing: () => undefined,
+    sealed: () => undefined,
     committed: () => events.push('committed'),
     rolledBack() {
       events.push('rolled back')
@@ -67,6 +72,7 @@ function change(name: string, events: string[], write?: () => void): Request<str
         write() {
           events.push(`write ${name}`)
           write?.()
+          return true
         },
       }
     },
@@ -127,7 +133,11 @@ suite('commits in groups', () => {
       group.submit({
         decide() {
           const isThere = stock > 0
-          return { answer: () => `${name}: ${isThere}`, write: () => (stock -= isThere ? 1 : 0) }
+          const write = (): boolean => {
+            stock -= isThere ? 1 : 0
+            return isThere
+          }
+          return { answer: () => `${name}: ${isThere}`, write }
         },
         failed: () => 'failed',
       })

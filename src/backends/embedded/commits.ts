@@ -1,13 +1,13 @@
-import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
-import { isAboutValue } from './results.ts'
+import type { Database } from './database.ts'
+import { isAboutValue, isDamaged, isOfDatabase, isOfDisk } from './results.ts'
 
 /** One change that wants to be committed. */
 export interface Request<T> {
   /**
    * Looks at the database as the requests before it in the group leave it, and changes nothing.
-   * What it throws goes to its caller alone.
+   * What it throws goes to its caller alone, unless the database threw it.
    */
   decide(): Decision<T>
   /** What its caller is told when the group could not be committed. */
@@ -17,7 +17,8 @@ export interface Request<T> {
 export interface Decision<T> {
   /** Called after the commit. */
   readonly answer: () => T
-  readonly write?: () => void
+  /** False where in the end nothing was changed. */
+  readonly write?: () => boolean
 }
 
 /** Commits requests in groups: one transaction and one sync for all that came in one turn. */
@@ -32,32 +33,49 @@ export interface Commits {
   recover(): void
   /** What went wrong last, until a commit succeeds again. */
   readonly trouble: () => string | undefined
+  /** Why nothing is written any more: pages that everything shares are damaged. */
+  readonly stopped: () => string | undefined
 }
 
 export interface CommitsParts {
-  readonly db: DatabaseSync
+  readonly database: Database
   readonly clock: Clock
-  /** Something was committed. */
+  /** All requests of a group have written: what belongs to the group itself comes now. */
+  readonly sealing: () => void
+  /** The group is on the disk, and nobody was told yet. */
+  readonly sealed: () => void
+  /** Everybody was told. */
   readonly committed: () => void
   /** A group was rolled back, so that what memory knows has to be read again. */
   readonly rolledBack: () => void
 }
 
 interface Waiting {
-  readonly decide: () => (() => void) | undefined
+  readonly decide: () => Decided
   readonly fail: (cause: unknown) => void
 }
 
-export function commits({ db, clock, committed, rolledBack }: CommitsParts): Commits {
+interface Decided {
+  readonly hasWritten: boolean
+  readonly answer: () => void
+}
+
+export function commits(parts: CommitsParts): Commits {
+  const { database, clock } = parts
   let queue: Waiting[] = []
   let trouble: string | undefined
-  let isStale = false
+  let stopped: Fault | undefined
+  /** Set from a failure until memory is what the database has: whether it was the disk's. */
+  let stale: { readonly isOfDisk: boolean } | undefined
 
   function recover(): void {
-    if (!isStale) return
-    if (db.isTransaction) db.exec('ROLLBACK')
-    rolledBack()
-    isStale = false
+    if (!stale) return
+    // A sync that failed may have dropped what it should have written: nothing that this connection
+    // believes can be relied on.
+    if (stale.isOfDisk) database.reconnect()
+    else if (database.db().isTransaction) database.db().exec('ROLLBACK')
+    parts.rolledBack()
+    stale = undefined
   }
 
   function flush(): void {
@@ -67,38 +85,54 @@ export function commits({ db, clock, committed, rolledBack }: CommitsParts): Com
   }
 
   function commit(group: readonly Waiting[]): void {
+    if (stopped) {
+      for (const { fail } of group) fail(stopped)
+      return
+    }
     let isWriting = false
-    let answers: readonly ((() => void) | undefined)[] = []
+    let decided: readonly Decided[] = []
     try {
       recover()
+      const db = database.db()
       db.exec('BEGIN IMMEDIATE')
       isWriting = true
-      answers = group.map(({ decide }) => decide())
+      decided = group.map(({ decide }) => decide())
+      if (decided.some(({ hasWritten }) => hasWritten)) parts.sealing()
       isWriting = false
       db.exec('COMMIT')
     } catch (cause) {
-      // A value that cannot be written is one request's matter; the disk is everybody's.
-      const isOfOne = isWriting && isAboutValue(cause)
-      if (!isOfOne) trouble = textOf(cause)
-      isStale = true
-      try {
-        recover()
-      } catch {
-        // The disk is gone altogether; `trouble` says why, and the next call tries again.
-      }
-      if (isOfOne && group.length > 1) for (const each of group) commit([each])
-      else for (const { fail } of group) fail(cause)
+      failed(group, cause, isWriting)
       return
     }
+    parts.sealed()
     trouble = undefined
-    for (const answer of answers) answer?.()
-    committed()
+    for (const { answer } of decided) answer()
+    parts.committed()
+  }
+
+  function failed(group: readonly Waiting[], cause: unknown, isWriting: boolean): void {
+    // A value that cannot be written is one request's matter; the disk is everybody's.
+    const isOfOne = isWriting && isAboutValue(cause)
+    if (!isOfOne) trouble = textOf(cause)
+    stale = { isOfDisk: isOfDisk(cause) }
+    if (isDamaged(cause)) {
+      const detail = 'a page that everything shares cannot be read, so nothing is written any more'
+      stopped = new Fault('DATA_DAMAGED', { detail, cause })
+    }
+    try {
+      recover()
+    } catch {
+      // The disk is gone altogether; `trouble` says why, and the next call tries again.
+    }
+    if (isOfOne && group.length > 1) for (const each of group) commit([each])
+    else for (const { fail } of group) fail(stopped ?? cause)
   }
 
   return {
     flush,
     recover,
     trouble: () => trouble,
+    stopped: () => stopped?.message,
     submit: (request) =>
       new Promise((resolve, reject) => {
         if (queue.length === 0) clock.soon(flush)
@@ -118,11 +152,12 @@ function waitingFor<T>(
       try {
         decision = request.decide()
       } catch (cause) {
-        return () => reject(cause)
+        if (isOfDatabase(cause)) throw cause
+        return { hasWritten: false, answer: () => reject(cause) }
       }
-      decision.write?.()
+      const hasWritten = decision.write?.() ?? false
       const { answer } = decision
-      return () => resolve(answer())
+      return { hasWritten, answer: () => resolve(answer()) }
     },
     fail: (cause) => resolve(request.failed(cause)),
   }
@@ -140,5 +175,6 @@ export function noCommits(): Commits {
     flush: () => undefined,
     recover: () => undefined,
     trouble: () => undefined,
+    stopped: () => undefined,
   }
 }

@@ -117,6 +117,7 @@ suite('opening and closing', () => {
     for (let round = 1; round <= 3; round += 1) {
       await close(backend)
       assert.deepEqual(readdirSync(directory).toSorted(), [
+        'high-water',
         'owner.lock',
         'throughline.db',
         'throughline.json',

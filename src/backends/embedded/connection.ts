@@ -1,9 +1,16 @@
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Checkpoints } from './checkpoints.ts'
+import { checkpoints } from './checkpoints.ts'
 import type { Commits, CommitsParts } from './commits.ts'
 import { commits, noCommits } from './commits.ts'
+import type { DamageBook } from './damage.ts'
+import { NO_TOPIC, damageIn } from './damage.ts'
 import type { OpenDatabase } from './database.ts'
 import { openDatabase, openForReading } from './database.ts'
+import type { Heads } from './heads.ts'
+import type { HighWater } from './high-water.ts'
 import type { Leases } from './leases.ts'
 import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
@@ -17,13 +24,16 @@ import { topicsIn } from './topics.ts'
 
 /** An open data directory. */
 export interface Connection {
+  readonly database: OpenDatabase
   readonly sql: Statements
   readonly topics: Topics
   readonly tables: Tables
   readonly progress: ProgressRows
   readonly leases: Leases
+  readonly damage: DamageBook
   readonly commits: Commits
-  close(): void
+  readonly checkpoints: Checkpoints
+  close(): Promise<void>
 }
 
 /** What log and store share: the directory is open while one of them is. */
@@ -44,11 +54,18 @@ export interface Way {
 export const owning: Way = { open: openDatabase, commits }
 export const reading: Way = { open: openForReading, commits: noCommits }
 
+/** How long the high-water mark may wait for a sync. */
+const SYNC_MS = 1_000
+
 function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
-  const { db, close } = way.open(directory, clock)
-  const sql = statementsOf(db)
+  const database = way.open(directory, clock)
+  const { highWater } = database
+  const sql = statementsOf(database)
+  const damage = damageIn(sql)
+  const topics = topicsIn({ sql, damage, clock, archived: () => undefined })
   const parts = {
-    topics: topicsIn(sql),
+    damage,
+    topics,
     tables: tablesIn(sql),
     progress: progressIn(sql),
     leases: leasesIn(sql),
@@ -58,44 +75,107 @@ function connect(directory: string, clock: Clock, news: Bell, way: Way): Connect
   }
   try {
     load()
+    mustReachMarks(topics.heads, damage, highWater, clock)
   } catch (cause) {
-    close()
+    database.close()
     throw cause
   }
-  const group = way.commits({ db, clock, committed: () => news.ring(), rolledBack: load })
+  const moving = checkpoints(database)
+  let syncedAt = clock.elapsed()
+  let written: ReturnType<Heads['write']> = []
+  const group = way.commits({
+    database,
+    clock,
+    sealing() {
+      damage.write()
+      written = topics.heads.write()
+    },
+    sealed() {
+      for (const { slot, next, chain } of written) highWater.note(slot, next, chain)
+      highWater.note(COMMITS_SLOT, topics.heads.commits(), 0)
+      written = []
+      highWater.write()
+      if (clock.elapsed() - syncedAt < SYNC_MS) return
+      syncedAt = clock.elapsed()
+      highWater.sync()
+    },
+    committed() {
+      moving.committed(topics.written())
+      news.ring()
+    },
+    rolledBack: load,
+  })
   return {
     ...parts,
+    database,
     sql,
     commits: group,
-    close() {
+    checkpoints: moving,
+    async close() {
       group.flush()
-      close()
+      await moving.close()
+      database.close()
     },
   }
+}
+
+const COMMITS_SLOT = 0
+
+/**
+ * Whether everything is there that was ever acknowledged. A partition that ends before its mark was
+ * cut off: it stands, and its lost offsets are never given again.
+ *
+ * @throws Fault `DATA_DAMAGED` where it goes on otherwise than it was acknowledged
+ */
+function mustReachMarks(
+  heads: Heads,
+  damage: DamageBook,
+  highWater: HighWater,
+  clock: Clock,
+): void {
+  const foundMs = clock.now()
+  const what = 'was acknowledged and is missing: the log was cut off'
+  for (const { spec, id, heads: partitions } of heads.all())
+    for (const { partition, slot, next, chain } of partitions) {
+      const mark = highWater.mark(slot)
+      if (mark && mark.next === next && mark.chain !== chain)
+        throw new Fault('DATA_DAMAGED', {
+          detail: `${spec.name}/${partition} is not the one that was written last`,
+        })
+      if (mark && mark.next > next && !damage.accepted(id, partition, next))
+        damage.found({ topic: id, partition, from: next, to: mark.next, what, foundMs })
+    }
+  const commits = highWater.mark(COMMITS_SLOT)?.next ?? 0
+  const place = { topic: NO_TOPIC, partition: 0, from: heads.commits(), to: commits }
+  if (commits > heads.commits())
+    damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
 }
 
 /** One `Use` for the log and one for the store of a directory. */
 export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): readonly [Use, Use] {
   let connection: Connection | undefined
+  let closing: Promise<void> | undefined
   let users = 0
   const use = (): Use => {
     let isUsed = false
     return {
       async open() {
         if (isUsed) return
+        await closing
         connection ??= connect(directory, clock, news, way)
         isUsed = true
         users += 1
       },
       async close() {
-        if (!isUsed) return
+        if (!isUsed) return closing
         isUsed = false
         users -= 1
         if (users === 0) {
-          connection?.close()
+          closing = connection?.close()
           connection = undefined
         }
         news.ring()
+        await closing
       },
       isOpen: () => isUsed,
       connection() {

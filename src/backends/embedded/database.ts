@@ -1,18 +1,29 @@
-import { existsSync } from 'node:fs'
+import { existsSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { idMaker } from '../../base/id.ts'
 import { systemRandom } from '../../base/random.ts'
 import type { Files } from './directory.ts'
-import { beginMaking, filesOf, hasLog, isReady, mustBeOurs } from './directory.ts'
-import { mustBeWhole, own, writeMarker } from './directory.ts'
+import { beginMaking, filesOf, formatOf, hasLog, isReady, mustBeOurs } from './directory.ts'
+import { mustBeWhole, own, syncDirectory, writeMarker } from './directory.ts'
+import type { HighWater } from './high-water.ts'
+import { makeHighWater, openHighWater } from './high-water.ts'
+import { bringUp } from './migrations.ts'
 import { isDamaged } from './results.ts'
 import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
 import { identify, mustBeSound } from './schema.ts'
 
-export interface OpenDatabase {
-  readonly db: DatabaseSync
+/** The database of a directory, through whatever connection is good at the moment. */
+export interface Database {
+  db(): DatabaseSync
+  /** Leaves the connection that there was, with all that it believed, and opens another one. */
+  reconnect(): void
+}
+
+export interface OpenDatabase extends Database {
+  readonly path: string
+  readonly highWater: HighWater
   /** Closes the database and lets go of the directory. */
   close(): void
 }
@@ -31,14 +42,23 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
     beginMaking(files)
     const wasReady = isReady(files)
     if (wasReady) mustBeWhole(files)
-    const db = connect(files, wasReady, clock)
-    if (!wasReady) writeMarker(files, 'ready')
-    return {
-      db,
-      close() {
-        db.close()
-        ownership.release()
-      },
+    const opened = connect(files, wasReady, clock)
+    try {
+      const highWater = highWaterOf(files, opened.db(), wasReady)
+      if (!wasReady || opened.isBroughtUp) writeMarker(files, 'ready')
+      return {
+        ...opened,
+        path: files.database,
+        highWater,
+        close() {
+          opened.db().close()
+          highWater.close()
+          ownership.release()
+        },
+      }
+    } catch (cause) {
+      opened.db().close()
+      throw cause
     }
   } catch (cause) {
     ownership.release()
@@ -49,7 +69,7 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
 /**
  * Opens the database of a data directory for reading, beside its owner or without one.
  *
- * @throws Fault `DATA_MISSING`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
+ * @throws Fault `DATA_MISSING`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_OLDER`, `DATA_DAMAGED`
  */
 export function openForReading(directory: string): OpenDatabase {
   const files = filesOf(directory)
@@ -57,34 +77,104 @@ export function openForReading(directory: string): OpenDatabase {
   mustBeOurs(files)
   if (!isReady(files) || !existsSync(files.database))
     throw new Fault('DATA_MISSING', { detail: `${directory} was never finished` })
-  try {
-    if (!isOurs(files.database))
-      throw new Fault('DATA_DAMAGED', { detail: `${files.database} holds no tables` })
-    const db = new DatabaseSync(files.database, { readOnly: true, timeout: BUSY_MS })
-    return { db, close: () => db.close() }
-  } catch (cause) {
-    if (!isDamaged(cause)) throw cause
-    throw new Fault('DATA_DAMAGED', { detail: `${files.database} cannot be read`, cause })
-  }
+  const open = (): DatabaseSync =>
+    new DatabaseSync(files.database, { readOnly: true, timeout: BUSY_MS })
+  return namingDamage(files.database, () => {
+    if (!isOurs(files.database)) throw noTables(files.database)
+    let db = open()
+    const { format } = identify(db)
+    if (format < FORMAT) {
+      db.close()
+      const detail = `${files.database} has format ${format}`
+      throw new Fault('DATA_OLDER', { detail })
+    }
+    const highWater = openHighWater(files.highWater, true)
+    return {
+      path: files.database,
+      highWater,
+      db: () => db,
+      reconnect() {
+        db.close()
+        db = open()
+      },
+      close() {
+        db.close()
+        highWater.close()
+      },
+    }
+  })
 }
 
 /** How long a reader waits while an owner opens or recovers. */
 const BUSY_MS = 1_000
 
-function connect({ database }: Files, wasReady: boolean, clock: Clock): DatabaseSync {
-  try {
-    const isMade = existsSync(database) && isOurs(database)
-    if (wasReady && !isMade)
-      throw new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
+interface Connected extends Database {
+  /** It had an older format when it was opened. */
+  readonly isBroughtUp: boolean
+}
+
+function connect({ database }: Files, wasReady: boolean, clock: Clock): Connected {
+  const open = (): DatabaseSync => {
     const db = new DatabaseSync(database, { timeout: 0 })
+    configure(db)
+    return db
+  }
+  return namingDamage(database, () => {
+    const isMade = existsSync(database) && isOurs(database)
+    if (wasReady && !isMade) throw noTables(database)
+    let db = open()
     try {
-      configure(db)
       if (!isMade) createTables(db, idMaker(clock, systemRandom)())
-      return db
+      const isBroughtUp = bringUp(db)
+      return {
+        isBroughtUp,
+        db: () => db,
+        reconnect() {
+          // The other one comes first: closing the last connection would sync once more, and
+          // a sync that comes after one that failed says nothing.
+          const next = open()
+          if (db.isTransaction) db.exec('ROLLBACK')
+          db.close()
+          db = next
+        },
+      }
     } catch (cause) {
       db.close()
       throw cause
     }
+  })
+}
+
+/**
+ * The high-water mark of the database; made where the directory is new or comes from before there
+ * was one.
+ *
+ * @throws Fault `DATA_DAMAGED` where it is missing, or is the mark of another database
+ */
+function highWaterOf(files: Files, db: DatabaseSync, wasReady: boolean): HighWater {
+  const row = db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()
+  const epoch = String(row?.['value'])
+  if (!existsSync(files.highWater) && (!wasReady || formatOf(files) === 1)) {
+    const next = `${files.highWater}.new`
+    makeHighWater(next, epoch)
+    renameSync(next, files.highWater)
+    syncDirectory(files.directory)
+  }
+  const highWater = openHighWater(files.highWater, false)
+  if (highWater.epoch === epoch) return highWater
+  highWater.close()
+  throw new Fault('DATA_DAMAGED', {
+    detail: `${files.highWater} is of the epoch ${highWater.epoch}, the database of ${epoch}`,
+  })
+}
+
+function noTables(database: string): Fault {
+  return new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
+}
+
+function namingDamage<T>(database: string, open: () => T): T {
+  try {
+    return open()
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
     throw new Fault('DATA_DAMAGED', { detail: `${database} cannot be read`, cause })

@@ -140,8 +140,8 @@ suite('a directory of something else is refused and left alone', () => {
 suite('data of a newer version is refused and left alone', () => {
   test('by its marker', async (t) => {
     const directory = await filled(t)
-    writeFileSync(join(directory, MARKER), '{"made":"throughline","format":2,"is":"ready"}\n')
-    await refused(directory, 'DATA_NEWER', /format 2, and this version reads up to 1/)
+    writeFileSync(join(directory, MARKER), '{"made":"throughline","format":3,"is":"ready"}\n')
+    await refused(directory, 'DATA_NEWER', /format 3, and this version reads up to 2/)
   })
 
   test('by its marker alone, with members that nobody knows yet', async (t) => {
@@ -153,19 +153,19 @@ suite('data of a newer version is refused and left alone', () => {
   test('by its database', async (t) => {
     const directory = await filled(t)
     const db = new DatabaseSync(join(directory, DATABASE))
-    db.exec('PRAGMA user_version = 2')
+    db.exec('PRAGMA user_version = 3')
     db.close()
-    await refused(directory, 'DATA_NEWER', /format 2, and this version reads up to 1/)
+    await refused(directory, 'DATA_NEWER', /format 3, and this version reads up to 2/)
   })
 
   test('by its database, as a killed process left it', async (t) => {
     const directory = await killed(t)
     const copy = join(await place(t), 'copy')
     const db = new DatabaseSync(join(directory, DATABASE))
-    db.exec('PRAGMA user_version = 2')
+    db.exec('PRAGMA user_version = 3')
     cpSync(directory, copy, { recursive: true })
     db.close()
-    await refused(copy, 'DATA_NEWER', /format 2/)
+    await refused(copy, 'DATA_NEWER', /format 3/)
   })
 })
 

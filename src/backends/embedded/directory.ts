@@ -12,6 +12,8 @@ export interface Files {
   /** Says that the directory is ours and whether its making was finished; comes before the database. */
   readonly marker: string
   readonly database: string
+  /** How far everything had come: see `HighWater`. */
+  readonly highWater: string
   readonly lock: string
   /** Who holds the lock: for the message only. */
   readonly owner: string
@@ -28,6 +30,7 @@ export function filesOf(directory: string): Files {
     directory,
     marker: join(directory, 'throughline.json'),
     database: join(directory, 'throughline.db'),
+    highWater: join(directory, 'high-water'),
     lock: join(directory, 'owner.lock'),
     owner: join(directory, 'owner.json'),
   }
@@ -64,6 +67,11 @@ export function beginMaking(files: Files): void {
   if (!existsSync(files.marker)) writeMarker(files, 'creating')
 }
 
+/** The format that the marker names: that of the version which wrote it. */
+export function formatOf(files: Files): number {
+  return readMarker(files).format
+}
+
 export function isReady(files: Files): boolean {
   return readMarker(files).is === 'ready'
 }
@@ -74,6 +82,11 @@ export function writeMarker({ directory, marker }: Files, is: Marker['is']): voi
   const next = `${marker}.new`
   writeFileSync(next, `${JSON.stringify(made)}\n`, { flush: true })
   renameSync(next, marker)
+  syncDirectory(directory)
+}
+
+/** Brings the names of a directory's files to the disk. */
+export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r')
   try {
     fsyncSync(handle)

@@ -1,11 +1,24 @@
 import { differencesOf } from '../../ports/differences.ts'
-import type { TopicSpec, TopicState } from '../../ports/log.ts'
+import type { LogRecord, TopicSpec, TopicState } from '../../ports/log.ts'
+import { rowSum } from './sums.ts'
+import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 
-/** Where a partition begins and ends. */
+/** Where a partition begins and ends, and what was appended last. */
 export interface Head {
+  readonly topic: number
+  readonly partition: number
+  /** Where the mark of this partition stands in the high-water file. */
+  readonly slot: number
   first: number
   next: number
+  /** The chain before the first record, and after the last. */
+  base: number
+  chain: number
+  /** When the last record was stored; the next one is not earlier. */
+  storedAt: number
+  /** The newest records, up to `next`; how many depends on the room for all of them. */
+  recent: LogRecord[]
 }
 
 export interface Topic {
@@ -19,15 +32,34 @@ export interface Heads {
   /** Reads again what memory knows. */
   load(): void
   declare(spec: TopicSpec): TopicState
+  all(): readonly Topic[]
   known(topic: string): Topic | undefined
   /** @throws Error when the topic was not declared */
   topic(name: string): Topic
   /** @throws Error when there is no such partition */
   head(topic: string, partition: number): Head
+  /** How many commits there were. */
+  commits(): number
+  /** Notes that a head is not any more what the database has. */
+  moved(head: Head): void
+  /** Writes the heads that moved, and counts a commit. What was written. */
+  write(): readonly Head[]
 }
+
+/** The row of `head` that counts commits: it lies on a page that an append writes anyway. */
+const COMMITS = { topic: 0, partition: 0 }
+
+const INSERT_HEAD = 'INSERT INTO head (topic, part, first, next, base, chain, stored, sum)'
+const HEAD_WIDTH = 8
+const UPSERT_TAIL = `ON CONFLICT (topic, part) DO UPDATE SET first = excluded.first,
+  next = excluded.next, base = excluded.base, chain = excluded.chain, stored = excluded.stored,
+  sum = excluded.sum`
 
 export function headsIn(sql: Statements): Heads {
   const topics = new Map<string, Topic>()
+  const dirty = new Set<Head>()
+  let commits = 0
+  let slots = 1
   const topicOf = (name: string): Topic => {
     const topic = topics.get(name)
     if (!topic) throw new Error(`the topic ${name} was not declared`)
@@ -36,15 +68,30 @@ export function headsIn(sql: Statements): Heads {
   return {
     load() {
       topics.clear()
-      for (const topic of loadTopics(sql)) topics.set(topic.spec.name, topic)
+      dirty.clear()
+      slots = 1
+      const rows = loadHeads(sql)
+      commits = rows.get(`${COMMITS.topic}/${COMMITS.partition}`)?.next ?? 0
+      for (const { id, spec } of loadTopics(sql)) {
+        const heads: Head[] = []
+        for (let partition = 0; partition < spec.partitions; partition += 1) {
+          const row = rows.get(`${id}/${partition}`)
+          if (!row) throw damagedTable('head', `${spec.name}/${partition} is missing`)
+          heads.push({ topic: id, partition, slot: slots, ...row, recent: [] })
+          slots += 1
+        }
+        topics.set(spec.name, { id, spec, heads })
+      }
     },
     declare(spec) {
       const known = topics.get(spec.name)
       if (known)
         return { ...known.spec, isNew: false, differences: differencesOf(known.spec, spec) }
-      topics.set(spec.name, createTopic(sql, spec))
+      topics.set(spec.name, createTopic(sql, spec, slots))
+      slots += spec.partitions
       return { ...spec, isNew: true, differences: [] }
     },
+    all: () => [...topics.values()],
     known: (name) => topics.get(name),
     topic: topicOf,
     head(name, partition) {
@@ -52,34 +99,74 @@ export function headsIn(sql: Statements): Heads {
       if (!head) throw new Error(`${name} has no partition ${partition}`)
       return head
     },
+    commits: () => commits,
+    moved: (head) => void dirty.add(head),
+    write() {
+      commits += 1
+      const written = [...dirty]
+      dirty.clear()
+      const values: number[] = []
+      for (const head of written) values.push(...headRow(head))
+      const count = { ...COMMITS, first: 0, next: commits, base: 0, chain: 0, storedAt: 0 }
+      values.push(...headRow(count))
+      sql.insert(INSERT_HEAD, UPSERT_TAIL, HEAD_WIDTH, values)
+      return written
+    },
   }
 }
 
-function loadTopics(sql: Statements): readonly Topic[] {
-  const heads = new Map<number, Head[]>()
-  const rows = sql.all('SELECT topic, part, first, next FROM head ORDER BY topic, part')
-  for (const [topic, , first, next] of rows as readonly (readonly number[])[]) {
-    const ofTopic = heads.get(topic as number) ?? []
-    ofTopic.push({ first: first as number, next: next as number })
-    heads.set(topic as number, ofTopic)
+type HeadRow = Omit<Head, 'slot' | 'recent'>
+
+function headRow({ topic, partition, first, next, base, chain, storedAt }: HeadRow): number[] {
+  const row = [topic, partition, first, next, base, chain, storedAt]
+  return [...row, rowSum(row)]
+}
+
+function loadHeads(sql: Statements): Map<string, Omit<HeadRow, 'topic' | 'partition'>> {
+  const rows = sql.all('SELECT topic, part, first, next, base, chain, stored, sum FROM head')
+  const heads = new Map<string, Omit<HeadRow, 'topic' | 'partition'>>()
+  for (const row of rows as readonly number[][]) {
+    const [topic, partition, first, next, base, chain, storedAt, sum] = row
+    const place = `${topic}/${partition}`
+    if (rowSum(row.slice(0, -1)) !== sum) throw damagedTable('head', place)
+    heads.set(place, { first, next, base, chain, storedAt } as Omit<HeadRow, 'topic' | 'partition'>)
   }
-  return sql.all('SELECT id, name, partitions, strategy FROM topic').map((row) => {
-    const [id, name, partitions, strategy] = row as [number, string, number, TopicSpec['strategy']]
-    return { id, spec: { name, partitions, strategy }, heads: heads.get(id) ?? [] }
+  return heads
+}
+
+function loadTopics(sql: Statements): readonly Omit<Topic, 'heads'>[] {
+  const rows = sql.all('SELECT id, name, partitions, strategy, settings FROM topic ORDER BY id')
+  return rows.map((row) => {
+    const [id, name, partitions, strategy, settings] = row as [
+      number,
+      string,
+      number,
+      TopicSpec['strategy'],
+      string,
+    ]
+    return { id, spec: { name, partitions, strategy, ...settingsIn(settings) } }
   })
 }
 
-function createTopic(sql: Statements, spec: TopicSpec): Topic {
-  const { name, partitions, strategy } = spec
+/** Settings as they are kept: JSON without what was left out. */
+function settingsIn(text: string): Pick<TopicSpec, 'retention' | 'compaction'> {
+  return JSON.parse(text) as Pick<TopicSpec, 'retention' | 'compaction'>
+}
+
+function createTopic(sql: Statements, spec: TopicSpec, slot: number): Topic {
+  const { name, partitions, strategy, retention, compaction } = spec
   const created = sql.get(
-    'INSERT INTO topic (name, partitions, strategy) VALUES (?, ?, ?) RETURNING id',
+    'INSERT INTO topic (name, partitions, strategy, settings) VALUES (?, ?, ?, ?) RETURNING id',
     name,
     partitions,
     strategy,
+    JSON.stringify({ retention, compaction }),
   )
   const id = created?.[0] as number
-  const heads = Array.from({ length: partitions }, () => ({ first: 0, next: 0 }))
-  const rows = heads.map(({ first, next }, partition) => [id, partition, first, next])
-  sql.insert('INSERT INTO head (topic, part, first, next)', '', rows)
-  return { id, spec: { name, partitions, strategy }, heads }
+  const heads = Array.from({ length: partitions }, (_, partition): Head => {
+    const start = { first: 0, next: 0, base: 0, chain: 0, storedAt: 0 }
+    return { topic: id, partition, slot: slot + partition, ...start, recent: [] }
+  })
+  sql.insert(INSERT_HEAD, '', HEAD_WIDTH, heads.flatMap(headRow))
+  return { id, spec, heads }
 }

@@ -33,5 +33,5 @@ export function embedded(options: EmbeddedOptions): Backend {
   const directory = resolve(options.directory)
   const news = bell(clock)
   const [logUse, storeUse] = usesOf(directory, clock, news, isReadOnly ? reading : owning)
-  return { directory, log: embeddedLog(logUse, news), store: embeddedStore(storeUse, clock) }
+  return { directory, log: embeddedLog(logUse, news, clock), store: embeddedStore(storeUse, clock) }
 }

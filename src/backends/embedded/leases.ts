@@ -41,7 +41,8 @@ export function leasesIn(sql: Statements): Leases {
       sql.insert(
         'INSERT INTO lease (resource, member, generation, until_ms)',
         UPSERT_TAIL,
-        changed.map((lease) => [lease.resource, lease.member, lease.generation, lease.untilMs]),
+        4,
+        changed.flatMap((lease) => [lease.resource, lease.member, lease.generation, lease.untilMs]),
       )
       const { member, wants, untilMs } = beat
       wishes = [...wishes.filter((other) => other.member !== member), { member, wants, untilMs }]

@@ -1,16 +1,25 @@
 import type { Bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import { breathe } from '../../base/clock.ts'
+import type { Verdict } from '../../ports/admit.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
+import { addLatest } from './bodies.ts'
 import type { Commits, Decision } from './commits.ts'
-import { isFull } from './results.ts'
 import type { Use } from './connection.ts'
+import { rangeText } from './damage.ts'
+import type { Put } from './puts.ts'
+import { isFull } from './results.ts'
 import type { Topics } from './topics.ts'
 
-/** Records that one transaction forgets, so that no commit waits long behind a trim. */
-const TRIMMED_PER_COMMIT = 5_000
+/** Records that one transaction changes, so that no commit waits long behind upkeep. */
+const RECORDS_PER_COMMIT = 5_000
 
-export function embeddedLog(use: Use, news: Bell): EventLog {
+/** Keys that one compaction looks at: what is beyond is compacted by a later one. */
+const COMPACTED_KEYS_MAX = 1_000_000
+
+export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
   return {
     can: { ack: 'disk', atomicBatch: true, places: true, positions: true, findById: true },
     open: use.open,
@@ -23,7 +32,7 @@ export function embeddedLog(use: Use, news: Bell): EventLog {
       const { topics, commits } = use.connection()
       return commits.submit<readonly Answer[]>({
         decide: () => decide(events, topics, isAtomic),
-        failed: (cause) => events.map(() => notStored(cause)),
+        failed: (cause) => events.map(() => notStored(commits, cause)),
       })
     },
     async read(from, max, { ms, signal }) {
@@ -34,43 +43,103 @@ export function embeddedLog(use: Use, news: Bell): EventLog {
       return use.isOpen() ? look() : found
     },
     ends: async (names) => names.flatMap(use.connection().topics.ends),
+    offsetAt: async (topic, partition, atMs) =>
+      use.connection().topics.offsetAt(topic, partition, atMs),
     async trim(topic, partition, before) {
       // Asked for at each step, since the directory may be closed between two of them.
       const step = (): Promise<boolean> => {
         const { topics, commits } = use.connection()
-        return mustCommit(commits, () => topics.trim(topic, partition, before, TRIMMED_PER_COMMIT))
+        return mustCommit(commits, () => topics.trim(topic, partition, before, RECORDS_PER_COMMIT))
       }
       while (await step());
     },
-    find: async (topic, id) => use.connection().topics.find(topic, id),
+    compact: (topic, partition, before, tombstonesBeforeMs) =>
+      compact(use, clock, { topic, partition, before, tombstonesBefore: tombstonesBeforeMs }),
+    inspect: async (topic, partition, from, max) =>
+      use.connection().topics.inspect(topic, partition, from, max),
+    find: async (topic, id) => use.connection().topics.readable(topic, id),
     health: async () => healthOf(use),
   }
 }
 
+/**
+ * Most events are new, and are put without asking for their ids first: the index of ids refuses
+ * what is not. Only then is each looked at by itself.
+ */
 function decide(
   events: readonly LogEvent[],
   topics: Topics,
   isAtomic: boolean,
 ): Decision<readonly Answer[]> {
-  const verdicts = admit(events, topics, isAtomic)
-  const fresh = [...events.entries()].filter(([at]) => verdicts[at]?.is === 'new')
-  const places = new Map<number, Place>()
-  const answer = (): readonly Answer[] => answersOf(verdicts, places)
-  if (fresh.length === 0) return { answer }
+  let answers: readonly Answer[] = []
   return {
-    answer,
+    answer: () => answers,
     write() {
-      const puts = topics.put(fresh.map(([, event]) => event))
-      for (const [index, { place }] of puts.entries())
-        places.set((fresh[index] as [number, LogEvent])[0], place)
+      const puts = arePlaceable(events, topics) ? topics.putIfNew(events) : undefined
+      if (puts) {
+        answers = puts.map(({ place }) => ({ is: 'stored', place, isRepeat: false }))
+        return true
+      }
+      const verdicts = admit(events, topics, isAtomic)
+      const fresh = events.filter((_, at) => verdicts[at]?.is === 'new')
+      answers = answersOf(verdicts, placesOf(verdicts, topics.put(fresh)))
+      return fresh.length > 0
     },
   }
 }
 
+/** Whether each has a place, so that only its id can speak against it. */
+function arePlaceable(events: readonly LogEvent[], topics: Topics): boolean {
+  return events.every(({ topic, partition }) => {
+    const count = topics.partitions(topic)
+    const isThere = count !== undefined && Number.isInteger(partition) && partition >= 0
+    return isThere && partition < count && topics.stops?.(topic, partition) === undefined
+  })
+}
+
+function placesOf(verdicts: readonly Verdict[], puts: readonly Put[]): Map<number, Place> {
+  const places = new Map<number, Place>()
+  for (const [at, { is }] of verdicts.entries())
+    if (is === 'new') places.set(at, (puts[places.size] as Put).place)
+  return places
+}
+
 /** A full disk is found before the commit, so that nothing was stored; after it, nobody knows. */
-function notStored(cause: unknown): Answer {
+function notStored(commits: Commits, cause: unknown): Answer {
+  const stopped = commits.stopped()
+  if (stopped !== undefined) return { is: 'refused', code: 'LOG_DAMAGED', detail: stopped }
   if (!isFull(cause)) return { is: 'unknown', cause }
   return { is: 'refused', code: 'LOG_FULL', detail: 'the disk of the data directory is full' }
+}
+
+interface CompactionOf {
+  readonly topic: string
+  readonly partition: number
+  readonly before: number
+  readonly tombstonesBefore: number
+}
+
+/** First what each key says last, from end to end; then the bodies that say it no more. */
+async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<number> {
+  const { topic, partition, tombstonesBefore } = what
+  const { next: end, first } = use.connection().topics.heads.head(topic, partition)
+  const offsets = new Map<string, number>()
+  for (let from = first; from < end; from += RECORDS_PER_COMMIT) {
+    const { sql, topics } = use.connection()
+    const to = Math.min(end, from + RECORDS_PER_COMMIT)
+    addLatest(sql, topics.heads.head(topic, partition), from, to, offsets, COMPACTED_KEYS_MAX)
+    await breathe(clock)
+  }
+  let count = 0
+  const before = Math.min(what.before, end)
+  for (let from = first; from < before; from += RECORDS_PER_COMMIT) {
+    const { topics, commits } = use.connection()
+    const to = Math.min(before, from + RECORDS_PER_COMMIT)
+    const head = topics.heads.head(topic, partition)
+    const latest = { offsets, tombstonesBefore }
+    count += await mustCommit(commits, () => topics.bodies.compact(head, from, to, latest))
+  }
+  return count
 }
 
 /** Commits a change that has no refusals; what went wrong is thrown. */
@@ -81,6 +150,7 @@ export async function mustCommit<T>(commits: Commits, change: () => T): Promise<
       answer: () => undefined,
       write() {
         result = change()
+        return true
       },
     }),
     failed: (cause) => ({ cause }),
@@ -98,8 +168,22 @@ export function healthOf(use: Use): Health {
 function troubleOf({ isOpen, connection }: Use): string | undefined {
   if (!isOpen()) return 'the data directory is closed'
   try {
-    return connection().commits.trouble()
+    const { commits, checkpoints } = connection()
+    const trouble = commits.stopped() ?? commits.trouble() ?? checkpoints.alarm()
+    return trouble ?? damageText(connection())
   } catch (cause) {
     return cause instanceof Error ? cause.message : 'the data directory cannot be read'
   }
+}
+
+function damageText({ damage, topics }: ReturnType<Use['connection']>): string | undefined {
+  const open = damage.all().filter(({ isAccepted }) => !isAccepted)
+  if (open.length === 0) return undefined
+  const names = new Map(topics.heads.all().map(({ id, spec }) => [id, spec.name]))
+  return open
+    .map(({ topic, partition, what, ...range }) => {
+      const name = names.get(topic)
+      return name === undefined ? what : `${name}/${partition}: ${rangeText(range)} ${what}`
+    })
+    .join('; ')
 }

@@ -1,5 +1,8 @@
+import type { SQLInputValue } from 'node:sqlite'
 import type { Advance, Progress } from '../../ports/store.ts'
+import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
+import { rowSum } from './sums.ts'
 
 /** How far each consumer has come: in memory for the check of every unit, and in the database. */
 export interface ProgressRows {
@@ -10,21 +13,21 @@ export interface ProgressRows {
   of(consumers: readonly string[]): readonly Progress[]
 }
 
+const COLUMNS = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
+const WIDTH = 9
 const UPSERT_TAIL = `ON CONFLICT (consumer, topic, part) DO UPDATE SET next = excluded.next,
-  accepted = excluded.accepted, completed = excluded.completed, pending = excluded.pending`
+  accepted = excluded.accepted, completed = excluded.completed, pending = excluded.pending,
+  expired = excluded.expired, sum = excluded.sum`
 
 export function progressIn(sql: Statements): ProgressRows {
   const rows = new Map<string, Progress>()
   return {
     load() {
       rows.clear()
-      for (const row of sql.all(
-        'SELECT consumer, topic, part, next, accepted, completed, pending FROM progress',
-      )) {
-        const [consumer, topic] = row as [string, string]
-        const [partition, next, accepted, completed, pending] = row.slice(2) as number[]
-        const numbers = { partition, next, accepted, completed, pending } as Progress
-        const progress = { ...numbers, consumer, topic }
+      for (const row of sql.all(`SELECT ${COLUMNS} FROM progress`)) {
+        const progress = progressOf(row)
+        if (rowSum(valuesOf(progress)) !== row[WIDTH - 1])
+          throw damagedTable('progress', placeKey(progress))
         rows.set(placeKey(progress), progress)
       }
     },
@@ -33,21 +36,15 @@ export function progressIn(sql: Statements): ProgressRows {
         .filter((advance) => (rows.get(placeKey(advance))?.next ?? 0) !== advance.from)
         .map(placeKey),
     write(advances) {
-      const written = advances.map((advance) => {
-        const { consumer, topic, partition, next } = advance
-        const before = rows.get(placeKey(advance))
-        const accepted = (before?.accepted ?? 0) + advance.accepted
-        const completed = (before?.completed ?? 0) + advance.completed
-        const pending = (before?.pending ?? 0) + advance.pending
-        const after = { consumer, topic, partition, next, accepted, completed, pending }
-        rows.set(placeKey(advance), after)
-        return [consumer, topic, partition, next, accepted, completed, pending]
-      })
-      sql.insert(
-        'INSERT INTO progress (consumer, topic, part, next, accepted, completed, pending)',
-        UPSERT_TAIL,
-        written,
-      )
+      const values: SQLInputValue[] = []
+      for (const advance of advances) {
+        const place = placeKey(advance)
+        const after = moved(rows.get(place), advance)
+        rows.set(place, after)
+        const row = valuesOf(after)
+        values.push(...row, rowSum(row))
+      }
+      sql.insert(`INSERT INTO progress (${COLUMNS})`, UPSERT_TAIL, WIDTH, values)
     },
     of(consumers) {
       const wanted = new Set(consumers)
@@ -56,6 +53,37 @@ export function progressIn(sql: Statements): ProgressRows {
   }
 }
 
-function placeKey({ consumer, topic, partition }: Omit<Progress, 'next'>): string {
+function progressOf(row: readonly unknown[]): Progress {
+  const [consumer, topic] = row as [string, string]
+  const [partition, next, accepted, completed, pending, expired] = row.slice(2) as number[]
+  const numbers = { partition, next, accepted, completed, pending, expired }
+  return { consumer, topic, ...(numbers as Omit<Progress, 'consumer' | 'topic'>) }
+}
+
+function moved(before: Progress | undefined, advance: Advance): Progress {
+  const { consumer, topic, partition, next } = advance
+  return {
+    consumer,
+    topic,
+    partition,
+    next,
+    accepted: (before?.accepted ?? 0) + advance.accepted,
+    completed: (before?.completed ?? 0) + advance.completed,
+    pending: (before?.pending ?? 0) + advance.pending,
+    expired: (before?.expired ?? 0) + advance.expired,
+  }
+}
+
+/** A row without its sum, in the order of its columns. */
+function valuesOf(progress: Progress): (string | number)[] {
+  const { consumer, topic, partition, next, accepted, completed, pending, expired } = progress
+  return [consumer, topic, partition, next, accepted, completed, pending, expired]
+}
+
+function placeKey({
+  consumer,
+  topic,
+  partition,
+}: Pick<Progress, 'consumer' | 'topic' | 'partition'>): string {
   return `${consumer}/${topic}/${partition}`
 }

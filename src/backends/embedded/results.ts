@@ -1,6 +1,9 @@
+import { Fault } from '../../base/fault.ts'
+
 /** SQLite's result codes that this backend treats by name. */
 const RESULT = {
   busy: 5,
+  ioError: 10,
   corrupt: 11,
   full: 13,
   tooBig: 18,
@@ -29,4 +32,29 @@ export const isAboutValue = (cause: unknown): boolean => {
   const result = resultOf(cause)
   const { tooBig, constraint, mismatch } = RESULT
   return result === 0 || result === tooBig || result === constraint || result === mismatch
+}
+
+/** Whether a value was there already that may be there once only. */
+export const isTaken = (cause: unknown): boolean =>
+  (cause as { errcode?: number } | null)?.errcode === UNIQUE
+
+const UNIQUE = 2_067
+
+/** Whether SQLite itself said so, rather than whoever called it. */
+export const isOfDatabase = (cause: unknown): boolean => resultOf(cause) !== 0
+
+/** Whether the disk could not do what it should, so that nobody knows what it has kept. */
+export const isOfDisk = (cause: unknown): boolean => resultOf(cause) === RESULT.ioError
+
+/** A row of a table that everything rests on is not what was written. */
+export function damagedTable(table: string, row: string): Fault {
+  return new Fault('DATA_DAMAGED', {
+    detail: `${row} in the table ${table} is not what was written`,
+  })
+}
+
+/** A partition stands at what cannot be read. */
+export function damagedRecord(topic: string, partition: number, what: string): Fault {
+  const ids = { topic, partition: String(partition) }
+  return new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${what}`, ids })
 }

@@ -2,38 +2,66 @@ import type { DatabaseSync } from 'node:sqlite'
 import { transaction } from './statements.ts'
 
 /** The version of everything in the data directory. An older one is brought up, a newer refused. */
-export const FORMAT = 1
+export const FORMAT = 2
 
 /** "THRL", so that a database of something else is never taken for ours. */
 export const APPLICATION_ID = 0x5448524c
 
 const PAGE_BYTES = 8_192
 
-/** Pages in the write-ahead log after which a commit moves them into the database: 16 MiB. */
-const WAL_PAGES = 2_048
-
-const TABLES = `
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+/**
+ * The log. A row is one event, and stays as it is: `sum` covers all of it, `chain` covers the sums
+ * of its partition up to it. Where compaction or an archive took its body, `gone` is the hash of
+ * what it said, so that its id still means the same.
+ */
+export const LOG_TABLES = `
 CREATE TABLE topic (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
-  strategy TEXT NOT NULL
+  strategy TEXT NOT NULL, settings TEXT NOT NULL
 ) STRICT;
 CREATE TABLE head (
   topic INTEGER NOT NULL, part INTEGER NOT NULL, first INTEGER NOT NULL, next INTEGER NOT NULL,
+  base INTEGER NOT NULL, chain INTEGER NOT NULL, stored INTEGER NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (topic, part)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE log (
   position INTEGER PRIMARY KEY, topic INTEGER NOT NULL, part INTEGER NOT NULL,
   off INTEGER NOT NULL, id ANY NOT NULL, key TEXT NOT NULL, type TEXT NOT NULL,
-  at INTEGER NOT NULL, head TEXT NOT NULL, data TEXT
+  at INTEGER NOT NULL, stored INTEGER NOT NULL, sum INTEGER NOT NULL, chain INTEGER NOT NULL,
+  head TEXT NOT NULL, data TEXT, gone TEXT
 ) STRICT;
 CREATE UNIQUE INDEX log_place ON log (topic, part, off);
-CREATE UNIQUE INDEX log_id ON log (topic, id);
+CREATE UNIQUE INDEX log_id ON log (topic, id) WHERE typeof(id) = 'blob';
+CREATE UNIQUE INDEX log_foreign_id ON log (topic, id) WHERE typeof(id) = 'text';
+CREATE TRIGGER log_is_immutable BEFORE UPDATE ON log WHEN NOT (
+  new.position IS old.position AND new.topic IS old.topic AND new.part IS old.part AND
+  new.off IS old.off AND new.id IS old.id AND new.key IS old.key AND new.type IS old.type AND
+  new.at IS old.at AND new.stored IS old.stored AND new.sum IS old.sum AND
+  new.chain IS old.chain AND old.gone IS NULL AND new.gone IS NOT NULL AND new.data IS NULL AND
+  new.head = ''
+) BEGIN SELECT RAISE(ABORT, 'the log is immutable: only the body of a record may go'); END;
+CREATE TRIGGER log_stays BEFORE DELETE ON log
+WHEN old.off >= (SELECT first FROM head WHERE topic = old.topic AND part = old.part)
+BEGIN SELECT RAISE(ABORT, 'the log is immutable: only trimming removes records'); END;
+CREATE TABLE damage (
+  topic INTEGER NOT NULL, part INTEGER NOT NULL, from_off INTEGER NOT NULL,
+  to_off INTEGER NOT NULL, what TEXT NOT NULL, found INTEGER NOT NULL,
+  is_accepted INTEGER NOT NULL, PRIMARY KEY (topic, part, from_off)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE archive (
+  topic INTEGER NOT NULL, part INTEGER NOT NULL, from_off INTEGER NOT NULL,
+  to_off INTEGER NOT NULL, file TEXT NOT NULL, at_byte INTEGER NOT NULL, bytes INTEGER NOT NULL,
+  sha BLOB NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (topic, part, from_off)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE progress (
   consumer TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL,
   accepted INTEGER NOT NULL, completed INTEGER NOT NULL, pending INTEGER NOT NULL,
-  PRIMARY KEY (consumer, topic, part)
+  expired INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (consumer, topic, part)
 ) STRICT, WITHOUT ROWID;
+`
+
+const OTHER_TABLES = `
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE lease (
   resource TEXT PRIMARY KEY, member TEXT NOT NULL, generation INTEGER NOT NULL,
   until_ms INTEGER NOT NULL
@@ -48,14 +76,21 @@ CREATE TABLE idx (
 ) STRICT, WITHOUT ROWID;
 `
 
-/** Settings of the connection; they are not kept in the file and cost one exec. */
+/** The columns that every table of a service has. */
+export const ROW_COLUMNS = `
+  key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, sum INTEGER NOT NULL`
+
+/**
+ * Settings of the connection; they are not kept in the file and cost one exec. Checkpoints are made
+ * apart from commits: see `checkpoints`.
+ */
 export function configure(db: DatabaseSync): void {
   db.exec(`
     PRAGMA page_size = ${PAGE_BYTES};
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
-    PRAGMA wal_autocheckpoint = ${WAL_PAGES};
-    PRAGMA cache_size = -16384;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA cache_size = -32768;
     PRAGMA temp_store = MEMORY;
     PRAGMA trusted_schema = OFF;
   `)
@@ -64,7 +99,8 @@ export function configure(db: DatabaseSync): void {
 /** Makes all tables, or nothing at all. */
 export function createTables(db: DatabaseSync, epoch: string): void {
   transaction(db, () => {
-    db.exec(TABLES)
+    db.exec(LOG_TABLES)
+    db.exec(OTHER_TABLES)
     db.prepare("INSERT INTO meta (name, value) VALUES ('epoch', ?)").run(epoch)
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   })

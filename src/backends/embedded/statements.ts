@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Database } from './database.ts'
 
 /** A row as the columns of a statement give it. */
 export type Columns = readonly unknown[]
@@ -9,18 +10,29 @@ export interface Statements {
   get(sql: string, ...values: SQLInputValue[]): Columns | undefined
   all(sql: string, ...values: SQLInputValue[]): readonly Columns[]
   /**
-   * Inserts many rows, `ROWS_PER_INSERT` with each statement. `head` is everything before the
-   * values, `tail` what follows them.
+   * Inserts many rows of `width` values each, `ROWS_PER_INSERT` with each statement. `head` is
+   * everything before the values, `tail` what follows them; `values` holds one row after another.
    */
-  insert(head: string, tail: string, rows: readonly (readonly SQLInputValue[])[]): void
+  insert(head: string, tail: string, width: number, values: readonly SQLInputValue[]): void
 }
 
 /** Measured best between 25 and 50; more only grow the statement. */
 const ROWS_PER_INSERT = 25
 
-export function statementsOf(db: DatabaseSync): Statements {
+/** Prepared inserts of one shape: of many rows, of one. */
+interface Inserts {
+  readonly many: string
+  readonly one: string
+}
+
+export function statementsOf(database: Pick<Database, 'db'>): Statements {
+  let last: DatabaseSync | undefined
   const prepared = new Map<string, StatementSync>()
+  const inserts = new Map<string, Inserts>()
   const prepare = (sql: string): StatementSync => {
+    const db = database.db()
+    if (db !== last) prepared.clear()
+    last = db
     const known = prepared.get(sql)
     if (known) return known
     const statement = db.prepare(sql)
@@ -28,19 +40,27 @@ export function statementsOf(db: DatabaseSync): Statements {
     prepared.set(sql, statement)
     return statement
   }
+  const insertsOf = (head: string, tail: string, width: number): Inserts => {
+    const shape = `${head}${tail}`
+    const known = inserts.get(shape)
+    if (known) return known
+    const row = `(${Array.from({ length: width }, () => '?').join(',')})`
+    const rows = Array.from({ length: ROWS_PER_INSERT }, () => row).join(',')
+    const made = { many: `${head} VALUES ${rows} ${tail}`, one: `${head} VALUES ${row} ${tail}` }
+    inserts.set(shape, made)
+    return made
+  }
   return {
     run: (sql, ...values) => void prepare(sql).run(...values),
     get: (sql, ...values) => prepare(sql).get(...values) as Columns | undefined,
     all: (sql, ...values) => prepare(sql).all(...values) as unknown as readonly Columns[],
-    insert(head, tail, rows) {
-      const width = rows[0]?.length ?? 0
-      const one = `(${Array.from({ length: width }, () => '?').join(',')})`
-      const many = `${head} VALUES ${Array.from({ length: ROWS_PER_INSERT }, () => one).join(',')} ${tail}`
-      const single = `${head} VALUES ${one} ${tail}`
+    insert(head, tail, width, values) {
+      const { many, one } = insertsOf(head, tail, width)
+      const step = ROWS_PER_INSERT * width
       let at = 0
-      for (; at + ROWS_PER_INSERT <= rows.length; at += ROWS_PER_INSERT)
-        prepare(many).run(...rows.slice(at, at + ROWS_PER_INSERT).flat())
-      for (; at < rows.length; at += 1) prepare(single).run(...(rows[at] ?? []))
+      for (; at + step <= values.length; at += step)
+        prepare(many).run(...values.slice(at, at + step))
+      for (; at < values.length; at += width) prepare(one).run(...values.slice(at, at + width))
     },
   }
 }

@@ -4,6 +4,7 @@ import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
 import type { Decision } from './commits.ts'
 import { healthOf, mustCommit } from './log.ts'
 import type { Connection, Use } from './connection.ts'
+import { damagedRecord } from './results.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
   return {
@@ -38,6 +39,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
       const { tables, topics } = use.connection()
       return topics.stream(tables.idOf(table), key, fromVersion, limit)
     },
+    inspect: async (table, after, max) => use.connection().tables.inspect(table, after, max),
     progress: async (consumers) => use.connection().progress.of(consumers),
     health: async () => healthOf(use),
   }
@@ -50,19 +52,34 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
   const rows = tables.conflicts([...unit.rows, ...unit.checks])
   if (rows.length > 0) return { answer: () => ({ is: 'conflict', rows }) }
-  mustBeNew(unit.appends, topics)
+  mustBePlaceable(unit, connection)
   const streams = unit.streams.map((entry) => ({ ...entry, id: tables.idOf(entry.table) }))
-  let puts: ReturnType<typeof topics.put> = []
+  // Appends come first, and undo themselves where an id is taken: then nothing else was changed.
+  const puts = unit.appends.length === 0 ? [] : topics.putIfNew(unit.appends)
+  if (!puts) mustBeNew(unit.appends, topics)
   return {
-    answer: () => ({ is: 'done', places: puts.map(({ place }) => place) }),
+    answer: () => ({ is: 'done', places: (puts ?? []).map(({ place }) => place) }),
     write() {
       tables.write(unit.rows)
       progress.write(unit.progress)
-      puts = topics.put(unit.appends)
-      const entries = streams.map(({ id, key, version, append }) => {
-        return [id, key, version, puts[append]?.position ?? null]
+      const entries = streams.flatMap(({ id, key, version, append }) => {
+        return [id, key, version, puts?.[append]?.position ?? null]
       })
-      sql.insert('INSERT INTO stream (tbl, key, version, position)', '', entries)
+      sql.insert('INSERT INTO stream (tbl, key, version, position)', '', 4, entries)
+      return true
     },
+  }
+}
+
+/**
+ * What cannot be appended at all is found without asking for any id.
+ *
+ * @throws Fault `LOG_DAMAGED`, and Error for a topic or partition that is not there
+ */
+function mustBePlaceable(unit: Unit, { topics }: Connection): void {
+  for (const { topic, partition } of unit.appends) {
+    topics.heads.head(topic, partition)
+    const damage = topics.stops?.(topic, partition)
+    if (damage !== undefined) throw damagedRecord(topic, partition, damage)
   }
 }

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type {
+  InspectedRows,
   Row,
   RowCheck,
   RowKey,
@@ -8,10 +9,14 @@ import type {
   ScannedRow,
   TableSpec,
 } from '../../ports/store.ts'
-import type { Statements } from './statements.ts'
+import { damagedTable } from './results.ts'
+import { ROW_COLUMNS } from './schema.ts'
+import type { Columns, Statements } from './statements.ts'
+import { stateSum } from './sums.ts'
 
 interface Table {
   readonly id: number
+  readonly name: string
   /** The column of each index. Names of users never become part of a statement. */
   readonly columns: Map<string, string>
 }
@@ -26,21 +31,35 @@ export interface Tables {
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
+  inspect(table: string, after: string | undefined, max: number): InspectedRows
 }
 
 export function tablesIn(sql: Statements): Tables {
   const tables = new Map<string, Table>()
+  const versions = knownVersions()
   const tableOf = (name: string): Table => {
     const table = tables.get(name)
     if (!table) throw new Error(`the table ${name} was not declared`)
     return table
   }
+  const versionOf = ({ table, key }: RowKey): number => {
+    const { id } = tableOf(table)
+    const known = versions.get(id, key)
+    if (known !== undefined) return known
+    const row = sql.get(`SELECT version FROM t${id} WHERE key = ?`, key)
+    const version = (row?.[0] ?? 0) as number
+    versions.keep(id, key, version)
+    return version
+  }
   return {
     load() {
       tables.clear()
+      versions.clear()
       for (const [id, name] of sql.all('SELECT id, name FROM tbl') as [number, string][]) {
-        const columns = sql.all('SELECT name, col FROM idx WHERE tbl = ?', id) as [string, string][]
-        tables.set(name, { id, columns: new Map(columns) })
+        // In the order in which they were added, as the sums of the rows have them.
+        const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
+        const columns = sql.all(select, id) as [string, string][]
+        tables.set(name, { id, name, columns: new Map(columns) })
       }
     },
     declare({ name, indexes }) {
@@ -49,75 +68,148 @@ export function tablesIn(sql: Statements): Tables {
       for (const index of indexes) if (!table.columns.has(index)) createIndex(sql, table, index)
     },
     idOf: (name) => tableOf(name).id,
-    get({ table, key }) {
-      const row = sql.get(`SELECT version, body FROM t${tableOf(table).id} WHERE key = ?`, key)
-      return row && { table, key, version: row[0] as number, body: row[1] as string }
+    get({ table: name, key }) {
+      const table = tableOf(name)
+      const row = sql.get(`${selectRows(table)} WHERE key = ?`, key)
+      versions.keep(table.id, key, (row?.[1] ?? 0) as number)
+      return row && rowOf(table, row)
     },
     conflicts: (rows) =>
       rows
-        .filter(({ table, key, expected }) => {
-          const row = sql.get(`SELECT version FROM t${tableOf(table).id} WHERE key = ?`, key)
-          return ((row?.[0] ?? 0) as number) !== expected
-        })
+        .filter((row) => versionOf(row) !== row.expected)
         .map(({ table, key }) => ({ table, key })),
     write(writes) {
       const kept = new Map<string, RowWrite[]>()
       for (const write of writes) {
-        const { table, key, body } = write
-        if (body === null) sql.run(`DELETE FROM t${tableOf(table).id} WHERE key = ?`, key)
+        const { table: name, key, body, version } = write
+        const { id } = tableOf(name)
+        versions.keep(id, key, body === null ? 0 : version)
+        if (body === null) sql.run(`DELETE FROM t${id} WHERE key = ?`, key)
         else {
-          const ofTable = kept.get(table) ?? []
-          ofTable.push(write)
-          kept.set(table, ofTable)
+          const ofTable = kept.get(name)
+          if (ofTable) ofTable.push(write)
+          else kept.set(name, [write])
         }
       }
       for (const [name, rows] of kept) upsert(sql, tableOf(name), rows)
     },
     scan: (query) => scan(sql, tableOf(query.table), query),
+    inspect: (name, after, max) => inspectRows(sql, tableOf(name), after, max),
   }
+}
+
+/**
+ * The versions of rows that were read or written last: every unit is checked against them, and
+ * nobody else writes this database.
+ */
+interface KnownVersions {
+  get(table: number, key: string): number | undefined
+  keep(table: number, key: string, version: number): void
+  clear(): void
+}
+
+const VERSIONS_MAX = 50_000
+
+function knownVersions(): KnownVersions {
+  const versions = new Map<string, number>()
+  return {
+    get: (table, key) => versions.get(`${table} ${key}`),
+    keep(table, key, version) {
+      versions.set(`${table} ${key}`, version)
+      if (versions.size <= VERSIONS_MAX) return
+      for (const oldest of versions.keys()) {
+        versions.delete(oldest)
+        return
+      }
+    },
+    clear: () => versions.clear(),
+  }
+}
+
+/** Key, version, body, sum and then the columns of all indexes. */
+function selectRows({ id, columns }: Table): string {
+  return `SELECT key, version, body, sum${[...columns.values()].map((each) => `, ${each}`).join('')}
+    FROM t${id}`
+}
+
+/** @throws Fault `DATA_DAMAGED` where it is not what was written */
+function rowOf(table: Table, row: Columns): Row {
+  const [key, version, body] = row as unknown as [string, number, string]
+  if (!isWhole(table, row)) throw damagedTable(table.name, `the row ${key}`)
+  return { table: table.name, key, version, body }
+}
+
+function inspectRows(
+  sql: Statements,
+  table: Table,
+  after: string | undefined,
+  max: number,
+): InspectedRows {
+  const rows = sql.all(`${selectRows(table)} WHERE key > ? ORDER BY key LIMIT ?`, after ?? '', max)
+  const flaws = rows
+    .filter((row) => !isWhole(table, row))
+    .map(([key]) => {
+      return { key: key as string, message: 'is not what was written' }
+    })
+  const last = rows.length === max ? { after: rows.at(-1)?.[0] as string } : {}
+  return { rows: rows.length, flaws, ...last }
+}
+
+function isWhole({ columns }: Table, row: Columns): boolean {
+  const [key, version, body, sum] = row as unknown as [string, number, string, number]
+  return stateSum(key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
 }
 
 function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
-  sql.run(`CREATE TABLE t${id} (
-    key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL
-  ) STRICT`)
-  return { id, columns: new Map() }
+  sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
+  return { id, name, columns: new Map() }
 }
 
 /** Adds the column of an index, fills it from the rows that are there, then makes the index. */
-function createIndex(sql: Statements, { id, columns }: Table, name: string): void {
+function createIndex(sql: Statements, table: Table, name: string): void {
+  const { id, columns } = table
   const column = `i${columns.size + 1}`
+  const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
+  const rows = sql.all(selectRows(table))
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
-  for (const [key, body] of sql.all(`SELECT key, body FROM t${id}`) as [string, string][]) {
+  for (const row of rows) {
+    const { key, version, body } = rowOf(table, row)
     const member = (JSON.parse(body) as Record<string, unknown> | null)?.[name]
-    if (typeof member === 'string' || typeof member === 'number')
-      sql.run(`UPDATE t${id} SET ${column} = ? WHERE key = ?`, member, key)
+    const value = typeof member === 'string' || typeof member === 'number' ? member : null
+    const sum = stateSum(key, version, body, [...row.slice(4, 4 + known), value])
+    sql.run(`UPDATE t${id} SET ${column} = ?, sum = ? WHERE key = ?`, value, sum, key)
   }
   sql.run(`CREATE INDEX t${id}_${column} ON t${id} (${column}, key) WHERE ${column} IS NOT NULL`)
   columns.set(name, column)
 }
 
 function upsert(sql: Statements, { id, columns }: Table, writes: readonly RowWrite[]): void {
-  const names = ['key', 'version', 'body', ...columns.values()]
+  const names = ['key', 'version', 'body', 'sum', ...columns.values()]
   const sets = names.slice(1).map((name) => `${name} = excluded.${name}`)
+  const indexes = [...columns.keys()]
+  const values: SQLInputValue[] = []
+  for (const { key, version, body, index } of writes as readonly (RowWrite & { body: string })[]) {
+    const indexed = indexes.map((name) => index?.[name] ?? null)
+    values.push(key, version, body, stateSum(key, version, body, indexed), ...indexed)
+  }
   sql.insert(
     `INSERT INTO t${id} (${names.join(', ')})`,
     `ON CONFLICT (key) DO UPDATE SET ${sets.join(', ')}`,
-    writes.map(({ key, version, body, index }) => {
-      return [key, version, body, ...[...columns.keys()].map((name) => index?.[name] ?? null)]
-    }),
+    names.length,
+    values,
   )
 }
 
 function scan(
   sql: Statements,
-  { id, columns }: Table,
-  { table, where, after, limit }: Scan,
+  table: Table,
+  { table: name, where, after, limit }: Scan,
 ): readonly ScannedRow[] {
+  const { columns } = table
   const column = where && columns.get(where.index)
-  if (where && !column) throw new Error(`${table} has no index ${where.index}`)
+  if (where && !column) throw new Error(`${name} has no index ${where.index}`)
   const order = column ? `${column}, key` : 'key'
   const conditions = [column ? `${column} IS NOT NULL` : 'true']
   const values: SQLInputValue[] = []
@@ -134,17 +226,14 @@ function scan(
     if (column) values.push(after.value ?? null)
     values.push(after.key)
   }
+  const conditionsText = conditions.join(' AND ')
   const rows = sql.all(
-    `SELECT key, version, body${column ? `, ${column}` : ''} FROM t${id}
-     WHERE ${conditions.join(' AND ')} ORDER BY ${order} LIMIT ?`,
+    `${selectRows(table)} WHERE ${conditionsText} ORDER BY ${order} LIMIT ?`,
     ...values,
     limit,
   )
-  return rows.map(([key, version, body, value]) => ({
-    table,
-    key: key as string,
-    version: version as number,
-    body: body as string,
-    ...(column ? { value: value as string | number } : {}),
-  }))
+  const at = column ? 4 + [...columns.values()].indexOf(column) : 0
+  return rows.map((row) => {
+    return { ...rowOf(table, row), ...(column ? { value: row[at] as string | number } : {}) }
+  })
 }

@@ -1,147 +1,164 @@
+import type { Clock } from '../../base/clock.ts'
 import type { Admission, Stored } from '../../ports/admit.ts'
-import type { LogEnd, LogEvent, LogRecord, Place, Position, Slice } from '../../ports/log.ts'
-import type { TopicSpec, TopicState } from '../../ports/log.ts'
+import type { Inspected, LogEnd, LogRecord, Position, Slice, TopicSpec } from '../../ports/log.ts'
+import type { TopicState } from '../../ports/log.ts'
 import type { Budget } from '../../ports/turns.ts'
-import { bytesOf } from '../../ports/turns.ts'
-import type { Head } from './heads.ts'
+import type { Bodies } from './bodies.ts'
+import { bodiesIn, dataHash } from './bodies.ts'
+import type { DamageBook } from './damage.ts'
+import type { Head, Heads } from './heads.ts'
 import { headsIn } from './heads.ts'
-import { idText, storedId } from './ids.ts'
+import { storedId } from './ids.ts'
+import { inspect } from './inspect.ts'
+import type { Puts } from './puts.ts'
+import { putsIn, recentRecords } from './puts.ts'
+import type { StoredRecord } from './records.ts'
+import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { damagedRecord } from './results.ts'
+import type { Reading } from './slices.ts'
+import { readSlice } from './slices.ts'
 import type { Columns, Statements } from './statements.ts'
 
-/** Where an event went: its place, and its position over all topics. */
-export interface Put {
-  readonly place: Place
-  readonly position: number
-}
-
 /** The log in the database. */
-export interface Topics extends Admission {
+export interface Topics extends Admission, Pick<Puts, 'put' | 'putIfNew' | 'written'> {
+  readonly heads: Heads
+  readonly bodies: Bodies
   find(topic: string, id: string): (LogRecord & Stored) | undefined
+  /** As `find`, with its body from the archive; nothing where compaction took it. */
+  readable(topic: string, id: string): LogRecord | undefined
   /** Reads again what memory knows. */
   load(): void
   declare(spec: TopicSpec): TopicState
-  put(events: readonly LogEvent[]): readonly Put[]
   slice(position: Position, left: Budget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
   /** Forgets up to `countMax` records below an offset; whether there are more. */
   trim(topic: string, partition: number, before: number, countMax: number): boolean
+  /** The first offset that was stored at a time or later. */
+  offsetAt(topic: string, partition: number, atMs: number): number
+  /** What is wrong with the records of a partition from an offset on, up to `max` of them. */
+  inspect(topic: string, partition: number, from: number, max: number): Inspected
   /** The records of an entity's stream, in order of its versions. */
   stream(table: number, key: string, fromVersion: number, limit: number): readonly LogRecord[]
 }
 
-/** Rows that one statement of a read fetches; what exceeds the budget is read again later. */
-const RECORDS_PER_FETCH = 64
-
-const COLUMNS = 'log.position, log.off, log.id, log.key, log.type, log.at, log.head, log.data'
-const SELECT_SLICE = `SELECT ${COLUMNS} FROM log
-  WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?`
-const SELECT_BY_ID = `SELECT ${COLUMNS}, part FROM log WHERE topic = ? AND id = ?`
-const SELECT_STREAM = `SELECT ${COLUMNS}, log.part, topic.name FROM stream
+const SELECT_BY_ID = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND id = ?`
+const SELECT_STREAM = `SELECT ${COLUMNS}, topic.name, version FROM stream
   JOIN log USING (position) JOIN topic ON topic.id = log.topic
   WHERE tbl = ? AND stream.key = ? AND version >= ? ORDER BY version LIMIT ?`
-const INSERT = 'INSERT INTO log (position, topic, part, off, id, key, type, at, head, data)'
+const SELECT_STORED = 'SELECT stored FROM log WHERE topic = ? AND part = ? AND off = ?'
+const SELECT_READABLE = `SELECT off FROM log
+  WHERE topic = ? AND part = ? AND off >= ? AND (gone IS NULL OR EXISTS (
+    SELECT 1 FROM archive WHERE archive.topic = log.topic AND archive.part = log.part
+    AND from_off <= off AND off < to_off))
+  ORDER BY off LIMIT 1`
+const SELECT_CHAIN = 'SELECT chain FROM log WHERE topic = ? AND part = ? AND off = ?'
 
-export function topicsIn(sql: Statements): Topics {
+export interface TopicsParts {
+  readonly sql: Statements
+  readonly damage: DamageBook
+  readonly clock: Clock
+  readonly archived: (stub: StoredRecord) => LogRecord | undefined
+}
+
+export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics {
   const heads = headsIn(sql)
-  let position = 0
-  const record = (topic: string, id: string): LogRecord | undefined => {
-    const row = sql.get(SELECT_BY_ID, heads.topic(topic).id, storedId(id))
-    return row && recordOf(row, topic, row[8] as number)
+  const recents = recentRecords()
+  const puts = putsIn(sql, heads, recents, clock)
+  const reading: Reading = { sql, damage, archived, nowMs: clock.now }
+  /** A record that stands alone, as `find` and a stream give it. */
+  const checked = (row: Columns, topic: string): StoredRecord => {
+    const stored = storedRecord(row, topic)
+    const { partition, offset } = stored.record
+    if (isWhole(stored)) return stored
+    const what = 'is not what was written'
+    const range = { from: offset, to: offset + 1, foundMs: clock.now() }
+    damage.found({ topic: stored.topic, partition, ...range, what })
+    throw damagedRecord(topic, partition, `offset ${offset} ${what}`)
+  }
+  const whole = (stored: StoredRecord): LogRecord | undefined =>
+    stored.gone === null ? stored.record : archived(stored)
+  const findRow = (topic: string, id: string): StoredRecord | undefined => {
+    const key = storedId(id)
+    const kind = typeof key === 'string' ? 'text' : 'blob'
+    const select = `${SELECT_BY_ID} AND typeof(id) = '${kind}'`
+    const row = sql.get(select, heads.topic(topic).id, key)
+    return row && checked(row, topic)
   }
   return {
+    ...puts,
+    heads,
+    bodies: bodiesIn(sql),
     load() {
+      recents.clear()
       heads.load()
       const trimmed = sql.get("SELECT value FROM meta WHERE name = 'position'")
       const last = sql.get('SELECT max(position) FROM log')
-      position = Math.max(Number(trimmed?.[0] ?? 0), Number(last?.[0] ?? 0))
+      puts.startAt(Math.max(Number(trimmed?.[0] ?? 0), Number(last?.[0] ?? 0)))
     },
     partitions: (topic) => heads.known(topic)?.spec.partitions,
-    find: record,
-    declare: heads.declare,
-    put(events) {
-      const moved = new Map<Head, readonly [topic: number, partition: number]>()
-      const puts: Put[] = []
-      const rows = events.map((event) => {
-        const { topic, partition, id, key, type, at, head, data } = event
-        const { id: topicId } = heads.topic(topic)
-        const end = heads.head(topic, partition)
-        const offset = end.next
-        end.next += 1
-        position += 1
-        moved.set(end, [topicId, partition])
-        puts.push({ place: { topic, partition, offset }, position })
-        return [position, topicId, partition, offset, storedId(id), key, type, at, head, data]
-      })
-      sql.insert(INSERT, '', rows)
-      for (const [{ next }, [topic, partition]] of moved)
-        sql.run('UPDATE head SET next = ? WHERE topic = ? AND part = ?', next, topic, partition)
-      return puts
+    stops(topic, partition) {
+      const known = heads.known(topic)
+      return known && damage.stops(known.id, partition)?.what
     },
+    find(topic, id) {
+      const stored = findRow(topic, id)
+      if (!stored || stored.gone === null) return stored?.record
+      return { ...stored.record, isOf: (data) => dataHash(data) === stored.gone }
+    },
+    readable(topic, id) {
+      const stored = findRow(topic, id)
+      return stored && whole(stored)
+    },
+    declare: heads.declare,
     slice(position, left, isFirst) {
-      const { topic, partition } = position
-      const head = heads.head(topic, partition)
-      return sliceOf(sql, heads.topic(topic).id, head, position, left, isFirst)
+      const head = heads.head(position.topic, position.partition)
+      return readSlice(reading, head, position, left, isFirst)
     },
     ends: (topic) =>
-      (heads.known(topic)?.heads ?? []).map((head, partition) => ({ topic, partition, ...head })),
+      (heads.known(topic)?.heads ?? []).map(({ partition, first, next }) => {
+        return { topic, partition, first, next }
+      }),
     trim(topic, partition, before, countMax) {
       const head = heads.head(topic, partition)
       const to = Math.min(before, head.next, head.first + countMax)
       if (to <= head.first) return false
-      const { id } = heads.topic(topic)
-      sql.run('DELETE FROM log WHERE topic = ? AND part = ? AND off < ?', id, partition, to)
-      sql.run('UPDATE head SET first = ? WHERE topic = ? AND part = ?', to, id, partition)
-      sql.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('position', ?)", String(position))
-      head.first = to
+      trimHead(sql, head, to, puts.position())
+      heads.moved(head)
       return to < Math.min(before, head.next)
     },
-    stream: (table, key, fromVersion, limit) =>
-      sql
-        .all(SELECT_STREAM, table, key, fromVersion, limit)
-        .map((row) => recordOf(row, row[9] as string, row[8] as number)),
+    offsetAt: (topic, partition, atMs) => offsetAt(sql, heads.head(topic, partition), atMs),
+    inspect: (topic, partition, from, max) =>
+      inspect(reading, heads.head(topic, partition), topic, from, max),
+    stream(table, key, fromVersion, limit) {
+      const rows = sql.all(SELECT_STREAM, table, key, fromVersion, limit)
+      return rows.flatMap((row) => whole(checked(row, row[14] as string)) ?? [])
+    },
   }
 }
 
-function sliceOf(
-  sql: Statements,
-  topicId: number,
-  { first, next: end }: Head,
-  { topic, partition, next }: Position,
-  left: Budget,
-  isFirst: boolean,
-): Slice {
-  const lost = next < first ? { lost: { from: next, to: first } } : {}
-  const records: LogRecord[] = []
-  let at = Math.max(next, first)
-  let { bytes } = left
-  while (at < end && records.length < left.records) {
-    const count = Math.min(RECORDS_PER_FETCH, left.records - records.length)
-    const rows = sql.all(SELECT_SLICE, topicId, partition, at, count)
-    for (const row of rows) {
-      const record = recordOf(row, topic, partition)
-      bytes -= bytesOf(record)
-      const mayStandAlone = isFirst && records.length === 0
-      if (bytes < 0 && !mayStandAlone) return { topic, partition, records, next: at, end, ...lost }
-      records.push(record)
-      at = record.offset + 1
-    }
-    // What is left up to the end are holes.
-    if (rows.length < count) at = end
-  }
-  return { topic, partition, records, next: at, end, ...lost }
+/** The head goes first: a trigger lets only records go that lie before it. */
+function trimHead(sql: Statements, head: Head, to: number, position: number): void {
+  const { topic, partition } = head
+  const last = sql.get(SELECT_CHAIN, topic, partition, to - 1)
+  head.first = to
+  head.base = (last?.[0] as number | undefined) ?? head.base
+  head.recent = head.recent.slice(Math.max(0, to - (head.next - head.recent.length)))
+  sql.run('UPDATE head SET first = ? WHERE topic = ? AND part = ?', to, topic, partition)
+  sql.run('DELETE FROM log WHERE topic = ? AND part = ? AND off < ?', topic, partition, to)
+  sql.run('DELETE FROM archive WHERE topic = ? AND part = ? AND to_off <= ?', topic, partition, to)
+  sql.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('position', ?)", String(position))
 }
 
-function recordOf(row: Columns, topic: string, partition: number): LogRecord {
-  return {
-    topic,
-    partition,
-    position: row[0] as number,
-    offset: row[1] as number,
-    id: idText(row[2]),
-    key: row[3] as string,
-    type: row[4] as string,
-    at: row[5] as number,
-    head: row[6] as string,
-    data: row[7] as string | null,
+/** By halves: the times at which a partition stored its records never go back. */
+function offsetAt(sql: Statements, head: Head, atMs: number): number {
+  const { topic, partition, first, next } = head
+  let [from, to] = [first, next]
+  while (from < to) {
+    const middle = Math.floor((from + to) / 2)
+    const storedAt = sql.get(SELECT_STORED, topic, partition, middle)?.[0] as number | undefined
+    if (storedAt !== undefined && storedAt >= atMs) to = middle
+    else from = middle + 1
   }
+  // What compaction took is a hole, and nobody's offset.
+  return (sql.get(SELECT_READABLE, topic, partition, from)?.[0] as number | undefined) ?? next
 }

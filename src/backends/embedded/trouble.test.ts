@@ -61,7 +61,7 @@ async function trial(t: TestContext): Promise<Trial> {
 }
 
 function unitTo(version: number, fields: Partial<Unit> = {}): Unit {
-  const counts = { accepted: 1, completed: 1, pending: 0 }
+  const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
   const place = { consumer: CONSUMER, topic: ORDERS, partition: 0 }
   return unitOf({
     progress: [{ ...place, from: version - 1, next: version, ...counts }],

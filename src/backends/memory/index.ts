@@ -20,7 +20,7 @@ export interface MemoryOptions {
  */
 export function memory(options: MemoryOptions = {}): Backend {
   const { clock = systemClock(), latencyMs } = options
-  const topics = emptyTopics()
+  const topics = emptyTopics(clock)
   const tables = emptyTables()
   const news = bell(clock)
   const delay = latencyMs ? () => pause(clock, latencyMs()) : () => Promise.resolve()

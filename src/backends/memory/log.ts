@@ -43,13 +43,21 @@ export function memoryLog(topics: Topics, bell: Bell, delay: () => Promise<void>
       await delay()
       return names.flatMap(topics.ends)
     },
+    async offsetAt(topic, partition, atMs) {
+      await delay()
+      return topics.offsetAt(topic, partition, atMs)
+    },
     async trim(topic, partition, before) {
       await delay()
       topics.trim(topic, partition, before)
     },
+    async compact(topic, partition, before, tombstonesBeforeMs) {
+      await delay()
+      return topics.compact(topic, partition, before, tombstonesBeforeMs)
+    },
     async find(topic, id) {
       await delay()
-      return topics.find(topic, id)
+      return topics.readable(topic, id)
     },
     health: async () => ({ is: 'well', ack: 'memory', detail: 'kept in this process only' }),
   }

@@ -18,7 +18,7 @@ export interface MemoryStoreParts {
 }
 
 export function memoryStore(parts: MemoryStoreParts): EventStore {
-  const { tables, bell, clock, delay } = parts
+  const { topics, tables, bell, clock, delay } = parts
   const kept: Kept = { progress: new Map(), streams: new Map(), leases: new Map() }
   let wishes: readonly Wish[] = []
   return {
@@ -60,8 +60,9 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
       return entries
         .filter(({ version }) => version >= fromVersion)
         .toSorted((a, b) => a.version - b.version)
-        .slice(0, limit)
         .map(({ record }) => record)
+        .filter((record) => topics.readable(record.topic, record.id) === record)
+        .slice(0, limit)
     },
     async progress(consumers) {
       await delay()
@@ -115,6 +116,7 @@ function moveOn(before: Progress | undefined, advance: Advance): Progress {
     accepted: (before?.accepted ?? 0) + advance.accepted,
     completed: (before?.completed ?? 0) + advance.completed,
     pending: (before?.pending ?? 0) + advance.pending,
+    expired: (before?.expired ?? 0) + advance.expired,
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.ts'
 import type { Admission, Stored } from '../../ports/admit.ts'
 import { differencesOf } from '../../ports/differences.ts'
 import type { LogEnd, LogEvent, LogRecord, Position, Slice } from '../../ports/log.ts'
@@ -9,6 +10,8 @@ interface Partition {
   /** Offset of `records[0]`; offsets are dense here. */
   first: number
   records: LogRecord[]
+  /** Offsets that compaction has removed. Their records stay, to know a repeat by. */
+  readonly removed: Set<number>
 }
 
 interface Topic {
@@ -20,14 +23,18 @@ interface Topic {
 /** Topics as plain lists. Log and store share them: a unit's appends go straight in. */
 export interface Topics extends Admission {
   find(topic: string, id: string): (LogRecord & Stored) | undefined
+  /** As `find`, unless compaction has removed it. */
+  readable(topic: string, id: string): LogRecord | undefined
   declare(spec: TopicSpec): TopicState
   put(event: LogEvent): LogRecord
   slice(position: Position, left: Budget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
+  offsetAt(topic: string, partition: number, atMs: number): number
   trim(topic: string, partition: number, before: number): void
+  compact(topic: string, partition: number, before: number, tombstonesBeforeMs: number): number
 }
 
-export function emptyTopics(): Topics {
+export function emptyTopics(clock: Clock): Topics {
   const topics = new Map<string, Topic>()
   let position = 0
   const partitionAt = (topic: string, partition: number): Partition => {
@@ -35,59 +42,103 @@ export function emptyTopics(): Topics {
     if (!found) throw new Error(`there is no partition ${partition} of ${topic}`)
     return found
   }
+  const find = (topic: string, id: string): LogRecord | undefined => topics.get(topic)?.byId.get(id)
   return {
     partitions: (topic) => topics.get(topic)?.spec.partitions,
-    find: (topic, id) => topics.get(topic)?.byId.get(id),
+    find,
+    readable(topic, id) {
+      const record = find(topic, id)
+      if (!record) return undefined
+      return partitionAt(topic, record.partition).removed.has(record.offset) ? undefined : record
+    },
     declare(spec) {
       const known = topics.get(spec.name)
       if (known)
         return { ...known.spec, isNew: false, differences: differencesOf(known.spec, spec) }
-      const partitions = Array.from({ length: spec.partitions }, () => ({ first: 0, records: [] }))
+      const partitions = Array.from({ length: spec.partitions }, emptyPartition)
       topics.set(spec.name, { spec, partitions, byId: new Map() })
       return { ...spec, isNew: true, differences: [] }
     },
     put(event) {
       const { records, first } = partitionAt(event.topic, event.partition)
       position += 1
-      const record = { ...event, offset: first + records.length, position }
+      const storedAt = Math.max(clock.now(), records.at(-1)?.storedAt ?? 0)
+      const record = { ...event, offset: first + records.length, position, storedAt }
       records.push(record)
       topics.get(event.topic)?.byId.set(event.id, record)
       return record
     },
     slice({ topic, partition, next }, left, isFirst) {
-      const { first, records } = partitionAt(topic, partition)
+      const found = partitionAt(topic, partition)
+      const { first, records } = found
       const end = first + records.length
-      const from = Math.max(next, first)
-      const taken = takeUpTo(records, from - first, left, isFirst)
       const lost = next < first ? { lost: { from: next, to: first } } : {}
-      return { topic, partition, records: taken, next: from + taken.length, end, ...lost }
+      return { topic, partition, ...takeUpTo(found, next, left, isFirst), end, ...lost }
     },
     ends: (topic) =>
       (topics.get(topic)?.partitions ?? []).map(({ first, records }, partition) => {
         return { topic, partition, first, next: first + records.length }
       }),
+    offsetAt(topic, partition, atMs) {
+      const { first, records, removed } = partitionAt(topic, partition)
+      let [low, high] = [0, records.length]
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((records[middle] as LogRecord).storedAt < atMs) low = middle + 1
+        else high = middle
+      }
+      while (removed.has(first + low)) low += 1
+      return first + low
+    },
     trim(topic, partition, before) {
       const trimmed = partitionAt(topic, partition)
       const count = Math.min(Math.max(0, before - trimmed.first), trimmed.records.length)
-      for (const { id } of trimmed.records.splice(0, count)) topics.get(topic)?.byId.delete(id)
+      for (const { id, offset } of trimmed.records.splice(0, count)) {
+        topics.get(topic)?.byId.delete(id)
+        trimmed.removed.delete(offset)
+      }
       trimmed.first += count
     },
+    compact: (topic, partition, before, tombstonesBeforeMs) =>
+      compact(partitionAt(topic, partition), before, tombstonesBeforeMs),
   }
 }
 
+const emptyPartition = (): Partition => ({ first: 0, records: [], removed: new Set() })
+
+/** Backwards, so that the first record met of a key is the one that stays. */
+function compact(
+  { records, removed }: Partition,
+  before: number,
+  tombstonesBeforeMs: number,
+): number {
+  const seen = new Set<string>()
+  const countBefore = removed.size
+  for (const { offset, key, data, storedAt } of records.toReversed()) {
+    if (removed.has(offset)) continue
+    const isOver = seen.has(key) || (data === null && storedAt < tombstonesBeforeMs)
+    if (offset < before && isOver) removed.add(offset)
+    seen.add(key)
+  }
+  return removed.size - countBefore
+}
+
 function takeUpTo(
-  records: readonly LogRecord[],
+  { first, records, removed }: Partition,
   from: number,
   left: Budget,
   isFirst: boolean,
-): readonly LogRecord[] {
-  const stop = Math.min(records.length, from + left.records)
+): { readonly records: readonly LogRecord[]; readonly next: number } {
+  const taken: LogRecord[] = []
   let bytes = 0
-  let at = from
-  for (; at < stop; at += 1) {
-    bytes += bytesOf(records[at] as LogRecord)
-    const mayStandAlone = isFirst && at === from
-    if (bytes > left.bytes && !mayStandAlone) break
+  let next = Math.max(from, first)
+  for (; next < first + records.length; next += 1) {
+    if (removed.has(next)) continue
+    const record = records[next - first] as LogRecord
+    bytes += bytesOf(record)
+    const mayStandAlone = isFirst && taken.length === 0
+    if (taken.length >= left.records || (bytes > left.bytes && !mayStandAlone)) break
+    taken.push(record)
   }
-  return records.slice(from, at)
+  return { records: taken, next }
 }

@@ -13,6 +13,8 @@ interface ConsumerView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  /** What retention took away before the rule came to it. */
+  readonly expired: number
   readonly lag: number
   /** How long the oldest record waits that its service has yet to read; 0 where it has read all. */
   readonly ageMs: number
@@ -25,6 +27,7 @@ const COLUMNS = [
   { title: 'accepted', isNumber: true },
   { title: 'completed', isNumber: true },
   { title: 'pending', isNumber: true },
+  { title: 'expired', isNumber: true },
   { title: 'lag', isNumber: true },
   { title: 'age', isNumber: true },
 ]
@@ -40,20 +43,21 @@ export const groups: Command = async (asked) => {
 
 function consumersOf({ services }: Overview): readonly ConsumerView[] {
   return services.flatMap(({ name: service, isPaused, ageMs: age, rules }) =>
-    rules.map(({ name: rule, is, accepted, completed, pending, lag }) => {
-      const ageMs = lag > 0 ? age : 0
-      return { service, isPaused, rule, is, accepted, completed, pending, lag, ageMs }
+    rules.map(({ name: rule, ...counts }) => {
+      const ageMs = counts.lag > 0 ? age : 0
+      return { service, isPaused, rule, ...counts, ageMs }
     }),
   )
 }
 
 function rowOf(view: ConsumerView): readonly string[] {
-  const { service, isPaused, rule, is, accepted, completed, pending, lag, ageMs } = view
+  const { service, isPaused, rule, is, ageMs } = view
+  const { accepted, completed, pending, expired, lag } = view
   return [
     isPaused ? `${service} (paused)` : service,
     rule,
     is,
-    ...[accepted, completed, pending, lag].map(countText),
+    ...[accepted, completed, pending, expired, lag].map(countText),
     durationText(ageMs),
   ]
 }

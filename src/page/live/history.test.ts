@@ -18,7 +18,7 @@ function overview(at: number, count: number, lag = 0): Overview {
         ageMs: lag * 10,
         pending: 0,
         completed: count,
-        rules: [{ ...rule, pending: 0, lag }],
+        rules: [{ ...rule, pending: 0, expired: 0, lag }],
       },
     ],
     topics: [

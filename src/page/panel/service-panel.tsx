@@ -80,11 +80,12 @@ function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
             <th scope="col">Accepted</th>
             <th scope="col">Completed</th>
             <th scope="col">Held</th>
+            <th scope="col">Expired</th>
             <th scope="col">Lag</th>
           </tr>
         </thead>
         <tbody>
-          {rules.map(({ name, is, accepted, completed, pending, lag }) => (
+          {rules.map(({ name, is, accepted, completed, pending, expired, lag }) => (
             <tr key={name}>
               <th scope="row">
                 {name} <span>{is}</span>
@@ -92,6 +93,7 @@ function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
               <td>{countText(accepted)}</td>
               <td>{countText(completed)}</td>
               <td data-tone={pending > 0 ? 'bad' : 'none'}>{countText(pending)}</td>
+              <td data-tone={expired > 0 ? 'bad' : 'none'}>{countText(expired)}</td>
               <td data-tone={lag > 0 ? 'warn' : 'none'}>{countText(lag)}</td>
             </tr>
           ))}

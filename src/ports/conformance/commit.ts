@@ -23,6 +23,7 @@ export function advanceOf(from: number, next: number, fields: Partial<Advance> =
     accepted: next - from,
     completed: next - from,
     pending: 0,
+    expired: 0,
     ...fields,
   }
 }
@@ -234,8 +235,27 @@ export const fenceCases: readonly StoreCase[] = [
       })
       const place = { consumer: 'shop/cart', topic: ORDERS, partition: 0 }
       assert.deepEqual(await progressOf(store), [
-        { ...place, next: 20, accepted: 18, completed: 18, pending: 0 },
+        { ...place, next: 20, accepted: 18, completed: 18, pending: 0, expired: 0 },
       ])
+      const lost = { accepted: 7, completed: 2, expired: 5 }
+      await done(store, { progress: [advanceOf(20, 27, lost)] })
+      assert.deepEqual(await progressOf(store), [
+        { ...place, next: 27, accepted: 25, completed: 20, pending: 0, expired: 5 },
+      ])
+    },
+  },
+  {
+    promise: 'A unit may take progress back, and what is handled again is counted again',
+    async run({ backend }) {
+      const store = await ready(backend)
+      await done(store, { progress: [advanceOf(0, 12)] })
+      const back = { accepted: 0, completed: 0 }
+      await done(store, { progress: [advanceOf(12, 4, back)] })
+      const stale = await store.commit(unitOf({ progress: [advanceOf(12, 13)] }))
+      assert.equal(stale.is, 'fenced')
+      await done(store, { progress: [advanceOf(4, 12)] })
+      const [progress] = await progressOf(store)
+      assert.deepEqual([progress?.next, progress?.accepted, progress?.completed], [12, 20, 20])
     },
   },
   {

@@ -1,4 +1,5 @@
 import { appendCases, textCases } from './append.ts'
+import { compactCases, keepingCases } from './keeping.ts'
 import { boundCases, readCases, waitCases } from './read.ts'
 import { abilityCases, idCases, refusalCases } from './refusals.ts'
 import type { LogCase } from './sample.ts'
@@ -16,5 +17,7 @@ export const logCases: readonly LogCase[] = [
   ...waitCases,
   ...boundCases,
   ...trimCases,
+  ...keepingCases,
+  ...compactCases,
   ...lastingCases,
 ]

@@ -1,0 +1,112 @@
+import type { Statements } from './statements.ts'
+
+/** Offsets of a partition that cannot be read. */
+export interface Damage {
+  readonly topic: number
+  readonly partition: number
+  readonly from: number
+  /** Up to and without. */
+  readonly to: number
+  readonly what: string
+  readonly foundMs: number
+  /** An operator has said that it is gone: readers pass it, and are told. */
+  readonly isAccepted: boolean
+}
+
+/** What is known to be damaged, in memory and in the database. A partition with damage stands. */
+export interface DamageBook {
+  load(): void
+  all(): readonly Damage[]
+  /** The first damage of a partition that nobody has accepted. */
+  stops(topic: number, partition: number): Damage | undefined
+  /** The accepted damage that an offset lies in. */
+  accepted(topic: number, partition: number, offset: number): Damage | undefined
+  /** Notes a finding at once; it is written with the next commit. False where it was known. */
+  found(damage: Omit<Damage, 'isAccepted'>): boolean
+  /** Accepts all damage of a partition; what was accepted. */
+  accept(topic: number, partition: number): readonly Damage[]
+  /** Writes what was found since; inside a transaction. */
+  write(): void
+}
+
+/** Topic 0 stands for what belongs to no partition: units that were lost with the end of the log. */
+export const NO_TOPIC = 0
+
+export function damageIn(sql: Statements): DamageBook {
+  let book: Damage[] = []
+  /** Found and not yet in the database. */
+  let fresh: Damage[] = []
+  const isOf = (topic: number, partition: number) => (each: Damage) =>
+    each.topic === topic && each.partition === partition
+  return {
+    load() {
+      const rows = sql.all(
+        'SELECT topic, part, from_off, to_off, what, found, is_accepted FROM damage ORDER BY 1, 2, 3',
+      )
+      const stored = rows.map((row): Damage => {
+        const [topic, partition, from, to] = row as number[]
+        const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
+        const place = { topic, partition, from, to } as Pick<
+          Damage,
+          'topic' | 'partition' | 'from' | 'to'
+        >
+        return { ...place, what, foundMs, isAccepted: isAccepted === 1 }
+      })
+      book = [...stored, ...fresh.filter((each) => !stored.some((other) => isSame(each, other)))]
+    },
+    all: () => book,
+    stops: (topic, partition) =>
+      book.length === 0
+        ? undefined
+        : book.filter(isOf(topic, partition)).find(({ isAccepted }) => !isAccepted),
+    accepted: (topic, partition, offset) =>
+      book
+        .filter(isOf(topic, partition))
+        .find(({ from, to, isAccepted }) => isAccepted && from <= offset && offset < to),
+    found(found) {
+      const damage = { ...found, isAccepted: false }
+      if (book.some((each) => covers(each, damage))) return false
+      book = [...book.filter((each) => !isSame(each, damage)), damage]
+      fresh.push(damage)
+      return true
+    },
+    accept(topic, partition) {
+      const open = book.filter((each) => isOf(topic, partition)(each) && !each.isAccepted)
+      const accepted = open.map((each) => ({ ...each, isAccepted: true }))
+      book = [...book.filter((each) => !open.includes(each)), ...accepted]
+      fresh = [...fresh.filter((each) => !open.includes(each)), ...accepted]
+      return accepted
+    },
+    write() {
+      const rows = fresh
+      fresh = []
+      for (const { topic, partition, from, to, what, foundMs, isAccepted } of rows)
+        sql.run(
+          `INSERT OR REPLACE INTO damage (topic, part, from_off, to_off, what, found, is_accepted)
+           VALUES (?, ?, ?, ?, ?, ?, ?)`,
+          topic,
+          partition,
+          from,
+          to,
+          what,
+          foundMs,
+          isAccepted ? 1 : 0,
+        )
+    },
+  }
+}
+
+function isSame(a: Damage, b: Damage): boolean {
+  return a.topic === b.topic && a.partition === b.partition && a.from === b.from
+}
+
+function covers(known: Damage, found: Damage): boolean {
+  const { topic, partition, from, to } = found
+  const isThere = known.topic === topic && known.partition === partition
+  return isThere && !known.isAccepted && known.from <= from && to <= known.to
+}
+
+/** A range of offsets as people read it. */
+export function rangeText({ from, to }: Pick<Damage, 'from' | 'to'>): string {
+  return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`
+}

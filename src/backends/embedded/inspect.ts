@@ -1,0 +1,107 @@
+import type { Inspected } from '../../ports/log.ts'
+import type { Head } from './heads.ts'
+import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { isDamaged } from './results.ts'
+import type { Reading } from './slices.ts'
+import { readableFrom } from './slices.ts'
+import type { Columns } from './statements.ts'
+import { chainAfter } from './sums.ts'
+
+type Flaw = Inspected['flaws'][number]
+
+const SELECT_RANGE = `SELECT ${COLUMNS} FROM log
+  WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off`
+const SELECT_CHAIN = 'SELECT chain FROM log WHERE topic = ? AND part = ? AND off = ?'
+
+/** Compares records with their sums, and the sums with the chain of their partition. */
+export function inspect(
+  reading: Reading,
+  head: Head,
+  topicName: string,
+  from: number,
+  max: number,
+): Inspected {
+  const start = Math.max(from, head.first)
+  const to = Math.min(head.next, start + max)
+  if (start >= to) return { next: head.next, flaws: standing(reading, head) }
+  const rows = fetch(reading, head, start, to)
+  if (!rows) {
+    const next = readableFrom(reading, head, start)
+    return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'cannot be read')]) }
+  }
+  const flaws: Flaw[] = []
+  let chain = chainBefore(reading, head, start)
+  let at = start
+  for (const row of rows) {
+    const stored = storedRecord(row, topicName)
+    const { offset } = stored.record
+    if (offset > at) flaws.push(flaw(at, offset, 'is missing'))
+    if (!isWhole(stored)) flaws.push(flaw(offset, offset + 1, 'is not what was written'))
+    else if (offset === at && chain !== undefined && chainAfter(chain, stored.sum) !== stored.chain)
+      flaws.push(flaw(offset, offset + 1, 'does not follow the one before it'))
+    const archive = stored.gone === null ? undefined : archiveFlaw(reading, stored)
+    if (archive) flaws.push(flaw(offset, offset + 1, archive))
+    chain = stored.chain
+    at = offset + 1
+  }
+  if (at < to) flaws.push(flaw(at, to, 'is missing'))
+  else if (to === head.next && chain !== undefined && chain !== head.chain)
+    flaws.push(flaw(to - 1, to, 'is not the last one that was written'))
+  return { next: to, flaws: unaccepted(reading, head, flaws) }
+}
+
+function flaw(from: number, to: number, message: string): Flaw {
+  return { from, to, message }
+}
+
+function archiveFlaw(
+  { archived }: Reading,
+  stored: ReturnType<typeof storedRecord>,
+): string | undefined {
+  try {
+    archived(stored)
+    return undefined
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : 'its archive cannot be read'
+  }
+}
+
+function fetch(
+  { sql }: Reading,
+  { topic, partition }: Head,
+  from: number,
+  to: number,
+): readonly Columns[] | undefined {
+  try {
+    return sql.all(SELECT_RANGE, topic, partition, from, to)
+  } catch (cause) {
+    if (isDamaged(cause)) return undefined
+    throw cause
+  }
+}
+
+/** The chain in front of an offset; unknown where the record there is missing. */
+function chainBefore({ sql }: Reading, head: Head, offset: number): number | undefined {
+  if (offset === head.first) return head.base
+  try {
+    const row = sql.get(SELECT_CHAIN, head.topic, head.partition, offset - 1)
+    return row?.[0] as number | undefined
+  } catch (cause) {
+    if (isDamaged(cause)) return undefined
+    throw cause
+  }
+}
+
+/** What is known without looking, such as an end that was cut off. */
+function standing({ damage }: Reading, head: Head): readonly Flaw[] {
+  return damage
+    .all()
+    .filter(({ topic, partition }) => topic === head.topic && partition === head.partition)
+    .filter(({ from, isAccepted }) => !isAccepted && from >= head.next)
+    .map(({ from, to, what }) => flaw(from, to, what))
+}
+
+function unaccepted({ damage }: Reading, head: Head, flaws: readonly Flaw[]): readonly Flaw[] {
+  const { topic, partition } = head
+  return flaws.filter(({ from }) => !damage.accepted(topic, partition, from))
+}

@@ -1,0 +1,120 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { idText, storedId } from './ids.ts'
+import { INSERT, WIDTH } from './records.ts'
+import { FORMAT, LOG_TABLES, ROW_COLUMNS } from './schema.ts'
+import type { Statements } from './statements.ts'
+import { statementsOf, transaction } from './statements.ts'
+import { chainAfter, rowSum, stateSum, sumOf } from './sums.ts'
+
+/** What brings a database from one format to the next. Old ones stay as they are. */
+const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
+  1: fromFormat1,
+}
+
+/** Brings an older database up, in one transaction for each format; whether it was older. */
+export function bringUp(db: DatabaseSync): boolean {
+  const format = Number(Object.values(db.prepare('PRAGMA user_version').get() ?? {})[0])
+  for (let from = format; from < FORMAT; from += 1)
+    transaction(db, () => {
+      MIGRATIONS[from]?.(db, statementsOf({ db: () => db }))
+      db.exec(`PRAGMA user_version = ${from + 1}`)
+    })
+  return format < FORMAT
+}
+
+/** Format 2 has sums, chains, settings of topics, what expired, and rows without a second tree. */
+function fromFormat1(db: DatabaseSync, sql: Statements): void {
+  for (const table of ['topic', 'head', 'log', 'progress'])
+    db.exec(`ALTER TABLE ${table} RENAME TO ${table}_1`)
+  db.exec('DROP INDEX log_place; DROP INDEX log_id')
+  db.exec(LOG_TABLES)
+  db.exec(`INSERT INTO topic SELECT id, name, partitions, strategy, '{}' FROM topic_1`)
+  copyLog(sql)
+  copyProgress(sql)
+  for (const [id] of sql.all('SELECT id FROM tbl') as [number][]) copyTable(db, sql, id)
+  for (const table of ['log', 'head', 'topic', 'progress']) db.exec(`DROP TABLE ${table}_1`)
+}
+
+interface Ending {
+  next: number
+  chain: number
+  storedAt: number
+}
+
+/** Records get the time at which they happened as the time at which they were stored. */
+function copyLog(sql: Statements): void {
+  const ends = new Map<string, Ending>()
+  let last = 0
+  for (;;) {
+    const rows = sql.all(
+      `SELECT position, topic, part, off, id, key, type, at, head, data FROM log_1
+       WHERE position > ? ORDER BY position LIMIT 1000`,
+      last,
+    )
+    if (rows.length === 0) break
+    const values: SQLInputValue[] = []
+    for (const row of rows) {
+      const [position, topic, partition, offset] = row as [number, number, number, number]
+      const [key, type, at, head, data] = row.slice(5) as [string, string, number, string, string]
+      const place = `${topic}/${partition}`
+      const end = ends.get(place) ?? { next: 0, chain: 0, storedAt: 0 }
+      ends.set(place, end)
+      end.next = offset + 1
+      end.storedAt = Math.max(end.storedAt, at)
+      const id = idText(row[4])
+      const { storedAt } = end
+      const record = { position, topic, partition, offset, id, key, type, at, storedAt, head, data }
+      const sum = sumOf(record)
+      end.chain = chainAfter(end.chain, sum)
+      values.push(position, topic, partition, offset, storedId(id), key, type, at, storedAt)
+      values.push(sum, end.chain, head, data, null)
+      last = position
+    }
+    sql.insert(INSERT, '', WIDTH, values)
+  }
+  const heads = sql.all('SELECT topic, part, first, next FROM head_1') as readonly number[][]
+  const values = heads.flatMap(([topic = 0, partition = 0, first = 0, next = 0]) => {
+    const { chain = 0, storedAt = 0 } = ends.get(`${topic}/${partition}`) ?? {}
+    const row = [topic, partition, first, next, 0, chain, storedAt]
+    return [...row, rowSum(row)]
+  })
+  sql.insert('INSERT INTO head (topic, part, first, next, base, chain, stored, sum)', '', 8, values)
+}
+
+function copyProgress(sql: Statements): void {
+  const rows = sql.all(
+    'SELECT consumer, topic, part, next, accepted, completed, pending FROM progress_1',
+  ) as readonly (readonly (string | number)[])[]
+  const columns = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
+  const values = rows.flatMap((row) => [...row, 0, rowSum([...row, 0])])
+  sql.insert(`INSERT INTO progress (${columns})`, '', 9, values)
+}
+
+/** A table of a service: rows get sums, and its indexes are made again. */
+function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
+  const columns = sql.all('SELECT col FROM idx WHERE tbl = ? ORDER BY length(col), col', id)
+  const names = columns.map(([name]) => name as string)
+  for (const name of names) db.exec(`DROP INDEX t${id}_${name}`)
+  db.exec(`ALTER TABLE t${id} RENAME TO t${id}_1`)
+  db.exec(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
+  for (const name of names) db.exec(`ALTER TABLE t${id} ADD COLUMN ${name} ANY`)
+  const listed = names.map((name) => `, ${name}`).join('')
+  let after = ''
+  for (;;) {
+    const rows = sql.all(
+      `SELECT key, version, body${listed} FROM t${id}_1 WHERE key > ? ORDER BY key LIMIT 1000`,
+      after,
+    ) as readonly (readonly SQLInputValue[])[]
+    if (rows.length === 0) break
+    const values = rows.flatMap(([key, version, body, ...indexed]) => {
+      const sum = stateSum(key as string, version as number, body as string, indexed)
+      return [key as string, version as number, body as string, sum, ...indexed]
+    })
+    const head = `INSERT INTO t${id} (key, version, body, sum${listed})`
+    sql.insert(head, '', 4 + names.length, values)
+    after = rows.at(-1)?.[0] as string
+  }
+  db.exec(`DROP TABLE t${id}_1`)
+  for (const name of names)
+    db.exec(`CREATE INDEX t${id}_${name} ON t${id} (${name}, key) WHERE ${name} IS NOT NULL`)
+}

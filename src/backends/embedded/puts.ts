@@ -1,0 +1,156 @@
+import type { Clock } from '../../base/clock.ts'
+import type { LogEvent, LogRecord, Place } from '../../ports/log.ts'
+import { bytesOf } from '../../ports/turns.ts'
+import type { SQLInputValue } from 'node:sqlite'
+import type { Head, Heads } from './heads.ts'
+import { storedId } from './ids.ts'
+import { INSERT, WIDTH, recordAt } from './records.ts'
+import { isTaken } from './results.ts'
+import type { Statements } from './statements.ts'
+import { chainAfter, sumOf } from './sums.ts'
+
+/** Where an event went: its place, and its position over all topics. */
+export interface Put {
+  readonly place: Place
+  readonly position: number
+}
+
+/** What one put does to the end of a partition. */
+interface End {
+  next: number
+  chain: number
+  storedAt: number
+  readonly records: LogRecord[]
+}
+
+/** Puts events at the ends of their partitions; inside a transaction. */
+export interface Puts {
+  /**
+   * All of them or, where an id is taken, none and nothing. The index of ids is asked by writing
+   * alone: most events are new, and looking each up first would cost as much as writing it.
+   */
+  putIfNew(events: readonly LogEvent[]): readonly Put[] | undefined
+  put(events: readonly LogEvent[]): readonly Put[]
+  /** The next position over all topics. */
+  position(): number
+  startAt(position: number): void
+  /** About how many bytes were put since this was last asked. */
+  written(): number
+}
+
+export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: Clock): Puts {
+  let position = 0
+  let bytes = 0
+  const put = (events: readonly LogEvent[]): readonly Put[] => {
+    const ends = new Map<Head, End>()
+    const values: SQLInputValue[] = []
+    const now = clock.now()
+    let at = position
+    const puts = events.map((event): Put => {
+      const { topic, partition, id, key, type, head: text, data } = event
+      const head = heads.head(topic, partition)
+      let end = ends.get(head)
+      if (!end) {
+        const { next, chain } = head
+        end = { next, chain, storedAt: Math.max(now, head.storedAt), records: [] }
+        ends.set(head, end)
+      }
+      at += 1
+      const record = recordAt(event, end.next, at, end.storedAt)
+      const sum = sumOf({ ...record, topic: head.topic })
+      end.chain = chainAfter(end.chain, sum)
+      end.next += 1
+      end.records.push(record)
+      const { offset, storedAt } = record
+      values.push(at, head.topic, partition, offset, storedId(id), key, type, event.at, storedAt)
+      values.push(sum, end.chain, text, data, null)
+      return { place: { topic, partition, offset }, position: at }
+    })
+    sql.insert(INSERT, '', WIDTH, values)
+    position = at
+    for (const [head, { next, chain, storedAt, records }] of ends) {
+      Object.assign(head, { next, chain, storedAt })
+      heads.moved(head)
+      bytes += recents.keep(head, records)
+    }
+    return puts
+  }
+  return {
+    put,
+    putIfNew(events) {
+      sql.run('SAVEPOINT put')
+      try {
+        const puts = put(events)
+        sql.run('RELEASE put')
+        return puts
+      } catch (cause) {
+        if (!isTaken(cause)) throw cause
+        sql.run('ROLLBACK TO put')
+        sql.run('RELEASE put')
+        return undefined
+      }
+    },
+    position: () => position,
+    startAt(start) {
+      position = start
+    },
+    written() {
+      const since = bytes
+      bytes = 0
+      return since
+    },
+  }
+}
+
+/**
+ * The newest records of all partitions, kept in memory up to a bound in bytes: most are read just
+ * after they were written, and need not be read, checked and decoded again.
+ */
+export interface Recents {
+  /** Keeps what was just put; how many bytes that is. */
+  keep(head: Head, records: readonly LogRecord[]): number
+  /** After memory was read again nothing is kept. */
+  clear(): void
+}
+
+const RECENT_BYTES_MAX = 8_388_608
+/** What a record weighs beside its texts. */
+const RECORD_BYTES = 300
+
+interface Kept {
+  readonly head: Head
+  readonly count: number
+  readonly bytes: number
+}
+
+export function recentRecords(): Recents {
+  let kept: Kept[] = []
+  /** How many of `kept` are gone; they are cut off from time to time. */
+  let gone = 0
+  let bytes = 0
+  return {
+    keep(head, records) {
+      let added = records.length * RECORD_BYTES
+      for (const record of records) added += bytesOf(record)
+      head.recent.push(...records)
+      kept.push({ head, count: records.length, bytes: added })
+      bytes += added
+      while (bytes > RECENT_BYTES_MAX) {
+        const oldest = kept[gone] as Kept
+        oldest.head.recent.splice(0, oldest.count)
+        bytes -= oldest.bytes
+        gone += 1
+      }
+      if (gone > 1_024) {
+        kept = kept.slice(gone)
+        gone = 0
+      }
+      return added
+    },
+    clear() {
+      kept = []
+      gone = 0
+      bytes = 0
+    },
+  }
+}

@@ -1,0 +1,54 @@
+import type { LogEvent, LogRecord } from '../../ports/log.ts'
+import { idText } from './ids.ts'
+import type { Columns } from './statements.ts'
+import { sumOf } from './sums.ts'
+
+/** A record as a row of the log keeps it. */
+export interface StoredRecord {
+  readonly record: LogRecord & { readonly position: number }
+  readonly topic: number
+  readonly sum: number
+  readonly chain: number
+  /** The hash of what it said, where its body is gone. */
+  readonly gone: string | null
+}
+
+export const COLUMNS = `log.position, log.topic, log.part, log.off, log.id, log.key, log.type,
+  log.at, log.stored, log.sum, log.chain, log.head, log.data, log.gone`
+export const WIDTH = 14
+export const INSERT = `INSERT INTO log (position, topic, part, off, id, key, type, at, stored, sum,
+  chain, head, data, gone)`
+
+export function storedRecord(row: Columns, topicName: string): StoredRecord {
+  const record = {
+    topic: topicName,
+    partition: row[2] as number,
+    offset: row[3] as number,
+    position: row[0] as number,
+    id: idText(row[4]),
+    key: row[5] as string,
+    type: row[6] as string,
+    at: row[7] as number,
+    storedAt: row[8] as number,
+    head: row[11] as string,
+    data: row[12] as string | null,
+  }
+  const [topic, sum, chain] = [row[1], row[9], row[10]] as [number, number, number]
+  return { record, topic, sum, chain, gone: row[13] as string | null }
+}
+
+/** Whether a record is what was written; one whose body is gone cannot be asked. */
+export function isWhole({ record, topic, sum, gone }: StoredRecord): boolean {
+  return gone !== null || sumOf({ ...record, topic }) === sum
+}
+
+/** The record of an event that is put at a place. */
+export function recordAt(
+  event: LogEvent,
+  offset: number,
+  position: number,
+  storedAt: number,
+): LogRecord & { readonly position: number } {
+  const { topic, partition, id, key, type, at, head, data } = event
+  return { topic, partition, offset, position, id, key, type, at, storedAt, head, data }
+}

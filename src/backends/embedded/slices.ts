@@ -1,0 +1,167 @@
+import type { LogRecord, Position, Slice } from '../../ports/log.ts'
+import type { Budget } from '../../ports/turns.ts'
+import { bytesOf } from '../../ports/turns.ts'
+import type { DamageBook } from './damage.ts'
+import { rangeText } from './damage.ts'
+import type { Head } from './heads.ts'
+import type { StoredRecord } from './records.ts'
+import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { isDamaged } from './results.ts'
+import type { Columns, Statements } from './statements.ts'
+
+/** What reading needs beside the head of the partition. */
+export interface Reading {
+  readonly sql: Statements
+  readonly damage: DamageBook
+  /** The record whose body was moved to an archive, or nothing where compaction took it. */
+  readonly archived: (stub: StoredRecord) => LogRecord | undefined
+  readonly nowMs: () => number
+}
+
+/** Rows that one statement of a read fetches; what exceeds the budget is read again later. */
+const RECORDS_PER_FETCH = 64
+
+const SELECT_SLICE = `SELECT ${COLUMNS} FROM log
+  WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?`
+const SELECT_ONE = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
+
+/** Offsets that are tried one by one where rows cannot be fetched. */
+const PROBES_MAX = 10_000
+
+/** Where a read of one partition has come to. */
+interface Walk {
+  readonly records: LogRecord[]
+  at: number
+  bytes: number
+  /** Set where the walk has to end. */
+  isOver: boolean
+  damage?: string
+}
+
+/** Reads a partition on from a position. Offsets are dense here, so that a gap is damage. */
+export function readSlice(
+  reading: Reading,
+  head: Head,
+  { topic, partition, next }: Position,
+  left: Budget,
+  isFirst: boolean,
+): Slice {
+  const { first, next: end } = head
+  const start = skipLost(reading, head, Math.max(next, first))
+  const walk: Walk = { records: [], at: start, bytes: left.bytes, isOver: false }
+  const lost = next < start ? { lost: { from: next, to: start } } : {}
+  const take = (record: LogRecord): boolean => {
+    walk.bytes -= bytesOf(record)
+    if (walk.bytes < 0 && !(isFirst && walk.records.length === 0)) return false
+    walk.records.push(record)
+    return true
+  }
+  while (!walk.isOver && walk.at < end && walk.records.length < left.records) {
+    const count = Math.min(RECORDS_PER_FETCH, left.records - walk.records.length)
+    const recent = walk.at - (end - head.recent.length)
+    if (recent >= 0) takeRecent(walk, head.recent, recent, left.records, take)
+    else takeStored(reading, head, topic, walk, count, take)
+  }
+  const { records, at } = walk
+  const damage = walk.damage ?? standsAt(reading, head, at)
+  return { topic, partition, records, next: at, end, ...lost, ...(damage ? { damage } : {}) }
+}
+
+function takeRecent(
+  walk: Walk,
+  recent: readonly LogRecord[],
+  from: number,
+  recordsMax: number,
+  take: (record: LogRecord) => boolean,
+): void {
+  for (let at = from; at < recent.length && walk.records.length < recordsMax; at += 1) {
+    if (!take(recent[at] as LogRecord)) {
+      walk.isOver = true
+      return
+    }
+    walk.at += 1
+  }
+}
+
+function takeStored(
+  reading: Reading,
+  head: Head,
+  topic: string,
+  walk: Walk,
+  count: number,
+  take: (record: LogRecord) => boolean,
+): void {
+  const rows = fetch(reading, head, walk.at, count)
+  for (const row of rows ?? []) {
+    const stored = storedRecord(row, topic)
+    const { offset } = stored.record
+    if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
+    if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
+    const record = stored.gone === null ? stored.record : reading.archived(stored)
+    if (record && !take(record)) {
+      walk.isOver = true
+      return
+    }
+    walk.at += 1
+  }
+  if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'cannot be read')
+  else if (rows.length < count && walk.at < head.next)
+    stop(reading, head, walk, head.next, 'is missing')
+}
+
+/** Rows, or nothing where a page of theirs is damaged. */
+function fetch(
+  { sql }: Reading,
+  { topic, partition }: Head,
+  from: number,
+  count: number,
+): readonly Columns[] | undefined {
+  try {
+    return sql.all(SELECT_SLICE, topic, partition, from, count)
+  } catch (cause) {
+    if (isDamaged(cause)) return undefined
+    throw cause
+  }
+}
+
+/** The first offset that can be read again behind a damaged page. */
+export function readableFrom(
+  { sql }: Reading,
+  { topic, partition, next }: Head,
+  from: number,
+): number {
+  const end = Math.min(next, from + PROBES_MAX)
+  for (let offset = from; offset < end; offset += 1)
+    try {
+      if (sql.get(SELECT_ONE, topic, partition, offset)) return Math.max(offset, from + 1)
+    } catch (cause) {
+      if (!isDamaged(cause)) throw cause
+    }
+  return end
+}
+
+/** The walk ends in front of what is damaged, unless that was accepted: then in front of the loss. */
+function stop(reading: Reading, head: Head, walk: Walk, to: number, what: string): void {
+  const { topic, partition } = head
+  walk.isOver = true
+  if (reading.damage.accepted(topic, partition, walk.at)) return
+  const found = { topic, partition, from: walk.at, to, what }
+  reading.damage.found({ ...found, foundMs: reading.nowMs() })
+  walk.damage = `${rangeText(found)} ${what}`
+}
+
+/** What a partition stands at, such as the end that it was cut off at. */
+function standsAt({ damage }: Reading, head: Head, at: number): string | undefined {
+  const known = damage.stops(head.topic, head.partition)
+  return known && known.from <= at ? `${rangeText(known)} ${known.what}` : undefined
+}
+
+/** Behind the accepted losses that begin where reading does. */
+function skipLost({ damage }: Reading, { topic, partition }: Head, from: number): number {
+  let at = from
+  for (let lost = damage.accepted(topic, partition, at); lost;) {
+    at = lost.to
+    lost = damage.accepted(topic, partition, at)
+  }
+  return at
+}
