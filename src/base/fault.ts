@@ -176,6 +176,7 @@ export class Fault extends Error {
   override readonly name = 'Fault'
   readonly code: FaultCode
   readonly retryable: boolean
+  readonly detail: string
   readonly complaints: readonly Complaint[]
   readonly ids: Readonly<Record<string, string>>
 
@@ -184,6 +185,7 @@ export class Fault extends Error {
     super(sentence(code, details.detail, complaints), { cause: details.cause })
     this.code = code
     this.retryable = FAULTS[code].retryable
+    this.detail = details.detail
     this.complaints = complaints
     this.ids = details.ids ?? {}
   }

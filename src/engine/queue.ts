@@ -1,22 +1,25 @@
 import { pause } from '../base/clock.ts'
-import type { FaultCode } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import type { Answer, LogEvent, LogRefusal } from '../ports/log.ts'
+import type { Answer, LogEvent } from '../ports/log.ts'
 import type { EngineTools } from './tools.ts'
 
 /** Messages on their way into the log. */
 export interface AppendQueue {
-  /** Resolves once the event is stored: whether the log had it already. */
-  add(event: LogEvent): Promise<boolean>
+  /**
+   * Resolves once all of them have an answer each, in their order.
+   *
+   * @throws Fault `BACKPRESSURE`, and then has taken none
+   */
+  add(events: readonly LogEvent[], isAtomic?: boolean): Promise<readonly Answer[]>
   /** Resolves once everything that was added has been answered. */
   drained(): Promise<void>
 }
 
 interface Waiting {
-  readonly event: LogEvent
+  readonly events: readonly LogEvent[]
+  readonly isAtomic: boolean
   readonly bytes: number
-  readonly resolve: (isRepeat: boolean) => void
-  readonly reject: (fault: Fault) => void
+  readonly resolve: (answers: readonly Answer[]) => void
 }
 
 const BATCH_MAX = 1_000
@@ -37,38 +40,53 @@ export function appendQueue(engine: EngineTools): AppendQueue {
 
   async function drain(): Promise<void> {
     while (queue.length > 0) {
-      const batch = queue.splice(0, BATCH_MAX)
-      const answers = await appendSurely(
-        engine,
-        batch.map(({ event }) => event),
-      )
-      const broken = new Set<string>()
-      for (const [at, waiting] of batch.entries()) {
-        const answer = answers[at] as Answer
-        if (answer.is !== 'stored') broken.add(orderOf(waiting.event))
-        end(waiting, answer)
+      const calls = queue.splice(0, callsOfBatch(queue))
+      const [first] = calls as [Waiting]
+      const events = calls.length === 1 ? first.events : calls.flatMap((each) => each.events)
+      const answers = await appendSurely(engine, events, first.isAtomic)
+      let at = 0
+      for (const call of calls) {
+        end(call, calls.length === 1 ? answers : answers.slice(at, at + call.events.length))
+        at += call.events.length
       }
-      const overtaking = queue.filter(({ event }) => broken.has(orderOf(event)))
-      if (overtaking.length === 0) continue
-      queue = queue.filter((waiting) => !overtaking.includes(waiting))
-      for (const waiting of overtaking) end(waiting, EARLIER)
+      refuseOvertaking(events, answers)
     }
     draining = undefined
   }
 
-  function end({ event, bytes, resolve, reject }: Waiting, answer: Answer): void {
+  function end({ bytes, resolve }: Waiting, answers: readonly Answer[]): void {
     queuedBytes -= bytes
-    if (answer.is === 'stored') resolve(answer.isRepeat)
-    else reject(faultOf(event, answer))
+    resolve(answers)
+  }
+
+  /** Nothing that waits may pass an event of its key that was not stored. */
+  function refuseOvertaking(events: readonly LogEvent[], answers: readonly Answer[]): void {
+    const broken = new Set<string>()
+    for (const [at, answer] of answers.entries())
+      if (answer.is !== 'stored') broken.add(orderOf(events[at] as LogEvent))
+    if (broken.size === 0) return
+    const before = queue
+    queue = []
+    for (const call of before) {
+      const isBroken = call.events.map((event) => broken.has(orderOf(event)))
+      if (!isBroken.includes(true)) queue.push(call)
+      else if (call.isAtomic || call.events.length === 1)
+        end(
+          call,
+          isBroken.map((is) => (is ? EARLIER : BATCH)),
+        )
+      else queue.push(partOf(call, isBroken))
+    }
   }
 
   return {
-    add(event) {
-      const bytes = (event.data?.length ?? 0) + HEAD_BYTES
-      if (queuedBytes + bytes > options.sendBytesMax)
+    add(events, isAtomic = false) {
+      let bytes = 0
+      for (const { data } of events) bytes += (data?.length ?? 0) + HEAD_BYTES
+      if (queuedBytes > 0 && queuedBytes + bytes > options.sendBytesMax)
         throw new Fault('BACKPRESSURE', { detail: `${queuedBytes} bytes wait for their ack` })
-      return new Promise((resolve, reject) => {
-        queue.push({ event, bytes, resolve, reject })
+      return new Promise((resolve) => {
+        queue.push({ events, isAtomic, bytes, resolve })
         queuedBytes += bytes
         draining ??= new Promise<void>((gathered) => clock.soon(gathered)).then(drain)
       })
@@ -77,40 +95,56 @@ export function appendQueue(engine: EngineTools): AppendQueue {
   }
 }
 
+/** How many calls go together: an atomic one goes alone, and so does one that is larger than all. */
+function callsOfBatch(queue: readonly Waiting[]): number {
+  let events = 0
+  let calls = 0
+  for (const call of queue) {
+    events += call.events.length
+    if (calls > 0 && (call.isAtomic || events > BATCH_MAX)) break
+    calls += 1
+    if (call.isAtomic) break
+  }
+  return calls
+}
+
+/** A call without those of its events that are refused already; its answers are whole again. */
+function partOf(call: Waiting, isBroken: readonly boolean[]): Waiting {
+  return {
+    ...call,
+    events: call.events.filter((_, at) => !isBroken[at]),
+    resolve(answers) {
+      let next = 0
+      call.resolve(isBroken.map((is) => (is ? EARLIER : (answers[next++] as Answer))))
+    },
+  }
+}
+
 async function appendSurely(
   { clock, options, backend }: EngineTools,
   events: readonly LogEvent[],
+  isAtomic: boolean,
 ): Promise<readonly Answer[]> {
   let answers: readonly Answer[] = []
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const unknown = (cause: unknown): Answer[] => events.map(() => ({ is: 'unknown', cause }))
-    answers = await backend.log.append(events).catch(unknown)
+    answers = await backend.log.append(events, { isAtomic }).catch(unknown)
     if (answers.every(({ is }) => is !== 'unknown')) return answers
     await pause(clock, options.retryDelayMs * attempt)
   }
   return answers
 }
 
-type NotStored = Exclude<Answer, { readonly is: 'stored' }>
+type Refused = Extract<Answer, { readonly is: 'refused' }>
 
-const EARLIER: NotStored = { is: 'refused', code: 'EARLIER_NOT_STORED', detail: 'of the same key' }
+const EARLIER: Refused = { is: 'refused', code: 'EARLIER_NOT_STORED', detail: 'of the same key' }
+const BATCH: Refused = {
+  is: 'refused',
+  code: 'BATCH_REFUSED',
+  detail: 'another event of the batch was refused',
+}
 
 /** What keeps its order: the messages of a key in a topic. */
 function orderOf({ topic, key }: LogEvent): string {
   return `${topic}\n${key}`
-}
-
-const CODES: Partial<Record<LogRefusal, FaultCode>> = {
-  EARLIER_NOT_STORED: 'EARLIER_NOT_STORED',
-  ID_CONFLICT: 'ID_CONFLICT',
-  LOG_DAMAGED: 'LOG_DAMAGED',
-}
-
-function faultOf(event: LogEvent, answer: NotStored): Fault {
-  const ids = { id: event.id, key: event.key, topic: event.topic }
-  if (answer.is === 'unknown')
-    return new Fault('LOG_UNKNOWN', { detail: event.type, ids, cause: answer.cause })
-  const code = CODES[answer.code] ?? 'LOG_REFUSED'
-  const detail = code === 'LOG_REFUSED' ? `${answer.code}: ${answer.detail}` : answer.detail
-  return new Fault(code, { detail, ids })
 }

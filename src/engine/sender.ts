@@ -1,12 +1,13 @@
-import type { Complaint } from '../base/fault.ts'
+import type { Complaint, FaultCode } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import { commandsTopic } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { checkMessage, flawOfKey } from '../contract/door.ts'
 import { encodeHead } from '../contract/envelope.ts'
-import type { CommandType, Message } from '../contract/message.ts'
+import type { CommandType, Message, MessageType } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
-import type { LogEvent } from '../ports/log.ts'
+import type { Answer, LogEvent, LogRefusal, Place } from '../ports/log.ts'
 import { complaintsOfIds } from './named.ts'
+import { publisherOf } from './publisher.ts'
 import type { EngineTools } from './tools.ts'
 import { appendQueue } from './queue.ts'
 import { statusOf } from './status.ts'
@@ -26,14 +27,42 @@ export interface SentCommand {
   readonly isRepeat: boolean
 }
 
-/** The door for commands from outside. */
+export interface AppendOptions {
+  /** One id for each message, in their order. Default: new ones. */
+  readonly ids?: readonly string[]
+  /** All of them or none, over all topics. Default: each for itself. */
+  readonly isAtomic?: boolean
+}
+
+/** What became of one message of a batch. What is `unknown` is settled by appending it again. */
+export type Appended =
+  | {
+      readonly is: 'stored'
+      readonly id: string
+      /** The log had it already; the place is that of the first time. */
+      readonly isRepeat: boolean
+      /** Where the backend tells. */
+      readonly place?: Place
+    }
+  | {
+      readonly is: 'refused'
+      readonly id: string
+      readonly code: FaultCode | LogRefusal
+      readonly detail: string
+      readonly complaints?: readonly Complaint[]
+    }
+  | { readonly is: 'unknown'; readonly id: string; readonly cause: unknown }
+
+/** The door for messages from outside. */
 export interface Sender {
   send(message: Message, options: SendOptions): Promise<SentCommand>
+  append(messages: readonly Message[], options: AppendOptions): Promise<readonly Appended[]>
   /** Takes nothing new; resolves when what it took has been answered. */
   close(): Promise<void>
 }
 
 const LAG_CHECK_MS = 1_000
+const MESSAGES_MAX = 10_000
 
 /** W3C Trace Context, with room for what later versions put behind it. */
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,200})?$/
@@ -66,10 +95,26 @@ export function sender(engine: EngineTools): Sender {
   return {
     async send(message, { id = mint(), traceparent }) {
       if (isClosed) throw new Fault('APP_STOPPING', { detail: 'send', ids: { id } })
-      const { event, command } = eventOf(engine, message, id, traceparent)
+      const { event, type } = eventOf(engine, message, id, ['command'], traceparent)
       mustKeepUp()
-      const isRepeat = await queue.add(event)
-      return { id, command, isRepeat }
+      const [answer] = (await queue.add([event])) as [Answer]
+      if (answer.is !== 'stored') throw faultOf(event, answer)
+      return { id, command: type as CommandType, isRepeat: answer.isRepeat }
+    },
+    async append(messages, { ids, isAtomic = false }) {
+      if (isClosed) throw new Fault('APP_STOPPING', { detail: 'append' })
+      mustBeBatch(messages, ids)
+      const checked = messages.map((message, at) => {
+        const id = ids?.[at] ?? mint()
+        try {
+          return eventOf(engine, message, id, ['command', 'event']).event
+        } catch (cause) {
+          if (cause instanceof Fault) return { id, key: keyOf(engine, message), fault: cause }
+          throw cause
+        }
+      })
+      mustKeepUp()
+      return appendChecked(checked, isAtomic, queue.add)
     },
     async close() {
       isClosed = true
@@ -78,19 +123,84 @@ export function sender(engine: EngineTools): Sender {
   }
 }
 
+/** A message that the door itself refuses. */
+interface Unfit {
+  readonly id: string
+  readonly key: string | undefined
+  readonly fault: Fault
+}
+
+/** Appends what is fit; with `isAtomic` only where all is. Nothing passes an unfit one of its key. */
+async function appendChecked(
+  checked: readonly (LogEvent | Unfit)[],
+  isAtomic: boolean,
+  add: (events: readonly LogEvent[], isAtomic: boolean) => Promise<readonly Answer[]>,
+): Promise<readonly Appended[]> {
+  const unfit = checked.filter((each): each is Unfit => 'fault' in each)
+  if (unfit.length === 0) {
+    const events = checked as readonly LogEvent[]
+    return (await add(events, isAtomic)).map((answer, at) =>
+      appended((events[at] as LogEvent).id, answer),
+    )
+  }
+  const broken = new Set<string | undefined>()
+  const answers = checked.map((each): Appended | LogEvent => {
+    const { id, key } = each
+    if ('fault' in each) {
+      broken.add(key)
+      const { code, detail, complaints } = each.fault
+      return { is: 'refused', id, code, detail, ...(complaints.length > 0 ? { complaints } : {}) }
+    }
+    const detail = 'another message of the batch was refused'
+    if (isAtomic) return { is: 'refused', id, code: 'BATCH_REFUSED', detail }
+    if (!broken.has(key)) return each
+    return { is: 'refused', id, code: 'EARLIER_NOT_STORED', detail: 'of the same key' }
+  })
+  const fit = answers.filter((each): each is LogEvent => !('is' in each))
+  const stored = fit.length === 0 ? [] : await add(fit, false)
+  let next = 0
+  return answers.map((each) => ('is' in each ? each : appended(each.id, stored[next++] as Answer)))
+}
+
+function appended(id: string, answer: Answer): Appended {
+  if (answer.is === 'stored') {
+    const { isRepeat, place } = answer
+    return place ? { is: 'stored', id, isRepeat, place } : { is: 'stored', id, isRepeat }
+  }
+  return { ...answer, id }
+}
+
+function mustBeBatch(messages: readonly Message[], ids: readonly string[] | undefined): void {
+  const complaints: Complaint[] = []
+  if (!Array.isArray(messages) || messages.length > MESSAGES_MAX)
+    complaints.push({ path: 'messages', message: `must be a list of at most ${MESSAGES_MAX}` })
+  else if (ids && ids.length !== messages.length)
+    complaints.push({ path: 'ids', message: `must be as many as the ${messages.length} messages` })
+  if (complaints.length > 0) throw new Fault('MESSAGE_INVALID', { detail: 'append', complaints })
+}
+
+/** The key of a message that cannot be taken, as far as it has one. */
+function keyOf({ plan }: EngineTools, message: Message | undefined): string | undefined {
+  const facts = plan.contracts.get(message?.contract ?? '')
+  const data = message?.data as Readonly<Record<string, unknown>> | null | undefined
+  const key = facts && data?.[facts.key]
+  return typeof key === 'string' ? key : undefined
+}
+
 function eventOf(
   { plan, clock }: EngineTools,
   message: Message,
   id: string,
-  traceparent: string | undefined,
-): { event: LogEvent; command: CommandType } {
+  kinds: readonly string[],
+  traceparent?: string,
+): { event: LogEvent; type: MessageType } {
   const ids = { id }
   const facts = plan.contracts.get(message?.contract)
   const type = facts?.byName.get(message.name)
-  if (!facts || type?.kind !== 'command') {
+  if (!facts || !type || !kinds.includes(type.kind)) {
     const { contract, name, kind } = (message ?? {}) as Partial<Message>
     const detail = facts
-      ? `${contract}.${name} is of the kind ${kind}, and send takes a command`
+      ? `${contract}.${name} is of the kind ${kind}, and this door takes a ${kinds.join(' or an ')}`
       : `the contract ${contract} is not known here: start its owner, or name it in elsewhere`
     throw new Fault('MESSAGE_INVALID', { detail })
   }
@@ -100,18 +210,37 @@ function eventOf(
   if (traceparent !== undefined && !TRACEPARENT.test(traceparent))
     complaints.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
   if (complaints.length > 0) throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints })
+  const publisher = type.kind === 'event' ? publisherOf(plan, type) : undefined
+  if (publisher) throw new Fault('MESSAGE_INVALID', { detail: `${type.wire} ${publisher}` })
   const verdict = checkMessage(facts, message)
   if (verdict.is === 'rejected')
     throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: verdict.complaints, ids })
-  const misnamed = complaintsOfIds(plan, type, verdict.checked.data)
+  const { data, key, json } = verdict.checked
+  const misnamed = type.kind === 'command' ? complaintsOfIds(plan, type, data) : []
   if (misnamed.length > 0)
     throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: misnamed, ids })
-  const { key, json: data } = verdict.checked
   const at = clock.now()
   const trace = traceparent === undefined ? {} : { traceparent }
   const envelope = { id, type: type.wire, key, at, source: 'door', correlation: id, hops: 0 }
-  const topic = commandsTopic(facts.name)
+  const topic = type.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
   const partition = partitionOf(key, facts.partitions)
   const head = encodeHead({ ...envelope, ...trace })
-  return { event: { topic, partition, id, key, type: type.wire, at, head, data }, command: type }
+  return { event: { topic, partition, id, key, type: type.wire, at, head, data: json }, type }
+}
+
+type NotStored = Exclude<Answer, { readonly is: 'stored' }>
+
+const CODES: Partial<Record<LogRefusal, FaultCode>> = {
+  EARLIER_NOT_STORED: 'EARLIER_NOT_STORED',
+  ID_CONFLICT: 'ID_CONFLICT',
+  LOG_DAMAGED: 'LOG_DAMAGED',
+}
+
+function faultOf(event: LogEvent, answer: NotStored): Fault {
+  const ids = { id: event.id, key: event.key, topic: event.topic }
+  if (answer.is === 'unknown')
+    return new Fault('LOG_UNKNOWN', { detail: event.type, ids, cause: answer.cause })
+  const code = CODES[answer.code] ?? 'LOG_REFUSED'
+  const detail = code === 'LOG_REFUSED' ? `${answer.code}: ${answer.detail}` : answer.detail
+  return new Fault(code, { detail, ids })
 }

@@ -7,7 +7,7 @@ import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
+import type { CodeOf, CommandMessage, CommandType, Message, QueryMessage } from '../contract/message.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'
@@ -18,7 +18,7 @@ import { ENGINE_OPTIONS } from '../engine/options.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { planOf } from '../engine/plan.ts'
 import { ask } from '../engine/reading.ts'
-import type { SendOptions } from '../engine/sender.ts'
+import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
@@ -59,6 +59,16 @@ export interface App {
     command: CommandMessage<string, string, unknown, R>,
     options?: SendOptions,
   ): Promise<SentOperation<R>>
+  /**
+   * Appends a batch with one sync: commands, and events of a contract owned here that no rule here
+   * publishes, such as the readings of a sensor. One answer for each, in their order; what is stored
+   * is durable, as the backend's ack says. Messages of one key keep their order: after the first that
+   * was not stored, later ones of that key are refused (`EARLIER_NOT_STORED`). With `isAtomic` one
+   * refusal refuses all, over all topics (`BATCH_REFUSED`). At most 10,000 messages.
+   *
+   * @throws Fault `BACKPRESSURE`, `APP_STOPPING`, and then has taken none
+   */
+  append(messages: readonly Message[], options?: AppendOptions): Promise<readonly Appended[]>
   /** The operation of a command that was sent before, also before a restart. */
   operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
   /** The operation of a command that was sent to a service here, by its id; also before a restart. */
@@ -165,6 +175,7 @@ export async function start<const S extends readonly Service<string, unknown>[]>
       const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)
       return { ...operationOf(engineTools, id, command), isRepeat } as never
     },
+    append: (messages, appendOptions = {}) => engine.sender.append(messages, appendOptions),
     operation: (command, id) => operationOf(engineTools, id, command) as never,
     find: (id) => whileUp(() => findById(engineTools, id)),
     ask: (query) => whileUp(() => ask(engineTools, query)) as never,
