@@ -57,7 +57,7 @@ export const reading: Way = { open: openForReading, commits: noCommits }
 /** How long the high-water mark may wait for a sync. */
 const SYNC_MS = 1_000
 
-function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
+export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
   const database = way.open(directory, clock)
   const { highWater } = database
   const sql = statementsOf(database)

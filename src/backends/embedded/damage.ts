@@ -60,9 +60,11 @@ export function damageIn(sql: Statements): DamageBook {
         ? undefined
         : book.filter(isOf(topic, partition)).find(({ isAccepted }) => !isAccepted),
     accepted: (topic, partition, offset) =>
-      book
-        .filter(isOf(topic, partition))
-        .find(({ from, to, isAccepted }) => isAccepted && from <= offset && offset < to),
+      book.length === 0
+        ? undefined
+        : book
+            .filter(isOf(topic, partition))
+            .find(({ from, to, isAccepted }) => isAccepted && from <= offset && offset < to),
     found(found) {
       const damage = { ...found, isAccepted: false }
       if (book.some((each) => covers(each, damage))) return false

@@ -40,6 +40,8 @@ export interface Heads {
   head(topic: string, partition: number): Head
   /** How many commits there were. */
   commits(): number
+  /** Goes on counting commits behind those that were lost. */
+  countOn(from: number): void
   /** Notes that a head is not any more what the database has. */
   moved(head: Head): void
   /** Writes the heads that moved, and counts a commit. What was written. */
@@ -100,6 +102,9 @@ export function headsIn(sql: Statements): Heads {
       return head
     },
     commits: () => commits,
+    countOn(from) {
+      commits = Math.max(commits, from)
+    },
     moved: (head) => void dirty.add(head),
     write() {
       commits += 1

@@ -30,6 +30,8 @@ export function inspect(
     return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'cannot be read')]) }
   }
   const flaws: Flaw[] = []
+  /** Of archives, which may come back: they stop nobody but who reads them. */
+  const elsewhere: Flaw[] = []
   let chain = chainBefore(reading, head, start)
   let at = start
   for (const row of rows) {
@@ -40,14 +42,27 @@ export function inspect(
     else if (offset === at && chain !== undefined && chainAfter(chain, stored.sum) !== stored.chain)
       flaws.push(flaw(offset, offset + 1, 'does not follow the one before it'))
     const archive = stored.gone === null ? undefined : archiveFlaw(reading, stored)
-    if (archive) flaws.push(flaw(offset, offset + 1, archive))
+    if (archive) elsewhere.push(flaw(offset, offset + 1, archive))
     chain = stored.chain
     at = offset + 1
   }
   if (at < to) flaws.push(flaw(at, to, 'is missing'))
   else if (to === head.next && chain !== undefined && chain !== head.chain)
     flaws.push(flaw(to - 1, to, 'is not the last one that was written'))
-  return { next: to, flaws: unaccepted(reading, head, flaws) }
+  const open = unaccepted(reading, head, flaws)
+  for (const { from: first, to: end, message } of open) note(reading, head, first, end, message)
+  return { next: to, flaws: [...open, ...elsewhere] }
+}
+
+/** What was found stops the partition, as it would where a reader came to it. */
+function note(
+  { damage, nowMs }: Reading,
+  { topic, partition }: Head,
+  from: number,
+  to: number,
+  what: string,
+): void {
+  damage.found({ topic, partition, from, to, what, foundMs: nowMs() })
 }
 
 function flaw(from: number, to: number, message: string): Flaw {

@@ -95,6 +95,10 @@ function takeStored(
   for (const row of rows ?? []) {
     const stored = storedRecord(row, topic)
     const { offset } = stored.record
+    if (reading.damage.accepted(head.topic, head.partition, walk.at)) {
+      walk.isOver = true
+      return
+    }
     if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
     if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
     const record = stored.gone === null ? stored.record : reading.archived(stored)

@@ -1,0 +1,21 @@
+import type { DatabaseSync } from 'node:sqlite'
+
+/** Where every mark would stand by what the database says. */
+export interface HeadSlot {
+  readonly slot: number
+  readonly next: number
+  readonly chain: number
+}
+
+/** The slots of all partitions, and of the count of commits, read from a database as it is. */
+export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
+  const select = db.prepare('SELECT topic, part, next, chain FROM head ORDER BY topic, part')
+  select.setReturnArrays(true)
+  const rows = select.all() as unknown as readonly (readonly number[])[]
+  const commits = rows.find(([topic]) => topic === 0)?.[2] ?? 0
+  const partitions = rows.filter(([topic]) => topic !== 0)
+  return [
+    { slot: 0, next: commits, chain: 0 },
+    ...partitions.map(([, , next = 0, chain = 0], at) => ({ slot: at + 1, next, chain })),
+  ]
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { closeSync, copyFileSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { systemClock } from '../../base/clock.ts'
+import { ORDERS, PLENTY, eventOf, keyIn, start, topicOf } from '../../ports/conformance/sample.ts'
+import type { EventLog, Slice } from '../../ports/log.ts'
+import type { Backend } from '../../ports/store.ts'
+import { embedded } from './index.ts'
+import { repair } from './repair.ts'
+import { salvage } from './salvage.ts'
+
+const COUNT = 500
+
+async function open(t: TestContext, directory: string): Promise<EventLog> {
+  const backend: Backend = embedded({ directory })
+  t.after(() => backend.log.close())
+  await backend.log.open()
+  await backend.log.declare([topicOf(ORDERS)])
+  return backend.log
+}
+
+function place(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+async function filled(t: TestContext): Promise<string> {
+  const directory = place(t)
+  const log = await open(t, directory)
+  for (const partition of [0, 1])
+    await log.append(
+      Array.from({ length: COUNT }, (_, at) =>
+        eventOf(`e-${partition}-${at}`, { partition, key: keyIn(partition) }),
+      ),
+    )
+  await log.close()
+  return directory
+}
+
+function tamper(directory: string, sql: string): void {
+  const db = new DatabaseSync(join(directory, 'throughline.db'))
+  db.exec(`DROP TRIGGER log_is_immutable; DROP TRIGGER log_stays; ${sql}`)
+  db.close()
+}
+
+/** Zeroes a page of a table or an index. */
+function destroyLeaf(directory: string, name: string): void {
+  const path = join(directory, 'throughline.db')
+  const db = new DatabaseSync(path)
+  const leaf = db
+    .prepare(
+      `SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 1`,
+    )
+    .get(name)
+  db.close()
+  const handle = openSync(path, 'r+')
+  writeSync(handle, Buffer.alloc(8_192), 0, 8_192, (Number(leaf?.['pageno']) - 1) * 8_192)
+  closeSync(handle)
+}
+
+async function slice(log: EventLog, partition: number, next = 0): Promise<Slice> {
+  const [found] = await log.read([{ ...start(partition), next }], PLENTY, { ms: 0 })
+  return found as Slice
+}
+
+const append = async (log: EventLog, id: string, partition: number): Promise<string> => {
+  const [answer] = await log.append([eventOf(id, { partition, key: keyIn(partition) })])
+  return answer?.is === 'stored' ? String(answer.place?.offset) : (answer?.is ?? '')
+}
+
+suite('repair', () => {
+  test('tells all damage, changes nothing by itself, and lets readers pass what is accepted', async (t) => {
+    const directory = await filled(t)
+    tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off IN (100, 300)")
+    const told = await repair(directory, systemClock())
+    assert.deepEqual(told.pages, [])
+    assert.deepEqual(
+      told.losses.map(({ topic, partition, from, to, isAccepted }) => {
+        return { topic, partition, from, to, isAccepted }
+      }),
+      [100, 300].map((from) => {
+        return { topic: ORDERS, partition: 1, from, to: from + 1, isAccepted: false }
+      }),
+    )
+    const before = await open(t, directory)
+    assert.equal(await append(before, 'more', 1), 'refused')
+    await before.close()
+    await repair(directory, systemClock(), { accept: [{ topic: ORDERS, partition: 1 }] })
+    const log = await open(t, directory)
+    assert.equal((await log.health()).is, 'well')
+    assert.equal(await append(log, 'more', 1), String(COUNT))
+    const first = await slice(log, 1)
+    assert.equal(first.next, 100)
+    assert.equal(first.damage, undefined)
+    const second = await slice(log, 1, first.next)
+    assert.deepEqual(second.lost, { from: 100, to: 101 })
+    assert.equal(second.next, 300)
+    const third = await slice(log, 1, second.next)
+    assert.deepEqual(third.lost, { from: 300, to: 301 })
+    assert.equal(third.records.length, COUNT - 301 + 1)
+    assert.deepEqual((await log.inspect?.(ORDERS, 1, 0, 1_000))?.flaws, [])
+  })
+
+  test('never gives the offsets again that an end lost', async (t) => {
+    const directory = await filled(t)
+    const copy = place(t)
+    const writer = await open(t, directory)
+    await append(writer, 'lost-1', 1)
+    await append(writer, 'lost-2', 1)
+    for (const name of ['throughline.db', 'high-water', 'throughline.json'])
+      copyFileSync(join(directory, name), join(copy, name))
+    const { losses } = await repair(copy, systemClock(), { accept: ['all'] })
+    assert.ok(losses.some(({ from, to }) => from === COUNT && to === COUNT + 2))
+    assert.ok(losses.every(({ isAccepted }) => isAccepted))
+    const log = await open(t, copy)
+    assert.equal((await log.health()).is, 'well')
+    assert.equal(await append(log, 'next', 1), String(COUNT + 2))
+    assert.equal((await slice(log, 1)).next, COUNT)
+    const rest = await slice(log, 1, COUNT)
+    assert.deepEqual(rest.lost, { from: COUNT, to: COUNT + 2 })
+    assert.deepEqual(
+      rest.records.map(({ id }) => id),
+      ['next'],
+    )
+  })
+
+  test('makes a mark anew only when it is told that it is lost', async (t) => {
+    const directory = await filled(t)
+    rmSync(join(directory, 'high-water'))
+    await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
+    const { mark } = await repair(directory, systemClock(), { isMarkLost: true })
+    assert.equal(mark, 'it was missing')
+    const log = await open(t, directory)
+    assert.equal((await log.health()).is, 'well')
+    assert.equal(await append(log, 'next', 0), String(COUNT))
+    await log.close()
+    assert.equal((await (await open(t, directory)).health()).is, 'well')
+  })
+
+  test('makes an index anew whose page is destroyed', async (t) => {
+    const directory = await filled(t)
+    destroyLeaf(directory, 'log_foreign_id')
+    assert.deepEqual((await repair(directory, systemClock())).pages, [])
+    const log = await open(t, directory)
+    assert.equal((await log.find?.(ORDERS, 'e-1-77'))?.offset, 77)
+    assert.equal(await append(log, 'e-1-77', 1), '77', 'a repeat is known')
+  })
+
+  test('leaves indexes alone where the rows themselves cannot be read', async (t) => {
+    const directory = await filled(t)
+    destroyLeaf(directory, 'log')
+    await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
+    const log = await open(t, directory)
+    assert.equal((await log.find?.(ORDERS, 'e-1-499'))?.offset, 499, 'the index is there')
+    assert.match((await slice(log, 0)).damage ?? '', /cannot be read/)
+  })
+})
+
+suite('salvage', () => {
+  test('gives every record of a sound log', async (t) => {
+    const found = [...salvage(await filled(t))]
+    assert.equal(found.length, 2 * COUNT)
+    assert.ok(found.every(({ is }) => is === 'record'))
+  })
+
+  test('gives what lies around a page that is destroyed, and names what does not', async (t) => {
+    const directory = await filled(t)
+    destroyLeaf(directory, 'log')
+    const found = [...salvage(directory)]
+    const records = found.filter(({ is }) => is === 'record').length
+    const lost = found
+      .filter((each) => each.is === 'unreadable')
+      .reduce((sum, { from, to }) => sum + to - from, 0)
+    assert.ok(lost > 5 && lost < 100, `${lost} lost`)
+    assert.equal(records + lost, 2 * COUNT)
+  })
+
+  test('marks what is not what was written', async (t) => {
+    const directory = await filled(t)
+    tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off = 100")
+    const flawed = [...salvage(directory)].filter(({ is }) => is === 'flawed')
+    assert.equal(flawed.length, 1)
+  })
+
+  test('says what it cannot read at all', async (t) => {
+    const directory = await filled(t)
+    const handle = openSync(join(directory, 'throughline.db'), 'r+')
+    writeSync(handle, Buffer.alloc(8_192), 0, 8_192, 0)
+    closeSync(handle)
+    assert.throws(() => [...salvage(directory)], { code: 'DATA_DAMAGED' })
+    assert.throws(() => [...salvage(place(t))], { code: 'DATA_MISSING' })
+  })
+})

@@ -1,0 +1,219 @@
+import { existsSync, renameSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { bell } from '../../base/bell.ts'
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Connection } from './connection.ts'
+import { connect, owning } from './connection.ts'
+import { NO_TOPIC, rangeText } from './damage.ts'
+import type { Files } from './directory.ts'
+import { filesOf, syncDirectory } from './directory.ts'
+import { makeHighWater, openHighWater } from './high-water.ts'
+import { mustCommit } from './log.ts'
+import { headSlots } from './marks.ts'
+import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { isDamaged } from './results.ts'
+
+/** What a partition lost, or everybody. */
+export interface Loss {
+  /** None for units that were lost with the end of the log. */
+  readonly topic?: string
+  readonly partition?: number
+  readonly from: number
+  readonly to: number
+  readonly what: string
+  readonly isAccepted: boolean
+}
+
+export interface Repaired {
+  readonly losses: readonly Loss[]
+  /** Why the high-water mark had to be made anew, if it had. */
+  readonly mark?: string
+  /** What SQLite says of its own pages and indexes, after the indexes were made anew. */
+  readonly pages: readonly string[]
+}
+
+/** Which damage is accepted: of one partition, or all that is known. */
+export type Accepted = 'all' | { readonly topic: string; readonly partition: number }
+
+/**
+ * Looks at what is damaged in a directory that nobody runs, as its owner, and accepts what it is
+ * told to: readers then pass the loss and are told, and its offsets are never given again. Without
+ * `accept` nothing is changed but what can be made again without a loss: indexes, and with
+ * `isMarkLost` the high-water mark.
+ *
+ * @throws what opening throws; `TOPIC_NOT_FOUND`
+ */
+export async function repair(
+  directory: string,
+  clock: Clock,
+  options: { readonly accept?: readonly Accepted[]; readonly isMarkLost?: boolean } = {},
+): Promise<Repaired> {
+  const files = filesOf(resolve(directory))
+  const mark = options.isMarkLost ? remakeMark(files) : undefined
+  const connection = connect(files.directory, clock, bell(clock), owning)
+  try {
+    const pages = soundPages(connection)
+    lookThrough(connection)
+    for (const accept of options.accept ?? []) await acceptOne(connection, accept)
+    const losses = lossesOf(connection)
+    // What was found is kept, also where nothing was accepted.
+    await mustCommit(connection.commits, () => undefined)
+    return { losses, pages, ...(mark === undefined ? {} : { mark }) }
+  } finally {
+    await connection.close()
+  }
+}
+
+const LOOK_RECORDS = 2_000
+
+/** Finds what reading would find; findings go into the book. */
+function lookThrough({ topics }: Connection): void {
+  for (const { spec, heads } of topics.heads.all())
+    for (const head of heads)
+      for (let from = head.first; from < head.next;)
+        from = topics.inspect(spec.name, head.partition, from, LOOK_RECORDS).next
+}
+
+function soundPages({ database, sql }: Connection): readonly string[] {
+  const check = (): readonly string[] => {
+    try {
+      return sql.all('PRAGMA quick_check(20)').map(([line]) => line as string)
+    } catch (cause) {
+      if (!isDamaged(cause)) throw cause
+      return ['pages cannot be read']
+    }
+  }
+  const before = check()
+  if (before.length === 1 && before[0] === 'ok') return []
+  remakeIndexes(database)
+  const after = check()
+  return after.length === 1 && after[0] === 'ok' ? [] : after
+}
+
+/**
+ * What an index says can be told again from the rows. One whose pages are damaged cannot even be
+ * dropped, so that it is forgotten by name and made under it again; its pages are given back by
+ * writing the database anew.
+ */
+function remakeIndexes(database: Connection['database']): void {
+  const db = database.db()
+  const select = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
+  const indexes = db.prepare(select).all()
+  db.enableDefensive(false)
+  try {
+    db.exec('BEGIN IMMEDIATE; PRAGMA writable_schema = ON')
+    for (const { name } of indexes)
+      db.prepare("DELETE FROM sqlite_schema WHERE type = 'index' AND name = ?").run(String(name))
+    db.exec('PRAGMA writable_schema = RESET')
+    for (const { sql } of indexes) db.exec(String(sql))
+    db.exec('COMMIT; VACUUM')
+  } catch (cause) {
+    if (db.isTransaction) db.exec('ROLLBACK')
+    if (!isDamaged(cause)) throw cause
+    const detail = 'rows cannot be read, so that their indexes cannot be made anew: salvage them'
+    throw new Fault('DATA_DAMAGED', { detail, cause })
+  } finally {
+    database.reconnect()
+  }
+}
+
+async function acceptOne(connection: Connection, accept: Accepted): Promise<void> {
+  const { topics, damage, commits, database } = connection
+  const places = accept === 'all' ? damage.all() : [placeOf(connection, accept)]
+  for (const { topic, partition } of places)
+    await mustCommit(commits, () => {
+      for (const { from, to } of damage.accept(topic, partition)) {
+        const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
+        if (!head) {
+          topics.heads.countOn(to)
+          continue
+        }
+        if (to > head.next) {
+          const mark = database.highWater.mark(head.slot)
+          head.next = to
+          head.chain = mark?.next === to ? mark.chain : head.chain
+          head.recent = []
+          topics.heads.moved(head)
+        }
+        strip(connection, topic, partition, from, to)
+      }
+    })
+}
+
+function placeOf(
+  { topics }: Connection,
+  { topic, partition }: Exclude<Accepted, 'all'>,
+): { readonly topic: number; readonly partition: number } {
+  const known = topics.heads.known(topic)
+  const names = topics.heads.all().map(({ spec }) => spec.name)
+  if (!known || !known.heads[partition])
+    throw new Fault('TOPIC_NOT_FOUND', { detail: `${topic}/${partition} (${names.join(', ')})` })
+  return { topic: known.id, partition }
+}
+
+/** What is there and not what was written becomes a hole, so that no later reader stands at it. */
+function strip(
+  { sql }: Connection,
+  topic: number,
+  partition: number,
+  from: number,
+  to: number,
+): void {
+  const select = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
+  for (let offset = from; offset < to; offset += 1) {
+    const row = sql.get(select, topic, partition, offset)
+    if (!row) continue
+    if (isWhole(storedRecord(row, ''))) continue
+    sql.run(
+      `UPDATE log SET head = '', data = NULL, gone = 'lost'
+       WHERE topic = ? AND part = ? AND off = ?`,
+      topic,
+      partition,
+      offset,
+    )
+  }
+}
+
+function lossesOf({ damage, topics }: Connection): readonly Loss[] {
+  const names = new Map(topics.heads.all().map(({ id, spec }) => [id, spec.name]))
+  return damage.all().map(({ topic, partition, from, to, what, isAccepted }) => {
+    const name = names.get(topic)
+    const place = topic === NO_TOPIC || name === undefined ? {} : { topic: name, partition }
+    return { ...place, from, to, what: `${rangeText({ from, to })} ${what}`, isAccepted }
+  })
+}
+
+/** A mark of what is there now: what was lost before that can no more be told. */
+function remakeMark(files: Files): string | undefined {
+  let why: string
+  const db = new DatabaseSync(files.database, { readOnly: true })
+  try {
+    const epoch = String(db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.['value'])
+    why = flawOfMark(files, epoch) ?? ''
+    if (why === '') return undefined
+    const next = `${files.highWater}.new`
+    makeHighWater(next, epoch)
+    const made = openHighWater(next, false)
+    for (const { slot, next: to, chain } of headSlots(db)) made.note(slot, to, chain)
+    made.write()
+    made.close()
+    renameSync(next, files.highWater)
+    syncDirectory(files.directory)
+  } finally {
+    db.close()
+  }
+  return why
+}
+
+function flawOfMark({ highWater }: Files, epoch: string): string | undefined {
+  if (!existsSync(highWater)) return 'it was missing'
+  try {
+    const mark = openHighWater(highWater, true)
+    mark.close()
+    return mark.epoch === epoch ? undefined : `it was of the epoch ${mark.epoch}`
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : 'it could not be read'
+  }
+}

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { Fault } from '../../base/fault.ts'
+import type { LogRecord } from '../../ports/log.ts'
+import { filesOf } from './directory.ts'
+import type { StoredRecord } from './records.ts'
+import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { isDamaged } from './results.ts'
+import type { Columns } from './statements.ts'
+
+/** What salvage meets on its way through a log, in order of position. */
+export type Salvaged =
+  | { readonly is: 'record'; readonly record: LogRecord }
+  /** A record that can be read, and is not what was written. */
+  | { readonly is: 'flawed'; readonly record: LogRecord }
+  /** Positions, up to and without `to`, that cannot be read. */
+  | { readonly is: 'unreadable'; readonly from: number; readonly to: number }
+
+const BLOCK = 256
+
+/** Positions without a record after which the end is believed, where the database cannot tell it. */
+const EMPTY_MAX = 65_536
+
+/**
+ * Reads what can be read of a directory that nobody can open any more, record by record and without
+ * any index, and changes nothing. Bodies that were moved to an archive are not in it.
+ *
+ * @throws Fault `DATA_MISSING`, and `DATA_DAMAGED` where not even the first page can be read
+ */
+export function* salvage(directory: string): Generator<Salvaged> {
+  const { database } = filesOf(resolve(directory))
+  if (!existsSync(database)) throw new Fault('DATA_MISSING', { detail: database })
+  const db = new DatabaseSync(database, { readOnly: true, timeout: 1_000 })
+  try {
+    yield* recordsOf(reader(db, database))
+  } finally {
+    db.close()
+  }
+}
+
+interface Reader {
+  readonly end: number | undefined
+  rows(from: number, to: number): readonly Columns[]
+  nameOf(topic: number): string
+}
+
+function reader(db: DatabaseSync, path: string): Reader {
+  const tried = <T>(read: () => T): T | undefined => {
+    try {
+      return read()
+    } catch (cause) {
+      if (isDamaged(cause)) return undefined
+      throw cause
+    }
+  }
+  const range = tried(() =>
+    db.prepare(
+      `SELECT ${COLUMNS} FROM log NOT INDEXED WHERE position >= ? AND position < ? ORDER BY position`,
+    ),
+  )
+  if (!range)
+    throw new Fault('DATA_DAMAGED', { detail: `not even the first page of ${path} can be read` })
+  range.setReturnArrays(true)
+  const names = tried(() => db.prepare('SELECT id, name FROM topic').all()) ?? []
+  const last = tried(() => db.prepare('SELECT max(position) AS last FROM log').get())
+  const ofTopic = new Map(names.map(({ id, name }) => [id, String(name)]))
+  return {
+    end: last && Number(last['last'] ?? 0) + 1,
+    rows: (from, to) => range.all(from, to) as unknown as readonly Columns[],
+    nameOf: (topic) => ofTopic.get(topic) ?? `topic ${topic}`,
+  }
+}
+
+function* recordsOf({ end, rows, nameOf }: Reader): Generator<Salvaged> {
+  let unreadableFrom: number | undefined
+  let lastFound = 0
+  const found = function* (from: number, to: number): Generator<Salvaged> {
+    const read = rows(from, to)
+    if (unreadableFrom !== undefined) yield { is: 'unreadable', from: unreadableFrom, to: from }
+    unreadableFrom = undefined
+    for (const row of read) {
+      lastFound = row[0] as number
+      yield* told(storedRecord(row, nameOf(row[1] as number)))
+    }
+  }
+  const isOver = (at: number): boolean =>
+    end === undefined ? at - lastFound > EMPTY_MAX : at >= end
+  for (let at = 1; !isOver(at); at += BLOCK)
+    try {
+      yield* found(at, at + BLOCK)
+    } catch (cause) {
+      if (!isDamaged(cause)) throw cause
+      // One by one: what lies on whole pages between is found.
+      for (let one = at; one < at + BLOCK; one += 1)
+        try {
+          if (one > lastFound) yield* found(one, one + 1)
+        } catch (inner) {
+          if (!isDamaged(inner)) throw inner
+          unreadableFrom ??= one
+        }
+    }
+  if (unreadableFrom !== undefined && end !== undefined)
+    yield { is: 'unreadable', from: unreadableFrom, to: end }
+}
+
+function* told(stored: StoredRecord): Generator<Salvaged> {
+  if (stored.gone !== null) return
+  yield { is: isWhole(stored) ? 'record' : 'flawed', record: stored.record }
+}
