@@ -53,6 +53,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'start its owner, or say --offline to change it without one',
   },
+  DATA_UNAVAILABLE: {
+    meaning: 'the system does not let the data directory be opened',
+    retryable: true,
+    cure: 'see what the detail says of the disk or of rights, and start again; the data is as it was',
+  },
   EARLIER_NOT_STORED: {
     meaning: 'an earlier message of the same key was not stored, so this one would overtake it',
     retryable: true,

@@ -7,7 +7,13 @@ import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { CodeOf, CommandMessage, CommandType, Message, QueryMessage } from '../contract/message.ts'
+import type {
+  CodeOf,
+  CommandMessage,
+  CommandType,
+  Message,
+  QueryMessage,
+} from '../contract/message.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'

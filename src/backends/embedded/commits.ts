@@ -104,7 +104,15 @@ export function commits(parts: CommitsParts): Commits {
       failed(group, cause, isWriting)
       return
     }
-    parts.sealed()
+    try {
+      parts.sealed()
+    } catch (cause) {
+      // It is stored, but the promise that goes with an acknowledgement is not kept.
+      trouble = textOf(cause)
+      for (const { fail } of group) fail(cause)
+      parts.committed()
+      return
+    }
     trouble = undefined
     for (const { answer } of decided) answer()
     parts.committed()

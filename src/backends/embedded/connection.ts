@@ -1,6 +1,7 @@
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import { catalogMustBeWhole } from './catalog-sum.ts'
 import type { Checkpoints } from './checkpoints.ts'
 import { checkpoints } from './checkpoints.ts'
 import type { Commits, CommitsParts } from './commits.ts'
@@ -15,6 +16,7 @@ import type { Leases } from './leases.ts'
 import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
 import { progressIn } from './progress.ts'
+import { damagedTable, namingDamage } from './results.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
 import type { Tables } from './tables.ts'
@@ -72,9 +74,15 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   }
   const load = (): void => {
     for (const part of Object.values(parts)) part.load()
+    const { progress } = parts
+    if (progress.count() !== topics.heads.progressRows())
+      throw damagedTable('progress', `${progress.count()} rows`)
   }
   try {
-    load()
+    namingDamage(`a table of ${directory}`, () => {
+      catalogMustBeWhole(sql)
+      load()
+    })
     mustReachMarks(topics.heads, damage, highWater, clock)
   } catch (cause) {
     database.close()
@@ -88,7 +96,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     clock,
     sealing() {
       damage.write()
-      written = topics.heads.write()
+      written = topics.heads.write(parts.progress.count())
     },
     sealed() {
       for (const { slot, next, chain } of written) highWater.note(slot, next, chain)
@@ -151,6 +159,21 @@ function mustReachMarks(
     damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
 }
 
+/**
+ * Names what the system refuses, such as a full disk: nothing is wrong with the data then.
+ *
+ * @throws Fault `DATA_UNAVAILABLE` in place of what is no fault of ours
+ */
+function available<T>(directory: string, open: () => T): T {
+  try {
+    return open()
+  } catch (cause) {
+    if (cause instanceof Fault) throw cause
+    const why = cause instanceof Error ? cause.message : 'it cannot be opened'
+    throw new Fault('DATA_UNAVAILABLE', { detail: `${directory}: ${why}`, cause })
+  }
+}
+
 /** One `Use` for the log and one for the store of a directory. */
 export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): readonly [Use, Use] {
   let connection: Connection | undefined
@@ -162,7 +185,7 @@ export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): r
       async open() {
         if (isUsed) return
         await closing
-        connection ??= connect(directory, clock, news, way)
+        connection ??= available(directory, () => connect(directory, clock, news, way))
         isUsed = true
         users += 1
       },

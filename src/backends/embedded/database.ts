@@ -10,7 +10,7 @@ import { mustBeWhole, own, syncDirectory, writeMarker } from './directory.ts'
 import type { HighWater } from './high-water.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { bringUp } from './migrations.ts'
-import { isDamaged } from './results.ts'
+import { namingDamage } from './results.ts'
 import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
 import { identify, mustBeSound } from './schema.ts'
 
@@ -170,15 +170,6 @@ function highWaterOf(files: Files, db: DatabaseSync, wasReady: boolean): HighWat
 
 function noTables(database: string): Fault {
   return new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
-}
-
-function namingDamage<T>(database: string, open: () => T): T {
-  try {
-    return open()
-  } catch (cause) {
-    if (!isDamaged(cause)) throw cause
-    throw new Fault('DATA_DAMAGED', { detail: `${database} cannot be read`, cause })
-  }
 }
 
 /**

@@ -44,8 +44,10 @@ export interface Heads {
   countOn(from: number): void
   /** Notes that a head is not any more what the database has. */
   moved(head: Head): void
-  /** Writes the heads that moved, and counts a commit. What was written. */
-  write(): readonly Head[]
+  /** How many rows of progress there were at the last commit: a missing one says nothing itself. */
+  progressRows(): number
+  /** Writes the heads that moved, and counts a commit and the rows of progress. What was written. */
+  write(progressRows: number): readonly Head[]
 }
 
 /** The row of `head` that counts commits: it lies on a page that an append writes anyway. */
@@ -61,6 +63,7 @@ export function headsIn(sql: Statements): Heads {
   const topics = new Map<string, Topic>()
   const dirty = new Set<Head>()
   let commits = 0
+  let progressRows = 0
   let slots = 1
   const topicOf = (name: string): Topic => {
     const topic = topics.get(name)
@@ -73,7 +76,9 @@ export function headsIn(sql: Statements): Heads {
       dirty.clear()
       slots = 1
       const rows = loadHeads(sql)
-      commits = rows.get(`${COMMITS.topic}/${COMMITS.partition}`)?.next ?? 0
+      const counts = rows.get(`${COMMITS.topic}/${COMMITS.partition}`)
+      commits = counts?.next ?? 0
+      progressRows = counts?.first ?? 0
       for (const { id, spec } of loadTopics(sql)) {
         const heads: Head[] = []
         for (let partition = 0; partition < spec.partitions; partition += 1) {
@@ -102,17 +107,19 @@ export function headsIn(sql: Statements): Heads {
       return head
     },
     commits: () => commits,
+    progressRows: () => progressRows,
     countOn(from) {
       commits = Math.max(commits, from)
     },
     moved: (head) => void dirty.add(head),
-    write() {
+    write(rows) {
       commits += 1
+      progressRows = rows
       const written = [...dirty]
       dirty.clear()
       const values: number[] = []
       for (const head of written) values.push(...headRow(head))
-      const count = { ...COMMITS, first: 0, next: commits, base: 0, chain: 0, storedAt: 0 }
+      const count = { ...COMMITS, first: rows, next: commits, base: 0, chain: 0, storedAt: 0 }
       values.push(...headRow(count))
       sql.insert(INSERT_HEAD, UPSERT_TAIL, HEAD_WIDTH, values)
       return written

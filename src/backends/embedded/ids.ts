@@ -11,7 +11,8 @@ export function storedId(id: string): string | Uint8Array {
 
 export function idText(stored: unknown): string {
   if (typeof stored === 'string') return stored
-  const bytes = stored as Uint8Array
+  // A damaged page may hold anything; the sum of the record tells.
+  const bytes = stored instanceof Uint8Array ? stored : new Uint8Array()
   let text = ''
   for (let at = 0; at < bytes.length; at += 1) {
     if (at === 4 || at === 6 || at === 8 || at === 10) text += '-'

@@ -30,7 +30,7 @@ export function inspect(
     return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'cannot be read')]) }
   }
   const flaws: Flaw[] = []
-  /** Of archives, which may come back: they stop nobody but who reads them. */
+  /** Of archives, which may come back, and of indexes, which can be made anew. */
   const elsewhere: Flaw[] = []
   let chain = chainBefore(reading, head, start)
   let at = start
@@ -41,6 +41,8 @@ export function inspect(
     if (!isWhole(stored)) flaws.push(flaw(offset, offset + 1, 'is not what was written'))
     else if (offset === at && chain !== undefined && chainAfter(chain, stored.sum) !== stored.chain)
       flaws.push(flaw(offset, offset + 1, 'does not follow the one before it'))
+    if (!isFound(reading, row))
+      elsewhere.push(flaw(offset, offset + 1, 'is not found by its id: run throughline repair'))
     const archive = stored.gone === null ? undefined : archiveFlaw(reading, stored)
     if (archive) elsewhere.push(flaw(offset, offset + 1, archive))
     chain = stored.chain
@@ -67,6 +69,18 @@ function note(
 
 function flaw(from: number, to: number, message: string): Flaw {
   return { from, to, message }
+}
+
+/** Whether the index of ids leads to a record: by it repeats are told from new events. */
+function isFound({ sql }: Reading, row: Columns): boolean {
+  const kind = typeof row[4] === 'string' ? 'text' : 'blob'
+  const select = `SELECT position FROM log WHERE topic = ? AND id = ? AND typeof(id) = '${kind}'`
+  try {
+    return sql.get(select, row[1] as number, row[4] as string)?.[0] === row[0]
+  } catch (cause) {
+    if (isDamaged(cause)) return false
+    throw cause
+  }
 }
 
 function archiveFlaw(

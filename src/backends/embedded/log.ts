@@ -6,6 +6,7 @@ import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import { addLatest } from './bodies.ts'
+import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
 import type { Use } from './connection.ts'
 import { rangeText } from './damage.ts'
@@ -25,8 +26,12 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { topics, commits } = use.connection()
-      return mustCommit(commits, () => specs.map((spec) => topics.declare(spec)))
+      const { topics, commits, sql } = use.connection()
+      return mustCommit(commits, () => {
+        const states = specs.map((spec) => topics.declare(spec))
+        if (states.some(({ isNew }) => isNew)) sealCatalog(sql)
+        return states
+      })
     },
     async append(events, { isAtomic = false } = {}) {
       const { topics, commits } = use.connection()

@@ -4,7 +4,8 @@ import { INSERT, WIDTH } from './records.ts'
 import { FORMAT, LOG_TABLES, ROW_COLUMNS } from './schema.ts'
 import type { Statements } from './statements.ts'
 import { statementsOf, transaction } from './statements.ts'
-import { chainAfter, rowSum, stateSum, sumOf } from './sums.ts'
+import { chainAfter, rowSum, stateSum, streamSum, sumOf } from './sums.ts'
+import { sealCatalog } from './catalog-sum.ts'
 
 /** What brings a database from one format to the next. Old ones stay as they are. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
@@ -24,16 +25,21 @@ export function bringUp(db: DatabaseSync): boolean {
 
 /** Format 2 has sums, chains, settings of topics, what expired, and rows without a second tree. */
 function fromFormat1(db: DatabaseSync, sql: Statements): void {
-  for (const table of ['topic', 'head', 'log', 'progress'])
+  for (const table of ['topic', 'head', 'log', 'progress', 'stream'])
     db.exec(`ALTER TABLE ${table} RENAME TO ${table}_1`)
   db.exec('DROP INDEX log_place; DROP INDEX log_id')
   db.exec(LOG_TABLES)
   db.exec(`INSERT INTO topic SELECT id, name, partitions, strategy, '{}' FROM topic_1`)
   copyLog(sql)
   copyProgress(sql)
+  copyStreams(sql)
   for (const [id] of sql.all('SELECT id FROM tbl') as [number][]) copyTable(db, sql, id)
-  for (const table of ['log', 'head', 'topic', 'progress']) db.exec(`DROP TABLE ${table}_1`)
+  for (const table of ['log', 'head', 'topic', 'progress', 'stream'])
+    db.exec(`DROP TABLE ${table}_1`)
+  sealCatalog(sql)
 }
+
+const INSERT_HEAD = 'INSERT INTO head (topic, part, first, next, base, chain, stored, sum)'
 
 interface Ending {
   next: number
@@ -78,7 +84,7 @@ function copyLog(sql: Statements): void {
     const row = [topic, partition, first, next, 0, chain, storedAt]
     return [...row, rowSum(row)]
   })
-  sql.insert('INSERT INTO head (topic, part, first, next, base, chain, stored, sum)', '', 8, values)
+  sql.insert(INSERT_HEAD, '', 8, values)
 }
 
 function copyProgress(sql: Statements): void {
@@ -87,7 +93,28 @@ function copyProgress(sql: Statements): void {
   ) as readonly (readonly (string | number)[])[]
   const columns = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
   const values = rows.flatMap((row) => [...row, 0, rowSum([...row, 0])])
+  const counts = [0, 0, rows.length, 0, 0, 0, 0]
+  sql.insert(INSERT_HEAD, '', 8, [...counts, rowSum(counts)])
   sql.insert(`INSERT INTO progress (${columns})`, '', 9, values)
+}
+
+function copyStreams(sql: Statements): void {
+  let after: SQLInputValue[] = [0, '', 0]
+  for (;;) {
+    const rows = sql.all(
+      `SELECT tbl, key, version, position FROM stream_1 WHERE (tbl, key, version) > (?, ?, ?)
+       ORDER BY tbl, key, version LIMIT 1000`,
+      ...after,
+    ) as [number, string, number, number][]
+    if (rows.length === 0) return
+    sql.insert(
+      'INSERT INTO stream (tbl, key, version, position, sum)',
+      '',
+      5,
+      rows.flatMap((row) => [...row, streamSum(...row)]),
+    )
+    after = (rows.at(-1) as [number, string, number, number]).slice(0, 3)
+  }
 }
 
 /** A table of a service: rows get sums, and its indexes are made again. */
@@ -107,7 +134,7 @@ function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
     ) as readonly (readonly SQLInputValue[])[]
     if (rows.length === 0) break
     const values = rows.flatMap(([key, version, body, ...indexed]) => {
-      const sum = stateSum(key as string, version as number, body as string, indexed)
+      const sum = stateSum(id, key as string, version as number, body as string, indexed)
       return [key as string, version as number, body as string, sum, ...indexed]
     })
     const head = `INSERT INTO t${id} (key, version, body, sum${listed})`

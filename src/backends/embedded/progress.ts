@@ -11,6 +11,7 @@ export interface ProgressRows {
   misplaced(advances: readonly Advance[]): readonly string[]
   write(advances: readonly Advance[]): void
   of(consumers: readonly string[]): readonly Progress[]
+  count(): number
 }
 
 const COLUMNS = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
@@ -46,6 +47,7 @@ export function progressIn(sql: Statements): ProgressRows {
       }
       sql.insert(`INSERT INTO progress (${COLUMNS})`, UPSERT_TAIL, WIDTH, values)
     },
+    count: () => rows.size,
     of(consumers) {
       const wanted = new Set(consumers)
       return [...rows.values()].filter(({ consumer }) => wanted.has(consumer))

@@ -58,3 +58,17 @@ export function damagedRecord(topic: string, partition: number, what: string): F
   const ids = { topic, partition: String(partition) }
   return new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${what}`, ids })
 }
+
+/**
+ * Says whose pages cannot be read.
+ *
+ * @throws Fault `DATA_DAMAGED` in place of what the database throws of damaged pages
+ */
+export function namingDamage<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
+    throw new Fault('DATA_DAMAGED', { detail: `${what} cannot be read`, cause })
+  }
+}

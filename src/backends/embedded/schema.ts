@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { transaction } from './statements.ts'
+import { sealCatalog } from './catalog-sum.ts'
+import { statementsOf, transaction } from './statements.ts'
 
 /** The version of everything in the data directory. An older one is brought up, a newer refused. */
 export const FORMAT = 2
@@ -58,6 +59,10 @@ CREATE TABLE progress (
   accepted INTEGER NOT NULL, completed INTEGER NOT NULL, pending INTEGER NOT NULL,
   expired INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (consumer, topic, part)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE stream (
+  tbl INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
+  sum INTEGER NOT NULL, PRIMARY KEY (tbl, key, version)
+) STRICT, WITHOUT ROWID;
 `
 
 const OTHER_TABLES = `
@@ -65,10 +70,6 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT R
 CREATE TABLE lease (
   resource TEXT PRIMARY KEY, member TEXT NOT NULL, generation INTEGER NOT NULL,
   until_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE stream (
-  tbl INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
-  PRIMARY KEY (tbl, key, version)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE tbl (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE idx (
@@ -102,6 +103,7 @@ export function createTables(db: DatabaseSync, epoch: string): void {
     db.exec(LOG_TABLES)
     db.exec(OTHER_TABLES)
     db.prepare("INSERT INTO meta (name, value) VALUES ('epoch', ?)").run(epoch)
+    sealCatalog(statementsOf({ db: () => db }))
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   })
 }

@@ -1,10 +1,13 @@
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
+import { sealCatalog } from './catalog-sum.ts'
 import type { Decision } from './commits.ts'
 import { healthOf, mustCommit } from './log.ts'
 import type { Connection, Use } from './connection.ts'
-import { damagedRecord } from './results.ts'
+import type { Put } from './puts.ts'
+import { damagedRecord, namingDamage } from './results.ts'
+import { streamSum } from './sums.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
   return {
@@ -12,9 +15,10 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { tables, commits } = use.connection()
+      const { tables, commits, sql } = use.connection()
       await mustCommit(commits, () => {
         for (const spec of specs) tables.declare(spec)
+        sealCatalog(sql)
       })
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
@@ -37,7 +41,9 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     scan: async (query) => use.connection().tables.scan(query),
     async stream({ table, key }, fromVersion, limit) {
       const { tables, topics } = use.connection()
-      return topics.stream(tables.idOf(table), key, fromVersion, limit)
+      return namingDamage(`the stream of ${table} ${key}`, () =>
+        topics.stream(tables.idOf(table), key, fromVersion, limit),
+      )
     },
     inspect: async (table, after, max) => use.connection().tables.inspect(table, after, max),
     progress: async (consumers) => use.connection().progress.of(consumers),
@@ -63,9 +69,10 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
       tables.write(unit.rows)
       progress.write(unit.progress)
       const entries = streams.flatMap(({ id, key, version, append }) => {
-        return [id, key, version, puts?.[append]?.position ?? null]
+        const { position } = (puts ?? [])[append] as Put
+        return [id, key, version, position, streamSum(id, key, version, position)]
       })
-      sql.insert('INSERT INTO stream (tbl, key, version, position)', '', 4, entries)
+      sql.insert('INSERT INTO stream (tbl, key, version, position, sum)', '', 5, entries)
       return true
     },
   }

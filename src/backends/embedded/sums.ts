@@ -39,15 +39,21 @@ export function rowSum(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values))
 }
 
-/** The sum of a row of a service's table; most have no index. */
+/** The sum of a row of a service's table, of that table alone; most have no index. */
 export function stateSum(
+  table: number,
   key: string,
   version: number,
   body: string,
   indexed: readonly unknown[],
 ): number {
   const text = indexed.length === 0 ? body : `${body}\n${JSON.stringify(indexed)}`
-  return crc32(`${key}\n${text}`, version >>> 0)
+  return crc32(`${key}\n${text}`, mix(table, version))
+}
+
+/** The sum of a row that leads from a version of an entity to its record. */
+export function streamSum(table: number, key: string, version: number, position: number): number {
+  return crc32(key, mix(mix(table, version) + low(position), high(position)))
 }
 
 const TWO_32 = 0x1_0000_0000

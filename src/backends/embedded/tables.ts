@@ -9,7 +9,7 @@ import type {
   ScannedRow,
   TableSpec,
 } from '../../ports/store.ts'
-import { damagedTable } from './results.ts'
+import { damagedTable, namingDamage } from './results.ts'
 import { ROW_COLUMNS } from './schema.ts'
 import type { Columns, Statements } from './statements.ts'
 import { stateSum } from './sums.ts'
@@ -51,6 +51,7 @@ export function tablesIn(sql: Statements): Tables {
     versions.keep(id, key, version)
     return version
   }
+  const named = <T>(name: string, read: () => T): T => namingDamage(`the table ${name}`, read)
   return {
     load() {
       tables.clear()
@@ -70,7 +71,7 @@ export function tablesIn(sql: Statements): Tables {
     idOf: (name) => tableOf(name).id,
     get({ table: name, key }) {
       const table = tableOf(name)
-      const row = sql.get(`${selectRows(table)} WHERE key = ?`, key)
+      const row = named(name, () => sql.get(`${selectRows(table)} WHERE key = ?`, key))
       versions.keep(table.id, key, (row?.[1] ?? 0) as number)
       return row && rowOf(table, row)
     },
@@ -93,8 +94,8 @@ export function tablesIn(sql: Statements): Tables {
       }
       for (const [name, rows] of kept) upsert(sql, tableOf(name), rows)
     },
-    scan: (query) => scan(sql, tableOf(query.table), query),
-    inspect: (name, after, max) => inspectRows(sql, tableOf(name), after, max),
+    scan: (query) => named(query.table, () => scan(sql, tableOf(query.table), query)),
+    inspect: (name, after, max) => named(name, () => inspectRows(sql, tableOf(name), after, max)),
   }
 }
 
@@ -155,9 +156,9 @@ function inspectRows(
   return { rows: rows.length, flaws, ...last }
 }
 
-function isWhole({ columns }: Table, row: Columns): boolean {
+function isWhole({ id, columns }: Table, row: Columns): boolean {
   const [key, version, body, sum] = row as unknown as [string, number, string, number]
-  return stateSum(key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
+  return stateSum(id, key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
 }
 
 function createTable(sql: Statements, name: string): Table {
@@ -178,7 +179,7 @@ function createIndex(sql: Statements, table: Table, name: string): void {
     const { key, version, body } = rowOf(table, row)
     const member = (JSON.parse(body) as Record<string, unknown> | null)?.[name]
     const value = typeof member === 'string' || typeof member === 'number' ? member : null
-    const sum = stateSum(key, version, body, [...row.slice(4, 4 + known), value])
+    const sum = stateSum(id, key, version, body, [...row.slice(4, 4 + known), value])
     sql.run(`UPDATE t${id} SET ${column} = ?, sum = ? WHERE key = ?`, value, sum, key)
   }
   sql.run(`CREATE INDEX t${id}_${column} ON t${id} (${column}, key) WHERE ${column} IS NOT NULL`)
@@ -192,7 +193,7 @@ function upsert(sql: Statements, { id, columns }: Table, writes: readonly RowWri
   const values: SQLInputValue[] = []
   for (const { key, version, body, index } of writes as readonly (RowWrite & { body: string })[]) {
     const indexed = indexes.map((name) => index?.[name] ?? null)
-    values.push(key, version, body, stateSum(key, version, body, indexed), ...indexed)
+    values.push(key, version, body, stateSum(id, key, version, body, indexed), ...indexed)
   }
   sql.insert(
     `INSERT INTO t${id} (${names.join(', ')})`,

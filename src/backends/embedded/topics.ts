@@ -14,10 +14,11 @@ import type { Puts } from './puts.ts'
 import { putsIn, recentRecords } from './puts.ts'
 import type { StoredRecord } from './records.ts'
 import { COLUMNS, isWhole, storedRecord } from './records.ts'
-import { damagedRecord } from './results.ts'
+import { damagedRecord, damagedTable } from './results.ts'
 import type { Reading } from './slices.ts'
 import { readSlice } from './slices.ts'
 import type { Columns, Statements } from './statements.ts'
+import { streamSum } from './sums.ts'
 
 /** The log in the database. */
 export interface Topics extends Admission, Pick<Puts, 'put' | 'putIfNew' | 'written'> {
@@ -42,7 +43,7 @@ export interface Topics extends Admission, Pick<Puts, 'put' | 'putIfNew' | 'writ
 }
 
 const SELECT_BY_ID = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND id = ?`
-const SELECT_STREAM = `SELECT ${COLUMNS}, topic.name, version FROM stream
+const SELECT_STREAM = `SELECT ${COLUMNS}, topic.name, version, stream.sum FROM stream
   JOIN log USING (position) JOIN topic ON topic.id = log.topic
   WHERE tbl = ? AND stream.key = ? AND version >= ? ORDER BY version LIMIT ?`
 const SELECT_STORED = 'SELECT stored FROM log WHERE topic = ? AND part = ? AND off = ?'
@@ -131,7 +132,12 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
       inspect(reading, heads.head(topic, partition), topic, from, max),
     stream(table, key, fromVersion, limit) {
       const rows = sql.all(SELECT_STREAM, table, key, fromVersion, limit)
-      return rows.flatMap((row) => whole(checked(row, row[14] as string)) ?? [])
+      return rows.flatMap((row) => {
+        const [name, version, sum] = row.slice(14) as [string, number, number]
+        if (streamSum(table, key, version, row[0] as number) !== sum)
+          throw damagedTable('stream', `version ${version} of ${key}`)
+        return whole(checked(row, name)) ?? []
+      })
     },
   }
 }

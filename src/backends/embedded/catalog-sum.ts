@@ -1,0 +1,30 @@
+import { damagedTable } from './results.ts'
+import type { Statements } from './statements.ts'
+import { rowSum } from './sums.ts'
+
+/** The small tables by which everything else is found. */
+const CATALOG = [
+  'SELECT id, name, partitions, strategy, settings FROM topic ORDER BY id',
+  'SELECT id, name FROM tbl ORDER BY id',
+  'SELECT tbl, name, col FROM idx ORDER BY tbl, name',
+]
+
+function sumOfCatalog(sql: Statements): string {
+  return String(rowSum(CATALOG.flatMap((select) => sql.all(select).flat() as (string | number)[])))
+}
+
+/** Writes the sum of the catalog; after each change of it, inside the same transaction. */
+export function sealCatalog(sql: Statements): void {
+  const insert = "INSERT OR REPLACE INTO meta (name, value) VALUES ('catalog', ?)"
+  sql.run(insert, sumOfCatalog(sql))
+}
+
+/**
+ * A topic or a table that is missing would be made anew, and be empty.
+ *
+ * @throws Fault `DATA_DAMAGED`
+ */
+export function catalogMustBeWhole(sql: Statements): void {
+  const row = sql.get("SELECT value FROM meta WHERE name = 'catalog'")
+  if (row?.[0] !== sumOfCatalog(sql)) throw damagedTable('meta', 'the catalog of topics and tables')
+}
