@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Head } from './heads.ts'
+import { dropRecent, recentFrom } from './heads.ts'
 import type { Statements } from './statements.ts'
 
 /** Takes bodies out of the log; offset, id, key, type and sums stay. Inside a transaction. */
@@ -77,6 +78,6 @@ export function addLatest(
 
 /** What memory keeps of records whose bodies are gone now goes, too. */
 function forget(head: Head, to: number): void {
-  const from = head.next - head.recent.length
-  if (to > from) head.recent = head.recent.slice(to - from)
+  const from = recentFrom(head)
+  if (to > from) dropRecent(head.recent, to - from)
 }

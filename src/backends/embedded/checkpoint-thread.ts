@@ -11,7 +11,7 @@ const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)')
 parentPort?.on('message', (asked: 'checkpoint' | 'close') => {
   if (asked === 'checkpoint') {
     const { log, checkpointed } = checkpoint.get() as { log: number; checkpointed: number }
-    parentPort?.postMessage({ log, checkpointed })
+    parentPort?.postMessage({ log, checkpointed }, [])
     return
   }
   db.close()

@@ -1,6 +1,5 @@
 import { Worker } from 'node:worker_threads'
 import type { Database } from './database.ts'
-import { isDamaged } from './results.ts'
 
 /**
  * When the write-ahead log is moved into the database. A commit that had to do it would keep
@@ -40,38 +39,12 @@ export function checkpoints(database: Database & { readonly path: string }): Che
   let isMoving = false
   let hasThread = true
   let pinned: string | undefined
-
-  function inline(): Moved {
-    const row = database.db().prepare('PRAGMA wal_checkpoint(PASSIVE)').get()
-    return row as unknown as Moved
-  }
-
-  function moved({ log, checkpointed }: Moved): void {
+  const moved = (by: Moved): void => {
     isMoving = false
-    const left = log > RESTART_PAGES ? rest() : log - checkpointed
-    const mebibytes = Math.round((log * PAGE_BYTES) / 1_048_576)
-    pinned =
-      left > 0 && log > PAGES_MAX
-        ? `the write-ahead log has ${mebibytes} MiB: a reader holds it open`
-        : undefined
+    pinned = alarmOf(by, by.log > RESTART_PAGES ? rest(database) : by.log - by.checkpointed)
   }
-
-  /** What the thread left, between two commits: with nothing left, the log begins anew. */
-  function rest(): number {
-    try {
-      const { log, checkpointed } = inline()
-      return log - checkpointed
-    } catch (cause) {
-      if (isDamaged(cause)) throw cause
-      return 0
-    }
-  }
-
-  function start(): Worker {
-    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-    const file = new URL(`./checkpoint-thread.${extension}`, import.meta.url)
-    const started = new Worker(file, { workerData: { path: database.path } })
-    started.unref()
+  const start = (): Worker => {
+    const started = threadFor(database.path)
     started.on('message', moved)
     started.on('error', () => {
       // Without a thread the commits do it themselves, as slow as that is.
@@ -81,31 +54,54 @@ export function checkpoints(database: Database & { readonly path: string }): Che
     })
     return started
   }
-
   return {
     committed(added) {
       bytes += 2 * added + COMMIT_BYTES
       if (bytes < DUE_BYTES || isMoving) return
       bytes = 0
       isMoving = true
-      if (hasThread) {
-        worker ??= start()
-        worker.postMessage('checkpoint')
-      } else
-        try {
-          moved(inline())
-        } catch {
-          isMoving = false
-        }
+      if (!hasThread) return moved(here(database))
+      worker ??= start()
+      worker.postMessage('checkpoint', [])
     },
     alarm: () => pinned,
     async close() {
       if (!worker) return
       const ended = new Promise((resolve) => worker?.once('exit', resolve))
       worker.ref()
-      worker.postMessage('close')
+      worker.postMessage('close', [])
       await ended
       worker = undefined
     },
   }
+}
+
+function threadFor(path: string): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+  const file = new URL(`./checkpoint-thread.${extension}`, import.meta.url)
+  const started = new Worker(file, { workerData: { path } })
+  started.unref()
+  return started
+}
+
+/** A checkpoint by the thread that commits. One that fails is made up for by the next. */
+function here(database: Database): Moved {
+  try {
+    const row = database.db().prepare('PRAGMA wal_checkpoint(PASSIVE)').get()
+    return row as unknown as Moved
+  } catch {
+    return { log: 0, checkpointed: 0 }
+  }
+}
+
+/** What the thread left, between two commits: with nothing left, the log begins anew. */
+function rest(database: Database): number {
+  const { log, checkpointed } = here(database)
+  return log - checkpointed
+}
+
+function alarmOf({ log }: Moved, left: number): string | undefined {
+  if (left <= 0 || log <= PAGES_MAX) return undefined
+  const mebibytes = Math.round((log * PAGE_BYTES) / 1_048_576)
+  return `the write-ahead log has ${mebibytes} MiB: a reader holds it open`
 }

@@ -60,93 +60,99 @@ interface Decided {
   readonly answer: () => void
 }
 
-export function commits(parts: CommitsParts): Commits {
-  const { database, clock } = parts
-  let queue: Waiting[] = []
-  let trouble: string | undefined
-  let stopped: Fault | undefined
+/** What went wrong, and what has to be made good before the next commit. */
+interface State {
+  trouble: string | undefined
+  stopped: Fault | undefined
   /** Set from a failure until memory is what the database has: whether it was the disk's. */
-  let stale: { readonly isOfDisk: boolean } | undefined
+  stale: { readonly isOfDisk: boolean } | undefined
+}
 
-  function recover(): void {
-    if (!stale) return
-    // A sync that failed may have dropped what it should have written: nothing that this connection
-    // believes can be relied on.
-    if (stale.isOfDisk) database.reconnect()
-    else if (database.db().isTransaction) database.db().exec('ROLLBACK')
-    parts.rolledBack()
-    stale = undefined
-  }
-
-  function flush(): void {
+export function commits(parts: CommitsParts): Commits {
+  const state: State = { trouble: undefined, stopped: undefined, stale: undefined }
+  let queue: Waiting[] = []
+  const flush = (): void => {
     const group = queue
     queue = []
-    if (group.length > 0) commit(group)
+    if (group.length > 0) commit(parts, state, group)
   }
-
-  function commit(group: readonly Waiting[]): void {
-    if (stopped) {
-      for (const { fail } of group) fail(stopped)
-      return
-    }
-    let isWriting = false
-    let decided: readonly Decided[] = []
-    try {
-      recover()
-      const db = database.db()
-      db.exec('BEGIN IMMEDIATE')
-      isWriting = true
-      decided = group.map(({ decide }) => decide())
-      if (decided.some(({ hasWritten }) => hasWritten)) parts.sealing()
-      isWriting = false
-      db.exec('COMMIT')
-    } catch (cause) {
-      failed(group, cause, isWriting)
-      return
-    }
-    try {
-      parts.sealed()
-    } catch (cause) {
-      // It is stored, but the promise that goes with an acknowledgement is not kept.
-      trouble = textOf(cause)
-      for (const { fail } of group) fail(cause)
-      parts.committed()
-      return
-    }
-    trouble = undefined
-    for (const { answer } of decided) answer()
-    parts.committed()
-  }
-
-  function failed(group: readonly Waiting[], cause: unknown, isWriting: boolean): void {
-    // A value that cannot be written is one request's matter; the disk is everybody's.
-    const isOfOne = isWriting && isAboutValue(cause)
-    if (!isOfOne) trouble = textOf(cause)
-    stale = { isOfDisk: isOfDisk(cause) }
-    if (isDamaged(cause)) {
-      const detail = 'a page that everything shares cannot be read, so nothing is written any more'
-      stopped = new Fault('DATA_DAMAGED', { detail, cause })
-    }
-    try {
-      recover()
-    } catch {
-      // The disk is gone altogether; `trouble` says why, and the next call tries again.
-    }
-    if (isOfOne && group.length > 1) for (const each of group) commit([each])
-    else for (const { fail } of group) fail(stopped ?? cause)
-  }
-
   return {
     flush,
-    recover,
-    trouble: () => trouble,
-    stopped: () => stopped?.message,
+    recover: () => recover(parts, state),
+    trouble: () => state.trouble,
+    stopped: () => state.stopped?.message,
     submit: (request) =>
       new Promise((resolve, reject) => {
-        if (queue.length === 0) clock.soon(flush)
+        if (queue.length === 0) parts.clock.soon(flush)
         queue.push(waitingFor(request, resolve, reject))
       }),
   }
+}
+
+function recover({ database, rolledBack }: CommitsParts, state: State): void {
+  if (!state.stale) return
+  // A sync that failed may have dropped what it should have written: nothing that this connection
+  // believes can be relied on.
+  if (state.stale.isOfDisk) database.reconnect()
+  else if (database.db().isTransaction) database.db().exec('ROLLBACK')
+  rolledBack()
+  state.stale = undefined
+}
+
+function commit(parts: CommitsParts, state: State, group: readonly Waiting[]): void {
+  if (state.stopped) return failAll(group, state.stopped)
+  let isWriting = false
+  let decided: readonly Decided[] = []
+  try {
+    recover(parts, state)
+    const db = parts.database.db()
+    db.exec('BEGIN IMMEDIATE')
+    isWriting = true
+    decided = group.map(({ decide }) => decide())
+    if (decided.some(({ hasWritten }) => hasWritten)) parts.sealing()
+    isWriting = false
+    db.exec('COMMIT')
+  } catch (cause) {
+    return failed(parts, state, group, cause, isWriting)
+  }
+  try {
+    parts.sealed()
+    state.trouble = undefined
+    for (const { answer } of decided) answer()
+  } catch (cause) {
+    // It is stored, but the promise that goes with an acknowledgement is not kept.
+    state.trouble = textOf(cause)
+    failAll(group, cause)
+  }
+  parts.committed()
+}
+
+function failed(
+  parts: CommitsParts,
+  state: State,
+  group: readonly Waiting[],
+  cause: unknown,
+  isWriting: boolean,
+): void {
+  // A value that cannot be written is one request's matter; the disk is everybody's.
+  const isOfOne = isWriting && isAboutValue(cause)
+  if (!isOfOne) state.trouble = textOf(cause)
+  state.stale = { isOfDisk: isOfDisk(cause) }
+  if (isDamaged(cause)) {
+    const detail = 'a page that everything shares cannot be read, so nothing is written any more'
+    state.stopped = new Fault('DATA_DAMAGED', { detail, cause })
+  }
+  try {
+    recover(parts, state)
+  } catch {
+    // The disk is gone altogether; `trouble` says why, and the next call tries again.
+  }
+  if (isOfOne && group.length > 1) for (const each of group) commit(parts, state, [each])
+  else failAll(group, state.stopped ?? cause)
+}
+
+function failAll(group: readonly Waiting[], cause: unknown): void {
+  for (const { fail } of group) fail(cause)
 }
 
 function waitingFor<T>(

@@ -72,11 +72,9 @@ suite('data of format 1', () => {
       )
       const find = async (id: string) => (await log.find?.('orders', id))?.key
       assert.equal(await find('b5e2c1de-3c6f-4f0a-9b1e-6f9e6a1e2d3c'), 'k1')
+      const counts = { accepted: 2, completed: 1, pending: 1, expired: 0 }
       assert.deepEqual(await store.progress(['s/r']), [
-        {
-          ...{ consumer: 's/r', topic: 'orders', partition: 0, next: 2 },
-          ...{ accepted: 2, completed: 1, pending: 1, expired: 0 },
-        },
+        { consumer: 's/r', topic: 'orders', partition: 0, next: 2, ...counts },
       ])
       const open = { table: 's.rows', where: { index: 'open', upTo: 'z' }, limit: 10 }
       assert.deepEqual(

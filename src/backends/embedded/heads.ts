@@ -17,9 +17,31 @@ export interface Head {
   chain: number
   /** When the last record was stored; the next one is not earlier. */
   storedAt: number
-  /** The newest records, up to `next`; how many depends on the room for all of them. */
-  recent: LogRecord[]
+  /** The newest records; how many depends on the room for all of them. */
+  readonly recent: Recent
 }
+
+/** The newest records of a partition. What was let go of at the front is cut off now and then. */
+export interface Recent {
+  records: LogRecord[]
+  /** How many of `records` were let go of. */
+  gone: number
+}
+
+/** The offset of the first record that is in memory. */
+export function recentFrom({ next, recent }: Head): number {
+  return next - recent.records.length + recent.gone
+}
+
+/** Lets go of the oldest. */
+export function dropRecent(recent: Recent, count: number): void {
+  recent.gone = Math.min(recent.gone + count, recent.records.length)
+  if (recent.gone < CUT_MIN || recent.gone * 2 < recent.records.length) return
+  recent.records = recent.records.slice(recent.gone)
+  recent.gone = 0
+}
+
+const CUT_MIN = 256
 
 export interface Topic {
   readonly id: number
@@ -80,14 +102,8 @@ export function headsIn(sql: Statements): Heads {
       commits = counts?.next ?? 0
       progressRows = counts?.first ?? 0
       for (const { id, spec } of loadTopics(sql)) {
-        const heads: Head[] = []
-        for (let partition = 0; partition < spec.partitions; partition += 1) {
-          const row = rows.get(`${id}/${partition}`)
-          if (!row) throw damagedTable('head', `${spec.name}/${partition} is missing`)
-          heads.push({ topic: id, partition, slot: slots, ...row, recent: [] })
-          slots += 1
-        }
-        topics.set(spec.name, { id, spec, heads })
+        topics.set(spec.name, { id, spec, heads: headsOf(id, spec, rows, slots) })
+        slots += spec.partitions
       }
     },
     declare(spec) {
@@ -125,6 +141,20 @@ export function headsIn(sql: Statements): Heads {
       return written
     },
   }
+}
+
+function headsOf(
+  topic: number,
+  { name, partitions }: TopicSpec,
+  rows: ReadonlyMap<string, Omit<HeadRow, 'topic' | 'partition'>>,
+  slot: number,
+): readonly Head[] {
+  return Array.from({ length: partitions }, (_, partition) => {
+    const row = rows.get(`${topic}/${partition}`)
+    if (!row) throw damagedTable('head', `${name}/${partition} is missing`)
+    const recent = { records: [], gone: 0 }
+    return { topic, partition, slot: slot + partition, ...row, recent }
+  })
 }
 
 type HeadRow = Omit<Head, 'slot' | 'recent'>
@@ -177,7 +207,13 @@ function createTopic(sql: Statements, spec: TopicSpec, slot: number): Topic {
   const id = created?.[0] as number
   const heads = Array.from({ length: partitions }, (_, partition): Head => {
     const start = { first: 0, next: 0, base: 0, chain: 0, storedAt: 0 }
-    return { topic: id, partition, slot: slot + partition, ...start, recent: [] }
+    return {
+      topic: id,
+      partition,
+      slot: slot + partition,
+      ...start,
+      recent: { records: [], gone: 0 },
+    }
   })
   sql.insert(INSERT_HEAD, '', HEAD_WIDTH, heads.flatMap(headRow))
   return { id, spec, heads }

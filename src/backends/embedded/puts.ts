@@ -3,6 +3,7 @@ import type { LogEvent, LogRecord, Place } from '../../ports/log.ts'
 import { bytesOf } from '../../ports/turns.ts'
 import type { SQLInputValue } from 'node:sqlite'
 import type { Head, Heads } from './heads.ts'
+import { dropRecent } from './heads.ts'
 import { storedId } from './ids.ts'
 import { INSERT, WIDTH, recordAt } from './records.ts'
 import { isTaken } from './results.ts'
@@ -132,12 +133,12 @@ export function recentRecords(): Recents {
     keep(head, records) {
       let added = records.length * RECORD_BYTES
       for (const record of records) added += bytesOf(record)
-      head.recent.push(...records)
+      for (const record of records) head.recent.records.push(record)
       kept.push({ head, count: records.length, bytes: added })
       bytes += added
       while (bytes > RECENT_BYTES_MAX) {
         const oldest = kept[gone] as Kept
-        oldest.head.recent.splice(0, oldest.count)
+        dropRecent(oldest.head.recent, oldest.count)
         bytes -= oldest.bytes
         gone += 1
       }

@@ -8,6 +8,7 @@ import type { Connection } from './connection.ts'
 import { connect, owning } from './connection.ts'
 import { NO_TOPIC, rangeText } from './damage.ts'
 import type { Files } from './directory.ts'
+import { dropRecent } from './heads.ts'
 import { filesOf, syncDirectory } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { mustCommit } from './log.ts'
@@ -134,7 +135,7 @@ async function acceptOne(connection: Connection, accept: Accepted): Promise<void
           const mark = database.highWater.mark(head.slot)
           head.next = to
           head.chain = mark?.next === to ? mark.chain : head.chain
-          head.recent = []
+          dropRecent(head.recent, head.recent.records.length)
           topics.heads.moved(head)
         }
         strip(connection, topic, partition, from, to)

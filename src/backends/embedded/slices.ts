@@ -4,6 +4,7 @@ import { bytesOf } from '../../ports/turns.ts'
 import type { DamageBook } from './damage.ts'
 import { rangeText } from './damage.ts'
 import type { Head } from './heads.ts'
+import { recentFrom } from './heads.ts'
 import type { StoredRecord } from './records.ts'
 import { COLUMNS, isWhole, storedRecord } from './records.ts'
 import { isDamaged } from './results.ts'
@@ -58,8 +59,7 @@ export function readSlice(
   }
   while (!walk.isOver && walk.at < end && walk.records.length < left.records) {
     const count = Math.min(RECORDS_PER_FETCH, left.records - walk.records.length)
-    const recent = walk.at - (end - head.recent.length)
-    if (recent >= 0) takeRecent(walk, head.recent, recent, left.records, take)
+    if (walk.at >= recentFrom(head)) takeRecent(walk, head, left.records, take)
     else takeStored(reading, head, topic, walk, count, take)
   }
   const { records, at } = walk
@@ -69,13 +69,13 @@ export function readSlice(
 
 function takeRecent(
   walk: Walk,
-  recent: readonly LogRecord[],
-  from: number,
+  { next, recent: { records } }: Head,
   recordsMax: number,
   take: (record: LogRecord) => boolean,
 ): void {
-  for (let at = from; at < recent.length && walk.records.length < recordsMax; at += 1) {
-    if (!take(recent[at] as LogRecord)) {
+  const first = next - records.length
+  while (walk.at < next && walk.records.length < recordsMax) {
+    if (!take(records[walk.at - first] as LogRecord)) {
       walk.isOver = true
       return
     }

@@ -37,6 +37,7 @@ export interface Tables {
 export function tablesIn(sql: Statements): Tables {
   const tables = new Map<string, Table>()
   const versions = knownVersions()
+  const named = <T>(name: string, read: () => T): T => namingDamage(`the table ${name}`, read)
   const tableOf = (name: string): Table => {
     const table = tables.get(name)
     if (!table) throw new Error(`the table ${name} was not declared`)
@@ -46,12 +47,11 @@ export function tablesIn(sql: Statements): Tables {
     const { id } = tableOf(table)
     const known = versions.get(id, key)
     if (known !== undefined) return known
-    const row = sql.get(`SELECT version FROM t${id} WHERE key = ?`, key)
+    const row = named(table, () => sql.get(`SELECT version FROM t${id} WHERE key = ?`, key))
     const version = (row?.[0] ?? 0) as number
     versions.keep(id, key, version)
     return version
   }
-  const named = <T>(name: string, read: () => T): T => namingDamage(`the table ${name}`, read)
   return {
     load() {
       tables.clear()
