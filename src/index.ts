@@ -31,7 +31,7 @@ export type {
 } from './engine/operations.ts'
 export type { EngineOptions } from './engine/options.ts'
 export { ENGINE_OPTIONS } from './engine/options.ts'
-export type { SendOptions } from './engine/sender.ts'
+export type { Appended, AppendOptions, SendOptions } from './engine/sender.ts'
 export type { ConsumerStatus } from './engine/status.ts'
 export type { Effect, Outcome, Refusal } from './rules/effect.ts'
 export { after, become, compensate, finish, refuse, send } from './rules/effect.ts'

@@ -8,6 +8,9 @@ export interface Flags {
   readonly from?: number
   readonly limit: number
   readonly follow?: boolean
+  readonly accept?: readonly string[]
+  readonly markLost?: boolean
+  readonly to?: string
   readonly offline?: boolean
   readonly port: number
   readonly host?: string

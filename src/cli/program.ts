@@ -96,6 +96,24 @@ const commands: readonly CommandSpec[] = [
     command: async () => (await import('./commands/verify.ts')).verify,
   },
   {
+    usage: 'repair',
+    does: `Says what is damaged in data that nobody runs, makes indexes anew, and lets readers pass
+what is lost where you accept that.`,
+    options: reading(
+      new Option('--accept <place...>', 'TOPIC/PARTITION, or all: readers pass it and are told'),
+      new Option('--mark-lost', 'make the high-water mark anew where it is gone'),
+    ),
+    examples: ['repair', 'repair --accept ordering.events/3', 'repair --mark-lost --json'],
+    command: async () => (await import('./commands/repair.ts')).repair,
+  },
+  {
+    usage: 'salvage',
+    does: 'Writes every record that can still be read to a file, one a line, from data that is too damaged to open.',
+    options: reading(new Option('--to <file>', 'the file; must not be there yet')),
+    examples: ['salvage --to saved.ndjson'],
+    command: async () => (await import('./commands/salvage.ts')).salvage,
+  },
+  {
     usage: 'describe',
     does: 'Shows the services, their rules, and what they read and write.',
     options: reading(),

@@ -2,6 +2,7 @@ import { pause, within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
 import { processor } from './processor.ts'
+import { scan } from './scan.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
 import type { EngineTools } from './tools.ts'
@@ -38,7 +39,11 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     service.groups.map((group) => processor(tools, service, group)),
   )
   const told = new AbortController()
-  const running = [tellCatalog(tools, told.signal), ...processors.map((each) => each.run())]
+  const running = [
+    tellCatalog(tools, told.signal),
+    scan(tools, told.signal),
+    ...processors.map((each) => each.run()),
+  ]
   const door = sender(tools)
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number, ending: () => void): Promise<void> => {

@@ -22,6 +22,8 @@ export const ENGINE_OPTIONS = {
   retryDelayMs: { initial: 200, min: 1, max: 3_600_000 },
   /** … up to this. */
   retryDelayMsMax: { initial: 60_000, min: 1, max: 86_400_000 },
+  /** Records that the background look for damage reads in a second; 0 for none. */
+  scanRecordsMax: { initial: 500, min: 0, max: 1_000_000 },
 } as const
 
 export type EngineOptions = Options<typeof ENGINE_OPTIONS>

@@ -20,6 +20,8 @@ const COMMANDS = [
   'pause',
   'resume',
   'verify',
+  'repair',
+  'salvage',
   'describe',
   'health',
   'init',

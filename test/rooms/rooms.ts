@@ -51,7 +51,14 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'src/backends/embedded',
     rooms: ['src/base', 'src/contract', 'src/ports'],
-    packages: ['node:crypto', 'node:fs', 'node:path', 'node:sqlite'],
+    packages: [
+      'node:crypto',
+      'node:fs',
+      'node:path',
+      'node:sqlite',
+      'node:worker_threads',
+      'node:zlib',
+    ],
   },
   {
     folder: 'src/testing',

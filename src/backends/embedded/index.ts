@@ -35,3 +35,8 @@ export function embedded(options: EmbeddedOptions): Backend {
   const [logUse, storeUse] = usesOf(directory, clock, news, isReadOnly ? reading : owning)
   return { directory, log: embeddedLog(logUse, news, clock), store: embeddedStore(storeUse, clock) }
 }
+
+export type { Accepted, Loss, Repaired } from './repair.ts'
+export { repair } from './repair.ts'
+export type { Salvaged } from './salvage.ts'
+export { salvage } from './salvage.ts'

@@ -44,7 +44,7 @@ export type Accepted = 'all' | { readonly topic: string; readonly partition: num
  * `accept` nothing is changed but what can be made again without a loss: indexes, and with
  * `isMarkLost` the high-water mark.
  *
- * @throws what opening throws; `TOPIC_NOT_FOUND`
+ * @throws what opening throws; `DATA_MISSING`, `TOPIC_NOT_FOUND`
  */
 export async function repair(
   directory: string,
@@ -52,6 +52,7 @@ export async function repair(
   options: { readonly accept?: readonly Accepted[]; readonly isMarkLost?: boolean } = {},
 ): Promise<Repaired> {
   const files = filesOf(resolve(directory))
+  if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: files.directory })
   const mark = options.isMarkLost ? remakeMark(files) : undefined
   const connection = connect(files.directory, clock, bell(clock), owning)
   try {

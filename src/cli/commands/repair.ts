@@ -1,0 +1,49 @@
+import type { Accepted, Repaired } from '../../backends/embedded/index.ts'
+import { repair as repairData } from '../../backends/embedded/index.ts'
+import { systemClock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Asked, Command } from '../command.ts'
+import { directoryOf } from '../data.ts'
+import { EXITS } from '../exits.ts'
+import { printable } from '../table.ts'
+
+export const repair: Command = async (asked) => {
+  const { terminal, flags } = asked
+  const repaired = await repairData(directoryOf(asked), systemClock(), {
+    accept: acceptedBy(asked),
+    isMarkLost: flags.markLost === true,
+  })
+  const isSound = repaired.pages.length === 0 && repaired.losses.every((each) => each.isAccepted)
+  if (flags.json) terminal.print(JSON.stringify({ isSound, ...repaired }))
+  else print(asked, repaired, isSound)
+  return isSound ? EXITS.fine.code : EXITS.wrong.code
+}
+
+/** @throws Fault `OPTION_INVALID` */
+function acceptedBy({ flags }: Asked): readonly Accepted[] {
+  return (flags.accept ?? []).map((text) => {
+    if (text === 'all') return 'all'
+    const [, topic, partition] = /^(.+)\/(\d{1,6})$/.exec(text) ?? []
+    if (topic !== undefined) return { topic, partition: Number(partition) }
+    const message = `must be TOPIC/PARTITION or all, not ${text}`
+    throw new Fault('OPTION_INVALID', {
+      detail: 'repair',
+      complaints: [{ path: 'accept', message }],
+    })
+  })
+}
+
+function print({ terminal }: Asked, { losses, pages, mark }: Repaired, isSound: boolean): void {
+  const verdict = isSound ? terminal.paint('green', 'Sound') : terminal.paint('red', 'Damaged')
+  terminal.print(`${verdict}: ${losses.length} losses are known.`)
+  if (mark !== undefined) terminal.print(`  The high-water mark was made anew: ${mark}.`)
+  for (const { topic, partition, what, isAccepted } of losses) {
+    const place = topic === undefined ? 'units' : `${topic}/${partition}`
+    terminal.print(`  ${printable(place)}: ${printable(what)}${isAccepted ? ', accepted' : ''}`)
+  }
+  for (const line of pages) terminal.print(`  ${printable(line)}`)
+  if (!isSound)
+    terminal.tell(
+      'Restore a backup, or let readers pass what is lost: throughline repair --accept TOPIC/PARTITION',
+    )
+}

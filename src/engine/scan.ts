@@ -1,0 +1,41 @@
+import { pause } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { EngineTools } from './tools.ts'
+
+const TASK = 'throughline/scan'
+/** How often a few records are looked at. */
+const STEP_MS = 1_000
+
+/**
+ * Looks through the whole log in the background, again and again, until the signal aborts: damage
+ * that nobody reads would be found only when it is needed. Slow on purpose, at `scanRecordsMax`
+ * records a second. What it finds stops its partition, as it would where a reader came to it.
+ */
+export async function scan(tools: EngineTools, signal: AbortSignal): Promise<void> {
+  const { backend, clock, options, plan, watch } = tools
+  const { log } = backend
+  if (!log.inspect || options.scanRecordsMax === 0) return
+  const told = new Set<string>()
+  while (!signal.aborted)
+    try {
+      for (const { topic, partition, first } of await log.ends([...plan.topics.keys()])) {
+        let from = first
+        for (let isOver = false; !isOver && !signal.aborted;) {
+          await pause(clock, STEP_MS, signal)
+          const { next, flaws } = await log.inspect(topic, partition, from, options.scanRecordsMax)
+          for (const flaw of flaws) {
+            const place = `${topic}/${partition}@${flaw.from}`
+            const detail = `${place}, up to and without ${flaw.to}: ${flaw.message}`
+            if (!told.has(place)) watch.broke(TASK, new Fault('LOG_DAMAGED', { detail }))
+            told.add(place)
+          }
+          isOver = next <= from || next - from < options.scanRecordsMax
+          from = next
+        }
+      }
+      await pause(clock, STEP_MS, signal)
+    } catch (cause) {
+      watch.broke(TASK, cause)
+      await pause(clock, STEP_MS, signal)
+    }
+}

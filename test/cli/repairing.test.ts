@@ -1,0 +1,101 @@
+// What the command line does for data that is damaged.
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import type { Place } from './stage.ts'
+import { place, talk } from './stage.ts'
+
+/** Data of three conversations that nobody runs. */
+async function ended(t: TestContext): Promise<Place> {
+  const at = place()
+  t.after(at.remove)
+  const app = await at.launch()
+  await talk(app)
+  await app.stop()
+  return at
+}
+
+/** One event says something else than it did. */
+function spoil(at: Place): void {
+  const db = new DatabaseSync(join(at.data, 'throughline.db'))
+  db.exec(`DROP TRIGGER log_is_immutable;
+    UPDATE log SET data = replace(data, ':', ' ') WHERE position = (SELECT max(position) FROM log)`)
+  db.close()
+}
+
+suite('repair', () => {
+  test('finds nothing in sound data', async (t) => {
+    const at = await ended(t)
+    assert.deepEqual(await at.ask('repair'), { isSound: true, losses: [], pages: [] })
+  })
+
+  test('names what is damaged, and lets readers pass it once that is accepted', async (t) => {
+    const at = await ended(t)
+    spoil(at)
+    const found = await at.say(['repair'])
+    assert.equal(found.code, 1)
+    assert.match(found.out, /Damaged: 1 losses are known/)
+    const [, where] = /^ +(\S+\/\d+): offset \d+ is not what was written$/m.exec(found.out) ?? []
+    assert.ok(where, found.out)
+    assert.match(found.err, /--accept TOPIC\/PARTITION/)
+    const wrong = await at.say(['repair', '--accept', 'everything'])
+    assert.equal(wrong.code, 2)
+    const accepted = await at.say(['repair', '--accept', where])
+    assert.equal(accepted.code, 0, accepted.err)
+    assert.match(accepted.out, /is not what was written, accepted/)
+    assert.equal((await at.say(['repair'])).code, 0)
+  })
+
+  test('makes the high-water mark anew only when told', async (t) => {
+    const at = await ended(t)
+    rmSync(join(at.data, 'high-water'))
+    const refused = await at.say(['topics'])
+    assert.equal(refused.code, 1)
+    assert.match(refused.err, /DATA_DAMAGED.*high-water is missing/s)
+    assert.equal((await at.say(['repair'])).code, 1)
+    assert.match((await at.say(['repair', '--mark-lost'])).out, /made anew: it was missing/)
+    assert.equal((await at.say(['topics'])).code, 0)
+  })
+
+  test('makes no data where there is none', async (t) => {
+    const at = place()
+    t.after(at.remove)
+    const { code, err } = await at.say(['repair', '--data', 'nowhere'])
+    assert.equal(code, 1)
+    assert.match(err, /DATA_MISSING/)
+    assert.ok(!existsSync(join(at.root, 'nowhere')))
+  })
+
+  test('is refused beside the owner', async (t) => {
+    const at = place()
+    t.after(at.remove)
+    const app = await at.launch()
+    t.after(() => app.stop())
+    const { code, err } = await at.say(['repair'])
+    assert.equal(code, 69)
+    assert.match(err, /DATA_OWNED/)
+  })
+})
+
+suite('salvage', () => {
+  test('writes every record that can be read, one a line, and says what cannot', async (t) => {
+    const at = await ended(t)
+    spoil(at)
+    const { code, out } = await at.say(['salvage', '--to', 'saved.ndjson'])
+    assert.equal(code, 1)
+    assert.match(out, /^11 records saved, 1 that are not what was written, 0 that cannot be read/)
+    const lines = readFileSync(join(at.root, 'saved.ndjson'), 'utf8').trimEnd().split('\n')
+    const found = lines.map((line) => (JSON.parse(line) as { is: string }).is)
+    assert.deepEqual(found.toSorted(), ['flawed', ...Array<string>(11).fill('record')])
+  })
+
+  test('wants a file that is not there yet', async (t) => {
+    const at = await ended(t)
+    assert.equal((await at.say(['salvage'])).code, 2)
+    assert.equal((await at.say(['salvage', '--to', 'x', '--json'])).code, 0)
+    assert.equal((await at.say(['salvage', '--to', 'x'])).code, 1)
+  })
+})
