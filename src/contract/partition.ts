@@ -5,19 +5,26 @@ const SEED = 0x9747b28c
 const MULTIPLIER = 0x5bd1e995
 const encoder = new TextEncoder()
 
+/** Where a key is written out, over and over: keys are hashed for every message. */
+const scratch = new Uint8Array(1_024)
+
 /** The partition of a key: as the default of Kafka's Java client, for keys as UTF-8. */
 export function partitionOf(key: string, partitions: number): number {
-  return partitions === 1 ? 0 : (murmur2(encoder.encode(key)) & 0x7fffffff) % partitions
+  if (partitions === 1) return 0
+  if (key.length * 3 > scratch.length)
+    return (murmur2(encoder.encode(key)) & 0x7fffffff) % partitions
+  const { written } = encoder.encodeInto(key, scratch)
+  return (murmur2(scratch, written) & 0x7fffffff) % partitions
 }
 
 /** MurmurHash2, 32 bit (Austin Appleby, public domain), with Kafka's seed; a signed number. */
-export function murmur2(bytes: Uint8Array): number {
-  const { length } = bytes
-  const view = new DataView(bytes.buffer, bytes.byteOffset, length)
+export function murmur2(bytes: Uint8Array, length: number = bytes.length): number {
   let hash = SEED ^ length
   let at = 0
   for (; at + 4 <= length; at += 4) {
-    let word = Math.imul(view.getInt32(at, true), MULTIPLIER)
+    const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8)
+    const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)
+    let word = Math.imul(low | (high << 16), MULTIPLIER)
     word ^= word >>> 24
     hash = Math.imul(hash, MULTIPLIER) ^ Math.imul(word, MULTIPLIER)
   }
