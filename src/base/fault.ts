@@ -73,6 +73,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'run `throughline verify`, which names the range, and restore a backup; the rest goes on',
   },
+  LOG_FULL: {
+    meaning: 'the disk is full, and nothing was stored',
+    retryable: true,
+    cure: 'make room on the disk, then send it again with the same id; it goes on by itself',
+  },
   LOG_REFUSED: {
     meaning: 'the log refused a message',
     retryable: false,

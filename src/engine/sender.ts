@@ -234,6 +234,7 @@ const CODES: Partial<Record<LogRefusal, FaultCode>> = {
   EARLIER_NOT_STORED: 'EARLIER_NOT_STORED',
   ID_CONFLICT: 'ID_CONFLICT',
   LOG_DAMAGED: 'LOG_DAMAGED',
+  LOG_FULL: 'LOG_FULL',
 }
 
 function faultOf(event: LogEvent, answer: NotStored): Fault {

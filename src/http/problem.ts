@@ -36,6 +36,7 @@ export const FAULT_STATUS: Readonly<Partial<Record<FaultCode, number>>> = {
   EARLIER_NOT_STORED: 503,
   ID_CONFLICT: 409,
   LOG_DAMAGED: 500,
+  LOG_FULL: 503,
   LOG_UNKNOWN: 503,
   MESSAGE_INVALID: 400,
   MESSAGE_NOT_FOUND: 404,

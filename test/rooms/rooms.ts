@@ -56,6 +56,7 @@ export const ROOMS: readonly Room[] = [
       'node:fs',
       'node:path',
       'node:sqlite',
+      'node:url',
       'node:worker_threads',
       'node:zlib',
     ],

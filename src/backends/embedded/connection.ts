@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
@@ -51,10 +52,13 @@ export interface Use {
 export interface Way {
   readonly open: (directory: string, clock: Clock) => OpenDatabase
   readonly commits: (parts: CommitsParts) => Commits
+  /** Whether an index may say something else than the rows: it is to be made anew. */
+  readonly isForRepair?: boolean
 }
 
 export const owning: Way = { open: openDatabase, commits }
 export const reading: Way = { open: openForReading, commits: noCommits }
+export const repairing: Way = { ...owning, isForRepair: true }
 
 /** How long the high-water mark may wait for a sync. */
 const SYNC_MS = 1_000
@@ -83,6 +87,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
       catalogMustBeWhole(sql)
       load()
     })
+    if (!way.isForRepair) mustBeFound(topics)
     mustReachMarks(topics.heads, damage, highWater, clock)
   } catch (cause) {
     database.close()
@@ -159,6 +164,16 @@ function mustReachMarks(
     damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
 }
 
+/** Where no file can be opened, SQLite finds nothing in any, which looks like damage. */
+function canOpenFiles(): boolean {
+  try {
+    closeSync(openSync(process.execPath, 'r'))
+    return true
+  } catch {
+    return false
+  }
+}
+
 /**
  * Names what the system refuses, such as a full disk: nothing is wrong with the data then.
  *
@@ -168,10 +183,26 @@ function available<T>(directory: string, open: () => T): T {
   try {
     return open()
   } catch (cause) {
-    if (cause instanceof Fault) throw cause
+    if (cause instanceof Fault && !(cause.code === 'DATA_DAMAGED' && !canOpenFiles())) throw cause
     const why = cause instanceof Error ? cause.message : 'it cannot be opened'
     throw new Fault('DATA_UNAVAILABLE', { detail: `${directory}: ${why}`, cause })
   }
+}
+
+/**
+ * The newest record of each topic is found by its id: where the index of ids is not the one that it
+ * was, repeats would be stored again.
+ *
+ * @throws Fault `DATA_DAMAGED`
+ */
+function mustBeFound(topics: Topics): void {
+  for (const { spec, heads } of topics.heads.all())
+    for (const { partition, first, next } of heads) {
+      if (next === first) continue
+      const { flaws } = topics.inspect(spec.name, partition, next - 1, 1)
+      const lost = flaws.find(({ message }) => message.includes('by its id'))
+      if (lost) throw damagedTable(spec.name, `the index of ids (offset ${lost.from})`)
+    }
 }
 
 /** One `Use` for the log and one for the store of a directory. */

@@ -1,5 +1,6 @@
 import { existsSync, renameSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { pathToFileURL } from 'node:url'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { idMaker } from '../../base/id.ts'
@@ -10,7 +11,7 @@ import { mustBeWhole, own, syncDirectory, writeMarker } from './directory.ts'
 import type { HighWater } from './high-water.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { bringUp } from './migrations.ts'
-import { namingDamage } from './results.ts'
+import { isUnopenable, namingDamage } from './results.ts'
 import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
 import { identify, mustBeSound } from './schema.ts'
 
@@ -77,10 +78,9 @@ export function openForReading(directory: string): OpenDatabase {
   mustBeOurs(files)
   if (!isReady(files) || !existsSync(files.database))
     throw new Fault('DATA_MISSING', { detail: `${directory} was never finished` })
-  const open = (): DatabaseSync =>
-    new DatabaseSync(files.database, { readOnly: true, timeout: BUSY_MS })
+  const open = (): DatabaseSync => openReadOnly(files.database)
   return namingDamage(files.database, () => {
-    if (!isOurs(files.database)) throw noTables(files.database)
+    if (!isOurs(files.database, true)) throw noTables(files.database)
     let db = open()
     const { format } = identify(db)
     if (format < FORMAT) {
@@ -103,6 +103,24 @@ export function openForReading(directory: string): OpenDatabase {
       },
     }
   })
+}
+
+/**
+ * Where nothing can be written, SQLite cannot make the file by which readers and writers meet; then
+ * nobody else writes there either, and with no write-ahead log the database is whole by itself.
+ */
+function openReadOnly(path: string): DatabaseSync {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get()
+    return db
+  } catch (cause) {
+    db.close()
+    if (!isUnopenable(cause) || hasLog(path)) throw cause
+    const still = pathToFileURL(path)
+    still.searchParams.set('immutable', '1')
+    return new DatabaseSync(still, { readOnly: true })
+  }
 }
 
 /** How long a reader waits while an owner opens or recovers. */
@@ -179,8 +197,8 @@ function noTables(database: string): Fault {
  *
  * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, and the error of SQLite where it is damaged
  */
-function isOurs(path: string): boolean {
-  const db = new DatabaseSync(path, { readOnly: hasLog(path), timeout: 0 })
+function isOurs(path: string, isReadOnly = false): boolean {
+  const db = hasLog(path) || isReadOnly ? openReadOnly(path) : new DatabaseSync(path)
   try {
     const { applicationId, format, tables } = identify(db)
     if (tables === 0) return false

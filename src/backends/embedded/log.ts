@@ -1,6 +1,7 @@
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { breathe } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Verdict } from '../../ports/admit.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
@@ -27,6 +28,9 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     close: use.close,
     async declare(specs) {
       const { topics, commits, sql } = use.connection()
+      // What is there already needs no disk.
+      if (specs.every(({ name }) => topics.partitions(name) !== undefined))
+        return specs.map(topics.declare)
       return mustCommit(commits, () => {
         const states = specs.map((spec) => topics.declare(spec))
         if (states.some(({ isNew }) => isNew)) sealCatalog(sql)
@@ -160,8 +164,10 @@ export async function mustCommit<T>(commits: Commits, change: () => T): Promise<
     }),
     failed: (cause) => ({ cause }),
   })
-  if (failure) throw failure.cause
-  return result as T
+  if (!failure) return result as T
+  const { cause } = failure
+  if (!isFull(cause)) throw cause
+  throw new Fault('LOG_FULL', { detail: 'the disk of the data directory is full', cause })
 }
 
 export function healthOf(use: Use): Health {

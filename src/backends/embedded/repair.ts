@@ -5,7 +5,7 @@ import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Connection } from './connection.ts'
-import { connect, owning } from './connection.ts'
+import { connect, repairing } from './connection.ts'
 import { NO_TOPIC, rangeText } from './damage.ts'
 import type { Files } from './directory.ts'
 import { dropRecent } from './heads.ts'
@@ -54,7 +54,7 @@ export async function repair(
   const files = filesOf(resolve(directory))
   if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: files.directory })
   const mark = options.isMarkLost ? remakeMark(files) : undefined
-  const connection = connect(files.directory, clock, bell(clock), owning)
+  const connection = connect(files.directory, clock, bell(clock), repairing)
   try {
     const pages = soundPages(connection)
     lookThrough(connection)

@@ -6,6 +6,7 @@ const RESULT = {
   ioError: 10,
   corrupt: 11,
   full: 13,
+  cannotOpen: 14,
   tooBig: 18,
   constraint: 19,
   mismatch: 20,
@@ -33,6 +34,9 @@ export const isAboutValue = (cause: unknown): boolean => {
   const { tooBig, constraint, mismatch } = RESULT
   return result === 0 || result === tooBig || result === constraint || result === mismatch
 }
+
+/** Whether a file could not be opened that SQLite needs. */
+export const isUnopenable = (cause: unknown): boolean => resultOf(cause) === RESULT.cannotOpen
 
 /** Whether a value was there already that may be there once only. */
 export const isTaken = (cause: unknown): boolean =>

@@ -16,6 +16,8 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     close: use.close,
     async declare(specs) {
       const { tables, commits, sql } = use.connection()
+      // What is there already needs no disk.
+      if (specs.every(tables.isDeclared)) return
       await mustCommit(commits, () => {
         for (const spec of specs) tables.declare(spec)
         sealCatalog(sql)

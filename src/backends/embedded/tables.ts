@@ -24,6 +24,7 @@ interface Table {
 /** The tables that services declared: each one a table of the database, with a column per index. */
 export interface Tables {
   load(): void
+  isDeclared(spec: TableSpec): boolean
   declare(spec: TableSpec): void
   idOf(name: string): number
   get(key: RowKey): Row | undefined
@@ -61,7 +62,12 @@ export function tablesIn(sql: Statements): Tables {
         const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
         const columns = sql.all(select, id) as [string, string][]
         tables.set(name, { id, name, columns: new Map(columns) })
+        mustHaveFirst(sql, id, name)
       }
+    },
+    isDeclared({ name, indexes }) {
+      const columns = tables.get(name)?.columns
+      return columns !== undefined && indexes.every((index) => columns.has(index))
     },
     declare({ name, indexes }) {
       const table = tables.get(name) ?? createTable(sql, name)
@@ -161,9 +167,25 @@ function isWhole({ id, columns }: Table, row: Columns): boolean {
   return stateSum(id, key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
 }
 
+/**
+ * Each table begins with a row of its own, under a key that nobody can have: where its pages are
+ * those of another table, or of none, that row is not there.
+ */
+export function insertFirst(sql: Statements, id: number): void {
+  sql.run(`INSERT INTO t${id} (key, version, body, sum) VALUES ('', 0, '', ?)`, firstSum(id))
+}
+
+const firstSum = (id: number): number => stateSum(id, '', 0, '', [])
+
+function mustHaveFirst(sql: Statements, id: number, name: string): void {
+  const first = sql.get(`SELECT sum FROM t${id} WHERE key = ''`)
+  if (first?.[0] !== firstSum(id)) throw damagedTable(name, 'the first row')
+}
+
 function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
   sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
+  insertFirst(sql, id)
   return { id, name, columns: new Map() }
 }
 
@@ -173,7 +195,7 @@ function createIndex(sql: Statements, table: Table, name: string): void {
   const column = `i${columns.size + 1}`
   const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
-  const rows = sql.all(selectRows(table))
+  const rows = sql.all(`${selectRows(table)} WHERE key > ''`)
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
@@ -212,7 +234,7 @@ function scan(
   const column = where && columns.get(where.index)
   if (where && !column) throw new Error(`${name} has no index ${where.index}`)
   const order = column ? `${column}, key` : 'key'
-  const conditions = [column ? `${column} IS NOT NULL` : 'true']
+  const conditions = [column ? `${column} IS NOT NULL` : "key > ''"]
   const values: SQLInputValue[] = []
   if (where?.equals !== undefined) {
     conditions.push(`${column} = ?`)
