@@ -21,7 +21,7 @@ export type {
   Schema,
 } from './contract/message.ts'
 export { command, event } from './contract/message.ts'
-export type { HealthReport } from './engine/health.ts'
+export type { GroupShare, HealthReport } from './engine/health.ts'
 export type {
   Accepted,
   FoundOperation,
@@ -31,13 +31,14 @@ export type {
 } from './engine/operations.ts'
 export type { EngineOptions } from './engine/options.ts'
 export { ENGINE_OPTIONS } from './engine/options.ts'
+export type { RewindAt, RewindTo, Rewound } from './engine/rewind.ts'
 export type { Appended, AppendOptions, SendOptions } from './engine/sender.ts'
 export type { ConsumerStatus } from './engine/status.ts'
-export type { Effect, Outcome, Refusal } from './rules/effect.ts'
-export { after, become, compensate, finish, refuse, send } from './rules/effect.ts'
+export type { Effect, Outcome, Refusal, RetryAfter } from './rules/effect.ts'
+export { after, become, compensate, finish, refuse, retryAfter, send } from './rules/effect.ts'
 export type { Entity } from './rules/entity.ts'
 export { entity } from './rules/entity.ts'
-export type { Handler, Handling } from './rules/handler.ts'
+export type { Handler, Handling, HandlingOrder } from './rules/handler.ts'
 export { handler } from './rules/handler.ts'
 export type { Projection } from './rules/projection.ts'
 export { projection } from './rules/projection.ts'

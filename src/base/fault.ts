@@ -123,10 +123,20 @@ export const FAULTS = {
     retryable: false,
     cure: 'add a query rule for it to the service that owns the contract',
   },
+  REWIND_REFUSED: {
+    meaning: 'this rule cannot be rewound',
+    retryable: false,
+    cure: 'rewind a handler; rebuild a projection; what an entity or a saga has done stays done',
+  },
   RULE_INVALID: {
     meaning: 'a rule is not as it must be',
     retryable: false,
     cure: 'correct the rule as each complaint says',
+  },
+  RULE_NOT_FOUND: {
+    meaning: 'no rule that reads topics has this name',
+    retryable: false,
+    cure: 'use one of the names that the detail lists, a service and its rule',
   },
   RULE_RETURNED: {
     meaning: 'a rule returned something that it may not return',

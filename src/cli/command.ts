@@ -17,6 +17,7 @@ export interface Flags {
   readonly token?: string
   readonly js?: boolean
   readonly name?: string
+  readonly topic?: string
 }
 
 /** What a command was asked. */

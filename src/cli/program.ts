@@ -49,10 +49,19 @@ const commands: readonly CommandSpec[] = [
     command: async () => (await import('./commands/topics.ts')).topics,
   },
   {
-    usage: 'groups',
-    does: 'Lists the consumers: what each rule has done, and what it has yet to read.',
-    options: reading(),
-    examples: ['groups', 'groups --json'],
+    usage: 'groups [action] [rule]',
+    does: `Lists the consumers: what each rule has done, and what it has yet to read. With the action
+rewind it has a handler begin again elsewhere in its topics.`,
+    options: reading(
+      new Option(
+        '--to <where>',
+        'rewind to earliest, latest, an offset, or a time like 2030-01-31',
+      ),
+      new Option('--topic <topic>', 'rewind in this topic only'),
+      number('--partition <n>', 'rewind in this partition only'),
+      offline(),
+    ),
+    examples: ['groups', 'groups --json', 'groups rewind delivery/mail --to 2030-01-31T12:00:00Z'],
     command: async () => (await import('./commands/groups.ts')).groups,
   },
   {

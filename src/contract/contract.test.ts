@@ -29,6 +29,8 @@ function complaintsOf(name: string, options: object, messages: object): readonly
   return []
 }
 
+const ALWAYS = { deleteRetentionMs: 0 } as const
+
 describe('a contract', () => {
   const Ordering = contract(
     'ordering',
@@ -109,6 +111,24 @@ describe('a wrong contract is refused', () => {
       )
     for (const partitions of [1, 1_024])
       assert.deepEqual(complaintsOf('a', { key, partitions }, {}), [])
+  })
+
+  test('for retention and compaction that are no whole numbers in their bounds', () => {
+    const wrong: readonly (readonly [path: string, min: number, keeping: object])[] = [
+      ['retention.commands.ageMs', 1, { retention: { commands: { ageMs: 0 } } }],
+      ['retention.events.ageMs', 1, { retention: { events: { ageMs: 1.5 } } }],
+      ['retention.events.bytes', 1, { retention: { events: { bytes: '9' } } }],
+      ['compaction.deleteRetentionMs', 0, { compaction: { deleteRetentionMs: -1 } }],
+    ]
+    for (const [path, min, keeping] of wrong) {
+      const message = `must be a whole number from ${min} on`
+      assert.deepEqual(complaintsOf('a', { key, ...keeping } as never, {}), [{ path, message }])
+    }
+    const right = { retention: { events: { ageMs: 1, bytes: 1 } }, compaction: ALWAYS }
+    assert.deepEqual(complaintsOf('a', { key, ...right } as never, {}), [])
+    const made = contract('a', { key: 'id', ...right }, {})
+    assert.deepEqual(factsOf(made).keeping, right)
+    assert.deepEqual(factsOf(contract('a', { key: 'id' }, {})).keeping, {})
   })
 
   test('for a message that is called like the refusal of a command', () => {

@@ -44,10 +44,34 @@ export interface ContractFacts {
   readonly name: string
   readonly key: string
   readonly partitions: number
+  /** How long its topics keep what is in them. */
+  readonly keeping: Keeping
   /** Message types by wire name and alias, refusals included. */
   readonly byWire: ReadonlyMap<string, MessageType>
   /** Message types by name, refusals included. */
   readonly byName: ReadonlyMap<string, MessageType>
+}
+
+/** How long a topic keeps its records; what is absent bounds nothing. */
+export interface Retention {
+  /** How long after it was stored a record may be forgotten. */
+  readonly ageMs?: number
+  /** The size, as JSON text, beyond which a partition may forget its oldest records. */
+  readonly bytes?: number
+}
+
+/** Retention and compaction of a contract's topics. What is absent is kept for ever. */
+export interface Keeping {
+  readonly retention?: {
+    readonly commands?: Retention
+    /** Events and refusals. */
+    readonly events?: Retention
+  }
+  /**
+   * Of the events topic only the newest record of each key is kept, whatever its type; a tombstone
+   * goes `deleteRetentionMs` after it was stored.
+   */
+  readonly compaction?: { readonly deleteRetentionMs: number }
 }
 
 /** One bounded context's messages: what a service says to the world. */
@@ -72,7 +96,8 @@ const MESSAGE_NAME = /^[A-Za-z][A-Za-z0-9]*$/
 
 /**
  * Declares a contract. Its `key` is the message key: messages of one key keep their order, and
- * land in one partition. `partitions` (default 8, 1 to 1,024) is fixed for the life of the topics.
+ * land in one partition. `partitions` (default 8, 1 to 1,024), `retention` and `compaction`
+ * (default: everything is kept for ever) are fixed for the life of the topics.
  *
  * @throws Fault `CONTRACT_INVALID`, with all complaints
  */
@@ -82,10 +107,11 @@ export function contract<
   M extends Record<string, Keyed<F>>,
 >(
   name: C,
-  options: { readonly key: F; readonly partitions?: number },
+  options: { readonly key: F; readonly partitions?: number } & Keeping,
   messages: M,
 ): Contract<C, M> {
-  const { key, partitions = PARTITIONS } = options
+  const { key, partitions = PARTITIONS, retention, compaction } = options
+  const keeping: Keeping = { ...(retention && { retention }), ...(compaction && { compaction }) }
   const complaints: Complaint[] = []
   const complain = (path: string, message: string): void => void complaints.push({ path, message })
   if (!NAME.test(name) || name.length > LIMITS.nameLengthMax)
@@ -93,6 +119,7 @@ export function contract<
   if (!key) complain('key', 'must name the field that orders the messages')
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > LIMITS.partitionsMax)
     complain('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
+  complainOfKeeping(keeping, complain)
   const types: Record<string, MessageType> = {}
   const byName = new Map<string, MessageType>()
   const byWire = new Map<string, MessageType>()
@@ -112,8 +139,24 @@ export function contract<
     }
   }
   if (complaints.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints })
-  const facts: ContractFacts = { name, key, partitions, byWire, byName }
+  const facts: ContractFacts = { name, key, partitions, keeping, byWire, byName }
   return Object.freeze(Object.defineProperty(types, ABOUT, { value: facts })) as Contract<C, M>
+}
+
+function complainOfKeeping(
+  { retention, compaction }: Keeping,
+  complain: (path: string, message: string) => void,
+): void {
+  const bounds: readonly (readonly [path: string, value: number | undefined, min: number])[] = [
+    ['retention.commands.ageMs', retention?.commands?.ageMs, 1],
+    ['retention.commands.bytes', retention?.commands?.bytes, 1],
+    ['retention.events.ageMs', retention?.events?.ageMs, 1],
+    ['retention.events.bytes', retention?.events?.bytes, 1],
+    ['compaction.deleteRetentionMs', compaction?.deleteRetentionMs, 0],
+  ]
+  for (const [path, value, min] of bounds)
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= min))
+      complain(path, `must be a whole number from ${min} on`)
 }
 
 function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {

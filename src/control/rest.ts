@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { storedCatalog } from '../engine/catalog.ts'
 import { pausesOf } from '../engine/pauses.ts'
+import { rewind } from '../engine/rewind.ts'
 import type { Backend } from '../ports/store.ts'
 import type { System } from './system.ts'
 
@@ -28,10 +29,12 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       await pauses.look()
       const paused = services.filter(pauses.isPaused)
       const { is, ack, detail } = await log.health()
-      if (is === 'failing') return { is, ack, paused, detail }
-      return { is: paused.length > 0 ? 'paused' : 'well', ack, paused, detail: 'nobody runs it' }
+      const told = { ack, paused, groups: [], alarms: [] }
+      if (is === 'failing') return { is, ...told, detail }
+      return { is: paused.length > 0 ? 'paused' : 'well', ...told, detail: 'nobody runs it' }
     },
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
+    rewind: (asked) => rewind({ backend, catalog, pauses }, asked),
     operation: async () => undefined,
     async close() {
       await store.close()

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../engine/catalog.ts'
 import type { HealthReport } from '../engine/health.ts'
 import type { OperationState } from '../engine/operations.ts'
+import type { RewindRequest, Rewound } from '../engine/rewind.ts'
 import type { Backend } from '../ports/store.ts'
 
 /** A system as operators see it: one that runs in this process, or the data that it left. */
@@ -12,6 +13,8 @@ export interface System {
   health(): Promise<HealthReport>
   /** @throws Fault `SERVICE_NOT_FOUND`, `DATA_READ_ONLY` */
   setPaused(service: string, isPaused: boolean): Promise<void>
+  /** @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `DATA_READ_ONLY` */
+  rewind(asked: RewindRequest): Promise<readonly Rewound[]>
   /** What became of a command from outside; `undefined` where nobody runs who could tell. */
   operation(id: string): Promise<OperationState | undefined>
 }

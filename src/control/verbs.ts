@@ -1,6 +1,7 @@
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
+import type { RewindTo } from '../engine/rewind.ts'
 import { overviewOf } from './overview.ts'
 import type { System } from './system.ts'
 import type { Tell } from './verify.ts'
@@ -64,6 +65,22 @@ const verbs = {
     takes: { service: { is: 'text', isRequired: true } },
     run: (system, { service }) => setPaused(system, service as string, false),
   },
+  rewind: {
+    isWrite: true,
+    takes: {
+      consumer: { is: 'text', isRequired: true },
+      to: { is: 'text', isRequired: true },
+      topic: { is: 'text' },
+      partition: { is: 'number', min: 0 },
+    },
+    run: (system, { consumer, to, topic, partition }) =>
+      system.rewind({
+        consumer: consumer as string,
+        to: rewindTo(to as string),
+        ...(topic === undefined ? {} : { topic: topic as string }),
+        ...(partition === undefined ? {} : { partition: partition as number }),
+      }),
+  },
   verify: { isWrite: false, takes: {}, run: (system, _, tell) => verify(system, tell) },
 } as const satisfies Record<string, Verb>
 
@@ -76,6 +93,16 @@ export function isVerb(name: unknown): name is VerbName {
   return typeof name === 'string' && Object.hasOwn(verbs, name)
 }
 
+/** `earliest`, `latest`, an offset, or a time such as 2030-01-31T12:00:00Z. */
+function rewindTo(text: string): RewindTo {
+  if (text === 'earliest' || text === 'latest') return text
+  if (/^\d{1,15}$/.test(text)) return { offset: Number(text) }
+  const atMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(atMs)) return { atMs }
+  const message = 'must be earliest, latest, an offset or a time like 2030-01-31T12:00:00Z'
+  throw new Fault('OPTION_INVALID', { detail: 'rewind', complaints: [{ path: 'to', message }] })
+}
+
 async function setPaused(system: System, service: string, isPaused: boolean): Promise<object> {
   await system.setPaused(service, isPaused)
   return { service, isPaused }
@@ -85,7 +112,7 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
  * Runs a verb.
  *
  * @throws Fault `OPTION_INVALID` with all complaints, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
- * `SERVICE_NOT_FOUND`, `DATA_READ_ONLY`
+ * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `DATA_READ_ONLY`
  */
 export async function runVerb(
   system: System,

@@ -22,8 +22,20 @@ export interface Claims {
   /** Gives everything back, so that another member need not wait for the lease to end. */
   release(): Promise<void>
   holds(place: Pick<Place, 'resource'>): boolean
+  /** Whether no beat was answered for a whole lease, so that others may hold it all. */
+  isLapsed(): boolean
+  /** How much of the group's work is this member's at the moment. */
+  share(): Share
   holdsTimers(): boolean
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
+}
+
+/** A member's part of a group's work. */
+export interface Share {
+  /** Shards that the member holds … */
+  readonly held: number
+  /** … of how many there are. */
+  readonly shards: number
 }
 
 /** What a store says to a beat. */
@@ -40,11 +52,14 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
   const timers = `${group.name}/0`
   const held = new Map<string, number>()
   let beatDue = 0
+  let answeredAt = clock.now()
   let excess: readonly string[] = []
 
   async function ask(gives: readonly string[]): Promise<Answer> {
     beatDue = clock.now() + Math.floor(options.leaseMs / 3)
-    return store.beat({ id: member }, wants, options.leaseMs, gives)
+    const answer = await store.beat({ id: member }, wants, options.leaseMs, gives)
+    answeredAt = clock.now()
+    return answer
   }
   const isHeldAs = ({ resource, generation }: Claim): boolean => held.get(resource) === generation
 
@@ -62,12 +77,10 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       return 'changed'
     },
     async keep(signal, lost) {
-      let answeredAt = clock.now()
       for (;;) {
         await pause(clock, Math.max(0, beatDue - clock.now()), signal)
         if (signal.aborted) return
         const answer = await ask([]).catch(() => undefined)
-        if (answer) answeredAt = clock.now()
         // What was gained meanwhile is taken up by the next regular beat.
         const isKept = answer
           ? answer.held.filter(isHeldAs).length === held.size
@@ -81,6 +94,8 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       await store.beat({ id: member }, [], options.leaseMs)
     },
     holds: ({ resource }) => held.has(resource),
+    isLapsed: () => clock.now() - answeredAt >= options.leaseMs,
+    share: () => ({ held: held.size, shards: wants.length }),
     holdsTimers: () => hasSagas && held.has(timers),
     fences(advances, withTimers) {
       const resources = new Set(withTimers ? [timers] : [])

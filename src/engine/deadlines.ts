@@ -8,12 +8,13 @@ import { through } from '../ports/through.ts'
 /**
  * A backend of which every call ends in time: one that does not answer within the deadline throws,
  * and what it was to do counts as unknown. A read that may wait has that time on top. Opening and
- * closing may take as long as they take.
+ * closing may take as long as they take, and so may compaction, which nobody waits for.
  *
  * @throws Fault `LOG_UNKNOWN`, `STORE_UNKNOWN`
  */
 export function withDeadlines(backend: Backend, clock: Clock, deadlineMs: number): Backend {
   return through(backend, async (call, run, args) => {
+    if (call === 'log.compact') return run()
     const ms = deadlineMs + (call === 'log.read' ? waitMsOf(args) : 0)
     const answer = await within(
       clock,

@@ -6,6 +6,7 @@ import { scan } from './scan.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
 import type { EngineTools } from './tools.ts'
+import { keepUp } from './upkeep.ts'
 
 /** A running engine: every processor of every service here, and the door for commands. */
 export interface Engine {
@@ -39,11 +40,12 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     service.groups.map((group) => processor(tools, service, group)),
   )
   const told = new AbortController()
-  const running = [
+  const tasks = [
     tellCatalog(tools, told.signal),
     scan(tools, told.signal),
-    ...processors.map((each) => each.run()),
+    keepUp(tools, told.signal),
   ]
+  const running = [...tasks, ...processors.map((each) => each.run())]
   const door = sender(tools)
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number, ending: () => void): Promise<void> => {

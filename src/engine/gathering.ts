@@ -1,13 +1,14 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
-import type { EventLog, Slice } from '../ports/log.ts'
+import type { EventLog, LogRecord, Slice } from '../ports/log.ts'
 import type { Claims } from './claims.ts'
-import type { HeldRow, Holds } from './holds.ts'
+import type { HeldRow, Holds, IsFree } from './holds.ts'
 import { holdKeyOf } from './holds.ts'
 import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress } from './progress.ts'
-import type { RowCache } from './rows.ts'
+import type { Cell, RowCache } from './rows.ts'
+import type { Slots } from './slots.ts'
 import type { Timers } from './timers.ts'
 import type { Item, Turn } from './turn.ts'
 import { itemsOf } from './turn.ts'
@@ -23,10 +24,20 @@ export interface Sources {
   readonly timers: Timers
   readonly claims: Claims
   readonly progress: GroupProgress
+  /** Only where events are handled each by itself. */
+  readonly slots?: Slots
+  /** How long after it was stored an event is handled at the earliest. */
+  readonly delayMs: number
 }
 
 const HELD_PER_TURN = 64
 const HOLDS_PER_TURN = 16
+/** Each of one event, which is found without a scan. */
+const QUEUE_HOLDS_PER_TURN = 256
+/** Events of a queue that may be held; beyond, nothing more is read until some are through. */
+const QUEUE_HELD_MAX = 10_000
+/** How finely delayed events are told apart, so that they come in batches. */
+const DELAY_STEP_MS = 20
 const TIMERS_PER_TURN = 256
 
 /**
@@ -34,58 +45,140 @@ const TIMERS_PER_TURN = 256
  * the partitions have. Waits for records only when nothing else is due.
  */
 export async function gather(sources: Sources, signal: AbortSignal): Promise<Turn> {
-  const { clock, holds, timers, claims, rows, progress, group } = sources
+  const { clock, holds, timers, claims, rows, progress, group, slots } = sources
   const now = clock.now()
-  const due = holds.due(now, HOLDS_PER_TURN, isHere(sources))
+  const ended = slots?.ended() ?? []
+  const holdsMax = slots ? QUEUE_HOLDS_PER_TURN : HOLDS_PER_TURN
+  const due = new Set([...ended, ...holds.due(now, holdsMax, isFree(sources))])
   const dueTimers = claims.holdsTimers() ? await timers.due(now, TIMERS_PER_TURN) : []
   rows.keep(dueTimers)
-  const retried: Item[] = []
-  for (const holdKey of due) {
-    const retries = await retriesOf(sources, holdKey)
-    if (retries.length === 0) holds.shelve(holdKey)
-    retried.push(...retries)
-  }
+  const retried = await heldItems(sources, due)
   const isWaiting = retried.length === 0 && dueTimers.length === 0
   const slices = await read(sources, isWaiting ? waitMs(sources, now) : 0, signal)
+  const lost = slices.filter((slice) => slice.lost)
+  // What is lost is counted by a unit of its own; the rest is read again then.
+  if (lost.length > 0) return { timers: [], items: [], slices: lost.map(upToLost) }
   const fresh = slices.flatMap(({ records }) => records)
   if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
-  const items = fresh.flatMap((record) => itemsOf(group, record)).filter(progress.isAhead)
+  // An event of a queue that is read again after a rewind may wait already.
+  const isNew = ({ reaction, record }: Item): boolean =>
+    !slots || !holds.isKnown(holdKeyOf(reaction.consumer, record))
+  const items = fresh
+    .flatMap((record) => itemsOf(group, record))
+    .filter((item) => progress.isAhead(item) && isNew(item))
   return { timers: dueTimers, items: [...retried, ...items], slices }
 }
 
-/** The messages in front of a hold. */
-async function retriesOf({ holds, rows, group }: Sources, holdKey: string): Promise<Item[]> {
-  const cells = await holds.front(holdKey, HELD_PER_TURN)
+/** What is held in front of these holds. */
+export async function heldItems(
+  sources: Sources,
+  holdKeys: Iterable<string>,
+): Promise<readonly Item[]> {
+  const { holds, slots } = sources
+  const items: Item[] = []
+  const all = [...holdKeys]
+  const firsts = slots && all.length > 0 ? await holds.firsts(all) : []
+  for (const [at, holdKey] of all.entries()) {
+    const first = firsts[at]
+    const cells = first ? [first] : await holds.front(holdKey, HELD_PER_TURN)
+    const retries = retriesOf(sources, holdKey, cells)
+    if (retries.length === 0) {
+      holds.shelve(holdKey)
+      slots?.forget(holdKey)
+    }
+    items.push(...retries)
+  }
+  return items
+}
+
+/** The messages in front of a hold, as work. */
+function retriesOf({ rows, group }: Sources, holdKey: string, cells: readonly Cell[]): Item[] {
   rows.keep(cells)
   return cells.flatMap((cell, at) => {
-    const record = cell.value as HeldRow
     const held = { holdKey, key: cell.key, isFirst: at === 0 }
-    return itemsOf(group, record)
-      .filter(({ reaction }) => holdKeyOf(reaction.consumer, record.key) === holdKey)
+    return itemsOf(group, cell.value as HeldRow)
+      .filter(({ reaction }) => holdKey.startsWith(`${reaction.consumer.id}:`))
       .map((item) => ({ ...item, held }))
   })
 }
 
-async function read(
-  { log, clock, options, claims, progress }: Sources,
+function upToLost(slice: Slice): Slice {
+  return { ...slice, records: [], next: slice.lost?.to ?? slice.next }
+}
+
+async function read(sources: Sources, ms: number, signal: AbortSignal): Promise<readonly Slice[]> {
+  const { log, clock, options, claims, progress, holds, slots } = sources
+  const from = progress.positions(claims.holds)
+  const max = { records: options.unitRecordsMax, bytes: options.unitBytesMax }
+  const isFull = slots !== undefined && (slots.isFull() || holds.count() >= QUEUE_HELD_MAX)
+  return unlessEnded(sources, ms, signal, async (waitMs, until) => {
+    if (from.length > 0 && !isFull)
+      return onlyDue(
+        sources,
+        await log.read(from, max, { ms: waitMs, signal: until }),
+        waitMs,
+        until,
+      )
+    await pause(clock, waitMs, until)
+    return []
+  })
+}
+
+/** Waits no longer once something that was left under way has ended. */
+async function unlessEnded<T>(
+  { slots }: Sources,
+  ms: number,
+  signal: AbortSignal,
+  wait: (ms: number, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (!slots || slots.isIdle()) return wait(ms, signal)
+  const [over, woken] = [new AbortController(), new AbortController()]
+  const isEnded = slots.ended().length > 0
+  const ending = slots.changed(ms, AbortSignal.any([signal, over.signal]))
+  void ending.then(() => woken.abort())
+  try {
+    return await wait(isEnded ? 0 : ms, AbortSignal.any([signal, woken.signal]))
+  } finally {
+    over.abort()
+  }
+}
+
+/** What is due of what was read; where that is nothing, it waits for the first that will be. */
+async function onlyDue(
+  { clock, delayMs }: Sources,
+  slices: readonly Slice[],
   ms: number,
   signal: AbortSignal,
 ): Promise<readonly Slice[]> {
-  const from = progress.positions(claims.holds)
-  const max = { records: options.unitRecordsMax, bytes: options.unitBytesMax }
-  if (from.length > 0) return log.read(from, max, { ms, signal })
-  await pause(clock, ms, signal)
+  if (delayMs === 0) return slices
+  const now = clock.now()
+  const due = slices.map((slice) => upToDue(slice, now - delayMs))
+  const isMore = due.some(({ records, lost }) => records.length > 0 || lost)
+  const [next] = slices.flatMap(({ records }) => records.slice(0, 1)).toSorted(byStoredAt)
+  if (isMore || !next) return due
+  const leftMs = Math.min(ms, next.storedAt + delayMs - now)
+  if (ms > 0) await pause(clock, Math.max(DELAY_STEP_MS, leftMs), signal)
   return []
 }
 
-/** Whether a key's messages are this instance's to work on. */
-function isHere({ claims, progress }: Sources): (key: string) => boolean {
-  return (key) => claims.holds({ resource: progress.resourceOf(key) })
+const byStoredAt = (a: LogRecord, b: LogRecord): number => a.storedAt - b.storedAt
+
+/** What was stored no later than a time: times never go back inside a partition. */
+function upToDue(slice: Slice, latestMs: number): Slice {
+  const end = slice.records.findIndex(({ storedAt }) => storedAt > latestMs)
+  const first = slice.records[end]
+  return first ? { ...slice, records: slice.records.slice(0, end), next: first.offset } : slice
+}
+
+/** Whether a hold's messages are this instance's to work on, and nothing works on them now. */
+function isFree({ claims, progress, slots }: Sources): IsFree {
+  return (key, holdKey) =>
+    claims.holds({ resource: progress.resourceOf(key) }) && !slots?.isBusy(holdKey)
 }
 
 function waitMs(sources: Sources, now: number): number {
   const { holds, timers, claims, options } = sources
   const timerDue = claims.holdsTimers() ? timers.nextDue() : Infinity
-  const soonest = Math.min(holds.nextDue(isHere(sources)) ?? Infinity, timerDue, claims.beatDue())
+  const soonest = Math.min(holds.nextDue(isFree(sources)) ?? Infinity, timerDue, claims.beatDue())
   return Math.max(1, Math.min(options.idleMs, soonest - now))
 }

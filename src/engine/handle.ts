@@ -1,5 +1,5 @@
 import type { Message } from '../contract/message.ts'
-import type { OneOrMany, Send } from '../rules/effect.ts'
+import type { OneOrMany, RetryAfter, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler, Handling } from '../rules/handler.ts'
 import type { Reaction } from './plan.ts'
@@ -10,6 +10,10 @@ import { occasionOf, publish, ruleFault } from './step.ts'
 export type Attempt =
   | { readonly is: 'handled'; readonly returned: unknown }
   | { readonly is: 'failed'; readonly cause: unknown }
+  /** The handler asked for it: no fault. */
+  | { readonly is: 'later'; readonly delayMs: number }
+  /** Its ack waits for nobody any more: until it has ended, it is held. */
+  | { readonly is: 'under way' }
 
 /** Calls a handler; whatever it throws is an answer here. */
 export async function attempt(
@@ -22,11 +26,20 @@ export async function attempt(
   const effectKey = `${consumer.id}:${arrival.envelope.id}`
   const handling: Handling = { ...occasionOf(arrival), effectKey, signal }
   try {
-    const returned = await rule.run(arrival.data as never, tools as never, handling)
-    return { is: 'handled', returned }
+    const returned: unknown = await rule.run(arrival.data as never, tools as never, handling)
+    return laterIn(returned) ?? { is: 'handled', returned }
   } catch (cause) {
-    return { is: 'failed', cause }
+    return laterIn(cause) ?? { is: 'failed', cause }
   }
+}
+
+/** Whether a handler has asked to be called later. */
+function laterIn(answer: unknown): Attempt | undefined {
+  if ((answer as Partial<RetryAfter> | null | undefined)?.effect !== 'retry-after') return undefined
+  const { delayMs } = answer as RetryAfter
+  if (Number.isFinite(delayMs) && delayMs >= 0) return { is: 'later', delayMs }
+  const cause = ruleFault('retryAfter takes a number of milliseconds, from 0 on')
+  return { is: 'failed', cause }
 }
 
 /** Stages what a handler returned, to be sent with its acknowledgement. */

@@ -1,5 +1,6 @@
 import type { Ack } from '../ports/log.ts'
 import type { EngineTools } from './tools.ts'
+import type { Watch } from './watch.ts'
 
 /** How a running system is. */
 export interface HealthReport {
@@ -10,6 +11,22 @@ export interface HealthReport {
   readonly detail: string
   /** Names of the services that an operator has paused. */
   readonly paused: readonly string[]
+  /** The groups that run in this process; none where nothing runs. */
+  readonly groups: readonly GroupShare[]
+  /** What somebody should look at although everything works, as sentences. */
+  readonly alarms: readonly string[]
+}
+
+/** This process's part of a group: the pure rules of a service, or a handler. */
+export interface GroupShare {
+  /** `<service>`, or `<service>/<handler>`. */
+  readonly group: string
+  /** Shards of the group's work that are claimed here … */
+  readonly held: number
+  /** … of how many there are. More members than shards leave some of them without. */
+  readonly shards: number
+  /** It holds none, and takes over when a member that does goes away. */
+  readonly isStandingBy: boolean
 }
 
 const ACKS: readonly Ack[] = ['memory', 'disk', 'replicated']
@@ -27,8 +44,20 @@ export async function healthOf({
   const failing = ports.filter(({ is }) => is === 'failing').map(({ detail }) => detail)
   for (const [group, cause] of watch.broken())
     failing.push(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)
-  if (failing.length > 0) return { is: 'failing', ack, paused, detail: failing.join('; ') }
-  if (paused.length > 0)
-    return { is: 'paused', ack, paused, detail: `paused: ${paused.join(', ')}` }
-  return { is: 'well', ack, paused, detail: ports[0].detail }
+  const told = { ack, paused, groups: sharesOf(watch), alarms: alarmsOf(watch) }
+  if (failing.length > 0) return { is: 'failing', ...told, detail: failing.join('; ') }
+  if (paused.length > 0) return { is: 'paused', ...told, detail: `paused: ${paused.join(', ')}` }
+  return { is: 'well', ...told, detail: ports[0].detail }
+}
+
+function sharesOf({ shares }: Watch): readonly GroupShare[] {
+  return [...shares()].map(([group, { held, shards }]) => {
+    return { group, held, shards, isStandingBy: held === 0 }
+  })
+}
+
+function alarmsOf({ losses }: Watch): readonly string[] {
+  return [...losses()].map(
+    ([consumer, count]) => `retention took away ${count} records that ${consumer} had yet to read`,
+  )
 }

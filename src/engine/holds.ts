@@ -1,16 +1,17 @@
 import type { LogRecord } from '../ports/log.ts'
-import type { EventStore } from '../ports/store.ts'
+import type { EventStore, Row } from '../ports/store.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
 /**
  * A key that waits at one consumer behind a fault. While it is held, only later messages of that
  * key wait there; they are kept beside it, in the order in which they came, and other keys flow.
+ * Where a handler keeps no order, an event waits alone.
  */
 export interface HoldRow {
   readonly consumer: string
   readonly key: string
-  /** Attempts at the message in front. */
+  /** Attempts at the message in front; 0 while none has failed. */
   readonly attempts: number
   /** When the next attempt is due. */
   readonly due: number
@@ -49,8 +50,15 @@ export function errorText(cause: unknown): string {
   }
 }
 
-export function holdKeyOf(consumer: Consumer, key: string): string {
-  return `${consumer.id}:${key}`
+/** What of a consumer a record's fault holds: its key, or the event alone where there is no order. */
+export function holdKeyOf(consumer: Consumer, record: LogRecord): string {
+  const { topic, partition, offset, key } = record
+  return `${consumer.id}:${isQueue(consumer) ? `${topic}/${partition}@${offset}` : key}`
+}
+
+/** Whether each event is handled by itself. */
+export function isQueue({ rule }: Consumer): boolean {
+  return rule.is === 'handler' && rule.order === 'none'
 }
 
 /** The holds of one group: which exist as committed, and when each is due. */
@@ -60,16 +68,22 @@ export interface Holds {
   isKnown(holdKey: string): boolean
   /** Whether the key is held, as far as the draft goes. */
   isHeld(draft: Draft, holdKey: string): boolean
-  /** Holds that are due, at most `limit`, of keys that may be worked on here. */
-  due(nowMs: number, limit: number, isHere: (key: string) => boolean): readonly string[]
-  nextDue(isHere: (key: string) => boolean): number | undefined
+  /** Holds that are due, at most `limit`, among those that may be worked on here and now. */
+  due(nowMs: number, limit: number, isFree: IsFree): readonly string[]
+  nextDue(isFree: IsFree): number | undefined
+  count(): number
   /** Its message has no rule here any more: it waits until a start has one again. */
   shelve(holdKey: string): void
   /** Takes over what a committed draft changed. */
   committed(draft: Draft): void
   /** The messages in front of a hold, oldest first, as cells to work on. */
   front(holdKey: string, limit: number): Promise<readonly Cell[]>
+  /** The first message of each of many holds, where it is there: those of queues have no more. */
+  firsts(holdKeys: readonly string[]): Promise<readonly (Cell | undefined)[]>
 }
+
+/** Whether a hold, of messages with this key, may be worked on. */
+export type IsFree = (key: string, holdKey: string) => boolean
 
 const PAGE = 1_000
 
@@ -102,18 +116,19 @@ export function holdsOf(
       const changed = draft.changes.get(`${tables.holds}\n${holdKey}`)
       return changed ? changed.value !== undefined : known.has(holdKey)
     },
-    due(nowMs, limit, isHere) {
+    count: () => known.size,
+    due(nowMs, limit, isFree) {
       const found: string[] = []
       for (const [holdKey, { key, due }] of known) {
-        if (due <= nowMs && isHere(key)) found.push(holdKey)
+        if (due <= nowMs && isFree(key, holdKey)) found.push(holdKey)
         if (found.length >= limit) break
       }
       return found
     },
-    nextDue(isHere) {
+    nextDue(isFree) {
       let next: number | undefined
-      for (const { key, due } of known.values())
-        if ((next === undefined || due < next) && isHere(key)) next = due
+      for (const [holdKey, { key, due }] of known)
+        if ((next === undefined || due < next) && isFree(key, holdKey)) next = due
       return next
     },
     shelve(holdKey) {
@@ -130,11 +145,26 @@ export function holdsOf(
     async front(holdKey, limit) {
       const where = { index: 'hold', equals: holdKey }
       const rows = await store.scan({ table: tables.held, where, limit })
-      return rows.map(({ table, key, version, body }) => {
-        return { table, key, version, value: JSON.parse(body) as HeldRow, bytes: body.length }
-      })
+      return rows.map(cellOf)
+    },
+    async firsts(holdKeys) {
+      const keys = holdKeys.map((holdKey) => ({ table: tables.held, key: heldKey(holdKey, 0) }))
+      return (await store.get(keys)).map((row) => row && cellOf(row))
     },
   }
+}
+
+const heldKey = (holdKey: string, number: number): string =>
+  `${holdKey}:${String(number).padStart(12, '0')}`
+
+function cellOf({ table, key, version, body }: Row): Cell {
+  return { table, key, version, value: JSON.parse(body) as HeldRow, bytes: body.length }
+}
+
+/** Why a message is held: a fault, or without an error that it was not its time. */
+export interface Held {
+  readonly error?: string
+  readonly due: number
 }
 
 /** What a fault does to a key: it opens a hold with the message, or puts it behind the others. */
@@ -143,9 +173,9 @@ export function holdBack(
   tables: ServiceTables,
   consumer: Consumer,
   record: LogRecord,
-  fault: { readonly error: string; readonly due: number } | undefined,
+  { error, due }: Held,
 ): void {
-  const holdKey = holdKeyOf(consumer, record.key)
+  const holdKey = holdKeyOf(consumer, record)
   const cell = draft.cell(tables.holds, holdKey)
   const before = cell?.value as HoldRow | undefined
   const number = before?.next ?? 0
@@ -154,34 +184,34 @@ export function holdBack(
     : {
         consumer: consumer.id,
         key: record.key,
-        attempts: 1,
-        due: fault?.due ?? 0,
-        error: fault?.error ?? '',
+        attempts: error === undefined ? 0 : 1,
+        due,
+        error: error ?? '',
         next: 1,
         count: 1,
       }
   const version = (cell?.version ?? 0) + 1
   draft.put(tables.holds, holdKey, { value: row, version, index: { consumer: consumer.id } })
-  draft.put(tables.held, `${holdKey}:${String(number).padStart(12, '0')}`, {
+  draft.put(tables.held, heldKey(holdKey, number), {
     value: record satisfies HeldRow,
     version: 1,
     index: { hold: holdKey },
   })
 }
 
-/** The message in front has failed again. */
+/** The message in front has failed again, or is to wait without having failed. */
 export function holdOn(
   draft: Draft,
   tables: ServiceTables,
   holdKey: string,
-  fault: { readonly error: string; readonly due: number; readonly isFirst: boolean },
+  held: Held & { readonly isFirst: boolean },
 ): void {
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow
-  const { error, due, isFirst } = fault
-  const attempts = isFirst ? before.attempts + 1 : 1
+  const { error, due, isFirst } = held
+  const attempts = (isFirst ? before.attempts : 0) + (error === undefined ? 0 : 1)
   const index = { consumer: before.consumer }
-  const value: HoldRow = { ...before, attempts, due, error }
+  const value: HoldRow = { ...before, attempts, due, error: error ?? '' }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
 }
 

@@ -28,7 +28,7 @@ export async function attemptAll(
         const item = items[at] as Item
         const result = await attempt(item.reaction, item.arrival, tools, signal)
         attempted[at] = { ...item, attempt: result }
-        if (result.is === 'failed') break
+        if (result.is !== 'handled') break
       }
   }
   const workers = Math.min(first.concurrency, waiting.length)

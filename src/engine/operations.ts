@@ -154,7 +154,7 @@ async function hasReachedSagas(
     )
     if (!passed || passed.next <= record.offset) return false
     const { names } = serviceOf(engine, consumer.id)
-    const key = holdKeyOf(consumer, record.key)
+    const key = holdKeyOf(consumer, record)
     const [hold] = await store.get([{ table: names.holds, key }])
     if (hold) return false
   }

@@ -12,12 +12,18 @@ export const ENGINE_OPTIONS = {
   sendBytesMax: { initial: 16_777_216, min: 1_048_576, max: 1_073_741_824 },
   /** Events that a consumer may lag behind before the door says `BACKPRESSURE`. */
   lagEventsMax: { initial: 1_000_000, min: 1, max: 1_000_000_000 },
+  /** Events that a consumer may lag behind and still keep retention from taking them away. */
+  retentionLagEventsMax: { initial: 10_000_000, min: 1, max: 1_000_000_000_000 },
+  /** How often it is looked whether topics hold more than their retention says. */
+  upkeepMs: { initial: 60_000, min: 100, max: 86_400_000 },
   /** How long a call to a backend may take before its answer counts as unknown. */
   deadlineMs: { initial: 15_000, min: 100, max: 300_000 },
   /** How long a claim lasts without a beat. */
   leaseMs: { initial: 30_000, min: 300, max: 600_000 },
   /** How long a read waits for more when all is done. */
   idleMs: { initial: 1_000, min: 1, max: 60_000 },
+  /** How long an event that a queue has handled may wait for its ack while others take longer. */
+  queueAckMs: { initial: 500, min: 10, max: 60_000 },
   /** Wait before the first retry of a fault; each further one doubles it … */
   retryDelayMs: { initial: 200, min: 1, max: 3_600_000 },
   /** … up to this. */

@@ -4,13 +4,18 @@ import { Fault } from '../base/fault.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
 
 /**
- * Services that an operator has told to take nothing more for now. Stored beside each service's
- * own rows, so that a pause survives a restart, and other processes see it within `lookMs`.
+ * What operators have said to services: to take nothing more for now, or that a rule was rewound.
+ * Stored beside each service's own rows, so that a pause survives a restart, and other processes
+ * see it within `lookMs`.
  */
 export interface Pauses {
   /** Reads them again where they may be out of date. */
   look(): Promise<void>
   isPaused(service: string): boolean
+  /** How often a rule of the service was rewound, ever. */
+  rewinds(service: string): number
+  /** Has everybody here read again before they go on. */
+  refresh(): Promise<void>
   /** Resolves when something has changed, or at the latest when it is time to look again. */
   changed(signal: AbortSignal): Promise<void>
   /**
@@ -25,6 +30,10 @@ export interface Pauses {
 export const controlTable = (service: string): string => `${service}.control`
 
 const rowOf = (service: string): RowKey => ({ table: controlTable(service), key: 'pause' })
+/** Its version counts the rewinds of a service. */
+export const rewindsRow = (service: string): RowKey => {
+  return { table: controlTable(service), key: 'rewound' }
+}
 const ATTEMPTS = 5
 
 export function pausesOf(
@@ -34,6 +43,7 @@ export function pausesOf(
   lookMs: number,
 ): Pauses {
   const paused = new Set<string>()
+  const rewinds = new Map<string, number>()
   const waiting = new Set<AbortController>()
   let lookedAt = -Infinity
 
@@ -48,8 +58,9 @@ export function pausesOf(
 
   async function read(): Promise<void> {
     const askedAt = clock.elapsed()
-    const rows = await store.get(services.map(rowOf))
+    const rows = await store.get([...services.map(rowOf), ...services.map(rewindsRow)])
     for (const [at, service] of services.entries()) {
+      rewinds.set(service, rows[at + services.length]?.version ?? 0)
       const isPaused = rows[at] !== undefined
       if (isPaused === paused.has(service)) continue
       if (isPaused) paused.add(service)
@@ -59,8 +70,17 @@ export function pausesOf(
     lookedAt = askedAt
   }
 
+  async function refresh(): Promise<void> {
+    // One that began before something was written may not have seen it.
+    await looking?.catch(() => undefined)
+    lookedAt = -Infinity
+    await look()
+  }
+
   return {
     look,
+    refresh,
+    rewinds: (service) => rewinds.get(service) ?? 0,
     isPaused: (service) => paused.has(service),
     async changed(signal) {
       const told = new AbortController()
@@ -74,10 +94,7 @@ export function pausesOf(
         throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
       }
       await write(store, clock, service, isPaused)
-      // One that began before this was written may not have seen it.
-      await looking?.catch(() => undefined)
-      lookedAt = -Infinity
-      await look()
+      await refresh()
     },
   }
 }

@@ -102,16 +102,22 @@ export function planOf(services: readonly Service[], elsewhere: readonly AnyCont
   return { services: plans, contracts, topics: topicsOf(services, contracts), owners }
 }
 
+type Kept = Pick<TopicSpec, 'retention' | 'compaction'>
+
 function topicsOf(
   services: readonly Service[],
   contracts: ReadonlyMap<string, ContractFacts>,
 ): ReadonlyMap<string, TopicSpec> {
   const topics = new Map<string, TopicSpec>()
-  const add = (name: string, partitions: number): void =>
-    void topics.set(name, { name, partitions, strategy: 'murmur2' })
-  for (const { name, partitions } of contracts.values()) {
-    add(commandsTopic(name), partitions)
-    add(eventsTopic(name), partitions)
+  const add = (name: string, partitions: number, keeping: Kept = {}): void =>
+    void topics.set(name, { name, partitions, strategy: 'murmur2', ...keeping })
+  for (const { name, partitions, keeping } of contracts.values()) {
+    const { retention, compaction } = keeping
+    add(commandsTopic(name), partitions, retention?.commands && { retention: retention.commands })
+    add(eventsTopic(name), partitions, {
+      ...(retention?.events && { retention: retention.events }),
+      ...(compaction && { compaction }),
+    })
   }
   for (const { name } of services) add(repliesTopic(name), REPLY_PARTITIONS)
   return topics

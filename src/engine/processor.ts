@@ -5,8 +5,9 @@ import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
 import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
-import { holdKeyOf, holdsOf } from './holds.ts'
-import { attemptAll } from './lanes.ts'
+import { holdsOf } from './holds.ts'
+import type { Outside, OutsideSignals } from './outside.ts'
+import { outsideOf, queueSlots } from './outside.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import { progressOf } from './progress.ts'
 import type { Cell } from './rows.ts'
@@ -30,35 +31,39 @@ export interface Processor {
  * processor forgets what it has in memory and goes on from what is committed.
  */
 export function processor(engine: EngineTools, service: ServicePlan, group: Group): Processor {
-  const { clock, options, watch } = engine
-  const worker = workerOf(engine, service, group)
-  const { sources } = worker
+  const { clock, options, pauses, watch } = engine
+  const [stopping, aborting] = [new AbortController(), new AbortController()]
+  const signals = { stopping: stopping.signal, aborting: aborting.signal }
+  const worker = workerOf(engine, service, group, signals)
+  const { sources, outside } = worker
   const isOutside = group.consumers.some(({ rule }) => rule.is === 'handler')
-  const stopping = new AbortController()
-  const aborting = new AbortController()
+  let rewindsSeen = 0
 
-  async function turn(): Promise<void> {
+  /** Whether what is in memory may no longer be so: by a beat, or by an operator. */
+  async function isChanged(): Promise<boolean> {
     const { claims } = sources
-    if (clock.now() >= claims.beatDue() && (await claims.beat()) === 'changed') await worker.reset()
-    const gathered = await gather(sources, stopping.signal)
-    if (stopping.signal.aborted || engine.pauses.isPaused(service.name)) return
-    const items = isOutside ? await attempt(gathered.items) : gathered.items
-    if (items) await worker.work({ ...gathered, items })
-    else await worker.reset()
+    const rewound = pauses.rewinds(service.name)
+    const isRewound = rewound !== rewindsSeen
+    rewindsSeen = rewound
+    if (clock.now() < claims.beatDue()) return isRewound
+    const answer = await claims.beat()
+    watch.shared(group.name, claims.share())
+    return isRewound || answer === 'changed'
   }
 
-  /** Calls a handler, beating meanwhile; nothing when the work went to another member. */
-  async function attempt(items: readonly Item[]): Promise<readonly Item[] | undefined> {
-    const { claims, holds } = sources
-    const [ended, lost] = [new AbortController(), new AbortController()]
-    const keeping = claims.keep(ended.signal, () => lost.abort())
-    const signal = AbortSignal.any([aborting.signal, lost.signal])
-    const attempted = await attemptAll(items, engine.tools, signal, (item) =>
-      holds.isKnown(holdKeyOf(item.reaction.consumer, item.record.key)),
-    )
-    ended.abort()
-    await keeping
-    return lost.signal.aborted ? undefined : attempted
+  async function turn(): Promise<void> {
+    if (await isChanged()) await worker.reset()
+    const gathered = await gather(sources, stopping.signal)
+    if (stopping.signal.aborted || pauses.isPaused(service.name)) return
+    await work(isOutside ? await outside.attempt(gathered) : gathered)
+  }
+
+  const work = (gathered: Turn | undefined): Promise<void> =>
+    gathered ? worker.work(gathered) : worker.reset()
+
+  /** Commits what ends while there is grace, so that the next start need not repeat it. */
+  async function drain(): Promise<void> {
+    for (let left = await outside.drain(); left; left = await outside.drain()) await work(left)
   }
 
   return {
@@ -70,16 +75,19 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
           if (isStale) await worker.reset()
           if (isStale) watch.mended(group.name)
           isStale = false
-          await engine.pauses.look()
-          if (engine.pauses.isPaused(service.name)) await engine.pauses.changed(stopping.signal)
+          await pauses.look()
+          if (pauses.isPaused(service.name)) await pauses.changed(stopping.signal)
           else await turn()
         } catch (cause) {
           isStale = true
           watch.broke(group.name, cause)
+          if (sources.claims.isLapsed()) sources.slots?.keep(() => false)
           await pause(clock, options.retryDelayMs, stopping.signal)
         }
       }
-      await sources.claims.release().catch((cause: unknown) => watch.broke(group.name, cause))
+      const ended = isStale ? Promise.resolve() : drain()
+      const released = ended.then(() => sources.claims.release())
+      await released.catch((cause: unknown) => watch.broke(group.name, cause))
     },
     stop: () => stopping.abort(),
     abort: () => aborting.abort(),
@@ -88,24 +96,56 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
 
 interface Worker {
   readonly sources: Sources
+  readonly outside: Outside
   /** Forgets everything in memory; what is committed is the truth. */
   reset(): Promise<void>
   /** Runs a turn and commits it; a conflict splits it in halves, down to one message. */
   work(turn: Turn): Promise<void>
 }
 
-function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Worker {
-  const { clock, options, plan, mint, random, watch } = engine
+function sourcesOf(
+  engine: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  aborting: AbortSignal,
+): Sources {
+  const { clock, options, plan } = engine
   const { log, store } = engine.backend
-  const rows = rowCache(store, options.cacheBytesMax)
-  const holds = holdsOf(store, service.names, group.consumers)
-  const timers = timersOf(store, service.names, options.idleMs)
   const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
-  const claims = claimsOf(engine, group, progress)
+  const slots = queueSlots(engine, group, aborting)
+  const [rule] = group.consumers.map((consumer) => consumer.rule)
+  return {
+    group,
+    log,
+    clock,
+    options,
+    rows: rowCache(store, options.cacheBytesMax),
+    holds: holdsOf(store, service.names, group.consumers),
+    timers: timersOf(store, service.names, options.idleMs),
+    progress,
+    claims: claimsOf(engine, group, progress),
+    delayMs: rule?.is === 'handler' ? rule.delayMs : 0,
+    ...(slots ? { slots } : {}),
+  }
+}
+
+function workerOf(
+  engine: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  signals: OutsideSignals,
+): Worker {
+  const { clock, options, plan, mint, random, watch } = engine
+  const { store } = engine.backend
+  const sources = sourcesOf(engine, service, group, signals.aborting)
+  const { rows, holds, timers, progress, claims, slots } = sources
   const around = { plan, service, clock, mint }
   const tools: TurnTools = { around, group, rows, holds, random, retry: options }
+  const isHere = ({ record }: Item): boolean =>
+    claims.holds({ resource: progress.resourceOf(record.key) })
 
   async function reset(): Promise<void> {
+    slots?.keep(isHere)
     rows.clear()
     await progress.reload()
     await holds.load()
@@ -120,9 +160,10 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     if (flaw) return isolate(turn, flaw)
     const { unit, cells } = unitOf(staged, turn)
     const answer = await store.commit(unit)
-    if (answer.is === 'done') return committed(staged, unit, cells)
+    if (answer.is === 'done') return committed(turn, staged, unit, cells)
     await reset()
-    if (answer.is === 'conflict' && turn.timers.length === 0 && turn.items.length > 1)
+    if (answer.is !== 'conflict') return slots?.forget()
+    if (turn.timers.length === 0 && turn.items.length > 1)
       // The rest is read again once the first half is through.
       await work({ timers: [], items: turn.items.slice(0, turn.items.length >> 1), slices: [] })
   }
@@ -144,7 +185,8 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     return { unit: { fences, progress: advances, rows: writes, checks, appends, streams }, cells }
   }
 
-  function committed(staged: Staged, unit: Unit, cells: readonly Cell[]): void {
+  function committed(turn: Turn, staged: Staged, unit: Unit, cells: readonly Cell[]): void {
+    slots?.committed(turn.items)
     rows.keep(cells)
     rows.trim()
     holds.committed(staged.draft)
@@ -152,8 +194,8 @@ function workerOf(engine: EngineTools, service: ServicePlan, group: Group): Work
     progress.advanced(unit.progress)
     for (const conversation of staged.touched) watch.touched(conversation)
     for (const fault of staged.faults) watch.faulted(fault)
+    for (const advance of unit.progress) if (advance.expired > 0) watch.expired(advance)
   }
 
-  const sources = { group, log, clock, options, rows, holds, timers, claims, progress }
-  return { sources, reset, work }
+  return { sources, outside: outsideOf(engine, sources, signals), reset, work }
 }

@@ -80,7 +80,7 @@ export function progressOf(
         const from = nextOf(key)
         const { accepted = 0, completed = 0, pending = 0 } = counts.get(key) ?? {}
         const place = { consumer, topic, partition: Number(partition) }
-        const expired = expiredAt(place, from, turn.slices)
+        const expired = expiredAt(place, next.get(key), turn.slices)
         return {
           ...place,
           from,
@@ -102,9 +102,11 @@ export function progressOf(
 /** Offsets that a reader had yet to reach when the log forgot them. */
 function expiredAt(
   { topic, partition }: Pick<Place, 'topic' | 'partition'>,
-  from: number,
+  from: number | undefined,
   slices: readonly Slice[],
 ): number {
+  // Who is new to a partition begins where it begins, and has lost nothing.
+  if (from === undefined) return 0
   const slice = slices.find((each) => each.topic === topic && each.partition === partition)
   return slice?.lost ? Math.max(0, slice.lost.to - from) : 0
 }

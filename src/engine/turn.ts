@@ -95,7 +95,7 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
   const { holds, held: heldRows } = around.service.names
   const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
   for (const { reaction, arrival, record, held } of items) {
-    const holdKey = holdKeyOf(reaction.consumer, record.key)
+    const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
     // Gathered already, and gone again where a conflict has emptied the cache.
     if (held) rows.push({ table: heldRows, key: held.key })
     if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
@@ -169,14 +169,19 @@ function runItem(
   blocked: Set<string>,
 ): Promise<void> | undefined {
   const { reaction, record, held } = item
-  const holdKey = holdKeyOf(reaction.consumer, record.key)
+  const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
   if (held && blocked.has(holdKey)) return undefined
   const { names } = tools.around.service
   // A handler that was not called, because its key was held then, is tried in the next turn.
   const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt
   if (!held && (isUntried || tools.holds.isHeld(staged.draft, holdKey))) {
     count(staged, item, { accepted: 1, pending: 1 })
-    holdBack(staged.draft, names, reaction.consumer, record, undefined)
+    holdBack(staged.draft, names, reaction.consumer, record, { due: 0 })
+    return undefined
+  }
+  if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
+    wait(tools, staged, item, item.attempt)
+    blocked.add(holdKey)
     return undefined
   }
   const done = (fault: { cause: unknown } | undefined): void => {
@@ -195,10 +200,30 @@ function runItem(
   return undefined
 }
 
+/** Without a fault: it was not its time yet, or it takes longer than its unit can wait. */
+function wait(
+  tools: TurnTools,
+  staged: Staged,
+  item: Item,
+  attempt: Extract<Attempt, { readonly is: 'later' | 'under way' }>,
+): void {
+  const { reaction, record, held } = item
+  const { names } = tools.around.service
+  const now = tools.around.clock.now()
+  const due = now + (attempt.is === 'later' ? Math.ceil(attempt.delayMs) : 0)
+  if (held) {
+    if (attempt.is === 'later')
+      holdOn(staged.draft, names, held.holdKey, { due, isFirst: held.isFirst })
+    return
+  }
+  count(staged, item, { accepted: 1, pending: 1 })
+  holdBack(staged.draft, names, reaction.consumer, record, { due })
+}
+
 function recordFault(tools: TurnTools, staged: Staged, item: Item, cause: unknown): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service
-  const holdKey = holdKeyOf(reaction.consumer, record.key)
+  const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
   const cell = staged.draft.cell(names.holds, holdKey)
   const before = (cell?.value as { attempts: number } | undefined)?.attempts ?? 0
   const attempts = held ? before + 1 : 1
@@ -243,7 +268,7 @@ function runRule(step: Step, { attempt, reaction }: Item): boolean {
       return advance(step)
     case 'handler': {
       if (attempt?.is === 'failed') throw attempt.cause
-      handled(step, attempt?.returned)
+      handled(step, attempt?.is === 'handled' ? attempt.returned : undefined)
       return true
     }
   }

@@ -1,4 +1,6 @@
 import type { Cancel } from '../base/clock.ts'
+import type { Advance } from '../ports/store.ts'
+import type { Share } from './claims.ts'
 import type { Faulted } from './turn.ts'
 
 /** What happens inside the engine, for those in the same process who wait for it or show it. */
@@ -11,6 +13,13 @@ export interface Watch {
   broke(group: string, cause: unknown): void
   /** It works again. */
   mended(group: string): void
+  /** A consumer came too late to something that retention took away. */
+  expired(lost: Expired): void
+  /** What consumers have lost since the start, by consumer. */
+  losses(): ReadonlyMap<string, number>
+  /** How much of a group's work is done here. */
+  shared(group: string, share: Share): void
+  shares(): ReadonlyMap<string, Share>
   /** What is broken at the moment, with what was thrown last. */
   broken(): ReadonlyMap<string, unknown>
   onTouched(conversation: string, listener: () => void): Cancel
@@ -20,11 +29,18 @@ export interface Watch {
 export interface Reports {
   readonly faulted?: (fault: Faulted) => void
   readonly broke?: (group: string, cause: unknown) => void
+  /** Retention took away what a consumer had yet to read; it is counted as `expired`. */
+  readonly expired?: (lost: Expired) => void
 }
+
+/** How many offsets of a partition a consumer has lost. */
+export type Expired = Pick<Advance, 'consumer' | 'topic' | 'partition' | 'expired'>
 
 export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
+  const shares = new Map<string, Share>()
+  const losses = new Map<string, number>()
   return {
     touched(conversation) {
       for (const listener of conversations.get(conversation) ?? []) listener()
@@ -35,6 +51,14 @@ export function watch(reports: Reports): Watch {
       reports.broke?.(group, cause)
     },
     mended: (group) => void broken.delete(group),
+    expired(lost) {
+      losses.set(lost.consumer, (losses.get(lost.consumer) ?? 0) + lost.expired)
+      const { consumer, topic, partition, expired } = lost
+      reports.expired?.({ consumer, topic, partition, expired })
+    },
+    losses: () => losses,
+    shared: (group, share) => void shares.set(group, share),
+    shares: () => shares,
     broken: () => broken,
     onTouched(conversation, listener) {
       const listeners = conversations.get(conversation) ?? new Set()

@@ -36,6 +36,8 @@ describe('a problem', () => {
       MESSAGE_NOT_FOUND: 404,
       OPERATION_NOT_FOUND: 404,
       OPTION_INVALID: 400,
+      REWIND_REFUSED: 409,
+      RULE_NOT_FOUND: 404,
       SERVICE_NOT_FOUND: 404,
       TOPIC_NOT_FOUND: 404,
       QUERY_NOT_ANSWERED: 404,

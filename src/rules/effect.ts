@@ -92,6 +92,20 @@ export function finish(outcome: Outcome = COMPLETED): Finish {
 
 export type Effect = Become | Send | After | Compensate | Finish
 
+/** Not now: the handler asks to be called with the same event later. */
+export interface RetryAfter {
+  readonly effect: 'retry-after'
+  readonly delayMs: number
+}
+
+/**
+ * What a handler returns, or throws, to be called again `delayMs` from now or later. It is no fault:
+ * nobody is told, and no attempt is counted. With `order: 'key'` the later events of the key wait.
+ */
+export function retryAfter(delayMs: number): RetryAfter {
+  return Object.freeze({ effect: 'retry-after', delayMs })
+}
+
 /** One value or a list of them: what rules may return. */
 export type OneOrMany<T> = T | readonly T[]
 

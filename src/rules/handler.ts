@@ -1,5 +1,5 @@
 import type { CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
-import type { OneOrMany, Send } from './effect.ts'
+import type { OneOrMany, RetryAfter, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
 import type { Occasion, Rule, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
@@ -18,7 +18,7 @@ export interface Handling extends Occasion {
   readonly signal: AbortSignal
 }
 
-type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | undefined | void
+type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | RetryAfter | undefined | void
 
 interface HandleOn<H, T extends CommandType, E extends EventType> {
   <M extends Heard>(
@@ -31,6 +31,12 @@ interface HandleOn<H, T extends CommandType, E extends EventType> {
   ): Rule
 }
 
+/**
+ * In which order a handler is called. `key`: the events of a key one after another, as they were
+ * stored. `none`: each event by itself, as work from a queue.
+ */
+export type HandlingOrder = 'key' | 'none'
+
 /** A rule with side effects: the only one that may touch the outside. */
 export interface Handler<N extends string = string, H extends ToolHints = ToolHints> {
   readonly is: 'handler'
@@ -39,17 +45,22 @@ export interface Handler<N extends string = string, H extends ToolHints = ToolHi
   readonly sends: readonly CommandType[]
   readonly emits: readonly EventType[]
   readonly concurrency: number
+  readonly order: HandlingOrder
+  readonly delayMs: number
   readonly rules: readonly Rule[]
 }
 
-/** How many keys one handler works on at the same time. */
+/** How many keys, or events where there is no order, one handler works on at the same time. */
 export const HANDLER_CONCURRENCY = { initial: 16, min: 1, max: 1_024 } as const
+
+/** How long after it was stored an event is handled at the earliest. Up to ten years. */
+export const HANDLER_DELAY_MS = { initial: 0, min: 0, max: 315_576_000_000 } as const
 
 /**
  * Declares a handler. It runs before its unit commits, outside any transaction, so an attempt may
  * be repeated: `effectKey` stays the same, and whoever is outside can tell. Events of one key are
- * handled one after another, of different keys at the same time, up to `concurrency`. What it
- * returns is sent with its acknowledgement.
+ * handled one after another, of different keys at the same time, up to `concurrency`; with
+ * `order: 'none'` each event by itself. What it returns is sent with its acknowledgement.
  */
 export function handler<
   const N extends string,
@@ -66,11 +77,16 @@ export function handler<
     readonly emits?: readonly E[]
     /** Default 16, 1 to 1,024. */
     readonly concurrency?: number
+    /** Default `key`. */
+    readonly order?: HandlingOrder
+    /** How long after it was stored each event is handled at the earliest. Default 0. */
+    readonly delayMs?: number
   },
   rules: (on: HandleOn<H, T, E>) => readonly Rule[],
 ): Handler<N, H> {
   const { uses = {} as H, sends = [], emits = [] } = options
-  const { concurrency = HANDLER_CONCURRENCY.initial } = options
+  const { concurrency = HANDLER_CONCURRENCY.initial, order = 'key' } = options
+  const { delayMs = HANDLER_DELAY_MS.initial } = options
   return {
     is: 'handler',
     name,
@@ -78,6 +94,8 @@ export function handler<
     sends,
     emits,
     concurrency,
+    order,
+    delayMs,
     rules: rules(on as HandleOn<H, T, E>),
   }
 }

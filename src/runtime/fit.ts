@@ -6,7 +6,8 @@ import { factsOf, isContract } from '../contract/contract.ts'
 import { complaintsOfShape } from '../contract/door.ts'
 import type { MessageType } from '../contract/message.ts'
 import type { Entity } from '../rules/entity.ts'
-import { HANDLER_CONCURRENCY } from '../rules/handler.ts'
+import type { Handler } from '../rules/handler.ts'
+import { HANDLER_CONCURRENCY, HANDLER_DELAY_MS } from '../rules/handler.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
 
@@ -120,8 +121,7 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
       complain(path, `hears the ${on.kind} ${on.wire}, which is for its owner: hear an event`)
     else if (hears !== 'message' && !(rule.is === 'saga' && rule.sends.some((each) => each === on)))
       complain(path, `waits for an answer to ${on.wire}, which it does not send: add it to sends`)
-  if (rule.is === 'handler' && !isConcurrency(rule.concurrency))
-    complain(path, 'its concurrency must be a whole number from 1 to 1024')
+  if (rule.is === 'handler') mustFitHandler(complain, path, rule)
   if (rule.is === 'saga' || rule.is === 'handler') {
     for (const type of [...rule.sends, ...rule.emits]) mustBeKnown(fitting, path, type)
     for (const type of rule.emits)
@@ -137,9 +137,17 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
         complain(path, `needs the tool ${tool}: hand it to start as tools: { ${tool} }`)
 }
 
-function isConcurrency(count: number): boolean {
-  const { min, max } = HANDLER_CONCURRENCY
-  return Number.isInteger(count) && count >= min && count <= max
+function mustFitHandler(complain: Fitting['complain'], path: string, rule: Handler): void {
+  for (const [name, { min, max }] of Object.entries({
+    concurrency: HANDLER_CONCURRENCY,
+    delayMs: HANDLER_DELAY_MS,
+  })) {
+    const value = rule[name as 'concurrency' | 'delayMs']
+    if (!Number.isInteger(value) || value < min || value > max)
+      complain(path, `its ${name} must be a whole number from ${min} to ${max}`)
+  }
+  if (rule.order !== 'key' && rule.order !== 'none')
+    complain(path, 'its order must be "key" or "none"')
 }
 
 /** A message has one rule in a list: two would both run, and be counted twice. */
@@ -179,6 +187,13 @@ function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
     else if (rule.on.kind !== kind)
       fitting.complain(path, `${rule.on.name} is no ${kind}: move it to the other list of rules`)
   }
+  const { keeping } = facts
+  if (entity.evolve.length > 0 && (keeping.retention?.events || keeping.compaction))
+    fitting.complain(
+      path,
+      `is made of the events of ${facts.name}, which has them taken away: leave out its ` +
+        `retention of events and its compaction`,
+    )
   for (const rule of entity.decide) belongs(rule, 'command')
   for (const rule of entity.evolve) belongs(rule, 'event')
   if (!entity.emits) return

@@ -5,6 +5,7 @@ import { openSocket } from '../control/socket.ts'
 import type { System } from '../control/system.ts'
 import { healthOf } from '../engine/health.ts'
 import { findById } from '../engine/operations.ts'
+import { rewind } from '../engine/rewind.ts'
 import type { EngineTools } from '../engine/tools.ts'
 import type { Watch } from '../engine/watch.ts'
 
@@ -30,6 +31,7 @@ export function runningSystem(engine: EngineTools): System {
     clock,
     health: () => healthOf(engine),
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
+    rewind: (asked) => rewind(engine, asked),
     operation: async (id) => (await findById(engine, id))?.look(),
   }
 }

@@ -24,6 +24,8 @@ import { ENGINE_OPTIONS } from '../engine/options.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { planOf } from '../engine/plan.ts'
 import { ask } from '../engine/reading.ts'
+import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
+import { rewind } from '../engine/rewind.ts'
 import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
@@ -95,6 +97,16 @@ export interface App {
    */
   pause(service: string): Promise<void>
   resume(service: string): Promise<void>
+  /**
+   * Has a handler begin again elsewhere in the topics that it reads: at their ends, at an offset, or
+   * at what was stored since a time. What it handles again keeps its effect key and is counted
+   * again; what it passes over is counted nowhere. Works while it runs, from any process.
+   *
+   * @param consumer `<service>/<handler>`
+   * @param at only this topic, or this partition of it; an offset needs both
+   * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
+   */
+  rewind(consumer: string, to: RewindTo, at?: RewindAt): Promise<readonly Rewound[]>
   /** Resolves once everything that was accepted is done: nothing unread, held or under way. */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /**
@@ -113,13 +125,16 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
 }
 
 /** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
-function reportsOf({ faulted, broke }: Reports): Reports {
+function reportsOf({ faulted, broke, expired }: Reports): Reports {
   const warn = warnOnce()
   return {
     faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
     broke:
       broke ??
       ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
+    expired:
+      expired ??
+      (({ consumer, topic }) => warn(`${consumer} lost records of ${topic} to retention`)),
   }
 }
 
@@ -189,17 +204,25 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     status: () => whileUp(() => statusOf(engineTools)),
     health: () => whileUp(() => healthOf(engineTools)),
     pause: (service) => whileUp(() => pauses.set(service, true)),
+    rewind: (consumer, to, at) => whileUp(() => rewind(engineTools, { consumer, to, ...at })),
     resume: (service) => whileUp(() => pauses.set(service, false)),
-    async settled({ signal } = {}) {
-      for (;;) {
-        signal?.throwIfAborted()
-        if (await whileUp(() => isSettled(engineTools))) return
-        await pause(clock, SETTLE_LOOK_MS, signal)
-      }
-    },
+    settled: ({ signal } = {}) =>
+      untilTrue(() => whileUp(() => isSettled(engineTools)), clock, signal),
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),
   }
   operate(app, system)
   return app
+}
+
+async function untilTrue(
+  look: () => Promise<boolean>,
+  clock: Clock,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (;;) {
+    signal?.throwIfAborted()
+    if (await look()) return
+    await pause(clock, SETTLE_LOOK_MS, signal)
+  }
 }

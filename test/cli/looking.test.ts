@@ -51,8 +51,8 @@ for (const isRunning of [true, false])
 
     test('groups lists every consumer with its counters', async () => {
       const { out } = await at.say(['groups'])
-      assert.match(out, /^service +rule +kind +accepted +completed +pending +lag +age$/m)
-      assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 ms$/m)
+      assert.match(out, /^service +rule +kind +accepted +completed +pending +expired +lag +age$/m)
+      assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 ms$/m)
       assert.deepEqual((await at.ask('groups')) as object[], [
         consumer('asker', 'question', 'entity', 3),
         consumer('asker', 'talk', 'saga', 6),
@@ -270,6 +270,8 @@ test('health of a failing system is an exit code', async () => {
     ack: 'disk',
     detail: 'the disk is full',
     paused: ['teller'],
+    groups: [],
+    alarms: [],
   } as const
   const failing: Partial<System> = { health: async () => report, clock: systemClock() }
   const socket = await openSocket(at.data, failing as System)

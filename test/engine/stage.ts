@@ -126,23 +126,26 @@ interface Counted {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  readonly expired: number
   readonly lag: number
 }
 
 /** Where the books do not balance, as sentences. */
 export function unbalanced(status: readonly Counted[]): readonly string[] {
   return status
-    .filter(({ accepted, completed, pending }) => accepted !== completed + pending || pending < 0)
+    .filter(({ accepted, completed, pending, expired }) => {
+      return accepted !== completed + pending + expired || pending < 0
+    })
     .map(
-      ({ consumer, accepted, completed, pending }) =>
-        `${consumer}: ${accepted} is not ${completed} + ${pending}`,
+      ({ consumer, accepted, completed, pending, expired }) =>
+        `${consumer}: ${accepted} is not ${completed} + ${pending} + ${expired}`,
     )
 }
 
 /**
  * Waits until everything was read and nothing is held, and looks at the books on the way.
  *
- * @throws Error where accepted = completed + pending does not hold
+ * @throws Error where accepted = completed + pending + expired does not hold
  */
 export async function caughtUp(
   clock: Clock,

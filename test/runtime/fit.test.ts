@@ -59,6 +59,23 @@ async function refused(services: readonly unknown[], options: object = {}) {
   return fault.complaints
 }
 
+const Fleeting = contract(
+  'fleeting',
+  { key: 'id', retention: { events: { ageMs: 1_000 } } },
+  { Pass: command(Id), Passed: event(Id) },
+)
+const moment = entity(
+  'moment',
+  { of: Fleeting, id: 'id', initial: 0 },
+  {
+    decide: (on) => [on(Fleeting.Pass, (data) => Fleeting.Passed(data))],
+    evolve: (on) => [on(Fleeting.Passed, () => 1)],
+  },
+)
+const late = handler('late', { order: 'any' as 'none', delayMs: -1 }, (on) => [
+  on(Ordering.Placed, () => undefined),
+])
+
 /** Who is named, what is wrong, and the cure. */
 const CASES: readonly (readonly [string, readonly unknown[], Complaint])[] = [
   [
@@ -67,6 +84,16 @@ const CASES: readonly (readonly [string, readonly unknown[], Complaint])[] = [
     {
       path: 'shop/mail',
       message: 'needs the tool mailer: hand it to start as tools: { mailer }',
+    },
+  ],
+  [
+    'an entity is made of events that are taken away',
+    [service('shop', { owns: [Fleeting], runs: [moment] })],
+    {
+      path: 'shop/moment',
+      message:
+        'is made of the events of fleeting, which has them taken away: leave out its retention ' +
+        'of events and its compaction',
     },
   ],
   [
@@ -125,6 +152,17 @@ describe('start refuses, and touches nothing, where', () => {
       'shop/mail',
       'shop/payments',
     ])
+  })
+
+  test('a handler has an order and a delay that there are not', async () => {
+    const services = [service('shop', { owns: [Ordering], runs: [order, late] })]
+    assert.deepEqual(
+      (await refused(services)).map(({ message }) => message),
+      [
+        'its delayMs must be a whole number from 0 to 315576000000',
+        'its order must be "key" or "none"',
+      ],
+    )
   })
 
   test('a tool is there, but not its own', async () => {

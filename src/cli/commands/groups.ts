@@ -1,8 +1,11 @@
+import { Fault } from '../../base/fault.ts'
 import type { Overview, RuleView } from '../../control/views.ts'
-import type { Command } from '../command.ts'
+import type { Rewound } from '../../engine/rewind.ts'
+import type { Asked, Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { countText, durationText } from '../figures.ts'
 import { tableText } from '../table.ts'
+import { reachForWriting } from './pauses.ts'
 
 /** A consumer: one rule of a service. */
 interface ConsumerView {
@@ -33,12 +36,44 @@ const COLUMNS = [
 ]
 
 export const groups: Command = async (asked) => {
-  const { terminal, flags } = asked
+  const { terminal, args, flags } = asked
+  if (args[0] === 'rewind') return rewindRule(asked)
+  if (args[0] !== undefined) {
+    const complaints = [{ path: args[0], message: 'is no action: the only one is rewind' }]
+    throw new Fault('OPTION_INVALID', { detail: 'groups', complaints })
+  }
   await using system = await reach(asked)
   const views = consumersOf((await system.run('overview')) as Overview)
   if (flags.json) terminal.print(JSON.stringify(views))
   else terminal.print(tableText(COLUMNS, views.map(rowOf), terminal.paint))
   return 0
+}
+
+async function rewindRule(asked: Asked): Promise<number> {
+  const { terminal, args, flags } = asked
+  const { to, topic, partition } = flags
+  const [, consumer] = args
+  await using system = await reachForWriting(asked)
+  const rewound = (await system.run('rewind', {
+    ...(consumer === undefined ? {} : { consumer }),
+    ...(to === undefined ? {} : { to }),
+    ...(topic === undefined ? {} : { topic }),
+    ...(partition === undefined ? {} : { partition }),
+  })) as readonly Rewound[]
+  if (flags.json) terminal.print(JSON.stringify(rewound))
+  else terminal.print(tableText(REWOUND_COLUMNS, rewound.map(rewoundRow), terminal.paint))
+  return 0
+}
+
+const REWOUND_COLUMNS = [
+  { title: 'topic' },
+  { title: 'partition', isNumber: true },
+  { title: 'from', isNumber: true },
+  { title: 'next', isNumber: true },
+]
+
+const rewoundRow = ({ topic, partition, from, next }: Rewound): readonly string[] => {
+  return [topic, ...[partition, from, next].map(countText)]
 }
 
 function consumersOf({ services }: Overview): readonly ConsumerView[] {

@@ -9,7 +9,7 @@ export const health: Command = async (asked) => {
   const { terminal, flags } = asked
   await using system = await reach(asked)
   const report = (await system.run('health')) as HealthReport
-  const { is, ack, detail, paused } = report
+  const { is, ack, detail, paused, groups, alarms } = report
   const { isRunning } = system
   if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
@@ -18,6 +18,9 @@ export const health: Command = async (asked) => {
     terminal.print(`An ack means: ${ack}.`)
     if (is === 'failing' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
     if (is === 'paused' && !isRunning) terminal.print('nobody runs it')
+    const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
+    if (idle.length > 0) terminal.print(`Standing by for: ${idle.join(', ')}.`)
+    for (const alarm of alarms) terminal.print(`${terminal.paint('yellow', 'Alarm')}: ${alarm}.`)
   }
   // Whoever watches a system wants to hear that it is gone.
   return is === 'failing' || !isRunning ? EXITS.wrong.code : EXITS.fine.code

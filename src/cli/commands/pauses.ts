@@ -22,7 +22,8 @@ async function change(verb: 'pause' | 'resume', asked: Asked): Promise<number> {
   return 0
 }
 
-async function reachForWriting(asked: Asked): Promise<Reached> {
+/** The owner, or with `--offline` the data as its owner. */
+export async function reachForWriting(asked: Asked): Promise<Reached> {
   const owner = await reachRunning(directoryOf(asked))
   if (owner) return owner
   if (asked.flags.offline) return reachAlone(asked)

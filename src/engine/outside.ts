@@ -1,0 +1,92 @@
+import type { Slice } from '../ports/log.ts'
+import type { Sources } from './gathering.ts'
+import { heldItems } from './gathering.ts'
+import { holdKeyOf, isQueue } from './holds.ts'
+import { attemptAll } from './lanes.ts'
+import type { Group } from './plan.ts'
+import type { Slots } from './slots.ts'
+import { slotsOf } from './slots.ts'
+import type { EngineTools } from './tools.ts'
+import type { Item, Turn } from './turn.ts'
+
+/** Calls the handler of a group, before the unit that acknowledges it. */
+export interface Outside {
+  /** A turn with what became of each of its items; nothing when the work went to another member. */
+  attempt(gathered: Turn): Promise<Turn | undefined>
+  /** What has ended since its unit went on without it, when the group has stopped. */
+  drain(): Promise<Turn | undefined>
+}
+
+export interface OutsideSignals {
+  readonly stopping: AbortSignal
+  readonly aborting: AbortSignal
+}
+
+/** Slots for a group whose handler takes each event by itself. */
+export function queueSlots(
+  { clock, options, tools }: EngineTools,
+  { consumers }: Group,
+  aborting: AbortSignal,
+): Slots | undefined {
+  const [consumer] = consumers
+  if (consumer?.rule.is !== 'handler' || !isQueue(consumer)) return undefined
+  const { concurrency } = consumer.rule
+  return slotsOf({ clock, concurrency, ackMs: options.queueAckMs, tools, aborting })
+}
+
+export function outsideOf(
+  { tools, options }: EngineTools,
+  sources: Sources,
+  { stopping, aborting }: OutsideSignals,
+): Outside {
+  const { claims, holds, slots } = sources
+
+  async function workOn(gathered: Turn, lost: AbortSignal): Promise<Turn> {
+    if (!slots) {
+      const signal = AbortSignal.any([aborting, lost])
+      const isHeld = ({ reaction, record }: Item): boolean =>
+        holds.isKnown(holdKeyOf(reaction.consumer, record))
+      return { ...gathered, items: await attemptAll(gathered.items, tools, signal, isHeld) }
+    }
+    const items = await slots.work(gathered.items, { stopping, lost })
+    return { ...gathered, items, slices: upToBegun(gathered, items.length) }
+  }
+
+  /** Beats meanwhile. */
+  async function attempt(gathered: Turn): Promise<Turn | undefined> {
+    const [ended, lost] = [new AbortController(), new AbortController()]
+    const keeping = claims.keep(ended.signal, () => lost.abort())
+    const attempted = await workOn(gathered, lost.signal)
+    ended.abort()
+    await keeping
+    if (!lost.signal.aborted) return attempted
+    slots?.keep(() => false)
+    return undefined
+  }
+
+  return {
+    attempt,
+    async drain() {
+      if (!slots) return undefined
+      while (slots.hasLeft() && !aborting.aborted) {
+        if (slots.ended().length === 0) await slots.changed(options.idleMs, aborting)
+        else {
+          const items = await heldItems(sources, slots.ended())
+          if (items.length > 0) return attempt({ timers: [], items, slices: [] })
+        }
+      }
+      return undefined
+    },
+  }
+}
+
+/** Slices that end before what was not begun, which is read again. */
+function upToBegun({ items, slices }: Turn, begun: number): readonly Slice[] {
+  const ends = new Map<string, number>()
+  for (const { record, held } of items.slice(begun).toReversed())
+    if (!held) ends.set(`${record.topic}\n${record.partition}`, record.offset)
+  return slices.map((slice) => {
+    const end = ends.get(`${slice.topic}\n${slice.partition}`)
+    return end === undefined ? slice : { ...slice, next: end }
+  })
+}

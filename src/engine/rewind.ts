@@ -1,0 +1,137 @@
+import { Fault } from '../base/fault.ts'
+import type { LogEnd } from '../ports/log.ts'
+import type { Advance, Progress } from '../ports/store.ts'
+import type { CatalogRule } from './catalog.ts'
+import type { Pauses } from './pauses.ts'
+import { rewindsRow } from './pauses.ts'
+import type { EngineTools } from './tools.ts'
+
+/** Where a handler shall begin again: `atMs` is a time since 1970, of what was stored then or later. */
+export type RewindTo =
+  | 'earliest'
+  | 'latest'
+  | { readonly offset: number }
+  | { readonly atMs: number }
+
+/** Which of the partitions that it reads; all of them where nothing is said. */
+export interface RewindAt {
+  readonly topic?: string
+  readonly partition?: number
+}
+
+export interface RewindRequest extends RewindAt {
+  /** `<service>/<handler>`. */
+  readonly consumer: string
+  readonly to: RewindTo
+}
+
+/** Where a handler stood in a partition, and where it goes on. */
+export interface Rewound {
+  readonly topic: string
+  readonly partition: number
+  readonly from: number
+  readonly next: number
+}
+
+/** What rewinding needs of a system, running or not. */
+export type Rewinding = Pick<EngineTools, 'backend' | 'catalog'> & { readonly pauses: Pauses }
+
+/** A busy handler moves on between the look at its progress and the commit. */
+const ATTEMPTS = 50
+
+/**
+ * Moves a handler's progress, in one unit with a mark that has whoever runs it read its progress
+ * again. A unit of it that is under way meanwhile is fenced.
+ *
+ * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
+ */
+export async function rewind(system: Rewinding, asked: RewindRequest): Promise<readonly Rewound[]> {
+  const rule = handlerOf(system, asked.consumer)
+  const places = await placesOf(system, rule, asked)
+  let cause: unknown
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const { store } = system.backend
+    const progress = await store.progress([asked.consumer])
+    const rewound = places.map((place) => ({ ...place, from: standing(progress, place) }))
+    const mark = rewindsRow(serviceOf(asked.consumer))
+    const [row] = await store.get([mark])
+    const expected = row?.version ?? 0
+    const answer = await store.commit({
+      fences: [],
+      progress: rewound.map((each) => moveOf(asked.consumer, each)),
+      rows: [{ ...mark, expected, version: expected + 1, body: '{}' }],
+      checks: [],
+      appends: [],
+      streams: [],
+    })
+    if (answer.is === 'done') {
+      await system.pauses.refresh()
+      return rewound
+    }
+    cause = answer.is === 'unknown' ? answer.cause : answer.is
+    if (answer.is === 'unknown') break
+  }
+  const ids = { consumer: asked.consumer }
+  throw new Fault('STORE_UNKNOWN', { detail: `a rewind of ${asked.consumer}`, ids, cause })
+}
+
+const serviceOf = (consumer: string): string => consumer.split('/', 1)[0] ?? ''
+
+function handlerOf({ catalog }: Rewinding, consumer: string): CatalogRule {
+  const rules = catalog.services.flatMap(({ name, rules: all }) =>
+    all.map((rule) => ({ id: `${name}/${rule.name}`, rule })),
+  )
+  const found = rules.find(({ id }) => id === consumer)?.rule
+  const ids = { consumer }
+  if (!found) {
+    const known = rules.map(({ id }) => id).toSorted()
+    const detail = `"${consumer}"; here are ${known.join(', ') || 'none'}`
+    throw new Fault('RULE_NOT_FOUND', { detail, ids })
+  }
+  if (found.is === 'handler') return found
+  throw new Fault('REWIND_REFUSED', { detail: `${consumer} is of kind ${found.is}`, ids })
+}
+
+type Target = Omit<Rewound, 'from'>
+
+async function placesOf(
+  { backend: { log } }: Rewinding,
+  { reads }: CatalogRule,
+  { consumer, to, topic, partition }: RewindRequest,
+): Promise<readonly Target[]> {
+  const complain = (path: string, message: string): Fault =>
+    new Fault('OPTION_INVALID', { detail: 'rewind', complaints: [{ path, message }] })
+  if (topic !== undefined && !reads.includes(topic))
+    throw complain('topic', `is not read by ${consumer}, which reads ${reads.join(', ')}`)
+  const ends = (await log.ends(topic === undefined ? reads : [topic])).filter(
+    (end) => partition === undefined || end.partition === partition,
+  )
+  if (ends.length === 0) throw complain('partition', `is not there: ${partition}`)
+  if (typeof to === 'object' && 'offset' in to) {
+    if (topic === undefined || partition === undefined)
+      throw complain('to', 'is an offset, which needs a topic and a partition')
+    const [{ first, next }] = ends as [LogEnd]
+    if (!Number.isSafeInteger(to.offset) || to.offset < first || to.offset > next)
+      throw complain('to', `must be an offset from ${first} to ${next}`)
+  }
+  return Promise.all(
+    ends.map(async (end) => {
+      const { topic: name, partition: part, first, next } = end
+      const place = { topic: name, partition: part }
+      if (to === 'earliest') return { ...place, next: first }
+      if (to === 'latest') return { ...place, next }
+      if ('offset' in to) return { ...place, next: to.offset }
+      if (!Number.isFinite(to.atMs)) throw complain('to', 'must be a time in milliseconds')
+      return { ...place, next: await log.offsetAt(name, part, to.atMs) }
+    }),
+  )
+}
+
+function standing(progress: readonly Progress[], { topic, partition }: Target): number {
+  return progress.find((each) => each.topic === topic && each.partition === partition)?.next ?? 0
+}
+
+function moveOf(consumer: string, { topic, partition, from, next }: Rewound): Advance {
+  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
+  return { consumer, topic, partition, from, next, ...counts }
+}

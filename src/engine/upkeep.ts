@@ -1,0 +1,173 @@
+import { breathe, pause } from '../base/clock.ts'
+import type { LogEnd, TopicSpec } from '../ports/log.ts'
+import { bytesOf } from '../ports/turns.ts'
+import { storedCatalog } from './catalog.ts'
+import type { EngineTools } from './tools.ts'
+
+/** Offsets that one call forgets, so that each ends well within its deadline. */
+const TRIM_STEP = 10_000
+/** What one read looks at where a topic is kept by its size. */
+const CHUNK = { records: 1_000, bytes: 1_048_576 }
+/** The part of a compacted partition that has to be new before it is gone through again. */
+const NEW_PART = 0.1
+
+/** A partition with what is left of it from one round to the next. */
+interface Kept {
+  /** Counted so far, where the size matters: chunks that begin at the oldest record. */
+  readonly chunks: { readonly to: number; readonly bytes: number }[]
+  countedTo: number
+  compactedTo: number
+  compactedAt: number
+  /** Every tombstone that may go has gone. */
+  isSettled: boolean
+}
+
+/**
+ * Takes away what topics need not keep, until the signal aborts: by age, by size and by key. The
+ * slowest consumer wins, also one that is not running, until it lags by more than
+ * `retentionLagEventsMax`; what goes then is counted by it as expired. One member does this for all.
+ */
+export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<void> {
+  const { backend, clock, member, options, plan, watch } = tools
+  const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
+  if (topics.length === 0) return
+  const kept = new Map<string, Kept>()
+  const me = { id: `${member}/${TASK}` }
+  const leaseMs = 3 * Math.max(options.upkeepMs, options.leaseMs)
+  while (!signal.aborted) {
+    try {
+      // Its lease only keeps members from doing the same twice, which would be harmless.
+      const { held } = await backend.store.beat(me, [TASK], leaseMs)
+      if (held.length > 0) await round(tools, topics, kept, signal)
+      watch.mended(TASK)
+    } catch (cause) {
+      watch.broke(TASK, cause)
+    }
+    await pause(clock, options.upkeepMs, signal)
+  }
+  await backend.store.beat(me, [], leaseMs).catch(() => undefined)
+}
+
+const TASK = 'throughline/upkeep'
+
+async function round(
+  tools: EngineTools,
+  topics: readonly TopicSpec[],
+  kept: Map<string, Kept>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { backend, clock } = tools
+  const ends = await backend.log.ends(topics.map(({ name }) => name))
+  const needed = await neededFrom(tools, ends)
+  for (const end of ends) {
+    if (signal.aborted) return
+    const spec = topics.find(({ name }) => name === end.topic)
+    const place = placeOf(end)
+    const one = kept.get(place) ?? nothingKept()
+    kept.set(place, one)
+    const floor = needed.get(place) ?? end.next
+    if (spec?.retention) await trim(tools, spec.retention, end, floor, one, signal)
+    if (spec?.compaction) await compact(tools, spec.compaction, end, floor, one)
+    await breathe(clock)
+  }
+}
+
+function nothingKept(): Kept {
+  return { chunks: [], countedTo: 0, compactedTo: 0, compactedAt: 0, isSettled: true }
+}
+
+const placeOf = ({ topic, partition }: Pick<LogEnd, 'topic' | 'partition'>): string =>
+  `${topic}\n${partition}`
+
+/** From where each partition is still needed: by its slowest consumer, or the limit of its lag. */
+async function neededFrom(
+  { backend: { store }, catalog, options }: EngineTools,
+  ends: readonly LogEnd[],
+): Promise<ReadonlyMap<string, number>> {
+  // What runs here may not be in the stored one yet.
+  const services = [...(await storedCatalog(store)).services, ...catalog.services]
+  const consumers = services.flatMap(({ name, rules }) =>
+    rules.map(({ name: rule, reads }) => ({ id: `${name}/${rule}`, reads })),
+  )
+  const progress = await store.progress(consumers.map(({ id }) => id))
+  const reached = new Map(progress.map((each) => [`${each.consumer}\n${placeOf(each)}`, each.next]))
+  return new Map(
+    ends.map((end) => {
+      const readers = consumers.filter(({ reads }) => reads.includes(end.topic))
+      const slowest = Math.min(
+        end.next,
+        ...readers.map(({ id }) => reached.get(`${id}\n${placeOf(end)}`) ?? 0),
+      )
+      return [placeOf(end), Math.max(slowest, end.next - options.retentionLagEventsMax)]
+    }),
+  )
+}
+
+async function trim(
+  { backend: { log }, clock }: EngineTools,
+  { ageMs, bytes }: NonNullable<TopicSpec['retention']>,
+  end: LogEnd,
+  floor: number,
+  kept: Kept,
+  signal: AbortSignal,
+): Promise<void> {
+  const { topic, partition, first } = end
+  const now = clock.now()
+  const byAge = ageMs === undefined ? 0 : await log.offsetAt(topic, partition, now - ageMs)
+  const bySize = bytes === undefined ? 0 : await beyond({ log, clock }, bytes, end, kept, signal)
+  const to = Math.min(floor, Math.max(byAge, bySize))
+  for (let at = first; at < to && !signal.aborted;) {
+    at = Math.min(to, at + TRIM_STEP)
+    await log.trim(topic, partition, at)
+    await breathe(clock)
+  }
+}
+
+/** The offset below which a partition holds more than it is to. Counts only what is new. */
+async function beyond(
+  { log, clock }: { log: EngineTools['backend']['log']; clock: EngineTools['clock'] },
+  bytesMax: number,
+  { topic, partition, first, next }: LogEnd,
+  kept: Kept,
+  signal: AbortSignal,
+): Promise<number> {
+  const { chunks } = kept
+  while (chunks[0] && chunks[0].to <= first) chunks.shift()
+  kept.countedTo = Math.max(kept.countedTo, first)
+  while (kept.countedTo < next && !signal.aborted) {
+    const from = { topic, partition, next: kept.countedTo }
+    const [slice] = await log.read([from], CHUNK, { ms: 0 })
+    if (!slice || slice.next <= kept.countedTo) break
+    const bytes = slice.records.reduce((sum, record) => sum + bytesOf(record), 0)
+    chunks.push({ to: slice.next, bytes })
+    kept.countedTo = slice.next
+    await breathe(clock)
+  }
+  let left = chunks.reduce((sum, { bytes }) => sum + bytes, 0)
+  let to = 0
+  for (const chunk of chunks) {
+    left -= chunk.bytes
+    if (left < bytesMax) break
+    to = chunk.to
+  }
+  return to
+}
+
+async function compact(
+  { backend: { log }, clock }: EngineTools,
+  { deleteRetentionMs }: NonNullable<TopicSpec['compaction']>,
+  { topic, partition, first }: LogEnd,
+  floor: number,
+  kept: Kept,
+): Promise<void> {
+  const now = clock.now()
+  const isNew = floor > kept.compactedTo
+  const isMuch = floor - kept.compactedTo > NEW_PART * Math.max(0, kept.compactedTo - first)
+  // What is young now is gone through once more when it is old enough.
+  const isLater = now - kept.compactedAt > deleteRetentionMs
+  if (!(isNew && isMuch) && !(isLater && (isNew || !kept.isSettled))) return
+  await log.compact(topic, partition, floor, now - deleteRetentionMs)
+  kept.isSettled = isLater && !isNew
+  kept.compactedTo = Math.max(floor, kept.compactedTo)
+  kept.compactedAt = now
+}

@@ -1,0 +1,90 @@
+// `throughline groups rewind`: beside the owner, and of data that nobody runs.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { command, contract, entity, event, handler, service, start } from 'throughline'
+import type { App } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { z } from 'zod'
+import type { Place } from './stage.ts'
+import { place } from './stage.ts'
+
+const Bell = z.object({ house: z.string() })
+const Bells = contract(
+  'bells',
+  { key: 'house', partitions: 1 },
+  { Ring: command(Bell), Rung: event(Bell) },
+)
+const bell = entity(
+  'bell',
+  { of: Bells, id: 'house', initial: 0 },
+  {
+    decide: (on) => [on(Bells.Ring, (data) => Bells.Rung(data))],
+    evolve: (on) => [on(Bells.Rung, (_, times) => times + 1)],
+  },
+)
+
+/** Rings three times, and again what it is told to. */
+async function launch(at: Place, heard: string[]): Promise<App> {
+  const dog = handler('dog', { order: 'none' }, (on) => [
+    on(Bells.Rung, ({ house }) => void heard.push(house)),
+  ])
+  const home = service('home', { owns: [Bells], runs: [bell, dog] })
+  const engine = { idleMs: 20 }
+  return start([home], embedded({ directory: at.data }), { engine })
+}
+
+suite('groups rewind', () => {
+  const heard: string[] = []
+  let at: Place
+  let app: App
+  before(async () => {
+    at = place()
+    app = await launch(at, heard)
+    for (const house of ['a', 'b', 'c']) await app.send(Bells.Ring({ house }))
+    await app.settled()
+  })
+  after(async () => {
+    await app.stop()
+    at.remove()
+  })
+
+  test('has a running handler begin again', async () => {
+    const { code, out } = await at.say(['groups', 'rewind', 'home/dog', '--to', 'earliest'])
+    assert.equal(code, 0)
+    assert.match(out, /^topic +partition +from +next$/m)
+    assert.match(out, /^bells\.events +0 +3 +0$/m)
+    await app.settled()
+    assert.deepEqual(heard.toSorted(), ['a', 'a', 'b', 'b', 'c', 'c'])
+    const views = (await at.ask('groups')) as { rule: string; accepted: number }[]
+    const dog = views.find(({ rule }) => rule === 'dog')
+    assert.equal(dog?.accepted, 6)
+  })
+
+  test('says what it needs, and refuses what cannot be', async () => {
+    const said = async (...argv: readonly string[]): Promise<string> => {
+      const { code, out, err } = await at.say(['groups', ...argv])
+      assert.deepEqual([code === 0, out], [false, ''])
+      return err
+    }
+    assert.match(await said('rewind', 'home/dog'), /^OPTION_INVALID[^]*to: is missing/)
+    assert.match(await said('rewind'), /^OPTION_INVALID[^]*consumer: is missing/)
+    assert.match(await said('rewind', 'home/bell', '--to', 'earliest'), /^REWIND_REFUSED/)
+    assert.match(await said('rewind', 'home/cat', '--to', 'latest'), /^RULE_NOT_FOUND.*home\/dog/)
+    assert.match(await said('forward', 'home/dog'), /^OPTION_INVALID[^]*only one is rewind/)
+  })
+
+  test('changes data that nobody runs only where that was said', async () => {
+    await app.stop()
+    const argv = ['groups', 'rewind', 'home/dog', '--to', '1', '--topic', 'bells.events']
+    const rewind = [...argv, '--partition', '0']
+    const { code, err } = await at.say(rewind)
+    assert.deepEqual([code, err.startsWith('DATA_READ_ONLY')], [1, true])
+    assert.deepEqual(await at.ask(...rewind, '--offline'), [
+      { topic: 'bells.events', partition: 0, from: 3, next: 1 },
+    ])
+    heard.length = 0
+    app = await launch(at, heard)
+    await app.settled()
+    assert.equal(heard.length, 2)
+  })
+})
