@@ -30,6 +30,7 @@ describe('a problem', () => {
       ID_CONFLICT: 409,
       BACKPRESSURE: 429,
       APP_STOPPING: 503,
+      LOG_FULL: 503,
       LOG_UNKNOWN: 503,
       STORE_UNKNOWN: 503,
       EARLIER_NOT_STORED: 503,

@@ -240,13 +240,14 @@ describe('where the log does not answer', () => {
 
   test('what it refuses is refused with its reason', async () => {
     const stage = stageOf(memory, 10)
-    const full: Answer = { is: 'refused', code: 'LOG_FULL', detail: 'no room left' }
+    const full: Answer = { is: 'refused', code: 'TOPIC_NOT_FOUND', detail: 'no such topic' }
+
     const app = await launch(
       stage,
       appends(async (_, events) => events.map(() => full)),
     )
     const sending = app.send(enter('a', 0), { id: 'one' })
-    await assert.rejects(stage.clock.until(sending), /LOG_REFUSED.*LOG_FULL: no room left/)
+    await assert.rejects(stage.clock.until(sending), /LOG_REFUSED.*TOPIC_NOT_FOUND: no such topic/)
     await stage.clock.until(app.stop())
   })
 })
