@@ -13,6 +13,11 @@ export const FAULTS = {
     retryable: true,
     cure: 'wait and send it again with the same id, or make the consumer faster',
   },
+  CONTRACT_INCOMPATIBLE: {
+    meaning: 'a contract does not fit the messages that are stored',
+    retryable: false,
+    cure: 'give each message that changed a new version, with the earlier one in its was',
+  },
   CONTRACT_INVALID: {
     meaning: 'a contract cannot be as it is written',
     retryable: false,
@@ -93,6 +98,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'correct every complaint; nothing was stored',
   },
+  MESSAGE_NEWER: {
+    meaning: 'a stored message has a newer version than the code knows',
+    retryable: false,
+    cure: 'start the code that wrote it, or a later one; until then the message is held',
+  },
   MESSAGE_NOT_FOUND: {
     meaning: 'no topic holds a message with this id',
     retryable: false,
@@ -172,6 +182,11 @@ export const FAULTS = {
     meaning: 'no topic has this name',
     retryable: false,
     cure: 'use one of the names that the detail lists',
+  },
+  UPCAST_FAILED: {
+    meaning: 'an old message could not be brought to the version of today',
+    retryable: false,
+    cure: 'correct the up of that version in the contract; until then the message is held',
   },
 } as const satisfies Record<string, { meaning: string; retryable: boolean; cure: string }>
 

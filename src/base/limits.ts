@@ -24,6 +24,10 @@ export const LIMITS = {
   messagesPerDecisionMax: 10_000,
   /** Steps that a conversation may take from its first message, so that rules cannot cycle. */
   hopsMax: 256,
+  /** Versions of one message. */
+  versionsMax: 100,
+  /** Different schemas that one version of a message may have had. */
+  schemasPerVersionMax: 1_000,
   /** Partitions of one topic. */
   partitionsMax: 1_024,
 } as const

@@ -18,6 +18,8 @@ export interface Flags {
   readonly js?: boolean
   readonly name?: string
   readonly topic?: string
+  readonly check?: string
+  readonly against?: string
 }
 
 /** What a command was asked. */

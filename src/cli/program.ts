@@ -123,6 +123,23 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/salvage.ts')).salvage,
   },
   {
+    usage: 'contracts [name]',
+    does: `Lists the commands and events that are stored, with their versions; those of one
+contract, or one of them, with every schema. With --check, compares what a module exports with them:
+the exit code is 1 where a start would be refused.`,
+    options: reading(
+      new Option('--check <file>', 'compare the services or contracts that this module exports'),
+      new Option('--against <file>', 'a file that --json printed, in place of data'),
+    ),
+    examples: [
+      'contracts',
+      'contracts ordering.OrderPlaced',
+      'contracts --check services.ts',
+      'contracts --check contracts.ts --against contracts.json',
+    ],
+    command: async () => (await import('./commands/contracts.ts')).contracts,
+  },
+  {
     usage: 'describe',
     does: 'Shows the services, their rules, and what they read and write.',
     options: reading(),

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { Board } from '../admin/index.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import type { AnyContract } from '../contract/contract.ts'
 import { isContract } from '../contract/contract.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
@@ -44,15 +45,36 @@ const OPTIONAL: Readonly<Record<string, readonly [(value: unknown) => boolean, s
  * @throws Fault `OPTION_INVALID` with all that the module lacks, and what the module itself throws
  */
 export async function importSystem(cwd: string, file: string): Promise<SystemModule> {
-  const path = resolve(cwd, file)
-  if (!existsSync(path)) {
-    const complaints = [{ path: file, message: `is not there: ${path}` }]
-    throw new Fault('OPTION_INVALID', { detail: 'run', complaints })
-  }
-  const given = (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>
+  const given = await importModule(cwd, file, 'run')
   const complaints = complaintsOf(given)
   if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: file, complaints })
   return given as unknown as SystemModule
+}
+
+type Exports = Readonly<Record<string, unknown>>
+
+async function importModule(cwd: string, file: string, detail: string): Promise<Exports> {
+  const path = resolve(cwd, file)
+  if (!existsSync(path)) {
+    const complaints = [{ path: file, message: `is not there: ${path}` }]
+    throw new Fault('OPTION_INVALID', { detail, complaints })
+  }
+  return (await import(pathToFileURL(path).href)) as Exports
+}
+
+/**
+ * Imports a module for its contracts: those that its services own, and those that it exports.
+ *
+ * @throws Fault `OPTION_INVALID` where it has none, and what the module itself throws
+ */
+export async function importContracts(cwd: string, file: string): Promise<readonly AnyContract[]> {
+  const given = await importModule(cwd, file, 'contracts')
+  const { services } = given
+  const owned = complaintsOfServices(services, []).length > 0 ? [] : (services as Service[])
+  const found = [...owned.flatMap(({ owns }) => owns), ...Object.values(given).filter(isContract)]
+  if (found.length > 0) return [...new Set(found)]
+  const message = `exports neither services nor contracts, only ${Object.keys(given).join(', ')}`
+  throw new Fault('OPTION_INVALID', { detail: file, complaints: [{ path: file, message }] })
 }
 
 function complaintsOf(given: Readonly<Record<string, unknown>>): readonly Complaint[] {

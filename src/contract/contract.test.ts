@@ -199,6 +199,25 @@ describe('a wrong contract is refused', () => {
     assert.deepEqual(paths, ['Done', 'Do', 'Bare'])
   })
 
+  test('for earlier versions that are no pairs of a schema and a function', () => {
+    const up = (): object => ({})
+    const wrong = [null, {}, 'v1', [Data], [[Data]], [[up, Data]], [[Data, {}]], [[Data, up], []]]
+    for (const was of wrong)
+      for (const declare of [event, command] as readonly (typeof event)[]) {
+        const messages = { Done: declare(Data, { was: was as never }) }
+        assert.deepEqual(
+          complaintsOf('a', { key }, messages).map(({ path }) => path),
+          ['Done'],
+          JSON.stringify(was),
+        )
+      }
+    const many = (count: number): object => ({
+      Done: event(Data, { was: Array.from({ length: count }, () => [Data, up]) as never }),
+    })
+    assert.equal(complaintsOf('a', { key }, many(100)).length, 1)
+    assert.deepEqual(complaintsOf('a', { key }, many(99)), [])
+  })
+
   test('for a query whose answer has no schema', () => {
     const messages = { Find: querySpec(Data, {} as never) }
     const message = 'has no schema for its answer'

@@ -168,6 +168,18 @@ function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   if (spec?.kind === 'command' && !spec.refuses.every(isCode))
     return `its refusal codes must be text of 1 to ${LIMITS.nameLengthMax} characters`
   if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
+  return spec === undefined || spec.kind === 'query' ? undefined : flawOfWas(spec.was)
+}
+
+/** Without the help of types, anything may stand there. */
+function flawOfWas(was: unknown): string | undefined {
+  if (!Array.isArray(was) || was.length >= LIMITS.versionsMax)
+    return `its earlier versions (was) must be a list of fewer than ${LIMITS.versionsMax}`
+  for (const [at, pair] of was.entries()) {
+    const [schema, up] = Array.isArray(pair) ? (pair as readonly unknown[]) : []
+    if (!isSchema(schema) || typeof up !== 'function')
+      return `version ${at + 1} in its was must be a schema and a function: [schema, up]`
+  }
   return undefined
 }
 
@@ -195,30 +207,28 @@ function addWires(
 }
 
 function messageType(contract: string, name: string, spec: Spec): MessageType {
-  const type = typeOf(contract, name, spec.kind, spec.schema, spec)
+  const type = typeOf(contract, name, spec.kind, spec, spec)
   if (spec.kind === 'event') return type as unknown as EventType
   if (spec.kind === 'query')
     return Object.assign(type, { answers: spec.answers }) as unknown as QueryType
-  const refused = typeOf(contract, `${name}Refused`, 'refusal', spec.schema, spec.refusal)
+  // A refusal holds the command that was refused: as that changes, so does it.
+  const refused = typeOf(contract, `${name}Refused`, 'refusal', spec, spec.refusal)
   return Object.assign(type, {
     refuses: spec.refuses,
     refused: refused as unknown as RefusalType,
   }) as unknown as CommandType
 }
 
-function typeOf(
-  contract: string,
-  name: string,
-  kind: Kind,
-  schema: StandardSchemaV1,
-  names: WireName,
-): object {
+function typeOf(contract: string, name: string, kind: Kind, spec: Spec, names: WireName): object {
+  const was = spec.kind === 'query' ? [] : spec.was
   const make = (data: unknown) => Object.freeze({ contract, name, kind, data })
   Object.defineProperty(make, 'name', { value: name })
   return Object.assign(make, {
     contract,
     kind,
-    schema,
+    schema: spec.schema,
+    version: was.length + 1,
+    was,
     wire: names.wire ?? `${contract}.${name}`,
     aliases: names.aliases ?? [],
   })

@@ -2,6 +2,7 @@ import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ContractFacts } from './contract.ts'
 import type { Message } from './message.ts'
+import { parse, textOf } from './parse.ts'
 
 /** Keys that could reach a prototype when data is merged or copied without care. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
@@ -30,24 +31,8 @@ export function checkMessage(contract: ContractFacts, message: Message): Verdict
   }
   const shape = complaintsOfShape(message.data)
   if (shape.length > 0) return { is: 'rejected', complaints: shape }
-  let outcome
-  try {
-    outcome = type.schema['~standard'].validate(message.data)
-  } catch (cause) {
-    return rejected('', `the schema of ${type.wire} threw: ${textOf(cause)}`)
-  }
-  if (outcome instanceof Promise) {
-    // Nobody waits for it, and what nobody waits for must not end the process when it fails.
-    outcome.catch(() => undefined)
-    return rejected('', `the schema of ${type.wire} is asynchronous; it must answer at once`)
-  }
-  if (outcome.issues)
-    return {
-      is: 'rejected',
-      complaints: outcome.issues
-        .slice(0, LIMITS.complaintsMax)
-        .map((issue) => ({ path: pathText(issue.path), message: issue.message })),
-    }
+  const outcome = parse(type.schema, type.wire, message.data)
+  if (outcome.is === 'rejected') return outcome
   // A schema may make what JSON cannot keep, such as a date: it would come back as something else.
   const made = complaintsOfShape(outcome.value)
   if (made.length > 0) return { is: 'rejected', complaints: made }
@@ -117,12 +102,6 @@ export function complaintsOfShape(
 }
 
 const NOTHING: readonly Complaint[] = []
-
-/** What was thrown, as text; whatever it is. */
-function textOf(cause: unknown): string {
-  const message: unknown = cause instanceof Error ? cause.message : cause
-  return typeof message === 'string' ? message : typeof message
-}
 
 /**
  * The common case, without a path or a list for any value: most data is well shaped, and this runs
@@ -231,18 +210,6 @@ function flawOfValue(value: unknown): string | undefined {
 /** One that is seen is refused as a function; one that is not would say something else than is seen. */
 function hidesToJson(value: object): boolean {
   return 'toJSON' in value && !Object.prototype.propertyIsEnumerable.call(value, 'toJSON')
-}
-
-/** A path of Standard Schema as text: `lines[3].quantity`. */
-export function pathText(
-  path: readonly (PropertyKey | { readonly key: PropertyKey })[] = [],
-): string {
-  let text = ''
-  for (const step of path) {
-    const key = typeof step === 'object' ? step.key : step
-    text += typeof key === 'number' ? `[${key}]` : `${text ? '.' : ''}${String(key)}`
-  }
-  return text
 }
 
 const encoder = new TextEncoder()

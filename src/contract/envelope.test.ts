@@ -10,7 +10,8 @@ const text = fc.string({
 })
 const sender = fc.record({ service: text, rule: text, instance: text }, { noNullPrototype: true })
 const always = { id: text, type: text, key: text, source: text, correlation: text }
-const sometimes = { cause: text, traceparent: text, undoes: text, sender }
+const version = fc.integer({ min: 2, max: 100 })
+const sometimes = { cause: text, traceparent: text, undoes: text, sender, version }
 const envelopes = fc.record(
   { ...always, at: fc.maxSafeNat(), hops: fc.nat(256), ...sometimes },
   {
@@ -48,6 +49,16 @@ describe('an envelope', () => {
   test('does not store twice what has a column of its own, nor what is absent', () => {
     const head: unknown = JSON.parse(encodeHead({ ...plain, cause: 'm-1' }))
     assert.deepEqual(head, { source: 'ordering', correlation: 'm-1', hops: 1, cause: 'm-1' })
+  })
+
+  test('has version 1 where its head says none, and no version that is no whole number', () => {
+    assert.equal(encodeHead({ ...plain, version: 1 }), encodeHead(plain))
+    assert.equal(decodeEnvelope(stored(plain)).version, undefined)
+    for (const wrong of ['"2"', '0', '1.5', 'null'])
+      assert.throws(
+        () => decodeEnvelope(stored(plain, encodeHead(plain).replace('{', `{"version":${wrong},`))),
+        /DATA_DAMAGED/,
+      )
   })
 
   test('of a newer version is read: what is not known does no harm', () => {
@@ -92,12 +103,19 @@ describe('a message as a CloudEvent', () => {
       type: 'ordering.OrderPlaced',
       time: '2024-01-02T03:04:05.006Z',
       datacontenttype: 'application/json',
+      dataschema: 'urn:throughline:message:ordering.OrderPlaced:1',
       data,
       partitionkey: 'c-1',
       correlationid: 'm-1',
       causationid: 'm-1',
       traceparent: '00-a-b-01',
     })
+  })
+
+  test('names its schema by wire name and version, as a URI', () => {
+    const { dataschema } = cloudEvent({ ...plain, type: 'ORDER PLACED/2\ud800', version: 3 }, null)
+    assert.equal(dataschema, 'urn:throughline:message:ORDER%20PLACED%2F2%EF%BF%BD:3')
+    assert.equal(new URL(dataschema).protocol, 'urn:')
   })
 
   test('leaves out what the envelope does not have', () => {

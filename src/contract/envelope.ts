@@ -25,6 +25,8 @@ export interface Envelope {
   readonly sender?: Sender
   /** The id of the command that this one undoes. */
   readonly undoes?: string
+  /** The version of the message under which its data was made. Absent: 1. */
+  readonly version?: number
 }
 
 /** A rule's instance that sent a command. */
@@ -38,7 +40,7 @@ export interface Sender {
 type Head = Omit<Envelope, 'id' | 'type' | 'key' | 'at'>
 
 export function encodeHead(envelope: Envelope): string {
-  const { source, cause, correlation, hops, traceparent, sender, undoes } = envelope
+  const { source, cause, correlation, hops, traceparent, sender, undoes, version } = envelope
   const head: Head = {
     source,
     correlation,
@@ -47,6 +49,7 @@ export function encodeHead(envelope: Envelope): string {
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(sender === undefined ? {} : { sender }),
     ...(undoes === undefined ? {} : { undoes }),
+    ...(version === undefined || version === 1 ? {} : { version }),
   }
   return JSON.stringify(head)
 }
@@ -86,8 +89,9 @@ function parseHead(text: string, id: string): Head {
 }
 
 function isHead(value: unknown): value is Head {
-  const { source, correlation, hops } = (value ?? {}) as Partial<Head>
-  return typeof source === 'string' && typeof correlation === 'string' && typeof hops === 'number'
+  const { source, correlation, hops, version = 1 } = (value ?? {}) as Partial<Head>
+  const isNamed = typeof source === 'string' && typeof correlation === 'string'
+  return isNamed && typeof hops === 'number' && Number.isInteger(version) && version >= 1
 }
 
 /** A CloudEvent 1.0 in its structured JSON form. Extension names are lower case, as it demands. */
@@ -98,6 +102,8 @@ export interface CloudEvent {
   readonly type: string
   readonly time: string
   readonly datacontenttype: 'application/json'
+  /** Names the schema that the data has: the wire name of the message, and its version. */
+  readonly dataschema: string
   readonly data: unknown
   readonly partitionkey: string
   readonly correlationid: string
@@ -117,6 +123,7 @@ export function cloudEvent(envelope: Envelope, data: unknown): CloudEvent {
     type: envelope.type,
     time: new Date(envelope.at).toISOString(),
     datacontenttype: 'application/json',
+    dataschema: `urn:throughline:message:${uriText(envelope.type)}:${envelope.version ?? 1}`,
     data,
     partitionkey: envelope.key,
     correlationid: envelope.correlation,
@@ -124,3 +131,6 @@ export function cloudEvent(envelope: Envelope, data: unknown): CloudEvent {
     ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent }),
   }
 }
+
+/** Wire names are any text, and a lone surrogate is in no URI. */
+const uriText = (text: string): string => encodeURIComponent(text.toWellFormed())

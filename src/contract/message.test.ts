@@ -63,9 +63,10 @@ describe('a message type', () => {
 describe('what a contract declares', () => {
   test('is plain data, whatever else the options hold', () => {
     const sneaky = { kind: 'query', wire: 'W' } as const
-    assert.deepEqual(event(Data, sneaky), { kind: 'event', schema: Data, wire: 'W' })
+    assert.deepEqual(event(Data, sneaky), { kind: 'event', schema: Data, was: [], wire: 'W' })
     assert.equal(command(Data, sneaky).kind, 'command')
-    assert.deepEqual(command(Data), { kind: 'command', schema: Data, refuses: [], refusal: {} })
+    const plain = { kind: 'command', schema: Data, was: [], refuses: [], refusal: {} }
+    assert.deepEqual(command(Data), plain)
     const answers = z.string()
     assert.deepEqual(querySpec(Data, { answers }), { kind: 'query', schema: Data, answers })
   })

@@ -51,6 +51,26 @@ export interface WireName {
   readonly aliases?: readonly string[]
 }
 
+/** An earlier version of a message: its schema, and what makes the next version of its data. */
+export type Earlier = readonly [schema: Anything, up: (data: never) => unknown]
+
+type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
+  ? [...R, S][I & keyof [...R, S]]
+  : never
+type In<S> = S extends Anything ? StandardSchemaV1.InferInput<S> : never
+
+/**
+ * The earlier versions of a message, oldest first: `[[v1, up], [v2, up]]`. Each `up` is handed what
+ * was stored and returns what the schema of the next version takes. It is pure and runs at read:
+ * what is stored never changes.
+ */
+export type Was<W extends readonly Anything[], S extends Anything> = {
+  readonly [I in keyof W]: readonly [
+    schema: W[I],
+    up: (data: Out<W[I]>) => In<SchemaAfter<W, S, I>>,
+  ]
+}
+
 /** What every message type says of itself. */
 export interface About<C extends string, N extends string, K extends Kind> {
   readonly contract: C
@@ -59,6 +79,9 @@ export interface About<C extends string, N extends string, K extends Kind> {
   readonly wire: string
   readonly aliases: readonly string[]
   readonly schema: Anything
+  /** Counts from 1: one more than there are earlier ones. */
+  readonly version: number
+  readonly was: readonly Earlier[]
 }
 
 /** A command's constructor. Refusal codes are part of the contract. */
@@ -144,6 +167,7 @@ export interface CommandSpec<
 > extends WireName {
   readonly kind: 'command'
   readonly schema: S
+  readonly was: readonly Earlier[]
   readonly refuses: readonly R[]
   readonly refusal: WireName
 }
@@ -152,6 +176,7 @@ export interface CommandSpec<
 export interface EventSpec<S extends Anything = Anything> extends WireName {
   readonly kind: 'event'
   readonly schema: S
+  readonly was: readonly Earlier[]
 }
 
 /** A query as a contract declares it. */
@@ -165,22 +190,35 @@ export interface QuerySpec<
 }
 
 /** Declares a command: a request to the one service that owns the contract. */
-export function command<S extends Anything, const R extends string = never>(
+export function command<
+  S extends Anything,
+  const R extends string = never,
+  const W extends readonly Anything[] = readonly [],
+>(
   schema: S,
   options: WireName & {
     /** The codes with which a decision may refuse it. */
     readonly refuses?: readonly R[]
     /** How its refusals are called on the wire. Default: `<contract>.<Name>Refused`. */
     readonly refusal?: WireName
+    /** Its earlier versions, oldest first; none is ever taken out. */
+    readonly was?: Was<W, S>
   } = {},
 ): CommandSpec<S, R> {
-  const { refuses = [], refusal = {}, ...names } = options
-  return { ...names, kind: 'command', schema, refuses, refusal }
+  const { refuses = [], refusal = {}, was = [], ...names } = options
+  return { ...names, kind: 'command', schema, was: was as readonly Earlier[], refuses, refusal }
 }
 
 /** Declares an event: a fact, published by the one service that owns the contract. */
-export function event<S extends Anything>(schema: S, options: WireName = {}): EventSpec<S> {
-  return { ...options, kind: 'event', schema }
+export function event<S extends Anything, const W extends readonly Anything[] = readonly []>(
+  schema: S,
+  options: WireName & {
+    /** Its earlier versions, oldest first; none is ever taken out. */
+    readonly was?: Was<W, S>
+  } = {},
+): EventSpec<S> {
+  const { was = [], ...names } = options
+  return { ...names, kind: 'event', schema, was: was as readonly Earlier[] }
 }
 
 /** Declares a query: a question without effect, and the schema of its answer. */

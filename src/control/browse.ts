@@ -14,7 +14,7 @@ const RECORDS_PER_READ = 1_000
 const SLACK_MS = 60_000
 
 export function eventView(record: LogRecord, withData = true): EventView {
-  const { id, type, key, at, source, cause, correlation, sender } = decodeEnvelope(record)
+  const { id, type, version, key, at, source, cause, correlation, sender } = decodeEnvelope(record)
   const { topic, partition, offset, data } = record
   return {
     topic,
@@ -22,6 +22,7 @@ export function eventView(record: LogRecord, withData = true): EventView {
     offset,
     id,
     type,
+    ...(version === undefined ? {} : { version }),
     key,
     at,
     source,

@@ -1,5 +1,6 @@
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { storedMessages } from '../engine/compatibility.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
 import type { RewindTo } from '../engine/rewind.ts'
 import { overviewOf } from './overview.ts'
@@ -32,6 +33,7 @@ const verbs = {
   overview: { isWrite: false, takes: {}, run: (system) => overviewOf(system) },
   health: { isWrite: false, takes: {}, run: (system) => system.health() },
   describe: { isWrite: false, takes: {}, run: async ({ catalog }) => catalog },
+  contracts: { isWrite: false, takes: {}, run: ({ backend }) => storedMessages(backend.store) },
   log: {
     isWrite: false,
     takes: {

@@ -71,6 +71,8 @@ export interface EventView {
   readonly offset: number
   readonly id: string
   readonly type: string
+  /** The version under which its data was made. Absent: 1. */
+  readonly version?: number
   readonly key: string
   readonly at: number
   /** The service that made it; `door` when it came from outside. */

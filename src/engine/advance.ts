@@ -1,10 +1,12 @@
 import type { Envelope } from '../contract/envelope.ts'
 import type { Message, MessageType } from '../contract/message.ts'
+import { upcast } from '../contract/upcast.ts'
 import type { IndexValue, RowKey } from '../ports/store.ts'
 import type { Compensate, Effect, NameOfType, OneOrMany, Outcome } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Saga } from '../rules/saga.ts'
-import type { Reaction } from './plan.ts'
+import type { ReplyData } from './arrival.ts'
+import type { Plan, Reaction } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
 import { cellsOf, checked, idIn, occasionOf, publish, ruleFault } from './step.ts'
@@ -36,17 +38,12 @@ export interface TimerRow {
   readonly rule: string
   readonly instance: string
   readonly message: Message
+  /** The version under which the message was made. Absent: 1. */
+  readonly version?: number
   /** The message that set the timer: the cause of what the timer sends. */
   readonly cause: Envelope
   /** How often it could not be sent. */
   readonly attempts?: number
-}
-
-/** What a reply says. */
-interface ReplyData {
-  readonly contract: string
-  readonly name: string
-  readonly command: unknown
 }
 
 /** Commands that one instance remembers, to be able to undo them. */
@@ -195,14 +192,16 @@ function setTimer(
   if (!Number.isFinite(delayMs) || delayMs < 0)
     throw ruleFault('a delay is a number of milliseconds, from 0 on')
   // Checked now, so that the rule which sets it is at fault, and again when it is sent.
-  checked(step.around.plan, message)
+  const { data } = checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
   const { table } = reaction.consumer
   // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
   const { envelope } = arrival
   const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
-  const value: TimerRow = { table, rule: saga.name, instance, message, cause }
+  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause }
+  const { version = 1 } = typeOf(around.plan, message) ?? {}
+  const value: TimerRow = version === 1 ? kept : { ...kept, version }
   const index = { due: around.clock.now() + delayMs }
   step.draft.put(around.service.names.timers, key, { value, version: 1, index })
   return key
@@ -231,8 +230,17 @@ export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow):
   if (instance?.is !== 'open') return
   const isCommand = timer.message.kind === 'command'
   const sender = senderOf(step, saga, timer.instance)
-  const { id } = publish(step, timer.message, isCommand ? { sender } : {})
+  const { id } = publish(step, ofToday(step.around.plan, timer), isCommand ? { sender } : {})
   const left = { ...instance, timers: instance.timers.filter((key) => key !== timerKey) }
   const next = isCommand ? withSent(left, timer.message, id) : left
   putInstance(step.draft, { table: timer.table, key: timer.instance }, cell.version + 1, next)
 }
+
+/** The message of a timer that was perhaps set long ago, by other code. */
+function ofToday(plan: Plan, { message, version }: TimerRow): Message {
+  const type = typeOf(plan, message)
+  return type ? { ...message, data: upcast(type, message.data, version) } : message
+}
+
+const typeOf = (plan: Plan, { contract, name }: NameOfType): MessageType | undefined =>
+  plan.contracts.get(contract)?.byName.get(name)

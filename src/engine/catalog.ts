@@ -1,7 +1,7 @@
 import { Fault } from '../base/fault.ts'
 import { commandsTopic, eventsTopic, factsOf, repliesTopic } from '../contract/contract.ts'
 import type { TopicSpec } from '../ports/log.ts'
-import type { EventStore, RowWrite } from '../ports/store.ts'
+import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import type { Service } from '../rules/service.ts'
 import type { Consuming, Plan, ServicePlan } from './plan.ts'
 
@@ -36,10 +36,10 @@ interface Entry {
   readonly topics: readonly TopicSpec[]
 }
 
+/** Holds a row for each service, under its name; and others, whose keys have a colon. */
 export const CATALOG_TABLE = 'throughline.catalog'
 
-/** More services than this share no store. */
-const SERVICES_MAX = 10_000
+const ROWS_PER_READ = 1_000
 
 export function catalogOf({ services, topics }: Plan): Catalog {
   return { services: answering(services.map(catalogService)), topics: [...topics.values()] }
@@ -113,10 +113,23 @@ function entryOf({ topics }: Catalog, service: CatalogService): Entry {
   return { service, topics: topics.filter(({ name }) => near.has(name)) }
 }
 
+/** Every row of the catalog, in order of the keys. */
+export async function* catalogRows(store: EventStore): AsyncGenerator<Row> {
+  let after: { readonly key: string } | undefined
+  do {
+    const from = after ? { after } : {}
+    const rows = await store.scan({ table: CATALOG_TABLE, limit: ROWS_PER_READ, ...from })
+    yield* rows
+    const last = rows.length === ROWS_PER_READ ? rows.at(-1) : undefined
+    after = last && { key: last.key }
+  } while (after)
+}
+
 /** The catalog of everything that has run on a store. */
 export async function storedCatalog(store: EventStore): Promise<Catalog> {
-  const rows = await store.scan({ table: CATALOG_TABLE, limit: SERVICES_MAX })
-  const entries = rows.map(({ body }) => JSON.parse(body) as Entry)
+  const entries: Entry[] = []
+  for await (const { key, body } of catalogRows(store))
+    if (!key.includes(':')) entries.push(JSON.parse(body) as Entry)
   const topics = new Map(entries.flatMap((each) => each.topics).map((spec) => [spec.name, spec]))
   const services = answering(entries.map(({ service }) => service))
   return { services, topics: [...topics.values()] }

@@ -155,12 +155,13 @@ function refuse(step: Step, { code, complaints }: Refusal): void {
   append(step, {
     topic: eventsTopic(command.contract),
     type: command.refused.wire,
+    version: command.version,
     key: arrival.envelope.key,
     partitions: around.plan.contracts.get(command.contract)?.partitions ?? 1,
     json: JSON.stringify(body),
   })
-  const { contract, name } = command
-  reply(step, REPLY_TYPES.refused, { contract, name, ...body })
+  const { contract, name, version } = command
+  reply(step, REPLY_TYPES.refused, version, { contract, name, ...body })
   remember(step, { is: 'refused', code, complaints })
 }
 

@@ -1,6 +1,7 @@
 import { pause, within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
+import { keepSchemas, mustBeCompatible } from './compatibility.ts'
 import { processor } from './processor.ts'
 import { scan } from './scan.ts'
 import type { Sender } from './sender.ts'
@@ -24,7 +25,8 @@ const ABORT_MS = 1_000
 /**
  * Opens the backend, declares topics and tables, and sets the processors going.
  *
- * @throws Fault `TOPIC_DIFFERS`, and what opening the backend throws
+ * @throws Fault `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `STORE_UNKNOWN`, and what opening the
+ * backend throws
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, backend, clock } = tools
@@ -77,14 +79,18 @@ async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<voi
     }
 }
 
-async function prepare({ plan, backend: { log, store } }: EngineTools): Promise<void> {
+async function prepare(tools: EngineTools): Promise<void> {
+  const { plan, backend } = tools
+  const { log, store } = backend
   await log.open()
   await store.open()
+  await store.declare([{ name: CATALOG_TABLE, indexes: [] }])
+  await mustBeCompatible(tools)
   const topics = await log.declare([...plan.topics.values()])
   const complaints = topics.flatMap(({ name, differences }) =>
     differences.map((message) => ({ path: name, message })),
   )
   if (complaints.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
-  const tables = plan.services.flatMap(({ tables }) => tables)
-  await store.declare([...tables, { name: CATALOG_TABLE, indexes: [] }])
+  await store.declare(plan.services.flatMap(({ tables }) => tables))
+  await keepSchemas(tools)
 }

@@ -23,6 +23,7 @@ export async function attempt(
   signal: AbortSignal,
 ): Promise<Attempt> {
   const { consumer, rule } = reaction
+  if (arrival.fault) return { is: 'failed', cause: arrival.fault }
   const effectKey = `${consumer.id}:${arrival.envelope.id}`
   const handling: Handling = { ...occasionOf(arrival), effectKey, signal }
   try {

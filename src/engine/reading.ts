@@ -1,6 +1,7 @@
 import { Fault } from '../base/fault.ts'
-import { checkMessage, pathText } from '../contract/door.ts'
+import { checkMessage } from '../contract/door.ts'
 import type { Message, QueryType } from '../contract/message.ts'
+import { pathText } from '../contract/parse.ts'
 import type { Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './decide.ts'

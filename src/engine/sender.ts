@@ -221,11 +221,12 @@ function eventOf(
     throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: misnamed, ids })
   const at = clock.now()
   const trace = traceparent === undefined ? {} : { traceparent }
-  const envelope = { id, type: type.wire, key, at, source: 'door', correlation: id, hops: 0 }
+  const { wire, version } = type
+  const envelope = { id, type: wire, key, at, source: 'door', correlation: id, hops: 0, version }
   const topic = type.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
   const partition = partitionOf(key, facts.partitions)
   const head = encodeHead({ ...envelope, ...trace })
-  return { event: { topic, partition, id, key, type: type.wire, at, head, data: json }, type }
+  return { event: { topic, partition, id, key, type: wire, at, head, data: json }, type }
 }
 
 type NotStored = Exclude<Answer, { readonly is: 'stored' }>

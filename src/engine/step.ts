@@ -27,7 +27,10 @@ export interface Surroundings {
 /** A message that a rule is to be run on. */
 export interface Arrival {
   readonly envelope: Envelope
+  /** Of the version that the code knows; as it was stored where there is a fault. */
   readonly data: unknown
+  /** Why the data cannot be handed to a rule. */
+  readonly fault?: Fault
 }
 
 /**
@@ -106,7 +109,9 @@ export function publishChecked(
   const facts = factsFor(step.around.plan, message)
   const type = facts.byName.get(message.name) as MessageType
   const topic = message.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
-  return append(step, { topic, type: type.wire, key, partitions: facts.partitions, json }, carried)
+  const { wire, version } = type
+  const { partitions } = facts
+  return append(step, { topic, type: wire, version, key, partitions, json }, carried)
 }
 
 /** The data of a message, checked at the door. @throws Fault `RULE_RETURNED` */
@@ -126,15 +131,16 @@ function factsFor(plan: Plan, message: Message): ContractFacts {
   return facts
 }
 
-/** Stages an answer to the rule instance that sent a command. */
-export function reply(step: Step, type: string, body: unknown): void {
+/** Stages an answer to the rule instance that sent a command; `version` is that of the command. */
+export function reply(step: Step, type: string, version: number, body: unknown): void {
   const { envelope } = step.arrival
   if (!envelope.sender) return
   const { service } = envelope.sender
   const topic = repliesTopic(service)
   const partitions = step.around.plan.topics.get(topic)?.partitions ?? REPLY_PARTITIONS
   const json = JSON.stringify(body)
-  append(step, { topic, type, key: envelope.key, partitions, json }, { sender: envelope.sender })
+  const outgoing = { topic, type, version, key: envelope.key, partitions, json }
+  append(step, outgoing, { sender: envelope.sender })
 }
 
 const REPLY_PARTITIONS = 8
@@ -142,6 +148,7 @@ const REPLY_PARTITIONS = 8
 interface Outgoing {
   readonly topic: string
   readonly type: string
+  readonly version: number
   readonly key: string
   readonly partitions: number
   readonly json: string
@@ -149,7 +156,7 @@ interface Outgoing {
 
 export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): LogEvent {
   const { envelope: cause } = step.arrival
-  const { topic, type, key, partitions, json } = outgoing
+  const { topic, type, version, key, partitions, json } = outgoing
   const hops = cause.hops + 1
   if (hops > LIMITS.hopsMax)
     throw ruleFault(`the conversation ${cause.correlation} takes over ${LIMITS.hopsMax} steps`)
@@ -167,6 +174,7 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
     cause: cause.id,
     correlation,
     hops,
+    version,
     ...(traceparent === undefined ? {} : { traceparent }),
     ...carried,
   }

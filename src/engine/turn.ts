@@ -1,8 +1,8 @@
 import type { Fault } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
-import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
+import { arrivalOf } from './arrival.ts'
 import { advance, concerns, fire, rowsToAdvance, rowsToFire } from './advance.ts'
 import type { TimerRow } from './advance.ts'
 import { decide, rowsToDecide } from './decide.ts'
@@ -78,15 +78,10 @@ export interface TurnTools {
 export function itemsOf(group: Group, record: LogRecord): Item[] {
   const reactions = group.reactions.get(record.topic)?.get(record.type)
   if (!reactions) return []
-  const arrival = arrivalOf(record)
+  const arrival = arrivalOf(record, reactions)
   return reactions
     .filter((reaction) => concerns(reaction, arrival))
     .map((reaction) => ({ reaction, record, arrival }))
-}
-
-export function arrivalOf(record: LogRecord): Arrival {
-  const data: unknown = record.data === null ? undefined : JSON.parse(record.data)
-  return { envelope: decodeEnvelope(record), data }
 }
 
 /** Rows that a turn will need, as far as can be told before it runs. */
@@ -99,6 +94,7 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
     // Gathered already, and gone again where a conflict has emptied the cache.
     if (held) rows.push({ table: heldRows, key: held.key })
     if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
+    if (arrival.fault) continue
     try {
       const { is } = reaction.consumer.rule
       if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
@@ -245,7 +241,8 @@ function tryItem(
   staged: Staged,
   item: Item,
 ): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
-  if (item.flaw) return { cause: item.flaw }
+  const flaw = item.flaw ?? item.arrival.fault
+  if (flaw) return { cause: flaw }
   const step = stepOf(tools, staged, item.arrival, item.reaction)
   try {
     if (runRule(step, item)) {

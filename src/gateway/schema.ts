@@ -1,35 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { JsonSchema } from '../contract/json-schema.ts'
+import { jsonSchemaOf as convertedOf, memberOf } from '../contract/json-schema.ts'
 
-/** JSON Schema, of the draft 2020-12. */
-export type JsonSchema = Readonly<Record<string, unknown>>
+export type { JsonSchema }
+export { memberOf }
 
-const TARGET = { target: 'draft-2020-12' } as const
-
-type Converted = (options: typeof TARGET) => Record<string, unknown>
-interface WithJsonSchema {
-  readonly jsonSchema?: { readonly input?: Converted; readonly output?: Converted }
-}
-
-/**
- * The JSON Schema of what a schema takes (`input`) or gives back (`output`); `{}`, which allows
- * anything, where its library has none or this schema has no counterpart.
- */
+/** As `jsonSchemaOf` of the contract; `{}`, which allows anything, where there is none. */
 export function jsonSchemaOf(schema: StandardSchemaV1, side: 'input' | 'output'): JsonSchema {
-  const { jsonSchema } = schema['~standard'] as WithJsonSchema
-  try {
-    const { $schema: _, ...rest } = jsonSchema?.[side]?.(TARGET) ?? {}
-    return rest
-  } catch {
-    return {}
-  }
-}
-
-/** A member of a JSON Schema that is itself one. */
-export function memberOf(schema: JsonSchema, name: string): JsonSchema | undefined {
-  const value = schema[name]
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as JsonSchema)
-    : undefined
+  return convertedOf(schema, side) ?? {}
 }
 
 /** What text of a query string or a path stands for. */

@@ -145,8 +145,9 @@ const SETTLE_LOOK_MS = 50
  * Starts services on a backend: checks that they fit together, creates topics and tables, and
  * sets every rule going.
  *
- * @throws Fault `START_REFUSED` with all complaints, `TOPIC_DIFFERS`, `OPTION_INVALID`, and what
- * opening the backend throws (`DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`)
+ * @throws Fault `START_REFUSED` and `CONTRACT_INCOMPATIBLE` with all complaints, `TOPIC_DIFFERS`,
+ * `OPTION_INVALID`, and what opening the backend throws (`DATA_OWNED`, `DATA_FOREIGN`,
+ * `DATA_NEWER`, `DATA_DAMAGED`)
  */
 export async function start<const S extends readonly Service<string, unknown>[]>(
   services: S,

@@ -22,6 +22,7 @@ const COMMANDS = [
   'verify',
   'repair',
   'salvage',
+  'contracts',
   'describe',
   'health',
   'init',

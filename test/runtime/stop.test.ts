@@ -68,8 +68,8 @@ describe('an app that stops', () => {
       underWay -= 1
       return answer
     }
-    const { app } = await launch(stage, around)
     let stopping: Promise<void> | undefined
+    const { app } = await launch(stage, around)
     await stage.clock.until(sendAll(app, 50))
     while (underWay === 0) await stage.clock.advance(1)
     stopping = app.stop()

@@ -30,6 +30,42 @@ contract(
   },
 )
 
+const Before = z.object({ customerId: z.string(), total: z.number() })
+const Between = z.object({ customerId: z.string(), totalCents: z.int() })
+const Today = z.object({ customerId: z.string(), totalCents: z.int(), currency: z.string() })
+const cents = ({ customerId, total }: z.infer<typeof Before>) => ({
+  customerId,
+  totalCents: total * 100,
+})
+
+contract(
+  'versions',
+  { key: 'customerId' },
+  {
+    Right: event(Today, {
+      was: [
+        [Before, ({ customerId, total }) => ({ customerId, totalCents: total * 100 })],
+        [Between, (data) => ({ ...data, currency: 'EUR' })],
+      ],
+    }),
+    Lacking: event(Between, {
+      // @ts-expect-error An earlier version is made into less than the next one takes.
+      was: [[Before, ({ customerId }) => ({ customerId })]],
+    }),
+    // @ts-expect-error It reads what the earlier version did not have.
+    Inventing: event(Between, { was: [[Before, ({ amount }) => amount]] }),
+    // @ts-expect-error A version in between is left out.
+    Skipping: event(Today, { was: [[Before, cents]] }),
+    // @ts-expect-error The versions are in the wrong order.
+    Swapped: command(Today, { was: [[Between, cents]] }),
+    Asked: command(Between, {
+      refuses: ['no'],
+      // @ts-expect-error What it makes is of another type.
+      was: [[Before, ({ customerId }) => ({ customerId, totalCents: 'many' })]],
+    }),
+  },
+)
+
 type Order = { is: 'absent' } | { is: 'open'; totalCents: number }
 const initial = { is: 'absent' } as Order
 

@@ -1,0 +1,126 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Complaint } from '../../base/fault.ts'
+import { Fault } from '../../base/fault.ts'
+import { unknownName } from '../../base/options.ts'
+import { factsOf } from '../../contract/contract.ts'
+import type { StoredMessage } from '../../engine/compatibility.ts'
+import { complaintsOfStored, notesOnStored } from '../../engine/compatibility.ts'
+import type { Asked, Command } from '../command.ts'
+import { reach } from '../data.ts'
+import { EXITS } from '../exits.ts'
+import { manyText, timeText } from '../figures.ts'
+import { importContracts } from '../system-module.ts'
+import { printable, tableText } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+
+const COLUMNS = [
+  { title: 'message' },
+  { title: 'kind' },
+  { title: 'version', isNumber: true },
+  { title: 'schemas', isNumber: true },
+  { title: 'since' },
+]
+
+export const contracts: Command = async (asked) => {
+  const { terminal, args, flags } = asked
+  const stored = await storedFor(asked)
+  if (flags.check !== undefined) return check(asked, flags.check, stored)
+  const [name] = args
+  const shown = name === undefined ? stored : named(stored, name)
+  if (flags.json) terminal.print(JSON.stringify(shown))
+  else if (name === undefined) terminal.print(tableText(COLUMNS, rowsOf(shown), terminal.paint))
+  else for (const message of shown) show(terminal, message)
+  return EXITS.fine.code
+}
+
+/** What the data says, or what it said when somebody kept that in a file. */
+async function storedFor(asked: Asked): Promise<readonly StoredMessage[]> {
+  const { terminal, flags } = asked
+  if (flags.against !== undefined) return keptIn(terminal.cwd, flags.against)
+  await using system = await reach(asked)
+  return (await system.run('contracts')) as readonly StoredMessage[]
+}
+
+function keptIn(cwd: string, file: string): readonly StoredMessage[] {
+  const wrong = (message: string): Fault =>
+    new Fault('OPTION_INVALID', {
+      detail: 'contracts',
+      complaints: [{ path: '--against', message: `${file} ${message}` }],
+    })
+  let kept: unknown
+  try {
+    kept = JSON.parse(readFileSync(resolve(cwd, file), 'utf8'))
+  } catch (cause) {
+    throw wrong(`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
+  }
+  if (!Array.isArray(kept) || !kept.every(isStoredMessage))
+    throw wrong('must hold what throughline contracts --json prints')
+  return kept
+}
+
+function isStoredMessage(value: unknown): value is StoredMessage {
+  const { contract, wire, kind, schemas } = (value ?? {}) as Partial<StoredMessage>
+  return [contract, wire, kind].every((each) => typeof each === 'string') && Array.isArray(schemas)
+}
+
+/** Messages of a contract, or the one with this wire name. */
+function named(stored: readonly StoredMessage[], name: string): readonly StoredMessage[] {
+  const found = stored.filter(({ contract, wire }) => contract === name || wire === name)
+  if (found.length > 0) return found
+  const known = [...new Set(stored.flatMap(({ contract, wire }) => [contract, wire]))]
+  throw new Fault('OPTION_INVALID', {
+    detail: 'contracts',
+    complaints: [{ path: 'name', message: `"${name}" ${unknownName(name, known)}` }],
+  })
+}
+
+function rowsOf(stored: readonly StoredMessage[]): readonly (readonly string[])[] {
+  return stored.flatMap(({ wire, kind, schemas }) =>
+    [...new Set(schemas.map(({ version }) => version))].map((version) => {
+      const own = schemas.filter((each) => each.version === version)
+      const since = Math.min(...own.map((each) => each.since))
+      return [wire, kind, String(version), String(own.length), timeText(since)]
+    }),
+  )
+}
+
+function show({ print, paint }: Terminal, { wire, kind, schemas }: StoredMessage): void {
+  for (const { version, since, schema } of schemas) {
+    const title = printable(`${wire} version ${version}`)
+    print(`${paint('bold', title)} (${kind}, since ${timeText(since)})`)
+    const lines = schema === null ? NO_SCHEMA : JSON.stringify(schema, null, 2)
+    for (const line of lines.split('\n')) print(`  ${printable(line)}`)
+  }
+}
+
+const NO_SCHEMA = 'no JSON Schema: it is compared with nothing'
+
+async function check(
+  { terminal, flags }: Asked,
+  file: string,
+  stored: readonly StoredMessage[],
+): Promise<number> {
+  const { print, paint } = terminal
+  const facts = (await importContracts(terminal.cwd, file)).map(factsOf)
+  const complaints = complaintsOfStored(facts, stored)
+  const notes = notesOnStored(facts, stored)
+  const isCompatible = complaints.length === 0
+  const code = isCompatible ? EXITS.fine.code : EXITS.wrong.code
+  if (flags.json) {
+    print(JSON.stringify({ isCompatible, complaints, notes }))
+    return code
+  }
+  const names = facts.map(({ name }) => name).join(', ')
+  const counted = `${manyText(stored.length, 'stored message type')}: ${printable(names)}`
+  if (isCompatible) print(`${paint('green', 'Compatible')} with ${counted}.`)
+  else print(`${paint('red', 'Not compatible')} with ${counted}; a start would be refused.`)
+  printAll(print, complaints)
+  if (notes.length > 0) print('Worth knowing:')
+  printAll(print, notes)
+  return code
+}
+
+function printAll(print: Terminal['print'], complaints: readonly Complaint[]): void {
+  for (const { path, message } of complaints) print(`  ${printable(path)}: ${printable(message)}`)
+}

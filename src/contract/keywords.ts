@@ -1,0 +1,139 @@
+// Keywords of JSON Schema that bound a value, as a table of when one bound holds inside another.
+import type { JsonSchema } from './json-schema.ts'
+
+/** What is wrong where data under `before` must keep to `bound` now; nothing where it does. */
+type Bound = (before: JsonSchema, bound: unknown, now: JsonSchema) => string | undefined
+
+const numberIn = (schema: JsonSchema, name: string): number | undefined =>
+  typeof schema[name] === 'number' ? schema[name] : undefined
+
+/** The value must be at least as large as this one; it was, if the same keyword said so before. */
+const atLeast =
+  (name: string, least = -Infinity): Bound =>
+  (before, bound) =>
+    (numberIn(before, name) ?? least) >= (bound as number)
+      ? undefined
+      : `must have ${name} ${String(bound)} now`
+
+const atMost =
+  (name: string): Bound =>
+  (before, bound) =>
+    (numberIn(before, name) ?? Infinity) <= (bound as number)
+      ? undefined
+      : `must have ${name} ${String(bound)} now`
+
+const above = (before: JsonSchema, bound: unknown, isStrict: boolean): boolean => {
+  const least = numberIn(before, 'minimum') ?? -Infinity
+  const open = numberIn(before, 'exclusiveMinimum') ?? -Infinity
+  const limit = bound as number
+  return open >= limit || (isStrict ? least > limit : least >= limit)
+}
+
+const under = (before: JsonSchema, bound: unknown, isStrict: boolean): boolean => {
+  const most = numberIn(before, 'maximum') ?? Infinity
+  const open = numberIn(before, 'exclusiveMaximum') ?? Infinity
+  const limit = bound as number
+  return open <= limit || (isStrict ? most < limit : most <= limit)
+}
+
+const same =
+  (name: string): Bound =>
+  (before, bound) =>
+    sameJson(before[name], bound) ? undefined : `must have ${name} ${shown(bound)} now`
+
+/** A pattern is only ever as good as itself, or held against a value that is known. */
+const pattern: Bound = (before, bound) => {
+  if (before['pattern'] === bound) return undefined
+  const { const: value } = before
+  if (typeof value === 'string' && typeof bound === 'string' && fits(bound, value)) return undefined
+  return `must fit the pattern ${shown(bound)} now`
+}
+
+function fits(source: string, value: string): boolean {
+  try {
+    return new RegExp(source, 'u').test(value)
+  } catch {
+    return false
+  }
+}
+
+const multipleOf: Bound = (before, bound) => {
+  const step = bound as number
+  const value = numberIn(before, 'const')
+  const old = value ?? numberIn(before, 'multipleOf') ?? (before['type'] === 'integer' ? 1 : NaN)
+  return Number.isInteger(old / step) ? undefined : `must be a multiple of ${String(bound)} now`
+}
+
+export const BOUNDS: Readonly<Record<string, Bound>> = {
+  contentEncoding: same('contentEncoding'),
+  contentMediaType: same('contentMediaType'),
+  exclusiveMaximum: (before, bound) =>
+    under(before, bound, true) ? undefined : `must be under ${String(bound)} now`,
+  exclusiveMinimum: (before, bound) =>
+    above(before, bound, true) ? undefined : `must be over ${String(bound)} now`,
+  format: same('format'),
+  maximum: (before, bound) =>
+    under(before, bound, false) ? undefined : `must be at most ${String(bound)} now`,
+  maxItems: atMost('maxItems'),
+  maxLength: atMost('maxLength'),
+  maxProperties: atMost('maxProperties'),
+  minimum: (before, bound) =>
+    above(before, bound, false) ? undefined : `must be at least ${String(bound)} now`,
+  minItems: atLeast('minItems', 0),
+  minLength: atLeast('minLength', 0),
+  minProperties: atLeast('minProperties', 0),
+  multipleOf,
+  pattern,
+  uniqueItems: (before, bound) =>
+    bound !== true || before['uniqueItems'] === true ? undefined : 'must have no item twice now',
+}
+
+/** The types that a keyword says something of; one that is not listed concerns all. */
+export const OF_TYPE: Readonly<Record<string, readonly string[]>> = {
+  contentEncoding: ['string'],
+  contentMediaType: ['string'],
+  exclusiveMaximum: ['number', 'integer'],
+  exclusiveMinimum: ['number', 'integer'],
+  maximum: ['number', 'integer'],
+  maxItems: ['array'],
+  maxLength: ['string'],
+  maxProperties: ['object'],
+  minimum: ['number', 'integer'],
+  minItems: ['array'],
+  minLength: ['string'],
+  minProperties: ['object'],
+  multipleOf: ['number', 'integer'],
+  pattern: ['string'],
+  uniqueItems: ['array'],
+}
+
+const NOUNS: Readonly<Record<string, string>> = {
+  array: 'a list',
+  boolean: 'true or false',
+  integer: 'a whole number',
+  null: 'null',
+  number: 'a number',
+  object: 'an object',
+  string: 'text',
+}
+
+export const nounOf = (type: unknown): string => NOUNS[type as string] ?? String(type)
+
+const SHOWN_LENGTH_MAX = 80
+
+/** What a schema takes, in a few words. */
+export function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) {
+    const { const: only, type, properties, ...rest } = value as JsonSchema
+    if (only !== undefined) return JSON.stringify(only)
+    if (type !== undefined && properties === undefined && Object.keys(rest).length === 0)
+      return nounOf(type)
+  }
+  const text = JSON.stringify(value)
+  return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX - 1)}…` : text
+}
+
+/** Whether two values are one text as JSON; their members are in one order already. */
+export function sameJson(one: unknown, other: unknown): boolean {
+  return one === other || JSON.stringify(one) === JSON.stringify(other)
+}

@@ -1,0 +1,40 @@
+import { Fault } from '../base/fault.ts'
+import type { Earlier, MessageType, RefusalData } from './message.ts'
+import { parse, textOf } from './parse.ts'
+
+/**
+ * Stored data as the rules of today know it: each `up` on the way is handed what the version before
+ * gave, and the schema of the next version checks and completes what it made. Data of the version
+ * that the type has is handed back as it is. A refusal is as old as the command that it holds.
+ *
+ * @throws Fault `MESSAGE_NEWER`, and `UPCAST_FAILED` with all complaints of the step that failed
+ */
+export function upcast(type: MessageType, data: unknown, version = 1): unknown {
+  if (version === type.version) return data
+  if (version > type.version)
+    throw new Fault('MESSAGE_NEWER', {
+      detail: `${type.wire} of version ${version}, and the code has version ${type.version}`,
+    })
+  if (type.kind !== 'refusal') return climb(type, data, version)
+  const refusal = data as RefusalData<unknown, string>
+  return { ...refusal, command: climb(type, refusal?.command, version) }
+}
+
+function climb({ wire, schema, was }: MessageType, data: unknown, version: number): unknown {
+  let value = data
+  for (let at = version; at <= was.length; at += 1) {
+    const [, up] = was[at - 1] as Earlier
+    const detail = `${wire} from version ${at} to ${at + 1}`
+    let made: unknown
+    try {
+      made = up(value as never)
+    } catch (cause) {
+      throw new Fault('UPCAST_FAILED', { detail: `${detail}: up threw: ${textOf(cause)}`, cause })
+    }
+    const parsed = parse(was[at]?.[0] ?? schema, `version ${at + 1}`, made)
+    if (parsed.is === 'rejected')
+      throw new Fault('UPCAST_FAILED', { detail, complaints: parsed.complaints })
+    value = parsed.value
+  }
+  return value
+}

@@ -1,0 +1,48 @@
+import { Fault } from '../base/fault.ts'
+import { decodeEnvelope } from '../contract/envelope.ts'
+import type { MessageType } from '../contract/message.ts'
+import { upcast } from '../contract/upcast.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { Reaction } from './plan.ts'
+import type { Arrival } from './step.ts'
+
+/** What a reply says. */
+export interface ReplyData {
+  readonly contract: string
+  readonly name: string
+  readonly command: unknown
+}
+
+/**
+ * A record as the rules of a group are handed it, whichever version it was stored under; worked out
+ * once for all of them. What stands in the way is kept as the fault of this one message.
+ */
+export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Arrival {
+  const stored: unknown = record.data === null ? undefined : JSON.parse(record.data)
+  const envelope = decodeEnvelope(record)
+  const [first] = reactions
+  // A tombstone has no data to be of any version.
+  if (!first || stored === undefined) return { envelope, data: stored }
+  try {
+    const data =
+      first.rule.hears === 'message'
+        ? upcast(first.message, stored, envelope.version)
+        : upcastReply(reactions, stored as ReplyData, envelope.version)
+    return { envelope, data }
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    return { envelope, data: stored, fault: cause }
+  }
+}
+
+/** A reply holds the command that it answers, and is as old as that. */
+function upcastReply(
+  reactions: readonly Reaction[],
+  reply: ReplyData,
+  version: number | undefined,
+): ReplyData {
+  const type: MessageType | undefined = reactions.find(
+    ({ message }) => message.contract === reply.contract && message.name === reply.name,
+  )?.message
+  return type ? { ...reply, command: upcast(type, reply.command, version) } : reply
+}

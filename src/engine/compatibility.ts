@@ -1,0 +1,244 @@
+// The schemas that stored messages have had, kept beside the data, and contracts held against them.
+import { pause } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { compareText } from '../base/text.ts'
+import { incompatibilities } from '../contract/compatibility.ts'
+import type { ContractFacts } from '../contract/contract.ts'
+import type { JsonSchema } from '../contract/json-schema.ts'
+import { essenceOf, jsonSchemaOf } from '../contract/json-schema.ts'
+import type { CommandType, EventType } from '../contract/message.ts'
+import type { EventStore, Row, RowWrite } from '../ports/store.ts'
+import { CATALOG_TABLE, catalogRows } from './catalog.ts'
+import type { EngineTools } from './tools.ts'
+
+/** One schema under which messages were stored. */
+export interface StoredSchema {
+  readonly version: number
+  /** When it was first seen, in milliseconds since 1970. */
+  readonly since: number
+  /** `null` where its library could not say it as JSON Schema: it is compared with nothing. */
+  readonly schema: JsonSchema | null
+}
+
+/** What a store keeps of one command or event, by the wire name under which it was written. */
+export interface StoredMessage {
+  readonly contract: string
+  readonly name: string
+  readonly kind: 'command' | 'event'
+  readonly wire: string
+  /** By version, and as they came. */
+  readonly schemas: readonly StoredSchema[]
+}
+
+/** A name of a service has no colon, so that both kinds of row live in one table. */
+const PREFIX = 'message:'
+const keyOf = (contract: string, wire: string): string => `${PREFIX}${contract}:${wire}`
+
+type Kept = CommandType | EventType
+
+/** Commands and events; refusals follow their commands, and queries are not stored. */
+function messagesOf({ byName }: ContractFacts): readonly Kept[] {
+  return [...byName.values()].filter(
+    (type): type is Kept => type.kind === 'command' || type.kind === 'event',
+  )
+}
+
+/**
+ * What in contracts does not fit the messages that are stored: for every version, the schema that
+ * a contract states against each schema that this version has had, under any of its wire names. A
+ * stored version that a contract does not know yet is no complaint: its messages are held.
+ */
+export function complaintsOfStored(
+  contracts: Iterable<ContractFacts>,
+  stored: readonly StoredMessage[],
+): readonly Complaint[] {
+  const byKey = new Map(stored.map((each) => [keyOf(each.contract, each.wire), each]))
+  const complaints: Complaint[] = []
+  for (const facts of contracts)
+    for (const type of messagesOf(facts))
+      for (const wire of [type.wire, ...type.aliases]) {
+        const known = byKey.get(keyOf(facts.name, wire))
+        if (known) complaints.push(...complaintsOfMessage(type, known))
+      }
+  return complaints
+}
+
+function complaintsOfMessage(type: Kept, stored: StoredMessage): readonly Complaint[] {
+  const { wire, kind, schemas } = stored
+  if (kind !== type.kind)
+    return [{ path: wire, message: `was ${kindText(kind)}, and is ${kindText(type.kind)} now` }]
+  const complaints = new Map<string, Complaint>()
+  for (const { version, schema } of schemas) {
+    const now = statedSchema(type, version)
+    if (!schema || !now) continue
+    const where = type.version > 1 ? `${wire} version ${version}` : wire
+    for (const { path, message } of incompatibilities(schema, now)) {
+      const complaint = { path: path ? `${where}, ${path}` : where, message }
+      complaints.set(JSON.stringify(complaint), complaint)
+    }
+  }
+  const seen = schemas.filter(({ version }) => version === type.version)
+  if (seen.length >= LIMITS.schemasPerVersionMax && !isKept(stored, type))
+    complaints.set('', { path: wire, message: `its version had ${seen.length} schemas already` })
+  return [...complaints.values()]
+}
+
+/**
+ * What is worth knowing of contracts beside stored messages, and keeps nothing from starting:
+ * messages that would be held or that reach no rule, and schemas that nobody can compare.
+ */
+export function notesOnStored(
+  contracts: readonly ContractFacts[],
+  stored: readonly StoredMessage[],
+): readonly Complaint[] {
+  const notes: Complaint[] = []
+  for (const facts of contracts)
+    for (const message of stored) {
+      if (message.contract !== facts.name) continue
+      const note = (text: string): void => void notes.push({ path: message.wire, message: text })
+      const type = messagesOf(facts).find(({ wire, aliases }) =>
+        [wire, ...aliases].includes(message.wire),
+      )
+      const newest = message.schemas.at(-1)?.version ?? 1
+      if (!type) note('is stored, and not in the contract: its messages reach no rule')
+      else if (newest > type.version)
+        note(`is stored in version ${newest}, which is not known here: its messages would be held`)
+      else if (message.schemas.some((each) => !each.schema) || !statedSchema(type, type.version))
+        note('has no JSON Schema in some version: that is compared with nothing')
+    }
+  return notes
+}
+
+const kindText = (kind: Kept['kind']): string => (kind === 'event' ? 'an event' : 'a command')
+
+/** How a contract says that data of a version is; nothing where it does not know the version. */
+function statedSchema(type: Kept, version: number): JsonSchema | undefined {
+  const schema = version === type.version ? type.schema : type.was[version - 1]?.[0]
+  const stated = schema && jsonSchemaOf(schema, 'output')
+  return stated && essenceOf(stated)
+}
+
+/** Whether the schema under which a contract writes is among those that are kept. */
+function isKept({ schemas }: StoredMessage, type: Kept): boolean {
+  const text = JSON.stringify(statedSchema(type, type.version) ?? null)
+  return schemas.some(
+    ({ version, schema }) => version === type.version && JSON.stringify(schema) === text,
+  )
+}
+
+/** What is kept of a message, with the schema under which a contract writes. */
+function withStated(
+  facts: ContractFacts,
+  type: Kept,
+  stored: StoredMessage | undefined,
+  since: number,
+): StoredMessage {
+  const { name, kind, wire, version } = type
+  const schema = statedSchema(type, version) ?? null
+  const schemas = [...(stored?.schemas ?? []), { version, since, schema }]
+  const byVersion = schemas.toSorted((one, other) => one.version - other.version)
+  return { contract: facts.name, name, kind, wire, schemas: byVersion }
+}
+
+/**
+ * Holds all contracts that run here against what is stored; changes nothing.
+ *
+ * @throws Fault `CONTRACT_INCOMPATIBLE` with all complaints
+ */
+export async function mustBeCompatible(tools: EngineTools): Promise<void> {
+  await compatibleRows(tools)
+}
+
+/** What is kept of all messages that are known here, once nothing in it stands against them. */
+async function compatibleRows({ backend, plan }: EngineTools): Promise<Rows> {
+  const contracts = [...plan.contracts.values()]
+  const rows = await rowsOf(backend.store, contracts)
+  const complaints = complaintsOfStored(contracts, [...rows.values()].map(messageIn))
+  if (complaints.length === 0) return rows
+  throw new Fault('CONTRACT_INCOMPATIBLE', {
+    detail: complaints.length === 1 ? 'one change' : `${complaints.length} changes`,
+    complaints: complaints.slice(0, LIMITS.complaintsMax),
+  })
+}
+
+const ATTEMPTS = 10
+
+/**
+ * Keeps the schemas under which this system is about to write, where they are not kept yet. Another
+ * instance that starts meanwhile may have kept others: then all is held against those again.
+ *
+ * @throws Fault `CONTRACT_INCOMPATIBLE`, `STORE_UNKNOWN`
+ */
+export async function keepSchemas(tools: EngineTools): Promise<void> {
+  const { clock, options } = tools
+  let cause: unknown
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    try {
+      if (await areKept(tools)) return
+    } catch (thrown) {
+      if (thrown instanceof Fault && thrown.code === 'CONTRACT_INCOMPATIBLE') throw thrown
+      cause = thrown
+    }
+    await pause(clock, options.retryDelayMs)
+  }
+  throw new Fault('STORE_UNKNOWN', { detail: 'the schemas of messages', cause })
+}
+
+/** One try. Where it did not succeed, what is stored has to be looked at again. */
+async function areKept(tools: EngineTools): Promise<boolean> {
+  const { backend, plan, clock } = tools
+  // Written over the very rows that were compared: what others kept meanwhile is a conflict.
+  const rows = writesOf(plan.contracts.values(), await compatibleRows(tools), clock.now())
+  if (rows.length === 0) return true
+  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+  const answer = await backend.store.commit({ ...nothing, rows })
+  if (answer.is === 'unknown')
+    throw new Fault('STORE_UNKNOWN', { detail: 'a schema', cause: answer.cause })
+  return answer.is === 'done'
+}
+
+type Rows = ReadonlyMap<string, Row>
+
+/** The rows of all messages of contracts, under all of their names. */
+async function rowsOf(store: EventStore, contracts: Iterable<ContractFacts>): Promise<Rows> {
+  const keys = [...contracts].flatMap((facts) =>
+    messagesOf(facts).flatMap(({ wire, aliases }) =>
+      [wire, ...aliases].map((each) => keyOf(facts.name, each)),
+    ),
+  )
+  const rows = await store.get(keys.map((key) => ({ table: CATALOG_TABLE, key })))
+  return new Map(rows.flatMap((row) => (row ? [[row.key, row] as const] : [])))
+}
+
+const messageIn = ({ body }: Pick<Row, 'body'>): StoredMessage => JSON.parse(body) as StoredMessage
+
+function writesOf(
+  contracts: Iterable<ContractFacts>,
+  rows: Rows,
+  now: number,
+): readonly RowWrite[] {
+  const writes: RowWrite[] = []
+  for (const facts of contracts)
+    for (const type of messagesOf(facts)) {
+      const key = keyOf(facts.name, type.wire)
+      const row = rows.get(key)
+      const stored = row && messageIn(row)
+      if (stored && isKept(stored, type)) continue
+      const expected = row?.version ?? 0
+      const body = JSON.stringify(withStated(facts, type, stored, now))
+      writes.push({ table: CATALOG_TABLE, key, expected, version: expected + 1, body })
+    }
+  return writes.toSorted((one, other) => compareText(one.key, other.key))
+}
+
+/** All messages that a store keeps schemas of, by contract and wire name. */
+export async function storedMessages(store: EventStore): Promise<readonly StoredMessage[]> {
+  const found: StoredMessage[] = []
+  for await (const row of catalogRows(store))
+    if (row.key.startsWith(PREFIX)) found.push(messageIn(row))
+  return found.toSorted(
+    (one, other) => compareText(one.contract, other.contract) || compareText(one.wire, other.wire),
+  )
+}

@@ -1,0 +1,16 @@
+// The contracts of the talking services, as somebody changed them without a thought for the data.
+import { command, contract, event } from 'throughline'
+import { z } from 'zod'
+
+const Id = z.object({ id: z.string() })
+const Number = z.object({ id: z.string(), at: z.number() })
+
+export const Asking = contract('asking', { key: 'id' }, { Ask: command(Number), Told: event(Id) })
+export const Telling = contract(
+  'telling',
+  { key: 'id', partitions: 2 },
+  {
+    Tell: command(Number, { was: [[Id, ({ id }) => ({ id, at: 0 })]] }),
+    Told: event(z.object({ id: z.string(), by: z.string().optional() })),
+  },
+)

@@ -1,0 +1,142 @@
+// Contracts held against what is stored, when an app starts.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { App, Service } from 'throughline'
+import { command, contract, entity, event, Fault, service, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { storedMessages } from '../../src/engine/compatibility.ts'
+import { anyOf, stageOf } from './stage.ts'
+import { engine, New, Old, world } from './years.ts'
+
+const id = z.string()
+
+describe('a contract that does not fit what is stored', () => {
+  const tills = (paid: z.ZodType<{ id: string }>, pay: z.ZodType<{ id: string }> = Old) => {
+    const Till = contract('till', { key: 'id' }, { Pay: command(pay), Paid: event(paid) })
+    const money = entity(
+      'money',
+      { of: Till, id: 'id', initial: 0 },
+      {
+        decide: (on) => [on(Till.Pay, (pay) => Till.Paid(pay as never))],
+        evolve: (on) => [on(Till.Paid, (_, sum) => sum)],
+      },
+    )
+    return service('tills', { owns: [Till], runs: [money] })
+  }
+  const nothing = async (): Promise<void> => undefined
+
+  test('is refused with all complaints, and nothing was changed or started', async () => {
+    const { stage, run } = world()
+    await run(tills(Old), nothing)
+    const before = await stage.clock.until(storedMessages(stage.backend.store))
+    const other = z.object({ id: z.int(), note: z.string() }) as never
+    await assert.rejects(run(tills(New as never, other), nothing), (fault) => {
+      assert.ok(fault instanceof Fault)
+      assert.equal(fault.code, 'CONTRACT_INCOMPATIBLE')
+      assert.deepEqual(
+        fault.complaints.map(({ path, message }) => `${path}: ${message}`),
+        [
+          'till.Pay, note: is new, and must be there now',
+          'till.Pay, id: was text, and is a whole number now',
+          'till.Pay, total: was always there, and is gone',
+          'till.Paid, currency: is new, and must be there now',
+          'till.Paid, totalCents: is new, and must be there now',
+          'till.Paid, total: was always there, and is gone',
+        ],
+      )
+      return true
+    })
+    assert.deepEqual(await stage.clock.until(storedMessages(stage.backend.store)), before)
+    await run(tills(Old), nothing)
+  })
+
+  test('is held against every schema that there was, also by way of others', async () => {
+    const { run } = world()
+    await run(tills(z.object({ id, note: z.string().optional() })), nothing)
+    await run(tills(z.object({ id })), nothing)
+    await assert.rejects(
+      run(tills(z.object({ id, note: z.number().optional() })), nothing),
+      /till\.Paid, note: was text, and is a number now/,
+    )
+    await run(tills(z.object({ id, note: z.unknown().optional() })), nothing)
+    await assert.rejects(run(tills(z.object({ id, note: z.string().optional() })), nothing))
+  })
+
+  test('is refused where it says of an earlier version what was never stored', async () => {
+    const { run } = world()
+    await run(tills(Old), nothing)
+    const Wrong = z.object({ id, sum: z.number() })
+    const was = [[Wrong, () => ({ id: '', totalCents: 1 })]] as const
+    const Till = contract('till', { key: 'id' }, { Pay: command(Old), Paid: event(New, { was }) })
+    const money = entity(
+      'money',
+      { of: Till, id: 'id', initial: 0 },
+      {
+        decide: (on) => [on(Till.Pay, (pay) => Till.Paid(pay as never))],
+        evolve: (on) => [on(Till.Paid, (_, sum) => sum)],
+      },
+    )
+    await assert.rejects(
+      run(service('tills', { owns: [Till], runs: [money] }), nothing),
+      /till\.Paid version 1, total: was always there, and is gone/,
+    )
+  })
+
+  test('is refused where an event became a command', async () => {
+    const { run } = world()
+    await run(tills(Old), nothing)
+    const Till = contract('till', { key: 'id' }, { Pay: event(Old), Paid: event(Old) })
+    await assert.rejects(
+      run(service('tills', { owns: [Till], runs: [] }), nothing),
+      /till\.Pay: was a command, and is an event now/,
+    )
+  })
+
+  test('starts where nobody can say the schema as JSON Schema', async () => {
+    const { stage, run } = world()
+    await run(tills(anyOf<{ id: string }>() as never), nothing)
+    await run(tills(Old), nothing)
+    await run(tills(anyOf<{ id: string }>() as never), nothing)
+    const stored = await stage.clock.until(storedMessages(stage.backend.store))
+    const paid = stored.find(({ wire }) => wire === 'till.Paid')
+    assert.deepEqual(
+      paid?.schemas.map(({ schema }) => schema?.['type'] ?? null),
+      [null, 'object'],
+    )
+    await assert.rejects(run(tills(New as never), nothing), /CONTRACT_INCOMPATIBLE/)
+  })
+
+  test('is kept once, however often it starts and however its words change', async () => {
+    const { stage, run } = world()
+    await run(tills(Old), nothing)
+    const before = await stage.clock.until(storedMessages(stage.backend.store))
+    await run(tills(Old.describe('what was paid')), nothing)
+    await run(tills(z.object({ total: z.number().meta({ title: 'T' }), id })), nothing)
+    assert.deepEqual(await stage.clock.until(storedMessages(stage.backend.store)), before)
+    assert.deepEqual(
+      before.map(({ wire, kind, schemas }) => [wire, kind, schemas.length]),
+      [
+        ['till.Paid', 'event', 1],
+        ['till.Pay', 'command', 1],
+      ],
+    )
+  })
+
+  test('of two instances that start at once, one is refused', async () => {
+    for (let seed = 0; seed < 10; seed += 1) {
+      const stage = stageOf(memory, seed)
+      const launch = (running: Service): Promise<App> => {
+        const { backend, clock, random } = stage.instance()
+        return start([running], backend, { clock, random, engine })
+      }
+      const outcomes = await stage.clock.until(
+        Promise.allSettled([launch(tills(Old)), launch(tills(New as never))]),
+      )
+      assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+      for (const outcome of outcomes)
+        if (outcome.status === 'fulfilled') await stage.clock.until(outcome.value.stop())
+        else assert.match(String(outcome.reason), /CONTRACT_INCOMPATIBLE/)
+    }
+  })
+})

@@ -1,0 +1,45 @@
+// One store over the years, on which one code runs after another. For tests.
+import type { App, Service } from 'throughline'
+import { start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import type { LogRecord } from '../../src/ports/log.ts'
+import { stageOf } from './stage.ts'
+
+const id = z.string()
+/** Amounts in whole units, as they were once. */
+export const Old = z.object({ id, total: z.number() })
+/** Amounts in cents, as they are today. */
+export const New = z.object({ id, totalCents: z.int(), currency: z.string().default('EUR') })
+
+export const engine = { retryDelayMs: 50, retryDelayMsMax: 200 }
+
+export function world() {
+  const stage = stageOf(memory, 5)
+  const faults: string[] = []
+  const { clock } = stage
+  return {
+    stage,
+    faults,
+    async run<T>(running: Service, use: (app: App) => Promise<T>): Promise<T> {
+      const { backend, random } = stage.instance()
+      const faulted = ({ consumer, error }: { consumer: string; error: string }) =>
+        void faults.push(`${consumer}: ${error.split('\n')[0]}`)
+      const app = await clock.until(start([running], backend, { clock, random, engine, faulted }))
+      const result = await clock.until(use(app))
+      await clock.until(app.stop())
+      return result
+    },
+    async row(table: string, key: string): Promise<unknown> {
+      const [row] = await clock.until(stage.backend.store.get([{ table, key }]))
+      return row && JSON.parse(row.body)
+    },
+    async records(topic: string): Promise<readonly LogRecord[]> {
+      const ends = await clock.until(stage.backend.log.ends([topic]))
+      const from = ends.map(({ partition }) => ({ topic, partition, next: 0 }))
+      const max = { records: 1_000, bytes: 1e7 }
+      const slices = await clock.until(stage.backend.log.read(from, max, { ms: 0 }))
+      return slices.flatMap(({ records }) => records)
+    },
+  }
+}
