@@ -1,0 +1,321 @@
+// Does commands to a backend and to the model, and compares what it hears.
+import assert from 'node:assert/strict'
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/clock.ts'
+import type {
+  Answer,
+  Backend,
+  LogEvent,
+  Place,
+  Position,
+  Scan,
+  ScannedRow,
+  Unit,
+  UnitAnswer,
+} from '../../src/ports/index.ts'
+import type { Command, UnitWish, Write } from './model-commands.ts'
+import { CONSUMERS, RESOURCES, TABLES, TOPICS, filling } from './model-commands.ts'
+import { beatMustFit, endsMustFit, readMustFit, recordMustBe } from './model-answers.ts'
+import { positionsMustGrow, progressMustBe, streamMustFit } from './model-answers.ts'
+import type { Expected, ExpectedUnit, Kept, Model } from './model.ts'
+import {
+  append,
+  commit,
+  compact,
+  declareTable,
+  declareTopic,
+  emptyModel,
+  forgetMembers,
+} from './model.ts'
+import { get, isReadable, placeOf, retained, rowOf, scan, trim } from './model.ts'
+
+/** A backend on a clock that stands still until a command moves it. */
+export interface Subject {
+  readonly backend: Backend
+  /** Closes it, and gives it opened again over the same data; absent where nothing outlives it. */
+  readonly reopen?: () => Promise<Backend>
+  readonly close: () => Promise<void>
+}
+
+export type Open = (clock: Clock) => Promise<Subject>
+
+interface World extends Pick<Backend, 'log' | 'store'> {
+  readonly model: Model
+  readonly reopen: Subject['reopen']
+}
+
+type Steps = {
+  readonly [Is in Command['is']]: (
+    world: World,
+    command: Extract<Command, { is: Is }>,
+  ) => Promise<World | void>
+}
+
+/** From here on, and by what commands pass. */
+const BEGIN_MS = 1_700_000_000_000
+
+/** @throws AssertionError where the backend differs from the model */
+export async function run(commands: readonly Command[], open: Open): Promise<void> {
+  const model = emptyModel(BEGIN_MS)
+  const subject = await open({ ...systemClock(), now: () => model.nowMs })
+  try {
+    let world: World = { ...subject.backend, model, reopen: subject.reopen }
+    await world.log.open()
+    await world.store.open()
+    for (const spec of TOPICS) await steps.topic(world, { is: 'topic', spec })
+    for (const spec of TABLES) await steps.table(world, { is: 'table', spec })
+    for (const command of commands) world = await step(world, command)
+    await everythingMustFit(world)
+    if (!world.reopen) return
+    await everythingMustFit(await step(world, { is: 'reopen' }))
+  } finally {
+    await subject.close()
+  }
+}
+
+async function step(world: World, command: Command): Promise<World> {
+  const act = steps[command.is] as (world: World, command: Command) => Promise<World | void>
+  return (await act(world, command)) ?? world
+}
+
+const steps: Steps = {
+  append: async (world, command) => begin(world, command)(),
+  fill: async (world, command) => begin(world, command)(),
+  commit: async (world, command) => begin(world, command)(),
+  async together(world, { writes }) {
+    const ends = writes.map((write) => begin(world, write))
+    for (const end of ends) await end()
+  },
+  async topic({ log, model }, { spec }) {
+    const expected = declareTopic(model, spec)
+    const [{ differences, ...state } = { differences: [] }] = await log.declare([spec])
+    assert.deepEqual(state, expected)
+    const { isNew: _, ...recorded } = expected
+    assert.equal(differences.length > 0, !isDeepStrictEqual(recorded, spec))
+  },
+  async table({ store, model }, { spec }) {
+    declareTable(model, spec)
+    await store.declare([spec])
+  },
+  async read({ log, model }, { from, max }) {
+    readMustFit(model, from, max, await log.read(from, max, { ms: 0 }))
+  },
+  async ends({ log, model }, { topics }) {
+    endsMustFit(model, topics, await log.ends(topics))
+  },
+  async trim({ log, model }, { topic, partition, count }) {
+    const trimmed = model.topics.get(topic)
+    if (!trimmed) return
+    const before = Math.max(0, (trimmed.partitions[partition]?.first ?? 0) + count)
+    await log.trim(topic, partition, before)
+    trim(trimmed, partition, before)
+  },
+  async compact({ log, model }, { topic, partition, count, ageMs }) {
+    const compacted = model.topics.get(topic)?.partitions[partition]
+    if (!compacted) return
+    const before = Math.max(0, compacted.next - count)
+    const tombstonesBeforeMs = model.nowMs - ageMs
+    const removed = await log.compact(topic, partition, before, tombstonesBeforeMs)
+    assert.equal(removed, compact(compacted, before, tombstonesBeforeMs))
+  },
+  async offsetAt({ log, model }, { topic, partition, agoMs }) {
+    const there = model.topics.get(topic)?.partitions[partition]
+    if (!there) return
+    const atMs = model.nowMs - agoMs
+    const first = retained(there, 0).find(({ storedAt }) => storedAt >= atMs)
+    assert.equal(await log.offsetAt(topic, partition, atMs), first?.offset ?? there.next)
+  },
+  async find({ log, model }, { topic, id }) {
+    const expected = model.topics.get(topic)?.ids.get(id)
+    const found = await log.find?.(topic, id)
+    if (expected && isReadable(model, expected)) recordMustBe(found, expected)
+    else assert.equal(found, undefined)
+  },
+  async get({ store, model }, { keys }) {
+    assert.deepEqual(
+      await store.get(keys),
+      keys.map((key) => get(model, key)),
+    )
+  },
+  async scan({ store, model }, { query }) {
+    const { table, where } = query
+    if (where && !model.tables.get(table)?.indexes.has(where.index)) return
+    assert.deepEqual(await store.scan(query), scan(model, query))
+  },
+  async stream({ store, model }, { row, fromVersion, limit }) {
+    streamMustFit(model, row, fromVersion, limit, await store.stream(row, fromVersion, limit))
+  },
+  async progress({ store, model }, { consumers }) {
+    progressMustBe(model, consumers, await store.progress(consumers))
+  },
+  async beat({ store, model }, { member, wants, gives, ttlMs }) {
+    const answer = await store.beat({ id: member }, wants, ttlMs, gives)
+    beatMustFit(model, { member, wants, gives, untilMs: model.nowMs + ttlMs }, answer)
+  },
+  async pass({ model }, { ms }) {
+    model.nowMs += ms
+  },
+  all: everythingMustFit,
+  async reopen(world) {
+    if (!world.reopen) return
+    const { log, store } = await world.reopen()
+    forgetMembers(world.model)
+    return { ...world, log, store }
+  },
+}
+
+/** Starts a call, and gives what waits for its answer and compares it. */
+function begin({ model, log, store }: World, write: Write): () => Promise<void> {
+  if (write.is === 'commit') {
+    const unit = unitOf(model, write.unit)
+    const expected = commit(model, unit)
+    const answer = heard(store.commit(unit))
+    return async () => unitMustBe(model, expected, await answer)
+  }
+  const isAtomic = write.is === 'append' && write.isAtomic
+  const events =
+    write.is === 'append' ? write.events : filling(write.topic, write.number, write.count)
+  const expected = append(model, events, isAtomic)
+  const answers = heard(log.append(events, { isAtomic }))
+  return async () => answersMustBe(model, events, expected, await answers)
+}
+
+type Heard<T> = { readonly is: 'answered'; readonly answer: T } | { readonly is: 'rejected' }
+
+const heard = <T>(call: Promise<T>): Promise<Heard<T>> =>
+  call.then(
+    (answer) => ({ is: 'answered', answer }),
+    () => ({ is: 'rejected' }),
+  )
+
+function answersMustBe(
+  model: Model,
+  events: readonly LogEvent[],
+  expected: readonly Expected[],
+  heard: Heard<readonly Answer[]>,
+): void {
+  assert.ok(heard.is === 'answered', 'an append never throws')
+  assert.equal(heard.answer.length, events.length, 'one answer per event')
+  for (const [at, one] of expected.entries()) {
+    const answer: Answer | undefined = heard.answer[at]
+    if (one.is === 'refused') {
+      assert.equal(answer?.is === 'refused' ? answer.code : answer?.is, one.code)
+      continue
+    }
+    assert.ok(answer?.is === 'stored', `stored, not ${JSON.stringify(answer)}`)
+    assert.equal(answer.isRepeat, one.isRepeat, 'a repeat is called one')
+    learnPlace(model, one.record, answer.place)
+  }
+}
+
+function unitMustBe(model: Model, expected: ExpectedUnit, heard: Heard<UnitAnswer>): void {
+  if (expected.is === 'rejected') return assert.equal(heard.is, 'rejected')
+  assert.ok(heard.is === 'answered', 'the unit is not rejected')
+  const { answer } = heard
+  assert.equal(answer.is, expected.is)
+  if (expected.is === 'fenced' && answer.is === 'fenced')
+    assert.deepEqual(
+      answer.resources.filter((resource) => RESOURCES.includes(resource)),
+      expected.resources,
+    )
+  else if (expected.is === 'conflict' && answer.is === 'conflict')
+    assert.deepEqual(answer.rows, expected.rows)
+  else if (expected.is === 'done' && answer.is === 'done') {
+    assert.equal(answer.places.length, expected.records.length)
+    for (const [at, record] of expected.records.entries())
+      learnPlace(model, record, answer.places[at])
+  }
+}
+
+function learnPlace(model: Model, record: Kept, place: Place | undefined): void {
+  const { topic, partition } = record
+  if (record.offset < 0) {
+    const end = model.topics.get(topic)?.partitions[partition]
+    assert.ok(end && place && place.offset >= end.next, `${place?.offset} is a new offset`)
+    record.offset = place.offset
+    end.next = place.offset + 1
+  }
+  assert.deepEqual(place, { topic, partition, offset: record.offset })
+}
+
+/** The unit that a wish comes to, now. */
+function unitOf(model: Model, wish: UnitWish): Unit {
+  const versionOf = ({ table, key }: { table: string; key: string }): number =>
+    model.tables.get(table)?.rows.get(key)?.version ?? 0
+  const rows = wish.rows
+    .map(({ lag, ...row }) => {
+      return { ...row, expected: versionOf(row) + lag, version: versionOf(row) + 1 }
+    })
+    .sort((a, b) => Buffer.compare(Buffer.from(rowOf(a)), Buffer.from(rowOf(b))))
+  const written = new Set(rows.map(rowOf))
+  const added = new Map<string, number>()
+  const streams = wish.appends.length === 0 ? [] : wish.streams
+  return {
+    fences: wish.fences.map(({ resource, lag }) => {
+      return { resource, generation: (model.leases.get(resource)?.generation ?? 0) + lag }
+    }),
+    progress: wish.progress.map(({ lag, steps, ...at }) => {
+      const from = (model.progress.get(placeOf(at))?.next ?? 0) + lag
+      return { ...at, from, next: from + steps, accepted: at.completed + at.pending + at.expired }
+    }),
+    rows,
+    checks: wish.checks
+      .filter((row) => !written.has(rowOf(row)))
+      .map(({ lag, ...row }) => ({ ...row, expected: versionOf(row) + lag })),
+    appends: wish.appends,
+    streams: streams.map(({ append: at, ...row }) => {
+      const before = added.get(rowOf(row)) ?? model.streams.get(rowOf(row))?.length ?? 0
+      added.set(rowOf(row), before + 1)
+      return { ...row, version: before + 1, append: at % wish.appends.length }
+    }),
+  }
+}
+
+/** Reads all there is, page by page. */
+async function everythingMustFit(world: World): Promise<void> {
+  const { log, model } = world
+  const topics = [...model.topics.keys()]
+  endsMustFit(model, topics, await log.ends(topics))
+  let from: readonly Position[] = [...model.topics].flatMap(([topic, { partitions }]) =>
+    partitions.map((_, partition) => ({ topic, partition, next: 0 })),
+  )
+  const max = { records: 100, bytes: 20_000 }
+  for (let reads = 0; from.length > 0; reads += 1) {
+    assert.ok(reads < model.stored + 10, 'reads get on')
+    const slices = await log.read(from, max, { ms: 0 })
+    readMustFit(model, from, max, slices)
+    from = slices.filter(({ next, end }) => next < end)
+  }
+  positionsMustGrow(model)
+  for (const [table, { rows, indexes }] of model.tables) {
+    await steps.get(world, { is: 'get', keys: [...rows.keys()].map((key) => ({ table, key })) })
+    await pagesMustFit(world, { table })
+    for (const index of indexes) await pagesMustFit(world, { table, where: { index } })
+  }
+  for (const [name, stream] of model.streams) {
+    const [table, key] = JSON.parse(name) as [string, string]
+    const limit = stream.length + 1
+    await steps.stream(world, { is: 'stream', row: { table, key }, fromVersion: 0, limit })
+  }
+  await steps.progress(world, { is: 'progress', consumers: CONSUMERS })
+  for (const { ids } of model.topics.values()) {
+    const all = [...ids.values()]
+    const some = [...all.slice(0, 5), ...all.slice(-5), ...all.filter(({ isRemoved }) => isRemoved)]
+    for (const { topic, id } of some) await steps.find(world, { is: 'find', topic, id })
+  }
+}
+
+/** Each page begins after the last row of the one before. */
+async function pagesMustFit({ store, model }: World, query: Omit<Scan, 'limit'>): Promise<void> {
+  const rows: ScannedRow[] = []
+  const expected = scan(model, { ...query, limit: Infinity })
+  for (let isOver = false; !isOver;) {
+    const { key, value } = rows.at(-1) ?? {}
+    const after = key === undefined ? undefined : { key, ...(value === undefined ? {} : { value }) }
+    const page = await store.scan({ ...query, ...(after ? { after } : {}), limit: 3 })
+    rows.push(...page)
+    isOver = page.length < 3 || rows.length > expected.length
+  }
+  assert.deepEqual(rows, expected)
+}

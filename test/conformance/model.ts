@@ -1,0 +1,295 @@
+// What a backend promises, as plain data and the steps that change it. Offsets and positions are
+// the log's to choose: the model learns them from the first answer that names them.
+import type {
+  LogEvent,
+  LogRefusal,
+  TopicSpec,
+  TopicState,
+  Progress,
+  Row,
+  RowCheck,
+  RowKey,
+  Scan,
+  ScannedRow,
+  TableSpec,
+  Unit,
+} from '../../src/ports/index.ts'
+
+/** An event that was stored, at any time. */
+export interface Kept extends LogEvent {
+  /** -1 until the log has told it. */
+  offset: number
+  /** -1 until a read has told it. */
+  position: number
+  readonly storedAt: number
+  /** How many events were stored before this one, over all topics. */
+  readonly order: number
+  /** By compaction: its id stays known. */
+  isRemoved: boolean
+}
+
+export interface ModelPartition {
+  /** Everything below was trimmed. */
+  first: number
+  /** The next offset is this or a higher one. */
+  next: number
+  /** All that was ever stored, in order. */
+  readonly records: Kept[]
+}
+
+export interface ModelTopic {
+  readonly spec: TopicSpec
+  readonly partitions: readonly ModelPartition[]
+  /** What the log knows by its id. */
+  readonly ids: Map<string, Kept>
+}
+
+type IndexValues = Readonly<Record<string, string | number | null | undefined>>
+
+export interface ModelTable {
+  readonly indexes: Set<string>
+  readonly rows: Map<string, Row & { readonly index: IndexValues }>
+}
+
+export interface ModelLease {
+  readonly member: string
+  readonly generation: number
+  readonly untilMs: number
+}
+
+export interface Model {
+  nowMs: number
+  stored: number
+  readonly topics: Map<string, ModelTopic>
+  readonly tables: Map<string, ModelTable>
+  readonly streams: Map<string, { readonly version: number; readonly record: Kept }[]>
+  readonly progress: Map<string, Progress>
+  readonly leases: Map<string, ModelLease>
+  readonly wishes: Map<string, { readonly wants: readonly string[]; readonly untilMs: number }>
+}
+
+export function emptyModel(nowMs: number): Model {
+  return {
+    nowMs,
+    stored: 0,
+    topics: new Map(),
+    tables: new Map(),
+    streams: new Map(),
+    progress: new Map(),
+    leases: new Map(),
+    wishes: new Map(),
+  }
+}
+
+export function declareTopic({ topics }: Model, spec: TopicSpec): Omit<TopicState, 'differences'> {
+  const known = topics.get(spec.name)
+  if (known) return { ...known.spec, isNew: false }
+  const partitions = Array.from({ length: spec.partitions }, () => {
+    return { first: 0, next: 0, records: [] }
+  })
+  topics.set(spec.name, { spec, partitions, ids: new Map() })
+  return { ...spec, isNew: true }
+}
+
+export function declareTable({ tables }: Model, { name, indexes }: TableSpec): void {
+  const table = tables.get(name) ?? { indexes: new Set<string>(), rows: new Map() }
+  tables.set(name, table)
+  for (const index of indexes) {
+    if (table.indexes.has(index)) continue
+    table.indexes.add(index)
+    for (const [key, row] of table.rows) {
+      const member = (JSON.parse(row.body) as Record<string, unknown> | null)?.[index]
+      const value = typeof member === 'string' || typeof member === 'number' ? member : null
+      table.rows.set(key, { ...row, index: { ...row.index, [index]: value } })
+    }
+  }
+}
+
+export type Expected =
+  | { readonly is: 'stored'; readonly record: Kept; readonly isRepeat: boolean }
+  | { readonly is: 'refused'; readonly code: LogRefusal }
+
+/** Takes events one by one; with `isAtomic` all are taken back where one was refused. */
+export function append(
+  model: Model,
+  events: readonly LogEvent[],
+  isAtomic: boolean,
+): readonly Expected[] {
+  const stuck = new Set<string>()
+  const expected = events.map((event): Expected => {
+    const order = JSON.stringify([event.topic, event.key])
+    const one = appendOne(model, event, stuck.has(order))
+    if (one.is === 'refused') stuck.add(order)
+    return one
+  })
+  if (!isAtomic || !expected.some(({ is }) => is === 'refused')) return expected
+  takeBack(model, expected)
+  return expected.map((one) => {
+    return one.is === 'refused' ? one : { is: 'refused', code: 'BATCH_REFUSED' }
+  })
+}
+
+function appendOne(model: Model, event: LogEvent, isStuck: boolean): Expected {
+  const topic = model.topics.get(event.topic)
+  if (!topic) return { is: 'refused', code: 'TOPIC_NOT_FOUND' }
+  const partition = topic.partitions[event.partition]
+  if (!partition) return { is: 'refused', code: 'PARTITION_NOT_FOUND' }
+  const known = topic.ids.get(event.id)
+  if (known) {
+    const isSame = known.key === event.key && known.type === event.type && known.data === event.data
+    if (!isSame) return { is: 'refused', code: 'ID_CONFLICT' }
+    return { is: 'stored', record: known, isRepeat: true }
+  }
+  if (isStuck) return { is: 'refused', code: 'EARLIER_NOT_STORED' }
+  const [storedAt, order] = [model.nowMs, model.stored]
+  const record = { ...event, offset: -1, position: -1, storedAt, order, isRemoved: false }
+  model.stored += 1
+  partition.records.push(record)
+  topic.ids.set(event.id, record)
+  return { is: 'stored', record, isRepeat: false }
+}
+
+function takeBack({ topics }: Model, expected: readonly Expected[]): void {
+  for (const one of expected) {
+    if (one.is === 'refused' || one.isRepeat) continue
+    const topic = topics.get(one.record.topic)
+    topic?.ids.delete(one.record.id)
+    topic?.partitions[one.record.partition]?.records.pop()
+  }
+}
+
+/** What a reader can get from an offset on. */
+export function retained({ records, first }: ModelPartition, from: number): readonly Kept[] {
+  return records.filter(({ offset, isRemoved }) => !isRemoved && offset >= Math.max(first, from))
+}
+
+export function isReadable(
+  { topics }: Model,
+  { topic, partition, offset, isRemoved }: Kept,
+): boolean {
+  return !isRemoved && offset >= (topics.get(topic)?.partitions[partition]?.first ?? 0)
+}
+
+export function trim(topic: ModelTopic, partition: number, before: number): void {
+  const trimmed = topic.partitions[partition] as ModelPartition
+  trimmed.first = Math.max(trimmed.first, Math.min(before, trimmed.next))
+  for (const record of trimmed.records)
+    if (record.offset < trimmed.first && topic.ids.get(record.id) === record)
+      topic.ids.delete(record.id)
+}
+
+/** Answers how many records it removed. */
+export function compact(
+  partition: ModelPartition,
+  before: number,
+  tombstonesBeforeMs: number,
+): number {
+  const removed = retained(partition, 0).filter(({ offset, key, data, storedAt }) => {
+    const isSuperseded = partition.records.some((other) => {
+      return other.key === key && other.offset > offset
+    })
+    return offset < before && (isSuperseded || (data === null && storedAt < tombstonesBeforeMs))
+  })
+  for (const record of removed) record.isRemoved = true
+  return removed.length
+}
+
+export type ExpectedUnit =
+  | { readonly is: 'done'; readonly records: readonly Kept[] }
+  | { readonly is: 'fenced'; readonly resources: readonly string[] }
+  | { readonly is: 'conflict'; readonly rows: readonly RowKey[] }
+  | { readonly is: 'rejected' }
+
+export function commit(model: Model, unit: Unit): ExpectedUnit {
+  const { leases, progress, tables, streams } = model
+  const lost = unit.fences.filter((fence) => {
+    return leases.get(fence.resource)?.generation !== fence.generation
+  })
+  const moved = unit.progress.filter(({ from, ...at }) => {
+    return (progress.get(placeOf(at))?.next ?? 0) !== from
+  })
+  if (lost.length + moved.length > 0)
+    return { is: 'fenced', resources: lost.map(({ resource }) => resource) }
+  const stale = [...unit.rows, ...unit.checks].filter((row) => isStale(model, row))
+  if (stale.length > 0)
+    return { is: 'conflict', rows: stale.map(({ table, key }) => ({ table, key })) }
+  const expected = append(model, unit.appends, false)
+  const records = expected.flatMap((one) => {
+    return one.is === 'stored' && !one.isRepeat ? [one.record] : []
+  })
+  if (records.length < expected.length) {
+    takeBack(model, expected)
+    return { is: 'rejected' }
+  }
+  for (const { table, key, version, body, index = {} } of unit.rows) {
+    const rows = tables.get(table)?.rows
+    if (body === null) rows?.delete(key)
+    else rows?.set(key, { table, key, version, body, index })
+  }
+  for (const { from: _, ...step } of unit.progress) {
+    const before = progress.get(placeOf(step))
+    progress.set(placeOf(step), {
+      ...step,
+      accepted: step.accepted + (before?.accepted ?? 0),
+      completed: step.completed + (before?.completed ?? 0),
+      pending: step.pending + (before?.pending ?? 0),
+      expired: step.expired + (before?.expired ?? 0),
+    })
+  }
+  for (const { version, append: at, ...row } of unit.streams) {
+    const stream = streams.get(rowOf(row)) ?? []
+    streams.set(rowOf(row), [...stream, { version, record: records[at] as Kept }])
+  }
+  return { is: 'done', records }
+}
+
+function isStale({ tables }: Model, { table, key, expected }: RowCheck): boolean {
+  return (tables.get(table)?.rows.get(key)?.version ?? 0) !== expected
+}
+
+export function placeOf(at: Pick<Progress, 'consumer' | 'topic' | 'partition'>): string {
+  return JSON.stringify([at.consumer, at.topic, at.partition])
+}
+
+export function rowOf({ table, key }: RowKey): string {
+  return JSON.stringify([table, key])
+}
+
+export function get({ tables }: Model, { table, key }: RowKey): Row | undefined {
+  const row = tables.get(table)?.rows.get(key)
+  return row && { table, key, version: row.version, body: row.body }
+}
+
+export function scan({ tables }: Model, { table, where, after, limit }: Scan): ScannedRow[] {
+  const found: ScannedRow[] = []
+  for (const { index, ...row } of tables.get(table)?.rows.values() ?? []) {
+    const value = where && index[where.index]
+    if (!where) found.push(row)
+    else if (value !== null && value !== undefined) found.push({ ...row, value })
+  }
+  return found
+    .filter(({ value }) => where?.equals === undefined || value === where.equals)
+    .filter(({ value }) => where?.upTo === undefined || byValue(value, where.upTo) <= 0)
+    .filter((row) => !after || byValue(row.value, after.value) > 0 || isBehind(row, after))
+    .sort((a, b) => byValue(a.value, b.value) || byText(a.key, b.key))
+    .slice(0, limit)
+}
+
+function isBehind(row: ScannedRow, after: NonNullable<Scan['after']>): boolean {
+  return byValue(row.value, after.value) === 0 && byText(row.key, after.key) > 0
+}
+
+const byText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+
+/** Numbers in their order, before text in the order of its bytes. */
+function byValue(a?: string | number, b?: string | number): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  if (typeof a === 'string' && typeof b === 'string') return byText(a, b)
+  return (typeof a === 'string' ? 1 : 0) - (typeof b === 'string' ? 1 : 0)
+}
+
+/** When the owner is another one, whoever held a claim is gone; generations stay. */
+export function forgetMembers({ leases, wishes }: Model): void {
+  for (const [resource, lease] of leases) leases.set(resource, { ...lease, untilMs: 0 })
+  wishes.clear()
+}
