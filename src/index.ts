@@ -31,6 +31,7 @@ export type {
 } from './engine/operations.ts'
 export type { EngineOptions } from './engine/options.ts'
 export { ENGINE_OPTIONS } from './engine/options.ts'
+export type { RebuildOptions, RebuildProgress, Rebuilt } from './engine/rebuild.ts'
 export type { RewindAt, RewindTo, Rewound } from './engine/rewind.ts'
 export type { Appended, AppendOptions, SendOptions } from './engine/sender.ts'
 export type { ConsumerStatus } from './engine/status.ts'

@@ -128,10 +128,25 @@ export const FAULTS = {
     retryable: true,
     cure: 'stop what listens there, or name another port; 0 takes any that is free',
   },
+  PROJECTION_CHANGED: {
+    meaning: 'a projection is not what its rows were made by',
+    retryable: false,
+    cure: 'raise its version: then its rows are rebuilt, and those that are there stay until then',
+  },
+  PROJECTION_NOT_FOUND: {
+    meaning: 'no projection has this name',
+    retryable: false,
+    cure: 'use one of the names that the detail lists, as SERVICE/PROJECTION',
+  },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
     retryable: false,
     cure: 'add a query rule for it to the service that owns the contract',
+  },
+  REBUILD_FAILED: {
+    meaning: 'a rebuild cannot go on: a rule throws; the live rows stay as they are',
+    retryable: false,
+    cure: 'correct the rule, raise the version of the projection, and start again',
   },
   REWIND_REFUSED: {
     meaning: 'this rule cannot be rewound',
@@ -167,6 +182,11 @@ export const FAULTS = {
     meaning: 'the store did not answer in time',
     retryable: true,
     cure: 'look at the health of the store; the engine tries again by itself',
+  },
+  STREAM_INCOMPLETE: {
+    meaning: 'events of an entity are gone, so its state cannot be folded again by changed rules',
+    retryable: false,
+    cure: 'go back to the former evolve rules, or bring the events back from a backup or an archive',
   },
   TOKEN_REFUSED: {
     meaning: 'the token is missing or wrong',

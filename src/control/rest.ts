@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import { storedCatalog } from '../engine/catalog.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { rewind } from '../engine/rewind.ts'
@@ -35,6 +36,9 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
     },
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
     rewind: (asked) => rewind({ backend, catalog, pauses }, asked),
+    async rebuild(projection) {
+      throw new Fault('DATA_READ_ONLY', { detail: `nobody runs the rules of ${projection}` })
+    },
     operation: async () => undefined,
     async close() {
       await store.close()

@@ -83,6 +83,11 @@ const verbs = {
         ...(partition === undefined ? {} : { partition: partition as number }),
       }),
   },
+  rebuild: {
+    isWrite: true,
+    takes: { projection: { is: 'text', isRequired: true } },
+    run: (system, { projection }, tell) => system.rebuild(projection as string, tell),
+  },
   verify: { isWrite: false, takes: {}, run: (system, _, tell) => verify(system, tell) },
 } as const satisfies Record<string, Verb>
 
@@ -114,7 +119,8 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
  * Runs a verb.
  *
  * @throws Fault `OPTION_INVALID` with all complaints, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
- * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `DATA_READ_ONLY`
+ * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `PROJECTION_NOT_FOUND`,
+ * `REBUILD_FAILED`, `DATA_READ_ONLY`
  */
 export async function runVerb(
   system: System,

@@ -35,6 +35,16 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
   }
 }
 
+/**
+ * The data of a record as a message type has it today, whichever version it was stored under.
+ *
+ * @throws Fault `MESSAGE_NEWER`, `UPCAST_FAILED`
+ */
+export function dataOf(record: LogRecord, type: MessageType): unknown {
+  if (record.data === null) return undefined
+  return upcast(type, JSON.parse(record.data), decodeEnvelope(record).version)
+}
+
 /** A reply holds the command that it answers, and is as old as that. */
 function upcastReply(
   reactions: readonly Reaction[],

@@ -7,6 +7,7 @@ import type { OneOrMany, Refusal } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Rule } from '../rules/rule.ts'
+import type { EntityRow } from './fold.ts'
 import type { Reaction } from './plan.ts'
 import { REPLY_TYPES } from './plan.ts'
 import type { Cell } from './rows.ts'
@@ -22,11 +23,6 @@ import {
   reply,
   ruleFault,
 } from './step.ts'
-
-/** The state of an entity as a row keeps it. */
-export interface EntityRow {
-  readonly state: unknown
-}
 
 /** What is kept of a command that came through a door. */
 export type OperationRow =
@@ -127,14 +123,15 @@ function mayEmit(entity: Entity, message: Message): boolean {
 function evolve(step: Step, message: Message, { data }: Checked): boolean {
   const evolvers = step.around.service.evolvers.get(nameOf(message)) ?? []
   if (evolvers.length === 0) throw ruleFault(`no entity evolves by ${nameOf(message)}`)
-  for (const { entity, table, rule } of evolvers) {
+  for (const { fold, rule } of evolvers) {
+    const { entity, table, rules } = fold
     const cells = cellsOf(step, table, idsOf(rule, entity, rule.on as EventType, data))
     if (!cells) return false
     for (const [id, cell] of cells) {
       const state = rule.run(data as never, stateOf(cell, entity) as never, id as never)
       if (state === undefined) throw ruleFault(`${entity.name} evolved to undefined`)
       const version = cell.version + 1
-      step.draft.put(table, id, { value: { state } satisfies EntityRow, version })
+      step.draft.put(table, id, { value: { state, rules } satisfies EntityRow, version })
       step.streams.push({ table, key: id, version, append: step.appends.length })
     }
   }

@@ -1,8 +1,14 @@
 import { pause, within } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
+import type { Builds } from './builds.ts'
+import { buildsOf } from './builds.ts'
 import { keepSchemas, mustBeCompatible } from './compatibility.ts'
+import type { ServicePlan } from './plan.ts'
 import { processor } from './processor.ts'
+import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
+import { rebuilder } from './rebuild.ts'
 import { scan } from './scan.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
@@ -12,6 +18,8 @@ import { keepUp } from './upkeep.ts'
 /** A running engine: every processor of every service here, and the door for commands. */
 export interface Engine {
   readonly sender: Sender
+  /** By `SERVICE/PROJECTION`: see `Rebuilder`. */
+  rebuild(projection: string, options: RebuildOptions): Promise<Rebuilt>
   /**
    * Ends the units in hand, gives claims back; what runs past the grace is aborted, and left behind
    * when it does not end then. `ending` is called before the backend closes.
@@ -25,35 +33,33 @@ const ABORT_MS = 1_000
 /**
  * Opens the backend, declares topics and tables, and sets the processors going.
  *
- * @throws Fault `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `STORE_UNKNOWN`, and what opening the
- * backend throws
+ * @throws Fault `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`,
+ * and what opening the backend throws
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, backend, clock } = tools
-  try {
-    await prepare(tools)
-  } catch (cause) {
-    // Nothing runs, so nothing may stay open.
-    await backend.store.close()
-    await backend.log.close()
-    throw cause
-  }
+  const builds = await opened(tools)
+  const buildsFor = ({ name }: ServicePlan): Builds => builds.get(name) as Builds
   const processors = plan.services.flatMap((service) =>
-    service.groups.map((group) => processor(tools, service, group)),
+    service.groups.map((group) => processor(tools, service, group, buildsFor(service))),
   )
+  const rebuilders = new Map(
+    plan.services.map((each) => [each.name, rebuilder(tools, each, buildsFor(each))]),
+  )
+  const loops = [...processors, ...rebuilders.values()]
   const told = new AbortController()
   const tasks = [
     tellCatalog(tools, told.signal),
     scan(tools, told.signal),
     keepUp(tools, told.signal),
   ]
-  const running = [...tasks, ...processors.map((each) => each.run())]
+  const running = [...tasks, ...loops.map((each) => each.run())]
   const door = sender(tools)
   let stopped: Promise<void> | undefined
   const stop = async (graceMs: number, ending: () => void): Promise<void> => {
     await door.close()
     told.abort()
-    for (const each of processors) each.stop()
+    for (const each of loops) each.stop()
     const all = Promise.all(running).then(() => 'ended')
     const inTime = await within(clock, graceMs, all)
     for (const each of processors) each.abort()
@@ -63,7 +69,57 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     await backend.store.close()
     await backend.log.close()
   }
-  return { sender: door, stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)) }
+  return {
+    sender: door,
+    rebuild: (projection, options) => rebuilt(rebuilders, projection, options),
+    stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)),
+  }
+}
+
+/**
+ * Rebuilds one projection where nobody runs the services: nothing else of them runs.
+ *
+ * @throws Fault as `runEngine` does, `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
+ */
+export async function rebuildAlone(
+  tools: EngineTools,
+  projection: string,
+  options: RebuildOptions,
+): Promise<Rebuilt> {
+  const { backend, plan } = tools
+  // Whoever asks for it here means it, also of a service that is paused.
+  const alone = { ...tools, pauses: { ...tools.pauses, isPaused: () => false } }
+  const builds = await opened(alone)
+  const rebuilders = new Map(
+    plan.services.map((each) => [
+      each.name,
+      rebuilder(alone, each, builds.get(each.name) as Builds),
+    ]),
+  )
+  const running = [...rebuilders.values()].map((each) => each.run())
+  try {
+    return await rebuilt(rebuilders, projection, options)
+  } finally {
+    for (const each of rebuilders.values()) each.stop()
+    await Promise.all(running)
+    await backend.store.close()
+    await backend.log.close()
+  }
+}
+
+/** Opens the backend, and gives what the rows of each service are made by. */
+async function opened(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
+  const { plan, backend, clock } = tools
+  const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
+  try {
+    await prepare(tools, builds)
+  } catch (cause) {
+    // Nothing runs, so nothing may stay open.
+    await backend.store.close()
+    await backend.log.close()
+    throw cause
+  }
+  return new Map(plan.services.map(({ name }, at) => [name, builds[at] as Builds]))
 }
 
 /** Nobody here waits for it: it is for those who look at the data without the code. */
@@ -79,7 +135,7 @@ async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<voi
     }
 }
 
-async function prepare(tools: EngineTools): Promise<void> {
+async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<void> {
   const { plan, backend } = tools
   const { log, store } = backend
   await log.open()
@@ -93,4 +149,28 @@ async function prepare(tools: EngineTools): Promise<void> {
   if (complaints.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
   await store.declare(plan.services.flatMap(({ tables }) => tables))
   await keepSchemas(tools)
+  await mustBeMadeBy(builds)
+}
+
+/** Rows belong to the definition that made them: all that has changed without a word is listed. */
+async function mustBeMadeBy(builds: readonly Builds[]): Promise<void> {
+  // What cannot be read now is looked at again before anything is folded.
+  const unread = (): readonly Complaint[] => []
+  const found = await Promise.all(builds.map((each) => each.complaints().catch(unread)))
+  const complaints = found.flat()
+  const detail = `${complaints.length} complaints`
+  if (complaints.length > 0) throw new Fault('PROJECTION_CHANGED', { detail, complaints })
+}
+
+async function rebuilt(
+  rebuilders: ReadonlyMap<string, Rebuilder>,
+  projection: string,
+  options: RebuildOptions,
+): Promise<Rebuilt> {
+  const [service = '', name = ''] = projection.split('/')
+  const found = rebuilders.get(service)
+  if (found) return found.rebuild(name, options)
+  const known = [...rebuilders.keys()]
+  const detail = `"${projection}": here are services ${known.join(', ')}`
+  throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service } })
 }

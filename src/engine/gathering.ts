@@ -16,7 +16,7 @@ import { itemsOf } from './turn.ts'
 /** Where a group's work comes from. */
 export interface Sources {
   readonly group: Group
-  readonly log: EventLog
+  readonly log: Pick<EventLog, 'read'>
   readonly clock: Clock
   readonly options: EngineOptions
   readonly rows: RowCache
@@ -92,13 +92,15 @@ export async function heldItems(
 }
 
 /** The messages in front of a hold, as work. */
-function retriesOf({ rows, group }: Sources, holdKey: string, cells: readonly Cell[]): Item[] {
+function retriesOf(sources: Sources, holdKey: string, cells: readonly Cell[]): Item[] {
+  const { rows, group, progress } = sources
   rows.keep(cells)
   return cells.flatMap((cell, at) => {
     const held = { holdKey, key: cell.key, isFirst: at === 0 }
     return itemsOf(group, cell.value as HeldRow)
       .filter(({ reaction }) => holdKey.startsWith(`${reaction.consumer.id}:`))
       .map((item) => ({ ...item, held }))
+      .filter(progress.isAhead)
   })
 }
 

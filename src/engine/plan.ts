@@ -9,6 +9,10 @@ import type { Projection } from '../rules/projection.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
 import type { Service } from '../rules/service.ts'
+import type { Definition } from './build.ts'
+import { rulesOfProjection } from './definition.ts'
+import type { Fold } from './fold.ts'
+import { foldOf } from './fold.ts'
 import { controlTable } from './pauses.ts'
 
 /** A rule that consumes: it has progress, counters and holds of its own. */
@@ -50,15 +54,26 @@ export interface ServicePlan {
   readonly groups: readonly Group[]
   /** Entities of the contracts it owns that change by an event, by `<contract>.<Event>`. */
   readonly evolvers: ReadonlyMap<string, readonly Evolver[]>
+  /** How states follow from events, by table. */
+  readonly folds: ReadonlyMap<string, Fold>
+  readonly projections: readonly ProjectionPlan[]
   readonly tables: readonly TableSpec[]
   readonly names: ServiceTables
 }
 
 /** How one entity changes by one event. */
 export interface Evolver {
-  readonly entity: Entity
-  readonly table: string
+  readonly fold: Fold
   readonly rule: Rule
+}
+
+/** One projection, and what its rows are rebuilt by: a consumer beside it, with rows of its own. */
+export interface ProjectionPlan {
+  readonly consumer: Consumer
+  readonly definition: Definition
+  readonly shadow: Consumer
+  /** Those of the shadow. */
+  readonly reactions: Reactions
 }
 
 /** The tables that the engine itself keeps for each service. */
@@ -69,6 +84,8 @@ export interface ServiceTables {
   readonly held: string
   /** What operators have said, such as a pause. */
   readonly control: string
+  /** Folds of long streams that are under way. */
+  readonly snapshots: string
 }
 
 /** All services that run together, and every contract that they know. */
@@ -142,7 +159,9 @@ function servicePlan(service: Service): ServicePlan {
     holds: `${name}.holds`,
     held: `${name}.held`,
     control: controlTable(name),
+    snapshots: `${name}.snapshots`,
   }
+  const folds = foldsOf(consumers)
   return {
     name,
     service,
@@ -150,7 +169,9 @@ function servicePlan(service: Service): ServicePlan {
       ...(pure.length > 0 ? [group(name, pure)] : []),
       ...handlers.map((consumer) => group(consumer.id, [consumer])),
     ],
-    evolvers: evolversOf(consumers),
+    evolvers: evolversOf(folds),
+    folds,
+    projections: projectionsOf(name, consumers),
     tables: tablesOf(consumers, names),
     names,
   }
@@ -182,15 +203,31 @@ export function rulesOf(rule: Consuming): readonly Rule[] {
   return rule.is === 'entity' ? rule.decide : rule.rules
 }
 
-function evolversOf(consumers: readonly Consumer[]): ReadonlyMap<string, readonly Evolver[]> {
+function projectionsOf(service: string, consumers: readonly Consumer[]): readonly ProjectionPlan[] {
+  return consumers.flatMap((consumer): ProjectionPlan[] => {
+    const { id, rule, table } = consumer
+    if (rule.is !== 'projection') return []
+    // No rule has a dot in its name.
+    const shadow = { rule, id: `${id}.shadow`, table: `${table}.shadow` }
+    const definition = { version: rule.version, rules: rulesOfProjection(rule) }
+    return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
+  })
+}
+
+function foldsOf(consumers: readonly Consumer[]): ReadonlyMap<string, Fold> {
+  const folds = new Map<string, Fold>()
+  for (const { rule, table } of consumers)
+    if (rule.is === 'entity') folds.set(table, foldOf(rule, table))
+  return folds
+}
+
+function evolversOf(folds: ReadonlyMap<string, Fold>): ReadonlyMap<string, readonly Evolver[]> {
   const evolvers = new Map<string, Evolver[]>()
-  for (const { rule: entity, table } of consumers) {
-    if (entity.is !== 'entity') continue
-    for (const rule of entity.evolve) {
+  for (const fold of folds.values())
+    for (const rule of fold.entity.evolve) {
       const name = `${rule.on.contract}.${rule.on.name}`
-      evolvers.set(name, [...(evolvers.get(name) ?? []), { entity, table, rule }])
+      evolvers.set(name, [...(evolvers.get(name) ?? []), { fold, rule }])
     }
-  }
   return evolvers
 }
 
@@ -201,6 +238,7 @@ function tablesOf(consumers: readonly Consumer[], names: ServiceTables): readonl
     { name: names.holds, indexes: ['consumer'] },
     { name: names.held, indexes: ['hold'] },
     { name: names.control, indexes: [] },
+    { name: names.snapshots, indexes: [] },
   ]
   for (const { rule, table } of consumers) {
     if (rule.is === 'entity') tables.push({ name: table, indexes: [] })

@@ -1,17 +1,20 @@
 import { pause } from '../base/clock.ts'
 import type { Fault } from '../base/fault.ts'
-import type { Unit } from '../ports/store.ts'
+import type { RowCheck, Unit } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
+import type { Builds } from './builds.ts'
 import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
 import { holdsOf } from './holds.ts'
 import type { Outside, OutsideSignals } from './outside.ts'
 import { outsideOf, queueSlots } from './outside.ts'
+import { orderedReader } from './merge.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import { progressOf } from './progress.ts'
+import { refoldFor } from './refold.ts'
 import type { Cell } from './rows.ts'
-import { flawOf, rowCache, writesOf } from './rows.ts'
+import { byKey, flawOf, rowCache, writesOf } from './rows.ts'
 import { timersOf } from './timers.ts'
 import type { Item, Staged, Turn, TurnTools } from './turn.ts'
 import { runTurn } from './turn.ts'
@@ -30,11 +33,16 @@ export interface Processor {
  * One turn after another: gather, run the rules, commit. Whatever goes wrong with the backend, the
  * processor forgets what it has in memory and goes on from what is committed.
  */
-export function processor(engine: EngineTools, service: ServicePlan, group: Group): Processor {
+export function processor(
+  engine: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  builds: Builds,
+): Processor {
   const { clock, options, pauses, watch } = engine
   const [stopping, aborting] = [new AbortController(), new AbortController()]
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
-  const worker = workerOf(engine, service, group, signals)
+  const worker = workerOf(engine, service, group, signals, builds)
   const { sources, outside } = worker
   const isOutside = group.consumers.some(({ rule }) => rule.is === 'handler')
   let rewindsSeen = 0
@@ -45,10 +53,11 @@ export function processor(engine: EngineTools, service: ServicePlan, group: Grou
     const rewound = pauses.rewinds(service.name)
     const isRewound = rewound !== rewindsSeen
     rewindsSeen = rewound
-    if (clock.now() < claims.beatDue()) return isRewound
+    const isOther = isRewound || worker.isOutOfDate()
+    if (clock.now() < claims.beatDue()) return isOther
     const answer = await claims.beat()
     watch.shared(group.name, claims.share())
-    return isRewound || answer === 'changed'
+    return isOther || answer === 'changed'
   }
 
   async function turn(): Promise<void> {
@@ -99,6 +108,8 @@ interface Worker {
   readonly outside: Outside
   /** Forgets everything in memory; what is committed is the truth. */
   reset(): Promise<void>
+  /** Whether other rows have taken the place of those in memory, or are about to. */
+  isOutOfDate(): boolean
   /** Runs a turn and commits it; a conflict splits it in halves, down to one message. */
   work(turn: Turn): Promise<void>
 }
@@ -114,12 +125,14 @@ function sourcesOf(
   const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
   const slots = queueSlots(engine, group, aborting)
   const [rule] = group.consumers.map((consumer) => consumer.rule)
+  // The order of events over several topics matters to rows alone.
+  const hasRows = rule?.is !== 'handler'
   return {
     group,
-    log,
+    log: hasRows ? orderedReader(log) : log,
     clock,
     options,
-    rows: rowCache(store, options.cacheBytesMax),
+    rows: rowCache(store, options.cacheBytesMax, refoldFor(engine, service)),
     holds: holdsOf(store, service.names, group.consumers),
     timers: timersOf(store, service.names, options.idleMs),
     progress,
@@ -134,6 +147,7 @@ function workerOf(
   service: ServicePlan,
   group: Group,
   signals: OutsideSignals,
+  builds: Builds,
 ): Worker {
   const { clock, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
@@ -143,11 +157,13 @@ function workerOf(
   const tools: TurnTools = { around, group, rows, holds, random, retry: options }
   const isHere = ({ record }: Item): boolean =>
     claims.holds({ resource: progress.resourceOf(record.key) })
+  const basis = basisOf(group, builds)
 
   async function reset(): Promise<void> {
     slots?.keep(isHere)
     rows.clear()
-    await progress.reload()
+    await basis.load()
+    await progress.reload(builds.isDormant)
     await holds.load()
     await timers.load()
   }
@@ -165,7 +181,7 @@ function workerOf(
     if (answer.is !== 'conflict') return slots?.forget()
     if (turn.timers.length === 0 && turn.items.length > 1)
       // The rest is read again once the first half is through.
-      await work({ timers: [], items: turn.items.slice(0, turn.items.length >> 1), slices: [] })
+      await work({ timers: [], items: firstHalf(turn.items).filter(progress.isAhead), slices: [] })
   }
 
   /** What cannot be kept is the fault of one message: found by halves, it is held like any other. */
@@ -174,7 +190,7 @@ function workerOf(
     if (!first || first.flaw) throw flaw
     if (timers.length > 0) return work({ timers, items: [], slices: [] })
     if (items.length === 1) return work({ timers, items: [{ ...first, flaw }], slices: [] })
-    await work({ timers, items: items.slice(0, items.length >> 1), slices: [] })
+    await work({ timers, items: firstHalf(items), slices: [] })
   }
 
   function unitOf(staged: Staged, turn: Turn): { unit: Unit; cells: readonly Cell[] } {
@@ -182,7 +198,9 @@ function workerOf(
     const advances = progress.advances(turn, staged.counts)
     const fences = claims.fences(advances, turn.timers.length > 0)
     const { appends, streams } = staged
-    return { unit: { fences, progress: advances, rows: writes, checks, appends, streams }, cells }
+    const guarded = basis.guarded(checks)
+    const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
+    return { unit, cells }
   }
 
   function committed(turn: Turn, staged: Staged, unit: Unit, cells: readonly Cell[]): void {
@@ -197,5 +215,34 @@ function workerOf(
     for (const advance of unit.progress) if (advance.expired > 0) watch.expired(advance)
   }
 
-  return { sources, outside: outsideOf(engine, sources, signals), reset, work }
+  const outside = outsideOf(engine, sources, signals)
+  return { sources, outside, reset, isOutOfDate: basis.isOutOfDate, work }
+}
+
+/** What the rows of a group's projections are made by, as of the last time that it was looked at. */
+interface Basis {
+  readonly hasRows: boolean
+  load(): Promise<void>
+  isOutOfDate(): boolean
+  /** The checks of a unit, and that nothing else makes those rows by now. */
+  guarded(checks: readonly RowCheck[]): readonly RowCheck[]
+}
+
+function basisOf(group: Group, builds: Builds): Basis {
+  const hasRows = group.consumers.some(({ rule }) => rule.is === 'projection')
+  let seen = -1
+  return {
+    hasRows,
+    async load() {
+      if (!hasRows) return
+      await builds.load()
+      seen = builds.version()
+    },
+    isOutOfDate: () => hasRows && builds.version() !== seen,
+    guarded: (checks) => (hasRows ? [...checks, builds.guard(seen)].toSorted(byKey) : checks),
+  }
+}
+
+function firstHalf(items: readonly Item[]): readonly Item[] {
+  return items.slice(0, items.length >> 1)
 }

@@ -1,7 +1,7 @@
 import type { Position, Slice } from '../ports/log.ts'
 import type { Advance, EventStore } from '../ports/store.ts'
 import { partitionOf } from '../contract/partition.ts'
-import type { Group } from './plan.ts'
+import type { Consumer, Group } from './plan.ts'
 import type { Counts, Item, Turn } from './turn.ts'
 
 /** One partition that a group reads. */
@@ -20,11 +20,14 @@ export interface GroupProgress {
   /** The resource that everything about a key belongs to, whichever topic it comes by. */
   resourceOf(key: string): string
   placeOf(topic: string, partition: number): Place | undefined
-  /** Reads it again from the store. */
-  reload(): Promise<void>
+  /** Reads it again from the store. Consumers that are dormant come no further for now. */
+  reload(isDormant: (consumer: Consumer) => boolean): Promise<void>
   /** Where to read on: behind the slowest consumer of each partition. */
   positions(isHeld: (place: Place) => boolean): readonly Position[]
-  /** Whether the item's consumer has not passed it yet. What comes out of a hold is always ahead. */
+  /**
+   * Whether the item's consumer has not passed it yet. What comes out of a hold is always ahead, but
+   * for a consumer that is dormant.
+   */
   isAhead(item: Item): boolean
   /** Whether slices bring anybody further. */
   moves(slices: readonly Slice[]): boolean
@@ -55,18 +58,26 @@ export function progressOf(
     places,
     resourceOf: (key) => `${group.name}/${partitionOf(key, shards)}`,
     placeOf,
-    async reload() {
+    async reload(isDormant) {
       const rows = await store.progress(group.consumers.map(({ id }) => id))
       next.clear()
       for (const row of rows)
         next.set(progressKey(row.consumer, row.topic, row.partition), row.next)
+      const dormant = new Set(group.consumers.filter(isDormant).map(({ id }) => id))
+      for (const key of places.flatMap(({ readers }) => readers))
+        if (dormant.has(key.split('\n')[0] ?? '')) next.set(key, Infinity)
     },
     positions: (isHeld) =>
-      places.filter(isHeld).map(({ topic, partition, readers }) => {
-        return { topic, partition, next: Math.min(...readers.map(nextOf)) }
-      }),
-    isAhead: ({ reaction, record: { topic, partition, offset }, held }) =>
-      held !== undefined || offset >= nextOf(progressKey(reaction.consumer.id, topic, partition)),
+      places
+        .filter(isHeld)
+        .map(({ topic, partition, readers }) => {
+          return { topic, partition, next: Math.min(...readers.map(nextOf)) }
+        })
+        .filter((position) => position.next < Infinity),
+    isAhead: ({ reaction, record: { topic, partition, offset }, held }) => {
+      const reached = nextOf(progressKey(reaction.consumer.id, topic, partition))
+      return held ? reached < Infinity : offset >= reached
+    },
     moves: (slices) =>
       slices.some(({ topic, partition, next: to }) =>
         placeOf(topic, partition)?.readers.some((key) => nextOf(key) < to),

@@ -2,10 +2,12 @@ import { Fault } from '../base/fault.ts'
 import { checkMessage } from '../contract/door.ts'
 import type { Message, QueryType } from '../contract/message.ts'
 import { pathText } from '../contract/parse.ts'
-import type { Scan } from '../ports/store.ts'
+import type { Row, Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
-import type { EntityRow } from './decide.ts'
+import type { EntityRow } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
+import { keepStates, refoldFor } from './refold.ts'
+import { cellOf } from './rows.ts'
 import type { EngineTools } from './tools.ts'
 
 const PAGE = { initial: 1_000, max: 10_000 }
@@ -65,19 +67,17 @@ function readOf(engine: EngineTools, service: ServicePlan, query: Query): Read<R
 }
 
 function readerOf<E extends Readable>(
-  { backend: { store } }: EngineTools,
+  engine: EngineTools,
   service: ServicePlan,
   readable: E,
 ): Reader<E> {
+  const { store } = engine.backend
   const table = `${service.name}.${readable.name}`
-  const rowOf = (body: string): never => {
-    const value: unknown = JSON.parse(body)
-    return (readable.is === 'entity' ? (value as EntityRow).state : value) as never
-  }
+  const valuesOf = readable.is === 'entity' ? statesOf(engine, service) : parsed
   const reader: Reader<E> = {
     async get(id) {
       const [row] = await store.get([{ table, key: id }])
-      return row && rowOf(row.body)
+      return row && (await valuesOf([row]))[0]
     },
     async *all(where) {
       let page = await reader.find(where, { limit: PAGE.max })
@@ -91,13 +91,33 @@ function readerOf<E extends Readable>(
       const scan = scanOf(table, where as Record<string, string | number>, after, limit)
       const rows = await store.scan(scan)
       const last = rows.length === scan.limit ? rows.at(-1)?.key : undefined
+      const values = await valuesOf(rows)
       return {
-        rows: rows.map(({ key, body }) => ({ id: key, row: rowOf(body) })),
+        rows: rows.map(({ key }, at) => ({ id: key, row: values[at] as never })),
         ...(last === undefined ? {} : { after: last }),
       }
     },
   }
   return reader
+}
+
+/** The values of rows, in their order. */
+type ValuesOf = (rows: readonly Row[]) => Promise<readonly never[]>
+
+const parsed: ValuesOf = async (rows) => rows.map(({ body }) => JSON.parse(body) as never)
+
+/** States as the rules of today fold them, whatever rules had made the rows. */
+function statesOf(engine: EngineTools, service: ServicePlan): ValuesOf {
+  const { store } = engine.backend
+  const refold = refoldFor(engine, service)
+  return async (rows) => {
+    const cells = await refold(rows.map((row) => cellOf(row, row)))
+    await keepStates(store, cells)
+    return cells.map(({ value, flaw }) => {
+      if (flaw) throw flaw
+      return (value as EntityRow).state as never
+    })
+  }
 }
 
 function scanOf(

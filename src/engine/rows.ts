@@ -2,13 +2,18 @@ import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { compareText } from '../base/text.ts'
 import { complaintsOfShape } from '../contract/door.ts'
-import type { EventStore, IndexValue, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
+import type { EventStore, IndexValue, Row, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
+import type { Refold } from './refold.ts'
 
 /** A row in memory: its value as data, never changed in place. Version 0 is "no row". */
 export interface Cell extends RowKey {
   readonly version: number
   readonly value: unknown
   readonly bytes: number
+  /** The value was made anew from what the row rests on, and is to be written with the next unit. */
+  readonly isRefolded?: boolean
+  /** Why the value is not what it should be: whoever looks at it is told. */
+  readonly flaw?: Fault
 }
 
 /** A change of a row: the next value, or `undefined` for "the row goes". */
@@ -35,7 +40,11 @@ export interface RowCache {
   trim(): void
 }
 
-export function rowCache(store: EventStore, bytesMax: number): RowCache {
+export function rowCache(
+  store: EventStore,
+  bytesMax: number,
+  refold: Refold = async (loaded) => loaded,
+): RowCache {
   const cells = new Map<string, Cell>()
   let bytes = 0
   const keep = (cell: Cell): void => {
@@ -51,19 +60,16 @@ export function rowCache(store: EventStore, bytesMax: number): RowCache {
   return {
     peek: (table, key) => cells.get(idOf(table, key)),
     async load(keys) {
-      const missing = keys.filter(({ table, key }) => !cells.has(idOf(table, key)))
+      const isMissing = ({ table, key }: RowKey): boolean => {
+        const cell = cells.get(idOf(table, key))
+        // What was flawed may have been mended.
+        return !cell || cell.flaw !== undefined
+      }
+      const missing = keys.filter(isMissing)
       if (missing.length === 0) return
       const rows = await store.get(missing)
-      for (const [at, { table, key }] of missing.entries()) {
-        const row = rows[at]
-        keep({
-          table,
-          key,
-          version: row?.version ?? 0,
-          value: row ? JSON.parse(row.body) : undefined,
-          bytes: (row?.body.length ?? 0) + CELL_BYTES,
-        })
-      }
+      const loaded = missing.map((key, at) => cellOf(key, rows[at]))
+      for (const cell of await refold(loaded)) keep(cell)
     },
     keep(all) {
       for (const cell of all) keep(cell)
@@ -84,6 +90,14 @@ export function rowCache(store: EventStore, bytesMax: number): RowCache {
 
 /** What a cell weighs beside its value. */
 const CELL_BYTES = 200
+
+export const bytesOfBody = (body: string): number => body.length + CELL_BYTES
+
+export function cellOf({ table, key }: RowKey, row: Row | undefined): Cell {
+  const bytes = bytesOfBody(row?.body ?? '')
+  if (!row) return { table, key, version: 0, value: undefined, bytes }
+  return { table, key, version: row.version, value: JSON.parse(row.body) as unknown, bytes }
+}
 
 /**
  * The changes of one unit over the cache. A change of one message is staged on a layer of its
@@ -137,7 +151,8 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   return draft
 }
 
-const ROW_SHAPE = { valuesMax: LIMITS.rowValuesMax, textLengthMax: LIMITS.rowBytesMax }
+/** What a value of a row may be. */
+export const ROW_SHAPE = { valuesMax: LIMITS.rowValuesMax, textLengthMax: LIMITS.rowBytesMax }
 
 /** Why a draft cannot be kept: rules may return what JSON would make into something else. */
 export function flawOf(draft: Draft): Fault | undefined {
@@ -178,14 +193,23 @@ export function writesOf(draft: Draft): Writes {
       body,
       ...(index ? { index } : {}),
     })
-    const bytes = (body?.length ?? 0) + CELL_BYTES
+    const bytes = bytesOfBody(body ?? '')
     cells.push({ table, key, version: isGone ? 0 : version, value, bytes })
   }
-  for (const [id, { table, key, version }] of draft.reads)
-    if (!draft.changes.has(id)) checks.push({ table, key, expected: version })
+  for (const [id, { table, key, version, value, isRefolded }] of draft.reads) {
+    if (draft.changes.has(id)) continue
+    if (!isRefolded) {
+      checks.push({ table, key, expected: version })
+      continue
+    }
+    const body = JSON.stringify(value)
+    writes.push({ table, key, expected: version, version, body })
+    cells.push({ table, key, version, value, bytes: bytesOfBody(body) })
+  }
   return { writes: writes.toSorted(byKey), checks: checks.toSorted(byKey), cells }
 }
 
-function byKey(a: RowKey, b: RowKey): number {
+/** The order of the rows in every unit. */
+export function byKey(a: RowKey, b: RowKey): number {
   return compareText(a.table, b.table) || compareText(a.key, b.key)
 }

@@ -1,5 +1,6 @@
 import type { Progress } from '../ports/store.ts'
 import type { InstanceRow } from './advance.ts'
+import { areMade } from './builds.ts'
 import type { Consumer } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
@@ -102,13 +103,15 @@ export async function openSagas(engine: Running, limit = 10): Promise<readonly s
 }
 
 /**
- * Everything that was accepted is done: nothing unread, nothing held, no saga under way. Progress
+ * Everything that was accepted is done: nothing unread, nothing held, no saga under way, no rows that
+ * a changed projection has yet to make anew. Progress
  * is read before the ends, so what is appended in between counts as unread.
  */
 export async function isSettled(engine: Running): Promise<boolean> {
   const status = await statusOf(engine)
   if (status.some(({ lag, pending }) => lag > 0 || pending > 0)) return false
-  return (await openSagas(engine, 1)).length === 0
+  if ((await openSagas(engine, 1)).length > 0) return false
+  return areMade(engine.backend.store, engine.plan.services)
 }
 
 /** The instances of all sagas here that belong to one conversation. */

@@ -49,7 +49,11 @@ export interface Step {
   readonly touched: Set<string>
 }
 
-/** The cells of several rows, or nothing when some have to be loaded first. */
+/**
+ * The cells of several rows, or nothing when some have to be loaded first.
+ *
+ * @throws Fault of a cell that is flawed
+ */
 export function cellsOf(
   step: Pick<Step, 'draft' | 'wanted'>,
   table: string,
@@ -59,6 +63,7 @@ export function cellsOf(
   const before = step.wanted.length
   for (const key of keys) {
     const cell = step.draft.cell(table, key)
+    if (cell?.flaw) throw cell.flaw
     if (cell) cells.set(key, cell)
     else step.wanted.push({ table, key })
   }

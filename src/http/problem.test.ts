@@ -41,6 +41,7 @@ describe('a problem', () => {
       RULE_NOT_FOUND: 404,
       SERVICE_NOT_FOUND: 404,
       TOPIC_NOT_FOUND: 404,
+      PROJECTION_NOT_FOUND: 404,
       QUERY_NOT_ANSWERED: 404,
     }
     for (const code of Object.keys(FAULTS) as FaultCode[]) {

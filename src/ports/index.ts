@@ -44,6 +44,7 @@ export type {
   ScannedRow,
   StoreCapabilities,
   StreamEntry,
+  Swap,
   TableSpec,
   Unit,
   UnitAnswer,

@@ -82,6 +82,16 @@ export interface StreamEntry extends RowKey {
 }
 
 /**
+ * Two tables that change their rows, with versions and indexes, and two consumers that change their
+ * progress and counters: what was made beside takes the place of what is there. Tables of entities,
+ * which have streams, are never swapped.
+ */
+export interface Swap {
+  readonly tables: readonly [string, string]
+  readonly consumers: readonly [string, string]
+}
+
+/**
  * Everything that one step of a service changes; committed whole or not at all, together with the
  * acknowledgement of what caused it. Where log and store are one database the appends go straight
  * into the log.
@@ -99,6 +109,8 @@ export interface Unit {
    */
   readonly appends: readonly LogEvent[]
   readonly streams: readonly StreamEntry[]
+  /** Comes last, after everything else that the unit changes. */
+  readonly swap?: Swap
 }
 
 /**

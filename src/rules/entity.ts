@@ -61,6 +61,11 @@ export interface EntityOptions<X extends AnyContract, S, H extends EventType, M 
   readonly emits?: readonly M[]
   /** Events that other entities of the contract decide, and that change this one as well. */
   readonly hears?: readonly H[]
+  /**
+   * Raise it when what the evolve rules call has changed: then every state is folded again. A change
+   * of the rules themselves is seen without. Default 1.
+   */
+  readonly version?: number
 }
 
 /** A thing with an id, a state and rules; its events are its history. */
@@ -70,6 +75,7 @@ export interface Entity<N extends string = string, S = unknown> {
   readonly of: AnyContract
   readonly id: string
   readonly initial: S
+  readonly version: number
   readonly emits?: readonly EventType[]
   readonly hears: readonly EventType[]
   readonly decide: readonly DecideRule[]
@@ -82,7 +88,9 @@ export interface Entity<N extends string = string, S = unknown> {
  * plain JSON data and is never changed in place.
  *
  * The engine commits events, states and the command's acknowledgement in one unit. Two units that
- * decide over the same entity cannot both commit: the second decides again on the new state.
+ * decide over the same entity cannot both commit: the second decides again on the new state. When
+ * the evolve rules have changed, a state is folded again from the entity's own events before it is
+ * looked at.
  */
 export function entity<
   const N extends string,
@@ -99,12 +107,13 @@ export function entity<
     readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S>) => readonly EvolveRule[]
   },
 ): Entity<N, S> {
-  const { hears = [], ...rest } = options
+  const { hears = [], version = 1, ...rest } = options
   return {
     is: 'entity',
     name,
     ...rest,
     initial: frozen(options.initial),
+    version,
     hears,
     decide: rules.decide(on as DecideOn<X, S>),
     evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S>),

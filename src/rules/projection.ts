@@ -30,6 +30,7 @@ export interface Projection<N extends string = string, R = unknown, I extends st
   readonly name: N
   readonly by: string
   readonly indexes: readonly I[]
+  readonly version: number
   readonly rules: readonly Rule[]
   readonly row?: R
 }
@@ -37,13 +38,23 @@ export interface Projection<N extends string = string, R = unknown, I extends st
 /**
  * Declares a projection. `by` names the field that holds the row's id; rows are plain JSON data.
  * Rules are pure folds; the engine commits rows and progress in one unit, so each event counts
- * once. Rows can be found by each indexed field.
+ * once. Rows can be found by each indexed field. A changed definition needs a higher version: `start`
+ * refuses it otherwise (`PROJECTION_CHANGED`).
  */
 export function projection<const N extends string, R, const I extends Indexable<R> = never>(
   name: N,
-  options: { readonly by: string; readonly row: TypeHint<R>; readonly indexes?: readonly I[] },
+  options: {
+    readonly by: string
+    readonly row: TypeHint<R>
+    readonly indexes?: readonly I[]
+    /**
+     * Raise it with every change of the rules, `by` or `indexes`, and of what they call: the rows
+     * are then rebuilt beside the live ones. Default 1.
+     */
+    readonly version?: number
+  },
   rules: (on: ProjectOn<R>) => readonly Rule[],
 ): Projection<N, R, I> {
-  const { by, indexes = [] } = options
-  return { is: 'projection', name, by, indexes, rules: rules(on as ProjectOn<R>) }
+  const { by, indexes = [], version = 1 } = options
+  return { is: 'projection', name, by, indexes, version, rules: rules(on as ProjectOn<R>) }
 }

@@ -126,6 +126,7 @@ describe('rules as they are declared', () => {
       of: Ordering,
       id: 'orderId',
       initial,
+      version: 1,
       emits: [Ordering.Placed],
       hears: [],
       decide: [{ on: Ordering.Place, hears: 'message', run, ids }],
@@ -151,7 +152,8 @@ describe('rules as they are declared', () => {
   test('have their defaults filled in', () => {
     const { uses, sends, emits, concurrency } = handler('h', {}, () => [])
     assert.deepEqual([uses, sends, emits, concurrency], [{}, [], [], 16])
-    assert.deepEqual(projection('p', { by: 'orderId', row: type() }, () => []).indexes, [])
+    const { indexes, version } = projection('p', { by: 'orderId', row: type() }, () => [])
+    assert.deepEqual([indexes, version], [[], 1])
     assert.deepEqual(service('s', { runs: [] }).owns, [])
   })
 

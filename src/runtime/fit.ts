@@ -85,7 +85,7 @@ function namesMustDiffer({ services, complain }: Fitting): void {
     if (name === 'throughline') complain(name, 'this name is taken: rename the service')
     if (seen.has(name)) complain(name, 'two services have this name: rename one')
     seen.add(name)
-    const rules = new Set<string>(['operations', 'timers', 'holds', 'held', 'control'])
+    const rules = new Set<string>(['operations', 'timers', 'holds', 'held', 'control', 'snapshots'])
     for (const rule of runs) {
       if (!isName(rule.name))
         complain(`${name}/${rule.name}`, 'a rule name is lower-case words joined by hyphens')
@@ -108,6 +108,9 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
   if (rule.is === 'entity' || rule.is === 'saga')
     for (const { path: where, message } of complaintsOfShape(rule.initial))
       complain(path, `its initial state cannot be kept: ${where} ${message}`)
+  if (rule.is === 'entity' || rule.is === 'projection')
+    if (!Number.isSafeInteger(rule.version) || rule.version < 1)
+      complain(path, 'its version must be a whole number from 1 on')
   if (rule.is === 'entity') {
     mustDiffer(fitting, path, rule.decide)
     mustDiffer(fitting, path, rule.evolve)

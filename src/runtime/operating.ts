@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 import type { ControlSocket } from '../control/socket.ts'
 import { openSocket } from '../control/socket.ts'
 import type { System } from '../control/system.ts'
+import type { Engine } from '../engine/engine.ts'
 import { healthOf } from '../engine/health.ts'
 import { findById } from '../engine/operations.ts'
 import { rewind } from '../engine/rewind.ts'
@@ -23,7 +24,7 @@ export function systemOf(app: object): System {
   return system
 }
 
-export function runningSystem(engine: EngineTools): System {
+export function runningSystem(engine: EngineTools, running: Pick<Engine, 'rebuild'>): System {
   const { backend, catalog, clock, pauses } = engine
   return {
     backend,
@@ -32,6 +33,7 @@ export function runningSystem(engine: EngineTools): System {
     health: () => healthOf(engine),
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
     rewind: (asked) => rewind(engine, asked),
+    rebuild: (projection, tell) => running.rebuild(projection, { tell }),
     operation: async (id) => (await findById(engine, id))?.look(),
   }
 }

@@ -1,12 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import { pause, systemClock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { idMaker } from '../base/id.ts'
-import { completeOptions } from '../base/options.ts'
-import type { Random } from '../base/random.ts'
-import { systemRandom } from '../base/random.ts'
-import { warnOnce } from '../base/warning.ts'
-import type { AnyContract } from '../contract/contract.ts'
 import type {
   CodeOf,
   CommandMessage,
@@ -14,15 +8,10 @@ import type {
   Message,
   QueryMessage,
 } from '../contract/message.ts'
-import { catalogOf } from '../engine/catalog.ts'
-import { withDeadlines } from '../engine/deadlines.ts'
 import { runEngine } from '../engine/engine.ts'
 import type { FoundOperation, Operation } from '../engine/operations.ts'
 import { findById, operationOf } from '../engine/operations.ts'
-import type { EngineOptions } from '../engine/options.ts'
-import { ENGINE_OPTIONS } from '../engine/options.ts'
-import { pausesOf } from '../engine/pauses.ts'
-import { planOf } from '../engine/plan.ts'
+import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
 import { ask } from '../engine/reading.ts'
 import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
 import { rewind } from '../engine/rewind.ts'
@@ -31,23 +20,15 @@ import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
 import { isSettled, statusOf } from '../engine/status.ts'
-import type { Reports } from '../engine/watch.ts'
-import { watch } from '../engine/watch.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { Description } from './describe.ts'
 import { describe } from './describe.ts'
-import { mustFit } from './fit.ts'
+import type { StartOptions } from './equip.ts'
+import { equip } from './equip.ts'
 import { operate, runningSystem, socketOf } from './operating.ts'
 
-export interface StartOptions extends Reports {
-  /** Contracts whose owners run in another process, so that rules here may hear and send them. */
-  readonly elsewhere?: readonly AnyContract[]
-  readonly clock?: Clock
-  readonly random?: Random
-  /** Limits and waits of the engine: see `ENGINE_OPTIONS`. */
-  readonly engine?: Partial<EngineOptions>
-}
+export type { StartOptions } from './equip.ts'
 
 /** The tools that the services' handlers need; nothing to say where none does. */
 export type WithTools<T> = keyof T extends never
@@ -107,7 +88,19 @@ export interface App {
    * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
    */
   rewind(consumer: string, to: RewindTo, at?: RewindAt): Promise<readonly Rewound[]>
-  /** Resolves once everything that was accepted is done: nothing unread, held or under way. */
+  /**
+   * Makes the rows of a projection, named as `SERVICE/PROJECTION`, anew: from the first event that
+   * is retained, into shadow rows, while the live ones are kept up and read; then the shadow takes
+   * their place at once. Survives a restart. One that is under way is joined. Resolves when it is
+   * done; `signal` ends the waiting only.
+   *
+   * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
+   */
+  rebuild(projection: string, options?: RebuildOptions): Promise<Rebuilt>
+  /**
+   * Resolves once everything that was accepted is done: nothing unread, held or under way, and no
+   * rows that a changed projection has yet to make anew.
+   */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /**
    * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
@@ -124,20 +117,6 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
   readonly isRepeat: boolean
 }
 
-/** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
-function reportsOf({ faulted, broke, expired }: Reports): Reports {
-  const warn = warnOnce()
-  return {
-    faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
-    broke:
-      broke ??
-      ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
-    expired:
-      expired ??
-      (({ consumer, topic }) => warn(`${consumer} lost records of ${topic} to retention`)),
-  }
-}
-
 const GRACE_MS = 10_000
 const SETTLE_LOOK_MS = 50
 
@@ -146,6 +125,7 @@ const SETTLE_LOOK_MS = 50
  * sets every rule going.
  *
  * @throws Fault `START_REFUSED` and `CONTRACT_INCOMPATIBLE` with all complaints, `TOPIC_DIFFERS`,
+ * `PROJECTION_CHANGED`,
  * `OPTION_INVALID`, and what opening the backend throws (`DATA_OWNED`, `DATA_FOREIGN`,
  * `DATA_NEWER`, `DATA_DAMAGED`)
  */
@@ -157,30 +137,11 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     : [options: StartOptions & WithTools<ToolsFor<S>>]
 ): Promise<App> {
   const given: StartOptions & { readonly tools?: unknown } = rest[0] ?? {}
-  const { elsewhere = [], clock = systemClock(), random = systemRandom } = given
-  const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
-  const options = completeOptions('engine', ENGINE_OPTIONS, given.engine)
-  mustFit(services, elsewhere, tools)
-  const plan = planOf(services, elsewhere)
-  const mint = idMaker(clock, random)
-  const inTime = withDeadlines(backend, clock, options.deadlineMs)
-  const names = plan.services.map(({ name }) => name)
-  const pauses = pausesOf(inTime.store, clock, names, options.idleMs)
-  const around = {
-    clock,
-    random,
-    mint,
-    options,
-    plan,
-    catalog: catalogOf(plan),
-    member: mint(),
-    tools,
-  }
-  const tell = watch(reportsOf(given))
   const ended = new AbortController()
-  const engineTools = { ...around, backend: inTime, pauses, watch: tell, ended: ended.signal }
+  const engineTools = equip(services, backend, given, ended.signal)
+  const { clock, plan, pauses, watch: tell } = engineTools
   const engine = await runEngine(engineTools)
-  const system = runningSystem(engineTools)
+  const system = runningSystem(engineTools, engine)
   const socket = await socketOf(backend.directory, system, tell)
   const stop = (graceMs = GRACE_MS): Promise<void> =>
     engine.stop(graceMs, () => {
@@ -207,6 +168,7 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     pause: (service) => whileUp(() => pauses.set(service, true)),
     rewind: (consumer, to, at) => whileUp(() => rewind(engineTools, { consumer, to, ...at })),
     resume: (service) => whileUp(() => pauses.set(service, false)),
+    rebuild: (name, waiting = {}) => whileUp(() => engine.rebuild(name, waiting)),
     settled: ({ signal } = {}) =>
       untilTrue(() => whileUp(() => isSettled(engineTools)), clock, signal),
     stop: ({ graceMs } = {}) => stop(graceMs),

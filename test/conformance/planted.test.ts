@@ -12,6 +12,7 @@ import { fenceDefects } from './planted-fences.ts'
 import { keepingDefects } from './planted-keeping.ts'
 import { readDefects } from './planted-reads.ts'
 import { storeDefects } from './planted-store.ts'
+import { swapDefects } from './planted-swaps.ts'
 import { unitDefects } from './planted-units.ts'
 
 const defects: readonly Defect[] = [
@@ -21,6 +22,7 @@ const defects: readonly Defect[] = [
   ...storeDefects,
   ...fenceDefects,
   ...unitDefects,
+  ...swapDefects,
 ]
 
 const cases: readonly Case<Trial<Backend>, Can>[] = [...logCases, ...storeCases]

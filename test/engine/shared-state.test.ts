@@ -84,7 +84,7 @@ describe('entities that several instances decide over', () => {
           const [row] = await stage.clock.until(
             stage.backend.store.get([{ table: 'stock.product', key: sku }]),
           )
-          assert.deepEqual(JSON.parse(row?.body ?? ''), { state: 5 - given.length })
+          assert.equal((JSON.parse(row?.body ?? '') as { state: number }).state, 5 - given.length)
           assert.ok(given.length <= 5, `${given.length} times ${sku}`)
         }
         await stage.clock.until(Promise.all([a.stop(), b.stop()]))

@@ -8,6 +8,7 @@ import type { Connection, Use } from './connection.ts'
 import type { Put } from './puts.ts'
 import { damagedRecord, namingDamage } from './results.ts'
 import { streamSum } from './sums.ts'
+import { swapIn } from './swaps.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
   return {
@@ -61,6 +62,7 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   const rows = tables.conflicts([...unit.rows, ...unit.checks])
   if (rows.length > 0) return { answer: () => ({ is: 'conflict', rows }) }
   mustBePlaceable(unit, connection)
+  for (const name of unit.swap?.tables ?? []) tables.idOf(name)
   const streams = unit.streams.map((entry) => ({ ...entry, id: tables.idOf(entry.table) }))
   // Appends come first, and undo themselves where an id is taken: then nothing else was changed.
   const puts = unit.appends.length === 0 ? [] : topics.putIfNew(unit.appends)
@@ -75,6 +77,7 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
         return [id, key, version, position, streamSum(id, key, version, position)]
       })
       sql.insert('INSERT INTO stream (tbl, key, version, position, sum)', '', 5, entries)
+      if (unit.swap) swapIn(connection, unit.swap)
       return true
     },
   }

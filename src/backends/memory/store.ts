@@ -92,6 +92,7 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
   const conflicts = tables.conflicts([...unit.rows, ...unit.checks])
   if (conflicts.length > 0) return { is: 'conflict', rows: conflicts }
   mustBeNew(unit.appends, topics)
+  for (const name of unit.swap?.tables ?? []) tables.mustHave(name)
   tables.write(unit.rows)
   for (const advance of unit.progress) {
     const before = kept.progress.get(placeKey(advance))
@@ -103,7 +104,21 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
     entries.push({ version, record: records[append] as LogRecord })
     kept.streams.set(streamOf(row), entries)
   }
+  if (unit.swap) {
+    tables.swap(...unit.swap.tables)
+    swapProgress(kept.progress, ...unit.swap.consumers)
+  }
   return { is: 'done', places: records.map(placeOf) }
+}
+
+function swapProgress(progress: Map<string, Progress>, one: string, other: string): void {
+  const moved: Progress[] = []
+  for (const [key, row] of progress) {
+    if (row.consumer !== one && row.consumer !== other) continue
+    progress.delete(key)
+    moved.push({ ...row, consumer: row.consumer === one ? other : one })
+  }
+  for (const row of moved) progress.set(placeKey(row), row)
 }
 
 function moveOn(before: Progress | undefined, advance: Advance): Progress {

@@ -28,6 +28,9 @@ export interface Tables {
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
+  /** @throws Error when the table was not declared */
+  mustHave(name: string): void
+  swap(one: string, other: string): void
 }
 
 export function emptyTables(): Tables {
@@ -59,6 +62,12 @@ export function emptyTables(): Tables {
         ordered.clear()
       }
     },
+    mustHave: (name) => void tableOf(name),
+    swap(one, other) {
+      const [first, second] = [tableOf(one), tableOf(other)]
+      tables.set(one, renamed(second, one))
+      tables.set(other, renamed(first, other))
+    },
     scan({ table, where, after, limit }) {
       const { index = '', equals, upTo } = where ?? {}
       const rows = orderedBy(tableOf(table), index)
@@ -74,6 +83,11 @@ export function emptyTables(): Tables {
       return found
     },
   }
+}
+
+function renamed({ indexes, rows }: Table, name: string): Table {
+  const moved = new Map([...rows].map(([key, row]) => [key, { ...row, table: name }]))
+  return { indexes, rows: moved, ordered: new Map() }
 }
 
 function fill({ indexes, rows, ordered }: Table, name: string): void {

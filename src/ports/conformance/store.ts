@@ -5,6 +5,7 @@ import { rowCases, scanCases, tableCases } from './rows.ts'
 import type { StoreCase } from './sample.ts'
 import { done, eventsOf, readAll, reopened, rowOf, unitOf } from './sample.ts'
 import type { Backend } from '../store.ts'
+import { swapCases } from './swaps.ts'
 import { streamCases, unitCases } from './units.ts'
 
 const HOUR_MS = 3_600_000
@@ -131,6 +132,7 @@ export const storeCases: readonly StoreCase[] = [
   ...fenceCases,
   ...unitCases,
   ...streamCases,
+  ...swapCases,
   ...claimCases,
   ...expiryCases,
   ...lastingCases,

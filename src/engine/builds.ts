@@ -1,0 +1,182 @@
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import type { EventStore, RowCheck, RowWrite } from '../ports/store.ts'
+import type { Build } from './build.ts'
+import { isSame, judge } from './build.ts'
+import type { Consumer, ServicePlan } from './plan.ts'
+
+/** The builds of a service, by the names of their projections. */
+type BuildsRow = Readonly<Record<string, Build>>
+
+/** What stands in the store of how the rows of a service's projections are made. */
+export interface Builds {
+  /**
+   * Reads it, and says where what runs here is not what the rows were made by, without a higher
+   * version.
+   */
+  complaints(): Promise<readonly Complaint[]>
+  /**
+   * Reads it again.
+   *
+   * @throws Fault `PROJECTION_CHANGED`, such as where a newer instance has made other rows meanwhile
+   */
+  load(): Promise<void>
+  /** Writes down by what the rows are made from now on; a higher version begins a rebuild. */
+  begin(): Promise<void>
+  /** Another one with each change. */
+  version(): number
+  of(projection: string): Build | undefined
+  /**
+   * Whether no event is folded into the live rows of a consumer: they wait for a rebuild, or it is
+   * not written down yet by what they are made.
+   */
+  isDormant(consumer: Consumer): boolean
+  /** Has a unit conflict once anything here has changed since that version. */
+  guard(version: number): RowCheck
+  /** The write of a changed build, for a unit; only on what was loaded. */
+  writeOf(projection: string, build: Build): RowWrite
+  /** Changes a build by itself. */
+  change(projection: string, update: (build: Build) => Build): Promise<void>
+  /** Resolves when something was changed here, after `waitMs`, or when the signal aborts. */
+  changed(waitMs: number, signal: AbortSignal): Promise<void>
+}
+
+const KEY = 'builds'
+const ATTEMPTS = 20
+const NOTHING = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+
+export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan): Builds {
+  const { projections } = service
+  const kept = keptIn(store, service)
+  const waiting = new Set<AbortController>()
+
+  async function read(): Promise<void> {
+    if (projections.length === 0 || !(await kept.read())) return
+    for (const each of waiting) each.abort()
+  }
+
+  async function complaints(): Promise<readonly Complaint[]> {
+    await read()
+    return (await judged(store, service, kept.builds())).complaints
+  }
+
+  async function update(
+    next: (builds: BuildsRow) => Promise<BuildsRow | undefined>,
+  ): Promise<void> {
+    let cause: unknown
+    // Another instance may change it at the same time: then it is looked at again.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+      await read()
+      const changed = await next(kept.builds())
+      if (!changed) return
+      const answer = await store.commit({ ...NOTHING, rows: [kept.writeOf(changed)] })
+      if (answer.is === 'done') return read()
+      cause = answer.is === 'unknown' ? answer.cause : answer.is
+    }
+    throw new Fault('STORE_UNKNOWN', { detail: `the projections of ${service.name}`, cause })
+  }
+
+  return {
+    complaints,
+    async load() {
+      const found = await complaints()
+      const detail = 'its rows are those of another definition'
+      if (found.length > 0) throw new Fault('PROJECTION_CHANGED', { detail, complaints: found })
+    },
+    begin: () => update(async (builds) => (await judged(store, service, builds)).next),
+    version: kept.version,
+    of: (projection) => kept.builds()[projection],
+    isDormant({ rule, id }) {
+      if (rule.is !== 'projection') return false
+      const live = kept.builds()[rule.name]?.live
+      const own = projections.find(({ consumer }) => consumer.id === id)?.definition
+      return !live || live.isRetired === true || !isSame(live, own)
+    },
+    guard: (expected) => ({ ...kept.row, expected }),
+    writeOf: (projection, build) => kept.writeOf({ ...kept.builds(), [projection]: build }),
+    change: (projection, next) =>
+      update(async (builds) => {
+        const build = builds[projection]
+        const changed = build && next(build)
+        return changed && changed !== build ? { ...builds, [projection]: changed } : undefined
+      }),
+    async changed(waitMs, signal) {
+      const told = new AbortController()
+      waiting.add(told)
+      await pause(clock, waitMs, AbortSignal.any([told.signal, signal]))
+      waiting.delete(told)
+    },
+  }
+}
+
+/** Whether the rows of all projections are made by the definitions of today. */
+export async function areMade(
+  store: EventStore,
+  services: readonly ServicePlan[],
+): Promise<boolean> {
+  const making = services.filter(({ projections }) => projections.length > 0)
+  if (making.length === 0) return true
+  const rows = await store.get(making.map(({ names }) => ({ table: names.control, key: KEY })))
+  return making.every(({ projections }, at) => {
+    const builds = JSON.parse(rows[at]?.body ?? '{}') as BuildsRow
+    return projections.every(({ consumer, definition }) => {
+      const live = builds[consumer.rule.name]?.live
+      return live !== undefined && !live.isRetired && isSame(live, definition)
+    })
+  })
+}
+
+/** The row of a service's builds, as it was read last. */
+function keptIn(store: EventStore, { names }: ServicePlan) {
+  const row = { table: names.control, key: KEY }
+  let builds: BuildsRow = {}
+  let version = 0
+  return {
+    row,
+    builds: () => builds,
+    version: () => version,
+    /** Says whether it has changed. */
+    async read(): Promise<boolean> {
+      const [found] = await store.get([row])
+      const before = version
+      builds = found ? (JSON.parse(found.body) as BuildsRow) : {}
+      version = found?.version ?? 0
+      return version !== before
+    },
+    writeOf: (next: BuildsRow): RowWrite => {
+      return { ...row, expected: version, version: version + 1, body: JSON.stringify(next) }
+    },
+  }
+}
+
+interface Judged {
+  readonly complaints: readonly Complaint[]
+  /** The builds as they must be; nothing where they are so, or may not be. */
+  readonly next: BuildsRow | undefined
+}
+
+async function judged(
+  store: EventStore,
+  { projections }: ServicePlan,
+  builds: BuildsRow,
+): Promise<Judged> {
+  const changed = projections.filter(({ consumer, definition }) => {
+    const live = builds[consumer.rule.name]?.live
+    return live !== undefined && !isSame(live, definition)
+  })
+  const rows =
+    changed.length > 0 ? await store.progress(changed.map((each) => each.consumer.id)) : []
+  const moved = new Set(rows.map(({ consumer }) => consumer))
+  const complaints: Complaint[] = []
+  const next: Record<string, Build> = { ...builds }
+  for (const { consumer, definition } of projections) {
+    const { name } = consumer.rule
+    const verdict = judge(definition, builds[name], moved.has(consumer.id))
+    if (typeof verdict === 'string') complaints.push({ path: consumer.id, message: verdict })
+    else next[name] = verdict
+  }
+  const isSo = projections.every(({ consumer: { rule } }) => next[rule.name] === builds[rule.name])
+  return { complaints, next: isSo || complaints.length > 0 ? undefined : next }
+}

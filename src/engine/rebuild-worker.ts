@@ -1,0 +1,159 @@
+import { breathe } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { Claim } from '../ports/store.ts'
+import type { Build, RebuildStep, Shadow } from './build.ts'
+import { REBUILD_STEPS, isSame } from './build.ts'
+import type { Builds } from './builds.ts'
+import type { ProjectionPlan, ServicePlan } from './plan.ts'
+import type { Shadowing, Under } from './shadow.ts'
+import { shadowing } from './shadow.ts'
+import type { EngineTools } from './tools.ts'
+
+/** Does the work of a service's rebuilds; of several instances one at a time. */
+export interface RebuildWorker {
+  /** Whether this instance is the one that rebuilds; asks again when it is time to. */
+  claims(): Promise<boolean>
+  release(): Promise<void>
+  /** Goes on with a rebuild until it is through, fails, or has to be looked at anew. */
+  work(job: ProjectionPlan): Promise<Fault | undefined>
+}
+
+export function rebuildWorker(
+  engine: EngineTools,
+  service: ServicePlan,
+  builds: Builds,
+  signal: AbortSignal,
+): RebuildWorker {
+  const { clock, options, pauses } = engine
+  const { store } = engine.backend
+  const resource = `${service.name}.rebuild`
+  const member = { id: `${engine.member}/${resource}` }
+  const shadows = new Map<string, Shadowing>()
+  let claim: Claim | undefined
+  let beatDue = 0
+
+  async function claims(): Promise<boolean> {
+    if (claim && clock.now() < beatDue) return true
+    beatDue = clock.now() + Math.floor(options.leaseMs / 3)
+    const { held } = await store.beat(member, [resource], options.leaseMs)
+    claim = held[0]
+    return claim !== undefined
+  }
+
+  async function shadowFor(job: ProjectionPlan): Promise<Shadowing> {
+    const known = shadows.get(job.consumer.id)
+    if (known) return known
+    const made = shadowing(engine, service, job)
+    await made.declare()
+    shadows.set(job.consumer.id, made)
+    return made
+  }
+
+  return {
+    claims,
+    async release() {
+      if (claim) await store.beat(member, [], options.leaseMs)
+    },
+    async work(job) {
+      const shadow = await shadowFor(job)
+      while (!signal.aborted && !pauses.isPaused(service.name) && (await claims()) && claim) {
+        const step = stepOf(job, builds)
+        if (!step) break
+        const under = { claim, builds, version: builds.version() }
+        const next = await STEPS[step]({ job, shadow, under, signal })
+        if (next === 'lost') break
+        if (next instanceof Fault) return next
+        await breathe(clock)
+        await pauses.look()
+      }
+      return undefined
+    },
+  }
+}
+
+/** Where a rebuild is that this instance can go on with: a shadow of other rules is not for it. */
+export function stepOf(
+  { consumer, definition }: ProjectionPlan,
+  builds: Pick<Builds, 'of'>,
+): RebuildStep | undefined {
+  const shadow = builds.of(consumer.rule.name)?.shadow
+  return shadow && (shadow.is === 'sweeping' || isSame(shadow, definition)) ? shadow.is : undefined
+}
+
+interface Work {
+  readonly job: ProjectionPlan
+  readonly shadow: Shadowing
+  readonly under: Under
+  readonly signal: AbortSignal
+}
+
+/** `again`: look where it is and go on. `lost`: it is not what it was. */
+type StepEnd = 'again' | 'lost' | Fault
+
+const STEPS: Readonly<Record<RebuildStep, (work: Work) => Promise<StepEnd>>> = {
+  async emptying(work) {
+    if (await work.shadow.empty(work.under)) return 'again'
+    return moveOn(work, 'emptying', 'folding')
+  },
+  async folding(work) {
+    const { job, shadow, under, signal } = work
+    const folded = await shadow.fold(under, signal)
+    if (folded.is === 'failed') return fail(work, folded)
+    if (folded.is === 'lost') return 'lost'
+    if (!folded.isAtEnd) return 'again'
+    const { definition } = job
+    const next: Build = { live: definition, shadow: { ...definition, is: 'sweeping' } }
+    const swapped = await shadow.swap(under, next)
+    if (swapped === 'held') return moveOn(work, 'folding', 'retiring')
+    if (swapped === 'swapped') await under.builds.load()
+    return swapped === 'lost' ? 'lost' : 'again'
+  },
+  async retiring(work) {
+    if (await work.shadow.retire(work.under)) return 'again'
+    return moveOn(work, 'retiring', 'folding')
+  },
+  async sweeping({ job, shadow, under }) {
+    if (await shadow.empty(under)) return 'again'
+    const { name } = job.consumer.rule
+    await under.builds.change(name, (build) =>
+      build.shadow?.is === 'sweeping' ? { live: build.live } : build,
+    )
+    return 'again'
+  },
+}
+
+async function moveOn<S extends RebuildStep>(
+  { job, under }: Work,
+  from: S,
+  to: (typeof REBUILD_STEPS)[S][number],
+): Promise<StepEnd> {
+  await under.builds.change(job.consumer.rule.name, (build) => {
+    const { shadow, live } = build
+    if (shadow?.is !== from || !isSame(shadow, job.definition)) return build
+    const retired = to === 'retiring' ? { isRetired: true } : {}
+    return { live: { ...live, ...retired }, shadow: { ...shadow, is: to } }
+  })
+  return 'again'
+}
+
+async function fail(
+  { job, under }: Work,
+  { messageId, error }: { readonly messageId: string; readonly error: string },
+): Promise<Fault> {
+  await under.builds.change(job.consumer.rule.name, (build) => {
+    const { shadow } = build
+    if (shadow?.is !== 'folding' || shadow.failure) return build
+    return { ...build, shadow: { ...shadow, failure: { messageId, error } } }
+  })
+  return failedAs(job.consumer.id, { messageId, error })
+}
+
+/** What whoever waits for a rebuild is told. */
+export function failedAs(
+  projection: string,
+  { messageId, error }: NonNullable<Shadow['failure']>,
+): Fault {
+  const at = messageId ? ` at message ${messageId}` : ''
+  const detail = `${projection}${at}: ${error}`
+  return new Fault('REBUILD_FAILED', { detail, ids: { projection } })
+}

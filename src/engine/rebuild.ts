@@ -1,0 +1,181 @@
+import { pause } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { unknownName } from '../base/options.ts'
+import type { Build, Shadow } from './build.ts'
+import { isSame } from './build.ts'
+import type { Builds } from './builds.ts'
+import type { ProjectionPlan, ServicePlan } from './plan.ts'
+import { failedAs, rebuildWorker, stepOf } from './rebuild-worker.ts'
+import type { EngineTools } from './tools.ts'
+
+/** How far a rebuild is, in records of the topics that the projection hears. */
+export interface RebuildProgress {
+  readonly done: number
+  readonly total: number
+}
+
+export interface RebuildOptions {
+  readonly tell?: (progress: RebuildProgress) => void
+  /** Ends the waiting; the rebuild goes on. */
+  readonly signal?: AbortSignal
+}
+
+/** A projection whose rows have been made anew. */
+export interface Rebuilt {
+  /** `SERVICE/PROJECTION`. */
+  readonly projection: string
+  readonly version: number
+  /** Events that its rows were folded from. */
+  readonly events: number
+}
+
+/** Makes rows of one service's projections anew, one projection after another. */
+export interface Rebuilder {
+  /** Works until stopped on whatever is to be rebuilt, also if it was begun before a restart. */
+  run(): Promise<void>
+  stop(): void
+  /**
+   * Begins a rebuild, or joins the one that is under way, and waits for its end.
+   *
+   * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`, `APP_STOPPING`
+   */
+  rebuild(projection: string, options: RebuildOptions): Promise<Rebuilt>
+}
+
+const LOOK_MS = 200
+
+/** A rebuild that fails is tried again after this long: another instance may run another rule. */
+const FAILED_MS = 60_000
+
+export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Builds): Rebuilder {
+  const { clock, options, pauses, watch } = engine
+  const stopping = new AbortController()
+  const { signal } = stopping
+  const failedUntil = new Map<string, number>()
+  const worker = rebuildWorker(engine, service, builds, signal)
+  const about = `rebuilds of ${service.name}`
+  let hasBegun = false
+
+  async function turn(): Promise<void> {
+    await builds.load()
+    // An instance of the former version that starts gives up what it cannot go on with.
+    if (!hasBegun || service.projections.some((each) => isWaiting(each, builds)))
+      await builds.begin()
+    hasBegun = true
+    const job = service.projections.find((each) => {
+      const isLate = (failedUntil.get(each.consumer.rule.name) ?? 0) <= clock.now()
+      return isLate && stepOf(each, builds) !== undefined
+    })
+    if (!job) return builds.changed(options.leaseMs, signal)
+    if (!(await worker.claims())) return pause(clock, Math.floor(options.leaseMs / 3), signal)
+    const failure = await worker.work(job)
+    const { id, rule } = job.consumer
+    if (failure) failedUntil.set(rule.name, clock.now() + FAILED_MS)
+    if (failure) watch.broke(`a rebuild of ${id}`, failure)
+    else watch.mended(`a rebuild of ${id}`)
+  }
+
+  return {
+    async run() {
+      if (service.projections.length === 0) return
+      while (!signal.aborted)
+        try {
+          await pauses.look()
+          if (pauses.isPaused(service.name)) await pauses.changed(signal)
+          else await turn()
+          watch.mended(about)
+        } catch (cause) {
+          watch.broke(about, cause)
+          await pause(clock, options.retryDelayMs, signal)
+        }
+      await worker.release().catch((cause: unknown) => watch.broke(about, cause))
+    },
+    stop: () => stopping.abort(),
+    async rebuild(name, { tell = () => undefined, signal: given }) {
+      const job = projectionNamed(service, name)
+      failedUntil.delete(name)
+      await builds.begin()
+      await builds.change(name, (build) => begun(build, job.definition))
+      for (;;) {
+        given?.throwIfAborted()
+        if (signal.aborted)
+          throw new Fault('APP_STOPPING', { detail: 'a rebuild goes on at start' })
+        const seen = await look(engine, builds, job).catch(mustPass)
+        if (seen?.is === 'rebuilt') return seen.rebuilt
+        if (seen) tell(seen.progress)
+        if (seen?.failure) throw failedAs(job.consumer.id, seen.failure)
+        await builds.changed(LOOK_MS, given ? AbortSignal.any([signal, given]) : signal)
+      }
+    },
+  }
+}
+
+async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): Promise<Seen> {
+  const { consumer, definition } = job
+  await builds.load()
+  const shadow = builds.of(consumer.rule.name)?.shadow
+  if (shadow && shadow.is !== 'sweeping') {
+    const { failure } = shadow
+    return { is: 'under way', progress: await progressOf(engine, job), failure }
+  }
+  const rows = await engine.backend.store.progress([consumer.id])
+  const events = rows.reduce((sum, { completed }) => sum + completed, 0)
+  const { version } = definition
+  return { is: 'rebuilt', rebuilt: { projection: consumer.id, version, events } }
+}
+
+/** A store that does not answer answers later; what will not change is thrown. */
+function mustPass(cause: unknown): undefined {
+  if (cause instanceof Fault && !cause.retryable) throw cause
+}
+
+function projectionNamed(service: ServicePlan, name: string): ProjectionPlan {
+  const found = service.projections.find(({ consumer }) => consumer.rule.name === name)
+  if (found) return found
+  const known = service.projections.map(({ consumer }) => consumer.rule.name)
+  const here = `${service.name} has ${known.join(', ') || 'none'}`
+  const detail = `"${name}" ${unknownName(name, known)} (${here})`
+  throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service: service.name } })
+}
+
+/** A build whose rebuild has been asked for; one that is under way goes on. */
+function begun(build: Build, definition: ProjectionPlan['definition']): Build {
+  const { live, shadow } = build
+  if (!shadow || shadow.is === 'sweeping')
+    return { live, shadow: { ...definition, is: 'emptying' } }
+  if (!shadow.failure) return build
+  const { failure: _, ...again } = shadow
+  return { live, shadow: again }
+}
+
+async function progressOf(
+  { backend: { log, store } }: EngineTools,
+  { reactions, shadow }: ProjectionPlan,
+): Promise<RebuildProgress> {
+  const ends = await log.ends([...reactions.keys()])
+  const progress = await store.progress([shadow.id])
+  let done = 0
+  let total = 0
+  for (const { topic, partition, first, next } of ends) {
+    const reached = progress.find((each) => each.topic === topic && each.partition === partition)
+    total += next - first
+    done += Math.max(0, Math.min(reached?.next ?? 0, next) - first)
+  }
+  return { done, total }
+}
+
+/** What whoever waits for a rebuild sees of it. */
+type Seen =
+  | { readonly is: 'rebuilt'; readonly rebuilt: Rebuilt }
+  | {
+      readonly is: 'under way'
+      readonly progress: RebuildProgress
+      readonly failure: Shadow['failure']
+    }
+
+/** Whether the rows are to be made anew, and nobody is at it. */
+function isWaiting({ consumer, definition }: ProjectionPlan, builds: Builds): boolean {
+  if (!builds.isDormant(consumer)) return false
+  const shadow = builds.of(consumer.rule.name)?.shadow
+  return !shadow || shadow.is === 'sweeping' || !isSame(shadow, definition)
+}

@@ -1,0 +1,218 @@
+import type { Clock } from '../base/clock.ts'
+import { breathe } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { compareText } from '../base/text.ts'
+import { complaintsOfShape } from '../contract/door.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
+import type { EntityRow, Fold } from './fold.ts'
+import { errorText } from './holds.ts'
+import type { ServicePlan } from './plan.ts'
+import type { Cell } from './rows.ts'
+import { dataOf } from './arrival.ts'
+import { ROW_SHAPE, bytesOfBody } from './rows.ts'
+import { ruleFault } from './step.ts'
+import type { EngineTools } from './tools.ts'
+
+/** Brings states up to the rules of today; other rows are answered as they are. */
+export type Refold = (cells: readonly Cell[]) => Promise<readonly Cell[]>
+
+/** Events that are in memory at a time. */
+const PAGE = 500
+
+/**
+ * Events after which a fold that is under way is kept, so that one which takes longer than a process
+ * or a lease lasts gets on all the same. Most streams never come to that.
+ */
+const EVENTS_PER_SNAPSHOT = 10_000
+
+/** A fold that is under way, as a row keeps it. */
+interface Snapshot {
+  readonly rules: string
+  readonly version: number
+  readonly state: unknown
+}
+
+export interface RefoldParts {
+  readonly store: EventStore
+  readonly clock: Clock
+  readonly folds: ReadonlyMap<string, Fold>
+  /** The table of snapshots. */
+  readonly snapshots: string
+}
+
+/**
+ * A state that other rules have folded is folded again from the entity's own events, in the order of
+ * their versions. What comes of it is to be written with the next unit, under the version that it
+ * has: the events are the same. Where it fails, the cell carries the flaw, which is the fault of
+ * whoever looks at it.
+ */
+export function refolding(parts: RefoldParts): Refold {
+  const { clock, folds } = parts
+  return async (cells) => {
+    if (!cells.some((cell) => staleBy(folds, cell))) return cells
+    const fresh: Cell[] = []
+    let foldedCount = 0
+    for (const cell of cells) {
+      const fold = staleBy(folds, cell)
+      fresh.push(fold ? await refold(parts, fold, cell) : cell)
+      if (!fold) continue
+      foldedCount += cell.version
+      if (foldedCount < PAGE) continue
+      foldedCount = 0
+      await breathe(clock)
+    }
+    return fresh
+  }
+}
+
+/** For the entities of a service. */
+export function refoldFor(
+  { clock, backend: { store } }: Pick<EngineTools, 'clock' | 'backend'>,
+  { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
+): Refold {
+  return refolding({ store, clock, folds, snapshots: names.snapshots })
+}
+
+/** The fold of a cell whose state other rules have made. */
+function staleBy(folds: ReadonlyMap<string, Fold>, { table, value }: Cell): Fold | undefined {
+  if (value === undefined) return undefined
+  const fold = folds.get(table)
+  return fold && (value as EntityRow).rules !== fold.rules ? fold : undefined
+}
+
+async function refold(parts: RefoldParts, fold: Fold, cell: Cell): Promise<Cell> {
+  const { table, key, version } = cell
+  const keeper = keeperOf(parts, fold, cell)
+  const outcome = await foldOn(parts, fold, cell, keeper)
+  if (outcome.is === 'flawed') return { ...cell, flaw: outcome.fault }
+  const value: EntityRow = { state: outcome.state, rules: fold.rules }
+  const bytes = bytesOfBody(JSON.stringify(value))
+  const folded: Cell = { table, key, version, value, bytes }
+  return (await keeper.finish(folded)) ? folded : { ...folded, isRefolded: true }
+}
+
+/** What becomes of folding. A store that does not answer throws; that is nobody's flaw. */
+type Outcome =
+  | { readonly is: 'folded'; readonly state: unknown }
+  | { readonly is: 'flawed'; readonly fault: Fault }
+
+async function foldOn(
+  { store, clock }: RefoldParts,
+  fold: Fold,
+  { table, key, version: end }: Cell,
+  keeper: Keeper,
+): Promise<Outcome> {
+  let { version, state } = await keeper.begin()
+  let last: LogRecord | undefined
+  while (version < end) {
+    // The last event is asked for once more: were one before it missing, another would come.
+    const again = last ? 1 : 0
+    const count = Math.min(PAGE, end - version)
+    const records = await store.stream({ table, key }, version + 1 - again, count + again)
+    const isWhole = records.length === count + again && (!last || records[0]?.id === last.id)
+    if (!isWhole) return incomplete(fold, key, end)
+    for (const record of records.slice(again)) {
+      const outcome = evolved(fold, key, record, state)
+      if (outcome.is === 'flawed') return outcome
+      state = outcome.state
+      version += 1
+    }
+    last = records.at(-1)
+    if (version < end) await keeper.keep(version, state)
+    await breathe(clock)
+  }
+  const complaints = complaintsOfShape(state, ROW_SHAPE)
+  if (complaints.length === 0) return { is: 'folded', state }
+  const detail = `${fold.entity.name} ${key} cannot be kept`
+  return { is: 'flawed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
+}
+
+function incomplete({ entity }: Fold, key: string, version: number): Outcome {
+  const detail = `${entity.name} ${key}, of which there were ${version} events`
+  const fault = new Fault('STREAM_INCOMPLETE', { detail, ids: { entity: entity.name, key } })
+  return { is: 'flawed', fault }
+}
+
+function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Outcome {
+  const { entity, byWire } = fold
+  const { type, id } = record
+  const flawed = (why: string, cause?: unknown): Outcome => {
+    const detail = `${entity.name} ${key} cannot be folded again at ${type} ${id}: ${why}`
+    return { is: 'flawed', fault: ruleFault(detail, cause) }
+  }
+  if (!byWire.has(type)) return flawed('its contract has no event of that wire name or alias')
+  const rule = byWire.get(type)
+  if (!rule) return { is: 'folded', state }
+  try {
+    const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
+    return next === undefined ? flawed('it evolved to undefined') : { is: 'folded', state: next }
+  } catch (cause) {
+    return flawed(errorText(cause), cause)
+  }
+}
+
+/** Keeps a fold that takes long. */
+interface Keeper {
+  /** Where to begin. */
+  begin(): Promise<Pick<Snapshot, 'version' | 'state'>>
+  /** Keeps what has been folded so far, where it is worth it. */
+  keep(version: number, state: unknown): Promise<void>
+  /** Has the row take the place of its snapshot, if there is one; says whether it did. */
+  finish(folded: Cell): Promise<boolean>
+}
+
+function keeperOf({ store, snapshots }: RefoldParts, fold: Fold, cell: Cell): Keeper {
+  const { rules, entity } = fold
+  const row: RowKey = { table: snapshots, key: `${entity.name}:${cell.key}` }
+  const initial = { version: 0, state: entity.initial as unknown }
+  let expected = 0
+  let keptAt = 0
+  let isAlone = true
+  return {
+    async begin() {
+      if (cell.version <= EVENTS_PER_SNAPSHOT) return initial
+      const [kept] = await store.get([row])
+      expected = kept?.version ?? 0
+      const snapshot = kept && (JSON.parse(kept.body) as Snapshot)
+      if (snapshot?.rules !== rules || snapshot.version > cell.version) return initial
+      keptAt = snapshot.version
+      return snapshot
+    },
+    async keep(version, state) {
+      if (version - keptAt < EVENTS_PER_SNAPSHOT || !isAlone) return
+      const body = JSON.stringify({ rules, version, state } satisfies Snapshot)
+      const answer = await store.commit(unitOf([{ ...row, expected, version: expected + 1, body }]))
+      // Somebody else is at it, too: then one of the two keeps it.
+      isAlone = answer.is === 'done'
+      keptAt = version
+      expected += 1
+    },
+    async finish(folded) {
+      if (expected === 0 || !isAlone) return false
+      const gone: RowWrite = { ...row, expected, version: 0, body: null }
+      const rows = [writeOf(folded), gone].toSorted((a, b) => compareText(a.table, b.table))
+      return (await store.commit(unitOf(rows))).is === 'done'
+    },
+  }
+}
+
+/**
+ * Writes states that were folded again for somebody who only reads. Where it fails, they are folded
+ * again by the next one.
+ */
+export async function keepStates(store: EventStore, cells: readonly Cell[]): Promise<void> {
+  const rows = cells.filter(({ isRefolded }) => isRefolded).map(writeOf)
+  if (rows.length > 0) await store.commit(unitOf(rows)).catch(() => undefined)
+}
+
+/** The same version with another state: what the row rests on are the same events. */
+function writeOf({ table, key, version, value }: Cell): RowWrite {
+  return { table, key, expected: version, version, body: JSON.stringify(value) }
+}
+
+const NOTHING = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+
+function unitOf(rows: readonly RowWrite[]): Parameters<EventStore['commit']>[0] {
+  return { ...NOTHING, rows }
+}

@@ -1,0 +1,296 @@
+import type { LogRecord, Slice } from '../ports/log.ts'
+import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
+import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import type { Build } from './build.ts'
+import type { Builds } from './builds.ts'
+import { errorText } from './holds.ts'
+import { orderedReader } from './merge.ts'
+import type { Plan, ProjectionPlan, Reaction, Reactions, ServicePlan } from './plan.ts'
+import { project, rowsToProject } from './project.ts'
+import type { Draft } from './rows.ts'
+import { byKey, draftOver, flawOf, rowCache, writesOf } from './rows.ts'
+import type { Arrival, Step } from './step.ts'
+import type { EngineTools } from './tools.ts'
+import { arrivalOf } from './arrival.ts'
+
+/** The shadow of a projection: rows and progress of its own, beside the live ones. */
+export interface Shadowing {
+  /** Makes the tables ready; before anything else. */
+  declare(): Promise<void>
+  /** Removes a page of rows, then the progress; says whether there may be more. */
+  empty(under: Under): Promise<boolean>
+  /** Folds what comes next, if there is anything. */
+  fold(under: Under, signal: AbortSignal): Promise<Folded>
+  /** Lets go of a page of what the live rows hold back; says whether there may be more. */
+  retire(under: Under): Promise<boolean>
+  /** Has the shadow take the place of the live rows, if it has all that these have. */
+  swap(under: Under, next: Build): Promise<'swapped' | 'behind' | 'held' | 'lost'>
+}
+
+/** What every unit of a rebuild rests on. */
+export interface Under {
+  readonly claim: Claim
+  readonly builds: Builds
+  /** The version of the builds that the step was begun on. */
+  readonly version: number
+}
+
+/**
+ * `lost`: somebody else works on it, or what it is about has changed. `failed`: a rule throws, and
+ * would again.
+ */
+export type Folded =
+  | { readonly is: 'folded'; readonly isAtEnd: boolean }
+  | { readonly is: 'lost' }
+  | { readonly is: 'failed'; readonly messageId: string; readonly error: string }
+
+/** A unit of a rebuild; larger ones are faster and keep others waiting. */
+const MAX = { records: 4_000, bytes: 16_777_216 }
+const ROWS_PER_PAGE = 1_000
+
+interface Place {
+  readonly topic: string
+  readonly partition: number
+}
+const nameOf = ({ topic, partition, next }: Slice): string => `${topic}/${partition}@${next}`
+const placeOf = ({ topic, partition }: Place): string => `${topic}\n${partition}`
+
+export function shadowing(
+  engine: EngineTools,
+  service: ServicePlan,
+  job: ProjectionPlan,
+): Shadowing {
+  const { store } = engine.backend
+  const { consumer, shadow } = job
+  const { table } = shadow
+  const folding = foldingOf(engine, job)
+
+  return {
+    declare: () => store.declare([{ name: table, indexes: [] }]),
+    async empty(under) {
+      const page = await store.scan({ table, limit: ROWS_PER_PAGE })
+      if (page.length > 0) return commit(store, under, { rows: page.map(goneOf) })
+      const progress = await store.progress([shadow.id])
+      const back = progress.filter((each) => each.next > 0 || each.accepted > 0).map(undone)
+      if (back.length > 0 && !(await commit(store, under, { progress: back }))) return true
+      folding.reset()
+      if (consumer.rule.is === 'projection')
+        await store.declare([{ name: table, indexes: consumer.rule.indexes }])
+      return false
+    },
+    fold: folding.fold,
+    async retire(under) {
+      const { holds, held } = service.names
+      const where = { index: 'consumer', equals: consumer.id }
+      const [hold] = await store.scan({ table: holds, where, limit: 1 })
+      if (!hold) return false
+      const ofHold = { index: 'hold', equals: hold.key }
+      const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
+      const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
+      await commit(store, under, { rows: byKeys })
+      return true
+    },
+    swap: (under, next) => swap(engine, job, under, next),
+  }
+}
+
+async function swap(
+  { plan, backend: { store } }: EngineTools,
+  { consumer, shadow, reactions }: ProjectionPlan,
+  under: Under,
+  next: Build,
+): ReturnType<Shadowing['swap']> {
+  const { builds, version } = under
+  const places = placesOf(plan, reactions)
+  const progress = await store.progress([consumer.id, shadow.id])
+  const of = (id: string, place: Place): number =>
+    progress.find((each) => each.consumer === id && placeOf(each) === placeOf(place))?.next ?? 0
+  const isDormant = builds.isDormant(consumer)
+  if (!isDormant && places.some((place) => of(consumer.id, place) > of(shadow.id, place)))
+    return 'behind'
+  const isHeld = progress.some((each) => each.consumer === consumer.id && each.pending > 0)
+  const { name } = consumer.rule
+  if (isHeld && !builds.of(name)?.live.isRetired) return 'held'
+  if (builds.version() !== version) return 'lost'
+  // Nobody may have moved since: neither the shadow, nor what it replaces.
+  const still = [consumer.id, shadow.id].flatMap((id) =>
+    places.map((place) => stillAt(id, place, of(id, place))),
+  )
+  const answer = await store.commit({
+    ...NOTHING,
+    fences: [under.claim],
+    progress: still,
+    rows: [builds.writeOf(name, next)],
+    swap: { tables: [consumer.table, shadow.table], consumers: [consumer.id, shadow.id] },
+  })
+  return answer.is === 'done' ? 'swapped' : 'lost'
+}
+
+/** Commits a part of a rebuild; says whether it is still what was looked at. */
+async function commit(
+  store: EventStore,
+  { claim, builds, version }: Under,
+  parts: Pick<Partial<Unit>, 'rows' | 'progress'>,
+): Promise<boolean> {
+  const checks = [builds.guard(version)]
+  const answer = await store.commit({ ...NOTHING, ...parts, fences: [claim], checks })
+  return answer.is === 'done'
+}
+
+const NOTHING: Unit = {
+  fences: [],
+  progress: [],
+  rows: [],
+  checks: [],
+  appends: [],
+  streams: [],
+}
+
+interface Folding extends Pick<Shadowing, 'fold'> {
+  /** Forgets everything in memory; what is committed is the truth. */
+  reset(): void
+}
+
+function foldingOf(
+  { plan, options, backend: { log, store } }: EngineTools,
+  { shadow, reactions }: ProjectionPlan,
+): Folding {
+  const reader = orderedReader(log)
+  const rows = rowCache(store, options.cacheBytesMax)
+  const places = placesOf(plan, reactions)
+  let known: Map<string, number> | undefined
+
+  function reset(): void {
+    known = undefined
+    rows.clear()
+    reader.clear()
+  }
+
+  async function reached(): Promise<Map<string, number>> {
+    const progress = known ? [] : await store.progress([shadow.id])
+    return (known ??= new Map(progress.map((each) => [placeOf(each), each.next])))
+  }
+
+  return {
+    reset,
+    async fold(under, signal) {
+      const at = await reached()
+      const from = places.map((place) => ({ ...place, next: at.get(placeOf(place)) ?? 0 }))
+      const slices = await reader.read(from, MAX, { ms: 0, signal })
+      const damaged = slices.find(({ damage }) => damage !== undefined)
+      if (damaged) return failed(undefined, `${nameOf(damaged)}: ${damaged.damage ?? ''}`)
+      const isAtEnd = slices.every(({ next, end }) => next >= end)
+      const items = itemsIn(slices, reactions)
+      const progress = advancesOf(shadow.id, slices, at, items)
+      if (progress.length === 0) return { is: 'folded', isAtEnd }
+      await rows.load(items.flatMap(rowsAhead))
+      const draft = draftOver({ cell: rows.peek })
+      const failure = projected(items, draft)
+      if (failure) reset()
+      if (failure) return failure
+      const { writes, cells } = writesOf(draft)
+      const isDone = await commit(store, under, { progress, rows: writes })
+      if (!isDone) reset()
+      if (!isDone) return { is: 'lost' }
+      rows.keep(cells)
+      rows.trim()
+      for (const each of progress) at.set(placeOf(each), each.next)
+      return { is: 'folded', isAtEnd }
+    },
+  }
+}
+
+/** Folds events into a draft; answers the first that cannot be. */
+function projected(items: readonly ShadowItem[], draft: Draft): Folded | undefined {
+  for (const { reaction, arrival } of items)
+    try {
+      if (arrival.fault) throw arrival.fault
+      project({ reaction, arrival, draft, wanted: [] } as unknown as Step)
+    } catch (cause) {
+      return failed(arrival, cause)
+    }
+  const flaw = flawOf(draft)
+  return flaw && failed(undefined, flaw)
+}
+
+function failed(arrival: Arrival | undefined, cause: unknown): Folded {
+  return { is: 'failed', messageId: arrival?.envelope.id ?? '', error: errorText(cause) }
+}
+
+interface ShadowItem {
+  readonly record: LogRecord
+  readonly reaction: Reaction
+  readonly arrival: Arrival
+}
+
+/** What the projection hears, in the order of the log. */
+function itemsIn(slices: readonly Slice[], reactions: Reactions): readonly ShadowItem[] {
+  const records = slices.flatMap((slice) => slice.records)
+  if (slices.length > 1) records.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+  return records.flatMap((record) => {
+    const heard = reactions.get(record.topic)?.get(record.type)
+    if (!heard) return []
+    const arrival = arrivalOf(record, heard)
+    return heard.map((reaction) => ({ record, reaction, arrival }))
+  })
+}
+
+function rowsAhead({ reaction, arrival }: ShadowItem): readonly RowKey[] {
+  try {
+    return rowsToProject(reaction, arrival)
+  } catch {
+    // What is wrong here will be wrong again, and be told, when the rule itself runs.
+    return []
+  }
+}
+
+function placesOf({ topics }: Plan, reactions: Reactions): readonly Place[] {
+  return [...reactions.keys()].flatMap((topic) => {
+    const count = topics.get(topic)?.partitions ?? 0
+    return Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+  })
+}
+
+function advancesOf(
+  consumer: string,
+  slices: readonly Slice[],
+  reached: ReadonlyMap<string, number>,
+  items: readonly ShadowItem[],
+): readonly Advance[] {
+  const counts = new Map<string, number>()
+  for (const { record } of items) {
+    const place = placeOf(record)
+    counts.set(place, (counts.get(place) ?? 0) + 1)
+  }
+  return slices.flatMap(({ topic, partition, next, lost }) => {
+    const place = placeOf({ topic, partition })
+    const from = reached.get(place) ?? 0
+    if (next <= from) return []
+    const completed = counts.get(place) ?? 0
+    // Rows are made from where a partition begins; only what goes while they are made is lost.
+    const expired = lost && from > 0 ? lost.to - lost.from : 0
+    const added = { accepted: completed + expired, completed, expired }
+    return [{ ...stillAt(consumer, { topic, partition }, from), next, ...added }]
+  })
+}
+
+/** Moves nothing, but holds only where nothing else has moved. */
+function stillAt(consumer: string, { topic, partition }: Place, next: number): Advance {
+  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
+  return { consumer, topic, partition, from: next, next, ...counts }
+}
+
+function undone({ consumer, topic, partition, next, ...counted }: Progress): Advance {
+  const { accepted, completed, pending, expired } = counted
+  const counts = {
+    accepted: -accepted,
+    completed: -completed,
+    pending: -pending,
+    expired: -expired,
+  }
+  return { consumer, topic, partition, from: next, next: 0, ...counts }
+}
+
+function goneOf({ table, key, version }: Row): RowWrite {
+  return { table, key, expected: version, version: 0, body: null }
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { advanceOf } from './commit.ts'
+import type { StoreCase } from './sample.ts'
+import { ORDERS, done, reopened, rowOf, unitOf } from './sample.ts'
+import type { EventStore, Swap } from '../store.ts'
+
+const LIVE = 'shop.shelves'
+const SHADOW = 'shop.shelves.shadow'
+const swap: Swap = {
+  tables: [LIVE, SHADOW],
+  consumers: ['shop/shelves', 'shop/shelves.shadow'],
+}
+
+/** Two rows and two partitions live; beside them one row, by an index more, and one partition. */
+async function filled({ store }: { readonly store: EventStore }): Promise<EventStore> {
+  await declared(store)
+  const [live, shadow] = swap.consumers
+  await done(store, {
+    rows: [
+      rowOf(LIVE, 'a', { version: 3, body: '"old a"', index: { colour: 'red' } }),
+      rowOf(LIVE, 'b', { version: 4, body: '"old b"', index: { colour: 'blue' } }),
+      rowOf(SHADOW, 'a', { version: 3, body: '"new a"', index: { colour: 'red', count: 7 } }),
+    ],
+    progress: [
+      advanceOf(0, 12, { consumer: live, accepted: 9, completed: 8, pending: 1 }),
+      advanceOf(0, 2, { consumer: live, partition: 1 }),
+      advanceOf(0, 11, { consumer: shadow, accepted: 5, completed: 5 }),
+    ],
+  })
+  return store
+}
+
+async function declared(store: EventStore): Promise<void> {
+  await store.declare([
+    { name: LIVE, indexes: ['colour'] },
+    { name: SHADOW, indexes: ['colour', 'count'] },
+  ])
+}
+
+/** Everything of one side, as far as it was written. */
+async function contents(store: EventStore, side: 0 | 1): Promise<unknown> {
+  const table = swap.tables[side]
+  const red = { index: 'colour', equals: 'red' }
+  const rows = await store.scan({ table, limit: 10 })
+  const found = await store.scan({ table, where: red, limit: 10 })
+  const [row] = await store.get([{ table, key: 'a' }])
+  assert.ok([...rows, ...found, row].every((each) => each?.table === table))
+  const progress = await store.progress([swap.consumers[side]])
+  return {
+    rows: rows.map(({ key, version, body }) => [key, version, body]),
+    found: found.map(({ key, value }) => [key, value]),
+    progress: progress
+      .toSorted((a, b) => a.partition - b.partition)
+      .map(({ topic, partition, next, accepted, completed, pending }) => {
+        return [topic, partition, next, accepted, completed, pending]
+      }),
+  }
+}
+
+const OLD = {
+  rows: [
+    ['a', 3, '"old a"'],
+    ['b', 4, '"old b"'],
+  ],
+  found: [['a', 'red']],
+  progress: [
+    [ORDERS, 0, 12, 9, 8, 1],
+    [ORDERS, 1, 2, 2, 2, 0],
+  ],
+}
+const NEW = {
+  rows: [['a', 3, '"new a"']],
+  found: [['a', 'red']],
+  progress: [[ORDERS, 0, 11, 5, 5, 0]],
+}
+
+/** Rows and progress that were made beside, and take the place of others. */
+export const swapCases: readonly StoreCase[] = [
+  {
+    promise: 'A swap has two tables change rows, versions and indexes, and two consumers progress',
+    async run({ backend }) {
+      const store = await filled(backend)
+      assert.deepEqual(await contents(store, 0), OLD)
+      await done(store, { swap })
+      assert.deepEqual(await contents(store, 0), NEW)
+      assert.deepEqual(await contents(store, 1), OLD)
+      const where = { index: 'count', equals: 7 }
+      const [counted] = await store.scan({ table: LIVE, where, limit: 10 })
+      assert.equal(counted?.key, 'a', 'found by the index that only the other table had')
+    },
+  },
+  {
+    promise:
+      'After a swap rows and progress go on from what is there now; swapped again, all is back',
+    async run({ backend }) {
+      const store = await filled(backend)
+      await done(store, { swap })
+      const [consumer] = swap.consumers
+      const stale = unitOf({ progress: [advanceOf(12, 13, { consumer })] })
+      assert.equal((await store.commit(stale)).is, 'fenced')
+      const gone = unitOf({ rows: [rowOf(LIVE, 'b', { expected: 4, version: 5 })] })
+      assert.equal((await store.commit(gone)).is, 'conflict')
+      await done(store, { swap })
+      assert.deepEqual([await contents(store, 0), await contents(store, 1)], [OLD, NEW])
+      await done(store, { progress: [advanceOf(12, 13, { consumer })] })
+    },
+  },
+  {
+    promise: 'A swap comes after the rows and the progress of its own unit',
+    async run({ backend }) {
+      const store = await filled(backend)
+      const [, consumer] = swap.consumers
+      await done(store, {
+        rows: [rowOf(SHADOW, 'c', { body: '"new c"' })],
+        progress: [advanceOf(11, 12, { consumer })],
+        swap,
+      })
+      const rows = await store.scan({ table: LIVE, limit: 10 })
+      assert.deepEqual(
+        rows.map(({ body }) => body),
+        ['"new a"', '"new c"'],
+      )
+      assert.equal((await store.progress([swap.consumers[0]]))[0]?.next, 12)
+    },
+  },
+  {
+    promise: 'A unit that is fenced, in conflict or refused swaps nothing',
+    async run({ backend }) {
+      const store = await filled(backend)
+      const [consumer] = swap.consumers
+      const fenced = unitOf({ progress: [advanceOf(3, 4, { consumer })], swap })
+      // Looked at each time, since what is swapped twice is back.
+      const mustBeUnswapped = async (): Promise<void> =>
+        assert.deepEqual([await contents(store, 0), await contents(store, 1)], [OLD, NEW])
+      assert.equal((await store.commit(fenced)).is, 'fenced')
+      await mustBeUnswapped()
+      const check = { table: LIVE, key: 'a', expected: 9 }
+      assert.equal((await store.commit(unitOf({ checks: [check], swap }))).is, 'conflict')
+      await mustBeUnswapped()
+      const nowhere: Swap = { ...swap, tables: [LIVE, 'shop.nowhere'] }
+      const rows = [rowOf(LIVE, 'c')]
+      await assert.rejects(store.commit(unitOf({ rows, swap: nowhere })))
+      await mustBeUnswapped()
+    },
+  },
+  {
+    promise: 'A swap is there for the next instance',
+    needs: ({ store }) => store?.ack !== 'memory',
+    async run(trial) {
+      const store = await filled(trial.backend)
+      await done(store, { swap })
+      const next = await reopened(trial)
+      await declared(next.store)
+      assert.deepEqual(await contents(next.store, 0), NEW)
+      assert.deepEqual(await contents(next.store, 1), OLD)
+    },
+  },
+]

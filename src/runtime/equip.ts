@@ -1,0 +1,78 @@
+import type { Clock } from '../base/clock.ts'
+import { systemClock } from '../base/clock.ts'
+import { idMaker } from '../base/id.ts'
+import { completeOptions } from '../base/options.ts'
+import type { Random } from '../base/random.ts'
+import { systemRandom } from '../base/random.ts'
+import { warnOnce } from '../base/warning.ts'
+import type { AnyContract } from '../contract/contract.ts'
+import { catalogOf } from '../engine/catalog.ts'
+import { withDeadlines } from '../engine/deadlines.ts'
+import type { EngineOptions } from '../engine/options.ts'
+import { ENGINE_OPTIONS } from '../engine/options.ts'
+import { pausesOf } from '../engine/pauses.ts'
+import { planOf } from '../engine/plan.ts'
+import type { EngineTools } from '../engine/tools.ts'
+import type { Reports } from '../engine/watch.ts'
+import { watch } from '../engine/watch.ts'
+import type { Backend } from '../ports/store.ts'
+import type { Service } from '../rules/service.ts'
+import { mustFit } from './fit.ts'
+
+export interface StartOptions extends Reports {
+  /** Contracts whose owners run in another process, so that rules here may hear and send them. */
+  readonly elsewhere?: readonly AnyContract[]
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Limits and waits of the engine: see `ENGINE_OPTIONS`. */
+  readonly engine?: Partial<EngineOptions>
+}
+
+/** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
+function reportsOf({ faulted, broke, expired }: Reports): Reports {
+  const warn = warnOnce()
+  return {
+    faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
+    broke:
+      broke ??
+      ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
+    expired:
+      expired ??
+      (({ consumer, topic }) => warn(`${consumer} lost records of ${topic} to retention`)),
+  }
+}
+
+/**
+ * Holds the services against one another, and gives what an engine is made with.
+ *
+ * @throws Fault `START_REFUSED` with all complaints, `OPTION_INVALID`
+ */
+export function equip(
+  services: readonly Service[],
+  backend: Backend,
+  given: StartOptions & { readonly tools?: unknown },
+  ended: AbortSignal,
+): EngineTools {
+  const { elsewhere = [], clock = systemClock(), random = systemRandom } = given
+  const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
+  const options = completeOptions('engine', ENGINE_OPTIONS, given.engine)
+  mustFit(services, elsewhere, tools)
+  const plan = planOf(services, elsewhere)
+  const mint = idMaker(clock, random)
+  const inTime = withDeadlines(backend, clock, options.deadlineMs)
+  const names = plan.services.map(({ name }) => name)
+  return {
+    backend: inTime,
+    clock,
+    random,
+    mint,
+    options,
+    plan,
+    catalog: catalogOf(plan),
+    member: mint(),
+    tools,
+    watch: watch(reportsOf(given)),
+    pauses: pausesOf(inTime.store, clock, names, options.idleMs),
+    ended,
+  }
+}

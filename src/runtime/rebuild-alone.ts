@@ -1,0 +1,22 @@
+import { rebuildAlone as rebuildAloneBy } from '../engine/engine.ts'
+import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
+import type { Backend } from '../ports/store.ts'
+import type { Service } from '../rules/service.ts'
+import type { StartOptions } from './equip.ts'
+import { equip } from './equip.ts'
+
+/**
+ * Rebuilds one projection of services that nobody runs: none of their other rules runs, and nothing
+ * is sent. The backend is closed afterwards.
+ *
+ * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`, and what `start` throws
+ */
+export function rebuildAlone(
+  services: readonly Service[],
+  backend: Backend,
+  projection: string,
+  options: StartOptions & RebuildOptions & { readonly tools?: unknown },
+): Promise<Rebuilt> {
+  const ended = new AbortController()
+  return rebuildAloneBy(equip(services, backend, options, ended.signal), projection, options)
+}

@@ -1,0 +1,89 @@
+// Stores that swap, but not as they should.
+import type { EventStore, Unit } from '../../src/ports/store.ts'
+import type { Defect } from './planted.ts'
+import { without } from './planted.ts'
+import { inStore } from './planted-store.ts'
+
+const WHOLE = 'A swap has two tables change rows, versions and indexes, and two consumers progress'
+
+const NOTHING: Unit = {
+  fences: [],
+  progress: [],
+  rows: [],
+  checks: [],
+  appends: [],
+  streams: [],
+}
+/** Consumers that have no progress. */
+const NONE = ['nobody', 'nobody else'] as const
+
+const tablesOf = ({ swap }: Unit): readonly [string, string] => swap?.tables ?? ['', '']
+
+/** A store that does something else with a unit that swaps. */
+const swapping =
+  (commit: (unit: Unit, store: EventStore) => ReturnType<EventStore['commit']>) =>
+  (store: EventStore): Partial<EventStore> => ({
+    commit: (unit) => (unit.swap ? commit(unit, store) : store.commit(unit)),
+  })
+
+export const swapDefects: readonly Defect[] = [
+  inStore(
+    'a swap is forgotten',
+    WHOLE,
+    swapping((unit, store) => store.commit(without(unit, 'swap'))),
+  ),
+  inStore(
+    'a swap leaves the progress where it was',
+    WHOLE,
+    swapping((unit, store) =>
+      store.commit({ ...unit, swap: { tables: tablesOf(unit), consumers: NONE } }),
+    ),
+  ),
+  inStore(
+    'a swap moves the rows one way only',
+    WHOLE,
+    swapping(async (unit, store) => {
+      const [, shadow] = tablesOf(unit)
+      const answer = await store.commit(unit)
+      const old = await store.scan({ table: shadow, limit: 100 })
+      const rows = old.map(({ table, key, version }) => {
+        return { table, key, expected: version, version, body: null }
+      })
+      await store.commit({ ...NOTHING, rows })
+      return answer
+    }),
+  ),
+  inStore(
+    'a swap comes first',
+    'A swap comes after the rows and the progress of its own unit',
+    swapping(async (unit, store) => {
+      if (unit.swap) await store.commit({ ...NOTHING, swap: unit.swap })
+      return store.commit(without(unit, 'swap'))
+    }),
+  ),
+  inStore(
+    'a swap happens although its unit is refused',
+    'A unit that is fenced, in conflict or refused swaps nothing',
+    swapping(async (unit, store) => {
+      const answer = await store.commit(unit)
+      if (answer.is === 'done' || !unit.swap) return answer
+      await store.commit({ ...NOTHING, swap: unit.swap })
+      return answer
+    }),
+  ),
+  inStore(
+    'a second swap leaves the progress where it was',
+    'After a swap rows and progress go on from what is there now; swapped again, all is back',
+    (store) => {
+      let count = 0
+      return {
+        commit(unit) {
+          if (!unit.swap) return store.commit(unit)
+          count += 1
+          const { tables } = unit.swap
+          return store.commit(count === 1 ? unit : { ...unit, swap: { tables, consumers: NONE } })
+        },
+      }
+    },
+  ),
+]

@@ -1,0 +1,347 @@
+// States follow from the evolve rules of today, whatever rules have folded the rows that are there.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { Fault, command, contract, entity, event, query, service, start } from 'throughline'
+import type { Service } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { rulesOfEntity, sourceOf } from '../../src/engine/definition.ts'
+import type { EntityRow } from '../../src/engine/fold.ts'
+import { foldOf } from '../../src/engine/fold.ts'
+import { refolding } from '../../src/engine/refold.ts'
+import type { Cell } from '../../src/engine/rows.ts'
+import type { LogRecord } from '../../src/ports/log.ts'
+import type { Backend, EventStore, Row, Unit } from '../../src/ports/store.ts'
+import { through } from '../../src/ports/through.ts'
+import { upTo } from './ledger.ts'
+import { handClock, stageOf } from './stage.ts'
+
+const Add = z.object({ jar: z.string(), beans: z.int() })
+const Jars = contract(
+  'jars',
+  { key: 'jar' },
+  {
+    Fill: command(Add),
+    Look: command(Add, { refuses: ['nothing-to-see'] }),
+    Filled: event(Add),
+    Count: query(z.object({ jar: z.string() }), { answers: z.unknown() }),
+    All: query(z.object({}), { answers: z.unknown() }),
+  },
+)
+type Evolve = (data: z.infer<typeof Add>, beans: number) => number
+
+/** What was decided, and on which state. */
+type Seen = (jar: string, beans: number) => void
+
+function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Service {
+  const jar = entity(
+    'jar',
+    { of: Jars, id: 'jar', initial: 0, version },
+    {
+      decide: (on) => [
+        on(Jars.Fill, (data, beans) => {
+          seen(data.jar, beans)
+          return Jars.Filled(data)
+        }),
+        on(Jars.Look, (data, beans) => {
+          seen(data.jar, beans)
+          return []
+        }),
+      ],
+      evolve: (on) => [on(Jars.Filled, evolve)],
+    },
+  )
+  const reading = query('reading', { of: Jars, reads: [jar] }, (on) => [
+    on(Jars.Count, ({ jar: id }, read) => read(jar).get(id)),
+    on(Jars.All, async (_, read) => (await read(jar).find()).rows.map(({ row }) => row)),
+  ])
+  return service('pantry', { owns: [Jars], runs: [jar, reading] })
+}
+const sum: Evolve = ({ beans }, before) => before + beans
+const count: Evolve = (_, before) => before + 1
+
+/** The rows stay; the next one is handed the same. */
+function lasting(): { readonly backend: Backend; readonly calls: string[] } {
+  const calls: string[] = []
+  const whole = memory()
+  const { log, store } = through(whole, (call, run) => {
+    calls.push(call)
+    return run()
+  })
+  const close = async (): Promise<void> => undefined
+  return { backend: { log: { ...log, close }, store: { ...store, close } }, calls }
+}
+
+async function filled(backend: Backend, evolve: Evolve = sum): Promise<void> {
+  await using app = await start([jarsOf(evolve)], backend)
+  for (const jar of ['a', 'b', 'c'])
+    for (const beans of [10, 20]) await app.send(Jars.Fill({ jar, beans }))
+  await app.settled()
+}
+
+async function rowOf(backend: Backend, key: string): Promise<Row & { value: EntityRow }> {
+  const [row] = await backend.store.get([{ table: 'pantry.jar', key }])
+  assert.ok(row)
+  return { ...row, value: JSON.parse(row.body) as EntityRow }
+}
+
+describe('a state that other rules have folded', () => {
+  test('is folded again before a decision, and written with its unit', async () => {
+    const { backend } = lasting()
+    await filled(backend)
+    const before = await rowOf(backend, 'a')
+    assert.equal(before.value.state, 30)
+    const decided: [string, number][] = []
+    const seen: Seen = (...each) => void decided.push(each)
+    await using app = await start([jarsOf(count, seen)], backend)
+    await app.send(Jars.Fill({ jar: 'a', beans: 5 }))
+    await app.send(Jars.Look({ jar: 'b', beans: 0 }))
+    await app.settled()
+    assert.deepEqual(decided.toSorted(), [
+      ['a', 2],
+      ['b', 2],
+    ])
+    const after = await rowOf(backend, 'a')
+    assert.deepEqual([after.version, after.value.state], [3, 3])
+    assert.notEqual(after.value.rules, before.value.rules)
+    // Only looked at: the same version, with the state of today.
+    const looked = await rowOf(backend, 'b')
+    assert.deepEqual([looked.version, looked.value.state], [2, 2])
+    assert.equal(looked.value.rules, after.value.rules)
+    assert.equal((await rowOf(backend, 'c')).value.state, 30, 'nobody has looked at it')
+  })
+
+  test('is folded again for a query, once', async () => {
+    const { backend, calls } = lasting()
+    await filled(backend)
+    await using app = await start([jarsOf(count)], backend)
+    assert.equal(await app.ask(Jars.Count({ jar: 'a' })), 2)
+    assert.deepEqual(await app.ask(Jars.All({})), [2, 2, 2])
+    const folds = (): number => calls.filter((call) => call === 'store.stream').length
+    assert.equal(folds(), 3)
+    assert.deepEqual(await app.ask(Jars.All({})), [2, 2, 2])
+    assert.equal(folds(), 3)
+    assert.equal(await app.ask(Jars.Count({ jar: 'nowhere' })), undefined)
+  })
+
+  test('is left alone while the rules are the same', async () => {
+    const { backend, calls } = lasting()
+    await filled(backend)
+    await using app = await start([jarsOf(sum)], backend)
+    await app.send(Jars.Fill({ jar: 'a', beans: 5 }))
+    await app.settled()
+    assert.equal(await app.ask(Jars.Count({ jar: 'a' })), 35)
+    assert.deepEqual(
+      calls.filter((call) => call === 'store.stream'),
+      [],
+    )
+  })
+
+  test('that cannot be folded again holds its own key, and is told to whoever asks', async () => {
+    const { backend } = lasting()
+    await filled(backend)
+    const faults: string[] = []
+    const picky: Evolve = ({ jar }, before) => {
+      if (jar === 'b') throw new Error('no beans in b')
+      return before + 1
+    }
+    await using app = await start([jarsOf(picky)], backend, {
+      faulted: ({ key, error }) => void faults.push(`${key}: ${error}`),
+    })
+    await app.send(Jars.Fill({ jar: 'b', beans: 1 }))
+    const other = await app.send(Jars.Fill({ jar: 'a', beans: 1 }))
+    assert.deepEqual(await other.accepted(), { is: 'accepted' })
+    assert.equal(await app.ask(Jars.Count({ jar: 'a' })), 3)
+    await assert.rejects(
+      app.ask(Jars.Count({ jar: 'b' })),
+      /folded again at jars.Filled .*no beans/,
+    )
+    assert.match(faults[0] ?? '', /^b: RULE_RETURNED: .*jar b cannot be folded again/s)
+    assert.equal((await rowOf(backend, 'b')).value.state, 30, 'and stays as it was')
+  })
+
+  test('of which events are gone is a fault that says so', async () => {
+    const { backend } = lasting()
+    await filled(backend)
+    const stream: EventStore['stream'] = async (row, from, limit) =>
+      (await backend.store.stream(row, from, limit)).filter(({ data }) => !data?.includes('10'))
+    const holed = { log: backend.log, store: { ...backend.store, stream } }
+    await using app = await start([jarsOf(count)], holed)
+    await assert.rejects(app.ask(Jars.Count({ jar: 'a' })), { code: 'STREAM_INCOMPLETE' })
+  })
+})
+
+test('states are those of the rules of today, however often these change and instances die', async () => {
+  const rules: readonly Evolve[] = [
+    sum,
+    count,
+    ({ beans }, before) => 3 * before + beans,
+    ({ beans }, before) => Math.max(before, beans),
+  ]
+  const step = fc.record({
+    rule: fc.nat(rules.length - 1),
+    beans: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 }),
+    doesCrash: fc.boolean(),
+  })
+  await fc.assert(
+    fc.asyncProperty(
+      fc.nat(),
+      fc.array(step, { minLength: 2, maxLength: 5 }),
+      async (seed, steps) => {
+        const { clock, instance } = stageOf(memory, seed)
+        const all: number[] = []
+        for (const { rule, beans, doesCrash } of steps) {
+          const evolve = rules[rule] as Evolve
+          const { backend, random, crash, clock: own } = instance()
+          const engine = { leaseMs: 1_000, unitRecordsMax: 2 }
+          const options = { clock: own, random, engine }
+          const app = await clock.until(start([jarsOf(evolve)], backend, options))
+          for (const each of beans)
+            await clock.until(app.send(Jars.Fill({ jar: 'a', beans: each })))
+          all.push(...beans)
+          await clock.until(app.settled())
+          const state = all.reduce((before, each) => evolve({ jar: 'a', beans: each }, before), 0)
+          assert.equal(await clock.until(app.ask(Jars.Count({ jar: 'a' }))), state)
+          if (doesCrash) crash()
+          else await clock.until(app.stop())
+        }
+      },
+    ),
+    { numRuns: 25, seed: 5 },
+  )
+})
+
+describe('the name of evolve rules', () => {
+  const namesOf = (...services: readonly Service[]): readonly string[] =>
+    services.map(({ runs }) => rulesOfEntity(runs[0] as Parameters<typeof rulesOfEntity>[0]))
+
+  test('follows from what they do, and from a version that is said', () => {
+    const [a, again, b, raised] = namesOf(
+      jarsOf(sum),
+      jarsOf(sum),
+      jarsOf(count),
+      jarsOf(sum, undefined, 2),
+    )
+    assert.equal(a, again)
+    assert.equal(new Set([a, b, raised]).size, 3)
+  })
+
+  test('does not follow from how they are laid out', () => {
+    const sourceIn = (text: string): string => sourceOf({ toString: () => text } as never)
+    const source = sourceIn('({ a }, b) => { return a + b + `x  y`.length }')
+    const broken = '(\n  { a }       ,\n  b,\n) => {\n  return a  + b + `x  y`.length\n}'
+    assert.equal(sourceIn(broken.replace('b,', 'b')), source)
+    assert.notEqual(sourceIn('({ a }, b) => { return a + b + `x y`.length }'), source, 'in a text')
+    assert.notEqual(sourceIn('(a) => in b'), sourceIn('(a) => inb'), 'nor between words')
+    assert.notEqual(sourceIn('() => { return\nb }'), sourceIn('() => { return b }'))
+  })
+})
+
+/** A store with one long stream and one row of it, for folding alone. */
+function longStore(length: number, gone: ReadonlySet<number> = new Set()) {
+  const rows = new Map<string, Row>()
+  const asked: number[] = []
+  let breaksAt = Infinity
+  const recordAt = (version: number): LogRecord =>
+    ({
+      topic: 'jars.events',
+      partition: 0,
+      offset: version,
+      position: version,
+      id: `e-${version}`,
+      key: 'a',
+      type: 'jars.Filled',
+      at: 0,
+      head: '{"source":"pantry","correlation":"c","hops":1}',
+      data: `{"jar":"a","beans":${version}}`,
+    }) as LogRecord
+  const versions = upTo(length).map((at) => at + 1)
+  const kept = versions.filter((version) => !gone.has(version))
+  const stream: EventStore['stream'] = async (_, from, limit) => {
+    if (from + limit > breaksAt) throw new Error('it broke')
+    const first = gone.size === 0 ? from - 1 : kept.findIndex((version) => version >= from)
+    const page = first < 0 ? [] : kept.slice(first, first + limit)
+    asked.push(page.length)
+    return page.map(recordAt)
+  }
+  const store = {
+    stream,
+    get: async ([row]: readonly Row[]) => [row && rows.get(row.key)],
+    async commit({ rows: writes }: Unit) {
+      for (const { table, key, version, body } of writes)
+        if (body === null) rows.delete(key)
+        else rows.set(key, { table, key, version, body })
+      return { is: 'done', places: [] }
+    },
+  } as unknown as EventStore
+  return { store, rows, asked, breakAt: (version: number) => void (breaksAt = version) }
+}
+
+describe('a stream', () => {
+  const [jar] = jarsOf(count).runs
+  const fold = foldOf(jar as Parameters<typeof foldOf>[0], 'pantry.jar')
+  const stale = (version: number): Cell => ({
+    table: 'pantry.jar',
+    key: 'a',
+    version,
+    value: { state: 0, rules: 'old' } satisfies EntityRow,
+    bytes: 0,
+  })
+  const folding = async (store: EventStore, version: number): Promise<Cell | undefined> => {
+    const clock = handClock()
+    const folds = new Map([['pantry.jar', fold]])
+    const refold = refolding({ store, clock, folds, snapshots: 'pantry.snapshots' })
+    return (await clock.until(refold([stale(version)])))[0]
+  }
+  const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow).state
+
+  test('of any length is read in pages, and folded whole', async () => {
+    for (const length of [1, 499, 500, 501, 1_000, 1_001, 9_999]) {
+      const { store, asked } = longStore(length)
+      const cell = await folding(store, length)
+      assert.deepEqual([stateOf(cell), cell?.version, cell?.flaw], [length, length, undefined])
+      assert.ok(Math.max(...asked) <= 501)
+    }
+  })
+
+  test('with a hole anywhere is never taken for whole', async () => {
+    const length = 1_700
+    const holes = fc.uniqueArray(fc.integer({ min: 1, max: length }), {
+      minLength: 1,
+      maxLength: 4,
+    })
+    const edges = [1, 499, 500, 501, 999, 1_000, 1_001, 1_500, 1_501, 1_699, 1_700]
+    for (const gone of [
+      ...edges.map((edge) => [edge]),
+      ...fc.sample(holes, { numRuns: 60, seed: 3 }),
+    ]) {
+      const { store } = longStore(length, new Set(gone))
+      const cell = await folding(store, length)
+      assert.ok(cell?.flaw instanceof Fault, `holes at ${gone.join()}`)
+      assert.equal(cell.flaw.code, 'STREAM_INCOMPLETE')
+    }
+  })
+
+  test('that is long goes on from its snapshot after a crash, and leaves none', async () => {
+    const long = longStore(35_000)
+    long.breakAt(33_000)
+    await assert.rejects(folding(long.store, 35_000), /it broke/)
+    assert.equal(long.rows.size, 1)
+    long.breakAt(Infinity)
+    const before = long.asked.length
+    const cell = await folding(long.store, 35_000)
+    assert.equal(stateOf(cell), 35_000)
+    assert.ok(long.asked.length - before <= 11, 'five thousand events, not all of them')
+    assert.deepEqual([...long.rows.keys()], ['a'], 'the row is written, the snapshot is gone')
+    assert.equal(cell?.isRefolded, undefined)
+  })
+
+  test('is begun anew where the snapshot is of other rules', async () => {
+    const long = longStore(20_001)
+    const body = JSON.stringify({ rules: 'others', version: 20_000, state: 7 })
+    long.rows.set('jar:a', { table: 'pantry.snapshots', key: 'jar:a', version: 1, body })
+    assert.equal(stateOf(await folding(long.store, 20_001)), 20_001)
+    assert.deepEqual([...long.rows.keys()], ['a'])
+  })
+})
