@@ -109,6 +109,25 @@ const appendDefects: readonly Defect[] = [
   ),
 ]
 
+const progressDefects: readonly Defect[] = [
+  inStore(
+    'progress never goes back',
+    'A unit may take progress back, and what is handled again is counted again',
+    altering((unit) => ({
+      ...unit,
+      progress: unit.progress.map((each) => ({ ...each, next: Math.max(each.from, each.next) })),
+    })),
+  ),
+  inStore(
+    'what has expired is not counted',
+    'Progress moves from where the unit began; counts add up',
+    altering((unit) => ({
+      ...unit,
+      progress: unit.progress.map((each) => ({ ...each, expired: 0 })),
+    })),
+  ),
+]
+
 const firstGeneration = (claim: Claim): Claim => ({ ...claim, generation: 1 })
 
 const claimDefects: readonly Defect[] = [
@@ -231,6 +250,7 @@ const lastingDefects: readonly Defect[] = [
 ]
 
 export const unitDefects: readonly Defect[] = [
+  ...progressDefects,
   ...streamDefects,
   ...appendDefects,
   ...claimDefects,
