@@ -24,6 +24,9 @@ const RESTART_PAGES = 2_048
 const PAGES_MAX = 16_384
 const PAGE_BYTES = 8_192
 
+/** About how much may come while the thread is at it; beyond, the commits do it themselves. */
+const BEHIND_BYTES = 67_108_864
+
 /** What each commit writes beside its bytes: the last page of each index, and some heads. */
 const COMMIT_BYTES = 32_768
 
@@ -31,24 +34,25 @@ const COMMIT_BYTES = 32_768
 interface Moved {
   readonly log: number
   readonly checkpointed: number
+  readonly failure?: string
 }
 
 export function checkpoints(database: Database & { readonly path: string }): Checkpoints {
   let bytes = 0
   let worker: Worker | undefined
   let isMoving = false
-  let hasThread = true
+  let failures = 0
   let pinned: string | undefined
   const moved = (by: Moved): void => {
     isMoving = false
-    pinned = alarmOf(by, by.log > RESTART_PAGES ? rest(database) : by.log - by.checkpointed)
+    pinned = alarmOf(by, by.log > RESTART_PAGES ? here(database) : by)
   }
   const start = (): Worker => {
     const started = threadFor(database.path)
     started.on('message', moved)
     started.on('error', () => {
-      // Without a thread the commits do it themselves, as slow as that is.
-      hasThread = false
+      // Tried again, and then the commits do it themselves, as slow as that is.
+      failures += 1
       worker = undefined
       isMoving = false
     })
@@ -57,10 +61,11 @@ export function checkpoints(database: Database & { readonly path: string }): Che
   return {
     committed(added) {
       bytes += 2 * added + COMMIT_BYTES
-      if (bytes < DUE_BYTES || isMoving) return
+      const isBehind = bytes >= BEHIND_BYTES
+      if (bytes < DUE_BYTES || (isMoving && !isBehind)) return
       bytes = 0
+      if (isBehind || failures > FAILURES_MAX) return moved(here(database))
       isMoving = true
-      if (!hasThread) return moved(here(database))
       worker ??= start()
       worker.postMessage('checkpoint', [])
     },
@@ -84,24 +89,23 @@ function threadFor(path: string): Worker {
   return started
 }
 
-/** A checkpoint by the thread that commits. One that fails is made up for by the next. */
+/** A checkpoint by the thread that commits; with nothing left after it, the log begins anew. */
 function here(database: Database): Moved {
   try {
     const row = database.db().prepare('PRAGMA wal_checkpoint(PASSIVE)').get()
     return row as unknown as Moved
-  } catch {
-    return { log: 0, checkpointed: 0 }
+  } catch (cause) {
+    const failure = cause instanceof Error ? cause.message : 'it failed'
+    return { log: 0, checkpointed: 0, failure }
   }
 }
 
-/** What the thread left, between two commits: with nothing left, the log begins anew. */
-function rest(database: Database): number {
-  const { log, checkpointed } = here(database)
-  return log - checkpointed
-}
-
-function alarmOf({ log }: Moved, left: number): string | undefined {
-  if (left <= 0 || log <= PAGES_MAX) return undefined
+function alarmOf({ log }: Moved, { log: rest, checkpointed, failure }: Moved): string | undefined {
+  if (failure !== undefined) return `the write-ahead log cannot be moved: ${failure}`
+  if (rest - checkpointed <= 0 || log <= PAGES_MAX) return undefined
   const mebibytes = Math.round((log * PAGE_BYTES) / 1_048_576)
   return `the write-ahead log has ${mebibytes} MiB: a reader holds it open`
 }
+
+/** How often the thread may break before it is not started again. */
+const FAILURES_MAX = 3

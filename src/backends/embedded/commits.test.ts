@@ -43,6 +43,7 @@ function trial(): Trial {
       reconnect: () => events.push('reconnect'),
     },
     clock: clock as Clock,
+    isSynced: true,
     sealing: () => undefined,
     sealed: () => undefined,
     committed: () => events.push('committed'),

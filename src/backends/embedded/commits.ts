@@ -40,6 +40,8 @@ export interface Commits {
 export interface CommitsParts {
   readonly database: Database
   readonly clock: Clock
+  /** Everything that is in the database is on the disk; where not, the first commit brings it there. */
+  readonly isSynced: boolean
   /** All requests of a group have written: what belongs to the group itself comes now. */
   readonly sealing: () => void
   /** The group is on the disk, and nobody was told yet. */
@@ -66,10 +68,12 @@ interface State {
   stopped: Fault | undefined
   /** Set from a failure until memory is what the database has: whether it was the disk's. */
   stale: { readonly isOfDisk: boolean } | undefined
+  isSynced: boolean
 }
 
 export function commits(parts: CommitsParts): Commits {
-  const state: State = { trouble: undefined, stopped: undefined, stale: undefined }
+  const { isSynced } = parts
+  const state: State = { trouble: undefined, stopped: undefined, stale: undefined, isSynced }
   let queue: Waiting[] = []
   const flush = (): void => {
     const group = queue
@@ -109,9 +113,10 @@ function commit(parts: CommitsParts, state: State, group: readonly Waiting[]): v
     db.exec('BEGIN IMMEDIATE')
     isWriting = true
     decided = group.map(({ decide }) => decide())
-    if (decided.some(({ hasWritten }) => hasWritten)) parts.sealing()
+    if (!state.isSynced || decided.some(({ hasWritten }) => hasWritten)) parts.sealing()
     isWriting = false
     db.exec('COMMIT')
+    state.isSynced = true
   } catch (cause) {
     return failed(parts, state, group, cause, isWriting)
   }

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import type { Bell } from '../../base/bell.ts'
-import type { Clock } from '../../base/clock.ts'
+import type { Cancel, Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { catalogMustBeWhole } from './catalog-sum.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -12,7 +12,7 @@ import { NO_TOPIC, damageIn } from './damage.ts'
 import type { OpenDatabase } from './database.ts'
 import { openDatabase, openForReading } from './database.ts'
 import type { Heads } from './heads.ts'
-import type { HighWater } from './high-water.ts'
+import type { HighWater, Mark } from './high-water.ts'
 import type { Leases } from './leases.ts'
 import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
@@ -88,16 +88,18 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
       load()
     })
     if (!way.isForRepair) mustBeFound(topics)
-    mustReachMarks(topics.heads, damage, highWater, clock)
+    mustReachMarks(topics, damage, highWater, clock)
   } catch (cause) {
     database.close()
     throw cause
   }
   const moving = checkpoints(database)
-  let syncedAt = clock.elapsed()
+  let syncing: Cancel | undefined
   let written: ReturnType<Heads['write']> = []
   const group = way.commits({
     database,
+    // What a killed owner left may never have been synced, and is acknowledged as a repeat.
+    isSynced: !database.hadLog,
     clock,
     sealing() {
       damage.write()
@@ -107,10 +109,12 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
       for (const { slot, next, chain } of written) highWater.note(slot, next, chain)
       highWater.note(COMMITS_SLOT, topics.heads.commits(), 0)
       written = []
+      damage.written()
       highWater.write()
-      if (clock.elapsed() - syncedAt < SYNC_MS) return
-      syncedAt = clock.elapsed()
-      highWater.sync()
+      syncing ??= clock.after(SYNC_MS, () => {
+        syncing = undefined
+        highWater.sync()
+      })
     },
     committed() {
       moving.committed(topics.written())
@@ -126,6 +130,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     checkpoints: moving,
     async close() {
       group.flush()
+      syncing?.()
       await moving.close()
       database.close()
     },
@@ -141,20 +146,23 @@ const COMMITS_SLOT = 0
  * @throws Fault `DATA_DAMAGED` where it goes on otherwise than it was acknowledged
  */
 function mustReachMarks(
-  heads: Heads,
+  topics: Topics,
   damage: DamageBook,
   highWater: HighWater,
   clock: Clock,
 ): void {
+  const { heads } = topics
   const foundMs = clock.now()
   const what = 'was acknowledged and is missing: the log was cut off'
   for (const { spec, id, heads: partitions } of heads.all())
-    for (const { partition, slot, next, chain } of partitions) {
+    for (const { partition, slot, first, next, chain } of partitions) {
       const mark = highWater.mark(slot)
       if (mark && mark.next === next && mark.chain !== chain)
         throw new Fault('DATA_DAMAGED', {
           detail: `${spec.name}/${partition} is not the one that was written last`,
         })
+      if (mark && mark.next < next && mark.next > first)
+        mustFollow(topics, spec.name, partition, mark)
       if (mark && mark.next > next && !damage.accepted(id, partition, next))
         damage.found({ topic: id, partition, from: next, to: mark.next, what, foundMs })
     }
@@ -162,6 +170,25 @@ function mustReachMarks(
   const place = { topic: NO_TOPIC, partition: 0, from: heads.commits(), to: commits }
   if (commits > heads.commits())
     damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
+  const known = heads.slots()
+  for (let slot = known; slot < highWater.slots(); slot += 1)
+    if ((highWater.mark(slot)?.next ?? 0) > 0) {
+      const to = Math.max(heads.commits() + 1, commits)
+      damage.found({ ...place, to, what: 'a topic was lost with the end of the log', foundMs })
+      return
+    }
+}
+
+/**
+ * The log has gone on since its mark was written: it has to be the same log.
+ *
+ * @throws Fault `DATA_DAMAGED`
+ */
+function mustFollow(topics: Topics, topic: string, partition: number, mark: Mark): void {
+  const chain = topics.chainAt(topic, partition, mark.next - 1)
+  if (chain === undefined || chain === mark.chain) return
+  const detail = `${topic}/${partition} is not the one that was written last`
+  throw new Fault('DATA_DAMAGED', { detail })
 }
 
 /** Where no file can be opened, SQLite finds nothing in any, which looks like damage. */
@@ -215,7 +242,8 @@ export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): r
     return {
       async open() {
         if (isUsed) return
-        await closing
+        // One that failed to close has let go all the same.
+        await closing?.catch(() => undefined)
         connection ??= available(directory, () => connect(directory, clock, news, way))
         isUsed = true
         users += 1

@@ -1,3 +1,4 @@
+import { Fault } from '../../base/fault.ts'
 import type { Statements } from './statements.ts'
 
 /** Offsets of a partition that cannot be read. */
@@ -27,6 +28,10 @@ export interface DamageBook {
   accept(topic: number, partition: number): readonly Damage[]
   /** Writes what was found since; inside a transaction. */
   write(): void
+  /** What was written is committed; before that a rollback may take it back. */
+  written(): void
+  /** Forgets what lies before the first record of a partition: it was trimmed. */
+  cut(topic: number, partition: number, first: number): void
 }
 
 /** Topic 0 stands for what belongs to no partition: units that were lost with the end of the log. */
@@ -36,6 +41,9 @@ export function damageIn(sql: Statements): DamageBook {
   let book: Damage[] = []
   /** Found and not yet in the database. */
   let fresh: Damage[] = []
+  /** How many of `fresh` are in the transaction under way. */
+  let writing = 0
+  let trimmed: (readonly [topic: number, partition: number, first: number])[] = []
   const isOf = (topic: number, partition: number) => (each: Damage) =>
     each.topic === topic && each.partition === partition
   return {
@@ -52,6 +60,8 @@ export function damageIn(sql: Statements): DamageBook {
         >
         return { ...place, what, foundMs, isAccepted: isAccepted === 1 }
       })
+      writing = 0
+      trimmed = []
       book = [...stored, ...fresh.filter((each) => !stored.some((other) => isSame(each, other)))]
     },
     all: () => book,
@@ -80,9 +90,8 @@ export function damageIn(sql: Statements): DamageBook {
       return accepted
     },
     write() {
-      const rows = fresh
-      fresh = []
-      for (const { topic, partition, from, to, what, foundMs, isAccepted } of rows)
+      writing = fresh.length
+      for (const { topic, partition, from, to, what, foundMs, isAccepted } of fresh)
         sql.run(
           `INSERT OR REPLACE INTO damage (topic, part, from_off, to_off, what, found, is_accepted)
            VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -94,6 +103,25 @@ export function damageIn(sql: Statements): DamageBook {
           foundMs,
           isAccepted ? 1 : 0,
         )
+      for (const [topic, partition, first] of trimmed)
+        sql.run(
+          'DELETE FROM damage WHERE topic = ? AND part = ? AND to_off <= ?',
+          topic,
+          partition,
+          first,
+        )
+    },
+    written() {
+      fresh = fresh.slice(writing)
+      writing = 0
+      trimmed = []
+    },
+    cut(topic, partition, first) {
+      const isGone = (each: Damage): boolean => isOf(topic, partition)(each) && each.to <= first
+      if (!book.some(isGone)) return
+      book = book.filter((each) => !isGone(each))
+      fresh = fresh.filter((each) => !isGone(each))
+      trimmed.push([topic, partition, first])
     },
   }
 }
@@ -111,4 +139,17 @@ function covers(known: Damage, found: Damage): boolean {
 /** A range of offsets as people read it. */
 export function rangeText({ from, to }: Pick<Damage, 'from' | 'to'>): string {
   return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`
+}
+
+/**
+ * A topic or a table may have been lost with the end of the log. Made anew it would be empty, and
+ * offsets that were acknowledged would be given again.
+ *
+ * @throws Fault `DATA_DAMAGED`
+ */
+export function mustHaveLostNothing(damage: DamageBook): void {
+  const lost = damage.stops(NO_TOPIC, 0)
+  if (!lost) return
+  const detail = `nothing can be declared: ${lost.what}; look with throughline repair`
+  throw new Fault('DATA_DAMAGED', { detail })
 }

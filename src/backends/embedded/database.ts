@@ -25,6 +25,8 @@ export interface Database {
 export interface OpenDatabase extends Database {
   readonly path: string
   readonly highWater: HighWater
+  /** There was a write-ahead log when it was opened. */
+  readonly hadLog: boolean
   /** Closes the database and lets go of the directory. */
   close(): void
 }
@@ -43,13 +45,15 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
     beginMaking(files)
     const wasReady = isReady(files)
     if (wasReady) mustBeWhole(files)
+    const hadLog = hasLog(files.database)
     const opened = connect(files, wasReady, clock)
     try {
       const highWater = highWaterOf(files, opened.db(), wasReady)
-      if (!wasReady || opened.isBroughtUp) writeMarker(files, 'ready')
+      if (!wasReady || formatOf(files) < FORMAT) writeMarker(files, 'ready')
       return {
         ...opened,
         path: files.database,
+        hadLog,
         highWater,
         close() {
           opened.db().close()
@@ -91,6 +95,7 @@ export function openForReading(directory: string): OpenDatabase {
     const highWater = openHighWater(files.highWater, true)
     return {
       path: files.database,
+      hadLog: false,
       highWater,
       db: () => db,
       reconnect() {
@@ -126,12 +131,7 @@ function openReadOnly(path: string): DatabaseSync {
 /** How long a reader waits while an owner opens or recovers. */
 const BUSY_MS = 1_000
 
-interface Connected extends Database {
-  /** It had an older format when it was opened. */
-  readonly isBroughtUp: boolean
-}
-
-function connect({ database }: Files, wasReady: boolean, clock: Clock): Connected {
+function connect({ database }: Files, wasReady: boolean, clock: Clock): Database {
   const open = (): DatabaseSync => {
     const db = new DatabaseSync(database, { timeout: 0 })
     configure(db)
@@ -143,9 +143,8 @@ function connect({ database }: Files, wasReady: boolean, clock: Clock): Connecte
     let db = open()
     try {
       if (!isMade) createTables(db, idMaker(clock, systemRandom)())
-      const isBroughtUp = bringUp(db)
+      bringUp(db)
       return {
-        isBroughtUp,
         db: () => db,
         reconnect() {
           // The other one comes first: closing the last connection would sync once more, and

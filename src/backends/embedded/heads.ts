@@ -60,6 +60,8 @@ export interface Heads {
   topic(name: string): Topic
   /** @throws Error when there is no such partition */
   head(topic: string, partition: number): Head
+  /** How many slots of the high-water mark are taken. */
+  slots(): number
   /** How many commits there were. */
   commits(): number
   /** Goes on counting commits behind those that were lost. */
@@ -122,6 +124,7 @@ export function headsIn(sql: Statements): Heads {
       if (!head) throw new Error(`${name} has no partition ${partition}`)
       return head
     },
+    slots: () => slots,
     commits: () => commits,
     progressRows: () => progressRows,
     countOn(from) {

@@ -21,8 +21,15 @@ export interface Mark {
 export interface HighWater {
   readonly epoch: string
   mark(slot: number): Mark | undefined
-  /** Notes where a slot stands; `write` puts it into the file. */
+  /**
+   * Notes where a slot stands; `write` puts it into the file. Never back: what was acknowledged
+   * once stays claimed, however short the log has become.
+   */
   note(slot: number, next: number, chain: number): void
+  /** Claims nothing any more behind the slots that are known: their loss was accepted. */
+  forgetFrom(slot: number): void
+  /** The number of slots in the file. */
+  slots(): number
   write(): void
   /** Brings what was written to the disk, beside everything else; one at a time. */
   sync(): void
@@ -68,17 +75,28 @@ export function openHighWater(path: string, isReadOnly: boolean): HighWater {
   let [dirtyFrom, dirtyTo] = [Infinity, 0]
   let isSyncing = false
   let isClosed = false
+  const read = (slot: number): Mark | undefined => {
+    const start = startOf(slot)
+    if (start + SLOT_BYTES > bytes.length) return undefined
+    const next = bytes.readDoubleLE(start)
+    const chain = bytes.readUInt32LE(start + 8)
+    const sum = crc32(bytes.subarray(start, start + 12), slot + 1)
+    return sum === bytes.readUInt32LE(start + 12) ? { next, chain } : undefined
+  }
   return {
     epoch: header.toString('latin1', 12, 12 + EPOCH_BYTES),
-    mark(slot) {
+    mark: read,
+    slots: () => Math.floor((bytes.length - HEADER_BYTES) / SLOT_BYTES),
+    forgetFrom(slot) {
       const start = startOf(slot)
-      if (start + SLOT_BYTES > bytes.length) return undefined
-      const next = bytes.readDoubleLE(start)
-      const chain = bytes.readUInt32LE(start + 8)
-      const sum = crc32(bytes.subarray(start, start + 12), slot + 1)
-      return sum === bytes.readUInt32LE(start + 12) ? { next, chain } : undefined
+      if (start >= bytes.length) return
+      bytes.fill(0, start)
+      dirtyFrom = Math.min(dirtyFrom, start)
+      dirtyTo = bytes.length
     },
     note(slot, next, chain) {
+      const before = read(slot)
+      if (before && before.next > next) return
       const start = startOf(slot)
       if (start + SLOT_BYTES > bytes.length) bytes = Buffer.concat([bytes], startOf(2 * slot + 64))
       bytes.writeDoubleLE(next, start)
@@ -89,7 +107,8 @@ export function openHighWater(path: string, isReadOnly: boolean): HighWater {
     },
     write() {
       if (dirtyTo === 0) return
-      writeSync(handle, bytes, dirtyFrom, dirtyTo - dirtyFrom, dirtyFrom)
+      // A full disk may take a part of it.
+      for (let at = dirtyFrom; at < dirtyTo;) at += writeSync(handle, bytes, at, dirtyTo - at, at)
       dirtyFrom = Infinity
       dirtyTo = 0
     },

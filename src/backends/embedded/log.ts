@@ -6,11 +6,10 @@ import type { Verdict } from '../../ports/admit.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
-import { addLatest } from './bodies.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
 import type { Use } from './connection.ts'
-import { rangeText } from './damage.ts'
+import { mustHaveLostNothing, rangeText } from './damage.ts'
 import type { Put } from './puts.ts'
 import { isFull } from './results.ts'
 import type { Topics } from './topics.ts'
@@ -27,10 +26,11 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { topics, commits, sql } = use.connection()
+      const { topics, commits, sql, damage } = use.connection()
       // What is there already needs no disk.
       if (specs.every(({ name }) => topics.partitions(name) !== undefined))
         return specs.map(topics.declare)
+      mustHaveLostNothing(damage)
       return mustCommit(commits, () => {
         const states = specs.map((spec) => topics.declare(spec))
         if (states.some(({ isNew }) => isNew)) sealCatalog(sql)
@@ -134,9 +134,10 @@ async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<numb
   const { next: end, first } = use.connection().topics.heads.head(topic, partition)
   const offsets = new Map<string, number>()
   for (let from = first; from < end; from += RECORDS_PER_COMMIT) {
-    const { sql, topics } = use.connection()
+    const { topics } = use.connection()
     const to = Math.min(end, from + RECORDS_PER_COMMIT)
-    addLatest(sql, topics.heads.head(topic, partition), from, to, offsets, COMPACTED_KEYS_MAX)
+    const found = { offsets, keysMax: COMPACTED_KEYS_MAX }
+    topics.bodies.addLatest(topics.heads.head(topic, partition), topic, from, to, found)
     await breathe(clock)
   }
   let count = 0
@@ -146,7 +147,7 @@ async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<numb
     const to = Math.min(before, from + RECORDS_PER_COMMIT)
     const head = topics.heads.head(topic, partition)
     const latest = { offsets, tombstonesBefore }
-    count += await mustCommit(commits, () => topics.bodies.compact(head, from, to, latest))
+    count += await mustCommit(commits, () => topics.bodies.compact(head, topic, from, to, latest))
   }
   return count
 }

@@ -4,10 +4,10 @@ import { dataHash } from './bodies.ts'
 import type { Head, Heads } from './heads.ts'
 import { storedId } from './ids.ts'
 import type { StoredRecord } from './records.ts'
-import { COLUMNS, WIDTH, isWhole, storedRecord } from './records.ts'
+import { COLUMNS, WIDTH, isWhole, saidBy, storedRecord } from './records.ts'
 import { damagedRecord, damagedTable } from './results.ts'
 import type { Reading } from './slices.ts'
-import type { Columns, Statements } from './statements.ts'
+import type { Columns } from './statements.ts'
 import { streamSum } from './sums.ts'
 
 /** Records that are looked up one by one, apart from the order of their partition. */
@@ -26,10 +26,11 @@ export interface Lookups {
 }
 
 const SELECT_BY_ID = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND id = ?`
-const SELECT_STREAM = `SELECT ${COLUMNS}, topic.name, version, stream.sum FROM stream
-  JOIN log USING (position) JOIN topic ON topic.id = log.topic
+const SELECT_STREAM = `SELECT ${COLUMNS}, version, stream.sum, stream.position, topic.name
+  FROM stream LEFT JOIN log ON log.position = stream.position
+  LEFT JOIN topic ON topic.id = log.topic
   WHERE tbl = ? AND stream.key = ? AND version >= ? ORDER BY version LIMIT ?`
-const SELECT_STORED = 'SELECT stored FROM log WHERE topic = ? AND part = ? AND off = ?'
+const SELECT_AT = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
 const SELECT_READABLE = `SELECT off FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND (gone IS NULL OR EXISTS (
     SELECT 1 FROM archive WHERE archive.topic = log.topic AND archive.part = log.part
@@ -47,25 +48,44 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
     const row = sql.get(select, heads.topic(topic).id, key)
     return row && mustBeWhole(reading, row, topic)
   }
+  const wasTrimmed = (): boolean =>
+    sql.get("SELECT 1 FROM meta WHERE name = 'position'") !== undefined
   return {
     find(topic, id) {
       const stored = findRow(topic, id)
       if (!stored || stored.gone === null) return stored?.record
-      return { ...stored.record, isOf: (data) => dataHash(data) === stored.gone }
+      return { ...stored.record, isOf: (data) => dataHash(data) === saidBy(stored.gone ?? '') }
     },
     readable(topic, id) {
       const stored = findRow(topic, id)
       return stored && whole(stored)
     },
-    offsetAt: (topic, partition, atMs) => offsetAt(sql, heads.head(topic, partition), atMs),
+    offsetAt: (topic, partition, atMs) =>
+      offsetAt(reading, topic, heads.head(topic, partition), atMs),
     stream(table, key, fromVersion, limit) {
-      const rows = sql.all(SELECT_STREAM, table, key, fromVersion, limit)
-      return rows.flatMap((row) => {
-        const [name, version, sum] = row.slice(WIDTH) as [string, number, number]
-        if (streamSum(table, key, version, row[0] as number) !== sum)
-          throw damagedTable('stream', `version ${version} of ${key}`)
-        return whole(mustBeWhole(reading, row, name)) ?? []
-      })
+      const records: LogRecord[] = []
+      for (let from = fromVersion; records.length < limit;) {
+        const count = limit - records.length
+        const rows = sql.all(SELECT_STREAM, table, key, from, count)
+        for (const row of rows) {
+          const [version, sum, position, name] = row.slice(WIDTH) as [
+            number,
+            number,
+            number,
+            string,
+          ]
+          if (streamSum(table, key, version, position) !== sum)
+            throw damagedTable('stream', `version ${version} of ${key}`)
+          const stored = row[0] === null ? undefined : mustBeWhole(reading, row, name)
+          if (!stored && !wasTrimmed()) throw damagedTable('log', `version ${version} of ${key}`)
+          const record = stored && whole(stored)
+          if (record) records.push(record)
+          from = version + 1
+        }
+        // What compaction or a trim took is no record, and does not end the page either.
+        if (rows.length < count) break
+      }
+      return records
     },
   }
 }
@@ -81,14 +101,22 @@ function mustBeWhole({ damage, nowMs }: Reading, row: Columns, topic: string): S
   throw damagedRecord(topic, partition, `offset ${offset} ${what}`)
 }
 
-/** By halves: the times at which a partition stored its records never go back. */
-function offsetAt(sql: Statements, head: Head, atMs: number): number {
+/**
+ * By halves: the times at which a partition stored its records never go back.
+ *
+ * @throws Fault `LOG_DAMAGED` where a record on the way is not what was written
+ */
+function offsetAt(reading: Reading, name: string, head: Head, atMs: number): number {
+  const { sql, damage } = reading
   const { topic, partition, first, next } = head
   let [from, to] = [first, next]
   while (from < to) {
     const middle = Math.floor((from + to) / 2)
-    const storedAt = sql.get(SELECT_STORED, topic, partition, middle)?.[0] as number | undefined
-    if (storedAt !== undefined && storedAt >= atMs) to = middle
+    const row = sql.get(SELECT_AT, topic, partition, middle)
+    if (!row && !damage.accepted(topic, partition, middle))
+      throw damagedRecord(name, partition, `offset ${middle} is missing`)
+    const stored = row && mustBeWhole(reading, row, name)
+    if (stored && stored.record.storedAt >= atMs) to = middle
     else from = middle + 1
   }
   // What compaction took is a hole, and nobody's offset.

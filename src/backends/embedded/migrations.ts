@@ -6,7 +6,7 @@ import type { Statements } from './statements.ts'
 import { statementsOf, transaction } from './statements.ts'
 import { chainAfter, rowSum, stateSum, streamSum, sumOf } from './sums.ts'
 import { sealCatalog } from './catalog-sum.ts'
-import { insertFirst } from './tables.ts'
+import { insertOwn } from './tables.ts'
 
 /** What brings a database from one format to the next. Old ones stay as they are. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
@@ -126,12 +126,13 @@ function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
   db.exec(`ALTER TABLE t${id} RENAME TO t${id}_1`)
   db.exec(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
   for (const name of names) db.exec(`ALTER TABLE t${id} ADD COLUMN ${name} ANY`)
-  insertFirst(sql, id)
+  insertOwn(sql, id)
   const listed = names.map((name) => `, ${name}`).join('')
-  let after = ''
+  let after: string | null = null
   for (;;) {
     const rows = sql.all(
-      `SELECT key, version, body${listed} FROM t${id}_1 WHERE key > ? ORDER BY key LIMIT 1000`,
+      `SELECT key, version, body${listed} FROM t${id}_1 WHERE ?1 IS NULL OR key > ?1
+       ORDER BY key LIMIT 1000`,
       after,
     ) as readonly (readonly SQLInputValue[])[]
     if (rows.length === 0) break

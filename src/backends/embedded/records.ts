@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib'
 import type { LogEvent, LogRecord } from '../../ports/log.ts'
 import { idText } from './ids.ts'
 import type { Columns } from './statements.ts'
@@ -37,10 +38,28 @@ export function storedRecord(row: Columns, topicName: string): StoredRecord {
   return { record, topic, sum, chain, gone: row[13] as string | null }
 }
 
-/** Whether a record is what was written; one whose body is gone cannot be asked. */
+/** Whether a record is what was written; of one whose body is gone, what is left of it. */
 export function isWhole({ record, topic, sum, gone }: StoredRecord): boolean {
-  return gone !== null || sumOf({ ...record, topic }) === sum
+  if (gone === null) return sumOf({ ...record, topic }) === sum
+  const { id, key, type } = record
+  return gone === goneText(id, key, type, saidBy(gone))
 }
+
+/**
+ * What stands for a body that is gone: the hash of what it said, and a sum of all that is left. A
+ * loss that was accepted says `lost`.
+ */
+export function goneText(id: string, key: string, type: string, said: string): string {
+  const sum = crc32(`${id}\n${key}\n${type}\n${said}`)
+  return `${said}.${sum.toString(16)}`
+}
+
+/** The hash of what a body said that is gone. */
+export function saidBy(gone: string): string {
+  return gone.slice(0, Math.max(0, gone.indexOf('.')))
+}
+
+export const LOST = 'lost'
 
 /** The record of an event that is put at a place. */
 export function recordAt(

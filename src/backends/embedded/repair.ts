@@ -13,7 +13,7 @@ import { filesOf, syncDirectory } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { mustCommit } from './log.ts'
 import { headSlots } from './marks.ts'
-import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { COLUMNS, LOST, goneText, isWhole, storedRecord } from './records.ts'
 import { isDamaged } from './results.ts'
 
 /** What a partition lost, or everybody. */
@@ -130,6 +130,8 @@ async function acceptOne(connection: Connection, accept: Accepted): Promise<void
         const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
         if (!head) {
           topics.heads.countOn(to)
+          // A topic that is made from now on does not begin where a lost one ended.
+          database.highWater.forgetFrom(topics.heads.slots())
           continue
         }
         if (to > head.next) {
@@ -165,16 +167,26 @@ function strip(
 ): void {
   const select = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
   for (let offset = from; offset < to; offset += 1) {
-    const row = sql.get(select, topic, partition, offset)
-    if (!row) continue
-    if (isWhole(storedRecord(row, ''))) continue
+    const row = readable(() => sql.get(select, topic, partition, offset))
+    const stored = row && storedRecord(row, '')
+    if (!stored || isWhole(stored) || stored.gone !== null) continue
     sql.run(
-      `UPDATE log SET head = '', data = NULL, gone = 'lost'
+      `UPDATE log SET head = '', data = NULL, gone = ?
        WHERE topic = ? AND part = ? AND off = ?`,
+      goneText(stored.record.id, stored.record.key, stored.record.type, LOST),
       topic,
       partition,
       offset,
     )
+  }
+}
+
+function readable<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch (cause) {
+    if (isDamaged(cause)) return undefined
+    throw cause
   }
 }
 

@@ -99,7 +99,8 @@ function takeStored(
       walk.isOver = true
       return
     }
-    if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
+    if (offset > walk.at)
+      return stop(reading, head, walk, Math.min(offset, head.next), 'is missing')
     if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
     const record = stored.gone === null ? stored.record : reading.archived(stored)
     if (record && !take(record)) {
@@ -109,11 +110,11 @@ function takeStored(
     walk.at += 1
   }
   if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'cannot be read')
-  else if (rows.length < count && walk.at < head.next)
+  else if (rows.length === 0 && walk.at < head.next)
     stop(reading, head, walk, head.next, 'is missing')
 }
 
-/** Rows, or nothing where a page of theirs is damaged. */
+/** Rows up to a page that is damaged, or nothing where the first of them lies on it. */
 function fetch(
   { sql }: Reading,
   { topic, partition }: Head,
@@ -123,8 +124,14 @@ function fetch(
   try {
     return sql.all(SELECT_SLICE, topic, partition, from, count)
   } catch (cause) {
-    if (isDamaged(cause)) return undefined
-    throw cause
+    if (!isDamaged(cause)) throw cause
+  }
+  try {
+    const row = sql.get(SELECT_ONE, topic, partition, from)
+    return row && [row]
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
+    return undefined
   }
 }
 
@@ -135,9 +142,9 @@ export function readableFrom(
   from: number,
 ): number {
   const end = Math.min(next, from + PROBES_MAX)
-  for (let offset = from; offset < end; offset += 1)
+  for (let offset = from + 1; offset < end; offset += 1)
     try {
-      if (sql.get(SELECT_ONE, topic, partition, offset)) return Math.max(offset, from + 1)
+      if (sql.get(SELECT_ONE, topic, partition, offset)) return offset
     } catch (cause) {
       if (!isDamaged(cause)) throw cause
     }

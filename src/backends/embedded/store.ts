@@ -3,10 +3,11 @@ import { mustBeNew } from '../../ports/admit.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Decision } from './commits.ts'
+import { mustHaveLostNothing } from './damage.ts'
 import { healthOf, mustCommit } from './log.ts'
 import type { Connection, Use } from './connection.ts'
 import type { Put } from './puts.ts'
-import { damagedRecord, namingDamage } from './results.ts'
+import { damagedRecord, damagedTable, namingDamage } from './results.ts'
 import { streamSum } from './sums.ts'
 import { swapIn } from './swaps.ts'
 
@@ -16,9 +17,10 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     open: use.open,
     close: use.close,
     async declare(specs) {
-      const { tables, commits, sql } = use.connection()
+      const { tables, commits, sql, damage } = use.connection()
       // What is there already needs no disk.
       if (specs.every(tables.isDeclared)) return
+      mustHaveLostNothing(damage)
       await mustCommit(commits, () => {
         for (const spec of specs) tables.declare(spec)
         sealCatalog(sql)
@@ -66,7 +68,10 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   const streams = unit.streams.map((entry) => ({ ...entry, id: tables.idOf(entry.table) }))
   // Appends come first, and undo themselves where an id is taken: then nothing else was changed.
   const puts = unit.appends.length === 0 ? [] : topics.putIfNew(unit.appends)
-  if (!puts) mustBeNew(unit.appends, topics)
+  if (!puts) {
+    mustBeNew(unit.appends, topics)
+    throw damagedTable('log', 'an index that refuses what is new')
+  }
   return {
     answer: () => ({ is: 'done', places: (puts ?? []).map(({ place }) => place) }),
     write() {

@@ -62,7 +62,7 @@ export function tablesIn(sql: Statements): Tables {
         const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
         const columns = sql.all(select, id) as [string, string][]
         tables.set(name, { id, name, columns: new Map(columns) })
-        mustHaveFirst(sql, id, name)
+        mustHaveOwn(sql, id, name)
       }
     },
     isDeclared({ name, indexes }) {
@@ -152,7 +152,9 @@ function inspectRows(
   after: string | undefined,
   max: number,
 ): InspectedRows {
-  const rows = sql.all(`${selectRows(table)} WHERE key > ? ORDER BY key LIMIT ?`, after ?? '', max)
+  const from = after === undefined ? '' : 'key > ? AND'
+  const select = `${selectRows(table)} WHERE ${from} key < ${NOBODY} ORDER BY key LIMIT ?`
+  const rows = after === undefined ? sql.all(select, max) : sql.all(select, after, max)
   const flaws = rows
     .filter((row) => !isWhole(table, row))
     .map(([key]) => {
@@ -167,25 +169,28 @@ function isWhole({ id, columns }: Table, row: Columns): boolean {
   return stateSum(id, key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
 }
 
+/** A byte that no UTF-8 has, behind the keys of all rows. */
+const NOBODY = "CAST(x'ff' AS TEXT)"
+
 /**
- * Each table begins with a row of its own, under a key that nobody can have: where its pages are
- * those of another table, or of none, that row is not there.
+ * Each table has a row of its own, under a key that nobody can have: where its pages are those of
+ * another table, or of none, that row is not there.
  */
-export function insertFirst(sql: Statements, id: number): void {
-  sql.run(`INSERT INTO t${id} (key, version, body, sum) VALUES ('', 0, '', ?)`, firstSum(id))
+export function insertOwn(sql: Statements, id: number): void {
+  sql.run(`INSERT INTO t${id} (key, version, body, sum) VALUES (${NOBODY}, 0, '', ?)`, ownSum(id))
 }
 
-const firstSum = (id: number): number => stateSum(id, '', 0, '', [])
+const ownSum = (id: number): number => stateSum(id, '', 0, '', [])
 
-function mustHaveFirst(sql: Statements, id: number, name: string): void {
-  const first = sql.get(`SELECT sum FROM t${id} WHERE key = ''`)
-  if (first?.[0] !== firstSum(id)) throw damagedTable(name, 'the first row')
+function mustHaveOwn(sql: Statements, id: number, name: string): void {
+  const own = sql.get(`SELECT sum FROM t${id} WHERE key = ${NOBODY}`)
+  if (own?.[0] !== ownSum(id)) throw damagedTable(name, 'its own row')
 }
 
 function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
   sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
-  insertFirst(sql, id)
+  insertOwn(sql, id)
   return { id, name, columns: new Map() }
 }
 
@@ -195,7 +200,7 @@ function createIndex(sql: Statements, table: Table, name: string): void {
   const column = `i${columns.size + 1}`
   const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
-  const rows = sql.all(`${selectRows(table)} WHERE key > ''`)
+  const rows = sql.all(`${selectRows(table)} WHERE key < ${NOBODY}`)
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
@@ -234,7 +239,7 @@ function scan(
   const column = where && columns.get(where.index)
   if (where && !column) throw new Error(`${name} has no index ${where.index}`)
   const order = column ? `${column}, key` : 'key'
-  const conditions = [column ? `${column} IS NOT NULL` : "key > ''"]
+  const conditions = [column ? `${column} IS NOT NULL` : `key < ${NOBODY}`]
   const values: SQLInputValue[] = []
   if (where?.equals !== undefined) {
     conditions.push(`${column} = ?`)

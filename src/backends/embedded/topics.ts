@@ -6,6 +6,7 @@ import type { Budget } from '../../ports/turns.ts'
 import type { Bodies } from './bodies.ts'
 import { bodiesIn } from './bodies.ts'
 import type { DamageBook } from './damage.ts'
+import { rangeText } from './damage.ts'
 import type { Head, Heads } from './heads.ts'
 import { dropRecent, headsIn, recentFrom } from './heads.ts'
 import { inspect } from './inspect.ts'
@@ -14,6 +15,7 @@ import { lookupsIn } from './lookups.ts'
 import type { Puts } from './puts.ts'
 import { putsIn, recentRecords } from './puts.ts'
 import type { StoredRecord } from './records.ts'
+import { damagedRecord, isDamaged } from './results.ts'
 import type { Reading } from './slices.ts'
 import { readSlice } from './slices.ts'
 import type { Statements } from './statements.ts'
@@ -26,6 +28,8 @@ export interface Topics extends Admission, Lookups, Pick<Puts, 'put' | 'putIfNew
   /** Reads again what memory knows. */
   load(): void
   declare(spec: TopicSpec): TopicState
+  /** The chain of a partition up to a record; nothing where that cannot be read. */
+  chainAt(topic: string, partition: number, offset: number): number | undefined
   slice(position: Position, left: Budget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
   /** Forgets up to `countMax` records below an offset; whether there are more. */
@@ -34,6 +38,7 @@ export interface Topics extends Admission, Lookups, Pick<Puts, 'put' | 'putIfNew
   inspect(topic: string, partition: number, from: number, max: number): Inspected
 }
 
+const SELECT_SUMS = 'SELECT sum(length(data)) FROM log WHERE topic = ? AND part = ? AND off < ?'
 const SELECT_CHAIN = 'SELECT chain FROM log WHERE topic = ? AND part = ? AND off = ?'
 
 export interface TopicsParts {
@@ -53,7 +58,7 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
     ...puts,
     ...lookups,
     heads,
-    bodies: bodiesIn(sql),
+    bodies: bodiesIn(reading),
     load() {
       recents.clear()
       heads.load()
@@ -67,6 +72,7 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
       return known && damage.stops(known.id, partition)?.what
     },
     declare: heads.declare,
+    chainAt: (topic, partition, offset) => chainAt(reading, heads.head(topic, partition), offset),
     slice(position, left, isFirst) {
       const head = heads.head(position.topic, position.partition)
       return readSlice(reading, head, position, left, isFirst)
@@ -79,12 +85,46 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
       const head = heads.head(topic, partition)
       const to = Math.min(before, head.next, head.first + countMax)
       if (to <= head.first) return false
+      mustBeReadable(reading, topic, head, to)
       trimHead(sql, head, to, puts.position())
+      damage.cut(head.topic, partition, to)
       heads.moved(head)
       return to < Math.min(before, head.next)
     },
     inspect: (topic, partition, from, max) =>
       inspect(reading, heads.head(topic, partition), topic, from, max),
+  }
+}
+
+function chainAt({ sql }: Reading, head: Head, offset: number): number | undefined {
+  try {
+    return sql.get(SELECT_CHAIN, head.topic, head.partition, offset)?.[0] as number | undefined
+  } catch (cause) {
+    if (isDamaged(cause)) return undefined
+    throw cause
+  }
+}
+
+/**
+ * A page that cannot be read cannot be deleted from either, and a delete that fails would stop
+ * everybody's writes.
+ *
+ * @throws Fault `LOG_DAMAGED`
+ */
+function mustBeReadable(
+  { sql, damage, nowMs }: Reading,
+  name: string,
+  head: Head,
+  to: number,
+): void {
+  const { topic, partition, first } = head
+  try {
+    sql.get(SELECT_SUMS, topic, partition, to)
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
+    const what = 'cannot be read'
+    damage.found({ topic, partition, from: first, to, what, foundMs: nowMs() })
+    throw damagedRecord(name, partition, `${rangeText({ from: first, to })} ${what}`)
   }
 }
 
