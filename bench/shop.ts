@@ -1,6 +1,6 @@
 // Measures the shop on a file of orders, and fails beyond the limits that it has promised.
 //
-//   npm run bench -- --orders FILE[.gz] [--runs N]
+//   npm run bench:shop -- --orders FILE[.gz] [--runs N]
 //
 // Every run is a process of its own with a new data directory, synced before every ack. The limits
 // hold for the whole real file (12,468 invoices) on two cores; the median of the runs counts.

@@ -5,7 +5,7 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 
-const everywhere = ['src/**/*.test.ts', 'examples/**/*.test.ts', 'test/**/*.test.ts']
+const everywhere = ['src', 'examples', 'test', 'bench'].map((room) => `${room}/**/*.test.ts`)
 const named = process.argv.slice(2)
 // Rules fail on purpose in tests; those that look at the faults ask to be told.
 const flags = [

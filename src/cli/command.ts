@@ -20,6 +20,8 @@ export interface Flags {
   readonly topic?: string
   readonly check?: string
   readonly against?: string
+  readonly directory: string
+  readonly seconds: number
 }
 
 /** What a command was asked. */

@@ -154,6 +154,17 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/health.ts')).health,
   },
   {
+    usage: 'bench',
+    does: 'Measures how fast the engine is on a disk: syncs, appends, whole ways, latency.',
+    options: [
+      new Option('--directory <dir>', 'where to measure; nothing is left there').default('.'),
+      number('--seconds <n>', 'how long each of the measurements takes').default(3),
+      json(),
+    ],
+    examples: ['bench', 'bench --directory /var/lib --seconds 10 --json'],
+    command: async () => (await import('./commands/bench.ts')).bench,
+  },
+  {
     usage: 'init [directory]',
     does: 'Writes a small project that runs.',
     options: [

@@ -25,6 +25,7 @@ const COMMANDS = [
   'contracts',
   'describe',
   'health',
+  'bench',
   'init',
 ]
 

@@ -174,6 +174,15 @@ suite('installed in one step', () => {
     assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/)
   })
 
+  test('a measurement of the bench runs in a process of its own', () => {
+    const measuring = `const { ENGINE_MEASUREMENTS, measureEngine } = await import(process.argv[1])
+      const [sync] = ENGINE_MEASUREMENTS
+      console.log((await measureEngine(sync, process.argv[2], 0.1)).perSecond > 0)`
+    const module = join(installed, 'dist/bench/engine.js')
+    const said = node(project, '--input-type=module', '--eval', measuring, module, place)
+    assert.equal(said, 'true\n')
+  })
+
   test('the program of the README fits its types', () => {
     assert.equal(language, 'ts')
     mkdirSync(join(project, 'typescript'))

@@ -97,8 +97,13 @@ export const ROOMS: readonly Room[] = [
     ],
   },
   {
+    folder: 'src/bench',
+    rooms: ['src', 'src/base', 'src/backends/embedded'],
+    packages: ['node:'],
+  },
+  {
     folder: 'src/cli',
-    rooms: [...lower, 'src/http', 'src/gateway', 'src/admin', 'src/backends/embedded'],
+    rooms: [...lower, 'src/http', 'src/gateway', 'src/admin', 'src/backends/embedded', 'src/bench'],
     packages: ['commander', 'node:'],
   },
   {
@@ -110,7 +115,7 @@ export const ROOMS: readonly Room[] = [
   { folder: 'examples/shop', rooms: [], packages: ['throughline', 'throughline/', 'zod', 'node:'] },
   {
     folder: 'bench',
-    rooms: ['examples/shop'],
+    rooms: ['examples/shop', 'src/base', 'src/bench'],
     packages: ['fastify', 'node:', 'throughline', 'throughline/', 'zod'],
   },
   {
@@ -125,6 +130,7 @@ export const ROOMS: readonly Room[] = [
       'src/backends/memory',
       'src/backends/embedded',
       'src/testing',
+      'src/bench',
       'src/http',
       'src/gateway',
       'src/admin',

@@ -1,0 +1,135 @@
+// One step of the growth table, in a process of its own.
+import { setTimeout as pause } from 'node:timers/promises'
+import { service } from 'throughline'
+import { offer } from '../../src/bench/apart.ts'
+import type { Figures } from '../../src/bench/figures.ts'
+import type { Running } from '../../src/bench/running.ts'
+import { running } from '../../src/bench/running.ts'
+import { totalsOf } from '../../src/bench/system.ts'
+
+const TOPIC = 'readings.events'
+const BATCH = 1_000
+/** Appends that the rate is taken over: the last ones. */
+const MEASURED = 200_000
+const READ_BYTES_MAX = 64_000_000
+
+interface InDirectory {
+  readonly directory: string
+}
+
+const peakMb = (): number => process.resourceUsage().maxRSS / 1_000
+
+async function countOf({ log }: Running): Promise<number> {
+  const ends = await log.ends([TOPIC])
+  return ends.reduce((sum, { first, next }) => sum + next - first, 0)
+}
+
+/** Code is compiled and caches are warm after so many. */
+const WARM_UP = 50_000
+/** How long it appends on before it says that it can be killed. */
+const KILLED_AFTER_MS = 300
+
+interface BesideEmpty extends InDirectory {
+  /** For a log that is all but empty, which is measured by the same process just before. */
+  readonly scratch: string
+}
+
+/** Appends until so many events are there; answers the rate of the last ones. */
+async function appendTo(flow: Running, total: number): Promise<number> {
+  let count = await countOf(flow)
+  const measuredFrom = Math.max(count, total - MEASURED)
+  let [beganAt, began] = [0, 0]
+  while (count < total) {
+    if (beganAt === 0 && count >= measuredFrom) [beganAt, began] = [performance.now(), count]
+    await flow.publish(count, BATCH)
+    count += BATCH
+  }
+  return ((count - began) / (performance.now() - beganAt)) * 1_000
+}
+
+/** Appends until so many events are there, then goes on and on until it is killed. */
+async function fill(options: BesideEmpty & { readonly total: number }): Promise<Figures> {
+  const { directory, total, scratch } = options
+  const empty = await running({ directory: scratch, path: 'nothing' })
+  const emptyAppendPerSecond = await appendTo(empty, WARM_UP + MEASURED)
+  await empty.app.stop()
+  const flow = await running({ directory, path: 'nothing' })
+  const appendPerSecond = await appendTo(flow, total)
+  void goOn(flow, total)
+  await pause(KILLED_AFTER_MS)
+  return { emptyAppendPerSecond, appendPerSecond, appendPeakMb: peakMb() }
+}
+
+async function goOn(flow: Running, from: number): Promise<never> {
+  for (let count = from; ; count += BATCH) await flow.publish(count, BATCH)
+}
+
+/** Milliseconds from the start of this process until it has appended and read. */
+async function ready({ directory }: InDirectory): Promise<Figures> {
+  const flow = await running({ directory, path: 'nothing' })
+  await flow.publish(0, 1)
+  const [end] = await flow.log.ends([TOPIC])
+  if (!end) throw new Error('the topic is gone')
+  const position = { topic: TOPIC, partition: end.partition, next: end.next - 1 }
+  const [slice] = await flow.log.read([position], { records: 1, bytes: READ_BYTES_MAX }, { ms: 0 })
+  if (slice?.records.length !== 1) throw new Error('the last event cannot be read')
+  const readyMs = performance.now()
+  const events = await countOf(flow)
+  await flow.app.stop()
+  return { readyMs, events }
+}
+
+/** Reads the last events of all partitions, in batches, again and again. */
+async function readTail(directory: string, seconds: number): Promise<number> {
+  const flow = await running({ directory, path: 'nothing' })
+  const ends = await flow.log.ends([TOPIC])
+  const perPartition = Math.ceil(MEASURED / ends.length)
+  let read = 0
+  let beganAt = performance.now()
+  const endsAt = beganAt + seconds * 1_000
+  for (let lap = 0; lap < 2 || performance.now() < endsAt; lap += 1) {
+    // The first lap warms up.
+    if (lap === 1) [read, beganAt] = [0, performance.now()]
+    let from = ends.map(({ partition, first, next }) => {
+      return { topic: TOPIC, partition, next: Math.max(first, next - perPartition) }
+    })
+    for (let found = 1; found > 0;) {
+      const max = { records: BATCH, bytes: READ_BYTES_MAX }
+      const slices = await flow.log.read(from, max, { ms: 0 })
+      found = slices.reduce((sum, { records }) => sum + records.length, 0)
+      read += found
+      from = slices.map(({ topic, partition, next }) => ({ topic, partition, next }))
+    }
+  }
+  const perSecond = (read / (performance.now() - beganAt)) * 1_000
+  await flow.app.stop()
+  return perSecond
+}
+
+async function tail(options: BesideEmpty & { readonly seconds: number }): Promise<Figures> {
+  const { directory, scratch, seconds } = options
+  const emptyReadPerSecond = await readTail(scratch, seconds)
+  const readPerSecond = await readTail(directory, seconds)
+  return { emptyReadPerSecond, readPerSecond, readPeakMb: peakMb() }
+}
+
+/** A projection that is new reads everything from the beginning. */
+async function rebuild({ directory, name }: InDirectory & { name: string }): Promise<Figures> {
+  const began = performance.now()
+  const flow = await running({
+    directory,
+    path: 'nothing',
+    beside: (counted) => [service(name, { runs: [totalsOf('totals', counted)] })],
+  })
+  const total = await countOf(flow)
+  while (flow.finished() < total) await pause(10)
+  const rebuildMs = performance.now() - began
+  await flow.app.settled()
+  const status = (await flow.app.status()).find(({ consumer }) => consumer === `${name}/totals`)
+  if (status?.completed !== total)
+    throw new Error(`${total} events are there, and ${status?.completed} were counted`)
+  await flow.app.stop()
+  return { rebuildMs, rebuildPerSecond: (total / rebuildMs) * 1_000, rebuildPeakMb: peakMb() }
+}
+
+offer({ fill, ready, tail, rebuild })

@@ -1,0 +1,145 @@
+// What becomes of the figures as the log grows, in one table.
+//
+//   npm run bench:growth -- [--max 10000000] [--json] [--directory D]
+//
+// One log grows from size to size. At each: appends up to it, the process killed with SIGKILL in the
+// middle of more, a new one ready again, the tail read, a new projection of everything. Exits with 1
+// where a limit is broken at the largest of the usual sizes.
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { apart } from '../../src/bench/apart.ts'
+import type { Figures } from '../../src/bench/figures.ts'
+import { median } from '../../src/bench/figures.ts'
+import { placeIn } from '../../src/bench/place.ts'
+import { machineOf, machineText } from '../machine.ts'
+
+const SIZES = [10_000, 100_000, 1_000_000, 10_000_000] as const
+const child = new URL('child.ts', import.meta.url)
+const READ_SECONDS = 2
+const READY_RUNS = 3
+
+/** Limits at the largest size; ratios are to an empty log, measured by the same process. */
+const LIMITS = [
+  { figure: 'appendRatio', what: 'append rate beside an empty log', min: 0.8 },
+  { figure: 'readRatio', what: 'tail-read rate beside an empty log', min: 0.8 },
+  { figure: 'readyMs', what: 'ms until ready after a kill', max: 2_000 },
+  { figure: 'peakMb', what: 'MB of memory at most', max: 256 },
+  { figure: 'rebuildMs', what: 'ms for a projection of everything', max: 60_000 },
+] as const
+
+const { values } = parseArgs({
+  options: {
+    max: { type: 'string', default: '10000000' },
+    json: { type: 'boolean', default: false },
+    directory: { type: 'string', default: tmpdir() },
+  },
+})
+
+function bytesIn(directory: string): number {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, { name }) => sum + statSync(join(directory, name)).size, 0)
+}
+
+async function sizeUp(directory: string, scratch: string, total: number): Promise<Figures> {
+  // It is killed when it has said its figures: in the middle of the next append.
+  const filled = await apart<Figures>(child, 'fill', { directory, total, scratch })
+  const started: Figures[] = []
+  for (let run = 0; run < READY_RUNS; run += 1)
+    started.push(await apart<Figures>(child, 'ready', { directory }))
+  const read = await apart<Figures>(child, 'tail', {
+    directory,
+    scratch,
+    seconds: READ_SECONDS,
+  })
+  const bytes = bytesIn(directory)
+  const rebuilt = await apart<Figures>(child, 'rebuild', { directory, name: `view-${total}` })
+  const events = started.at(-1)?.['events'] ?? total
+  const peaks = [filled['appendPeakMb'], read['readPeakMb'], rebuilt['rebuildPeakMb']]
+  return {
+    ...filled,
+    ...read,
+    ...rebuilt,
+    events,
+    appendRatio: ratio(filled['appendPerSecond'], filled['emptyAppendPerSecond']),
+    readRatio: ratio(read['readPerSecond'], read['emptyReadPerSecond']),
+    bytesPerEvent: bytes / events,
+    // The first one after the kill recovers; the others say what an open costs.
+    readyMs: started[0]?.['readyMs'] ?? Number.NaN,
+    openMs: median(started.slice(1).map(({ readyMs = Number.NaN }) => readyMs)),
+    peakMb: Math.max(...peaks.map((peak) => peak ?? 0)),
+  }
+}
+
+const ratio = (one = Number.NaN, other = Number.NaN): number => one / other
+
+const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const COLUMNS = [
+  ['events', 'events'],
+  ['appendPerSecond', 'appended/s'],
+  ['appendRatio', 'to empty'],
+  ['readPerSecond', 'tail read/s'],
+  ['readRatio', 'to empty'],
+  ['bytesPerEvent', 'bytes/event'],
+  ['readyMs', 'ready after kill, ms'],
+  ['openMs', 'ready after stop, ms'],
+  ['rebuildMs', 'projection, ms'],
+  ['rebuildPerSecond', 'projected/s'],
+  ['peakMb', 'peak MB'],
+] as const
+
+const figureText = (name: string, value = Number.NaN): string =>
+  name.endsWith('Ratio') ? value.toFixed(2) : grouped.format(value)
+
+function tableText(sizes: readonly Figures[]): string {
+  const rows = [
+    COLUMNS.map(([, title]) => title),
+    ...sizes.map((figures) => COLUMNS.map(([name]) => figureText(name, figures[name]))),
+  ]
+  const widths = COLUMNS.map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)))
+  return rows
+    .map((row) => row.map((cell, at) => cell.padStart(widths[at] ?? 0)).join('  '))
+    .join('\n')
+}
+
+interface Finding {
+  readonly what: string
+  readonly found: number
+  readonly limit: string
+  readonly isKept: boolean
+}
+
+function findingsOf(sizes: readonly Figures[]): readonly Finding[] {
+  const last = sizes.at(-1) ?? {}
+  return LIMITS.map((limit) => {
+    const { figure, what } = limit
+    const found = last[figure] ?? Number.NaN
+    if ('max' in limit) return { what, found, limit: `≤ ${limit.max}`, isKept: found <= limit.max }
+    return { what, found, limit: `≥ ${limit.min}`, isKept: found >= limit.min }
+  })
+}
+
+mkdirSync(values.directory, { recursive: true })
+{
+  using place = placeIn(values.directory)
+  const root = place.path
+  const machine = machineOf()
+  const sizes: Figures[] = []
+  for (const total of SIZES.filter((size) => size <= Number(values.max))) {
+    const scratch = join(root, `scratch-${total}`)
+    const figures = await sizeUp(join(root, 'data'), scratch, total)
+    rmSync(scratch, { recursive: true })
+    sizes.push(figures)
+    process.stderr.write(`${grouped.format(total)} events: ${JSON.stringify(figures)}\n`)
+  }
+  const findings = findingsOf(sizes)
+  if (values.json) console.log(JSON.stringify({ machine, sizes, findings }))
+  else {
+    console.log(`${machineText(machine)}\n\n${tableText(sizes)}\n`)
+    for (const { what, found, limit, isKept } of findings)
+      console.log(`${isKept ? 'met   ' : 'MISSED'}  ${what}: ${found.toFixed(2)}, ${limit}`)
+  }
+  process.exitCode = findings.every(({ isKept }) => isKept) ? 0 : 1
+}

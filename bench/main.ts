@@ -1,0 +1,145 @@
+// Runs the engine and its peers side by side, and prints one table.
+//
+//   npm run bench -- [--rounds N] [--seconds N] [--quick] [--only WORD,…] [--json] [--strict]
+//                    [--directory D]
+//
+// Rounds are interleaved: each measures everything once, in processes of its own, one after another.
+// The medians count. Servers are installed where they are missing, and run only while they are
+// measured. Exits with 1 where a target is missed, and with `--strict` where a peer could not be
+// measured; without it, that is only said.
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Figures } from '../src/bench/figures.ts'
+import { placeIn } from '../src/bench/place.ts'
+import { machineOf, machineText } from './machine.ts'
+import type { Ground, Measurement, Pace } from './measurements.ts'
+import { MEASUREMENTS, measure, versionsOf } from './measurements.ts'
+import { installPackages } from './peers/packages.ts'
+import type { Line, Outcome } from './table.ts'
+import { linesOf, tableText } from './table.ts'
+import { ROWS } from './targets.ts'
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    json: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
+    directory: { type: 'string', default: tmpdir() },
+  },
+})
+
+const usual = values.quick
+  ? { rounds: 1, seconds: 2, rows: 50_000 }
+  : { rounds: 5, seconds: 3, rows: 200_000 }
+const rounds = Number(values.rounds ?? usual.rounds)
+const seconds = Number(values.seconds ?? usual.seconds)
+const pace: Pace = { seconds, warmUpSeconds: values.quick ? 0.5 : 1, rows: usual.rows }
+const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+
+/** What was asked for; a row that is compared brings the one that it is compared with. */
+function chosen(): readonly Measurement[] {
+  const words = values.only?.split(',')
+  if (!words) return MEASUREMENTS
+  const ids = new Set(
+    MEASUREMENTS.filter(({ id }) => words.some((word) => id.includes(word))).map(({ id }) => id),
+  )
+  for (const { measurement, target } of ROWS)
+    if (ids.has(measurement) && target.is === 'ratio') ids.add(target.of)
+  return MEASUREMENTS.filter(({ id }) => ids.has(id))
+}
+
+interface Gathered {
+  readonly runs: Figures[]
+  versions: string
+  /** Why it cannot be measured at all. */
+  isAbsent?: boolean
+  failure?: string
+}
+
+const reason = (cause: unknown): string => {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return text.split('\n').slice(0, 2).join(' ').slice(0, 200)
+}
+
+async function prepare(measurements: readonly Measurement[]): Promise<Map<string, Gathered>> {
+  const gathered = new Map<string, Gathered>()
+  let missing: string | undefined
+  if (measurements.some((each) => each.package !== undefined))
+    await installPackages().catch((cause: unknown) => {
+      missing = `its package could not be installed: ${reason(cause)}`
+    })
+  for (const measurement of measurements) {
+    const each: Gathered = { runs: [], versions: '' }
+    const absent = (failure: string): void => void Object.assign(each, { failure, isAbsent: true })
+    gathered.set(measurement.id, each)
+    if (measurement.package !== undefined && missing !== undefined) absent(missing)
+    try {
+      each.versions = await versionsOf(measurement)
+    } catch (cause) {
+      absent(`${measurement.server?.name} is not there: ${reason(cause)}`)
+    }
+  }
+  return gathered
+}
+
+async function run(ground: Ground): Promise<ReadonlyMap<string, Outcome>> {
+  const measurements = chosen()
+  const gathered = await prepare(measurements)
+  for (let round = 1; round <= rounds; round += 1)
+    for (const measurement of measurements) {
+      const each = gathered.get(measurement.id) as Gathered
+      if (each.isAbsent) continue
+      try {
+        const figures = await measure(measurement, ground, pace)
+        if (!(figures['perSecond']! > 0)) throw new Error('nothing was finished in its time')
+        each.runs.push(figures)
+        tell(
+          `round ${round} of ${rounds}, ${measurement.id}: ${Math.round(figures['perSecond'] ?? 0)}/s`,
+        )
+      } catch (cause) {
+        each.failure = `round ${round}: ${reason(cause)}`
+        tell(`${measurement.id}, ${each.failure}`)
+      }
+    }
+  return new Map(
+    measurements.map((measurement) => [
+      measurement.id,
+      { measurement, ...(gathered.get(measurement.id) as Gathered) },
+    ]),
+  )
+}
+
+function exitCodeOf(lines: readonly Line[]): number {
+  const isMissed = lines.some(({ verdict }) => verdict === 'missed')
+  // What the engine itself cannot do is a failure; a peer that is not there is only said.
+  const isBroken = lines.some(
+    ({ failure, system }) =>
+      failure !== undefined && (values.strict || system.startsWith('throughline')),
+  )
+  return isMissed || isBroken ? 1 : 0
+}
+
+mkdirSync(values.directory, { recursive: true })
+{
+  using place = placeIn(values.directory)
+  const root = place.path
+  const machine = machineOf()
+  const outcomes = await run({ root, rows: join(root, 'rows') })
+  const lines = linesOf(ROWS, outcomes)
+  if (values.json) console.log(JSON.stringify({ machine, rounds, ...pace, lines }))
+  else {
+    const versions = new Set([...outcomes.values()].map((outcome) => outcome.versions))
+    console.log(machineText(machine))
+    console.log([...versions].filter((version) => version !== '').join('\n'))
+    console.log(`rounds: ${rounds}, of ${seconds} s each; payloads of 150 bytes\n`)
+    console.log(tableText(lines))
+    console.log('\nratio: the figure of throughline in the same group, divided by this one')
+    console.log('CPU µs: what the measuring process took for each event; servers are not in it')
+  }
+  process.exitCode = exitCodeOf(lines)
+}

@@ -1,0 +1,44 @@
+// Emmett on SQLite, in this process.
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { offer } from '../../src/bench/apart.ts'
+import type { Figures } from '../../src/bench/figures.ts'
+import { readingOf } from '../../src/bench/system.ts'
+import type { EventStore } from './emmett.ts'
+import { appending, consuming } from './emmett.ts'
+import { packageOf } from './packages.ts'
+import type { PeerOptions } from './peer.ts'
+
+interface EmmettSqlite {
+  getSQLiteEventStore(options: object): EventStore
+}
+
+const PATIENCE_MS = 60_000
+
+/**
+ * First it appends, then it consumes; the rate is of both together. At the same time each would meet
+ * a database that the other keeps busy, and that ends the process.
+ */
+async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise<Figures> {
+  const module = await packageOf<EmmettSqlite>('@event-driven-io/emmett-sqlite')
+  const fileName = join(directory, 'emmett.db')
+  const schema = { autoMigration: 'CreateOrUpdate' }
+  const store = module.getSQLiteEventStore({ fileName, schema })
+  await store.schema.migrate?.()
+  const append = appending(store)
+  const cpuBefore = process.cpuUsage()
+  const beganAt = performance.now()
+  let published = 0
+  for (; performance.now() - beganAt < (seconds * 1_000) / 2; published += batch)
+    await append(Array.from({ length: batch }, (_, at) => readingOf(published + at)))
+  const finished = consuming(store, { batchSize: batch, pullingFrequencyInMs: 1 })
+  while (finished() < published) {
+    if (performance.now() - beganAt > PATIENCE_MS) throw new Error(`only ${finished()} came`)
+    await pause(1)
+  }
+  const { user, system } = process.cpuUsage(cpuBefore)
+  const perSecond = (published / (performance.now() - beganAt)) * 1_000
+  return { perSecond, cpuUs: (user + system) / published }
+}
+
+offer({ emmettSqlite })

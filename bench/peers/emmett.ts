@@ -1,0 +1,56 @@
+import type { Reading } from '../../src/bench/system.ts'
+import type { Peer } from './peer.ts'
+import { summing } from './peer.ts'
+
+interface RecordedEvent {
+  readonly data: Reading
+}
+interface ProcessorOptions {
+  readonly processorId: string
+  readonly startFrom: 'BEGINNING'
+  readonly eachMessage: (event: RecordedEvent) => void
+}
+interface Consumer {
+  reactor?(options: ProcessorOptions): unknown
+  processor?(options: ProcessorOptions): unknown
+  start(): Promise<unknown>
+}
+
+/** What the stores of Emmett have in common, as far as it is used. */
+export interface EventStore {
+  readonly schema: { migrate?(): Promise<unknown> }
+  appendToStream(stream: string, events: readonly object[]): Promise<unknown>
+  consumer(options: { readonly pulling: Pulling }): Consumer
+}
+
+export interface Pulling {
+  readonly batchSize: number
+  /** 50 by default, which would bound the rate by itself. */
+  readonly pullingFrequencyInMs: number
+}
+
+/** Appends each batch to a stream of its own. */
+export function appending(store: EventStore): Peer['publish'] {
+  let streams = 0
+  return (readings) =>
+    store.appendToStream(
+      `batch-${streams++}`,
+      readings.map((data) => ({ type: 'Taken', data })),
+    )
+}
+
+/** A processor that reads on and keeps its checkpoint; answers how many it has handled. */
+export function consuming(store: EventStore, pulling: Pulling): Peer['finished'] {
+  const handle = summing()
+  let finished = 0
+  const eachMessage = ({ data }: RecordedEvent): void => {
+    handle(data)
+    finished += 1
+  }
+  const consumer = store.consumer({ pulling })
+  const processor: ProcessorOptions = { processorId: 'totals', startFrom: 'BEGINNING', eachMessage }
+  if (consumer.reactor) consumer.reactor(processor)
+  else consumer.processor?.(processor)
+  void consumer.start()
+  return () => finished
+}

@@ -1,0 +1,70 @@
+// What has to be reached, and which figures the table shows.
+
+/** How a figure is held against what it has to reach. */
+export type Target =
+  /** The figure of the row `of`, divided by this one, is at least that. */
+  | { readonly is: 'ratio'; readonly of: string; readonly min?: number }
+  /** The figure is at most that; without a number it is only stated. */
+  | { readonly is: 'most'; readonly max?: number }
+  | { readonly is: 'stated' }
+
+/** One line of the table. */
+export interface Row {
+  readonly measurement: string
+  readonly figure: string
+  readonly unit: 'events/s' | 'ms'
+  /** Where one measurement has several figures. */
+  readonly label?: string
+  readonly target: Target
+}
+
+const rate = (measurement: string, target: Target = { is: 'stated' }): Row => ({
+  measurement,
+  figure: 'perSecond',
+  unit: 'events/s',
+  target,
+})
+
+/** A peer, beside the engine's own figure in the same group. */
+const beside = (measurement: string, of: string, min?: number): Row =>
+  rate(measurement, { is: 'ratio', of, ...(min === undefined ? {} : { min }) })
+
+const time = (measurement: string, figure: string, label: string, max?: number): Row => ({
+  measurement,
+  figure,
+  label,
+  unit: 'ms',
+  target: { is: 'most', ...(max === undefined ? {} : { max }) },
+})
+
+const openLoop = (measurement: string, p50Ms?: number, p99Ms?: number): readonly Row[] => [
+  time(measurement, 'commitP50Ms', 'until committed, p50', p50Ms),
+  time(measurement, 'commitP99Ms', 'until committed, p99', p99Ms),
+  time(measurement, 'commitMaxMs', 'until committed, longest'),
+  time(measurement, 'ruleP99Ms', 'until its rule ran, p99'),
+  time(measurement, 'ackP99Ms', 'until acked, p99'),
+  time(measurement, 'loopP99Ms', 'delay of the event loop, p99 (1 ms is the clock of it)'),
+]
+
+export const ROWS: readonly Row[] = [
+  rate('append-100'),
+  beside('bare-100', 'append-100', 0.6),
+  rate('append-1000'),
+  beside('bare-1000', 'append-1000', 0.6),
+  rate('append-single'),
+  beside('bare-single', 'append-single', 0.6),
+  rate('projection-100'),
+  rate('entity-100'),
+  beside('redis-streams-100', 'projection-100', 1.1),
+  beside('kafka-100', 'projection-100', 2),
+  beside('bullmq-100', 'projection-100', 7),
+  beside('graphile-worker-100', 'projection-100', 3),
+  beside('nats-100', 'projection-100', 4),
+  beside('emmett-sqlite-100', 'projection-100'),
+  beside('emmett-postgresql-100', 'projection-100'),
+  rate('projection-1000'),
+  rate('entity-1000'),
+  beside('kafka-1000', 'projection-1000', 2),
+  ...openLoop('open-1000', 3, 12),
+  ...openLoop('open-20000', undefined, 15),
+]

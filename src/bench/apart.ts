@@ -1,0 +1,68 @@
+// Each measurement runs in a process of its own, so that no heap, cache or compiled code of one
+// helps or hinders another.
+import type { ChildProcess } from 'node:child_process'
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+/** Measures by name; each takes its options and answers its figures. */
+export type Measures = Readonly<Record<string, (options: never) => Promise<unknown>>>
+
+interface Order {
+  readonly name: string
+  readonly options: unknown
+}
+
+type Report =
+  | { readonly is: 'done'; readonly value: unknown }
+  | { readonly is: 'failed'; why: string }
+
+/**
+ * Runs one measure of a program that `offer`s it, and answers what that answers.
+ *
+ * @throws Error with what the program threw, or with its exit where it ended without a word
+ */
+export async function apart<T>(program: URL, name: string, options: unknown): Promise<T> {
+  const child = fork(fileURLToPath(program), [], { execArgv: [] })
+  try {
+    child.send({ name, options } satisfies Order)
+    const report = await reportOf(child, name)
+    if (report.is === 'failed') throw new Error(report.why)
+    return report.value as T
+  } finally {
+    await ended(child)
+  }
+}
+
+async function reportOf(child: ChildProcess, name: string): Promise<Report> {
+  const gone = once(child, 'exit').then(([code, signal]): Report => {
+    return { is: 'failed', why: `${name} ended with ${String(signal ?? code)}, and said nothing` }
+  })
+  return Promise.race([gone, once(child, 'message').then(([report]) => report as Report)])
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}
+
+/** The other side: waits for the order, measures, reports. The caller then ends this process. */
+export function offer(measures: Measures): void {
+  process.once('message', (order) => {
+    const { name, options } = order as Order
+    void measured(measures, name, options).then((report) => process.send?.(report))
+  })
+  process.once('disconnect', () => process.exit(0))
+}
+
+async function measured(measures: Measures, name: string, options: unknown): Promise<Report> {
+  try {
+    const measure = measures[name]
+    if (!measure) throw new Error(`nothing is measured by the name of ${name}`)
+    return { is: 'done', value: await measure(options as never) }
+  } catch (cause) {
+    return { is: 'failed', why: cause instanceof Error ? (cause.stack ?? '') : String(cause) }
+  }
+}

@@ -1,0 +1,17 @@
+import type { App, Message } from '../index.ts'
+
+/** How readings get into the log; the one place that knows which call of the app does it. */
+export interface Door {
+  /** Resolves once all are stored. @throws Error where one of them is not */
+  append(messages: readonly Message[]): Promise<void>
+}
+
+export function doorOf(app: App): Door {
+  return {
+    async append(messages) {
+      const answers = await app.append(messages)
+      const other = answers.find((answer) => answer.is !== 'stored')
+      if (other) throw new Error(`an event was not stored: ${JSON.stringify(other)}`)
+    },
+  }
+}

@@ -1,0 +1,149 @@
+// What is measured of the engine, by name. Each takes a directory of its own.
+import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { breathe, pause, systemClock } from '../base/clock.ts'
+import type { ClosedLoop } from './closed-loop.ts'
+import { closedLoop, drained } from './closed-loop.ts'
+import type { Figures } from './figures.ts'
+import { spreadOf } from './figures.ts'
+import type { Running } from './running.ts'
+import { running } from './running.ts'
+import type { Path } from './system.ts'
+
+export interface InDirectory {
+  readonly directory: string
+}
+
+const SYNCED_BYTES = 4_096
+
+/** How long the disk takes to keep one page for good. */
+export async function sync({ directory, seconds }: InDirectory & Pick<ClosedLoop, 'seconds'>) {
+  const clock = systemClock()
+  const page = Buffer.alloc(SYNCED_BYTES, 7)
+  const file = openSync(join(directory, 'sync'), 'w')
+  const latenciesMs: number[] = []
+  const endsAt = clock.elapsed() + seconds * 1_000
+  while (clock.elapsed() < endsAt) {
+    const beganAt = clock.elapsed()
+    writeSync(file, page)
+    fdatasyncSync(file)
+    latenciesMs.push(clock.elapsed() - beganAt)
+  }
+  closeSync(file)
+  return { ...spreadOf('sync', latenciesMs), perSecond: latenciesMs.length / seconds }
+}
+
+export type AppendOptions = InDirectory &
+  Pick<ClosedLoop, 'seconds' | 'warmUpSeconds' | 'batch' | 'publishers'>
+
+/** Appends alone, with nobody who reads: `publishers` calls at a time, of `batch` events each. */
+export async function append(options: AppendOptions): Promise<Figures> {
+  const flow = await running({ directory: options.directory, path: 'nothing' })
+  let stored = 0
+  const latenciesMs: number[] = []
+  const publish = async (from: number, count: number): Promise<void> => {
+    const beganAt = flow.clock.elapsed()
+    await flow.publish(from, count)
+    stored += count
+    latenciesMs.push(flow.clock.elapsed() - beganAt)
+  }
+  const loop = { ...options, backlogMax: Number.POSITIVE_INFINITY }
+  const { perSecond = 0, cpuUs = 0 } = await closedLoop(
+    flow.clock,
+    { publish, finished: () => stored },
+    loop,
+  )
+  await flow.app.stop()
+  return { perSecond, cpuUs, ...spreadOf('ack', latenciesMs) }
+}
+
+export type EndToEndOptions = InDirectory & ClosedLoop & { readonly path: Path }
+
+/** Appended, read in order, state and progress committed; and nothing counted twice or not at all. */
+export async function endToEnd({ path, directory, ...loop }: EndToEndOptions): Promise<Figures> {
+  const flow = await running({ directory, path })
+  const { perSecond = 0, cpuUs = 0, published = 0 } = await closedLoop(flow.clock, flow, loop)
+  await drained(flow.clock, flow, published)
+  await mustHaveCounted(flow, published)
+  await flow.app.stop()
+  return { perSecond, cpuUs }
+}
+
+/** The engine's own counters have to agree with what was published. */
+async function mustHaveCounted({ app }: Running, published: number): Promise<void> {
+  await app.settled()
+  const [status] = await app.status()
+  if (status?.completed !== published)
+    throw new Error(`${published} events were published, and ${status?.completed} are completed`)
+}
+
+export interface OpenLoopOptions extends InDirectory {
+  readonly path: Path
+  readonly perSecond: number
+  readonly seconds: number
+  readonly warmUpSeconds: number
+}
+
+/**
+ * Events come at a rate of their own, whether or not the system keeps up. Latency counts from when
+ * an event was due: to the run of its rule, and to the commit of what that changed.
+ */
+export async function openLoop(options: OpenLoopOptions): Promise<Figures> {
+  const { directory, path, perSecond, seconds, warmUpSeconds } = options
+  const toRuleMs: number[] = []
+  const toCommitMs: number[] = []
+  const toAckMs: number[] = []
+  const clock = systemClock()
+  const first = perSecond * warmUpSeconds
+  const total = first + perSecond * seconds
+  let beganAt = 0
+  const dueAt = (number: number): number => beganAt + (number / perSecond) * 1_000
+  const flow = await running({
+    directory,
+    path,
+    heard(numbers, ranAt) {
+      const now = clock.elapsed()
+      for (const [at, number] of numbers.entries()) {
+        if (number < first) continue
+        toRuleMs.push((ranAt[at] ?? now) - dueAt(number))
+        toCommitMs.push(now - dueAt(number))
+      }
+    },
+  })
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  let [published, acked] = [0, 0]
+  let failure: unknown
+  const acknowledged = (from: number, count: number) => (): void => {
+    const now = clock.elapsed()
+    acked += count
+    for (let at = from; at < from + count; at += 1) if (at >= first) toAckMs.push(now - dueAt(at))
+  }
+  beganAt = clock.elapsed()
+  while (published < total) {
+    if (failure !== undefined) throw failure
+    const due = Math.min(total, Math.floor(((clock.elapsed() - beganAt) / 1_000) * perSecond))
+    if (due >= first) delay.enable()
+    const from = published
+    published = Math.max(published, due)
+    if (published > from)
+      flow.publish(from, published - from).then(acknowledged(from, published - from), (cause) => {
+        failure = cause
+      })
+    await pause(clock, 1)
+  }
+  delay.disable()
+  while (acked < total && failure === undefined) await breathe(clock)
+  await drained(clock, flow, total)
+  const perSecondReached = total / ((clock.elapsed() - beganAt) / 1_000)
+  await mustHaveCounted(flow, total)
+  await flow.app.stop()
+  return {
+    perSecond: perSecondReached,
+    ...spreadOf('ack', toAckMs),
+    ...spreadOf('rule', toRuleMs),
+    ...spreadOf('commit', toCommitMs),
+    loopP99Ms: delay.percentile(99) / 1e6,
+    loopMaxMs: delay.max / 1e6,
+  }
+}

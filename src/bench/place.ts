@@ -1,0 +1,29 @@
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** A directory for one run, gone after it, also where the run is interrupted. */
+export interface Place extends Disposable {
+  readonly path: string
+}
+
+const CODES = { SIGINT: 130, SIGTERM: 143 } as const
+const SIGNALS = Object.keys(CODES) as readonly (keyof typeof CODES)[]
+
+/** Makes a directory below one that is there. Everybody may look into it, servers of peers, too. */
+export function placeIn(parent: string): Place {
+  const path = mkdtempSync(join(parent, 'throughline-bench-'))
+  chmodSync(path, 0o755)
+  const remove = (): void => rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+  const end = (signal: keyof typeof CODES): void => {
+    remove()
+    process.exit(CODES[signal])
+  }
+  for (const signal of SIGNALS) process.once(signal, end)
+  return {
+    path,
+    [Symbol.dispose]() {
+      for (const signal of SIGNALS) process.removeListener(signal, end)
+      remove()
+    },
+  }
+}

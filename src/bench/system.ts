@@ -1,0 +1,127 @@
+// The system that is measured: readings of meters, counted and summed for each of 1,000 meters.
+import type { Entity, Message, Projection, Schema, Service } from '../index.ts'
+import { command, contract, entity, event, projection, service, type } from '../index.ts'
+
+/** One reading; 150 bytes as JSON. */
+export interface Reading {
+  readonly meterId: string
+  /** Which one it is of all that are published. */
+  readonly number: number
+  readonly units: number
+  readonly note: string
+}
+
+const METERS = 1_000
+const PAYLOAD_BYTES = 150
+const UNITS = 100
+
+/** Cheap to make, since making it counts as part of what is measured. */
+export function readingOf(number: number): Reading {
+  const [meter, units] = [number % METERS, number % UNITS]
+  const digits = digitsOf(meter) + digitsOf(number) + digitsOf(units)
+  const note = NOTE.slice(0, PAYLOAD_BYTES - FRAME_BYTES - digits)
+  return { meterId: `meter-${meter}`, number, units, note }
+}
+
+const FRAME_BYTES = '{"meterId":"meter-","number":,"units":,"note":""}'.length
+const digitsOf = (whole: number): number => (whole < 10 ? 1 : Math.floor(Math.log10(whole)) + 1)
+const NOTE = 'read by hand, the door was open and the dog was friendly; '.repeat(4)
+
+/** What a meter comes to. */
+export interface Total {
+  readonly count: number
+  readonly units: number
+}
+
+type Issue = { readonly message: string; readonly path: readonly string[] }
+const isText = (value: unknown): boolean => typeof value === 'string' && value.length > 0
+const isWhole = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
+const FIELDS = { meterId: isText, number: isWhole, units: isWhole, note: isText } as const
+
+/** Checks each field, as the schema library of a user would. */
+function readingSchema(): Schema<Reading> {
+  const validate = (value: unknown): { value: Reading } | { issues: readonly Issue[] } => {
+    const given = value as Readonly<Record<string, unknown>>
+    const issues: Issue[] = []
+    for (const name in FIELDS)
+      if (!FIELDS[name as keyof typeof FIELDS](given[name]))
+        issues.push({ path: [name], message: 'is not what it must be' })
+    return issues.length > 0 ? { issues } : { value: given as unknown as Reading }
+  }
+  const text = { type: 'string', minLength: 1 }
+  const whole = { type: 'integer', minimum: 0 }
+  const jsonSchema = {
+    type: 'object',
+    properties: { meterId: text, number: whole, units: whole, note: text },
+    required: Object.keys(FIELDS),
+  }
+  const asJson = { input: () => jsonSchema, output: () => jsonSchema }
+  const standard = { version: 1, vendor: 'throughline', validate, jsonSchema: asJson } as const
+  return { '~standard': standard }
+}
+
+const schema = readingSchema()
+
+/** Readings that come from outside; nobody decides them. */
+export const Readings = contract('readings', { key: 'meterId' }, { Taken: event(schema) })
+
+/** Readings that a meter is asked to take. */
+export const Meters = contract(
+  'meters',
+  { key: 'meterId' },
+  { Take: command(schema), Counted: event(schema) },
+)
+
+/** Hears of each reading that a rule has counted; it is not committed yet. */
+export type Counted = (number: number) => void
+
+const more = ({ units }: Reading, before: Total | undefined): Total => ({
+  count: (before?.count ?? 0) + 1,
+  units: (before?.units ?? 0) + units,
+})
+
+/** How readings come to a total. */
+export const PATHS = ['projection', 'entity', 'nothing'] as const
+export type Path = (typeof PATHS)[number]
+
+export interface System {
+  readonly services: readonly Service<string, unknown>[]
+  readonly message: (reading: Reading) => Message
+}
+
+/** A system by the way that readings take in it; `nothing` only stores them. */
+export function systemOf(path: Path, counted: Counted): System {
+  if (path === 'entity') {
+    const services = [service('meters', { owns: [Meters], runs: [meterOf(counted)] })]
+    return { services, message: Meters.Take }
+  }
+  const runs = path === 'projection' ? [totalsOf('totals', counted)] : []
+  const services = [service('readings', { owns: [Readings], runs })]
+  return { services, message: Readings.Taken }
+}
+
+/** The name is free, so that a new one reads everything from the beginning. */
+export function totalsOf(name: string, counted: Counted): Projection<string, Total> {
+  return projection(name, { by: 'meterId', row: type<Total>() }, (on) => [
+    on(Readings.Taken, (reading, before) => {
+      counted(reading.number)
+      return more(reading, before)
+    }),
+  ])
+}
+
+function meterOf(counted: Counted): Entity<'meter', Total> {
+  return entity(
+    'meter',
+    { of: Meters, id: 'meterId', initial: { count: 0, units: 0 } as Total },
+    {
+      decide: (on) => [on(Meters.Take, (reading) => Meters.Counted(reading))],
+      evolve: (on) => [
+        on(Meters.Counted, (reading, before) => {
+          counted(reading.number)
+          return more(reading, before)
+        }),
+      ],
+    },
+  )
+}

@@ -1,0 +1,2 @@
+// Ends when it is told to measure.
+process.once('message', () => process.exit(7))

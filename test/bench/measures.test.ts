@@ -1,0 +1,63 @@
+// Every measure of the engine, for as short a time as shows that it measures.
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { suite, test } from 'node:test'
+import { apart } from '../../src/bench/apart.ts'
+import { ENGINE, ENGINE_MEASUREMENTS } from '../../src/bench/engine.ts'
+import type { Figures } from '../../src/bench/figures.ts'
+import * as measures from '../../src/bench/measures.ts'
+import { placeIn } from '../../src/bench/place.ts'
+
+const SHORT = { seconds: 0.2, warmUpSeconds: 0.05, backlogMax: 500 }
+const offered = measures as unknown as Readonly<
+  Record<string, (options: object) => Promise<Figures>>
+>
+
+suite('a measurement of the engine says how fast', () => {
+  for (const { name, measure, options, latency } of ENGINE_MEASUREMENTS)
+    test(name, async () => {
+      using place = placeIn(tmpdir())
+      const figures = await offered[measure]?.({ ...options, ...SHORT, directory: place.path })
+      assert.ok(figures)
+      for (const [figure, value] of Object.entries(figures))
+        assert.ok(Number.isFinite(value) && value >= 0, `${figure} is ${value}`)
+      assert.ok((figures['perSecond'] ?? 0) > 0)
+      if (latency === undefined) return
+      const [p50 = 0, p99 = 0, longest = 0] = ['P50Ms', 'P99Ms', 'MaxMs'].map(
+        (part) => figures[latency + part] ?? Number.NaN,
+      )
+      assert.ok(p50 > 0 && p50 <= p99 && p99 <= longest, `${p50}, ${p99}, ${longest}`)
+    })
+})
+
+suite('apart', () => {
+  test('a measure runs in a process of its own', async () => {
+    using place = placeIn(tmpdir())
+    const options = { directory: place.path, seconds: 0.05 }
+    const { perSecond = 0 } = await apart<Figures>(ENGINE, 'sync', options)
+    assert.ok(perSecond > 0)
+  })
+
+  test('what it throws is thrown here', async () => {
+    using place = placeIn(tmpdir())
+    const missing = { directory: `${place.path}/missing`, seconds: 0.05 }
+    await assert.rejects(apart(ENGINE, 'sync', missing), /ENOENT/)
+    await assert.rejects(apart(ENGINE, 'nonsense', {}), /nothing is measured.*nonsense/)
+  })
+
+  test('a process that dies says so', async () => {
+    const program = new URL('dying.ts', import.meta.url)
+    await assert.rejects(apart(program, 'die', {}), /die ended with 7, and said nothing/)
+  })
+})
+
+test('a place is gone with all that is in it', () => {
+  let path = ''
+  {
+    using place = placeIn(tmpdir())
+    path = place.path
+    mkdirSync(`${path}/some/folder`, { recursive: true })
+  }
+  assert.ok(!existsSync(path))
+})
