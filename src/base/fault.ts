@@ -8,10 +8,35 @@ export const FAULTS = {
     retryable: true,
     cure: 'send it again, with the same id, once the app has started again',
   },
+  ARCHIVE_DAMAGED: {
+    meaning: 'a file of the archive is not as it was written',
+    retryable: false,
+    cure: 'put back an unharmed copy of the file; only what it holds cannot be read meanwhile',
+  },
+  ARCHIVE_MISSING: {
+    meaning: 'a file of the archive is not there',
+    retryable: false,
+    cure: 'put the file back where the detail says; only what it holds cannot be read meanwhile',
+  },
+  BACKEND_CANNOT: {
+    meaning: 'what the services run on cannot do that',
+    retryable: false,
+    cure: 'use the means of what is underneath',
+  },
   BACKPRESSURE: {
     meaning: 'too much is in flight already',
     retryable: true,
     cure: 'wait and send it again with the same id, or make the consumer faster',
+  },
+  BACKUP_DAMAGED: {
+    meaning: 'the backup is not as it was written',
+    retryable: false,
+    cure: 'use another backup; nothing was restored',
+  },
+  BACKUP_MISSING: {
+    meaning: 'there is no backup here',
+    retryable: false,
+    cure: 'name a directory that throughline backup has written',
   },
   CONTRACT_INCOMPATIBLE: {
     meaning: 'a contract does not fit the messages that are stored',
@@ -32,6 +57,11 @@ export const FAULTS = {
     meaning: 'the data directory holds something that is not ours',
     retryable: false,
     cure: 'name another directory; nothing was changed in this one',
+  },
+  DATA_IS_BACKUP: {
+    meaning: 'the directory is a backup, which stays as it was written',
+    retryable: false,
+    cure: 'restore it into a directory of its own (throughline restore), and run that one',
   },
   DATA_MISSING: {
     meaning: 'there is no data here',
@@ -62,6 +92,11 @@ export const FAULTS = {
     meaning: 'the system does not let the data directory be opened',
     retryable: true,
     cure: 'see what the detail says of the disk or of rights, and start again; the data is as it was',
+  },
+  DIRECTORY_TAKEN: {
+    meaning: 'the directory holds something already',
+    retryable: false,
+    cure: 'name a new directory; nothing was changed in this one',
   },
   EARLIER_NOT_STORED: {
     meaning: 'an earlier message of the same key was not stored, so this one would overtake it',

@@ -5,12 +5,14 @@ export interface Flags {
   readonly data: string
   readonly json?: boolean
   readonly partition?: number
-  readonly from?: number
+  /** An offset; where a time will do as well, text. */
+  readonly from?: number | string
+  readonly to?: string
+  readonly before?: string
   readonly limit: number
   readonly follow?: boolean
   readonly accept?: readonly string[]
   readonly markLost?: boolean
-  readonly to?: string
   readonly offline?: boolean
   readonly port: number
   readonly host?: string

@@ -10,7 +10,7 @@ import { resting } from '../control/rest.ts'
 import { reachOwner } from '../control/socket.ts'
 import type { Given, VerbName } from '../control/verbs.ts'
 import { runVerb } from '../control/verbs.ts'
-import type { Tell } from '../control/verify.ts'
+import type { Tell } from '../ports/keeping.ts'
 import type { Asked } from './command.ts'
 
 /** A system that can be asked. */
@@ -52,10 +52,24 @@ const GONE: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOEN
 const isGone = (cause: unknown): boolean => GONE.has((cause as { code?: unknown }).code)
 
 /** Opens data as its owner, for as long as one call takes. */
-export async function reachAlone(asked: Asked): Promise<Reached> {
+async function reachAlone(asked: Asked): Promise<Reached> {
   // Opened for reading first: an owner would make what is not there.
   await (await look(asked)).close()
   return opened(await resting(embedded({ directory: directoryOf(asked) }), systemClock()))
+}
+
+/**
+ * The running owner, or the data itself where `--offline` says so.
+ *
+ * @throws Fault `DATA_READ_ONLY` where nobody runs it, `DATA_MISSING`
+ */
+export async function reachForWriting(asked: Asked): Promise<Reached> {
+  const owner = await reachRunning(directoryOf(asked))
+  if (owner) return owner
+  if (asked.flags.offline) return reachAlone(asked)
+  // What is not there at all is said first.
+  await (await reach(asked))[Symbol.asyncDispose]()
+  throw new Fault('DATA_READ_ONLY', { detail: `nobody runs ${asked.flags.data}` })
 }
 
 async function look(asked: Asked): Promise<RestingSystem> {

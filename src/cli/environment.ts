@@ -4,8 +4,11 @@
 export interface Screen {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
+  /** `false` when the reader is slower: what it has not taken is kept. */
   write(text: string): unknown
   on(event: 'error', hear: (cause: Error) => void): unknown
+  /** Told once what `write` has kept is written. */
+  once?(event: 'drain', hear: () => void): unknown
 }
 
 /** What the command line gets from outside. */

@@ -12,6 +12,17 @@ export function manyText(count: number, one: string): string {
   return `${countText(count)} ${one}${count === 1 ? '' : 's'}`
 }
 
+const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
+
+/** In the largest unit that fits: `0 B`, `812 B`, `8.2 KB`, `370 MB`, `1.5 GB`. */
+export function bytesText(bytes: number): string {
+  let value = bytes
+  let unit = 0
+  for (; value >= 999.5 && unit < BYTE_UNITS.length - 1; unit += 1) value /= 1_000
+  const digits = unit > 0 && value < 9.95 ? 1 : 0
+  return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`
+}
+
 /** In the largest unit that fits: `0 ms`, `340 ms`, `1.2 s`, `41 s`, `4 min`, `3 h`, `2 d`. */
 export function durationText(ms: number): string {
   if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`

@@ -17,6 +17,8 @@ export interface Terminal {
   readonly paint: Paint
   /** A line of output. */
   print(line: string): void
+  /** Resolves once the output can take more, or nobody reads it: what prints a lot waits for it. */
+  drained(): Promise<void>
   /** A line beside the output: progress, hints, faults. */
   tell(line: string): void
   /** A line beside the output that the next one replaces; only where somebody sees it. */
@@ -36,24 +38,45 @@ export function terminalOf({ stdout, stderr, cwd, env, signal }: Io): Terminal {
     // Some terminals say 0, which means that they do not know.
     columns: stdout.isTTY ? stdout.columns || undefined : undefined,
     paint: (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text),
-    print: (line) => out(`${line}\n`),
-    tell: (line) => err(`${line}\n`),
+    print: (line) => out.write(`${line}\n`),
+    drained: () => out.drained(),
+    tell: (line) => err.write(`${line}\n`),
     show(line) {
-      if (stderr.isTTY) err(`\r\u001b[K${line}`)
+      if (stderr.isTTY) err.write(`\r\u001b[K${line}`)
     },
   }
 }
 
+interface Writing {
+  write(text: string): void
+  drained(): Promise<void>
+}
+
 /** Writes until nobody reads any more, as in `throughline log … | head`. */
-function writing(screen: Screen, gone: () => void): (text: string) => void {
+function writing(screen: Screen, gone: () => void): Writing {
   let isGone = false
+  let isFull = false
+  let wake: () => void = () => undefined
   // Stays: a pipe may say only after the last line that nobody was there to read it.
   screen.on('error', (cause) => {
     if ((cause as NodeJS.ErrnoException).code !== 'EPIPE') throw cause
     isGone = true
+    wake()
     gone()
   })
-  return (text) => {
-    if (!isGone) screen.write(text)
+  return {
+    write(text) {
+      if (isGone || screen.write(text) !== false || isFull || !screen.once) return
+      isFull = true
+      screen.once('drain', () => {
+        isFull = false
+        wake()
+      })
+    },
+    drained: () =>
+      new Promise((resolve) => {
+        if (isGone || !isFull) resolve()
+        else wake = resolve
+      }),
   }
 }

@@ -84,7 +84,8 @@ async function lastOf(
   return slices
 }
 
-function mustBeTopic({ catalog }: Looking, topic: string): void {
+/** @throws Fault `TOPIC_NOT_FOUND` */
+export function mustBeTopic({ catalog }: Pick<System, 'catalog'>, topic: string): void {
   const names = catalog.topics.map(({ name }) => name)
   if (names.includes(topic)) return
   throw new Fault('TOPIC_NOT_FOUND', {

@@ -14,7 +14,7 @@ import type { System } from './system.ts'
 import { isToken, readToken, tokenOf } from './token.ts'
 import type { Given, VerbName } from './verbs.ts'
 import { isVerb, runVerb } from './verbs.ts'
-import type { Tell } from './verify.ts'
+import type { Tell } from '../ports/keeping.ts'
 
 const PROTOCOL = 1
 /** Systems cut the path of a socket off at about a hundred bytes. */

@@ -1,11 +1,14 @@
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { archive } from './archive.ts'
+import { backUp } from './backup.ts'
 import { storedMessages } from '../engine/compatibility.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
 import type { RewindTo } from '../engine/rewind.ts'
 import { overviewOf } from './overview.ts'
+import { replay } from './replay.ts'
 import type { System } from './system.ts'
-import type { Tell } from './verify.ts'
+import type { Tell } from '../ports/keeping.ts'
 import { verify } from './verify.ts'
 
 /** What a verb can be told; `number`s are whole. */
@@ -83,6 +86,32 @@ const verbs = {
         ...(partition === undefined ? {} : { partition: partition as number }),
       }),
   },
+  replay: {
+    isWrite: false,
+    takes: {
+      topic: { is: 'text', isRequired: true },
+      partition: { is: 'number', min: 0 },
+      from: { is: 'text' },
+      to: { is: 'text' },
+      cursor: { is: 'text' },
+      limit: { is: 'number', min: 1, max: 10_000, initial: 2_000 },
+    },
+    run: (system, taken) => replay(system, taken as never),
+  },
+  backup: {
+    isWrite: true,
+    takes: { to: { is: 'text', isRequired: true } },
+    run: (system, { to }, tell) => backUp(system, to as string, tell),
+  },
+  archive: {
+    isWrite: true,
+    takes: {
+      topic: { is: 'text', isRequired: true },
+      before: { is: 'text', isRequired: true },
+      to: { is: 'text', isRequired: true },
+    },
+    run: (system, taken, tell) => archive(system, taken as never, tell),
+  },
   rebuild: {
     isWrite: true,
     takes: { projection: { is: 'text', isRequired: true } },
@@ -120,7 +149,7 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
  *
  * @throws Fault `OPTION_INVALID` with all complaints, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
  * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `PROJECTION_NOT_FOUND`,
- * `REBUILD_FAILED`, `DATA_READ_ONLY`
+ * `REBUILD_FAILED`, `DATA_READ_ONLY`, `BACKEND_CANNOT`, `DIRECTORY_TAKEN`
  */
 export async function runVerb(
   system: System,

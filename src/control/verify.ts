@@ -4,7 +4,9 @@ import type { Complaint } from '../base/fault.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { partitionOf } from '../contract/partition.ts'
 import { standingsOf } from '../engine/status.ts'
-import type { LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
+import type { Tell } from '../ports/keeping.ts'
+import type { EventLog, Inspected, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
+import type { EventStore } from '../ports/store.ts'
 import type { System } from './system.ts'
 
 /** What a check of everything has found. */
@@ -12,21 +14,23 @@ export interface Verified {
   readonly isSound: boolean
   readonly topics: number
   readonly records: number
+  /** Rows of state, where the store can check them. */
+  readonly rows: number
   readonly consumers: number
-  /** At most a hundred; `path` is a topic and partition, or a consumer. */
+  /** At most a hundred; `path` is a topic, partition and offsets, a table, or a consumer. */
   readonly complaints: readonly Complaint[]
 }
 
-/** How far a long work is. */
-export type Tell = (progress: { readonly done: number; readonly total: number }) => void
-
 const COMPLAINTS_MAX = 100
-const MAX = { records: 2_000, bytes: 16_777_216 }
+const RECORDS_PER_STEP = 2_000
+const BYTES_PER_STEP = 16_777_216
+const ROWS_PER_STEP = 1_000
 
 /**
  * Every record is there between its partition's ends, in order, in the partition of its key, with a
  * head and data that can be read; every consumer stands inside its topics, and its counters add up.
- * What is written meanwhile is not looked at.
+ * Where the backend keeps checksums, each record, the chain of each partition, what was moved to an
+ * archive and each row of state is what was written. What is written meanwhile is not looked at.
  */
 export async function verify(system: System, tell: Tell = () => undefined): Promise<Verified> {
   const { backend, catalog } = system
@@ -34,37 +38,145 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
   const total = ends.reduce((sum, { first, next }) => sum + next - first, 0)
   let records = 0
+  let passed = 0
   for (const end of ends) {
     const partitions = catalog.topics.find(({ name }) => name === end.topic)?.partitions ?? 1
-    for await (const found of partitionRecords(system, end)) {
-      records += found.length
-      for (const record of found) complaints.push(...complaintsOf(record, partitions))
-      tell({ done: records, total })
+    for await (const step of partitionSteps(system, end)) {
+      records += step.records.length
+      complaints.push(...step.flaws.map((flaw) => flawComplaint(end, flaw)))
+      for (const record of step.records) complaints.push(...complaintsOf(record, partitions))
+      tell({ done: passed + step.next - end.first, total })
       if (complaints.length >= COMPLAINTS_MAX) break
     }
+    passed += end.next - end.first
   }
+  const rows = await verifyRows(system, complaints)
   const consumers = await verifyConsumers(system, complaints)
+  const { is, detail } = await backend.log.health()
+  // Asked last, so that it knows what was just found; what was listed it would only say again.
+  if (is === 'failing' && complaints.length === 0)
+    complaints.push({ path: 'health', message: detail })
   return {
     isSound: complaints.length === 0,
     topics: catalog.topics.length,
     records,
+    rows,
     consumers,
     complaints: complaints.slice(0, COMPLAINTS_MAX),
   }
 }
 
-/** The records of a partition up to where it ended when the check began. */
-async function* partitionRecords(
+type Flaw = Inspected['flaws'][number]
+
+/** One look at a part of a partition, up to `next`. */
+interface Step {
+  readonly records: readonly LogRecord[]
+  readonly flaws: readonly Flaw[]
+  readonly next: number
+}
+
+/** A partition up to where it ended when the check began; what was cut off from it comes last. */
+async function* partitionSteps(
   { backend: { log }, clock }: System,
-  { topic, partition, first, next: end }: LogEnd,
-): AsyncGenerator<readonly LogRecord[]> {
-  let position: Position = { topic, partition, next: first }
-  while (position.next < end) {
-    const [slice] = (await log.read([position], MAX, { ms: 0 })) as [Slice]
-    yield slice.records.filter(({ offset }) => offset < end)
-    if (slice.next <= position.next) return
+  end: LogEnd,
+): AsyncGenerator<Step> {
+  const { topic, partition } = end
+  for (let at = end.first; at < end.next;) {
+    const found = await log.inspect?.(topic, partition, at, RECORDS_PER_STEP)
+    const to = Math.min(end.next, found?.next ?? at + RECORDS_PER_STEP)
+    const flaws = (found?.flaws ?? []).filter(({ from }) => from < to)
+    const read = await recordsIn(log, { topic, partition, next: at }, to, flaws)
+    const unseen = found ? [] : read.flaws
+    yield { records: read.records, flaws: merged([...flaws, ...unseen]), next: to }
     await breathe(clock)
-    position = { topic, partition, next: slice.next }
+    at = Math.max(to, at + 1)
+  }
+  const behind = await log.inspect?.(topic, partition, Number.MAX_SAFE_INTEGER, 1)
+  if (behind && behind.flaws.length > 0) yield { records: [], flaws: behind.flaws, next: end.next }
+}
+
+/** The records of a range that can be read: behind each flaw reading begins again. */
+async function recordsIn(
+  log: EventLog,
+  from: Position,
+  to: number,
+  flaws: readonly Flaw[],
+): Promise<{ readonly records: readonly LogRecord[]; readonly flaws: readonly Flaw[] }> {
+  const { topic, partition } = from
+  const records: LogRecord[] = []
+  const stops: Flaw[] = []
+  for (let next = from.next; next < to;) {
+    const max = { records: to - next, bytes: BYTES_PER_STEP }
+    const [slice] = (await log.read([{ topic, partition, next }], max, { ms: 0 })) as [Slice]
+    records.push(...slice.records.filter(({ offset }) => offset < to))
+    if (slice.next > next) {
+      next = slice.next
+      continue
+    }
+    const flaw = flaws.find((each) => each.from <= next && next < each.to)
+    if (slice.damage !== undefined)
+      stops.push({ from: next, to: flaw?.to ?? to, message: slice.damage })
+    next = flaw?.to ?? to
+  }
+  return { records, flaws: stops }
+}
+
+/** Flaws one behind another that say the same are one. */
+function merged(flaws: readonly Flaw[]): readonly Flaw[] {
+  const whole: Flaw[] = []
+  for (const flaw of flaws) {
+    const last = whole.at(-1)
+    if (last && last.to === flaw.from && last.message === flaw.message)
+      whole[whole.length - 1] = { ...last, to: flaw.to }
+    else whole.push(flaw)
+  }
+  return whole
+}
+
+function flawComplaint({ topic, partition }: LogEnd, { from, to, message }: Flaw): Complaint {
+  const range = to - from > 1 ? `${from}-${to - 1}` : `${from}`
+  // What is to be done about it stands in the lines below.
+  const [said = ''] = message.split('\n')
+  return { path: `${topic}/${partition}@${range}`, message: said }
+}
+
+/** Reads every row of every table that the store can inspect; how many. */
+async function verifyRows(
+  { backend: { store }, clock }: System,
+  complaints: Complaint[],
+): Promise<number> {
+  let rows = 0
+  for (const table of (await store.tables?.()) ?? []) {
+    let after: string | undefined
+    do {
+      const found = await inspectRows(store, table, after)
+      rows += found.rows
+      for (const { key, message } of found.flaws)
+        complaints.push({ path: key === undefined ? table : `${table} ${key}`, message })
+      after = found.after
+      await breathe(clock)
+    } while (after !== undefined && complaints.length < COMPLAINTS_MAX)
+  }
+  return rows
+}
+
+/** A table that cannot be read any further is a flaw, too. */
+async function inspectRows(
+  store: EventStore,
+  table: string,
+  after: string | undefined,
+): Promise<{
+  readonly rows: number
+  readonly after?: string
+  readonly flaws: readonly { readonly key?: string; readonly message: string }[]
+}> {
+  try {
+    const found = await store.inspect?.(table, after, ROWS_PER_STEP)
+    return found ?? { rows: 0, flaws: [] }
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : 'something broke'
+    const where = after === undefined ? '' : ` behind ${after}`
+    return { rows: 0, flaws: [{ message: `cannot be read${where}: ${why}` }] }
   }
 }
 

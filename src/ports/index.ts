@@ -3,6 +3,7 @@
 export type { Admission, Stored, Verdict } from './admit.ts'
 export { admit, answersOf, mustBeNew } from './admit.ts'
 export { differencesOf } from './differences.ts'
+export type { ArchiveWish, Archived, BackedUp, Tell } from './keeping.ts'
 export type {
   Ack,
   Answer,

@@ -1,3 +1,4 @@
+import type { ArchiveWish, Archived, BackedUp, Tell } from './keeping.ts'
 import type { Ack, EventLog, Health, LogEvent, LogRecord, Place } from './log.ts'
 
 /** A table of rows by key, with the fields by which rows can be found. Belongs to one service. */
@@ -185,6 +186,8 @@ export interface EventStore {
   stream(row: RowKey, fromVersion: number, limit: number): Promise<readonly LogRecord[]>
   /** Progress and counters of consumers, in one consistent read. */
   progress(consumers: readonly string[]): Promise<readonly Progress[]>
+  /** The names of all tables that were declared; only with `inspect`. */
+  tables?(): Promise<readonly string[]>
   /**
    * Reads up to `max` rows of a table after a key and compares them with their checksums. Only where
    * the store keeps checksums itself.
@@ -207,4 +210,19 @@ export interface Backend {
   readonly directory?: string
   readonly log: EventLog
   readonly store: EventStore
+  /**
+   * Copies everything into a new directory, as of one moment, while the work goes on; whole or not
+   * at all. Both ports have to be open. Progress is told in bytes.
+   *
+   * @throws Fault `DIRECTORY_TAKEN`
+   */
+  backup?(to: string, tell?: Tell): Promise<BackedUp>
+  /**
+   * Moves the bodies of old records out of the log into files, and reads them from there as if
+   * nothing had moved; offsets, ids and what they mean stay. A file is on the disk before anything
+   * goes that is in it. Progress is told in records.
+   *
+   * @throws Fault `LOG_DAMAGED` where a record cannot be read; `DATA_READ_ONLY`
+   */
+  archive?(wish: ArchiveWish, tell?: Tell): Promise<Archived>
 }

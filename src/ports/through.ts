@@ -21,6 +21,7 @@ const STORE_CALLS = [
   'scan',
   'stream',
   'progress',
+  'tables',
   'inspect',
   'health',
 ] as const

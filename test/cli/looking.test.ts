@@ -132,7 +132,7 @@ for (const isRunning of [true, false])
     test('verify reads all of it', async () => {
       const { code, out, err } = await at.say(['verify'])
       assert.deepEqual([code, err], [0, ''])
-      assert.match(out, /^Sound: 12 records in \d+ topics and 3 consumers were read\.\n$/)
+      assert.match(out, /^Sound: 12 records in \d+ topics, \d+ rows and 3 consumers were read\.\n$/)
       const verified = (await at.ask('verify')) as { isSound: boolean; records: number }
       assert.deepEqual([verified.isSound, verified.records], [true, 12])
     })

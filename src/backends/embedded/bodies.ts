@@ -1,12 +1,14 @@
 import { hash } from 'node:crypto'
+import type { SQLInputValue } from 'node:sqlite'
 import { rangeText } from './damage.ts'
 import type { Head } from './heads.ts'
 import { dropRecent, recentFrom } from './heads.ts'
 import type { StoredRecord } from './records.ts'
-import { COLUMNS, goneText, isWhole, storedRecord } from './records.ts'
+import { storedId } from './ids.ts'
+import { COLUMNS, INSERT, WIDTH, goneText, isWhole, storedRecord } from './records.ts'
 import { damagedRecord, isDamaged } from './results.ts'
 import type { Reading } from './slices.ts'
-import type { Columns } from './statements.ts'
+import type { Columns, Statements } from './statements.ts'
 
 /**
  * Takes bodies out of the log; offset, id, key, type and sums stay. Inside a transaction. What is
@@ -48,8 +50,7 @@ export interface Latest {
 
 const SELECT_RANGE = `SELECT ${COLUMNS} FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off`
-const STRIP = `UPDATE log SET head = '', data = NULL, gone = ?
-  WHERE topic = ? AND part = ? AND off = ?`
+const SET_FIRST = 'UPDATE head SET first = ? WHERE topic = ? AND part = ?'
 
 export function bodiesIn(reading: Reading): Bodies {
   const { sql } = reading
@@ -59,13 +60,11 @@ export function bodiesIn(reading: Reading): Bodies {
     isChosen: (record: StoredRecord['record']) => boolean,
   ): number => {
     const chosen = stored.filter(({ gone, record }) => gone === null && isChosen(record))
-    for (const { record } of chosen) {
-      const { id, key, type, data, offset } = record
-      const gone = goneText(id, key, type, dataHash(data))
-      sql.run(STRIP, gone, head.topic, head.partition, offset)
-    }
     const last = chosen.at(-1)
-    if (last) forget(head, last.record.offset + 1)
+    if (last) {
+      replace(sql, head, chosen)
+      forget(head, last.record.offset + 1)
+    }
     return chosen.length
   }
   return {
@@ -83,6 +82,25 @@ export function bodiesIn(reading: Reading): Bodies {
           offsets.set(record.key, record.offset)
     },
   }
+}
+
+/**
+ * Rows go and come again without their bodies. SQLite joins pages that are empty for the most part
+ * only where rows go: with an update in place the file would keep all of its room, used by nothing.
+ * A trigger lets records go only that lie before the first one, so that is moved for the moment.
+ */
+function replace(sql: Statements, head: Head, stubs: readonly StoredRecord[]): void {
+  const { topic, partition, first, next } = head
+  sql.run(SET_FIRST, next, topic, partition)
+  for (const { record } of stubs) sql.run('DELETE FROM log WHERE position = ?', record.position)
+  const values = stubs.flatMap(({ record, sum, chain }): SQLInputValue[] => {
+    const { position, offset, id, key, type, at, storedAt, data } = record
+    const gone = goneText(id, key, type, dataHash(data))
+    const kept = [position, topic, partition, offset, storedId(id), key, type, at, storedAt]
+    return [...kept, sum, chain, '', null, gone]
+  })
+  sql.insert(INSERT, '', WIDTH, values)
+  sql.run(SET_FIRST, first, topic, partition)
 }
 
 /** @throws Fault `LOG_DAMAGED` at the first that is not what was written */

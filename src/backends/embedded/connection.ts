@@ -1,4 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
+import type { Archive } from './archive-index.ts'
+import { archiveIn } from './archive-index.ts'
 import type { Bell } from '../../base/bell.ts'
 import type { Cancel, Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
@@ -30,6 +32,7 @@ export interface Connection {
   readonly database: OpenDatabase
   readonly sql: Statements
   readonly topics: Topics
+  readonly archive: Archive
   readonly tables: Tables
   readonly progress: ProgressRows
   readonly leases: Leases
@@ -68,9 +71,11 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   const { highWater } = database
   const sql = statementsOf(database)
   const damage = damageIn(sql)
-  const topics = topicsIn({ sql, damage, clock, archived: () => undefined })
+  const archive = archiveIn(sql, directory)
+  const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
   const parts = {
     damage,
+    archive,
     topics,
     tables: tablesIn(sql),
     progress: progressIn(sql),

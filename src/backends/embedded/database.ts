@@ -5,6 +5,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { idMaker } from '../../base/id.ts'
 import { systemRandom } from '../../base/random.ts'
+import { isBackup } from './backup-note.ts'
 import type { Files } from './directory.ts'
 import { beginMaking, filesOf, formatOf, hasLog, isReady, mustBeOurs } from './directory.ts'
 import { mustBeWhole, own, syncDirectory, writeMarker } from './directory.ts'
@@ -40,6 +41,7 @@ export interface OpenDatabase extends Database {
 export function openDatabase(directory: string, clock: Clock): OpenDatabase {
   const files = filesOf(directory)
   mustBeOurs(files)
+  if (isBackup(directory)) throw new Fault('DATA_IS_BACKUP', { detail: directory })
   const ownership = own(files, clock.now())
   try {
     beginMaking(files)

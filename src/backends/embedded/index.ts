@@ -2,10 +2,16 @@ import { resolve } from 'node:path'
 import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { systemClock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
 import type { Backend } from '../../ports/store.ts'
+import { moveOut } from './archive.ts'
+import { backUp } from './backup.ts'
 import { embeddedLog } from './log.ts'
 import { owning, reading, usesOf } from './connection.ts'
 import { embeddedStore } from './store.ts'
+
+export type { RestoreOptions, Restored } from './restore.ts'
+export { restore } from './restore.ts'
 
 export interface EmbeddedOptions {
   /** The data directory; made when it is missing. */
@@ -33,7 +39,27 @@ export function embedded(options: EmbeddedOptions): Backend {
   const directory = resolve(options.directory)
   const news = bell(clock)
   const [logUse, storeUse] = usesOf(directory, clock, news, isReadOnly ? reading : owning)
-  return { directory, log: embeddedLog(logUse, news, clock), store: embeddedStore(storeUse, clock) }
+  const log = embeddedLog(logUse, news, clock)
+  /** One after another, since each goes on where the one before has ended. */
+  let archiving: Promise<unknown> = Promise.resolve()
+  return {
+    directory,
+    log,
+    store: embeddedStore(storeUse, clock),
+    async backup(to, tell) {
+      const { database } = logUse.connection()
+      const source = { database, isShared: isReadOnly, isOpen: logUse.isOpen }
+      return backUp(source, to, clock, tell)
+    },
+    archive(wish, tell) {
+      const moved = archiving.then(() => {
+        if (isReadOnly) throw new Fault('DATA_READ_ONLY', { detail: 'an archive' })
+        return moveOut({ use: logUse, log, clock }, wish, tell)
+      })
+      archiving = moved.catch(() => undefined)
+      return moved
+    },
+  }
 }
 
 export type { Accepted, Loss, Repaired } from './repair.ts'

@@ -17,6 +17,9 @@ import type { Topics } from './topics.ts'
 /** Records that one transaction changes, so that no commit waits long behind upkeep. */
 const RECORDS_PER_COMMIT = 5_000
 
+/** The same where their bodies go, which is more work for each. */
+const BODIES_PER_COMMIT = 500
+
 /** Keys that one compaction looks at: what is beyond is compacted by a later one. */
 const COMPACTED_KEYS_MAX = 1_000_000
 
@@ -142,9 +145,9 @@ async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<numb
   }
   let count = 0
   const before = Math.min(what.before, end)
-  for (let from = first; from < before; from += RECORDS_PER_COMMIT) {
+  for (let from = first; from < before; from += BODIES_PER_COMMIT) {
     const { topics, commits } = use.connection()
-    const to = Math.min(before, from + RECORDS_PER_COMMIT)
+    const to = Math.min(before, from + BODIES_PER_COMMIT)
     const head = topics.heads.head(topic, partition)
     const latest = { offsets, tombstonesBefore }
     count += await mustCommit(commits, () => topics.bodies.compact(head, topic, from, to, latest))
@@ -180,9 +183,9 @@ export function healthOf(use: Use): Health {
 function troubleOf({ isOpen, connection }: Use): string | undefined {
   if (!isOpen()) return 'the data directory is closed'
   try {
-    const { commits, checkpoints } = connection()
+    const { commits, checkpoints, archive } = connection()
     const trouble = commits.stopped() ?? commits.trouble() ?? checkpoints.alarm()
-    return trouble ?? damageText(connection())
+    return trouble ?? damageText(connection()) ?? archive.trouble()
   } catch (cause) {
     return cause instanceof Error ? cause.message : 'the data directory cannot be read'
   }

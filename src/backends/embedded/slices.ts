@@ -1,3 +1,4 @@
+import { Fault } from '../../base/fault.ts'
 import type { LogRecord, Position, Slice } from '../../ports/log.ts'
 import type { Budget } from '../../ports/turns.ts'
 import { bytesOf } from '../../ports/turns.ts'
@@ -102,7 +103,8 @@ function takeStored(
     if (offset > walk.at)
       return stop(reading, head, walk, Math.min(offset, head.next), 'is missing')
     if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
-    const record = stored.gone === null ? stored.record : reading.archived(stored)
+    const record = wholeOf(reading, stored, walk)
+    if (walk.isOver) return
     if (record && !take(record)) {
       walk.isOver = true
       return
@@ -113,6 +115,22 @@ function takeStored(
   else if (rows.length === 0 && walk.at < head.next)
     stop(reading, head, walk, head.next, 'is missing')
 }
+
+/** What was moved to an archive comes from there; where it cannot, only this reading ends. */
+function wholeOf({ archived }: Reading, stored: StoredRecord, walk: Walk): LogRecord | undefined {
+  if (stored.gone === null) return stored.record
+  try {
+    return archived(stored)
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    walk.isOver = true
+    walk.damage = firstLine(cause)
+    return undefined
+  }
+}
+
+/** Code, meaning and detail; the cure is for people. */
+const firstLine = ({ message }: Fault): string => message.split('\n')[0] ?? message
 
 /** Rows up to a page that is damaged, or nothing where the first of them lies on it. */
 function fetch(

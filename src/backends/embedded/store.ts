@@ -50,6 +50,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
         topics.stream(tables.idOf(table), key, fromVersion, limit),
       )
     },
+    tables: async () => use.connection().tables.names(),
     inspect: async (table, after, max) => use.connection().tables.inspect(table, after, max),
     progress: async (consumers) => use.connection().progress.of(consumers),
     health: async () => healthOf(use),

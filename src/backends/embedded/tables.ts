@@ -27,6 +27,7 @@ export interface Tables {
   isDeclared(spec: TableSpec): boolean
   declare(spec: TableSpec): void
   idOf(name: string): number
+  names(): readonly string[]
   get(key: RowKey): Row | undefined
   /** The rows of another version than was seen. */
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
@@ -75,6 +76,7 @@ export function tablesIn(sql: Statements): Tables {
       for (const index of indexes) if (!table.columns.has(index)) createIndex(sql, table, index)
     },
     idOf: (name) => tableOf(name).id,
+    names: () => [...tables.keys()],
     get({ table: name, key }) {
       const table = tableOf(name)
       const row = named(name, () => sql.get(`${selectRows(table)} WHERE key = ?`, key))

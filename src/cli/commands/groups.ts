@@ -2,10 +2,9 @@ import { Fault } from '../../base/fault.ts'
 import type { Overview, RuleView } from '../../control/views.ts'
 import type { Rewound } from '../../engine/rewind.ts'
 import type { Asked, Command } from '../command.ts'
-import { reach } from '../data.ts'
+import { reach, reachForWriting } from '../data.ts'
 import { countText, durationText } from '../figures.ts'
 import { tableText } from '../table.ts'
-import { reachForWriting } from './pauses.ts'
 
 /** A consumer: one rule of a service. */
 interface ConsumerView {

@@ -42,7 +42,8 @@ export const log: Command = async (asked) => {
 
 async function firstPage(asked: Asked): Promise<TopicPage> {
   const { args, flags } = asked
-  const { partition, from, limit } = flags
+  const { partition, limit } = flags
+  const from = flags.from as number | undefined
   const [topic = ''] = args
   await using system = await reach(asked)
   const { topics } = (await system.run('describe')) as Catalog

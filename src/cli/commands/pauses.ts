@@ -1,8 +1,6 @@
-import { Fault } from '../../base/fault.ts'
 import type { Catalog } from '../../engine/catalog.ts'
 import type { Asked, Command } from '../command.ts'
-import type { Reached } from '../data.ts'
-import { directoryOf, mustBeNamed, reach, reachAlone, reachRunning } from '../data.ts'
+import { mustBeNamed, reachForWriting } from '../data.ts'
 
 export const pause: Command = (asked) => change('pause', asked)
 export const resume: Command = (asked) => change('resume', asked)
@@ -20,14 +18,4 @@ async function change(verb: 'pause' | 'resume', asked: Asked): Promise<number> {
     terminal.print(`${service} is paused: it takes nothing more until it is resumed.`)
   else terminal.print(`${service} goes on.`)
   return 0
-}
-
-/** The owner, or with `--offline` the data as its owner. */
-export async function reachForWriting(asked: Asked): Promise<Reached> {
-  const owner = await reachRunning(directoryOf(asked))
-  if (owner) return owner
-  if (asked.flags.offline) return reachAlone(asked)
-  // What is not there at all is said first.
-  await (await reach(asked))[Symbol.asyncDispose]()
-  throw new Fault('DATA_READ_ONLY', { detail: `nobody runs ${asked.flags.data}` })
 }

@@ -15,16 +15,16 @@ export const verify: Command = async (asked) => {
     terminal.show(`${barText(done, total, BAR_WIDTH)}  ${counted}`)
   })) as Verified
   terminal.show('')
-  const { isSound, topics, records, consumers, complaints } = verified
+  const { isSound, topics, records, rows, consumers, complaints } = verified
   if (flags.json) terminal.print(JSON.stringify(verified))
   else {
     const read = [
-      manyText(records, 'record'),
-      `${manyText(topics, 'topic')} and`,
+      `${manyText(records, 'record')} in ${manyText(topics, 'topic')}`,
+      manyText(rows, 'row'),
       manyText(consumers, 'consumer'),
     ]
     const verdict = isSound ? terminal.paint('green', 'Sound') : terminal.paint('red', 'Not sound')
-    terminal.print(`${verdict}: ${read[0]} in ${read[1]} ${read[2]} were read.`)
+    terminal.print(`${verdict}: ${read[0]}, ${read[1]} and ${read[2]} were read.`)
     for (const { path, message } of complaints)
       terminal.print(`  ${printable(path)}: ${printable(message)}`)
   }

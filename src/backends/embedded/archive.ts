@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync, promises, rmSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Clock } from '../../base/clock.ts'
+import { breathe } from '../../base/clock.ts'
+import type { ArchiveWish, Archived, Tell } from '../../ports/keeping.ts'
+import type { EventLog, Slice } from '../../ports/log.ts'
+import { BLOCK_BYTES, blockHash, lineOf, pack } from './archive-block.ts'
+import type { ArchiveRow } from './archive-index.ts'
+import { hashOf } from './backup-note.ts'
+import type { Use } from './connection.ts'
+import { syncDirectory } from './directory.ts'
+import { damagedRecord } from './results.ts'
+import { mustCommit } from './log.ts'
+
+const RECORDS_PER_BLOCK = 1_000
+
+/** Records that go with one commit, so that no other one waits long. */
+const RECORDS_PER_COMMIT = 250
+
+/** Packed bytes after which another file begins: what a killed run has to do again at most. */
+const FILE_BYTES = 268_435_456
+
+export interface ArchiveParts {
+  readonly use: Use
+  readonly log: EventLog
+  readonly clock: Clock
+}
+
+/** One file and what lies in it. */
+interface ArchiveFile {
+  readonly path: string
+  readonly rows: readonly ArchiveRow[]
+  readonly from: number
+  readonly to: number
+  readonly records: number
+  readonly bytes: number
+}
+
+/**
+ * Moves records below an offset out of a partition. Files are never written again once they have
+ * their names, which say what is in them, so that data and copies of it may share a directory. In
+ * this order: the file is written, synced, named and read back; the index says what lies in it; the
+ * bodies go. Killed in between, a record is in the log, or in both.
+ *
+ * @throws Fault `LOG_DAMAGED`
+ */
+export async function moveOut(
+  parts: ArchiveParts,
+  wish: ArchiveWish,
+  tell: Tell = () => undefined,
+): Promise<Archived> {
+  const { topic, partition } = wish
+  const to = resolve(wish.to)
+  await finishStripping(parts, wish)
+  const { topics, archive } = parts.use.connection()
+  const head = topics.heads.head(topic, partition)
+  const begin = Math.max(head.first, archive.end(head.topic, partition) ?? 0)
+  const end = Math.max(begin, Math.min(wish.before, head.next))
+  const files: ArchiveFile[] = []
+  let at = begin
+  const told: Tell = ({ done }) => tell({ done: done - begin, total: end - begin })
+  while (at < end) {
+    makeDirectory(to)
+    const file = await writeFile(parts, { ...wish, to }, at, end, told)
+    if (!file) break
+    await index(parts, wish, file)
+    await strip(parts, wish, file.rows)
+    files.push(file)
+    at = file.to
+  }
+  const sum = (of: (file: ArchiveFile) => number): number =>
+    files.reduce((total, file) => total + of(file), 0)
+  return {
+    topic,
+    partition,
+    from: begin,
+    to: at,
+    records: sum(({ records }) => records),
+    bytes: sum(({ bytes }) => bytes),
+    files: files.map(({ path }) => path),
+  }
+}
+
+/** A killed run may have named blocks in the index, and not yet taken their bodies out. */
+async function finishStripping(parts: ArchiveParts, wish: ArchiveWish): Promise<void> {
+  const { topics, archive } = parts.use.connection()
+  const { topic } = topics.heads.head(wish.topic, wish.partition)
+  for (let below = Number.MAX_SAFE_INTEGER; ;) {
+    const [row] = archive.last(topic, wish.partition, 1, below)
+    if (!row || (await stripOne(parts, wish, row)) === 0) return
+    below = row.from
+  }
+}
+
+async function strip(
+  parts: ArchiveParts,
+  wish: ArchiveWish,
+  rows: readonly ArchiveRow[],
+): Promise<void> {
+  for (const row of rows) await stripOne(parts, wish, row)
+}
+
+async function stripOne(
+  { use, clock }: ArchiveParts,
+  { topic, partition }: ArchiveWish,
+  { from, to }: ArchiveRow,
+): Promise<number> {
+  let count = 0
+  for (let at = from; at < to; at += RECORDS_PER_COMMIT) {
+    const { topics, commits } = use.connection()
+    const end = Math.min(to, at + RECORDS_PER_COMMIT)
+    count += await mustCommit(commits, () =>
+      topics.bodies.strip(topics.heads.head(topic, partition), topic, at, end),
+    )
+    await breathe(clock)
+  }
+  return count
+}
+
+async function index(
+  { use }: ArchiveParts,
+  { topic, partition }: ArchiveWish,
+  { from, rows }: ArchiveFile,
+): Promise<void> {
+  const { topics, archive, commits } = use.connection()
+  await mustCommit(commits, () => {
+    const head = topics.heads.head(topic, partition)
+    const end = archive.end(head.topic, partition)
+    if (end !== undefined && end > from)
+      throw new Error(`${topic}/${partition} was moved out up to ${end} by somebody else`)
+    archive.add(
+      head.topic,
+      partition,
+      rows.filter((row) => row.to > head.first),
+    )
+  })
+}
+
+function makeDirectory(directory: string): void {
+  if (mkdirSync(directory, { recursive: true, mode: 0o700 }) === undefined) return
+  syncDirectory(dirname(directory))
+}
+
+/** What grows while a file is written. */
+interface Growing {
+  readonly rows: Omit<ArchiveRow, 'file'>[]
+  readonly hash: ReturnType<typeof createHash>
+  bytes: number
+  records: number
+  at: number
+}
+
+/** Writes one file of blocks; nothing where there is no record any more. */
+async function writeFile(
+  parts: ArchiveParts,
+  wish: ArchiveWish,
+  from: number,
+  end: number,
+  tell: Tell,
+): Promise<ArchiveFile | undefined> {
+  const { topic, partition, to } = wish
+  const { epoch } = parts.use.connection().database.highWater
+  const name = `${topic.replaceAll(/[^\w.-]/g, encodeURIComponent)}.${partition}`
+  const part = join(to, `${name}.${epoch}.part`)
+  const growing: Growing = { rows: [], hash: createHash('sha256'), bytes: 0, records: 0, at: from }
+  try {
+    const target = await promises.open(part, 'w', 0o600)
+    try {
+      while (growing.at < end && growing.bytes < FILE_BYTES) {
+        await writeBlock(parts, wish, growing, end, target)
+        tell({ done: growing.at, total: end })
+      }
+      await target.sync()
+    } finally {
+      await target.close()
+    }
+    if (growing.records === 0) {
+      rmSync(part)
+      return undefined
+    }
+    const hash = growing.hash.digest('hex')
+    const range = [from, growing.at - 1].map((offset) => String(offset).padStart(15, '0'))
+    const path = join(to, `${name}.${range.join('-')}.${hash.slice(0, 12)}.ndjson.gz`)
+    if ((await hashOf(part)) !== hash) throw new Error(`${part} is not what was written to it`)
+    await promises.rename(part, path)
+    syncDirectory(to)
+    const { rows, bytes, records, at } = growing
+    return { path, from, to: at, rows: rows.map((row) => ({ ...row, file: path })), bytes, records }
+  } catch (cause) {
+    rmSync(part, { force: true })
+    throw cause
+  }
+}
+
+/** The next records as one block. Holes between two blocks belong to the first one. */
+async function writeBlock(
+  { log, clock }: ArchiveParts,
+  { topic, partition }: ArchiveWish,
+  growing: Growing,
+  end: number,
+  target: promises.FileHandle,
+): Promise<void> {
+  const from = growing.at
+  const max = { records: RECORDS_PER_BLOCK, bytes: BLOCK_BYTES }
+  const [slice] = (await log.read([{ topic, partition, next: from }], max, { ms: 0 })) as [Slice]
+  const records = slice.records.filter(({ offset }) => offset < end)
+  if (records.length === 0 && slice.damage !== undefined)
+    throw damagedRecord(topic, partition, slice.damage)
+  growing.at = Math.min(end, Math.max(slice.next, from + 1))
+  if (records.length === 0) return
+  const packed = await pack(records.map(lineOf).join(''))
+  await target.appendFile(packed)
+  growing.hash.update(packed)
+  const start = growing.bytes
+  const place = { from, to: growing.at, start, bytes: packed.length }
+  growing.rows.push({ ...place, hash: blockHash(packed), records: records.length })
+  growing.bytes += packed.length
+  growing.records += records.length
+  await breathe(clock)
+}

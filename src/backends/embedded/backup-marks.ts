@@ -1,0 +1,52 @@
+import { closeSync, fsyncSync, openSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { LogEnd } from '../../ports/log.ts'
+import type { Files } from './directory.ts'
+import { makeHighWater, openHighWater } from './high-water.ts'
+import { headSlots } from './marks.ts'
+
+/** What a database that nobody has open says of itself. */
+export interface Look {
+  readonly epoch: string
+  readonly ends: readonly LogEnd[]
+  /** Files of archives that it needs. */
+  readonly archives: readonly string[]
+}
+
+const SELECT_ENDS = `SELECT topic.name AS topic, head.part AS partition, first, next FROM head
+  JOIN topic ON topic.id = head.topic ORDER BY topic.id, part`
+
+/**
+ * Makes the high-water file that belongs to a database which was just written and nobody has open:
+ * all that is in it counts as acknowledged. On the disk when this returns.
+ */
+export function makeMarks({ database, highWater }: Files): Look {
+  const db = new DatabaseSync(database)
+  try {
+    const epoch = String(db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.['value'])
+    makeHighWater(highWater, epoch)
+    const marks = openHighWater(highWater, false)
+    for (const { slot, next, chain } of headSlots(db)) marks.note(slot, next, chain)
+    marks.write()
+    marks.close()
+    syncFile(highWater)
+    const ends = db.prepare(SELECT_ENDS).all() as unknown as readonly LogEnd[]
+    const moved = db.prepare('SELECT DISTINCT file FROM archive ORDER BY file').all()
+    return {
+      epoch,
+      ends: ends.map((end) => ({ ...end })),
+      archives: moved.map(({ file }) => String(file)),
+    }
+  } finally {
+    db.close()
+  }
+}
+
+function syncFile(path: string): void {
+  const handle = openSync(path, 'r+')
+  try {
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}

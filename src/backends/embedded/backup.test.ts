@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { seededRandom } from 'throughline/testing'
+import { systemClock } from '../../base/clock.ts'
+import { ORDERS, eventsOf, idsOf, readAll, stored } from '../../ports/conformance/sample.ts'
+import { topicOf } from '../../ports/conformance/sample.ts'
+import type { BackedUp } from '../../ports/keeping.ts'
+import type { Backend } from '../../ports/store.ts'
+import { filesOf, own } from './directory.ts'
+import { embedded, restore } from './index.ts'
+
+async function place(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
+  t.after(() => rm(directory, { recursive: true }))
+  return directory
+}
+
+async function open(t: TestContext, directory: string, isReadOnly = false): Promise<Backend> {
+  const backend = embedded({ directory, isReadOnly })
+  t.after(() => close(backend))
+  await backend.log.open()
+  await backend.store.open()
+  return backend
+}
+
+async function close({ log, store }: Backend): Promise<void> {
+  await log.close()
+  await store.close()
+}
+
+/** Data with 500 events and a lease, its backup beside it, and where a restore can go. */
+async function backedUp(t: TestContext): Promise<{
+  readonly root: string
+  readonly data: string
+  readonly copy: string
+  readonly into: string
+  readonly backend: Backend
+  readonly note: BackedUp
+}> {
+  const root = await place(t)
+  const [data, copy, into] = [join(root, 'data'), join(root, 'copy'), join(root, 'into')]
+  const backend = await open(t, data)
+  await backend.log.declare([topicOf(ORDERS)])
+  await stored(backend.log, eventsOf('a', 500))
+  await backend.store.beat({ id: 'one' }, ['lane'], 60_000)
+  const note = await backend.backup?.(copy)
+  assert.ok(note)
+  return { root, data, copy, into, backend, note }
+}
+
+const epochOf = (directory: string): unknown => {
+  const db = new DatabaseSync(join(directory, 'throughline.db'), { readOnly: true })
+  try {
+    return db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.['value']
+  } finally {
+    db.close()
+  }
+}
+
+suite('a backup', () => {
+  test('holds what was acked when it began, and reads back the same', async (t) => {
+    const { copy, into, backend, note } = await backedUp(t)
+    assert.deepEqual(readdirSync(copy).toSorted(), [
+      'backup.json',
+      'high-water',
+      'throughline.db',
+      'throughline.json',
+    ])
+    assert.equal(
+      note.ends.reduce((sum, { next }) => sum + next, 0),
+      500,
+    )
+    const before = await readAll(backend.log)
+    await stored(backend.log, eventsOf('b', 10))
+    const restored = await restore({ from: copy, directory: into })
+    assert.equal(restored.sha256, note.sha256)
+    const again = await open(t, into)
+    assert.deepEqual(await readAll(again.log), before)
+    await stored(again.log, eventsOf('c', 10))
+  })
+
+  test('is whole while events come in all the time, and keeps each batch whole', async (t) => {
+    const { root, into, backend } = await backedUp(t)
+    await stored(backend.log, eventsOf('fill', 20_000))
+    const copying = backend.backup?.(join(root, 'busy'))
+    let isDone = false
+    void copying?.finally(() => (isDone = true))
+    let batches = 0
+    while (!isDone) {
+      const batch = eventsOf(`batch-${batches}`, 100)
+      await backend.log.append(batch, { isAtomic: true })
+      batches += 1
+    }
+    const note = await copying
+    assert.ok(batches > 3, `${batches} batches came meanwhile`)
+    await restore({ from: join(root, 'busy'), directory: into })
+    const again = await open(t, into)
+    const ids = new Set(idsOf(await readAll(again.log)))
+    assert.equal(
+      ids.size,
+      note?.ends.reduce((sum, { next }) => sum + next, 0),
+    )
+    for (const { id } of eventsOf('fill', 20_000)) assert.ok(ids.has(id), id)
+    let isMissing = false
+    for (let at = 0; at < batches; at += 1) {
+      const has = eventsOf(`batch-${at}`, 100).filter(({ id }) => ids.has(id)).length
+      assert.ok(has === 0 || has === 100, `batch ${at} has ${has}`)
+      assert.ok(!(isMissing && has > 0), 'none is there behind one that is missing')
+      isMissing = has === 0
+    }
+  })
+
+  test('tells how far it is, in bytes', async (t) => {
+    const { root, backend } = await backedUp(t)
+    const told: { readonly done: number; readonly total: number }[] = []
+    const note = await backend.backup?.(join(root, 'told'), (progress) => told.push(progress))
+    assert.ok(told.every(({ done, total }) => done <= total && total === note?.bytes))
+    assert.equal(told.at(-1)?.done, note?.bytes)
+  })
+
+  test('of data that nobody owns is the same', async (t) => {
+    const { root, data, into, backend } = await backedUp(t)
+    const before = await readAll(backend.log)
+    await close(backend)
+    const reader = await open(t, data, true)
+    await reader.backup?.(join(root, 'rest'))
+    await restore({ from: join(root, 'rest'), directory: into })
+    assert.deepEqual(await readAll((await open(t, into)).log), before)
+  })
+
+  test('of a reader is of one moment, whatever the owner writes meanwhile', async (t) => {
+    const { root, data, into, backend } = await backedUp(t)
+    await stored(backend.log, eventsOf('fill', 20_000))
+    const reader = await open(t, data, true)
+    let writing = Promise.resolve()
+    let batches = 0
+    const note = await reader.backup?.(join(root, 'beside'), () => {
+      batches += 1
+      const batch = eventsOf(`late-${batches}`, 10)
+      writing = writing.then(() => stored(backend.log, batch))
+    })
+    await writing
+    assert.ok(batches > 3)
+    assert.equal(
+      note?.ends.reduce((sum, { next }) => sum + next, 0),
+      20_500,
+    )
+    await restore({ from: join(root, 'beside'), directory: into })
+    assert.equal((await readAll((await open(t, into)).log)).length, 20_500)
+  })
+
+  test('goes into no directory that is there', async (t) => {
+    const { copy, root, backend } = await backedUp(t)
+    const before = readFileSync(join(copy, 'throughline.db'))
+    await assert.rejects(async () => backend.backup?.(copy), { code: 'DIRECTORY_TAKEN' })
+    assert.deepEqual(readFileSync(join(copy, 'throughline.db')), before)
+    mkdirSync(join(root, 'new.part'))
+    writeFileSync(join(root, 'new.part', 'mine.txt'), 'mine')
+    await assert.rejects(async () => backend.backup?.(join(root, 'new')), {
+      code: 'DIRECTORY_TAKEN',
+      message: /mine\.txt/,
+    })
+    assert.deepEqual(readdirSync(join(root, 'new.part')), ['mine.txt'])
+  })
+
+  test('clears away what a killed one left, and leaves alone one that goes on', async (t) => {
+    const { root, backend } = await backedUp(t)
+    const part = join(root, 'new.part')
+    mkdirSync(part)
+    writeFileSync(join(part, 'throughline.db'), 'half')
+    writeFileSync(join(part, 'throughline.db-journal'), 'half')
+    const other = own(filesOf(part), 0)
+    await assert.rejects(async () => backend.backup?.(join(root, 'new')), { code: 'DATA_OWNED' })
+    assert.equal(readFileSync(join(part, 'throughline.db'), 'utf8'), 'half')
+    other.release()
+    await backend.backup?.(join(root, 'new'))
+    assert.equal(existsSync(part), false)
+    assert.equal(existsSync(join(root, 'new', 'backup.json')), true)
+  })
+
+  test('that its owner closes in the middle leaves nothing', async (t) => {
+    const { root, backend } = await backedUp(t)
+    await stored(backend.log, eventsOf('fill', 20_000))
+    let isClosed = false
+    const copying = backend.backup?.(join(root, 'cut'), () => {
+      if (isClosed) return
+      isClosed = true
+      void close(backend)
+    })
+    await assert.rejects(async () => copying, /the data was closed during the backup/)
+    assert.deepEqual(
+      readdirSync(root).filter((name) => name.startsWith('cut')),
+      [],
+    )
+  })
+
+  test('is run by nobody', async (t) => {
+    const { copy } = await backedUp(t)
+    const backend = embedded({ directory: copy })
+    await assert.rejects(backend.log.open(), { code: 'DATA_IS_BACKUP' })
+    const reader = await open(t, copy, true)
+    assert.equal((await readAll(reader.log)).length, 500)
+  })
+})
+
+suite('a restore', () => {
+  test('begins a new life of the data, in which no claim holds', async (t) => {
+    const { data, copy, into, note, backend } = await backedUp(t)
+    const { newEpoch } = await restore({ from: copy, directory: into })
+    assert.equal(epochOf(data), note.epoch)
+    assert.equal(epochOf(into), newEpoch)
+    assert.notEqual(newEpoch, note.epoch)
+    const [old] = (await backend.store.beat({ id: 'one' }, ['lane'], 60_000)).held
+    const { store } = await open(t, into)
+    const [held] = (await store.beat({ id: 'two' }, ['lane'], 60_000)).held
+    assert.ok(old && held && held.generation > old.generation)
+  })
+
+  for (const name of ['flipped', 'cut', 'gone', 'unread', 'newer'] as const)
+    test(`of a backup that is ${name} leaves nothing behind`, async (t) => {
+      const { copy, into } = await backedUp(t)
+      const database = join(copy, 'throughline.db')
+      const note = join(copy, 'backup.json')
+      const bytes = readFileSync(database)
+      const random = seededRandom(7)
+      const at = Math.floor(random() * bytes.length)
+      if (name === 'flipped') {
+        bytes[at] = (bytes[at] ?? 0) ^ 1
+        writeFileSync(database, bytes)
+      } else if (name === 'cut') truncateSync(database, bytes.length - 8_192)
+      else if (name === 'gone') rmSync(database)
+      else if (name === 'unread') writeFileSync(note, '{"made":')
+      else writeFileSync(note, readFileSync(note, 'utf8').replace(/"format":\d+/, '"format":999'))
+      const code = name === 'newer' ? 'DATA_NEWER' : 'BACKUP_DAMAGED'
+      await assert.rejects(restore({ from: copy, directory: into }), { code })
+      assert.equal(existsSync(into), false)
+      // Nor in a directory that was there.
+      mkdirSync(into)
+      await assert.rejects(restore({ from: copy, directory: into }), { code })
+      assert.deepEqual(readdirSync(into), [])
+    })
+
+  test('needs a backup', async (t) => {
+    const { data, into } = await backedUp(t)
+    await assert.rejects(restore({ from: data, directory: into }), { code: 'BACKUP_MISSING' })
+  })
+
+  test('goes into no directory that holds something', async (t) => {
+    const { copy, data, into } = await backedUp(t)
+    await assert.rejects(restore({ from: copy, directory: data }), { code: 'DIRECTORY_TAKEN' })
+    mkdirSync(into)
+    writeFileSync(join(into, 'mine.txt'), 'mine')
+    await assert.rejects(restore({ from: copy, directory: into }), { code: 'DIRECTORY_TAKEN' })
+    assert.deepEqual(readdirSync(into), ['mine.txt'])
+  })
+
+  test('that was killed is not run, and is done again', async (t) => {
+    const { copy, into } = await backedUp(t)
+    mkdirSync(into)
+    writeFileSync(join(into, 'restoring.json'), '{}')
+    writeFileSync(join(into, 'throughline.db'), readFileSync(join(copy, 'throughline.db')))
+    await assert.rejects(embedded({ directory: into }).log.open(), { code: 'DATA_FOREIGN' })
+    await restore({ from: copy, directory: into })
+    assert.equal((await readAll((await open(t, into)).log)).length, 500)
+  })
+
+  test('never clears away data, though a restore has left its note there', async (t) => {
+    const { copy, into } = await backedUp(t)
+    await restore({ from: copy, directory: into })
+    writeFileSync(join(into, 'restoring.json'), '{}')
+    await assert.rejects(restore({ from: copy, directory: into }), { code: 'DIRECTORY_TAKEN' })
+    assert.equal((await readAll((await open(t, into)).log)).length, 500)
+  })
+
+  test('tells how far it is', async (t) => {
+    const { copy, into, note } = await backedUp(t)
+    const told: number[] = []
+    await restore({
+      from: copy,
+      directory: into,
+      clock: systemClock(),
+      tell: ({ done }) => void told.push(done),
+    })
+    assert.equal(told.at(-1), note.bytes)
+  })
+})

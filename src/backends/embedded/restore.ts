@@ -1,0 +1,148 @@
+import { existsSync, mkdirSync, promises, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../base/clock.ts'
+import { systemClock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import { idMaker } from '../../base/id.ts'
+import { systemRandom } from '../../base/random.ts'
+import type { BackedUp, Tell } from '../../ports/keeping.ts'
+import type { BackupNote } from './backup-note.ts'
+import { hashOf, readNote } from './backup-note.ts'
+import type { Files, Ownership } from './directory.ts'
+import { filesOf, own, syncDirectory, writeMarker } from './directory.ts'
+import { makeMarks } from './backup-marks.ts'
+import { transaction } from './statements.ts'
+
+export interface RestoreOptions {
+  /** A directory that a backup was written to. It stays as it is. */
+  readonly from: string
+  /** Where the data shall be: a directory that is new or empty. */
+  readonly directory: string
+  readonly clock?: Clock
+  /** Hears how far it is, in bytes. */
+  readonly tell?: Tell
+}
+
+/** What was restored. */
+export interface Restored extends BackedUp {
+  /** The life of the data that begins with the restore. */
+  readonly newEpoch: string
+  /** Files of archives that are not there: what they hold cannot be read until they are. */
+  readonly missing: readonly string[]
+}
+
+/**
+ * Makes a data directory of a backup. Every byte is held against the checksum that the backup was
+ * written with, before anything of it counts. The data begins a new life (`newEpoch`), since what
+ * was acked after the backup is not in it, and nobody holds a claim. A restore that ends early
+ * leaves nothing; of one that was killed the next one clears away what is there, and until then
+ * nothing starts on it.
+ *
+ * @throws Fault `BACKUP_MISSING`, `BACKUP_DAMAGED`, `DATA_NEWER`, `DIRECTORY_TAKEN`, `DATA_OWNED`
+ */
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const { clock = systemClock(), tell = () => undefined } = options
+  const from = resolve(options.from)
+  const note = readNote(from)
+  const files = filesOf(resolve(options.directory))
+  const isNew = !existsSync(files.directory)
+  const ownership = begin(files, clock)
+  try {
+    await copyChecked(filesOf(from), files, note, tell)
+    const newEpoch = idMaker(clock, systemRandom)()
+    beginNewLife(files, newEpoch)
+    makeMarks(files)
+    syncDirectory(files.directory)
+    writeMarker(files, 'ready')
+    rmSync(begunOf(files), { force: true })
+    const { at, epoch, bytes, sha256, ends, archives } = note
+    const missing = archives.filter((file) => !existsSync(file))
+    return { at, epoch, bytes, sha256, ends, archives, newEpoch, missing }
+  } catch (cause) {
+    clear(files)
+    throw cause
+  } finally {
+    ownership.release()
+    if (!existsSync(files.marker)) rmSync(isNew ? files.directory : files.lock, { recursive: true })
+  }
+}
+
+/** Says that everything in a directory is of a restore that has not ended: until the marker. */
+const begunOf = ({ directory }: Files): string => join(directory, 'restoring.json')
+
+const isHalf = (files: Files): boolean => existsSync(begunOf(files)) && !existsSync(files.marker)
+
+/** Takes a directory that is empty, but for what a killed restore has left. */
+function begin(files: Files, clock: Clock): Ownership {
+  const { directory } = files
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  mustBeEmpty(files)
+  const ownership = own(files, clock.now())
+  try {
+    // Again: another restore may have ended here meanwhile.
+    mustBeEmpty(files)
+    clear(files)
+    writeFileSync(begunOf(files), '{"made":"throughline","is":"restoring"}\n', { flush: true })
+    syncDirectory(directory)
+    return ownership
+  } catch (cause) {
+    ownership.release()
+    throw cause
+  }
+}
+
+/** What lies in a directory that somebody has, and says nothing of what is in it. */
+const OWNERS: ReadonlySet<string> = new Set(['owner.lock', 'owner.lock-journal', 'owner.json'])
+
+const namesIn = ({ directory }: Files): readonly string[] =>
+  readdirSync(directory).filter((name) => !OWNERS.has(name))
+
+function mustBeEmpty(files: Files): void {
+  const names = namesIn(files)
+  if (names.length === 0 || isHalf(files)) return
+  throw new Fault('DIRECTORY_TAKEN', {
+    detail: `${files.directory} holds ${names.slice(0, 3).join(', ')}`,
+  })
+}
+
+/** Removes what a restore has made; the note of it last. */
+function clear(files: Files): void {
+  const paths = namesIn(files).map((name) => join(files.directory, name))
+  const note = begunOf(files)
+  for (const path of paths) if (path !== note) rmSync(path, { recursive: true })
+  rmSync(note, { force: true })
+}
+
+async function copyChecked(from: Files, to: Files, note: BackupNote, tell: Tell): Promise<void> {
+  const damaged = (detail: string): Fault => new Fault('BACKUP_DAMAGED', { detail })
+  if (!existsSync(from.database)) throw damaged(`${from.database} is missing`)
+  const target = await promises.open(to.database, 'wx')
+  try {
+    let done = 0
+    const sha256 = await hashOf(from.database, async (part) => {
+      await target.appendFile(part)
+      done += part.length
+      tell({ done, total: note.bytes })
+    })
+    if (done !== note.bytes) throw damaged(`${from.database} has ${done} bytes of ${note.bytes}`)
+    if (sha256 !== note.sha256) throw damaged(`${from.database} has another checksum`)
+    await target.sync()
+  } finally {
+    await target.close()
+  }
+}
+
+/** Whoever held a claim before is fenced, should it still be somewhere. */
+function beginNewLife({ database }: Files, epoch: string): void {
+  const db = new DatabaseSync(database)
+  try {
+    db.exec('PRAGMA synchronous = FULL')
+    transaction(db, () => {
+      db.prepare("UPDATE meta SET value = ? WHERE name = 'epoch'").run(epoch)
+      db.exec('UPDATE lease SET until_ms = 0, generation = generation + 1')
+    })
+  } finally {
+    db.close()
+  }
+}

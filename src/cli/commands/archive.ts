@@ -1,0 +1,35 @@
+import { resolve } from 'node:path'
+import type { ArchivedTopic } from '../../control/archive.ts'
+import type { Catalog } from '../../engine/catalog.ts'
+import type { Command } from '../command.ts'
+import { mustBeNamed, reachForWriting } from '../data.ts'
+import { barText, bytesText, countText, manyText } from '../figures.ts'
+
+const BAR_WIDTH = 30
+
+export const archive: Command = async (asked) => {
+  const { terminal, args, flags } = asked
+  const [topic = ''] = args
+  const { before, to: directory = '' } = flags
+  await using system = await reachForWriting(asked)
+  const { topics } = (await system.run('describe')) as Catalog
+  const names = topics.map(({ name }) => name)
+  mustBeNamed('TOPIC_NOT_FOUND', topic, names)
+  const to = resolve(terminal.cwd, directory)
+  const archived = (await system.run('archive', { topic, before, to }, ({ done, total }) => {
+    const counted = `${countText(done)} of ${manyText(total, 'record')}`
+    terminal.show(`${barText(done, total, BAR_WIDTH)}  ${counted}`)
+  })) as ArchivedTopic
+  terminal.show('')
+  if (flags.json) terminal.print(JSON.stringify(archived))
+  else {
+    const { records, bytes, files } = archived
+    const into = `${manyText(files.length, 'file')} of ${bytesText(bytes)}`
+    if (records === 0) terminal.print(`Nothing of ${topic} was left to move.`)
+    else terminal.print(`${manyText(records, 'record')} of ${topic} moved into ${into}.`)
+    for (const { partition, to: end, heldBy } of archived.partitions)
+      if (heldBy !== undefined)
+        terminal.print(`  ${topic}/${partition} goes no further than ${end}: ${heldBy} is there.`)
+  }
+  return 0
+}

@@ -1,0 +1,196 @@
+// Reading a topic again, in order, page by page: nothing is kept between two pages but the cursor.
+import { Fault } from '../base/fault.ts'
+import type { CloudEvent } from '../contract/envelope.ts'
+import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
+import type { EventLog, LogEnd, LogRecord } from '../ports/log.ts'
+import { mustBeTopic } from './browse.ts'
+import { mustBeUndamaged } from './damage.ts'
+import type { System } from './system.ts'
+
+type Looking = Pick<System, 'backend' | 'catalog'>
+
+/** Which records of a topic are wanted. */
+export interface ReplayWish {
+  readonly topic: string
+  readonly partition?: number
+  /** The first one: an offset of each partition, or a time at which it was stored. Default: all. */
+  readonly from?: string
+  /** The first one that is not wanted, in the same words. Default: what is there now. */
+  readonly to?: string
+  /** Where the page before has ended, as it says; then `from` and `to` count no more. */
+  readonly cursor?: string
+  readonly limit: number
+}
+
+/** A message with its place. */
+export interface Replayed extends CloudEvent {
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface ReplayPage {
+  readonly events: readonly Replayed[]
+  /** Where to go on; nothing when that was all. */
+  readonly cursor?: string
+}
+
+/** What is still wanted of a partition: from `next`, up to and without `to`. */
+interface Range {
+  readonly partition: number
+  readonly next: number
+  readonly to: number
+}
+
+const BYTES_PER_PAGE = 4_194_304
+
+/**
+ * Some of the wanted records and where to go on. They come in the order in which the log took them,
+ * over all partitions, where it has such an order; else partition by partition.
+ *
+ * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING` or
+ * `ARCHIVE_DAMAGED` at the first record that cannot be read, once all before it were given
+ */
+export async function replay(looking: Looking, wish: ReplayWish): Promise<ReplayPage> {
+  mustBeTopic(looking, wish.topic)
+  const { log } = looking.backend
+  const ranges = wish.cursor === undefined ? await rangesOf(log, wish) : parseCursor(wish.cursor)
+  const open = ranges.filter(({ next, to }) => next < to)
+  const { records, rest } = await readMerged(log, wish, log.can.positions ? open : open.slice(0, 1))
+  const left = [...rest, ...(log.can.positions ? [] : open.slice(1))].filter(
+    ({ next, to }) => next < to,
+  )
+  const events = records.map(replayed)
+  return left.length === 0 ? { events } : { events, cursor: cursorOf(left) }
+}
+
+interface Merged {
+  readonly records: readonly LogRecord[]
+  readonly rest: readonly Range[]
+}
+
+/**
+ * Reads a part of each partition, and gives in order what nothing unread can come before. What was
+ * read beyond that is read again with the next page.
+ */
+async function readMerged(
+  log: EventLog,
+  { topic, limit }: ReplayWish,
+  ranges: readonly Range[],
+): Promise<Merged> {
+  const share = Math.max(1, ranges.length)
+  const max = {
+    records: Math.max(1, Math.floor(limit / share)),
+    bytes: Math.max(1, Math.floor(BYTES_PER_PAGE / share)),
+  }
+  const parts: { readonly range: Range; readonly records: readonly LogRecord[]; next: number }[] =
+    []
+  let bound = Infinity
+  for (const range of ranges) {
+    const { partition, next, to } = range
+    const [slice] = await log.read([{ topic, partition, next }], max, { ms: 0 })
+    if (!slice) continue
+    const records = slice.records.filter(({ offset }) => offset < to)
+    if (records.length === 0) mustBeUndamaged(slice)
+    const reached = Math.min(slice.next, to)
+    parts.push({ range, records, next: reached })
+    if (reached < to) bound = Math.min(bound, orderOf(records.at(-1)))
+  }
+  const records = parts
+    .flatMap((part) => part.records)
+    .filter((record) => orderOf(record) <= bound)
+    .toSorted((one, other) => orderOf(one) - orderOf(other))
+  const rest = parts.map(({ range, records, next }): Range => {
+    const held = records.find((record) => orderOf(record) > bound)
+    return { ...range, next: held?.offset ?? next }
+  })
+  return { records, rest }
+}
+
+/** Nothing read is before everything: then only the holes are passed. */
+const orderOf = (record: LogRecord | undefined): number =>
+  record ? (record.position ?? record.offset) : -1
+
+function replayed(record: LogRecord): Replayed {
+  const { partition, offset } = record
+  return { ...cloudEvent(decodeEnvelope(record), dataOf(record)), partition, offset }
+}
+
+function dataOf({ topic, partition, offset, id, data }: LogRecord): unknown {
+  try {
+    return JSON.parse(data ?? 'null') as unknown
+  } catch (cause) {
+    const detail = `the data of ${topic}/${partition}@${offset} is not JSON`
+    throw new Fault('DATA_DAMAGED', { detail, ids: { message: id }, cause })
+  }
+}
+
+async function rangesOf(log: EventLog, wish: ReplayWish): Promise<readonly Range[]> {
+  const { topic, partition, from, to } = wish
+  const all = await log.ends([topic])
+  const ends = all.filter((end) => partition === undefined || end.partition === partition)
+  if (ends.length === 0) {
+    const message = `must be a whole number from 0 to ${all.length - 1}: ${topic} has no other`
+    const complaints = [{ path: 'partition', message }]
+    throw new Fault('OPTION_INVALID', { detail: 'replay', complaints })
+  }
+  const ranges: Range[] = []
+  for (const end of ends) {
+    const next = await offsetOf(log, end, momentOf('from', from), end.first)
+    const until = await offsetOf(log, end, momentOf('to', to), end.next)
+    ranges.push({ partition: end.partition, next, to: until })
+  }
+  return ranges
+}
+
+/** A place in every partition of a topic. */
+export type Moment =
+  | { readonly is: 'offset'; readonly offset: number }
+  | { readonly is: 'time'; readonly atMs: number }
+
+const OFFSET = /^\d{1,15}$/
+const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/
+
+/**
+ * What somebody means by a place: an offset, or a time as ISO 8601 has it, with its zone; a date
+ * begins at midnight, UTC.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export function momentOf(path: string, text: string | undefined): Moment | undefined {
+  if (text === undefined) return undefined
+  if (OFFSET.test(text)) return { is: 'offset', offset: Number(text) }
+  const atMs = TIME.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(atMs)) return { is: 'time', atMs }
+  const message = 'must be an offset, or a time such as 2026-11-21T10:43:28Z'
+  throw new Fault('OPTION_INVALID', { detail: text, complaints: [{ path, message }] })
+}
+
+/** Where a moment lies in a partition, between its ends. */
+export async function offsetOf(
+  log: EventLog,
+  { topic, partition, first, next }: LogEnd,
+  moment: Moment | undefined,
+  otherwise: number,
+): Promise<number> {
+  if (!moment) return otherwise
+  const offset =
+    moment.is === 'offset' ? moment.offset : await log.offsetAt(topic, partition, moment.atMs)
+  return Math.min(next, Math.max(first, offset))
+}
+
+function cursorOf(ranges: readonly Range[]): string {
+  return JSON.stringify(ranges.map(({ partition, next, to }) => [partition, next, to]))
+}
+
+function parseCursor(cursor: string): readonly Range[] {
+  try {
+    return (JSON.parse(cursor) as unknown[]).map((entry) => {
+      const [partition, next, to] = entry as readonly unknown[]
+      if (![partition, next, to].every(Number.isSafeInteger)) throw new TypeError('no place')
+      return { partition, next, to } as Range
+    })
+  } catch (cause) {
+    const complaints = [{ path: 'cursor', message: 'must be what the page before has said' }]
+    throw new Fault('OPTION_INVALID', { detail: 'replay', complaints, cause })
+  }
+}
