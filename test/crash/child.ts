@@ -2,14 +2,15 @@ import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/** A process that a test started; it tells what it does in lines of JSON. */
+/** A process that tells what it does in lines of JSON. */
 export interface Child<Line> {
   readonly pid: number
   /** The next line, or nothing once the process has ended. */
@@ -17,34 +18,35 @@ export interface Child<Line> {
   tell(line: string): void
   /** The signal that it died of, or its exit code. Every line can be read after that, too. */
   readonly ended: Promise<NodeJS.Signals | number | null>
-  kill(): void
+  kill(signal?: NodeJS.Signals): void
 }
 
 export interface StartOptions {
   /** What runs the program; default: this Node.js alone. */
   readonly command?: readonly string[]
+  /** Beside the environment of this process. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** What it writes to its errors goes here; default: to the errors of this process. */
+  readonly complained?: (text: string) => void
 }
 
-/** Starts a program of this folder; whatever happens, it is gone after the test. */
-export function start<Line>(
-  t: TestContext,
+/** Starts a program of this folder. */
+export function spawned<Line>(
   file: string,
   args: readonly string[],
-  { command = [process.execPath] }: StartOptions = {},
+  { command = [process.execPath], environment = {}, complained }: StartOptions = {},
 ): Child<Line> {
   const path = fileURLToPath(new URL(file, import.meta.url))
   const [program, ...before] = command
   assert.ok(program)
   const child: ChildProcess = spawn(program, [...before, path, ...args], {
-    stdio: ['pipe', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', complained ? 'pipe' : 'inherit'],
+    env: { ...process.env, ...environment },
   })
+  child.stderr?.on('data', (chunk: Buffer) => complained?.(chunk.toString()))
   const ended = once(child, 'close').then(
     ([code, signal]) => (signal ?? code) as NodeJS.Signals | number | null,
   )
-  t.after(async () => {
-    child.kill('SIGKILL')
-    await ended
-  })
   assert.ok(child.stdout && child.stdin && child.pid)
   // What is said to a process that is gone is lost.
   child.stdin.on('error', () => undefined)
@@ -58,8 +60,36 @@ export function start<Line>(
       return done || !value.endsWith('}') ? undefined : (JSON.parse(value) as Line)
     },
     tell: (line) => void child.stdin?.write(`${line}\n`),
-    kill: () => void child.kill('SIGKILL'),
+    kill: (signal = 'SIGKILL') => void child.kill(signal),
   }
+}
+
+/** Starts a program of this folder; whatever happens, it is gone after the test. */
+export function start<Line>(
+  t: TestContext,
+  file: string,
+  args: readonly string[],
+  options: StartOptions = {},
+): Child<Line> {
+  const child = spawned<Line>(file, args, options)
+  t.after(async () => {
+    child.kill()
+    await child.ended
+  })
+  return child
+}
+
+/**
+ * Where files are fastest: in memory where there is such a place. What the death of a process leaves
+ * is the same there, and so is what a call that is made to fail leaves.
+ */
+export const swiftest = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
+
+/** A directory of the test's own in a swift place, by its real name; gone after it. */
+export async function swiftPlace(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(swiftest(), 'throughline-'))
+  t.after(() => rm(directory, { recursive: true }))
+  return realpath(directory)
 }
 
 /** A directory of the test's own, gone after it. */

@@ -1,193 +1,92 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { embedded } from '../../src/backends/embedded/index.ts'
-import { seededRandom } from '../../src/base/random.ts'
-import type { LogRecord, Place } from '../../src/ports/log.ts'
-import { ORDERS, PAYMENTS, eventIn, idsOf } from '../../src/ports/conformance/sample.ts'
-import { mustBeStored, placeOf, readAll } from '../../src/ports/conformance/sample.ts'
-import type { Backend } from '../../src/ports/store.ts'
-import { place, start } from './child.ts'
-import type { Line } from './work.ts'
-import { CARTS, TABLES, TOTALS, UNIT_KEYS, appendsOf, consumerOf } from './work.ts'
-import { eventNamed, writerOf } from './work.ts'
+import { complaintsOf } from './check.ts'
+import { start, swiftPlace } from './child.ts'
+import type { KillTally } from './kills.ts'
+import { killAgainAndAgain } from './kills.ts'
+import type { Moment, Setup } from './moments.ts'
+import { lookInto } from './seen.ts'
+import type { Shim } from './shim.ts'
+import { buildShim } from './shim.ts'
+import type { Line } from './told.ts'
+import { learn, nothingTold, openOf } from './told.ts'
 
-/** What is known about the directory from outside, over all runs. */
-interface Known {
-  readonly acked: Map<string, Place>
-  /** By writer, in the order in which they were tried. */
-  readonly tried: Map<string, string[]>
-  /** The latest version of each row that was acked. */
-  readonly versions: Map<string, number>
-  generation: number
-}
-
-/** When the process dies: after so many acks that were seen, or by itself at a step. */
-interface Kill {
-  readonly moment: 'never' | 'before commit' | 'after commit' | 'inside'
-  readonly at: number
-}
-
-/** Runs the process until it is killed, and learns what it told. */
-async function die(
+/** Some of what `npm run crash:kill` does; a longer run is one command. */
+async function kills(
   t: TestContext,
-  directory: string,
-  run: number,
-  { moment, at }: Kill,
-  known: Known,
-): Promise<void> {
-  const args = [directory, String(run), moment, String(at)]
-  const child = start<Line>(t, 'writer.ts', args)
-  let acks = 0
-  for (let line = await child.next(); line; line = await child.next()) {
-    learn(line, known)
-    if (line.is === 'stored' || line.is === 'done') acks += 1
-    if (moment === 'never' && acks === at) child.kill()
-  }
-  assert.equal(await child.ended, 'SIGKILL')
+  cycles: number,
+  moments: readonly Moment[],
+): Promise<KillTally | undefined> {
+  const root = await swiftPlace(t)
+  const shim = shimIn(t, root)
+  if (!shim) return undefined
+  const tally = await killAgainAndAgain({ cycles, seed: 7, root, shim, moments })
+  assert.deepEqual(tally.complaints, [])
+  assert.equal(tally.cycles, cycles)
+  return tally
 }
 
-function learn(line: Line, known: Known): void {
-  const { acked, tried, versions } = known
-  if (line.is === 'wrong') assert.fail(line.what)
-  else if (line.is === 'tried')
-    tried.set(line.writer, [...(tried.get(line.writer) ?? []), ...line.ids])
-  else if (line.is === 'done') versions.set(line.key, line.version)
-  else if (line.is === 'claimed') {
-    assert.ok(line.claim.generation > known.generation, 'who was killed is fenced')
-    known.generation = line.claim.generation
-  } else
-    for (const [at, id] of line.ids.entries()) {
-      const { topic, partition, offset } = line.places[at] as Place
-      const before = acked.get(id)
-      if (before) assert.deepEqual({ topic, partition, offset }, before, `${id} is stored once`)
-      acked.set(id, { topic, partition, offset })
+function shimIn(t: TestContext, root: string): Shim | undefined {
+  const shim = buildShim(root)
+  if (!shim) t.skip('needs Linux and a C compiler')
+  return shim
+}
+
+const isPosix = process.platform !== 'win32'
+
+suite('a process that is killed', { skip: !isPosix }, () => {
+  test('LOG-01 kill during an append burst: all that was acked is there', async (t) => {
+    const tally = await kills(t, 10, ['any time', 'append', 'sync'])
+    if (tally) assert.ok(tally.acked > 100, `${tally.acked} acks`)
+  })
+
+  test('LOG-02 kill during a checkpoint, a start or a stop: the same', async (t) => {
+    const { died } = (await kills(t, 8, ['checkpoint', 'start', 'stop'])) ?? {}
+    if (died) assert.ok((died.checkpoint ?? 0) + (died.stop ?? 0) > 0, JSON.stringify(died))
+  })
+
+  test('LOG-04 kill during the making of a topic: it is there whole or not at all', async (t) => {
+    const { died } = (await kills(t, 4, ['create'])) ?? {}
+    if (died) assert.ok((died.create ?? 0) > 0, JSON.stringify(died))
+  })
+
+  test('LOG-05 kill during trim and compaction: the latest of each key is there', async (t) => {
+    const { died } = (await kills(t, 8, ['trim', 'compact'])) ?? {}
+    if (died) assert.ok((died.trim ?? 0) + (died.compact ?? 0) > 0, JSON.stringify(died))
+  })
+
+  test('LOG-48 out of memory: a clean death, and all that was acked is there', async (t) => {
+    const directory = join(await swiftPlace(t), 'data')
+    const told = nothingTold(1)
+    const setup: Setup = {
+      directory,
+      seed: told.seed,
+      first: 1,
+      open: openOf(told),
+      moment: 'any time',
+      nth: 1,
+      isHoarding: true,
     }
-}
-
-/** Every event once, at an offset and a position of its own, everything acked at its place. */
-function checkLog(records: readonly LogRecord[], known: Known): void {
-  const byId = new Map(records.map((record) => [record.id, record]))
-  assert.equal(byId.size, records.length, 'no event twice')
-  assert.equal(new Set(records.map(({ position }) => position)).size, records.length)
-  for (const [id, ack] of known.acked) {
-    const record = byId.get(id)
-    assert.ok(record, `${id} was acked`)
-    assert.deepEqual(placeOf(record), ack)
-    assert.deepEqual(eventIn(record), eventNamed(id))
-  }
-  const stored = new Map<string, string[]>()
-  for (const { id } of records) stored.set(writerOf(id), [...(stored.get(writerOf(id)) ?? []), id])
-  for (const [writer, tried] of known.tried) {
-    const ids = stored.get(writer) ?? []
-    assert.deepEqual(ids, tried.slice(0, ids.length), 'in order, and nothing overtook a lost one')
-  }
-}
-
-/** Rows, progress, appends and stream of every unit are there, or none of them. */
-async function checkUnits(
-  { log, store }: Backend,
-  records: readonly LogRecord[],
-  known: Known,
-): Promise<void> {
-  for (const key of UNIT_KEYS) {
-    const [cart, total] = await store.get([
-      { table: CARTS, key },
-      { table: TOTALS, key },
-    ])
-    const version = cart?.version ?? 0
-    const latest = known.versions.get(key) ?? 0
-    assert.ok(version === latest || version === latest + 1, `${version} after an ack of ${latest}`)
-    known.versions.set(key, version)
-    const expected = Array.from({ length: version }, (_, at) => appendsOf(key, at + 1))
-    const own = records.filter((record) => record.key === `unit-${key}`)
-    assert.deepEqual(idsOf(own), idsOf(expected.flat()))
-    if (version === 0) continue
-    assert.equal(cart?.body, JSON.stringify({ version }))
-    assert.equal(total?.body, JSON.stringify({ version }))
-    const [progress] = await store.progress([consumerOf(key)])
-    const counts = { next: version, accepted: version, completed: version, pending: 0, expired: 0 }
-    assert.deepEqual(progress, {
-      consumer: consumerOf(key),
-      topic: ORDERS,
-      partition: 0,
-      ...counts,
+    const child = start<Line>(t, 'victim.ts', [JSON.stringify(setup)], {
+      command: [process.execPath, '--max-old-space-size=64'],
+      complained: () => undefined,
     })
-    const stream = await store.stream({ table: CARTS, key }, 1, version + 10)
-    assert.deepEqual(
-      stream,
-      await Promise.all(expected.map(async ([first]) => log.find?.(PAYMENTS, first?.id ?? ''))),
-    )
-    const where = { index: 'version', equals: version }
-    const found = await store.scan({ table: CARTS, where, limit: 100 })
-    assert.ok(found.some((row) => row.key === key))
-  }
-}
+    for (let line = await child.next(); line; line = await child.next()) learn(told, line)
+    assert.equal(await child.ended, 'SIGABRT')
+    assert.ok(told.acked.batch.size > 3, `${told.acked.batch.size} acks`)
+    const seen = await lookInto(directory, [...told.topics.keys()], told.isUp)
+    assert.deepEqual(complaintsOf({ told, seen, isSettled: false }), [])
+  })
 
-/** What was not acked is sent again, and is then there once. */
-async function sendAgain({ log }: Backend, known: Known): Promise<void> {
-  for (const ids of known.tried.values()) {
-    const open = ids.filter((id) => !known.acked.has(id))
-    const answers = await log.append(open.map(eventNamed))
-    mustBeStored(answers)
-    for (const [at, answer] of answers.entries())
-      if (answer.is === 'stored' && answer.place) known.acked.set(open[at] ?? '', answer.place)
-  }
-  checkLog(await readAll(log), known)
-}
-
-async function check(directory: string, known: Known): Promise<void> {
-  const backend = embedded({ directory })
-  const { log, store } = backend
-  await log.open()
-  await store.open()
-  try {
-    await store.declare(TABLES)
-    const records = await readAll(log)
-    checkLog(records, known)
-    await checkUnits(backend, await readAll(log, PAYMENTS), known)
-    await sendAgain(backend, known)
-    for (const topic of [ORDERS, PAYMENTS]) {
-      const ends = await log.ends([topic])
-      const count = ends.reduce((sum, { next }) => sum + next, 0)
-      assert.equal(count, (await readAll(log, topic)).length, 'no offset was given in vain')
-    }
-  } finally {
-    await log.close()
-    await store.close()
-  }
-}
-
-const random = seededRandom(20)
-const upTo = (count: number): number => 1 + Math.floor(random() * count)
-
-const KILLS: readonly Kill[] = [
-  { moment: 'never', at: 1 },
-  { moment: 'before commit', at: 1 },
-  { moment: 'after commit', at: 1 },
-  { moment: 'never', at: upTo(400) },
-  { moment: 'inside', at: upTo(300) },
-  { moment: 'never', at: upTo(1_500) },
-  { moment: 'inside', at: upTo(300) },
-  { moment: 'before commit', at: upTo(30) },
-  { moment: 'never', at: upTo(1_500) },
-  { moment: 'after commit', at: upTo(30) },
-]
-
-suite('a process that is killed', { skip: process.platform === 'win32' }, () => {
-  test('has lost nothing that was acked and left nothing half done, ten times over', async (t) => {
-    const directory = await place(t)
-    const known: Known = {
-      acked: new Map(),
-      tried: new Map(),
-      versions: new Map(),
-      generation: 0,
-    }
-    for (const [run, kill] of KILLS.entries()) {
-      await die(t, directory, run, kill, known)
-      await check(directory, known)
-    }
-    assert.ok(known.acked.size > 1_000)
-    assert.ok(Math.min(...known.versions.values()) > 5)
+  test('a disk that drops writes and says that it did not is found out', async (t) => {
+    const root = await swiftPlace(t)
+    const shim = shimIn(t, root)
+    if (!shim) return
+    const control = { isDropping: true }
+    const moments = ['any time'] as const
+    const tally = await killAgainAndAgain({ cycles: 3, seed: 1, root, shim, control, moments })
+    assert.notDeepEqual(tally.complaints, [])
   })
 })

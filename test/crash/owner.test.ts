@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
@@ -42,7 +42,7 @@ async function isOwnedBy(log: EventLog, pid: number): Promise<void> {
 }
 
 suite('a directory has one owner', () => {
-  test('a second process is refused until the first has closed', async (t) => {
+  test('LOG-27 a second process is refused, with pid and start, until the first has closed', async (t) => {
     const directory = await place(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
@@ -56,7 +56,7 @@ suite('a directory has one owner', () => {
     assert.equal(await ask(owner, directory), 'opened')
   })
 
-  test('a second process opens at once when the first was killed', async (t) => {
+  test('LOG-28 stale lock: a second process opens at once when the first was killed', async (t) => {
     const directory = await place(t)
     const [first, second] = await Promise.all([opener(t), opener(t)])
     assert.equal(await ask(first, directory), 'opened')
@@ -67,7 +67,7 @@ suite('a directory has one owner', () => {
     await isOwnedBy(logIn(t, directory), second.pid)
   })
 
-  test('what a killed owner wrote about itself names nobody else', async (t) => {
+  test('LOG-28 stale note: what a killed owner wrote about itself names nobody else', async (t) => {
     const directory = await place(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
@@ -76,6 +76,38 @@ suite('a directory has one owner', () => {
     assert.match(readFileSync(join(directory, 'owner.json'), 'utf8'), new RegExp(`${owner.pid}`))
     await logIn(t, directory).open()
     await isOwnedBy(logIn(t, directory), process.pid)
+  })
+
+  test('LOG-28 reused pid: a note with the pid of a process that lives keeps nobody out', async (t) => {
+    const directory = await place(t)
+    const owner = await opener(t)
+    assert.equal(await ask(owner, directory), 'opened')
+    owner.kill()
+    await owner.ended
+    const other = await opener(t)
+    const note = { pid: other.pid, startedAt: '2020-01-01T00:00:00.000Z' }
+    writeFileSync(join(directory, 'owner.json'), JSON.stringify(note))
+    await logIn(t, directory).open()
+    assert.equal(await ask(other, directory), 'DATA_OWNED')
+  })
+
+  test('LOG-29 stopped owner: nobody takes over by time, and at once when it is killed', async (t) => {
+    const directory = await place(t)
+    const [owner, other] = await Promise.all([opener(t), opener(t)])
+    assert.equal(await ask(owner, directory), 'opened')
+    owner.kill('SIGSTOP')
+    assert.equal(await ask(other, directory), 'DATA_OWNED')
+    await isOwnedBy(logIn(t, directory), owner.pid)
+    owner.kill('SIGCONT')
+    assert.equal(await ask(owner, 'close'), 'closed')
+    assert.equal(await ask(owner, directory), 'opened')
+    owner.kill('SIGSTOP')
+    assert.equal(await ask(other, directory), 'DATA_OWNED')
+    owner.kill()
+    const began = performance.now()
+    await owner.ended
+    assert.equal(await ask(other, directory), 'opened')
+    assert.ok(performance.now() - began < 2_000)
   })
 
   test('a second object of the same process is refused and takes no lock away', async (t) => {

@@ -1,0 +1,235 @@
+// Holds what was found against what was told: every promise is one check, a pure function.
+import { isDeepStrictEqual } from 'node:util'
+import type { LogEnd, LogEvent, LogRecord } from '../../src/ports/log.ts'
+import type { Seen } from './seen.ts'
+import { complaintsOfState } from './state.ts'
+import type { Kind, Told } from './told.ts'
+import { eventsNamed } from './told.ts'
+import { PARTITIONS, TOPICS } from './town.ts'
+
+export interface Complaint {
+  readonly check: string
+  readonly what: string
+}
+
+/** What a check may look at. */
+export interface Evidence {
+  readonly told: Told
+  readonly seen: Seen
+  /** Everything was worked off, so that nothing may be left open. */
+  readonly isSettled: boolean
+}
+
+type Check = (evidence: Evidence) => Iterable<string>
+
+/** By name, what has to hold whenever a directory is opened again. */
+const CHECKS: Readonly<Record<string, Check>> = {
+  'nothing went wrong': ({ told }) => told.wrong,
+  'every acked event is there, at its offset, as it was': ackedAreThere,
+  'no event is there twice, and none that nobody sent': onceAndKnown,
+  'offsets have no gap, and no position comes twice': denseOffsets,
+  'keys keep their order, and nothing overtakes what was lost': keysInOrder,
+  'an atomic batch is there whole or not at all': wholeBatches,
+  'what is trimmed is what was asked for': trimmedAsAsked,
+  'compaction keeps the latest of each key': latestOfEachKey,
+  'a topic is there whole or not at all': wholeTopics,
+  'every command that was taken is there': sentAreThere,
+  'counters, rows, streams and effects are those of the log': complaintsOfState,
+}
+
+export const CHECK_NAMES: readonly string[] = Object.keys(CHECKS)
+
+/** Everything that is wrong; nothing where all is well. At most ten of each check. */
+export function complaintsOf(evidence: Evidence): readonly Complaint[] {
+  return Object.entries(CHECKS).flatMap(([check, run]) => {
+    const found: Complaint[] = []
+    for (const what of run(evidence)) if (found.push({ check, what }) >= COMPLAINTS_MAX) break
+    return found
+  })
+}
+
+const COMPLAINTS_MAX = 10
+const KINDS: readonly Kind[] = ['batch', 'trimmed']
+
+const placeText = ({
+  topic,
+  partition,
+  offset,
+}: Pick<LogRecord, 'topic' | 'partition' | 'offset'>) => `${topic}/${partition}@${offset}`
+
+const inTopic = (topic: string, id: string): string => `${topic}\n${id}`
+
+function byId(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> {
+  return new Map(records.map((record) => [inTopic(record.topic, record.id), record]))
+}
+
+/** Where each partition begins. */
+function firsts(ends: readonly LogEnd[]): ReadonlyMap<string, number> {
+  return new Map(ends.map(({ topic, partition, first }) => [`${topic}/${partition}`, first]))
+}
+
+function* ackedAreThere({ told, seen }: Evidence): Generator<string> {
+  const stored = byId(seen.records)
+  const first = firsts(seen.ends)
+  for (const kind of KINDS)
+    for (const [number, offsets] of told.acked[kind])
+      for (const [at, event] of eventsNamed(told.seed, kind, number).events.entries()) {
+        const { topic, partition, id } = event
+        const offset = offsets[at] ?? -1
+        const record = stored.get(inTopic(topic, id))
+        const isGone = offset < (first.get(`${topic}/${partition}`) ?? 0)
+        if (record ? record.offset !== offset : !isGone && !mayBeCompacted(told, event, offset))
+          yield (
+            `${kind} ${number}: ${id} was acked at ${placeText({ topic, partition, offset })}` +
+              (record ? ` and is at ${placeText(record)}` : ' and is not there')
+          )
+        if (record && !isDeepStrictEqual(saidBy(record), saidBy(event)))
+          yield `${kind} ${number}: ${id} is not what was sent`
+      }
+}
+
+/** What was sent; the time and the head are the door's. */
+function saidBy({ topic, partition, id, key, type, data }: LogEvent): Partial<LogEvent> {
+  return { topic, partition, id, key, type, data }
+}
+
+function mayBeCompacted(told: Told, { topic, partition }: LogEvent, offset: number): boolean {
+  return topic === TOPICS.compacted && offset < (told.compacted.get(partition)?.tried ?? 0)
+}
+
+function* onceAndKnown({ told, seen }: Evidence): Generator<string> {
+  const known = new Set<string>()
+  for (const kind of KINDS)
+    for (const number of told.tried[kind])
+      for (const { topic, id } of eventsNamed(told.seed, kind, number).events)
+        known.add(inTopic(topic, id))
+  const ours: ReadonlySet<string> = new Set([
+    TOPICS.measured,
+    TOPICS.raised,
+    TOPICS.trimmed,
+    TOPICS.compacted,
+  ])
+  const met = new Set<string>()
+  for (const record of seen.records) {
+    const name = inTopic(record.topic, record.id)
+    if (met.has(name)) yield `${record.id} is a second time at ${placeText(record)}`
+    met.add(name)
+    if (ours.has(record.topic) && !known.has(name))
+      yield `${record.id} at ${placeText(record)} was never sent`
+  }
+}
+
+function* denseOffsets({ told, seen }: Evidence): Generator<string> {
+  const positions = new Set<number>()
+  const latest = new Map<string, LogRecord>()
+  const count = new Map<string, number>()
+  for (const record of seen.records) {
+    const name = `${record.topic}/${record.partition}`
+    const { position = -1 } = record
+    if (positions.has(position)) yield `${placeText(record)} has a position twice: ${position}`
+    positions.add(position)
+    const before = latest.get(name)
+    if (before && before.offset >= record.offset)
+      yield `${placeText(record)} follows ${placeText(before)}`
+    if (before && (before.position ?? 0) >= position)
+      yield `${placeText(record)} has an earlier position than ${placeText(before)}`
+    latest.set(name, record)
+    count.set(name, (count.get(name) ?? 0) + 1)
+  }
+  for (const { topic, partition, first, next } of seen.ends) {
+    const name = `${topic}/${partition}`
+    const isCompacted = topic === TOPICS.compacted && told.compacted.has(partition)
+    const missing = next - first - (count.get(name) ?? 0)
+    if (missing < 0 || (missing > 0 && !isCompacted))
+      yield `${name} has ${count.get(name) ?? 0} records from ${first} up to ${next}`
+    if ((latest.get(name)?.offset ?? -1) >= next) yield `${name} goes on behind its end at ${next}`
+  }
+}
+
+/** Tried ids of a key in order; what is stored of them begins with the first and leaves none out. */
+function* keysInOrder({ told, seen }: Evidence): Generator<string> {
+  const tried = new Map<string, string[]>()
+  for (const number of told.tried.batch)
+    for (const { topic, key, id } of eventsNamed(told.seed, 'batch', number).events) {
+      const ids = tried.get(inTopic(topic, key)) ?? []
+      ids.push(id)
+      tried.set(inTopic(topic, key), ids)
+    }
+  const stored = new Map<string, string[]>()
+  for (const { topic, key, id } of seen.records) {
+    const ids = stored.get(inTopic(topic, key)) ?? []
+    ids.push(id)
+    stored.set(inTopic(topic, key), ids)
+  }
+  for (const [name, ids] of tried) {
+    const found = stored.get(name) ?? []
+    const isCompacted = name.startsWith(`${TOPICS.compacted}\n`) && told.compacted.size > 0
+    const expected = isCompacted ? ids.filter((id) => found.includes(id)) : ids
+    for (const [at, id] of found.entries())
+      if (id !== expected[at]) {
+        yield `${name.replace('\n', ' of ')}: ${id} stands where ${expected[at]} was expected`
+        break
+      }
+  }
+}
+
+function* wholeBatches({ told, seen }: Evidence): Generator<string> {
+  const stored = byId(seen.records)
+  for (const number of told.tried.batch) {
+    const { isAtomic, events } = eventsNamed(told.seed, 'batch', number)
+    if (!isAtomic) continue
+    // Compaction may take single events out of it later.
+    const lasting = events.filter(({ topic }) => topic !== TOPICS.compacted)
+    const there = lasting.filter(({ topic, id }) => stored.has(inTopic(topic, id)))
+    if (there.length !== 0 && there.length !== lasting.length)
+      yield `batch ${number}: ${there.length} of ${lasting.length} events are there`
+  }
+}
+
+function* trimmedAsAsked({ told, seen }: Evidence): Generator<string> {
+  for (const { topic, partition, first, next } of seen.ends) {
+    const { tried, acked } = told.trimmed.get(partition) ?? { tried: 0, acked: 0 }
+    if (topic !== TOPICS.trimmed) {
+      if (first > 0) yield `${topic}/${partition} begins at ${first} and was never trimmed`
+    } else if (first < Math.min(acked, next) || first > tried)
+      yield `${topic}/${partition} begins at ${first}: asked for ${tried}, acked ${acked}`
+  }
+}
+
+function* latestOfEachKey({ told, seen }: Evidence): Generator<string> {
+  const stored = byId(seen.records)
+  const latest = new Map<string, readonly [number, LogEvent]>()
+  for (const [number, offsets] of told.acked.batch)
+    for (const [at, event] of eventsNamed(told.seed, 'batch', number).events.entries()) {
+      const offset = offsets[at] ?? -1
+      if (event.topic === TOPICS.compacted && offset > (latest.get(event.key)?.[0] ?? -1))
+        latest.set(event.key, [offset, event])
+    }
+  for (const [key, [offset, { topic, id, partition }]] of latest) {
+    const isThere = stored.has(inTopic(topic, id))
+    const isFollowed = seen.records.some(
+      (record) => record.topic === topic && record.key === key && record.offset > offset,
+    )
+    if (!isThere && !isFollowed)
+      yield `${id}, the latest of ${key} in partition ${partition}, is gone`
+  }
+}
+
+function* wholeTopics({ told, seen }: Evidence): Generator<string> {
+  for (const [topic, isAcked] of told.topics) {
+    const partitions = seen.ends.filter((end) => end.topic === topic).length
+    if (partitions !== PARTITIONS && (isAcked || partitions !== 0))
+      yield `${topic} has ${partitions} partitions`
+  }
+}
+
+function* sentAreThere({ told, seen }: Evidence): Generator<string> {
+  const commands = new Set(
+    seen.records.filter(({ topic }) => topic === TOPICS.commands).map(({ id }) => id),
+  )
+  for (const number of told.sent)
+    if (!commands.has(`deposit-${number}`)) yield `deposit-${number} was taken and is not there`
+  for (const id of commands)
+    if (id.startsWith('deposit-') && !told.sending.has(Number(id.slice('deposit-'.length))))
+      yield `${id} was never sent`
+}

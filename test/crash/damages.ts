@@ -1,0 +1,319 @@
+// Damages data directories in every way that a disk, a person or a bad restore may, and looks at
+// what is said then.
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { seededRandom } from '../../src/base/random.ts'
+import type { Random } from '../../src/base/random.ts'
+import type { Child } from './child.ts'
+import { spawned } from './child.ts'
+import type { Moment, Setup } from './moments.ts'
+import type { Report } from './report.ts'
+import type { Line } from './told.ts'
+import { learn, nothingTold, openOf } from './told.ts'
+import type { Verdict } from './verdict.ts'
+import { verdictOn } from './verdict.ts'
+
+export interface DamageOptions {
+  readonly runs: number
+  /** Default: all that there are. */
+  readonly ways?: readonly Way[]
+  readonly targets?: readonly Target[]
+  readonly tell?: (text: string) => void
+}
+
+export interface Damager {
+  /** Damages copies of two directories in ways that follow from the seed. */
+  damage(options: DamageOptions): Promise<DamageTally>
+  /** One damage of the closed directory that the caller does. */
+  once(
+    change: (directory: string) => void | Promise<void>,
+  ): Promise<{ verdict: Verdict; found: Report | undefined }>
+  close(): Promise<void>
+}
+
+export type Target = 'throughline.db' | 'throughline.db-wal' | 'high-water' | 'throughline.json'
+
+/** The database and its log are damaged most. */
+const TARGETS: readonly Target[] = [
+  ...Array<'throughline.db'>(3).fill('throughline.db'),
+  ...Array<'throughline.db-wal'>(3).fill('throughline.db-wal'),
+  'high-water',
+  'throughline.json',
+]
+const PAGE_BYTES = 8_192
+
+/** What is done to one file; whether there was anything to do. */
+type Damage = (path: string, random: Random, older: string) => boolean
+
+const bytesChanged =
+  (change: (bytes: Buffer, random: Random) => Buffer | undefined): Damage =>
+  (path, random) => {
+    if (!existsSync(path) || statSync(path).size === 0) return false
+    const changed = change(readFileSync(path), random)
+    if (changed) writeFileSync(path, changed)
+    return changed !== undefined
+  }
+
+const upTo = (random: Random, count: number): number => Math.floor(random() * count)
+
+/** The ways of damage, by name. */
+const WAYS = {
+  'flip a bit': bytesChanged((bytes, random) => {
+    const at = upTo(random, bytes.length)
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << upTo(random, 8))
+    return bytes
+  }),
+  'zero a page': bytesChanged((bytes, random) => {
+    const at = upTo(random, Math.ceil(bytes.length / PAGE_BYTES)) * PAGE_BYTES
+    return bytes.fill(0, at, Math.min(at + PAGE_BYTES, bytes.length))
+  }),
+  truncate: bytesChanged((bytes, random) => bytes.subarray(0, upTo(random, bytes.length))),
+  'swap two pages': bytesChanged((bytes, random) => {
+    const pages = Math.floor(bytes.length / PAGE_BYTES)
+    const [a, b] = [upTo(random, pages) * PAGE_BYTES, upTo(random, pages) * PAGE_BYTES]
+    if (a === b) return undefined
+    const page = Buffer.from(bytes.subarray(a, a + PAGE_BYTES))
+    bytes.copyWithin(a, b, b + PAGE_BYTES)
+    page.copy(bytes, b)
+    return bytes
+  }),
+  delete(path) {
+    if (!existsSync(path)) return false
+    rmSync(path)
+    return true
+  },
+  'put an older copy back'(path, _, older) {
+    if (!existsSync(older) || !existsSync(path)) return false
+    cpSync(older, path)
+    return true
+  },
+} as const satisfies Readonly<Record<string, Damage>>
+
+export type Way = keyof typeof WAYS
+export const WAY_NAMES = Object.keys(WAYS) as readonly Way[]
+
+/** A directory with what it reports, and an older copy of it. */
+interface Sample {
+  readonly name: string
+  readonly directory: string
+  readonly older: string
+  readonly expected: Report
+}
+
+/** One damage, done and judged. */
+interface Run {
+  readonly sample: string
+  readonly target: Target
+  readonly way: Way
+  readonly verdict: Verdict
+}
+
+export interface DamageTally {
+  readonly runs: number
+  /** By verdict: how many. */
+  readonly verdicts: Readonly<Record<string, number>>
+  /** The first run of each kind of complaint, and how many runs had any. */
+  readonly wrong: readonly string[]
+  readonly wrongCount: number
+  /** Damage that was named, and that a repair could not get out of the way. */
+  readonly unrepairedCount: number
+  readonly tookMs: number
+}
+
+/** Copies a directory; its socket says nothing. */
+function copy(from: string, to: string): void {
+  cpSync(from, to, { recursive: true, filter: (path) => basename(path) !== 'admin.sock' })
+}
+
+/** A victim that works in a directory until it settles, or is killed; it is waited for. */
+async function victim(
+  directory: string,
+  moment: Moment,
+  told: ReturnType<typeof nothingTold>,
+): Promise<void> {
+  const setup: Setup = {
+    directory,
+    seed: told.seed,
+    first: Math.max(0, ...told.tried.batch) + 1,
+    open: openOf(told),
+    moment,
+    nth: 1,
+  }
+  const child = spawned<Line>('victim.ts', [JSON.stringify(setup)])
+  let acks = 0
+  for (let line = await child.next(); line; line = await child.next()) {
+    learn(told, line)
+    if (line.is === 'ack') acks += 1
+    // Between two checkpoints of its own, so that a write-ahead log is left.
+    if (moment === 'any time' && acks === KILLED_AFTER_ACKS) child.kill()
+  }
+  await child.ended
+}
+
+const KILLED_AFTER_ACKS = 24
+
+/** A directory that was closed, and one that was left by a kill; each with what is in it. */
+async function samplesIn(
+  root: string,
+  seed: number,
+  reporter: Reporter,
+): Promise<readonly Sample[]> {
+  const told = nothingTold(seed)
+  const closed = join(root, 'closed')
+  const older = join(root, 'older')
+  const killed = join(root, 'killed')
+  await victim(closed, 'settle', told)
+  copy(closed, older)
+  await victim(closed, 'settle', told)
+  copy(closed, killed)
+  // An older copy of a directory that was killed has a write-ahead log, too.
+  await victim(killed, 'any time', told)
+  const olderKilled = join(root, 'older-killed')
+  copy(killed, olderKilled)
+  await victim(killed, 'any time', told)
+  const sample = async (name: string, directory: string, olderOne: string): Promise<Sample> => {
+    const undamaged = join(root, 'undamaged')
+    copy(directory, undamaged)
+    const expected = await reporter.report(undamaged)
+    rmSync(undamaged, { recursive: true })
+    if (!expected) throw new Error(`the ${name} directory cannot be read even undamaged`)
+    const { is, complaints } = verdictOn(expected, expected)
+    if (is !== 'whole' || complaints.length > 0)
+      throw new Error(`the ${name} directory is not whole: ${complaints.join('; ')}`)
+    return { name, directory, older: olderOne, expected }
+  }
+  return [await sample('closed', closed, older), await sample('killed', killed, olderKilled)]
+}
+
+/** A process that reports on directories; started again where it dies of one. */
+interface Reporter {
+  report(directory: string): Promise<Report | undefined>
+  close(): Promise<void>
+}
+
+const REPORT_MS_MAX = 20_000
+
+function reporterOf(): Reporter {
+  let child: Child<Report> | undefined
+  return {
+    async report(directory) {
+      child ??= spawned<Report>('reporter.ts', [])
+      const it = child
+      it.tell(directory)
+      const waiting = new AbortController()
+      const late = pause(REPORT_MS_MAX, undefined, { signal: waiting.signal }).catch(
+        () => undefined,
+      )
+      const found = await Promise.race([it.next(), late])
+      waiting.abort()
+      if (found) return found
+      it.kill()
+      await it.ended
+      child = undefined
+      return undefined
+    },
+    async close() {
+      child?.kill()
+      await child?.ended
+    },
+  }
+}
+
+/** Makes the directories that are damaged, below `root`; the rest follows from the seed. */
+export async function damagerIn(root: string, seed: number): Promise<Damager> {
+  mkdirSync(root, { recursive: true })
+  const reporter = reporterOf()
+  const samples = await samplesIn(root, seed, reporter)
+  let run = 0
+  return {
+    async damage(options) {
+      const began = performance.now()
+      const tally = emptyTally()
+      for (let done = 0; done < options.runs; done += 1) {
+        run += 1
+        const random = seededRandom(seed * 1_000_003 + run)
+        count(tally, root, await oneDamage(options, root, random, samples, reporter))
+        if (done % 100 === 99)
+          options.tell?.(`${done + 1} of ${options.runs} damages, ${tally.wrongCount} not loud`)
+      }
+      const { verdicts, wrong, wrongCount, unrepairedCount } = tally
+      const tookMs = Math.round(performance.now() - began)
+      return { runs: options.runs, verdicts, wrong, wrongCount, unrepairedCount, tookMs }
+    },
+    async once(change) {
+      const [sample] = samples as [Sample]
+      const directory = join(root, 'damaged')
+      copy(sample.directory, directory)
+      await change(directory)
+      const found = await reporter.report(directory)
+      rmSync(directory, { recursive: true })
+      return { verdict: verdictOn(sample.expected, found), found }
+    },
+    close: () => reporter.close(),
+  }
+}
+
+interface Counting {
+  readonly verdicts: Record<string, number>
+  readonly wrong: string[]
+  readonly kinds: Set<string>
+  wrongCount: number
+  unrepairedCount: number
+}
+
+function emptyTally(): Counting {
+  return { verdicts: {}, wrong: [], kinds: new Set(), wrongCount: 0, unrepairedCount: 0 }
+}
+
+function count(tally: Counting, root: string, { sample, target, way, verdict }: Run): void {
+  const { verdicts, wrong, kinds } = tally
+  verdicts[verdict.is] = (verdicts[verdict.is] ?? 0) + 1
+  if (verdict.unrepaired.length > 0) tally.unrepairedCount += 1
+  const [complaint] = verdict.complaints
+  if (complaint === undefined) return
+  tally.wrongCount += 1
+  const kind = complaint.replaceAll(/[\d.]+/g, '#')
+  if (kinds.has(kind)) return
+  kinds.add(kind)
+  const kept = join(root, `kept-${kinds.size}`)
+  copy(join(root, AS_DAMAGED), kept)
+  wrong.push(`${sample}, ${target}: ${way} (${kept}): ${complaint}`)
+}
+
+const AS_DAMAGED = 'as-damaged'
+
+async function oneDamage(
+  { ways = WAY_NAMES, targets = TARGETS }: DamageOptions,
+  root: string,
+  random: Random,
+  samples: readonly Sample[],
+  reporter: Reporter,
+): Promise<Run> {
+  const directory = join(root, 'damaged')
+  for (;;) {
+    const sample = samples[upTo(random, samples.length)] as Sample
+    const target = targets[upTo(random, targets.length)] as Target
+    const way = ways[upTo(random, ways.length)] as Way
+    copy(sample.directory, directory)
+    const isDone = WAYS[way](join(directory, target), random, join(sample.older, target))
+    if (isDone) {
+      // The look changes it, and whoever is to mend what is wrong needs it as it was.
+      rmSync(join(root, AS_DAMAGED), { recursive: true, force: true })
+      copy(directory, join(root, AS_DAMAGED))
+      const found = await reporter.report(directory)
+      const verdict = verdictOn(sample.expected, found)
+      rmSync(directory, { recursive: true })
+      return { sample: sample.name, target, way, verdict }
+    }
+    rmSync(directory, { recursive: true })
+  }
+}

@@ -1,0 +1,114 @@
+// Lets the calls on the files of a data directory fail, one after another, and sees what is said.
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { spawned } from './child.ts'
+import type { Sweep, Swept } from './failing.ts'
+import { idsExpected } from './failing.ts'
+import { FILE_NAMES } from './moments.ts'
+import type { Shim } from './shim.ts'
+
+/** The sweeps, by name. Each is tried with every call that there is to fail. */
+export const SWEEPS = {
+  'a write fails once': { calls: ['write'], act: 'fail', errno: 'EIO', times: 1 },
+  'every write fails from there on': { calls: ['write'], act: 'fail', errno: 'EIO' },
+  'the disk is full for one write': { calls: ['write'], act: 'fail', errno: 'ENOSPC', times: 1 },
+  'the disk is full from there on': { calls: ['write'], act: 'fail', errno: 'ENOSPC' },
+  'half a write fits on the disk': { calls: ['write'], act: 'half', errno: 'ENOSPC', times: 1 },
+  'a quota is used up': { calls: ['write'], act: 'fail', errno: 'EDQUOT' },
+  'a sync fails once': { calls: ['sync'], act: 'fail', errno: 'EIO', times: 1 },
+  'every sync fails from there on': { calls: ['sync'], act: 'fail', errno: 'EIO' },
+  'the disk turns read-only': {
+    calls: ['write', 'truncate', 'remove', 'rename'],
+    act: 'fail',
+    errno: 'EROFS',
+  },
+  'no more files can be opened': { calls: ['open'], act: 'fail', errno: 'EMFILE' },
+} as const satisfies Readonly<
+  Record<string, Pick<Sweep['plan'], 'calls' | 'act' | 'errno' | 'times'>>
+>
+
+export type SweepName = keyof typeof SWEEPS
+export const SWEEP_NAMES = Object.keys(SWEEPS) as readonly SweepName[]
+
+export interface SweepTally {
+  readonly name: SweepName
+  /** How many calls were made to fail. */
+  readonly points: number
+  /** How often each thing was answered while files failed. */
+  readonly answers: Readonly<Record<string, number>>
+  readonly complaints: readonly string[]
+}
+
+/** Once it is open it opens no more files. */
+export const sweepsOnceOpen = SWEEP_NAMES.filter((name) => name !== 'no more files can be opened')
+
+/** One sweep: a process that lives through every point of it. */
+export async function sweep(
+  name: SweepName,
+  { root, shim, isFromStart }: { root: string; shim: Shim; isFromStart: boolean },
+): Promise<SweepTally> {
+  const place = join(root, 'sweep')
+  rmSync(place, { recursive: true, force: true })
+  mkdirSync(place)
+  const faults = join(root, 'faults')
+  const setup: Sweep = {
+    directory: place,
+    faults,
+    plan: { files: FILE_NAMES, ...SWEEPS[name] },
+    isFromStart,
+  }
+  let errors = ''
+  const child = spawned<Swept>('failing.ts', [JSON.stringify(setup)], {
+    environment: shim.environment(faults, place),
+    complained: (text) => (errors = (errors + text).slice(-2_000)),
+  })
+  const answers: Record<string, number> = {}
+  const complaints: string[] = []
+  let points = 0
+  for (let swept = await child.next(); swept; swept = await child.next()) {
+    if (swept.hit > 0) points += 1
+    for (const answer of Object.values(swept.during)) {
+      const word = typeof answer === 'string' ? answer : (answer.code ?? 'threw')
+      answers[word] = (answers[word] ?? 0) + 1
+    }
+    for (const what of complaintsOf(swept, name)) complaints.push(`call ${swept.nth}: ${what}`)
+  }
+  const end = await child.ended
+  if (end !== 0 || errors !== '') complaints.push(`the process ended with ${end}: ${errors}`)
+  if (points === 0) complaints.push('no call was ever hit')
+  return { name, points, answers, complaints }
+}
+
+const isQuiet = (during: Swept['during']): boolean =>
+  Object.values(during).every((answer) => answer === 'stored' || answer === 'done')
+
+/** Whoever opens is a person; whoever declares or trims is the engine, which tries again. */
+const hasCode = (step: string): boolean => step === 'open'
+
+const ANSWERED: ReadonlySet<string> = new Set(['stored', 'done', 'unknown', 'LOG_FULL', 'repeat'])
+
+/** What one point of a sweep must not have come to. */
+export function complaintsOf(swept: Swept, name: SweepName): readonly string[] {
+  const { during, after, left, hit } = swept
+  const complaints = [...swept.wrong]
+  const hasTopics = during['declare'] === 'done'
+  for (const [step, answer] of Object.entries(during))
+    if (typeof answer === 'string') {
+      const isNoTopic = !hasTopics && answer === 'TOPIC_NOT_FOUND'
+      if (!ANSWERED.has(answer) && !isNoTopic) complaints.push(`${step} is answered ${answer}`)
+    } else if (answer.code === undefined && hasCode(step))
+      complaints.push(`${step} throws what has no code: ${answer.text}`)
+    else if (answer.code === 'DATA_DAMAGED') complaints.push(`${step} says that data is damaged`)
+  if (hit > 0 && isQuiet(during) && name.includes('every sync'))
+    complaints.push('failed syncs were not told')
+  for (const [step, answer] of Object.entries(after))
+    if (answer !== 'done' && answer !== 'repeat' && answer !== 'stored')
+      complaints.push(`${step} again is answered ${JSON.stringify(answer)}`)
+  if ('text' in left) return [...complaints, `it does not open again: ${left.text}`]
+  const { ids } = left
+  if (new Set(ids).size !== ids.length) complaints.push('an event is there twice')
+  const missing = idsExpected().filter((id) => !ids.includes(id))
+  if (missing.length > 0) complaints.push(`${missing.length} events are missing`)
+  if (left.version !== 1) complaints.push(`the row has version ${left.version}`)
+  return complaints
+}

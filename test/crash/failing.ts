@@ -1,0 +1,198 @@
+// Works in one directory after another while its files fail as planned, from the first call on to
+// the last; tells after each what it was answered, and what was there in the end.
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import type { Answer, LogEvent } from '../../src/ports/log.ts'
+import type { Backend } from '../../src/ports/store.ts'
+import {
+  ORDERS,
+  PAYMENTS,
+  eventsOf,
+  idsOf,
+  readAll,
+  rowOf,
+  topicOf,
+  unitOf,
+  verdictOf,
+} from '../../src/ports/conformance/sample.ts'
+import type { Said } from './report.ts'
+import { saidBy } from './report.ts'
+import type { FaultPlan } from './shim.ts'
+import { faultsIn } from './shim.ts'
+
+/** What to do: the plan is tried with each `nth` from one on, until no call is left to hit. */
+export interface Sweep {
+  readonly directory: string
+  readonly faults: string
+  readonly plan: Omit<FaultPlan, 'nth'>
+  /** Whether files fail from the opening on, or only once it is open. */
+  readonly isFromStart: boolean
+}
+
+/** What came of one `nth`. */
+export interface Swept {
+  readonly nth: number
+  readonly hit: number
+  /** By step: what it was answered, or what it threw, while files could fail. */
+  readonly during: Readonly<Record<string, string | Said>>
+  /** Steps whose answer says more than came of it. */
+  readonly wrong: readonly string[]
+  /** The same steps again, once all is well. */
+  readonly after: Readonly<Record<string, string | Said>>
+  /** What a new opening finds. */
+  readonly left: { readonly ids: readonly string[]; readonly version: number } | Said
+}
+
+const TABLE = 'shop.orders'
+const SCRATCH = 'scratch'
+const APPENDS = ['a', 'b', 'c', 'd']
+const COUNT = 6
+
+const eventsIn = (name: string): readonly LogEvent[] => [
+  ...eventsOf(name, COUNT, { data: JSON.stringify('x'.repeat(3_000)) }),
+  ...eventsOf(`${name}-paid`, 2, { topic: PAYMENTS }),
+]
+
+/** One word for all answers where they agree. */
+function wordOf(answers: readonly Answer[]): string {
+  return [...new Set(answers.map(verdictOf))].join(' and ')
+}
+
+/** Everything that the process does; each step may be done again. */
+async function steps({ log, store }: Backend): Promise<Record<string, string | Said>> {
+  const answers: Record<string, string | Said> = {}
+  const step = async (name: string, run: () => Promise<string>): Promise<void> => {
+    answers[name] = await run().catch(saidBy)
+  }
+  await step('declare', () => declared({ log, store }))
+  for (const name of APPENDS)
+    await step(name, async () => wordOf(await log.append(eventsIn(name), { isAtomic: true })))
+  await step('unit', async () => {
+    const rows = [rowOf(TABLE, 'k', { expected: 0, version: 1 })]
+    const { is } = await store.commit(unitOf({ rows }))
+    return is === 'conflict' ? 'done' : is
+  })
+  await step('trim', async () => {
+    await log.trim(SCRATCH, 0, 3)
+    return 'done'
+  })
+  return answers
+}
+
+async function declared({ log, store }: Backend): Promise<string> {
+  await log.declare([topicOf(ORDERS), topicOf(PAYMENTS), topicOf(SCRATCH, 1)])
+  await store.declare([{ name: TABLE, indexes: [] }])
+  return 'done'
+}
+
+/** What there is before anything fails. */
+async function prepare(backend: Backend): Promise<void> {
+  await declared(backend)
+  await backend.log.append(eventsOf('scratch', COUNT, { topic: SCRATCH, partition: 0 }))
+}
+
+/** What was said to be stored is there, and what was refused is not, while files still fail. */
+async function wrongIn(
+  { log }: Backend,
+  answers: Readonly<Record<string, string | Said>>,
+): Promise<readonly string[]> {
+  const wrong: string[] = []
+  for (const name of APPENDS) {
+    const answer = answers[name]
+    const first = await log.find?.(PAYMENTS, `${name}-paid-0`).catch(saidBy)
+    if (first && 'text' in first) wrong.push(`a read fails: ${first.text}`)
+    else if (answer === 'stored' && !first) wrong.push(`${name} was stored and is not there`)
+    else if (answer === 'LOG_FULL' && first) wrong.push(`${name} was refused and is there`)
+  }
+  return wrong
+}
+
+async function opened(backend: Backend): Promise<Said | undefined> {
+  try {
+    await backend.log.open()
+    await backend.store.open()
+    return undefined
+  } catch (cause) {
+    await closed(backend)
+    return saidBy(cause)
+  }
+}
+
+async function closed({ log, store }: Backend): Promise<Said | undefined> {
+  try {
+    await log.close()
+    await store.close()
+    return undefined
+  } catch (cause) {
+    return saidBy(cause)
+  }
+}
+
+async function attempt(
+  { plan, faults: path, isFromStart }: Sweep,
+  nth: number,
+  directory: string,
+): Promise<Swept> {
+  const faults = faultsIn(path)
+  let backend = embedded({ directory })
+  if (isFromStart) faults.plan({ ...plan, nth })
+  const during: Record<string, string | Said> = {}
+  const wrong: string[] = []
+  const refused = await opened(backend)
+  if (!isFromStart) {
+    await prepare(backend)
+    faults.plan({ ...plan, nth })
+  }
+  if (refused) during['open'] = refused
+  else {
+    Object.assign(during, await steps(backend))
+    // Without its topics nothing can be appended, and nothing is there to be read.
+    if (during['declare'] === 'done') wrong.push(...(await wrongIn(backend, during)))
+  }
+  const { hit } = faults.counts()
+  faults.heal()
+  faults.close()
+  if (refused) {
+    backend = embedded({ directory })
+    const still = await opened(backend)
+    if (still) wrong.push(`it opens no more: ${still.text}`)
+  }
+  const after = await steps(backend).catch(() => ({}))
+  const health = await backend.log.health()
+  if (health.is !== 'well') wrong.push(`it stays ill: ${health.detail}`)
+  const late = await closed(backend)
+  if (late) wrong.push(`it does not close: ${late.text}`)
+  return { nth, hit, during, wrong, after, left: await leftIn(directory) }
+}
+
+async function leftIn(directory: string): Promise<Swept['left']> {
+  const backend = embedded({ directory })
+  const refused = await opened(backend)
+  if (refused) return refused
+  try {
+    const records = [...(await readAll(backend.log)), ...(await readAll(backend.log, PAYMENTS))]
+    const [row] = await backend.store.get([{ table: TABLE, key: 'k' }])
+    return { ids: idsOf(records), version: row?.version ?? 0 }
+  } catch (cause) {
+    return saidBy(cause)
+  } finally {
+    await closed(backend)
+  }
+}
+
+/** Every id that has to be there in the end. */
+export function idsExpected(): readonly string[] {
+  return APPENDS.flatMap((name) => idsOf(eventsIn(name)))
+}
+
+if (import.meta.main) {
+  const sweep = JSON.parse(process.argv[2] ?? '') as Sweep
+  for (let nth = 1, hit = 1; hit > 0; nth += 1) {
+    const directory = join(sweep.directory, String(nth))
+    const swept = await attempt(sweep, nth, directory)
+    process.stdout.write(`${JSON.stringify(swept)}\n`)
+    rmSync(directory, { recursive: true, force: true })
+    hit = swept.hit
+  }
+}

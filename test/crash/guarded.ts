@@ -1,0 +1,66 @@
+// Runs the services and every verb that operators have, and notes which files this process opens by
+// path through Node.js: those of the database must not be among them once it is open.
+import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+
+/** What was opened, and how it ended. */
+export interface Guarded {
+  readonly opened: readonly string[]
+  readonly verbs: readonly string[]
+  readonly failed: readonly string[]
+}
+
+const [directory = '', planted = ''] = process.argv.slice(2)
+
+if (import.meta.main) {
+  const opened: string[] = []
+  const noted = (path: unknown): void => {
+    if (typeof path === 'string' && path.startsWith(directory)) opened.push(path)
+  }
+  for (const name of ['openSync', 'open', 'readFileSync', 'readFile', 'createReadStream'] as const)
+    note(fs as never, name)
+  for (const name of ['copyFileSync', 'copyFile', 'cpSync', 'cp', 'writeFileSync'] as const)
+    note(fs as never, name)
+  for (const name of ['open', 'readFile', 'copyFile', 'cp'] as const)
+    note(fs.promises as never, name)
+  syncBuiltinESMExports()
+
+  function note(owner: Record<string, (...args: unknown[]) => unknown>, name: string): void {
+    const original = owner[name] as (...args: unknown[]) => unknown
+    owner[name] = (...args) => {
+      for (const path of args.slice(0, 2)) noted(path)
+      return original(...args)
+    }
+  }
+
+  const { start } = await import('throughline')
+  const { embedded } = await import('throughline/embedded')
+  const { Bank, services } = await import('./town.ts')
+  const { depositOf } = await import('./batches.ts')
+  const app = await start(services, embedded({ directory }), {
+    tools: { post: { tell: async () => undefined } },
+  })
+  const failed: string[] = []
+  for (let number = 1; number <= 20; number += 1)
+    await app.send(Bank.Deposit(depositOf(number)), { id: `deposit-${number}` })
+  await app.settled()
+  // What opening itself looks at comes before SQLite has any lock that could be dropped.
+  opened.length = 0
+  const { VERBS, runVerb } = await import('../../src/control/verbs.ts')
+  const { systemOf } = await import('../../src/runtime/operating.ts')
+  const given: Readonly<Record<string, Record<string, unknown>>> = {
+    log: { topic: 'bank.events' },
+    chain: { event: 'deposit-1' },
+    pause: { service: 'bank' },
+    resume: { service: 'bank' },
+  }
+  const verbs = Object.keys(VERBS) as (keyof typeof VERBS)[]
+  for (const verb of verbs)
+    await runVerb(systemOf(app), verb, given[verb] ?? {}).catch((cause: unknown) =>
+      failed.push(`${verb}: ${String(cause)}`),
+    )
+  // What the guard has to see, where this is a control.
+  if (planted) fs.readFileSync(planted)
+  await app.stop()
+  process.stdout.write(`${JSON.stringify({ opened, verbs, failed } satisfies Guarded)}\n`)
+}

@@ -1,0 +1,26 @@
+// Kills a process that runs services on the embedded backend, again and again.
+//
+//   npm run crash:kill -- [--cycles N] [--seed N] [--lanes N]
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { killAgainAndAgain } from './kills.ts'
+import { swiftest } from './child.ts'
+import { program } from './program.ts'
+import { buildShim } from './shim.ts'
+
+await program({ cycles: 1_000, seed: 1, lanes: 2 }, async ({ cycles, seed, lanes }, tell) => {
+  const root = realpathSync(mkdtempSync(join(swiftest(), 'throughline-kill-')))
+  const shim = buildShim(root)
+  if (!shim) tell('no C compiler, or no LD_PRELOAD: kills come from outside alone')
+  const tally = await killAgainAndAgain({
+    cycles,
+    seed,
+    lanes,
+    root,
+    tell,
+    ...(shim ? { shim } : {}),
+  })
+  const isWell = tally.complaints.length === 0
+  if (isWell) rmSync(root, { recursive: true })
+  return { isWell, ...tally }
+})

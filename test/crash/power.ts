@@ -1,0 +1,38 @@
+// Cuts the power of a process that runs services on the embedded backend, again and again; then
+// weakens its syncs, and sees that this is found out. Needs root, loop devices and a C compiler.
+//
+//   npm run crash:power -- [--runs N] [--seed N]
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { cutAgainAndAgain, whyNoCuts } from './cuts.ts'
+import { swiftest } from './child.ts'
+import { program } from './program.ts'
+import { buildShim } from './shim.ts'
+
+const CONTROLS = [{ sync: 'OFF' }, { sync: 'NORMAL' }, { isUnsynced: true }] as const
+const RUNS_PER_CONTROL = 8
+
+await program({ runs: 100, seed: 1 }, async ({ runs, seed }, tell) => {
+  const root = realpathSync(mkdtempSync(join(swiftest(), 'throughline-power-')))
+  try {
+    const shim = buildShim(root)
+    const why = shim ? whyNoCuts(root) : 'there is no C compiler'
+    if (!shim || why !== undefined) return { isWell: false, cannot: why }
+    const tally = await cutAgainAndAgain({ runs, seed, root, shim, tell })
+    const unseen: string[] = []
+    for (const control of CONTROLS) {
+      const { complaints } = await cutAgainAndAgain({
+        runs: RUNS_PER_CONTROL,
+        seed,
+        root,
+        shim,
+        control,
+      })
+      tell(`${JSON.stringify(control)}: ${complaints[0]?.what ?? 'was not found out'}`)
+      if (complaints.length === 0) unseen.push(JSON.stringify(control))
+    }
+    return { isWell: tally.complaints.length === 0 && unseen.length === 0, ...tally, unseen }
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+})

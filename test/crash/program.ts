@@ -1,0 +1,39 @@
+// What the programs of this folder have in common: whole numbers as flags, one line of JSON as the
+// result, and an exit code that says whether all is well.
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+type Numbers = Readonly<Record<string, number>>
+
+// Hundreds of processes load the same modules: they are compiled once.
+process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules', '.cache', 'throughline')
+
+/** Runs with the numbers given; 0 where all is well, 1 where it is not, 2 for a wrong flag. */
+export async function program<const N extends Numbers>(
+  initial: N,
+  run: (
+    numbers: Readonly<Record<keyof N, number>>,
+    tell: (text: string) => void,
+  ) => Promise<{ readonly isWell: boolean }>,
+): Promise<void> {
+  const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+  const options = Object.fromEntries(
+    Object.keys(initial).map((name) => [name, { type: 'string' as const }]),
+  )
+  let numbers: Record<keyof N, number>
+  try {
+    const { values } = parseArgs({ options })
+    numbers = { ...initial }
+    for (const [name, text] of Object.entries(values)) {
+      if (!/^\d{1,9}$/.test(text ?? '')) throw new Error(`--${name} takes a whole number`)
+      numbers[name as keyof N] = Number(text)
+    }
+  } catch (cause) {
+    tell(cause instanceof Error ? cause.message : String(cause))
+    process.exitCode = 2
+    return
+  }
+  const { isWell, ...result } = await run(numbers, tell)
+  process.stdout.write(`${JSON.stringify({ isWell, ...numbers, ...result })}\n`)
+  process.exitCode = isWell ? 0 : 1
+}

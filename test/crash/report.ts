@@ -1,0 +1,200 @@
+// What a process finds in a directory that may be damaged, told as plain data that can be compared.
+import { createHash } from 'node:crypto'
+import { Fault } from 'throughline'
+import type { EmbeddedOptions } from 'throughline/embedded'
+import { embedded, repair, salvage } from 'throughline/embedded'
+import { systemClock } from '../../src/base/clock.ts'
+import type { Answer, EventLog, LogEnd, LogRecord } from '../../src/ports/log.ts'
+import type { Backend } from '../../src/ports/store.ts'
+import { eventIn, keyIn } from '../../src/ports/conformance/sample.ts'
+import { eventOf } from './batches.ts'
+import { readPartition } from './seen.ts'
+import { CONSUMERS, PARTITIONS, TABLES, TOPICS } from './town.ts'
+
+/** A thing that was said instead of an answer; without a code nobody can look it up. */
+export interface Said {
+  readonly code?: string
+  readonly text: string
+}
+
+/** One partition as it was read. */
+export interface PartitionFound {
+  readonly name: string
+  readonly first: number
+  readonly next: number
+  /** Offset and checksum of each record. */
+  readonly records: readonly (readonly [offset: number, sum: string])[]
+  /** Why it could not be read further. */
+  readonly said?: Said
+  /** What became of sending the last record again, and of a new event. */
+  readonly again?: string
+  readonly fresh?: string
+}
+
+/** Everything that one look into a directory has found. */
+export interface Report {
+  /** Why it could not be opened by an owner. */
+  readonly refused?: Said
+  /** The same for one who only reads; only asked where an owner is refused. */
+  readonly reading?: Said | 'opened'
+  readonly partitions: readonly PartitionFound[]
+  /** The rows of each table as one checksum, and the progress of all consumers. */
+  readonly states: Readonly<Record<string, string | Said>>
+  /** What health says after all that, where it is not well. */
+  readonly ill?: string
+  /** Records that can be had without opening, where even reading alone is refused or not. */
+  readonly salvaged?: Said | readonly (readonly [place: string, sum: string])[]
+  /** The partitions once more, after an operator has accepted the damage. */
+  readonly repaired?: Said | readonly PartitionFound[]
+}
+
+const sumOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
+
+/** What is checked of a record: all of it but what the backend alone knows. */
+function sumOfRecord(record: LogRecord): string {
+  return sumOf([eventIn(record), record.offset, record.position, record.storedAt])
+}
+
+export function saidBy(cause: unknown): Said {
+  if (cause instanceof Fault) return { code: cause.code, text: cause.message }
+  return { text: cause instanceof Error ? firstLines(cause.stack ?? cause.message) : String(cause) }
+}
+
+/** Where it came from is enough. */
+const firstLines = (stack: string): string => stack.split('\n', 3).join(' ').replaceAll(/\s+/g, ' ')
+
+/** Looks into a directory, and tries to append to it, as far as that goes. */
+export async function reportOf(directory: string): Promise<Report> {
+  const owned = await look({ directory }, true)
+  if (owned.refused) {
+    const alone = await look({ directory, isReadOnly: true }, false)
+    const { refused: reading = 'opened' as const, ...rest } = alone
+    return { ...rest, refused: owned.refused, reading, salvaged: salvagedFrom(directory) }
+  }
+  const isStopped = owned.partitions.some(({ said }) => said !== undefined)
+  return isStopped ? { ...owned, repaired: await repairedIn(directory) } : owned
+}
+
+function salvagedFrom(directory: string): NonNullable<Report['salvaged']> {
+  try {
+    return [...salvage(directory)]
+      .filter((each) => each.is === 'record')
+      .map(({ record }) => {
+        return [`${record.topic}/${record.partition}@${record.offset}`, sumOfRecord(record)]
+      })
+  } catch (cause) {
+    return saidBy(cause)
+  }
+}
+
+async function repairedIn(directory: string): Promise<NonNullable<Report['repaired']>> {
+  try {
+    await repair(directory, systemClock(), { accept: ['all'] })
+  } catch (cause) {
+    return saidBy(cause)
+  }
+  const { refused, partitions } = await look({ directory }, true)
+  return refused ?? partitions
+}
+
+async function look(options: EmbeddedOptions, mayWrite: boolean): Promise<Report> {
+  const backend = embedded(options)
+  const { log, store } = backend
+  try {
+    await log.open()
+    await store.open()
+  } catch (refused) {
+    await log.close()
+    return { refused: saidBy(refused), partitions: [], states: {} }
+  }
+  try {
+    const partitions = await partitionsOf(log, mayWrite)
+    const states = await statesOf(backend)
+    const health = await log.health()
+    const ill = health.is === 'well' ? {} : { ill: health.detail }
+    return { partitions, states, ...ill }
+  } finally {
+    await log.close()
+    await store.close()
+  }
+}
+
+async function partitionsOf(log: EventLog, mayWrite: boolean): Promise<readonly PartitionFound[]> {
+  const found: PartitionFound[] = []
+  for (const topic of Object.values(TOPICS))
+    for (let partition = 0; partition < PARTITIONS; partition += 1)
+      found.push(await partitionOf(log, topic, partition, mayWrite))
+  return found
+}
+
+async function partitionOf(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  mayWrite: boolean,
+): Promise<PartitionFound> {
+  const name = `${topic}/${partition}`
+  let end: LogEnd = { topic, partition, first: 0, next: 0 }
+  let records: readonly LogRecord[] = []
+  let said: Said | undefined
+  try {
+    end = (await log.ends([topic]))[partition] ?? end
+    const read = await readPartition(log, end)
+    records = read.records
+    if (read.damage !== undefined) said = { code: 'LOG_DAMAGED', text: read.damage }
+  } catch (cause) {
+    said = saidBy(cause)
+  }
+  const { first, next } = end
+  const sums = records.map((record) => [record.offset, sumOfRecord(record)] as const)
+  const found = { name, first, next, records: sums, ...(said ? { said } : {}) }
+  return mayWrite ? { ...found, ...(await tried(log, topic, partition, records)) } : found
+}
+
+/** Sends the last record again, and a new one. */
+async function tried(
+  log: EventLog,
+  topic: string,
+  partition: number,
+  records: readonly LogRecord[],
+): Promise<Pick<PartitionFound, 'again' | 'fresh'>> {
+  const last = records.at(-1)
+  const again = last && (await append(log, eventIn(last)))
+  const key = keyIn(partition, PARTITIONS)
+  const fresh = await append(log, eventOf(topic, `after ${topic}/${partition}`, key, {}))
+  return { fresh, ...(again === undefined ? {} : { again }) }
+}
+
+async function append(log: EventLog, event: Parameters<EventLog['append']>[0][0]): Promise<string> {
+  try {
+    const [answer] = (await log.append([event])) as [Answer]
+    if (answer.is === 'refused') return answer.code
+    if (answer.is === 'unknown') return `unknown: ${saidBy(answer.cause).text}`
+    return answer.isRepeat ? 'repeat' : 'stored'
+  } catch (cause) {
+    const { code, text } = saidBy(cause)
+    return code ?? `threw: ${text}`
+  }
+}
+
+async function statesOf({ store }: Backend): Promise<Readonly<Record<string, string | Said>>> {
+  const states: Record<string, string | Said> = {}
+  const ask = async (name: string, read: () => Promise<unknown>): Promise<void> => {
+    states[name] = await read().then(sumOf, saidBy)
+  }
+  await ask('progress', async () => {
+    const progress = await store.progress(Object.keys(CONSUMERS))
+    return progress.map((each) => JSON.stringify(each)).toSorted()
+  })
+  for (const table of Object.values(TABLES))
+    await ask(table, () => store.scan({ table, limit: 10_000 }))
+  await ask('streams', async () => {
+    const rows = await store.scan({ table: TABLES.accounts, limit: 10_000 })
+    const streams: unknown[] = []
+    for (const { table, key } of rows)
+      streams.push((await store.stream({ table, key }, 1, 1_000_000)).map(({ id }) => id))
+    return streams
+  })
+  return states
+}

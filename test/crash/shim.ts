@@ -1,0 +1,92 @@
+// Faults of files, planned by a process for itself while it runs with the library of shim.c loaded.
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Which file of the data directory a call is about. `mark` is the high-water file. */
+export const FILES = { db: 1, wal: 2, mark: 4, shm: 8, json: 16, lock: 32, other: 64 } as const
+export const CALLS = { write: 1, sync: 2, truncate: 4, remove: 8, rename: 16, open: 32 } as const
+/** `pretend` answers that it was done; `half` writes the first half, as a full disk may. */
+const ACTS = { kill: 1, fail: 2, pretend: 3, delay: 4, half: 5, stop: 6 } as const
+export const ERRNOS = { EIO: 5, ENOSPC: 28, EROFS: 30, EMFILE: 24, EDQUOT: 122 } as const
+
+/** From the `nth` call on that fits, counted from when the plan is made. */
+export interface FaultPlan {
+  readonly files: readonly (keyof typeof FILES)[]
+  readonly calls: readonly (keyof typeof CALLS)[]
+  readonly nth: number
+  readonly act: keyof typeof ACTS
+  readonly errno?: keyof typeof ERRNOS
+  /** How many calls; default: all that follow. */
+  readonly times?: number
+  readonly delayMs?: number
+}
+
+const FIELDS = 9
+const [NTH_AT, MATCHED_AT, HIT_AT] = [2, 7, 8]
+
+/** The plan of one process, in a file that it maps. */
+export interface Faults {
+  plan(plan: FaultPlan): void
+  /** From now on everything works. */
+  heal(): void
+  /** How many calls have fitted since the plan was made, and how many of them it has hit. */
+  counts(): { readonly matched: number; readonly hit: number }
+  close(): void
+}
+
+/** The counts of a plan, also once its process is gone. */
+export function countsIn(path: string): { readonly matched: number; readonly hit: number } {
+  const bytes = readFileSync(path)
+  return { matched: bytes.readInt32LE(MATCHED_AT * 4), hit: bytes.readInt32LE(HIT_AT * 4) }
+}
+
+export function faultsIn(path: string): Faults {
+  const file = openSync(path, 'r+')
+  const write = (fields: readonly number[], at = 0): void => {
+    const bytes = Buffer.alloc(fields.length * 4)
+    for (const [index, field] of fields.entries()) bytes.writeInt32LE(field, index * 4)
+    writeSync(file, bytes, 0, bytes.length, at * 4)
+  }
+  const heal = (): void => write([0], NTH_AT)
+  return {
+    heal,
+    plan({ files, calls, nth, act, errno = 'EIO', times = -1, delayMs = 0 }) {
+      heal()
+      const fileMask = files.reduce((mask, each) => mask | FILES[each], 0)
+      const callMask = calls.reduce((mask, each) => mask | CALLS[each], 0)
+      write([0, 0], MATCHED_AT)
+      write([ACTS[act], ERRNOS[errno], times, delayMs], NTH_AT + 1)
+      write([fileMask, callMask, nth])
+    },
+    counts: () => countsIn(path),
+    close: () => closeSync(file),
+  }
+}
+
+/** What a process is started with, so that its files can fail. */
+export interface Shim {
+  /** The environment of a process whose faults in a directory are planned in a file. */
+  environment(faults: string, directory: string): Readonly<Record<string, string>>
+}
+
+/** Builds the library; nothing where there is no C compiler or no LD_PRELOAD. */
+export function buildShim(directory: string): Shim | undefined {
+  if (process.platform !== 'linux') return undefined
+  const library = join(directory, 'shim.so')
+  const source = fileURLToPath(new URL('shim.c', import.meta.url))
+  const built = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl'])
+  if (built.status !== 0) return undefined
+  return {
+    environment(faults, directory) {
+      writeFileSync(faults, Buffer.alloc(FIELDS * 4))
+      return {
+        LD_PRELOAD: library,
+        THROUGHLINE_FAULTS: faults,
+        THROUGHLINE_FAULTS_IN: directory,
+        UV_USE_IO_URING: '0',
+      }
+    },
+  }
+}

@@ -1,0 +1,35 @@
+// Appends from many callers while each sync takes its time; tells how many syncs that took.
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { ORDERS, eventOf, topicOf, verdictOf } from '../../src/ports/conformance/sample.ts'
+import { faultsIn } from './shim.ts'
+
+/** What came of it. */
+export interface Slow {
+  readonly verdicts: readonly string[]
+  readonly syncs: number
+  readonly tookMs: number
+  readonly health: string
+}
+
+const [directory = '', path = '', delayMs = '0', count = '0'] = process.argv.slice(2)
+
+if (import.meta.main) {
+  const { log } = embedded({ directory })
+  await log.open()
+  await log.declare([topicOf(ORDERS)])
+  const faults = faultsIn(path)
+  faults.plan({ files: ['wal'], calls: ['sync'], nth: 1, act: 'delay', delayMs: Number(delayMs) })
+  const began = performance.now()
+  const answers = await Promise.all(
+    Array.from({ length: Number(count) }, (_, at) => log.append([eventOf(`slow-${at}`)])),
+  )
+  const slow: Slow = {
+    verdicts: answers.flat().map(verdictOf),
+    syncs: faults.counts().hit,
+    tookMs: performance.now() - began,
+    health: (await log.health()).is,
+  }
+  faults.heal()
+  await log.close()
+  process.stdout.write(`${JSON.stringify(slow)}\n`)
+}

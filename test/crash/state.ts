@@ -1,0 +1,180 @@
+// What the services must have made of the log: folded here once more, by other code than theirs.
+import { isDeepStrictEqual } from 'node:util'
+import type { LogRecord } from '../../src/ports/log.ts'
+import type { Row } from '../../src/ports/store.ts'
+import type { Evidence } from './check.ts'
+import type { Balance, Count } from './town.ts'
+import { CONSUMERS, TABLES, TOPICS } from './town.ts'
+
+interface About {
+  readonly account: string
+  readonly deposit: string
+  readonly cents?: number
+}
+
+const dataOf = ({ data }: LogRecord): unknown => JSON.parse(data ?? 'null')
+const aboutOf = (record: LogRecord): About => dataOf(record) as About
+
+/** What is below the progress of a consumer, as far as it hears it. */
+function heardBy(consumer: string, { seen }: Evidence): readonly LogRecord[] {
+  const hears = CONSUMERS[consumer] ?? {}
+  const next = new Map(
+    seen.progress
+      .filter((each) => each.consumer === consumer)
+      .map((each) => [`${each.topic}/${each.partition}`, each.next]),
+  )
+  return seen.records.filter(
+    ({ topic, partition, offset, type }) =>
+      hears[topic]?.includes(type) && offset < (next.get(`${topic}/${partition}`) ?? 0),
+  )
+}
+
+function rowsOf({ seen }: Evidence, table: string): ReadonlyMap<string, Row> {
+  return new Map(seen.rows.filter((row) => row.table === table).map((row) => [row.key, row]))
+}
+
+/** The state in a row, whatever else is kept along with it. */
+function stateIn(row: Row | undefined): unknown {
+  const body = JSON.parse(row?.body ?? 'null') as Record<string, unknown> | null
+  return body && 'state' in body ? body['state'] : body
+}
+
+export function* complaintsOfState(evidence: Evidence): Generator<string> {
+  yield* complaintsOfCounters(evidence)
+  if (!evidence.told.isUp) return
+  yield* complaintsOfDecisions(evidence)
+  yield* complaintsOfBalances(evidence)
+  yield* complaintsOfReadings(evidence)
+  yield* complaintsOfThanks(evidence)
+  yield* complaintsOfEffects(evidence)
+}
+
+function* complaintsOfCounters(evidence: Evidence): Generator<string> {
+  const { seen, isSettled } = evidence
+  for (const progress of seen.progress) {
+    const { consumer, topic, partition, next, accepted, completed, pending, expired } = progress
+    const name = `${consumer} on ${topic}/${partition}`
+    if (accepted !== completed + pending + expired)
+      yield `${name}: ${accepted} accepted, ${completed} + ${pending} + ${expired} accounted for`
+    const heard = heardBy(consumer, evidence).filter(
+      (record) => record.topic === topic && record.partition === partition,
+    ).length
+    if (accepted !== heard) yield `${name}: ${accepted} accepted, ${heard} are below ${next}`
+    if (pending + expired > 0) yield `${name}: ${pending} wait, ${expired} expired`
+    const end = seen.ends.find((each) => each.topic === topic && each.partition === partition)
+    if (next > (end?.next ?? 0)) yield `${name} stands at ${next}, behind the end`
+  }
+  if (!isSettled) return
+  for (const [consumer, hears] of Object.entries(CONSUMERS)) {
+    const all = seen.records.filter(({ topic, type }) => hears[topic]?.includes(type)).length
+    const heard = heardBy(consumer, evidence).length
+    if (heard !== all) yield `${consumer} is settled with ${heard} of ${all}`
+  }
+}
+
+/** A command has its event if its consumer has passed it, and otherwise not; never two. */
+function* complaintsOfDecisions(evidence: Evidence): Generator<string> {
+  const { seen } = evidence
+  for (const [command, event] of [
+    ['bank.Deposit', 'bank.Deposited'],
+    ['bank.Thank', 'bank.Thanked'],
+  ]) {
+    const decided = heardBy('bank/account', evidence)
+      .filter(({ type }) => type === command)
+      .map((record) => aboutOf(record).deposit)
+    const events = seen.records
+      .filter(({ topic, type }) => topic === TOPICS.deposits && type === event)
+      .map((record) => aboutOf(record).deposit)
+    if (!isDeepStrictEqual(decided.toSorted(), events.toSorted()))
+      yield `${command}: ${decided.length} decided, ${events.length} events: ${differing(decided, events)}`
+  }
+}
+
+function differing(a: readonly string[], b: readonly string[]): string {
+  const [left, right] = [new Set(a), new Set(b)]
+  const only = [...a.filter((each) => !right.has(each)), ...b.filter((each) => !left.has(each))]
+  return only.slice(0, 3).join(', ') || 'one of them twice'
+}
+
+function balances(records: readonly LogRecord[]): ReadonlyMap<string, Balance> {
+  const found = new Map<string, Balance>()
+  for (const record of records) {
+    const { account, cents = 0 } = aboutOf(record)
+    const before = found.get(account) ?? { cents: 0, deposits: 0, thanks: 0 }
+    const isThanked = record.type === 'bank.Thanked'
+    found.set(account, {
+      cents: before.cents + (isThanked ? 0 : cents),
+      deposits: before.deposits + (isThanked ? 0 : 1),
+      thanks: before.thanks + (isThanked ? 1 : 0),
+    })
+  }
+  return found
+}
+
+/** An entity has all events of the log, since they commit with it; a projection what it has passed. */
+function* complaintsOfBalances(evidence: Evidence): Generator<string> {
+  const { seen } = evidence
+  const events = seen.records.filter(({ topic }) => topic === TOPICS.deposits)
+  const expected = {
+    [TABLES.accounts]: balances(events),
+    [TABLES.sums]: balances(heardBy('bank/sums', evidence)),
+  }
+  for (const [table, sums] of Object.entries(expected)) {
+    const rows = rowsOf(evidence, table)
+    for (const key of new Set([...sums.keys(), ...rows.keys()]))
+      if (!isDeepStrictEqual(stateIn(rows.get(key)), sums.get(key) ?? null))
+        yield `${table} ${key} is ${rows.get(key)?.body}, and ${JSON.stringify(sums.get(key))} by the log`
+  }
+  for (const [key, ids] of Object.entries(seen.streams)) {
+    const own = events.filter((record) => aboutOf(record).account === key).map(({ id }) => id)
+    if (!isDeepStrictEqual(ids, own))
+      yield `the stream of ${key} has ${ids.length} of ${own.length}`
+  }
+}
+
+function* complaintsOfReadings(evidence: Evidence): Generator<string> {
+  const counts = new Map<string, Count>()
+  for (const record of heardBy('metering/readings', evidence)) {
+    const { meter, number } = dataOf(record) as { meter: string; number: number }
+    const before = counts.get(meter) ?? { count: 0, last: 0 }
+    counts.set(meter, { count: before.count + 1, last: Math.max(before.last, number) })
+  }
+  const rows = rowsOf(evidence, TABLES.readings)
+  for (const key of new Set([...counts.keys(), ...rows.keys()]))
+    if (!isDeepStrictEqual(stateIn(rows.get(key)), counts.get(key) ?? null))
+      yield `${TABLES.readings} ${key} is ${rows.get(key)?.body}, and ${JSON.stringify(counts.get(key))} by the log`
+}
+
+/** A deposit that the saga has passed has a timer, or the command that the timer has sent. */
+function* complaintsOfThanks(evidence: Evidence): Generator<string> {
+  const { seen, isSettled } = evidence
+  const timed = [...rowsOf(evidence, TABLES.timers).values()].map(
+    ({ body }) => (JSON.parse(body) as { message: { data: About } }).message.data.deposit,
+  )
+  const thanked = seen.records
+    .filter(({ topic, type }) => topic === TOPICS.commands && type === 'bank.Thank')
+    .map((record) => aboutOf(record).deposit)
+  const passed = heardBy('bank/thanks', evidence)
+    .filter(({ type }) => type === 'bank.Deposited')
+    .map((record) => aboutOf(record).deposit)
+  const both = [...timed, ...thanked]
+  if (!isDeepStrictEqual(both.toSorted(), passed.toSorted()))
+    yield (
+      `${passed.length} deposits, ${timed.length} timers and ${thanked.length} thanks: ` +
+        differing(passed, both)
+    )
+  if (!isSettled) return
+  if (timed.length > 0) yield `${timed.length} timers are left`
+  for (const { key, body } of rowsOf(evidence, TABLES.thanks).values())
+    if ((JSON.parse(body) as { is: string }).is !== 'closed') yield `the saga of ${key} is open`
+}
+
+function* complaintsOfEffects(evidence: Evidence): Generator<string> {
+  const { told } = evidence
+  for (const [deposit, keys] of told.effects)
+    if (keys.size > 1) yield `${deposit} was told under ${keys.size} keys`
+  for (const record of heardBy('bank/posting', evidence)) {
+    const { deposit } = aboutOf(record)
+    if (!told.effects.has(deposit)) yield `${deposit} is done, and nobody was told of it`
+  }
+}

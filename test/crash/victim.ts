@@ -1,0 +1,190 @@
+// Runs the services and appends, sends, trims, compacts and makes topics until it is killed: from
+// outside, or by itself at a moment that was named. Without a moment it does a little, settles and
+// stops. Tells every step in a line, through a pipe that keeps it whatever happens then.
+import { writeSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import type { App, Message } from 'throughline'
+import { start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import type { Backend } from '../../src/ports/store.ts'
+import type { Batch } from './batches.ts'
+import { depositOf } from './batches.ts'
+import type { Moment, Setup } from './moments.ts'
+import { FAULT_OF, FILE_NAMES } from './moments.ts'
+import { faultsIn } from './shim.ts'
+import type { Kind, Line } from './told.ts'
+import { eventsNamed } from './told.ts'
+import type { Post } from './town.ts'
+import { Alarms, Bank, Meters, Notes, PARTITIONS, TOPICS, services } from './town.ts'
+
+const setup = JSON.parse(process.argv[2] ?? '') as Setup
+const { directory, seed, first, open, moment, nth } = setup
+const faults = setup.faults === undefined ? undefined : faultsIn(setup.faults)
+interface System {
+  readonly app: App
+  readonly backend: Backend
+}
+
+const connections = new Set<DatabaseSync>()
+
+function tell(line: Line): void {
+  writeSync(1, `${JSON.stringify(line)}\n`)
+}
+
+/** Keeps every connection at hand, and weakens the sync where this is a control. */
+function plant(): void {
+  const { exec } = DatabaseSync.prototype
+  DatabaseSync.prototype.exec = function (sql) {
+    connections.add(this)
+    const { sync = 'FULL' } = setup
+    exec.call(this, sql.replaceAll('synchronous = FULL', `synchronous = ${sync}`))
+  }
+}
+
+/** From here on the process dies at the n-th call that the moment names. */
+function arm(now: Moment): void {
+  const fault = FAULT_OF[now]
+  if (now !== moment || !fault || !faults) return
+  tell({ is: 'armed', moment })
+  faults.plan({ ...fault, nth, act: setup.act ?? 'kill' })
+}
+
+/** What a moment is about has happened, and it was not hit: the next one is. */
+function disarm(now: Moment): void {
+  if (now === moment) faults?.heal()
+}
+
+const hoard: unknown[] = []
+const flights = new Set<Promise<void>>()
+const FLIGHTS_MAX = 3
+
+/** Lets a few calls be under way at a time; they are stored in the order in which they begin. */
+async function underway(flight: Promise<void>): Promise<void> {
+  flights.add(flight)
+  void flight.finally(() => flights.delete(flight))
+  if (flights.size >= FLIGHTS_MAX) await Promise.race(flights)
+}
+
+const MESSAGES: Readonly<Record<string, (data: never) => Message>> = {
+  [TOPICS.measured]: Meters.Measured,
+  [TOPICS.raised]: Alarms.Raised,
+  [TOPICS.compacted]: Notes.Noted,
+}
+
+/** Through the app where the topic belongs to a service, else straight into the log. */
+async function offsetsOf(
+  { app, backend }: System,
+  { isAtomic, events }: Batch,
+): Promise<readonly (number | string)[]> {
+  const answers =
+    events[0]?.topic === TOPICS.trimmed
+      ? await backend.log.append(events, { isAtomic })
+      : await app.append(
+          events.map(({ topic, data }) =>
+            MESSAGES[topic]?.(JSON.parse(data ?? '') as never),
+          ) as never,
+          { isAtomic, ids: events.map(({ id }) => id) },
+        )
+  return answers.map((answer) =>
+    answer.is === 'stored' && answer.place ? answer.place.offset : textOf(answer),
+  )
+}
+
+async function append(system: System, kind: Kind, number: number): Promise<void> {
+  const batch = eventsNamed(seed, kind, number)
+  tell({ is: 'try', kind, number })
+  const offsets = await offsetsOf(system, batch)
+  const wrong = offsets.find((offset) => typeof offset === 'string')
+  if (wrong === undefined) tell({ is: 'ack', kind, number, offsets: offsets as number[] })
+  else tell({ is: 'wrong', what: `${kind} ${number}: ${wrong}` })
+}
+
+const textOf = (value: unknown): string => JSON.stringify(value).slice(0, 500)
+
+async function send(app: App, number: number): Promise<void> {
+  tell({ is: 'sending', deposit: number })
+  await app.send(Bank.Deposit(depositOf(number)), { id: `deposit-${number}` })
+  tell({ is: 'sent', deposit: number })
+}
+
+async function trim({ log }: Backend, partition: number): Promise<void> {
+  const ends = await log.ends([TOPICS.trimmed])
+  const { first = 0, next = 0 } = ends[partition] ?? {}
+  const before = Math.floor((first + next) / 2)
+  tell({ is: 'trimming', partition, before })
+  await log.trim(TOPICS.trimmed, partition, before)
+  tell({ is: 'trimmed', partition, before })
+}
+
+async function compact({ log }: Backend, partition: number): Promise<void> {
+  const { next: before = 0 } = (await log.ends([TOPICS.compacted]))[partition] ?? {}
+  tell({ is: 'compacting', partition, before })
+  await log.compact(TOPICS.compacted, partition, before, 0)
+  tell({ is: 'compacted', partition, before })
+}
+
+async function create({ log }: Backend, topic: string): Promise<void> {
+  tell({ is: 'creating', topic })
+  await log.declare([{ name: topic, partitions: PARTITIONS, strategy: 'murmur2' }])
+  tell({ is: 'created', topic })
+}
+
+/** Moves the write-ahead log into the database, as happens by itself once it is large. */
+function checkpoint(): void {
+  for (const db of connections)
+    if (db.isOpen && db.location()?.endsWith('throughline.db') && !db.isTransaction)
+      db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+}
+
+/** What is done every so many batches, beside appending. */
+async function upkeep(system: System, number: number): Promise<void> {
+  const { backend } = system
+  const during = async (now: Moment, run: () => Promise<void> | void): Promise<void> => {
+    arm(now)
+    await run()
+    disarm(now)
+  }
+  if (number % 4 === 0) await underway(append(system, 'trimmed', number))
+  if (number % 16 === 5) await during('trim', () => trim(backend, number % PARTITIONS))
+  if (number % 16 === 7) await during('compact', () => compact(backend, number % PARTITIONS))
+  if (number % 16 === 9) await during('create', () => create(backend, `made.topic${number}`))
+  if (number % 16 === 11) await during('checkpoint', checkpoint)
+}
+
+const post: Post = {
+  tell: async (deposit, key) => tell({ is: 'effect', deposit, key }),
+}
+
+async function work(system: System): Promise<void> {
+  const { app } = system
+  for (const number of open.batches) await append(system, 'batch', number)
+  for (const number of open.deposits) await send(app, number)
+  arm('append')
+  arm('sync')
+  if (setup.isDropping) faults?.plan({ files: ['wal'], calls: ['write'], nth: 60, act: 'pretend' })
+  const end = moment === 'settle' || moment === 'stop' ? first + 20 : Infinity
+  for (let number = first; number < end; number += 1) {
+    if (setup.isHoarding) hoard.push(Array.from({ length: 100_000 }, (_, at) => `${at}`))
+    await underway(append(system, 'batch', number))
+    if (number % 2 === 0) await underway(send(app, number))
+    await upkeep(system, number)
+  }
+  await Promise.all(flights)
+}
+
+plant()
+if (setup.isUnsynced) faults?.plan({ files: FILE_NAMES, calls: ['sync'], nth: 1, act: 'pretend' })
+arm('start')
+const backend = embedded({ directory })
+const app = await start(services, backend, { tools: { post } })
+disarm('start')
+await backend.log.declare([{ name: TOPICS.trimmed, partitions: PARTITIONS, strategy: 'murmur2' }])
+tell({ is: 'up' })
+await work({ app, backend })
+if (moment === 'settle') {
+  await app.settled()
+  tell({ is: 'settled' })
+}
+arm('stop')
+await app.stop()
+tell({ is: 'stopped' })
