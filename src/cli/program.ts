@@ -113,6 +113,15 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/pauses.ts')).resume,
   },
   {
+    usage: 'rebuild <file> <projection>',
+    does: `Makes the rows of a projection, SERVICE/PROJECTION, anew from the first event on, and has
+them take the place of the live ones. Asks the running owner; where there is none, it takes the
+rules from the module, and runs nothing else of it.`,
+    options: reading(),
+    examples: ['rebuild services.ts ordering/invoices', 'rebuild services.js shop/stock --json'],
+    command: async () => (await import('./commands/rebuild.ts')).rebuild,
+  },
+  {
     usage: 'verify',
     does: 'Reads everything, and says what is not as it must be.',
     options: reading(),

@@ -1,8 +1,10 @@
 import { pause } from '../base/clock.ts'
 import type { Fault } from '../base/fault.ts'
-import type { RowCheck, Unit } from '../ports/store.ts'
+import type { Unit } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
+import type { Basis } from './basis.ts'
+import { basisOf, keepsRows } from './basis.ts'
 import type { Builds } from './builds.ts'
 import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
@@ -14,7 +16,7 @@ import type { Group, ServicePlan } from './plan.ts'
 import { progressOf } from './progress.ts'
 import { refoldFor } from './refold.ts'
 import type { Cell } from './rows.ts'
-import { byKey, flawOf, rowCache, writesOf } from './rows.ts'
+import { flawOf, rowCache, writesOf } from './rows.ts'
 import { timersOf } from './timers.ts'
 import type { Item, Staged, Turn, TurnTools } from './turn.ts'
 import { runTurn } from './turn.ts'
@@ -125,11 +127,10 @@ function sourcesOf(
   const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
   const slots = queueSlots(engine, group, aborting)
   const [rule] = group.consumers.map((consumer) => consumer.rule)
-  // The order of events over several topics matters to rows alone.
-  const hasRows = rule?.is !== 'handler'
   return {
     group,
-    log: hasRows ? orderedReader(log) : log,
+    // The order of events over several topics matters to rows alone.
+    log: keepsRows(group) ? orderedReader(log) : log,
     clock,
     options,
     rows: rowCache(store, options.cacheBytesMax, refoldFor(engine, service)),
@@ -174,7 +175,7 @@ function workerOf(
     const staged = await runTurn(tools, turn)
     const flaw = flawOf(staged.draft)
     if (flaw) return isolate(turn, flaw)
-    const { unit, cells } = unitOf(staged, turn)
+    const { unit, cells } = unitOf(sources, basis, staged, turn)
     const answer = await store.commit(unit)
     if (answer.is === 'done') return committed(turn, staged, unit, cells)
     await reset()
@@ -193,16 +194,6 @@ function workerOf(
     await work({ timers, items: firstHalf(items), slices: [] })
   }
 
-  function unitOf(staged: Staged, turn: Turn): { unit: Unit; cells: readonly Cell[] } {
-    const { writes, checks, cells } = writesOf(staged.draft)
-    const advances = progress.advances(turn, staged.counts)
-    const fences = claims.fences(advances, turn.timers.length > 0)
-    const { appends, streams } = staged
-    const guarded = basis.guarded(checks)
-    const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
-    return { unit, cells }
-  }
-
   function committed(turn: Turn, staged: Staged, unit: Unit, cells: readonly Cell[]): void {
     slots?.committed(turn.items)
     rows.keep(cells)
@@ -219,28 +210,19 @@ function workerOf(
   return { sources, outside, reset, isOutOfDate: basis.isOutOfDate, work }
 }
 
-/** What the rows of a group's projections are made by, as of the last time that it was looked at. */
-interface Basis {
-  readonly hasRows: boolean
-  load(): Promise<void>
-  isOutOfDate(): boolean
-  /** The checks of a unit, and that nothing else makes those rows by now. */
-  guarded(checks: readonly RowCheck[]): readonly RowCheck[]
-}
-
-function basisOf(group: Group, builds: Builds): Basis {
-  const hasRows = group.consumers.some(({ rule }) => rule.is === 'projection')
-  let seen = -1
-  return {
-    hasRows,
-    async load() {
-      if (!hasRows) return
-      await builds.load()
-      seen = builds.version()
-    },
-    isOutOfDate: () => hasRows && builds.version() !== seen,
-    guarded: (checks) => (hasRows ? [...checks, builds.guard(seen)].toSorted(byKey) : checks),
-  }
+function unitOf(
+  { progress, claims }: Sources,
+  basis: Basis,
+  staged: Staged,
+  turn: Turn,
+): { unit: Unit; cells: readonly Cell[] } {
+  const { writes, checks, cells } = writesOf(staged.draft)
+  const advances = progress.advances(turn, staged.counts)
+  const fences = claims.fences(advances, turn.timers.length > 0)
+  const { appends, streams } = staged
+  const guarded = basis.guarded(checks)
+  const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
+  return { unit, cells }
 }
 
 function firstHalf(items: readonly Item[]): readonly Item[] {

@@ -13,6 +13,7 @@ import type { Operation } from '../engine/operations.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
+import type { Rebuilt } from '../engine/rebuild.ts'
 import { isSettled, openSagas, statusOf } from '../engine/status.ts'
 import type { Faulted } from '../engine/turn.ts'
 import type { EventLog, LogRecord, Position } from '../ports/log.ts'
@@ -63,6 +64,8 @@ export interface World {
   /** Has a service take nothing more until `resume`, as an operator does. */
   pause(service: string): Promise<void>
   resume(service: string): Promise<void>
+  /** Makes the rows of a projection, `SERVICE/PROJECTION`, anew. */
+  rebuild(projection: string): Promise<Rebuilt>
   /** Cuts a service off from log and store: its calls wait, other services go on. */
   isolate(service: string): void
   heal(service: string): void
@@ -148,6 +151,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
     advance: (byMs) => clock.advance(byMs),
     pause: (name) => clock.until(named(name).app.pause(name)),
     resume: (name) => clock.until(named(name).app.resume(name)),
+    rebuild: (name) => clock.until(named(serviceIn(name)).app.rebuild(name), patienceMs),
     isolate: (name) => named(name).link.isolate(),
     heal: (name) => named(name).link.heal(),
     async crash(name) {
@@ -166,6 +170,9 @@ export async function simulate<const S extends readonly Service<string, unknown>
     },
   }
 }
+
+/** The service of a rule that is named as `SERVICE/RULE`. */
+const serviceIn = (name: string): string => name.split('/')[0] ?? ''
 
 /** Waits until all is done, for as long as anything still moves. */
 async function settle(outside: Outside, clock: Clock, patienceMs: number): Promise<void> {

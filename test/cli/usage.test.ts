@@ -20,6 +20,7 @@ const COMMANDS = [
   'chain',
   'pause',
   'resume',
+  'rebuild',
   'verify',
   'repair',
   'salvage',

@@ -98,10 +98,13 @@ describe('a state that other rules have folded', () => {
     await app.send(Jars.Fill({ jar: 'a', beans: 5 }))
     await app.send(Jars.Look({ jar: 'b', beans: 0 }))
     await app.settled()
-    assert.deepEqual(decided.toSorted(), [
-      ['a', 2],
-      ['b', 2],
-    ])
+    assert.deepEqual(
+      decided.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+      [
+        ['a', 2],
+        ['b', 2],
+      ],
+    )
     const after = await rowOf(backend, 'a')
     assert.deepEqual([after.version, after.value.state], [3, 3])
     assert.notEqual(after.value.rules, before.value.rules)
@@ -294,7 +297,7 @@ describe('a stream', () => {
     const refold = refolding({ store, clock, folds, snapshots: 'pantry.snapshots' })
     return (await clock.until(refold([stale(version)])))[0]
   }
-  const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow).state
+  const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow | undefined)?.state
 
   test('of any length is read in pages, and folded whole', async () => {
     for (const length of [1, 499, 500, 501, 1_000, 1_001, 9_999]) {

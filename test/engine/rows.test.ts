@@ -65,6 +65,42 @@ describe('the cache of rows', () => {
     assert.ok(cache.peek(TABLE, 'd'), 'and forgets the bytes of what it has cleared')
   })
 
+  test('never holds more than its bound between units, whatever was loaded and written', async () => {
+    const step = fc.record({
+      does: fc.constantFrom('load', 'keep', 'clear'),
+      key: fc.nat(40),
+      length: fc.nat(3_000),
+    })
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 200 }), async (steps) => {
+        const sizes = new Map<string, number>()
+        const get = async (keys: readonly RowKey[]) =>
+          keys.map(({ table, key }) => {
+            const body = JSON.stringify('x'.repeat(sizes.get(key) ?? 0))
+            return { table, key, version: 1, body }
+          })
+        const cache = rowCache({ get } as unknown as EventStore, 10_000)
+        for (const { does, key: number, length } of steps) {
+          const key = `k-${number}`
+          const row = { table: TABLE, key }
+          if (does === 'clear') cache.clear()
+          if (does === 'load') {
+            sizes.set(key, length)
+            await cache.load([row])
+          }
+          if (does === 'keep')
+            cache.keep([{ ...row, version: 2, value: 'x'.repeat(length), bytes: length + 202 }])
+          cache.trim()
+          const held = upTo(41).flatMap((at) => cache.peek(TABLE, `k-${at}`) ?? [])
+          assert.ok(held.reduce((sum, cell) => sum + cell.bytes, 0) <= 10_000)
+          for (const { value, bytes } of held)
+            assert.equal(bytes, JSON.stringify(value).length + 200, 'and counts what is there')
+        }
+      }),
+      { seed: 8 },
+    )
+  })
+
   test('knows of a row that is not there, and asks for nothing twice', async () => {
     const { store, asked } = storeOf(10)
     const cache = rowCache(store, 10_000)

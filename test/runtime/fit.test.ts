@@ -165,6 +165,17 @@ describe('start refuses, and touches nothing, where', () => {
     )
   })
 
+  test('an entity or a projection has a version that is no whole number from 1 on', async () => {
+    for (const version of [0, -1, 1.5, Number.NaN]) {
+      const rows = projection('rows', { by: 'id', row: type<object>(), version }, () => [])
+      const services = [service('shop', { owns: [Ordering], runs: [{ ...order, version }, rows] })]
+      assert.deepEqual(await refused(services), [
+        { path: 'shop/order', message: 'its version must be a whole number from 1 on' },
+        { path: 'shop/rows', message: 'its version must be a whole number from 1 on' },
+      ])
+    }
+  })
+
   test('a tool is there, but not its own', async () => {
     const tools = Object.create({ mailer: {} }) as object
     const services = [service('shop', { owns: [Ordering], runs: [order, mail] })]

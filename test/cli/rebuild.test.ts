@@ -1,0 +1,52 @@
+// `throughline rebuild`: by the running owner, and by a module where nobody runs the data.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import type { Place } from './stage.ts'
+import { place, systemFile } from './stage.ts'
+import { Counting, services } from './systems/counting.ts'
+
+const file = systemFile('counting')
+
+suite('rebuild', () => {
+  let at: Place
+  before(async () => {
+    at = place()
+    await using app = await start(services, embedded({ directory: at.data }))
+    for (const id of ['a', 'b', 'a']) await app.send(Counting.Count({ id }))
+    await app.settled()
+  })
+  after(() => at.remove())
+
+  test('makes the rows anew where nobody runs the data', async () => {
+    const { code, out, err } = await at.say(['rebuild', file, 'counters/times'])
+    assert.deepEqual([code, err], [0, ''])
+    assert.equal(out, 'counters/times is rebuilt: version 1, from 3 events.\n')
+    const rebuilt = { projection: 'counters/times', version: 1, events: 3 }
+    assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
+  })
+
+  test('asks the owner that runs it, whatever the module is', async () => {
+    await using app = await start(services, embedded({ directory: at.data }))
+    const { code, out } = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
+    assert.deepEqual([code, out], [0, 'counters/times is rebuilt: version 1, from 3 events.\n'])
+    await app.send(Counting.Count({ id: 'c' }))
+    await app.settled()
+    const rebuilt = { projection: 'counters/times', version: 1, events: 4 }
+    assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
+    const wrong = await at.say(['rebuild', file, 'counters/time'])
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "times"/)
+  })
+
+  test('says what is not there: data, the module, the projection', async () => {
+    const data = await at.say(['rebuild', file, 'counters/times', '--data', 'none'])
+    assert.match(data.err, /^DATA_MISSING/)
+    const module = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
+    assert.deepEqual([module.code, /nowhere\.ts: is not there/.test(module.err)], [2, true])
+    const projection = await at.say(['rebuild', file, 'counter/times'])
+    assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*here are services counters/)
+    assert.equal((await at.say(['rebuild', file])).code, 2)
+  })
+})

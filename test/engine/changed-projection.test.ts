@@ -1,0 +1,167 @@
+// A projection whose definition has changed: refused without a version, rebuilt with one.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Build } from '../../src/engine/build.ts'
+import { judge } from '../../src/engine/build.ts'
+import type { Unit } from '../../src/ports/store.ts'
+import type { Around } from '../../src/ports/through.ts'
+import type { Bend } from './shelves.ts'
+import { fill } from './shelves.ts'
+import { SHADOW, worldOf } from './shelves-world.ts'
+
+describe('a changed definition', () => {
+  /** A world whose rows were made by a definition. */
+  async function made(seed: number, bend: Bend, count = 30) {
+    const world = worldOf(seed)
+    const { app } = await world.launch(bend)
+    await world.until(fill(app, count))
+    await world.settle(app)
+    await world.until(app.stop())
+    return { world, old: await world.rows() }
+  }
+
+  test('is refused at start without a version, and nothing has changed', async () => {
+    const { world, old } = await made(11, {})
+    await assert.rejects(
+      world.launch({ isMarked: true }),
+      /PROJECTION_CHANGED: [^]*\n {2}- store\/shelves: its rules, by or indexes[^]*raise its version/,
+    )
+    assert.deepEqual(await world.rows(), old)
+    const { app } = await world.launch()
+    await world.until(fill(app, 5, 30))
+    await world.settle(app)
+    assert.deepEqual(await world.rows(), await world.wanted())
+    await world.until(app.stop())
+  })
+
+  test('with a lower version is refused, too', async () => {
+    const { world } = await made(12, { version: 3 })
+    const launching = world.launch({ version: 2, isMarked: true })
+    await assert.rejects(launching, /its rows were made by version 3, and this is 2/)
+  })
+
+  test('of which nothing was folded yet is taken as it is', async () => {
+    const { world } = await made(13, {}, 0)
+    const { app } = await world.launch({ isMarked: true })
+    await world.until(fill(app, 10))
+    await world.settle(app)
+    assert.deepEqual(await world.rows(), await world.wanted({ isMarked: true }))
+    await world.until(app.stop())
+  })
+
+  test('with a higher version is rebuilt at start; the rows stay until all are there', async () => {
+    const { world, old } = await made(14, {}, 300)
+    const bend: Bend = { version: 2, isMarked: true }
+    const { app } = await world.launch(bend)
+    await world.until(fill(app, 20, 300))
+    const seen = new Set<string>()
+    for (let count = 0; count < 400; count += 1) {
+      seen.add(JSON.stringify(await world.rows()))
+      await world.clock.advance(1)
+    }
+    await world.until(app.settled())
+    const wanted = await world.wanted(bend)
+    assert.deepEqual(await world.rows(), wanted)
+    assert.ok(seen.has(JSON.stringify(old)), 'the former rows were there for a while')
+    for (const rows of seen)
+      if (rows !== JSON.stringify(old)) assert.doesNotMatch(rows, /"i-[^"]*[^!]"/, 'never both')
+    await world.swept()
+    await world.until(app.stop())
+    // From then on it is the one that counts.
+    const again = await world.launch(bend)
+    assert.deepEqual(await world.rows(), wanted)
+    await world.until(again.app.stop())
+  })
+
+  test('that dies in the middle of its rebuild goes on where it was', async () => {
+    const { world } = await made(15, {}, 200)
+    const bend: Bend = { version: 2, isMarked: true }
+    const folded: string[] = []
+    const tag = (item: string): string => (folded.push(item), '')
+    let commits = 0
+    const dying = await world.launch({ ...bend, tag }, async (call, run, args) => {
+      // It stops answering once some of the shadow is there.
+      const unit = call === 'store.commit' ? (args[0] as Unit) : undefined
+      if (unit?.rows.some(({ table }) => table === SHADOW)) commits += 1
+      if (commits > 1) await new Promise<never>(() => undefined)
+      return run()
+    })
+    await world.until(fill(dying.app, 0))
+    await world.clock.advance(3_000)
+    dying.crash()
+    const first = folded.length
+    assert.ok(first > 0)
+    const { app } = await world.launch({ ...bend, tag })
+    await world.until(app.settled())
+    assert.deepEqual(await world.rows(), await world.wanted(bend))
+    await world.until(app.stop())
+  })
+
+  test('goes back to the former rows while the new ones are not there', async () => {
+    const { world } = await made(16, {}, 60)
+    const stuck: Around = async (call, run, args) => {
+      const unit = call === 'store.commit' ? (args[0] as Unit) : undefined
+      if (unit?.swap) await new Promise<never>(() => undefined)
+      return run()
+    }
+    const second = await world.launch({ version: 2, isMarked: true }, stuck)
+    await world.clock.advance(3_000)
+    second.crash()
+    const first = await world.launch()
+    await world.until(fill(first.app, 10, 60))
+    await world.settle(first.app)
+    assert.deepEqual(await world.rows(), await world.wanted())
+    await world.swept()
+    await world.until(first.app.stop())
+    const third = await world.launch({ version: 3, isMarked: true })
+    await world.until(third.app.settled())
+    assert.deepEqual(await world.rows(), await world.wanted({ isMarked: true }))
+    await world.until(third.app.stop())
+  })
+
+  test('shuts out an instance of the former version, which says why', async () => {
+    const { world } = await made(17, {}, 40)
+    const former = await world.launch()
+    await world.clock.advance(3_000)
+    const bend: Bend = { version: 2, isMarked: true }
+    const { app } = await world.launch(bend)
+    await world.clock.advance(5_000)
+    await world.until(fill(app, 40, 40))
+    await world.clock.advance(10_000)
+    await world.settle(app)
+    assert.deepEqual(await world.rows(), await world.wanted(bend))
+    assert.ok(world.broken.some((text) => text.startsWith('store: Fault: PROJECTION_CHANGED')))
+    assert.equal((await world.until(former.app.health())).is, 'failing')
+    await world.until(Promise.all([app.stop(), former.app.stop()]))
+  })
+})
+
+test('what becomes of a build when a definition runs is one table', () => {
+  const v1 = { version: 1, rules: 'a' }
+  const v1b = { version: 1, rules: 'b' }
+  const v2 = { version: 2, rules: 'b' }
+  const retired = { ...v1, isRetired: true }
+  const folding = { ...v2, is: 'folding' } as const
+  const sweeping = { ...v1, is: 'sweeping' } as const
+  const cases: readonly (readonly [typeof v1, Build | undefined, boolean, Build | string])[] = [
+    [v1, undefined, true, { live: v1 }],
+    [v1, { live: v1 }, true, { live: v1 }],
+    [v1, { live: v1, shadow: sweeping }, true, { live: v1, shadow: sweeping }],
+    [v1, { live: v1, shadow: folding }, true, { live: v1, shadow: { ...v1, is: 'sweeping' } }],
+    [v1, { live: retired }, true, { live: retired, shadow: { ...v1, is: 'emptying' } }],
+    [v1b, { live: v1 }, false, { live: v1b }],
+    [v1b, { live: v1 }, true, 'its rules, by or indexes have changed, and its version is still 1'],
+    [v1, { live: v2 }, true, 'its rows were made by version 2, and this is 1'],
+    [v2, { live: v1 }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
+    [v2, { live: v1, shadow: folding }, true, { live: v1, shadow: folding }],
+    [v2, { live: v1, shadow: sweeping }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
+    [
+      { version: 3, rules: 'b' },
+      { live: v1, shadow: folding },
+      true,
+      { live: v1, shadow: { version: 3, rules: 'b', is: 'emptying' } },
+    ],
+  ]
+  for (const [definition, build, hasProgress, expected] of cases)
+    assert.deepEqual(judge(definition, build, hasProgress), expected, JSON.stringify(build))
+})
