@@ -36,6 +36,7 @@ describe('the table of faults', () => {
       'OWNER_GONE',
       'PORT_BUSY',
       'STORE_UNKNOWN',
+      'THREAD_ENDED',
     ])
   })
 })

@@ -223,6 +223,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'go back to the former evolve rules, or bring the events back from a backup or an archive',
   },
+  THREAD_ENDED: {
+    meaning: 'the thread that ran a handler ended in the middle of it',
+    retryable: true,
+    cure: 'look at what the handler does with that message; it is tried again in another thread',
+  },
   TOKEN_REFUSED: {
     meaning: 'the token is missing or wrong',
     retryable: false,

@@ -33,12 +33,16 @@ const ABORT_MS = 1_000
 /**
  * Opens the backend, declares topics and tables, and sets the processors going.
  *
- * @throws Fault `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`,
- * and what opening the backend throws
+ * @throws Fault `START_REFUSED` by a thread, `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`,
+ * `PROJECTION_CHANGED`, `STORE_UNKNOWN`, and what opening the backend throws
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, backend, clock } = tools
-  const builds = await opened(tools)
+  await tools.threads?.open()
+  const builds = await opened(tools).catch(async (cause: unknown) => {
+    await tools.threads?.stop()
+    throw cause
+  })
   const buildsFor = ({ name }: ServicePlan): Builds => builds.get(name) as Builds
   const processors = plan.services.flatMap((service) =>
     service.groups.map((group) => processor(tools, service, group, buildsFor(service))),
@@ -65,6 +69,7 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     for (const each of processors) each.abort()
     if (!inTime && !(await within(clock, ABORT_MS, all)))
       tools.watch.broke('stop', new Error('a handler does not end although its signal has aborted'))
+    await tools.threads?.stop()
     ending()
     await backend.store.close()
     await backend.log.close()

@@ -2,6 +2,7 @@ import type { Message } from '../contract/message.ts'
 import type { OneOrMany, RetryAfter, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler, Handling } from '../rules/handler.ts'
+import type { Budget } from './budget.ts'
 import type { Reaction } from './plan.ts'
 import type { Arrival, Step } from './step.ts'
 import { occasionOf, publish, ruleFault } from './step.ts'
@@ -15,19 +16,40 @@ export type Attempt =
   /** Its ack waits for nobody any more: until it has ended, it is held. */
   | { readonly is: 'under way' }
 
-/** Calls a handler; whatever it throws is an answer here. */
+/** A handler and the message that it is called with. */
+export interface Call {
+  readonly reaction: Reaction
+  readonly arrival: Arrival
+}
+
+/** What handlers are called with, and where. */
+export interface Calling {
+  /** What they touch the outside with. */
+  readonly tools: Readonly<Record<string, unknown>>
+  readonly budget: Budget
+  /** Where those run that ask for a thread; absent where there are no threads. */
+  readonly threads:
+    | { attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined> }
+    | undefined
+}
+
+/** Calls a handler; whatever it throws is an answer here. Nothing where it was not called in time. */
 export async function attempt(
-  reaction: Reaction,
-  arrival: Arrival,
-  tools: Readonly<Record<string, unknown>>,
+  { tools, budget, threads }: Calling,
+  call: Call,
   signal: AbortSignal,
-): Promise<Attempt> {
-  const { consumer, rule } = reaction
+): Promise<Attempt | undefined> {
+  const { reaction, arrival } = call
   if (arrival.fault) return { is: 'failed', cause: arrival.fault }
-  const effectKey = `${consumer.id}:${arrival.envelope.id}`
-  const handling: Handling = { ...occasionOf(arrival), effectKey, signal }
+  if (signal.aborted) return undefined
+  const { thread } = reaction.consumer.rule as Handler
+  if (threads && thread !== undefined) return threads.attempt(call, signal)
+  const handling: Handling = { ...handlingOf(call), signal }
   try {
-    const returned: unknown = await rule.run(arrival.data as never, tools as never, handling)
+    const running = timed(budget, call, () =>
+      reaction.rule.run(arrival.data as never, tools as never, handling),
+    )
+    const returned: unknown = await running
     return laterIn(returned) ?? { is: 'handled', returned }
   } catch (cause) {
     return laterIn(cause) ?? { is: 'failed', cause }
@@ -35,12 +57,28 @@ export async function attempt(
 }
 
 /** Whether a handler has asked to be called later. */
-function laterIn(answer: unknown): Attempt | undefined {
+export function laterIn(answer: unknown): Attempt | undefined {
   if ((answer as Partial<RetryAfter> | null | undefined)?.effect !== 'retry-after') return undefined
   const { delayMs } = answer as RetryAfter
   if (Number.isFinite(delayMs) && delayMs >= 0) return { is: 'later', delayMs }
   const cause = ruleFault('retryAfter takes a number of milliseconds, from 0 on')
   return { is: 'failed', cause }
+}
+
+/** What a handler is told beside the event, but for the signal, which is its caller's. */
+export function handlingOf({ reaction, arrival }: Call): Omit<Handling, 'signal'> {
+  const effectKey = `${reaction.consumer.id}:${arrival.envelope.id}`
+  return { ...occasionOf(arrival), effectKey }
+}
+
+/** Up to what it waits for first: from then on others have their turns, and it cannot be told apart. */
+function timed(budget: Budget, call: Call, run: () => unknown): unknown {
+  budget.begin()
+  try {
+    return run()
+  } finally {
+    budget.end(call)
+  }
 }
 
 /** Stages what a handler returned, to be sent with its acknowledgement. */

@@ -1,4 +1,5 @@
 import type { Ack } from '../ports/log.ts'
+import type { SlowRule } from './budget.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
@@ -11,6 +12,8 @@ export interface HealthReport {
   readonly detail: string
   /** Names of the services that an operator has paused. */
   readonly paused: readonly string[]
+  /** Rules that were over their time budget since the start: they hold up everybody else. */
+  readonly slowRules: readonly SlowRule[]
   /** The groups that run in this process; none where nothing runs. */
   readonly groups: readonly GroupShare[]
   /** What somebody should look at although everything works, as sentences. */
@@ -33,6 +36,7 @@ const ACKS: readonly Ack[] = ['memory', 'disk', 'replicated']
 
 export async function healthOf({
   backend: { log, store },
+  budget,
   pauses,
   plan,
   watch,
@@ -44,7 +48,13 @@ export async function healthOf({
   const failing = ports.filter(({ is }) => is === 'failing').map(({ detail }) => detail)
   for (const [group, cause] of watch.broken())
     failing.push(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)
-  const told = { ack, paused, groups: sharesOf(watch), alarms: alarmsOf(watch) }
+  const told = {
+    ack,
+    paused,
+    slowRules: budget.slow(),
+    groups: sharesOf(watch),
+    alarms: alarmsOf(watch),
+  }
   if (failing.length > 0) return { is: 'failing', ...told, detail: failing.join('; ') }
   if (paused.length > 0) return { is: 'paused', ...told, detail: `paused: ${paused.join(', ')}` }
   return { is: 'well', ...told, detail: ports[0].detail }

@@ -1,14 +1,15 @@
+import type { Calling } from './handle.ts'
 import { attempt } from './handle.ts'
 import type { Item } from './turn.ts'
 
 /**
  * Calls handlers for the items of a turn: one after another inside a key, keys side by side up to
- * the handler's concurrency. After a failure the rest of its key is left for later. Items of pure
- * rules pass through untouched.
+ * the handler's concurrency. After a failure the rest of its key is left for later, and once the
+ * signal has aborted all that is not begun. Items of pure rules pass through untouched.
  */
 export async function attemptAll(
   items: readonly Item[],
-  tools: Readonly<Record<string, unknown>>,
+  calling: Calling,
   signal: AbortSignal,
   isHeld: (item: Item) => boolean,
 ): Promise<readonly Item[]> {
@@ -26,7 +27,8 @@ export async function attemptAll(
     for (let lane = waiting.shift(); lane; lane = waiting.shift())
       for (const at of lane) {
         const item = items[at] as Item
-        const result = await attempt(item.reaction, item.arrival, tools, signal)
+        const result = await attempt(calling, item, signal)
+        if (!result) return
         attempted[at] = { ...item, attempt: result }
         if (result.is !== 'handled') break
       }

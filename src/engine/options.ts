@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { Options } from '../base/options.ts'
 
 /** How the engine works; every number has a unit in its name, a default and bounds. */
@@ -30,6 +31,12 @@ export const ENGINE_OPTIONS = {
   retryDelayMsMax: { initial: 60_000, min: 1, max: 86_400_000 },
   /** Records that the background look for damage reads in a second; 0 for none. */
   scanRecordsMax: { initial: 500, min: 0, max: 1_000_000 },
+  /** Threads for the handlers that ask for one; where it is 0, these run where the app runs. */
+  threadsMax: { initial: Math.max(1, availableParallelism() - 1), min: 0, max: 256 },
+  /** What one thread may have in memory, garbage included; beyond, it is ended in the middle. */
+  threadBytesMax: { initial: 536_870_912, min: 16_777_216, max: 68_719_476_736 },
+  /** How long one run of a rule may hold up everybody else before it is named as slow. */
+  ruleBudgetMs: { initial: 100, min: 1, max: 60_000 },
 } as const
 
 export type EngineOptions = Options<typeof ENGINE_OPTIONS>

@@ -24,21 +24,23 @@ export interface OutsideSignals {
 
 /** Slots for a group whose handler takes each event by itself. */
 export function queueSlots(
-  { clock, options, tools }: EngineTools,
+  engine: EngineTools,
   { consumers }: Group,
   aborting: AbortSignal,
 ): Slots | undefined {
   const [consumer] = consumers
   if (consumer?.rule.is !== 'handler' || !isQueue(consumer)) return undefined
+  const { clock, options } = engine
   const { concurrency } = consumer.rule
-  return slotsOf({ clock, concurrency, ackMs: options.queueAckMs, tools, aborting })
+  return slotsOf({ clock, concurrency, ackMs: options.queueAckMs, calling: engine, aborting })
 }
 
 export function outsideOf(
-  { tools, options }: EngineTools,
+  engine: EngineTools,
   sources: Sources,
   { stopping, aborting }: OutsideSignals,
 ): Outside {
+  const { options } = engine
   const { claims, holds, slots } = sources
 
   async function workOn(gathered: Turn, lost: AbortSignal): Promise<Turn> {
@@ -46,7 +48,7 @@ export function outsideOf(
       const signal = AbortSignal.any([aborting, lost])
       const isHeld = ({ reaction, record }: Item): boolean =>
         holds.isKnown(holdKeyOf(reaction.consumer, record))
-      return { ...gathered, items: await attemptAll(gathered.items, tools, signal, isHeld) }
+      return { ...gathered, items: await attemptAll(gathered.items, engine, signal, isHeld) }
     }
     const items = await slots.work(gathered.items, { stopping, lost })
     return { ...gathered, items, slices: upToBegun(gathered, items.length) }

@@ -14,6 +14,7 @@ import { rulesOfProjection } from './definition.ts'
 import type { Fold } from './fold.ts'
 import { foldOf } from './fold.ts'
 import { controlTable } from './pauses.ts'
+import type { RuleSeen } from './seen.ts'
 
 /** A rule that consumes: it has progress, counters and holds of its own. */
 export type Consuming = Entity | Projection | Saga | Handler
@@ -106,13 +107,17 @@ export const REPLY_TYPES = {
 const REPLY_PARTITIONS = 8
 
 /** Looks everything up once, so that the processors only follow maps. */
-export function planOf(services: readonly Service[], elsewhere: readonly AnyContract[]): Plan {
+export function planOf(
+  services: readonly Service[],
+  elsewhere: readonly AnyContract[],
+  seen: RuleSeen = (rule) => rule,
+): Plan {
   const contracts = new Map<string, ContractFacts>()
   for (const contract of [...services.flatMap(({ owns }) => owns), ...elsewhere]) {
     const facts = factsOf(contract)
     contracts.set(facts.name, facts)
   }
-  const plans = services.map(servicePlan)
+  const plans = services.map((service) => servicePlan(service, seen))
   const owners = new Map<string, ServicePlan>()
   for (const plan of plans)
     for (const contract of plan.service.owns) owners.set(factsOf(contract).name, plan)
@@ -140,7 +145,7 @@ function topicsOf(
   return topics
 }
 
-function servicePlan(service: Service): ServicePlan {
+function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
   const { name } = service
   const consumers = service.runs
     .filter((rule): rule is Consuming => rule.is !== 'query')
@@ -151,7 +156,7 @@ function servicePlan(service: Service): ServicePlan {
     name: of,
     service: name,
     consumers: members,
-    reactions: reactionsOf(name, members),
+    reactions: reactionsOf(name, members, seen),
   })
   const names: ServiceTables = {
     operations: `${name}.operations`,
@@ -161,7 +166,7 @@ function servicePlan(service: Service): ServicePlan {
     control: controlTable(name),
     snapshots: `${name}.snapshots`,
   }
-  const folds = foldsOf(consumers)
+  const folds = foldsOf(consumers, seen)
   return {
     name,
     service,
@@ -169,15 +174,15 @@ function servicePlan(service: Service): ServicePlan {
       ...(pure.length > 0 ? [group(name, pure)] : []),
       ...handlers.map((consumer) => group(consumer.id, [consumer])),
     ],
-    evolvers: evolversOf(folds),
+    evolvers: evolversOf(folds, seen),
     folds,
-    projections: projectionsOf(name, consumers),
+    projections: projectionsOf(name, consumers, seen),
     tables: tablesOf(consumers, names),
     names,
   }
 }
 
-function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
+function reactionsOf(service: string, consumers: readonly Consumer[], seen: RuleSeen): Reactions {
   const topics = new Map<string, Map<string, Reaction[]>>()
   const add = (topic: string, wire: string, reaction: Reaction): void => {
     const wires = topics.get(topic) ?? new Map<string, Reaction[]>()
@@ -187,7 +192,7 @@ function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions
   for (const consumer of consumers)
     for (const rule of rulesOf(consumer.rule)) {
       const { on: message, hears } = rule
-      const reaction = { consumer, message, rule }
+      const reaction = { consumer, message, rule: seen(rule, consumer.rule.is) }
       if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
       else {
         const { contract, kind } = message
@@ -203,30 +208,38 @@ export function rulesOf(rule: Consuming): readonly Rule[] {
   return rule.is === 'entity' ? rule.decide : rule.rules
 }
 
-function projectionsOf(service: string, consumers: readonly Consumer[]): readonly ProjectionPlan[] {
+function projectionsOf(
+  service: string,
+  consumers: readonly Consumer[],
+  seen: RuleSeen,
+): readonly ProjectionPlan[] {
   return consumers.flatMap((consumer): ProjectionPlan[] => {
     const { id, rule, table } = consumer
     if (rule.is !== 'projection') return []
     // No rule has a dot in its name.
     const shadow = { rule, id: `${id}.shadow`, table: `${table}.shadow` }
     const definition = { version: rule.version, rules: rulesOfProjection(rule) }
-    return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
+    return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow], seen) }]
   })
 }
 
-function foldsOf(consumers: readonly Consumer[]): ReadonlyMap<string, Fold> {
+function foldsOf(consumers: readonly Consumer[], seen: RuleSeen): ReadonlyMap<string, Fold> {
   const folds = new Map<string, Fold>()
   for (const { rule, table } of consumers)
-    if (rule.is === 'entity') folds.set(table, foldOf(rule, table))
+    if (rule.is === 'entity') folds.set(table, foldOf(rule, table, seen))
   return folds
 }
 
-function evolversOf(folds: ReadonlyMap<string, Fold>): ReadonlyMap<string, readonly Evolver[]> {
+function evolversOf(
+  folds: ReadonlyMap<string, Fold>,
+  seen: RuleSeen,
+): ReadonlyMap<string, readonly Evolver[]> {
   const evolvers = new Map<string, Evolver[]>()
   for (const fold of folds.values())
     for (const rule of fold.entity.evolve) {
       const name = `${rule.on.contract}.${rule.on.name}`
-      evolvers.set(name, [...(evolvers.get(name) ?? []), { fold, rule }])
+      const evolver = { fold, rule: seen(rule, 'entity') }
+      evolvers.set(name, [...(evolvers.get(name) ?? []), evolver])
     }
   return evolvers
 }

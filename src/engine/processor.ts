@@ -150,12 +150,12 @@ function workerOf(
   signals: OutsideSignals,
   builds: Builds,
 ): Worker {
-  const { clock, options, plan, mint, random, watch } = engine
+  const { budget, clock, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
   const sources = sourcesOf(engine, service, group, signals.aborting)
   const { rows, holds, timers, progress, claims, slots } = sources
   const around = { plan, service, clock, mint }
-  const tools: TurnTools = { around, group, rows, holds, random, retry: options }
+  const tools: TurnTools = { around, group, rows, holds, random, retry: options, budget }
   const isHere = ({ record }: Item): boolean =>
     claims.holds({ resource: progress.resourceOf(record.key) })
   const basis = basisOf(group, builds)

@@ -1,6 +1,7 @@
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import type { Budget } from './budget.ts'
 import type { Build } from './build.ts'
 import type { Builds } from './builds.ts'
 import { errorText } from './holds.ts'
@@ -152,7 +153,7 @@ interface Folding extends Pick<Shadowing, 'fold'> {
 }
 
 function foldingOf(
-  { plan, options, backend: { log, store } }: EngineTools,
+  { plan, budget, options, backend: { log, store } }: EngineTools,
   { shadow, reactions }: ProjectionPlan,
 ): Folding {
   const reader = orderedReader(log)
@@ -185,7 +186,7 @@ function foldingOf(
       if (progress.length === 0) return { is: 'folded', isAtEnd }
       await rows.load(items.flatMap(rowsAhead))
       const draft = draftOver({ cell: rows.peek })
-      const failure = projected(items, draft)
+      const failure = projected(items, draft, budget)
       if (failure) reset()
       if (failure) return failure
       const { writes, cells } = writesOf(draft)
@@ -201,13 +202,16 @@ function foldingOf(
 }
 
 /** Folds events into a draft; answers the first that cannot be. */
-function projected(items: readonly ShadowItem[], draft: Draft): Folded | undefined {
+function projected(items: readonly ShadowItem[], draft: Draft, budget: Budget): Folded | undefined {
+  budget.begin()
   for (const { reaction, arrival } of items)
     try {
       if (arrival.fault) throw arrival.fault
       project({ reaction, arrival, draft, wanted: [] } as unknown as Step)
     } catch (cause) {
       return failed(arrival, cause)
+    } finally {
+      budget.end({ reaction, arrival })
     }
   const flaw = flawOf(draft)
   return flaw && failed(undefined, flaw)

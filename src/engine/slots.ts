@@ -1,7 +1,7 @@
 import type { Bell } from '../base/bell.ts'
 import { bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
-import type { Attempt } from './handle.ts'
+import type { Attempt, Calling } from './handle.ts'
 import { attempt } from './handle.ts'
 import { holdKeyOf } from './holds.ts'
 import type { Item } from './turn.ts'
@@ -47,7 +47,7 @@ export interface SlotsParts {
   readonly clock: Clock
   readonly concurrency: number
   readonly ackMs: number
-  readonly tools: Readonly<Record<string, unknown>>
+  readonly calling: Calling
   /** Aborts every handler. */
   readonly aborting: AbortSignal
 }
@@ -71,7 +71,7 @@ export function slotsOf(parts: SlotsParts): Slots {
 
   /** The slot that has the item already, or a free one that begins with it. */
   function slotFor(item: Item, mayBegin: boolean): Slot | undefined {
-    const { reaction, record, arrival } = item
+    const { reaction, record } = item
     const holdKey = holdKeyOf(reaction.consumer, record)
     const known = slots.get(holdKey)
     if (known || isFull() || !mayBegin) return known
@@ -80,8 +80,9 @@ export function slotsOf(parts: SlotsParts): Slots {
     slots.set(holdKey, slot)
     underWay += 1
     const signal = AbortSignal.any([parts.aborting, aborted.signal])
-    void attempt(reaction, arrival, parts.tools, signal).then((result) => {
-      slot.result = result
+    void attempt(parts.calling, item, signal).then((result) => {
+      // What was not called in time is left, and held for the next start.
+      if (result) slot.result = result
       underWay -= 1
       ends.ring()
     })

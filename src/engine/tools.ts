@@ -2,10 +2,12 @@ import type { Clock } from '../base/clock.ts'
 import type { IdMaker } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
+import type { Budget } from './budget.ts'
 import type { Catalog } from './catalog.ts'
 import type { EngineOptions } from './options.ts'
 import type { Pauses } from './pauses.ts'
 import type { Plan } from './plan.ts'
+import type { Threads } from './threads.ts'
 import type { Watch } from './watch.ts'
 
 /** What the engine is made with. */
@@ -21,6 +23,9 @@ export interface EngineTools {
   readonly member: string
   /** What handlers touch the outside with. */
   readonly tools: Readonly<Record<string, unknown>>
+  readonly budget: Budget
+  /** Where handlers run that ask for a thread. */
+  readonly threads: Threads | undefined
   readonly watch: Watch
   readonly pauses: Pauses
   /** Aborts once the engine has stopped, for those who still wait for something. */

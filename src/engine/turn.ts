@@ -5,6 +5,7 @@ import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
 import { advance, concerns, fire, rowsToAdvance, rowsToFire } from './advance.ts'
 import type { TimerRow } from './advance.ts'
+import type { Budget } from './budget.ts'
 import { decide, rowsToDecide } from './decide.ts'
 import type { Attempt } from './handle.ts'
 import { handled } from './handle.ts'
@@ -72,6 +73,7 @@ export interface TurnTools {
   readonly holds: Holds
   readonly random: Random
   readonly retry: RetryOptions
+  readonly budget: Budget
 }
 
 /** The items of a record: one for each consumer that has a rule for it. */
@@ -120,10 +122,13 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   }
   for (const timer of turn.timers) fireTimer(tools, staged, timer)
   const blocked = new Set<string>()
+  tools.budget.begin()
   for (const item of turn.items) {
     // Only rows that no rule could name before make this wait.
     const pending = runItem(tools, staged, item, blocked)
-    if (pending) await pending
+    if (!pending) continue
+    await pending
+    tools.budget.begin()
   }
   return staged
 }
@@ -251,8 +256,13 @@ function tryItem(
     }
   } catch (cause) {
     return { cause }
+  } finally {
+    tools.budget.end(item)
   }
-  return tools.rows.load(step.wanted).then(() => tryItem(tools, staged, item))
+  return tools.rows.load(step.wanted).then(() => {
+    tools.budget.begin()
+    return tryItem(tools, staged, item)
+  })
 }
 
 function runRule(step: Step, { attempt, reaction }: Item): boolean {

@@ -1,5 +1,6 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
+import type { SlowRule } from './budget.ts'
 import type { Share } from './claims.ts'
 import type { Faulted } from './turn.ts'
 
@@ -9,6 +10,8 @@ export interface Watch {
   touched(conversation: string): void
   /** A rule has thrown; its key is held and tried again. */
   faulted(fault: Faulted): void
+  /** A rule was over its time budget, for the first time on this type of message. */
+  slow(rule: SlowRule): void
   /** A call to the backend went wrong; the processor starts over from what is committed. */
   broke(group: string, cause: unknown): void
   /** It works again. */
@@ -25,9 +28,11 @@ export interface Watch {
   onTouched(conversation: string, listener: () => void): Cancel
 }
 
-/** Where faults are told: a logger, or a test. Default: a warning of the process, once a text. */
+/** Where it is told what goes wrong: a logger, or a test. Default: a warning of the process. */
 export interface Reports {
   readonly faulted?: (fault: Faulted) => void
+  /** Once for each rule and type of message; `health` has the counts. */
+  readonly slow?: (rule: SlowRule) => void
   readonly broke?: (group: string, cause: unknown) => void
   /** Retention took away what a consumer had yet to read; it is counted as `expired`. */
   readonly expired?: (lost: Expired) => void
@@ -46,6 +51,7 @@ export function watch(reports: Reports): Watch {
       for (const listener of conversations.get(conversation) ?? []) listener()
     },
     faulted: (fault) => reports.faulted?.(fault),
+    slow: (rule) => reports.slow?.(rule),
     broke(group, cause) {
       broken.set(group, cause)
       reports.broke?.(group, cause)

@@ -47,7 +47,26 @@ export interface Handler<N extends string = string, H extends ToolHints = ToolHi
   readonly concurrency: number
   readonly order: HandlingOrder
   readonly delayMs: number
+  /** The module that exports it, where it runs in a thread: a URL. */
+  readonly thread?: string
   readonly rules: readonly Rule[]
+}
+
+/** A handler that is called where the app runs. */
+interface Outside<H> {
+  /** The tools it needs: `{ bank: type<Bank>() }`. `start` demands each one. */
+  readonly uses?: H
+  readonly thread?: never
+}
+
+/** A handler that computes for long, and so runs in a thread. */
+interface Apart {
+  /**
+   * The module that exports the handler: `import.meta.url`. A thread imports it, so that module starts
+   * nothing, and makes for itself what the handler needs: no tool can cross over.
+   */
+  readonly thread: string | URL
+  readonly uses?: never
 }
 
 /** How many keys, or events where there is no order, one handler works on at the same time. */
@@ -71,8 +90,6 @@ export function handler<
 >(
   name: N,
   options: {
-    /** The tools it needs: `{ bank: type<Bank>() }`. `start` demands each one. */
-    readonly uses?: H
     readonly sends?: readonly T[]
     readonly emits?: readonly E[]
     /** Default 16, 1 to 1,024. */
@@ -81,10 +98,10 @@ export function handler<
     readonly order?: HandlingOrder
     /** How long after it was stored each event is handled at the earliest. Default 0. */
     readonly delayMs?: number
-  },
+  } & (Outside<H> | Apart),
   rules: (on: HandleOn<H, T, E>) => readonly Rule[],
 ): Handler<N, H> {
-  const { uses = {} as H, sends = [], emits = [] } = options
+  const { uses = {} as H, sends = [], emits = [], thread } = options
   const { concurrency = HANDLER_CONCURRENCY.initial, order = 'key' } = options
   const { delayMs = HANDLER_DELAY_MS.initial } = options
   return {
@@ -96,6 +113,7 @@ export function handler<
     concurrency,
     order,
     delayMs,
+    ...(thread === undefined ? {} : { thread: String(thread) }),
     rules: rules(on as HandleOn<H, T, E>),
   }
 }

@@ -6,12 +6,15 @@ import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
+import { budgetOf, slowText } from '../engine/budget.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { planOf } from '../engine/plan.ts'
+import type { RuleSeen } from '../engine/seen.ts'
+import { threadsOf } from '../engine/threads.ts'
 import type { EngineTools } from '../engine/tools.ts'
 import type { Reports } from '../engine/watch.ts'
 import { watch } from '../engine/watch.ts'
@@ -29,10 +32,11 @@ export interface StartOptions extends Reports {
 }
 
 /** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
-function reportsOf({ faulted, broke, expired }: Reports): Reports {
+function reportsOf({ faulted, slow, broke, expired }: Reports): Reports {
   const warn = warnOnce()
   return {
     faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
+    slow: slow ?? ((rule) => warn(slowText(rule))),
     broke:
       broke ??
       ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
@@ -52,14 +56,16 @@ export function equip(
   backend: Backend,
   given: StartOptions & { readonly tools?: unknown },
   ended: AbortSignal,
+  seen?: RuleSeen,
 ): EngineTools {
   const { elsewhere = [], clock = systemClock(), random = systemRandom } = given
   const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
   const options = completeOptions('engine', ENGINE_OPTIONS, given.engine)
   mustFit(services, elsewhere, tools)
-  const plan = planOf(services, elsewhere)
+  const plan = planOf(services, elsewhere, seen)
   const mint = idMaker(clock, random)
   const inTime = withDeadlines(backend, clock, options.deadlineMs)
+  const tell = watch(reportsOf(given))
   const names = plan.services.map(({ name }) => name)
   return {
     backend: inTime,
@@ -71,7 +77,12 @@ export function equip(
     catalog: catalogOf(plan),
     member: mint(),
     tools,
-    watch: watch(reportsOf(given)),
+    watch: tell,
+    budget: budgetOf(clock, options.ruleBudgetMs, tell.slow),
+    threads: threadsOf(plan, options, clock, (cause) => {
+      tell.broke('threads', cause)
+      tell.mended('threads')
+    }),
     pauses: pausesOf(inTime.store, clock, names, options.idleMs),
     ended,
   }

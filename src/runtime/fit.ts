@@ -134,10 +134,26 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
           `emits ${type.wire}, which ${service.name} does not own: let its owner do so`,
         )
   }
-  if (rule.is === 'handler')
-    for (const tool of Object.keys(rule.uses))
-      if (!Object.hasOwn(fitting.tools, tool))
+  if (rule.is === 'handler') mustHaveTools(fitting, path, rule)
+}
+
+function mustHaveTools({ tools, complain }: Fitting, path: string, rule: Handler): void {
+  const { uses, thread } = rule
+  const names = Object.keys(uses)
+  if (thread === undefined) {
+    for (const tool of names)
+      if (!Object.hasOwn(tools, tool))
         complain(path, `needs the tool ${tool}: hand it to start as tools: { ${tool} }`)
+    return
+  }
+  if (!URL.canParse(thread) || new URL(thread).protocol !== 'file:')
+    complain(path, `its thread must be the module that exports it: thread: import.meta.url`)
+  if (names.length > 0)
+    complain(
+      path,
+      `runs in a thread, and no tool can cross over: let its module make ${names.join(', ')}, and ` +
+        `leave out uses`,
+    )
 }
 
 function mustFitHandler(complain: Fitting['complain'], path: string, rule: Handler): void {

@@ -15,7 +15,9 @@ import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
 import { ask } from '../engine/reading.ts'
 import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
 import { rewind } from '../engine/rewind.ts'
+import type { RuleSeen } from '../engine/seen.ts'
 import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
+import { isInThread } from '../engine/thread.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
@@ -120,6 +122,13 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
 const GRACE_MS = 10_000
 const SETTLE_LOOK_MS = 50
 
+/** A module that a thread imports may not start anything: each thread would do so again. */
+function mustBeOutside(): void {
+  if (!isInThread()) return
+  const message = 'is called by a module that a thread imports: move the handler out of it'
+  throw new Fault('START_REFUSED', { detail: 'a thread', complaints: [{ path: 'start', message }] })
+}
+
 /**
  * Starts services on a backend: checks that they fit together, creates topics and tables, and
  * sets every rule going.
@@ -136,9 +145,19 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     ? [options?: StartOptions & WithTools<ToolsFor<S>>]
     : [options: StartOptions & WithTools<ToolsFor<S>>]
 ): Promise<App> {
-  const given: StartOptions & { readonly tools?: unknown } = rest[0] ?? {}
+  return launch(services, backend, rest[0] ?? {})
+}
+
+/** What `start` does; `seen` stands between the engine and each rule. */
+export async function launch(
+  services: readonly Service[],
+  backend: Backend,
+  given: StartOptions & { readonly tools?: unknown },
+  seen?: RuleSeen,
+): Promise<App> {
+  mustBeOutside()
   const ended = new AbortController()
-  const engineTools = equip(services, backend, given, ended.signal)
+  const engineTools = equip(services, backend, given, ended.signal, seen)
   const { clock, plan, pauses, watch: tell } = engineTools
   const engine = await runEngine(engineTools)
   const system = runningSystem(engineTools, engine)

@@ -10,6 +10,7 @@ import type { Envelope } from '../contract/envelope.ts'
 import type { CodeOf, CommandMessage, CommandType, QueryMessage } from '../contract/message.ts'
 import { planOf } from '../engine/plan.ts'
 import type { Operation } from '../engine/operations.ts'
+import type { EngineOptions } from '../engine/options.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
@@ -20,8 +21,9 @@ import type { EventLog, LogRecord, Position } from '../ports/log.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { App, SentOperation, StartOptions, WithTools } from '../runtime/start.ts'
-import { start } from '../runtime/start.ts'
+import { launch } from '../runtime/start.ts'
 import { manualClock } from './clock.ts'
+import { withFrozenData } from './frozen-data.ts'
 import type { Link } from './link.ts'
 import { link } from './link.ts'
 
@@ -33,7 +35,8 @@ export interface SimulateOptions {
   readonly seed: number
   /** Longest time that a call to the backend takes, half there, half back. Default 4 ms. */
   readonly latencyMsMax?: number
-  readonly engine?: StartOptions['engine']
+  /** There are no threads: handlers that ask for one run like any other, in simulated time. */
+  readonly engine?: Omit<Partial<EngineOptions>, 'threadsMax'>
   /**
    * Simulated time after which `settled` and `until` give up; for `settled`, without anything
    * having been handled. Default one hour. A longer timer is passed with `advance`.
@@ -99,8 +102,9 @@ const PATIENCE_MS = hours(1)
 
 /**
  * Runs services as instances of their own over one simulated backend: passed-in time, seeded
- * latencies, and no disk. For tests of whole conversations through crashes and partitions; tools
- * must answer without waiting for real time.
+ * latencies, no threads, and no disk. For tests of whole conversations through crashes and
+ * partitions; tools must answer without waiting for real time. All data that rules are handed is
+ * frozen, so that a rule that changes it in place throws.
  */
 export async function simulate<const S extends readonly Service<string, unknown>[]>(
   services: S,
@@ -114,7 +118,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
   const startOptions = {
     random,
     tools,
-    ...(engine ? { engine } : {}),
+    engine: { ...engine, threadsMax: 0 },
     faulted: (fault: Faulted) => void faults.push(fault),
     // Backends break here on purpose.
     broke: () => undefined,
@@ -235,7 +239,7 @@ function instancesOf(
       const elsewhere = services.filter((other) => other !== service).flatMap(({ owns }) => owns)
       const ofService = link(backend, clock)
       const startOptions = { ...options, elsewhere, clock: ofService.clock } as StartOptions
-      const app = await start([service], ofService.backend, startOptions)
+      const app = await launch([service], ofService.backend, startOptions, withFrozenData())
       instances.set(name, { app, link: ofService })
     },
   }

@@ -272,12 +272,29 @@ test('health of a failing system is an exit code', async () => {
     paused: ['teller'],
     groups: [],
     alarms: [],
+    slowRules: [
+      {
+        consumer: 'teller/till',
+        type: 'bank.Pay',
+        budgetMs: 100,
+        count: 2,
+        worst: { tookMs: 340.4, messageId: 'pay-1', key: 'ada' },
+      },
+    ],
   } as const
   const failing: Partial<System> = { health: async () => report, clock: systemClock() }
   const socket = await openSocket(at.data, failing as System)
   const { code, out } = await at.say(['health'])
   assert.equal(code, 1)
-  assert.equal(out, 'failing: the disk is full\nAn ack means: disk.\nPaused: teller.\n')
+  const [what, ack, paused, slow] = out.split('\n')
+  assert.deepEqual(
+    [what, ack, paused],
+    ['failing: the disk is full', 'An ack means: disk.', 'Paused: teller.'],
+  )
+  assert.match(
+    slow ?? '',
+    /^Slow: teller\/till took 340 ms on bank.Pay pay-1 of ada, over .* 100 ms/,
+  )
   assert.equal((await at.say(['health', '--json'])).code, 1)
   await socket.close()
   at.remove()

@@ -199,6 +199,31 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
+  test('is not called any more once its signal has aborted, and no attempt is counted', async () => {
+    const stage = stageOf(memory, 6)
+    const called: string[] = []
+    const postman = {
+      carry: ({ to }: z.infer<typeof Letter>, { signal }: Handling) =>
+        new Promise((resolve, reject) => {
+          called.push(to)
+          signal.addEventListener('abort', () => reject(new Error('gave up')))
+          if (called.length > 1) resolve(undefined)
+        }),
+    }
+    const first = await launch(stage, postman, 1)
+    await stage.clock.until(write(first.app, PEOPLE, [0]))
+    await stage.clock.advance(1_000)
+    await stage.clock.until(first.app.stop({ graceMs: 0 }))
+    const [to] = called
+    assert.deepEqual(called, [to])
+
+    const anew = await launch(stage, postman, 1)
+    await stage.clock.until(caughtUp(stage.clock, anew.app))
+    assert.deepEqual(called.slice(1).toSorted(), PEOPLE)
+    assert.equal(await countOf(stage, 'post.Delivered'), PEOPLE.length)
+    await stage.clock.until(anew.app.stop())
+  })
+
   test('that returns what it does not declare is at fault, and sends nothing of it', async () => {
     const stage = stageOf(memory, 5)
     const odd = handler('odd', { sends: [Post.Deliver] }, (on) => [

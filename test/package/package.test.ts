@@ -210,6 +210,26 @@ suite('installed in one step', () => {
     assert.equal(node(join(project, 'typescript'), 'main.ts'), said)
   })
 
+  test('the handler of a document runs in a thread', () => {
+    const directory = join(project, 'threads')
+    mkdirSync(directory)
+    const document = read(inRepo('docs/rules/handler.md'))
+    const [, hashing = ''] = /```ts\n(\/\/ hashing\.ts\n[\s\S]*?)^```$/m.exec(document) ?? []
+    writeFileSync(join(directory, 'hashing.ts'), hashing)
+    const main = `import { start } from 'throughline'
+      import { memory } from 'throughline/testing'
+      import { users, Users } from './hashing.ts'
+      const engine = { threadsMax: 1, ruleBudgetMs: 60 }
+      await using app = await start([users], memory(), { engine, slow: () => undefined })
+      await app.send(Users.Register({ userId: 'ada', phrase: 'open' }))
+      await app.settled()
+      for (const { consumer, completed } of await app.status()) console.log(consumer, completed)
+      const { slowRules } = await app.health()
+      console.log(slowRules.some(({ consumer }) => consumer === 'users/hashing'))`
+    writeFileSync(join(directory, 'main.ts'), main)
+    assert.equal(node(directory, 'main.ts'), 'users/user 2\nusers/hashing 1\nfalse\n')
+  })
+
   test('the program of the README runs as JavaScript', () => {
     const [from, to] = [join(project, 'typescript'), join(project, 'javascript')]
     node(root, '--disable-warning=ExperimentalWarning', 'tools/pack/javascript.ts', from, to)

@@ -36,7 +36,11 @@ export const ROOMS: readonly Room[] = [
     rooms: ['src/base', 'src/contract'],
     packages: ['@standard-schema/spec'],
   },
-  { folder: 'src/engine', rooms: below('src/engine'), packages: [] },
+  {
+    folder: 'src/engine',
+    rooms: below('src/engine'),
+    packages: ['node:os', 'node:worker_threads'],
+  },
   {
     folder: 'src/control',
     rooms: below('src/control'),

@@ -8,6 +8,7 @@ import {
   entity,
   event,
   finish,
+  handler,
   projection,
   query,
   refuse,
@@ -178,6 +179,17 @@ saga('nameless', { by: 'sku', initial: { is: 'new' }, sends: [Payments.Refund] }
   // @ts-expect-error The event has no field that names the instance.
   on(Ordering.OrderPlaced, () => finish()),
 ])
+
+const apart = { thread: import.meta.url, sends: [Payments.Refund] } as const
+handler('apart', apart, (on) => [
+  on(Ordering.OrderPlaced, ({ orderId, customerId, totalCents: cents }) =>
+    // @ts-expect-error A handler in a thread sends what it declares, like any other.
+    send(Payments.Charge({ orderId, customerId, cents })),
+  ),
+])
+
+// @ts-expect-error Tools cannot cross over to a thread.
+handler('equipped', { thread: import.meta.url, uses: { mail: type<object>() } }, () => [])
 
 // @ts-expect-error An index over a field that the row does not have.
 projection('indexed', { by: 'orderId', row: type<{ a: string }>(), indexes: ['b'] }, () => [])

@@ -1,3 +1,4 @@
+import { slowText } from '../../engine/budget.ts'
 import type { HealthReport } from '../../engine/health.ts'
 import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
@@ -9,7 +10,7 @@ export const health: Command = async (asked) => {
   const { terminal, flags } = asked
   await using system = await reach(asked)
   const report = (await system.run('health')) as HealthReport
-  const { is, ack, detail, paused, groups, alarms } = report
+  const { is, ack, detail, paused, groups, alarms, slowRules } = report
   const { isRunning } = system
   if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
@@ -17,6 +18,7 @@ export const health: Command = async (asked) => {
     terminal.print(`${terminal.paint(STYLES[is], is)}: ${what}`)
     terminal.print(`An ack means: ${ack}.`)
     if (is === 'failing' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
+    for (const rule of slowRules) terminal.print(`Slow: ${slowText(rule)}.`)
     if (is === 'paused' && !isRunning) terminal.print('nobody runs it')
     const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
     if (idle.length > 0) terminal.print(`Standing by for: ${idle.join(', ')}.`)

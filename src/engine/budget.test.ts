@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { SlowRule } from './budget.ts'
+import { budgetOf, slowText } from './budget.ts'
+
+/** A budget of 100 ms over a clock that is set by hand, and counts how often it is looked at. */
+function stage() {
+  const told: SlowRule[] = []
+  const clock = { ms: 0, looks: 0 }
+  const elapsed = (): number => {
+    clock.looks += 1
+    return clock.ms
+  }
+  const budget = budgetOf({ elapsed }, 100, (rule) => void told.push(rule))
+  const run = (
+    tookMs: number,
+    id: string,
+    consumer = 'office/letter',
+    wire = 'post.Write',
+  ): void => {
+    clock.ms += tookMs
+    const reaction = { consumer: { id: consumer }, message: { wire } }
+    budget.end({ reaction, arrival: { envelope: { id, key: `key of ${id}` } } })
+  }
+  return { told, clock, budget, run }
+}
+
+describe('the time budget of rules', () => {
+  test('is kept by what takes as long as it may', () => {
+    const { told, budget, run } = stage()
+    budget.begin()
+    run(100, 'm-1')
+    run(0, 'm-2')
+    assert.deepEqual(budget.slow(), [])
+    assert.deepEqual(told, [])
+  })
+
+  test('counts every run that is over it, and keeps the worst', () => {
+    const { budget, run } = stage()
+    budget.begin()
+    for (const [tookMs, id] of [
+      [101, 'm-1'],
+      [50, 'm-2'],
+      [300, 'm-3'],
+      [200, 'm-4'],
+    ] as const)
+      run(tookMs, id)
+    assert.deepEqual(budget.slow(), [
+      {
+        consumer: 'office/letter',
+        type: 'post.Write',
+        budgetMs: 100,
+        count: 3,
+        worst: { tookMs: 300, messageId: 'm-3', key: 'key of m-3' },
+      },
+    ])
+  })
+
+  test('is told of once for each rule and type of message', () => {
+    const { told, budget, run } = stage()
+    budget.begin()
+    run(200, 'm-1')
+    run(300, 'm-2')
+    run(200, 'm-3', 'office/letter', 'post.Deliver')
+    run(200, 'm-4', 'office/postmen')
+    run(200, 'm-5', 'office/postmen')
+    assert.deepEqual(
+      told.map(({ consumer, type, count, worst }) => [consumer, type, count, worst.messageId]),
+      [
+        ['office/letter', 'post.Write', 1, 'm-1'],
+        ['office/letter', 'post.Deliver', 1, 'm-3'],
+        ['office/postmen', 'post.Write', 1, 'm-4'],
+      ],
+    )
+  })
+
+  test('does not count what was waited for before a run', () => {
+    const { clock, budget, run } = stage()
+    clock.ms += 1_000
+    budget.begin()
+    run(10, 'm-1')
+    assert.deepEqual(budget.slow(), [])
+  })
+
+  test('costs one look at the clock for a run', () => {
+    const { clock, budget, run } = stage()
+    budget.begin()
+    const before = clock.looks
+    for (let at = 0; at < 10; at += 1) run(1, `m-${at}`)
+    assert.equal(clock.looks - before, 10)
+  })
+
+  test('has a sentence with what is needed to look it up, and the cure', () => {
+    const { told, budget, run } = stage()
+    budget.begin()
+    run(340.4, 'm-1')
+    assert.equal(
+      slowText(told[0] as SlowRule),
+      'office/letter took 340 ms on post.Write m-1 of key of m-1, over its budget of 100 ms, and ' +
+        'nobody else had a turn: do less in it, or do it in a handler with a thread',
+    )
+  })
+})

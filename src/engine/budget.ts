@@ -1,0 +1,85 @@
+import type { Clock } from '../base/clock.ts'
+
+/** A rule that has taken longer than it may on messages of one type. */
+export interface SlowRule {
+  /** `<service>/<rule>`. */
+  readonly consumer: string
+  /** Wire name of the message type. */
+  readonly type: string
+  readonly budgetMs: number
+  /** Runs over the budget since the start; each attempt counts. */
+  readonly count: number
+  readonly worst: SlowRun
+}
+
+/** One run of a rule that took too long. */
+export interface SlowRun {
+  readonly tookMs: number
+  readonly messageId: string
+  readonly key: string
+}
+
+/** What is run: whose rule, on which message. */
+interface Run {
+  readonly reaction: { readonly consumer: { readonly id: string }; readonly message: Wired }
+  readonly arrival: { readonly envelope: { readonly id: string; readonly key: string } }
+}
+interface Wired {
+  readonly wire: string
+}
+
+/**
+ * Times every run of a rule, since nobody else has a turn meanwhile. Runs that follow each other cost
+ * one look at the clock each: the next one begins where the last one ended. So there is one `begin`
+ * after whatever was awaited, and nothing is awaited between it and the `end` of each run.
+ */
+export interface Budget {
+  begin(): void
+  end(run: Run): void
+  /** What was over the budget since the start, by rule and message type. */
+  slow(): readonly SlowRule[]
+}
+
+/** `tell` is called the first time that a rule is over its budget on a type of message. */
+export function budgetOf(
+  clock: Pick<Clock, 'elapsed'>,
+  budgetMs: number,
+  tell: (rule: SlowRule) => void,
+): Budget {
+  const rules = new Map<string, SlowRule>()
+  let begunAt = clock.elapsed()
+
+  function over(tookMs: number, { reaction, arrival }: Run): void {
+    const { id: consumer } = reaction.consumer
+    const { wire: type } = reaction.message
+    const { id: messageId, key } = arrival.envelope
+    const before = rules.get(`${consumer}\n${type}`)
+    const run: SlowRun = { tookMs, messageId, key }
+    const worst = before && before.worst.tookMs >= tookMs ? before.worst : run
+    const rule = { consumer, type, budgetMs, count: (before?.count ?? 0) + 1, worst }
+    rules.set(`${consumer}\n${type}`, rule)
+    if (!before) tell(rule)
+  }
+
+  return {
+    begin() {
+      begunAt = clock.elapsed()
+    },
+    end(run) {
+      const endedAt = clock.elapsed()
+      const tookMs = endedAt - begunAt
+      begunAt = endedAt
+      if (tookMs > budgetMs) over(tookMs, run)
+    },
+    slow: () => [...rules.values()],
+  }
+}
+
+/** A slow rule as a sentence, with its cure. */
+export function slowText({ consumer, type, budgetMs, worst }: SlowRule): string {
+  const { tookMs, messageId, key } = worst
+  return (
+    `${consumer} took ${Math.round(tookMs)} ms on ${type} ${messageId} of ${key}, over its budget ` +
+    `of ${budgetMs} ms, and nobody else had a turn: do less in it, or do it in a handler with a thread`
+  )
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { z } from 'zod'
+import { contract } from '../contract/contract.ts'
+import { command, event } from '../contract/message.ts'
+import { become } from '../rules/effect.ts'
+import { entity } from '../rules/entity.ts'
+import { handler } from '../rules/handler.ts'
+import { projection } from '../rules/projection.ts'
+import { type } from '../rules/rule.ts'
+import { saga } from '../rules/saga.ts'
+import { service } from '../rules/service.ts'
+import { simulate } from './simulate.ts'
+
+/** `change` names the rule that is to change what it is handed, and what of it. */
+const Data = z.object({ id: z.string(), tags: z.array(z.string()), change: z.string() })
+const Work = contract('work', { key: 'id' }, { Do: command(Data), Done: event(Data) })
+type State = { readonly tags: string[] }
+
+const decider = (initial: State) =>
+  entity(
+    'decider',
+    { of: Work, id: 'id', initial },
+    {
+      decide: (on) => [
+        on(Work.Do, { ids: ({ id }) => [id, `${id}-2`] }, (data, states) => {
+          if (data.change === 'decide data') data.tags.push('changed')
+          if (data.change === 'decide state') states.get(data.id)?.tags.push('changed')
+          return Work.Done(data)
+        }),
+      ],
+      evolve: (on) => [
+        on(Work.Done, (data, state) => {
+          if (data.change === 'evolve data') data.tags.push('changed')
+          if (data.change === 'evolve state') state.tags.push('changed')
+          return { tags: [...data.tags] }
+        }),
+      ],
+    },
+  )
+const rows = projection('rows', { by: 'id', row: type<State>() }, (on) => [
+  on(Work.Done, (data, row) => {
+    if (data.change === 'project data') data.tags.push('changed')
+    if (data.change === 'project row') row?.tags.push('changed')
+    return { tags: [...data.tags] }
+  }),
+])
+const steps = saga('steps', { by: 'id', initial: { tags: [] } as State, sends: [] }, (on) => [
+  on(Work.Done, (data, state) => {
+    if (data.change === 'saga data') data.tags.push('changed')
+    if (data.change === 'saga state') state.tags.push('changed')
+    return become({ tags: [...data.tags] })
+  }),
+])
+const mailing = handler('mailing', { uses: { post: type<{ sent: number }>() } }, (on) => [
+  on(Work.Done, (data, { post }) => {
+    if (data.change === 'handle data') data.tags.push('changed')
+    post.sent += 1
+  }),
+])
+
+/** The faults of a simulated run in which one rule changes something. */
+async function faultsOf(change: string): Promise<readonly string[]> {
+  const post = { sent: 0 }
+  const worker = service('worker', {
+    owns: [Work],
+    runs: [decider({ tags: [] }), rows, steps, mailing],
+  })
+  await using world = await simulate([worker], { seed: 1, tools: { post } })
+  for (const each of ['nothing', change])
+    await world.send(Work.Do({ id: 'a', tags: ['a'], change: each }))
+  await world.advance(100)
+  assert.ok(post.sent > 0, 'tools are as they were')
+  return [...new Set(world.faults().map(({ consumer, error }) => `${consumer}: ${error}`))]
+}
+
+describe('in a simulated world, a rule that changes what it is handed is at fault:', () => {
+  const changes = {
+    'decide data': 'decider',
+    'decide state': 'decider',
+    'evolve data': 'decider',
+    'evolve state': 'decider',
+    'project data': 'rows',
+    'project row': 'rows',
+    'saga data': 'steps',
+    'saga state': 'steps',
+    'handle data': 'mailing',
+  }
+  for (const [change, rule] of Object.entries(changes))
+    test(change, async () =>
+      assert.deepEqual(await faultsOf(change), [
+        `worker/${rule}: Cannot add property 1, object is not extensible`,
+      ]),
+    )
+
+  test('one that changes nothing is not', async () => {
+    assert.deepEqual(await faultsOf('nothing'), [])
+  })
+})

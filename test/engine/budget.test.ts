@@ -1,0 +1,186 @@
+// Rules that take longer than they may are named, and nothing else becomes of it.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { describe, test } from 'node:test'
+import type { App, Entity, StartOptions } from 'throughline'
+import { Fault, command, contract, entity, event, handler, projection } from 'throughline'
+import { saga, service, start, type } from 'throughline'
+import { memory } from 'throughline/testing'
+import { anyOf, caughtUp, stageOf, unbalanced } from './stage.ts'
+
+/** A message that one rule takes long on. */
+interface Task {
+  readonly id: string
+  readonly slow: string
+  readonly tookMs: number
+}
+const Work = contract(
+  'work',
+  { key: 'id' },
+  { Do: command(anyOf<Task>()), Done: event(anyOf<Task>()) },
+)
+
+/** Every kind of rule; `spend` lets the time pass that a rule takes. */
+function workshop(spend: (ms: number) => void, wait: () => Promise<void> = async () => undefined) {
+  const take = (rule: string, { slow, tookMs }: Task): void => {
+    if (slow === rule) spend(tookMs)
+  }
+  const deciding = entity(
+    'deciding',
+    { of: Work, id: 'id', initial: 0 },
+    {
+      decide: (on) => [
+        on(Work.Do, (task) => {
+          take('deciding', task)
+          return Work.Done(task)
+        }),
+      ],
+      evolve: (on) => [
+        on(Work.Done, (task, count) => {
+          take('evolving', task)
+          return count + 1
+        }),
+      ],
+    },
+  )
+  const projecting = projection('projecting', { by: 'id', row: type<Task>() }, (on) => [
+    on(Work.Done, (task) => {
+      take('projecting', task)
+      return task
+    }),
+  ])
+  const advancing = saga('advancing', { by: 'id', initial: 0, sends: [] }, (on) => [
+    on(Work.Done, (task) => {
+      take('advancing', task)
+      return []
+    }),
+  ])
+  const handling = handler('handling', {}, (on) => [
+    on(Work.Done, async (task) => {
+      take('handling', task)
+      await wait()
+    }),
+  ])
+  return service('shop', { owns: [Work], runs: [deciding, projecting, advancing, handling] })
+}
+
+type Slow = Parameters<NonNullable<StartOptions['slow']>>[0]
+
+/** Runs tasks in simulated time, and gives what was told and what health says. */
+async function run(tasks: readonly Task[], ruleBudgetMs = 100) {
+  const stage = stageOf(memory, 1)
+  const { backend, clock, random } = stage.instance()
+  let spentMs = 0
+  const elapsed = (): number => clock.elapsed() + spentMs
+  const told: Slow[] = []
+  const faults: string[] = []
+  const shop = workshop(
+    (ms) => (spentMs += ms),
+    // What it waits for is nobody's time.
+    () => new Promise((resolve) => clock.after(5_000, resolve)),
+  )
+  const app: App = await stage.clock.until(
+    start([shop], backend, {
+      clock: { ...clock, elapsed },
+      random,
+      engine: { ruleBudgetMs },
+      slow: (rule) => void told.push(rule),
+      faulted: ({ error }) => void faults.push(error),
+    }),
+  )
+  for (const task of tasks)
+    await stage.clock.until(app.send(Work.Do(task), { id: `do-${task.id}` }))
+  await stage.clock.until(caughtUp(stage.clock, app))
+  const { is, slowRules } = await stage.clock.until(app.health())
+  const status = await stage.clock.until(app.status())
+  await stage.clock.until(app.stop())
+  assert.equal(is, 'well')
+  assert.deepEqual(unbalanced(status), [])
+  return { told, faults, slowRules }
+}
+
+describe('a rule over its time budget', () => {
+  const cases = {
+    deciding: ['shop/deciding', 'work.Do'],
+    evolving: ['shop/deciding', 'work.Do'],
+    projecting: ['shop/projecting', 'work.Done'],
+    advancing: ['shop/advancing', 'work.Done'],
+    handling: ['shop/handling', 'work.Done'],
+  } as const
+  for (const [slow, [consumer, wire]] of Object.entries(cases))
+    test(`is named, counted, and at no fault: ${slow}`, async () => {
+      const tasks = [
+        { id: 'a', slow, tookMs: 100 },
+        { id: 'b', slow, tookMs: 150 },
+        { id: 'c', slow, tookMs: 250 },
+        { id: 'd', slow, tookMs: 200 },
+      ]
+      const { told, faults, slowRules } = await run(tasks)
+      assert.deepEqual(faults, [])
+      assert.deepEqual(
+        told.map(({ consumer: rule, type, count }) => [rule, type, count]),
+        [[consumer, wire, 1]],
+      )
+      const [only, ...others] = slowRules
+      assert.deepEqual(others, [])
+      const { worst, count, budgetMs } = only as Slow
+      assert.deepEqual([count, budgetMs, worst.tookMs, worst.key], [3, 100, 250, 'c'])
+      if (wire === 'work.Do') assert.equal(worst.messageId, 'do-c')
+    })
+
+  test('has what a rule did before it threw counted, too', async () => {
+    const stage = stageOf(memory, 2)
+    const { backend, clock, random } = stage.instance()
+    let spentMs = 0
+    let attempts = 0
+    const breaking = handler('breaking', {}, (on) => [
+      on(Work.Done, () => {
+        attempts += 1
+        spentMs += 300
+        if (attempts < 3) throw new Error('not yet')
+      }),
+    ])
+    const { owns, runs } = workshop(() => undefined)
+    const shop = service('shop', { owns, runs: [runs[0] as Entity, breaking] })
+    const options = { random, clock: { ...clock, elapsed: () => clock.elapsed() + spentMs } }
+    const silent = { slow: () => undefined, faulted: () => undefined }
+    const app = await stage.clock.until(start([shop], backend, { ...options, ...silent }))
+    await stage.clock.until(app.send(Work.Do({ id: 'a', slow: 'none', tookMs: 0 })))
+    await stage.clock.until(caughtUp(stage.clock, app))
+    const { slowRules } = await stage.clock.until(app.health())
+    assert.deepEqual(
+      slowRules.map(({ consumer, count }) => [consumer, count]),
+      [['shop/breaking', 3]],
+    )
+    await stage.clock.until(app.stop())
+  })
+
+  test('has the budget that start is given, within bounds', async () => {
+    const tasks = [{ id: 'a', slow: 'deciding', tookMs: 40 }]
+    assert.equal((await run(tasks, 39)).slowRules.length, 1)
+    assert.equal((await run(tasks, 40)).slowRules.length, 0)
+    for (const ruleBudgetMs of [0, 60_001])
+      await assert.rejects(run(tasks, ruleBudgetMs), (fault) => {
+        assert.ok(fault instanceof Fault && fault.code === 'OPTION_INVALID')
+        return true
+      })
+  })
+
+  test('is a warning of the process where nobody listens', async () => {
+    const stage = stageOf(memory, 3)
+    const { backend, clock, random } = stage.instance()
+    let spentMs = 0
+    const shop = workshop((ms) => (spentMs += ms))
+    const warned = once(process, 'warning')
+    const elapsed = (): number => clock.elapsed() + spentMs
+    const options = { random, clock: { ...clock, elapsed } }
+    const app = await stage.clock.until(start([shop], backend, options))
+    const task = { id: 'a', slow: 'deciding', tookMs: 340 }
+    await stage.clock.until(app.send(Work.Do(task), { id: 'do-1' }))
+    await stage.clock.until(caughtUp(stage.clock, app))
+    const [warning] = (await warned) as [Error]
+    assert.equal(warning.name, 'Throughline')
+    assert.match(warning.message, /^shop\/deciding took 340 ms on work.Do do-1 of a, over/)
+    await stage.clock.until(app.stop())
+  })
+})
