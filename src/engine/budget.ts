@@ -7,7 +7,7 @@ export interface SlowRule {
   /** Wire name of the message type. */
   readonly type: string
   readonly budgetMs: number
-  /** Runs over the budget since the start; each attempt counts. */
+  /** Runs over the budget since the start, those of a unit that was repeated included. */
   readonly count: number
   readonly worst: SlowRun
 }

@@ -27,7 +27,7 @@ function first(fields: Partial<PartitionFound>): Report {
 const stopped = { records: partition('a/0').records.slice(0, 2), said: LOST, fresh: 'LOG_DAMAGED' }
 
 /** Without what health says. */
-const silent = ({ ill: _, ...report }: Report): Report => report
+const silent = ({ ill, ...report }: Report): Report => (ill === undefined ? report : report)
 
 suite('the judge of damage', () => {
   const fine: Readonly<Record<string, readonly [is: string, found: Report]>> = {

@@ -13,7 +13,7 @@ import type { Backend } from '../../src/ports/store.ts'
 import { upTo } from './ledger.ts'
 import { unbalanced, wayTo } from './stage.ts'
 import type { Cut, Stone } from './threaded/quarry.ts'
-import { Quarry, quarry } from './threaded/quarry.ts'
+import { Quarry, heap, quarry } from './threaded/quarry.ts'
 
 const place = mkdtempSync(join(tmpdir(), 'throughline threads '))
 after(() => rmSync(place, { recursive: true }))
@@ -61,6 +61,15 @@ const cutsOf = (backend: Backend): Promise<readonly Cut[]> => dataOf<Cut>(backen
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await turnOfLoop()
+}
+
+/** Waits until a unit has gone on without something that the consumer is still at. */
+async function pending(app: App, consumer: string): Promise<void> {
+  for (;;) {
+    const status = await app.status()
+    if (status.some((each) => each.consumer === consumer && each.pending > 0)) return
+    await turnOfLoop()
+  }
 }
 
 describe('a handler in a thread', () => {
@@ -135,6 +144,42 @@ describe('a handler in a thread', () => {
       cuts.filter((cut) => cut.key === key).map(({ number }) => number)
     for (const key of keys) assert.deepEqual(numbersOf(key), upTo(key < 'c' ? 7 : 6), key)
     assert.equal(new Set(cuts.map(({ thread }) => thread)).size, 2)
+    await app.stop()
+  })
+
+  test('may ask to be called later, which is no fault', async () => {
+    const { app, backend, faults } = await launch()
+    await breakAll(app, [
+      { key: 'a', number: 0, to: 'later-once', sign: newSign() },
+      { key: 'b', number: 1, to: 'throw-later-once', sign: newSign() },
+    ])
+    await app.settled()
+    assert.deepEqual(faults, [])
+    assert.deepEqual((await cutsOf(backend)).map(({ key }) => key).toSorted(), ['a', 'b'])
+    await app.stop()
+  })
+
+  test('without order is left by the units that go on meanwhile, and done all the same', async () => {
+    const faults: string[] = []
+    const backend = shared()
+    const app = await start([heap], backend, {
+      engine: { threadsMax: 1, queueAckMs: 10, idleMs: 20 },
+      faulted: ({ error }) => void faults.push(error),
+    })
+    const sign = newSign()
+    const others = upTo(3).map((number): Stone => ({ key: 'a', number, to: 'cut' }))
+    await breakAll(app, [{ key: 'a', number: 9, to: 'await-sign', sign }, ...others])
+    await until(() => existsSync(`${sign}.begun`))
+    await pending(app, 'quarry/free-mason')
+    writeFileSync(sign, '')
+    await app.settled()
+    assert.deepEqual(faults, [])
+    const cuts = await cutsOf(backend)
+    assert.deepEqual(
+      cuts.map(({ number }) => number).toSorted((a, b) => a - b),
+      [0, 1, 2, 9],
+    )
+    assert.ok(cuts.every(({ isMain }) => !isMain))
     await app.stop()
   })
 

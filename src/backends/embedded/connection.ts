@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import type { Archive } from './archive-index.ts'
 import { archiveIn } from './archive-index.ts'
 import type { Bell } from '../../base/bell.ts'
-import type { Cancel, Clock } from '../../base/clock.ts'
+import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { catalogMustBeWhole } from './catalog-sum.ts'
 import type { Checkpoints } from './checkpoints.ts'
@@ -10,16 +10,16 @@ import { checkpoints } from './checkpoints.ts'
 import type { Commits, CommitsParts } from './commits.ts'
 import { commits, noCommits } from './commits.ts'
 import type { DamageBook } from './damage.ts'
-import { NO_TOPIC, damageIn } from './damage.ts'
+import { damageIn } from './damage.ts'
 import type { OpenDatabase } from './database.ts'
 import { openDatabase, openForReading } from './database.ts'
-import type { Heads } from './heads.ts'
-import type { HighWater, Mark } from './high-water.ts'
+
 import type { Leases } from './leases.ts'
 import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
 import { progressIn } from './progress.ts'
 import { damagedTable, namingDamage } from './results.ts'
+import { mustBeFound, mustReachMarks, sealing } from './seal.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
 import type { Tables } from './tables.ts'
@@ -63,9 +63,6 @@ export const owning: Way = { open: openDatabase, commits }
 export const reading: Way = { open: openForReading, commits: noCommits }
 export const repairing: Way = { ...owning, isForRepair: true }
 
-/** How long the high-water mark may wait for a sync. */
-const SYNC_MS = 1_000
-
 export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
   const database = way.open(directory, clock)
   const { highWater } = database
@@ -99,28 +96,14 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     throw cause
   }
   const moving = checkpoints(database)
-  let syncing: Cancel | undefined
-  let written: ReturnType<Heads['write']> = []
+  const seal = sealing(clock, highWater, topics.heads, damage, () => parts.progress.count())
   const group = way.commits({
     database,
     // What a killed owner left may never have been synced, and is acknowledged as a repeat.
     isSynced: !database.hadLog,
     clock,
-    sealing() {
-      damage.write()
-      written = topics.heads.write(parts.progress.count())
-    },
-    sealed() {
-      for (const { slot, next, chain } of written) highWater.note(slot, next, chain)
-      highWater.note(COMMITS_SLOT, topics.heads.commits(), 0)
-      written = []
-      damage.written()
-      highWater.write()
-      syncing ??= clock.after(SYNC_MS, () => {
-        syncing = undefined
-        highWater.sync()
-      })
-    },
+    sealing: seal.before,
+    sealed: seal.after,
     committed() {
       moving.committed(topics.written())
       news.ring()
@@ -135,65 +118,11 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     checkpoints: moving,
     async close() {
       group.flush()
-      syncing?.()
+      seal.close()
       await moving.close()
       database.close()
     },
   }
-}
-
-const COMMITS_SLOT = 0
-
-/**
- * Whether everything is there that was ever acknowledged. A partition that ends before its mark was
- * cut off: it stands, and its lost offsets are never given again.
- *
- * @throws Fault `DATA_DAMAGED` where it goes on otherwise than it was acknowledged
- */
-function mustReachMarks(
-  topics: Topics,
-  damage: DamageBook,
-  highWater: HighWater,
-  clock: Clock,
-): void {
-  const { heads } = topics
-  const foundMs = clock.now()
-  const what = 'was acknowledged and is missing: the log was cut off'
-  for (const { spec, id, heads: partitions } of heads.all())
-    for (const { partition, slot, first, next, chain } of partitions) {
-      const mark = highWater.mark(slot)
-      if (mark && mark.next === next && mark.chain !== chain)
-        throw new Fault('DATA_DAMAGED', {
-          detail: `${spec.name}/${partition} is not the one that was written last`,
-        })
-      if (mark && mark.next < next && mark.next > first)
-        mustFollow(topics, spec.name, partition, mark)
-      if (mark && mark.next > next && !damage.accepted(id, partition, next))
-        damage.found({ topic: id, partition, from: next, to: mark.next, what, foundMs })
-    }
-  const commits = highWater.mark(COMMITS_SLOT)?.next ?? 0
-  const place = { topic: NO_TOPIC, partition: 0, from: heads.commits(), to: commits }
-  if (commits > heads.commits())
-    damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
-  const known = heads.slots()
-  for (let slot = known; slot < highWater.slots(); slot += 1)
-    if ((highWater.mark(slot)?.next ?? 0) > 0) {
-      const to = Math.max(heads.commits() + 1, commits)
-      damage.found({ ...place, to, what: 'a topic was lost with the end of the log', foundMs })
-      return
-    }
-}
-
-/**
- * The log has gone on since its mark was written: it has to be the same log.
- *
- * @throws Fault `DATA_DAMAGED`
- */
-function mustFollow(topics: Topics, topic: string, partition: number, mark: Mark): void {
-  const chain = topics.chainAt(topic, partition, mark.next - 1)
-  if (chain === undefined || chain === mark.chain) return
-  const detail = `${topic}/${partition} is not the one that was written last`
-  throw new Fault('DATA_DAMAGED', { detail })
 }
 
 /** Where no file can be opened, SQLite finds nothing in any, which looks like damage. */
@@ -219,22 +148,6 @@ function available<T>(directory: string, open: () => T): T {
     const why = cause instanceof Error ? cause.message : 'it cannot be opened'
     throw new Fault('DATA_UNAVAILABLE', { detail: `${directory}: ${why}`, cause })
   }
-}
-
-/**
- * The newest record of each topic is found by its id: where the index of ids is not the one that it
- * was, repeats would be stored again.
- *
- * @throws Fault `DATA_DAMAGED`
- */
-function mustBeFound(topics: Topics): void {
-  for (const { spec, heads } of topics.heads.all())
-    for (const { partition, first, next } of heads) {
-      if (next === first) continue
-      const { flaws } = topics.inspect(spec.name, partition, next - 1, 1)
-      const lost = flaws.find(({ message }) => message.includes('by its id'))
-      if (lost) throw damagedTable(spec.name, `the index of ids (offset ${lost.from})`)
-    }
 }
 
 /** One `Use` for the log and one for the store of a directory. */

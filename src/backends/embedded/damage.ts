@@ -43,23 +43,12 @@ export function damageIn(sql: Statements): DamageBook {
   let fresh: Damage[] = []
   /** How many of `fresh` are in the transaction under way. */
   let writing = 0
-  let trimmed: (readonly [topic: number, partition: number, first: number])[] = []
+  let trimmed: Trimmed[] = []
   const isOf = (topic: number, partition: number) => (each: Damage) =>
     each.topic === topic && each.partition === partition
   return {
     load() {
-      const rows = sql.all(
-        'SELECT topic, part, from_off, to_off, what, found, is_accepted FROM damage ORDER BY 1, 2, 3',
-      )
-      const stored = rows.map((row): Damage => {
-        const [topic, partition, from, to] = row as number[]
-        const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
-        const place = { topic, partition, from, to } as Pick<
-          Damage,
-          'topic' | 'partition' | 'from' | 'to'
-        >
-        return { ...place, what, foundMs, isAccepted: isAccepted === 1 }
-      })
+      const stored = storedDamage(sql)
       writing = 0
       trimmed = []
       book = [...stored, ...fresh.filter((each) => !stored.some((other) => isSame(each, other)))]
@@ -91,25 +80,7 @@ export function damageIn(sql: Statements): DamageBook {
     },
     write() {
       writing = fresh.length
-      for (const { topic, partition, from, to, what, foundMs, isAccepted } of fresh)
-        sql.run(
-          `INSERT OR REPLACE INTO damage (topic, part, from_off, to_off, what, found, is_accepted)
-           VALUES (?, ?, ?, ?, ?, ?, ?)`,
-          topic,
-          partition,
-          from,
-          to,
-          what,
-          foundMs,
-          isAccepted ? 1 : 0,
-        )
-      for (const [topic, partition, first] of trimmed)
-        sql.run(
-          'DELETE FROM damage WHERE topic = ? AND part = ? AND to_off <= ?',
-          topic,
-          partition,
-          first,
-        )
+      writeDamage(sql, fresh, trimmed)
     },
     written() {
       fresh = fresh.slice(writing)
@@ -124,6 +95,29 @@ export function damageIn(sql: Statements): DamageBook {
       trimmed.push([topic, partition, first])
     },
   }
+}
+
+type Trimmed = readonly [topic: number, partition: number, first: number]
+
+function storedDamage(sql: Statements): readonly Damage[] {
+  const rows = sql.all(
+    'SELECT topic, part, from_off, to_off, what, found, is_accepted FROM damage ORDER BY 1, 2, 3',
+  )
+  return rows.map((row) => {
+    const [topic, partition, from, to] = row as [number, number, number, number]
+    const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
+    return { topic, partition, from, to, what, foundMs, isAccepted: isAccepted === 1 }
+  })
+}
+
+function writeDamage(sql: Statements, fresh: readonly Damage[], trimmed: readonly Trimmed[]): void {
+  const values = fresh.flatMap(({ topic, partition, from, to, what, foundMs, isAccepted }) => {
+    return [topic, partition, from, to, what, foundMs, isAccepted ? 1 : 0]
+  })
+  const columns = 'topic, part, from_off, to_off, what, found, is_accepted'
+  sql.insert(`INSERT OR REPLACE INTO damage (${columns})`, '', 7, values)
+  const cut = 'DELETE FROM damage WHERE topic = ? AND part = ? AND to_off <= ?'
+  for (const place of trimmed) sql.run(cut, ...place)
 }
 
 function isSame(a: Damage, b: Damage): boolean {

@@ -1,7 +1,7 @@
 // A module that threads import: handlers which hold up whoever runs them, and what they work on.
 import { existsSync, writeFileSync } from 'node:fs'
 import { isMainThread, threadId } from 'node:worker_threads'
-import { command, contract, entity, event, handler, send, service } from 'throughline'
+import { command, contract, entity, event, handler, retryAfter, send, service } from 'throughline'
 import { z } from 'zod'
 
 /** `to` says what is done with the stone; `sign` is a file that tells what goes on, or is waited for. */
@@ -21,6 +21,8 @@ const Stone = z.object({
     'grow-list-once',
     'return-date',
     'return-undeclared',
+    'later-once',
+    'throw-later-once',
   ]),
   sign: z.string().optional(),
 })
@@ -119,8 +121,8 @@ async function treat(stone: Stone, signal: AbortSignal): Promise<void> {
     for (;;) list.push(list.length)
   }
   if (to === 'fill-memory-once' && isFirst(stone)) {
-    const heap: unknown[] = []
-    for (;;) heap.push(Array.from({ length: 1_000 }, (_, at) => ({ at })))
+    const lists: unknown[] = []
+    for (;;) lists.push(Array.from({ length: 1_000 }, (_, at) => ({ at })))
   }
 }
 
@@ -128,16 +130,26 @@ const sends = [Quarry.Note]
 const emits = [Quarry.Told]
 const thread = import.meta.url
 
-export const mason = handler('mason', { sends, emits, thread }, (on) => [
-  on(Quarry.Broken, async (stone, _tools, { signal, effectKey, messageId, at }) => {
-    await treat(stone, signal)
-    const { key, number, to } = stone
-    const isMain = isMainThread
-    const cut = { key, number, isMain, thread: threadId, effectKey, messageId, at }
-    if (to === 'return-date') return Quarry.Told({ ...cut, at: new Date() as never })
-    if (to === 'return-undeclared') return Quarry.Noted(cut) as never
-    return [Quarry.Told(cut), send(Quarry.Note(cut))]
-  }),
-])
+const masons = (name: 'mason' | 'free-mason', order: 'key' | 'none') =>
+  handler(name, { sends, emits, thread, order }, (on) => [
+    on(Quarry.Broken, async (stone, _tools, { signal, effectKey, messageId, at }) => {
+      await treat(stone, signal)
+      const { key, number, to } = stone
+      const isMain = isMainThread
+      const cut = { key, number, isMain, thread: threadId, effectKey, messageId, at }
+      if (to === 'later-once' && isFirst(stone)) return retryAfter(20)
+      if (to === 'throw-later-once' && isFirst(stone)) throw retryAfter(20)
+      if (to === 'return-date') return Quarry.Told({ ...cut, at: new Date() as never })
+      if (to === 'return-undeclared') return Quarry.Noted(cut) as never
+      return [Quarry.Told(cut), send(Quarry.Note(cut))]
+    }),
+  ])
 
+export const mason = masons('mason', 'key')
 export const quarry = service('quarry', { owns: [Quarry], runs: [block, mason] })
+
+/** The same without order; its handler is found in its service. */
+export const heap = service('quarry', {
+  owns: [Quarry],
+  runs: [block, masons('free-mason', 'none')],
+})
