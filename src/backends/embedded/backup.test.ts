@@ -8,11 +8,13 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { seededRandom } from 'throughline/testing'
+import type { Clock } from '../../base/clock.ts'
 import { systemClock } from '../../base/clock.ts'
 import { ORDERS, eventsOf, idsOf, readAll, stored } from '../../ports/conformance/sample.ts'
 import { topicOf } from '../../ports/conformance/sample.ts'
 import type { BackedUp } from '../../ports/keeping.ts'
 import type { Backend } from '../../ports/store.ts'
+import { backUp } from './backup.ts'
 import { filesOf, own } from './directory.ts'
 import { embedded, restore } from './index.ts'
 
@@ -115,6 +117,28 @@ suite('a backup', () => {
       assert.ok(!(isMissing && has > 0), 'none is there behind one that is missing')
       isMissing = has === 0
     }
+  })
+
+  test('begins between two transactions of its owner', async (t) => {
+    const { root, data, backend } = await backedUp(t)
+    await close(backend)
+    const db = new DatabaseSync(join(data, 'throughline.db'))
+    t.after(() => db.close())
+    db.exec("BEGIN IMMEDIATE; INSERT INTO meta (name, value) VALUES ('late', '1')")
+    const source = { database: { db: () => db, reconnect: () => undefined }, isShared: false }
+    const to = join(root, 'between')
+    const clock = systemClock()
+    const after: Clock['after'] = (delayMs, run) => {
+      // Its first step has found the transaction open.
+      if (db.isTransaction) db.exec('COMMIT')
+      return clock.after(delayMs, run)
+    }
+    const { bytes } = await backUp({ ...source, isOpen: () => true }, to, { ...clock, after })
+    assert.ok(bytes > 0)
+    const copied = new DatabaseSync(join(to, 'throughline.db'), { readOnly: true })
+    const late = copied.prepare("SELECT value FROM meta WHERE name = 'late'").get()
+    copied.close()
+    assert.equal(late?.['value'], '1')
   })
 
   test('tells how far it is, in bytes', async (t) => {

@@ -1,7 +1,9 @@
 import { existsSync, mkdirSync, promises, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
 import { backup } from 'node:sqlite'
 import type { Clock } from '../../base/clock.ts'
+import { pause } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import { hashOf, writeNote } from './backup-note.ts'
@@ -50,7 +52,7 @@ export async function backUp(
   const part = filesOf(`${target}.part`)
   const ownership = ownPart(part, at)
   try {
-    await copy(source, part.database, tell)
+    await copy(source, part.database, clock, tell)
     const { epoch, ends, archives } = makeMarks(part)
     const sha256 = await hashOf(part.database)
     const { size: bytes } = statSync(part.database)
@@ -94,34 +96,71 @@ function ownPart(part: Files, at: number): Ownership {
   return ownership
 }
 
-async function copy(source: BackupSource, to: string, tell: Tell): Promise<void> {
-  const { database, isShared, isOpen } = source
+/**
+ * How often a copy is begun. SQLite begins none while the owner is inside a transaction, which a
+ * busy one is for much of its time, if never for long.
+ */
+const BEGINS_MAX = 1_000
+const BEGIN_AGAIN_MS = 1
+
+async function copy(source: BackupSource, to: string, clock: Clock, tell: Tell): Promise<void> {
+  const { database, isShared } = source
   // Another one takes its place when a sync has failed: then this copy ends.
   const db = database.db()
-  const pageBytes = Number(Object.values(db.prepare('PRAGMA page_size').get() ?? {})[0])
-  const syncs = syncsOf(to)
   // Of a connection that only reads, so that what others commit does not begin it anew each time.
   if (isShared) db.exec('BEGIN; SELECT count(*) FROM meta')
+  try {
+    for (let begins = 1; ; begins += 1)
+      try {
+        return await copyOnce(source, db, to, tell)
+      } catch (cause) {
+        if (!isNotBegun(cause) || begins === BEGINS_MAX) throw cause
+        await pause(clock, BEGIN_AGAIN_MS)
+      }
+  } finally {
+    if (isShared && db.isOpen && db.isTransaction) db.exec('COMMIT')
+  }
+}
+
+/** Node makes an error without any code of a copy that could not take its first step. */
+function isNotBegun(cause: unknown): boolean {
+  const { code, errcode } = cause as { code?: string; errcode?: number }
+  return code === 'ERR_SQLITE_ERROR' && errcode === 0
+}
+
+async function copyOnce(
+  { isOpen }: BackupSource,
+  db: DatabaseSync,
+  to: string,
+  tell: Tell,
+): Promise<void> {
+  const mustBeOpen = (): void => {
+    if (!isOpen() || !db.isOpen) throw new Error('the data was closed during the backup')
+  }
+  mustBeOpen()
+  const pageBytes = Number(Object.values(db.prepare('PRAGMA page_size').get() ?? {})[0])
+  const syncs = syncsOf(to)
   try {
     await backup(db, to, {
       rate: PAGES_PER_STEP,
       progress({ totalPages, remainingPages }) {
-        if (!isOpen() || !db.isOpen) throw new Error('the data was closed during the backup')
+        mustBeOpen()
         const done = totalPages - remainingPages
         tell({ done: done * pageBytes, total: totalPages * pageBytes })
         syncs.reached(done)
       },
     })
+    await syncs.last()
   } finally {
-    await syncs.end()
-    if (isShared && db.isOpen && db.isTransaction) db.exec('COMMIT')
+    await syncs.close()
   }
 }
 
 /** Syncs a file that grows, one sync at a time, and once more at its end. */
 interface Syncs {
   reached(pages: number): void
-  end(): Promise<void>
+  last(): Promise<void>
+  close(): Promise<void>
 }
 
 function syncsOf(path: string): Syncs {
@@ -141,13 +180,13 @@ function syncsOf(path: string): Syncs {
         .catch(() => undefined)
         .finally(() => (syncing = undefined))
     },
-    async end() {
+    async last() {
       await syncing
-      try {
-        await sync()
-      } finally {
-        await handle?.close()
-      }
+      await sync()
+    },
+    async close() {
+      await syncing
+      await handle?.close()
     },
   }
 }
