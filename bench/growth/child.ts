@@ -29,11 +29,6 @@ const WARM_UP = 50_000
 /** How long it appends on before it says that it can be killed. */
 const KILLED_AFTER_MS = 300
 
-interface BesideEmpty extends InDirectory {
-  /** For a log that is all but empty, which is measured by the same process just before. */
-  readonly scratch: string
-}
-
 /** Appends until so many events are there; answers the rate of the last ones. */
 async function appendTo(flow: Running, total: number): Promise<number> {
   let count = await countOf(flow)
@@ -47,17 +42,32 @@ async function appendTo(flow: Running, total: number): Promise<number> {
   return ((count - began) / (performance.now() - beganAt)) * 1_000
 }
 
+interface Filling extends InDirectory {
+  readonly total: number
+  /** For the warm-up, where the log itself is too small to be measured after one. */
+  readonly scratch: string
+}
+
 /** Appends until so many events are there, then goes on and on until it is killed. */
-async function fill(options: BesideEmpty & { readonly total: number }): Promise<Figures> {
-  const { directory, total, scratch } = options
-  const empty = await running({ directory: scratch, path: 'nothing' })
-  const emptyAppendPerSecond = await appendTo(empty, WARM_UP + MEASURED)
-  await empty.app.stop()
+async function fill({ directory, total, scratch }: Filling): Promise<Figures> {
+  if (total < WARM_UP + MEASURED) {
+    const flow = await running({ directory: scratch, path: 'nothing' })
+    await appendTo(flow, WARM_UP)
+    await flow.app.stop()
+  }
   const flow = await running({ directory, path: 'nothing' })
-  const appendPerSecond = await appendTo(flow, total)
+  const perSecond = await appendTo(flow, total)
   void goOn(flow, total)
   await pause(KILLED_AFTER_MS)
-  return { emptyAppendPerSecond, appendPerSecond, appendPeakMb: peakMb() }
+  return { perSecond, peakMb: peakMb() }
+}
+
+/** A log that is all but empty: its first events after the warm-up. */
+async function empty({ directory }: InDirectory): Promise<Figures> {
+  const flow = await running({ directory, path: 'nothing' })
+  const perSecond = await appendTo(flow, WARM_UP + MEASURED)
+  await flow.app.stop()
+  return { perSecond }
 }
 
 async function goOn(flow: Running, from: number): Promise<never> {
@@ -74,13 +84,14 @@ async function ready({ directory }: InDirectory): Promise<Figures> {
   const [slice] = await flow.log.read([position], { records: 1, bytes: READ_BYTES_MAX }, { ms: 0 })
   if (slice?.records.length !== 1) throw new Error('the last event cannot be read')
   const readyMs = performance.now()
+  const openMb = peakMb()
   const events = await countOf(flow)
   await flow.app.stop()
-  return { readyMs, events }
+  return { readyMs, events, openMb }
 }
 
 /** Reads the last events of all partitions, in batches, again and again. */
-async function readTail(directory: string, seconds: number): Promise<number> {
+async function tail({ directory, seconds }: InDirectory & { seconds: number }): Promise<Figures> {
   const flow = await running({ directory, path: 'nothing' })
   const ends = await flow.log.ends([TOPIC])
   const perPartition = Math.ceil(MEASURED / ends.length)
@@ -103,14 +114,7 @@ async function readTail(directory: string, seconds: number): Promise<number> {
   }
   const perSecond = (read / (performance.now() - beganAt)) * 1_000
   await flow.app.stop()
-  return perSecond
-}
-
-async function tail(options: BesideEmpty & { readonly seconds: number }): Promise<Figures> {
-  const { directory, scratch, seconds } = options
-  const emptyReadPerSecond = await readTail(scratch, seconds)
-  const readPerSecond = await readTail(directory, seconds)
-  return { emptyReadPerSecond, readPerSecond, readPeakMb: peakMb() }
+  return { perSecond, peakMb: peakMb() }
 }
 
 /** A projection that is new reads everything from the beginning. */
@@ -129,7 +133,7 @@ async function rebuild({ directory, name }: InDirectory & { name: string }): Pro
   if (status?.completed !== total)
     throw new Error(`${total} events are there, and ${status?.completed} were counted`)
   await flow.app.stop()
-  return { rebuildMs, rebuildPerSecond: (total / rebuildMs) * 1_000, rebuildPeakMb: peakMb() }
+  return { rebuildMs, rebuildPerSecond: (total / rebuildMs) * 1_000, peakMb: peakMb() }
 }
 
-offer({ fill, ready, tail, rebuild })
+offer({ empty, fill, ready, tail, rebuild })

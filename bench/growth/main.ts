@@ -20,7 +20,7 @@ const child = new URL('child.ts', import.meta.url)
 const READ_SECONDS = 2
 const READY_RUNS = 3
 
-/** Limits at the largest size; ratios are to an empty log, measured by the same process. */
+/** Limits at the largest size; ratios are to an empty log, measured just before. */
 const LIMITS = [
   { figure: 'appendRatio', what: 'append rate beside an empty log', min: 0.8 },
   { figure: 'readRatio', what: 'tail-read rate beside an empty log', min: 0.8 },
@@ -43,33 +43,39 @@ function bytesIn(directory: string): number {
     .reduce((sum, { name }) => sum + statSync(join(directory, name)).size, 0)
 }
 
+/** Every step is a process of its own. */
+const step = (name: string, options: object): Promise<Figures> => apart(child, name, options)
+
 async function sizeUp(directory: string, scratch: string, total: number): Promise<Figures> {
+  const empty = join(scratch, 'empty')
+  const emptyAppend = await step('empty', { directory: empty })
   // It is killed when it has said its figures: in the middle of the next append.
-  const filled = await apart<Figures>(child, 'fill', { directory, total, scratch })
+  const filled = await step('fill', { directory, total, scratch: join(scratch, 'warm') })
   const started: Figures[] = []
-  for (let run = 0; run < READY_RUNS; run += 1)
-    started.push(await apart<Figures>(child, 'ready', { directory }))
-  const read = await apart<Figures>(child, 'tail', {
-    directory,
-    scratch,
-    seconds: READ_SECONDS,
-  })
+  for (let run = 0; run < READY_RUNS; run += 1) started.push(await step('ready', { directory }))
+  const emptyRead = await step('tail', { directory: empty, seconds: READ_SECONDS })
+  const read = await step('tail', { directory, seconds: READ_SECONDS })
   const bytes = bytesIn(directory)
-  const rebuilt = await apart<Figures>(child, 'rebuild', { directory, name: `view-${total}` })
-  const events = started.at(-1)?.['events'] ?? total
-  const peaks = [filled['appendPeakMb'], read['readPeakMb'], rebuilt['rebuildPeakMb']]
+  const rebuilt = await step('rebuild', { directory, name: `view-${total}` })
+  const last = started.at(-1) ?? {}
+  const events = last['events'] ?? total
   return {
-    ...filled,
-    ...read,
-    ...rebuilt,
     events,
-    appendRatio: ratio(filled['appendPerSecond'], filled['emptyAppendPerSecond']),
-    readRatio: ratio(read['readPerSecond'], read['emptyReadPerSecond']),
+    appendPerSecond: filled['perSecond'] ?? Number.NaN,
+    appendRatio: ratio(filled['perSecond'], emptyAppend['perSecond']),
+    readPerSecond: read['perSecond'] ?? Number.NaN,
+    readRatio: ratio(read['perSecond'], emptyRead['perSecond']),
     bytesPerEvent: bytes / events,
     // The first one after the kill recovers; the others say what an open costs.
     readyMs: started[0]?.['readyMs'] ?? Number.NaN,
     openMs: median(started.slice(1).map(({ readyMs = Number.NaN }) => readyMs)),
-    peakMb: Math.max(...peaks.map((peak) => peak ?? 0)),
+    rebuildMs: rebuilt['rebuildMs'] ?? Number.NaN,
+    rebuildPerSecond: rebuilt['rebuildPerSecond'] ?? Number.NaN,
+    openMb: last['openMb'] ?? Number.NaN,
+    appendMb: filled['peakMb'] ?? Number.NaN,
+    readMb: read['peakMb'] ?? Number.NaN,
+    rebuildMb: rebuilt['peakMb'] ?? Number.NaN,
+    peakMb: Math.max(...[filled, read, rebuilt].map((figures) => figures['peakMb'] ?? 0)),
   }
 }
 
@@ -87,7 +93,10 @@ const COLUMNS = [
   ['openMs', 'ready after stop, ms'],
   ['rebuildMs', 'projection, ms'],
   ['rebuildPerSecond', 'projected/s'],
-  ['peakMb', 'peak MB'],
+  ['openMb', 'MB: open'],
+  ['appendMb', 'append'],
+  ['readMb', 'read'],
+  ['rebuildMb', 'project'],
 ] as const
 
 const figureText = (name: string, value = Number.NaN): string =>
@@ -129,6 +138,7 @@ mkdirSync(values.directory, { recursive: true })
   const sizes: Figures[] = []
   for (const total of SIZES.filter((size) => size <= Number(values.max))) {
     const scratch = join(root, `scratch-${total}`)
+    mkdirSync(scratch)
     const figures = await sizeUp(join(root, 'data'), scratch, total)
     rmSync(scratch, { recursive: true })
     sizes.push(figures)

@@ -24,7 +24,11 @@ export function readingOf(number: number): Reading {
 }
 
 const FRAME_BYTES = '{"meterId":"meter-","number":,"units":,"note":""}'.length
-const digitsOf = (whole: number): number => (whole < 10 ? 1 : Math.floor(Math.log10(whole)) + 1)
+function digitsOf(whole: number): number {
+  let digits = 1
+  for (let bound = 10; whole >= bound; bound *= 10) digits += 1
+  return digits
+}
 const NOTE = 'read by hand, the door was open and the dog was friendly; '.repeat(4)
 
 /** What a meter comes to. */
