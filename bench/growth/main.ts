@@ -3,8 +3,8 @@
 //   npm run bench:growth -- [--max 10000000] [--json] [--directory D]
 //
 // One log grows from size to size. At each: appends up to it, the process killed with SIGKILL in the
-// middle of more, a new one ready again, the tail read, a new projection of everything. Exits with 1
-// where a limit is broken at the largest of the usual sizes.
+// middle of more, a new one ready again, the tail read, a new projection of everything, and its rows
+// made anew. Exits with 1 where a limit is broken at the largest size.
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,7 +26,7 @@ const LIMITS = [
   { figure: 'readRatio', what: 'tail-read rate beside an empty log', min: 0.8 },
   { figure: 'readyMs', what: 'ms until ready after a kill', max: 2_000 },
   { figure: 'peakMb', what: 'MB of memory at most', max: 256 },
-  { figure: 'rebuildMs', what: 'ms for a projection of everything', max: 60_000 },
+  { figure: 'rebuildMs', what: 'ms to rebuild a projection of everything', max: 60_000 },
 ] as const
 
 const { values } = parseArgs({
@@ -70,7 +70,8 @@ async function sizeUp(directory: string, scratch: string, total: number): Promis
     readyMs: started[0]?.['readyMs'] ?? Number.NaN,
     openMs: median(started.slice(1).map(({ readyMs = Number.NaN }) => readyMs)),
     rebuildMs: rebuilt['rebuildMs'] ?? Number.NaN,
-    rebuildPerSecond: rebuilt['rebuildPerSecond'] ?? Number.NaN,
+    rebuildPerSecond: (events / (rebuilt['rebuildMs'] ?? Number.NaN)) * 1_000,
+    projectMs: rebuilt['projectMs'] ?? Number.NaN,
     openMb: last['openMb'] ?? Number.NaN,
     appendMb: filled['peakMb'] ?? Number.NaN,
     readMb: read['peakMb'] ?? Number.NaN,
@@ -91,12 +92,13 @@ const COLUMNS = [
   ['bytesPerEvent', 'bytes/event'],
   ['readyMs', 'ready after kill, ms'],
   ['openMs', 'ready after stop, ms'],
-  ['rebuildMs', 'projection, ms'],
-  ['rebuildPerSecond', 'projected/s'],
+  ['projectMs', 'projected, ms'],
+  ['rebuildMs', 'rebuilt, ms'],
+  ['rebuildPerSecond', 'rebuilt/s'],
   ['openMb', 'MB: open'],
   ['appendMb', 'append'],
   ['readMb', 'read'],
-  ['rebuildMb', 'project'],
+  ['rebuildMb', 'rebuild'],
 ] as const
 
 const figureText = (name: string, value = Number.NaN): string =>

@@ -54,6 +54,14 @@ export function encodeHead(envelope: Envelope): string {
   return JSON.stringify(head)
 }
 
+/**
+ * The version of a stored message's data, without reading the whole head: the first one is left out,
+ * and most messages are of that.
+ */
+export function versionIn(stored: Stored): number | undefined {
+  return stored.head.includes('"version":') ? decodeEnvelope(stored).version : undefined
+}
+
 /** What a log keeps of a message, as far as an envelope needs it. */
 interface Stored {
   readonly id: string

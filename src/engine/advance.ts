@@ -9,7 +9,7 @@ import type { ReplyData } from './arrival.ts'
 import type { Plan, Reaction } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
-import { cellsOf, checked, idIn, occasionOf, publish, ruleFault } from './step.ts'
+import { cellsOf, checked, idIn, publish, ruleFault } from './step.ts'
 
 /** A command that an instance has sent. */
 interface Sent extends NameOfType {
@@ -86,7 +86,7 @@ export function advance(step: Step): boolean {
     sent: [],
     timers: [],
   }
-  const result = reaction.rule.run(data as never, instance.state as never, occasionOf(arrival))
+  const result = reaction.rule.run(data as never, instance.state as never, arrival.occasion)
   const effects = listOf(result as OneOrMany<Effect>)
   // What a saga ignores does not begin an instance, which nothing would ever finish.
   if (!before && effects.length === 0) return true

@@ -1,5 +1,6 @@
 import { Fault } from '../base/fault.ts'
-import { decodeEnvelope } from '../contract/envelope.ts'
+import type { Envelope } from '../contract/envelope.ts'
+import { decodeEnvelope, versionIn } from '../contract/envelope.ts'
 import type { MessageType } from '../contract/message.ts'
 import { upcast } from '../contract/upcast.ts'
 import type { LogRecord } from '../ports/log.ts'
@@ -19,19 +20,34 @@ export interface ReplyData {
  */
 export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Arrival {
   const stored: unknown = record.data === null ? undefined : JSON.parse(record.data)
-  const envelope = decodeEnvelope(record)
   const [first] = reactions
   // A tombstone has no data to be of any version.
-  if (!first || stored === undefined) return { envelope, data: stored }
+  if (!first || stored === undefined) return arrival(record, stored)
   try {
-    const data =
+    const version = versionIn(record)
+    return arrival(
+      record,
       first.rule.hears === 'message'
-        ? upcast(first.message, stored, envelope.version)
-        : upcastReply(reactions, stored as ReplyData, envelope.version)
-    return { envelope, data }
+        ? upcast(first.message, stored, version)
+        : upcastReply(reactions, stored as ReplyData, version),
+    )
   } catch (cause) {
     if (!(cause instanceof Fault)) throw cause
-    return { envelope, data: stored, fault: cause }
+    return arrival(record, stored, cause)
+  }
+}
+
+/** Many rules never look at the envelope, which is read when it is wanted first. */
+function arrival(record: LogRecord, data: unknown, fault?: Fault): Arrival {
+  const { id: messageId, at, key } = record
+  let envelope: Envelope | undefined
+  return {
+    data,
+    occasion: { messageId, at, key },
+    get envelope() {
+      return (envelope ??= decodeEnvelope(record))
+    },
+    ...(fault ? { fault } : {}),
   }
 }
 
@@ -42,7 +58,7 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
  */
 export function dataOf(record: LogRecord, type: MessageType): unknown {
   if (record.data === null) return undefined
-  return upcast(type, JSON.parse(record.data), decodeEnvelope(record).version)
+  return upcast(type, JSON.parse(record.data), versionIn(record))
 }
 
 /** A reply holds the command that it answers, and is as old as that. */

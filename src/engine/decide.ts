@@ -12,17 +12,7 @@ import type { Reaction } from './plan.ts'
 import { REPLY_TYPES } from './plan.ts'
 import type { Cell } from './rows.ts'
 import type { Step } from './step.ts'
-import {
-  append,
-  cellsOf,
-  checked,
-  idIn,
-  idsBy,
-  occasionOf,
-  publishChecked,
-  reply,
-  ruleFault,
-} from './step.ts'
+import { append, cellsOf, checked, idIn, idsBy, publishChecked, reply, ruleFault } from './step.ts'
 
 /** What is kept of a command that came through a door. */
 export type OperationRow =
@@ -67,7 +57,7 @@ export function decide(step: Step): boolean {
   const states = new Map<string, unknown>()
   for (const [id, cell] of cells) states.set(id, stateOf(cell, entity))
   const known = rule.ids ? states : states.get(ids[0] as string)
-  const decided = rule.run(arrival.data as never, known as never, occasionOf(arrival))
+  const decided = rule.run(arrival.data as never, known as never, arrival.occasion)
   if (isRefusal(decided)) {
     refuse(step, decided)
     return true

@@ -5,7 +5,7 @@ import type { Handler, Handling } from '../rules/handler.ts'
 import type { Budget } from './budget.ts'
 import type { Reaction } from './plan.ts'
 import type { Arrival, Step } from './step.ts'
-import { occasionOf, publish, ruleFault } from './step.ts'
+import { publish, ruleFault } from './step.ts'
 
 /** What became of one attempt to handle a message outside. */
 export type Attempt =
@@ -68,7 +68,7 @@ export function laterIn(answer: unknown): Attempt | undefined {
 /** What a handler is told beside the event, but for the signal, which is its caller's. */
 export function handlingOf({ reaction, arrival }: Call): Omit<Handling, 'signal'> {
   const effectKey = `${reaction.consumer.id}:${arrival.envelope.id}`
-  return { ...occasionOf(arrival), effectKey }
+  return { ...arrival.occasion, effectKey }
 }
 
 /** Up to what it waits for first: from then on others have their turns, and it cannot be told apart. */

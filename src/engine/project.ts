@@ -1,7 +1,7 @@
 import type { IndexValue, RowKey } from '../ports/store.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Arrival, Step } from './step.ts'
-import { cellsOf, idIn, idsBy, occasionOf } from './step.ts'
+import { cellsOf, idIn, idsBy } from './step.ts'
 import type { Reaction } from './plan.ts'
 
 /** The rows that an event is about. */
@@ -26,7 +26,7 @@ export function project(step: Step): boolean {
   const cells = cellsOf(step, consumer.table, idsOf(reaction, arrival))
   if (!cells) return false
   for (const [id, cell] of cells) {
-    const third = rule.ids ? id : occasionOf(arrival)
+    const third = rule.ids ? id : arrival.occasion
     const row = rule.run(arrival.data as never, cell.value as never, third as never)
     const index = Object.fromEntries(
       projection.indexes.map((field) => [field, indexValue(row, field)]),

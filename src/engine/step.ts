@@ -27,6 +27,8 @@ export interface Surroundings {
 /** A message that a rule is to be run on. */
 export interface Arrival {
   readonly envelope: Envelope
+  /** What of it rules are told. */
+  readonly occasion: Occasion
   /** Of the version that the code knows; as it was stored where there is a fault. */
   readonly data: unknown
   /** Why the data cannot be handed to a rule. */
@@ -68,10 +70,6 @@ export function cellsOf(
     else step.wanted.push({ table, key })
   }
   return step.wanted.length === before ? cells : undefined
-}
-
-export function occasionOf({ envelope }: Arrival): Occasion {
-  return { messageId: envelope.id, at: envelope.at, key: envelope.key }
 }
 
 /** The value of the field that names an entity, a row or an instance. */

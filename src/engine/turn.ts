@@ -138,7 +138,9 @@ function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
   const consumer = tools.group.consumers.find(({ rule }) => rule.name === timer.rule)
   try {
     if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
-    const arrival: Arrival = { envelope: timer.cause, data: undefined }
+    const { id: messageId, at, key } = timer.cause
+    const occasion = { messageId, at, key }
+    const arrival: Arrival = { envelope: timer.cause, occasion, data: undefined }
     const reaction = { consumer, message: consumer.rule.sends[0], rule: undefined }
     const step = stepOf(tools, staged, arrival, reaction as unknown as Reaction)
     fire(step, consumer.rule as Saga, cell.key, timer)

@@ -11,6 +11,7 @@ import type { Commits, Decision } from './commits.ts'
 import type { Use } from './connection.ts'
 import { mustHaveLostNothing, rangeText } from './damage.ts'
 import type { Put } from './puts.ts'
+import { placeOf } from './puts.ts'
 import { isFull } from './results.ts'
 import type { Topics } from './topics.ts'
 
@@ -89,7 +90,7 @@ function decide(
     write() {
       const puts = arePlaceable(events, topics) ? topics.putIfNew(events) : undefined
       if (puts) {
-        answers = puts.map(({ place }) => ({ is: 'stored', place, isRepeat: false }))
+        answers = puts.map((put) => ({ is: 'stored', place: placeOf(put), isRepeat: false }))
         return true
       }
       const verdicts = admit(events, topics, isAtomic)
@@ -102,17 +103,21 @@ function decide(
 
 /** Whether each has a place, so that only its id can speak against it. */
 function arePlaceable(events: readonly LogEvent[], topics: Topics): boolean {
-  return events.every(({ topic, partition }) => {
-    const count = topics.partitions(topic)
-    const isThere = count !== undefined && Number.isInteger(partition) && partition >= 0
-    return isThere && partition < count && topics.stops?.(topic, partition) === undefined
-  })
+  let last = ''
+  let count = 0
+  for (const { topic, partition } of events) {
+    if (topic !== last) count = topics.partitions(topic) ?? 0
+    last = topic
+    if (!Number.isInteger(partition) || partition < 0 || partition >= count) return false
+    if (topics.stops?.(topic, partition) !== undefined) return false
+  }
+  return true
 }
 
 function placesOf(verdicts: readonly Verdict[], puts: readonly Put[]): Map<number, Place> {
   const places = new Map<number, Place>()
   for (const [at, { is }] of verdicts.entries())
-    if (is === 'new') places.set(at, (puts[places.size] as Put).place)
+    if (is === 'new') places.set(at, placeOf(puts[places.size] as Put))
   return places
 }
 

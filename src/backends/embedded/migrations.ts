@@ -70,8 +70,8 @@ function copyLog(sql: Statements): void {
       end.storedAt = Math.max(end.storedAt, at)
       const id = idText(row[4])
       const { storedAt } = end
-      const record = { position, topic, partition, offset, id, key, type, at, storedAt, head, data }
-      const sum = sumOf(record)
+      const record = { position, partition, offset, id, key, type, at, storedAt, head, data }
+      const sum = sumOf(topic, record)
       end.chain = chainAfter(end.chain, sum)
       values.push(position, topic, partition, offset, storedId(id), key, type, at, storedAt)
       values.push(sum, end.chain, head, data, null)

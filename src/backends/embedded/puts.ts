@@ -10,10 +10,12 @@ import { isTaken } from './results.ts'
 import type { Statements } from './statements.ts'
 import { chainAfter, sumOf } from './sums.ts'
 
-/** Where an event went: its place, and its position over all topics. */
-export interface Put {
-  readonly place: Place
-  readonly position: number
+/** An event in the log, with its place. */
+export type Put = LogRecord & { readonly position: number }
+
+/** Where an event is, as its sender is told. */
+export function placeOf({ topic, partition, offset }: Put): Place {
+  return { topic, partition, offset }
 }
 
 /** What one put does to the end of a partition. */
@@ -22,6 +24,10 @@ interface End {
   chain: number
   storedAt: number
   readonly records: LogRecord[]
+}
+
+function endOf({ next, chain, storedAt }: Head, now: number): End {
+  return { next, chain, storedAt: Math.max(now, storedAt), records: [] }
 }
 
 /** Puts events at the ends of their partitions; inside a transaction. */
@@ -47,25 +53,27 @@ export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: C
     const values: SQLInputValue[] = []
     const now = clock.now()
     let at = position
+    let name = ''
+    let head: Head | undefined
+    let end: End | undefined
     const puts = events.map((event): Put => {
-      const { topic, partition, id, key, type, head: text, data } = event
-      const head = heads.head(topic, partition)
-      let end = ends.get(head)
-      if (!end) {
-        const { next, chain } = head
-        end = { next, chain, storedAt: Math.max(now, head.storedAt), records: [] }
+      if (!head || head.partition !== event.partition || name !== event.topic) {
+        head = heads.head(event.topic, event.partition)
+        name = event.topic
+        end = ends.get(head) ?? endOf(head, now)
         ends.set(head, end)
       }
+      const last = end as End
       at += 1
-      const record = recordAt(event, end.next, at, end.storedAt)
-      const sum = sumOf({ ...record, topic: head.topic })
-      end.chain = chainAfter(end.chain, sum)
-      end.next += 1
-      end.records.push(record)
-      const { offset, storedAt } = record
-      values.push(at, head.topic, partition, offset, storedId(id), key, type, event.at, storedAt)
-      values.push(sum, end.chain, text, data, null)
-      return { place: { topic, partition, offset }, position: at }
+      const record = recordAt(event, last.next, at, last.storedAt)
+      const sum = sumOf(head.topic, record)
+      last.chain = chainAfter(last.chain, sum)
+      last.next += 1
+      last.records.push(record)
+      const { partition, offset, id, key, type, storedAt, data } = record
+      values.push(at, head.topic, partition, offset, storedId(id), key, type, record.at, storedAt)
+      values.push(sum, last.chain, record.head, data, null)
+      return record
     })
     sql.insert(INSERT, '', WIDTH, values)
     position = at
@@ -114,7 +122,7 @@ export interface Recents {
   clear(): void
 }
 
-const RECENT_BYTES_MAX = 8_388_608
+const RECENT_BYTES_MAX = 2_097_152
 /** What a record weighs beside its texts. */
 const RECORD_BYTES = 300
 

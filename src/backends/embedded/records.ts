@@ -40,7 +40,7 @@ export function storedRecord(row: Columns, topicName: string): StoredRecord {
 
 /** Whether a record is what was written; of one whose body is gone, what is left of it. */
 export function isWhole({ record, topic, sum, gone }: StoredRecord): boolean {
-  if (gone === null) return sumOf({ ...record, topic }) === sum
+  if (gone === null) return sumOf(topic, record) === sum
   const { id, key, type } = record
   return gone === goneText(id, key, type, saidBy(gone))
 }

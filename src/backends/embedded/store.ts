@@ -7,6 +7,7 @@ import { mustHaveLostNothing } from './damage.ts'
 import { healthOf, mustCommit } from './log.ts'
 import type { Connection, Use } from './connection.ts'
 import type { Put } from './puts.ts'
+import { placeOf } from './puts.ts'
 import { damagedRecord, damagedTable, namingDamage } from './results.ts'
 import { streamSum } from './sums.ts'
 import { swapIn } from './swaps.ts'
@@ -74,7 +75,7 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
     throw damagedTable('log', 'an index that refuses what is new')
   }
   return {
-    answer: () => ({ is: 'done', places: (puts ?? []).map(({ place }) => place) }),
+    answer: () => ({ is: 'done', places: puts.map(placeOf) }),
     write() {
       tables.write(unit.rows)
       progress.write(unit.progress)

@@ -3,7 +3,6 @@ import { crc32 } from 'node:zlib'
 /** What the sum of a record covers: everything that the log keeps of it. */
 export interface Summed {
   readonly position: number
-  readonly topic: number
   readonly partition: number
   readonly offset: number
   readonly at: number
@@ -20,8 +19,8 @@ export interface Summed {
  * different beginnings to different ends, so a record that stands at another place does not pass.
  * It finds accidents, not forgery: who may write the file may write the sum as well.
  */
-export function sumOf(record: Summed): number {
-  const { position, topic, partition, offset, at, storedAt, id, key, type, head, data } = record
+export function sumOf(topic: number, record: Summed): number {
+  const { position, partition, offset, at, storedAt, id, key, type, head, data } = record
   let seed = mix(low(position), high(position) + topic)
   seed = mix(seed + low(offset), high(offset) + partition)
   seed = mix(seed + low(at), high(at))

@@ -18,7 +18,40 @@ interface Table {
   readonly id: number
   readonly name: string
   /** The column of each index. Names of users never become part of a statement. */
-  readonly columns: Map<string, string>
+  readonly columns: ReadonlyMap<string, string>
+  readonly sql: TableStatements
+}
+
+/** The statements of one table; made once, since they are looked up by their text. */
+interface TableStatements {
+  /** Key, version, body, sum and then the columns of all indexes. */
+  readonly select: string
+  readonly byKey: string
+  readonly version: string
+  readonly remove: string
+  readonly insert: string
+  readonly onConflict: string
+  readonly width: number
+}
+
+function tableOf(id: number, name: string, columns: ReadonlyMap<string, string>): Table {
+  const names = ['key', 'version', 'body', 'sum', ...columns.values()]
+  const sets = names.slice(1).map((each) => `${each} = excluded.${each}`)
+  const select = `SELECT ${names.join(', ')} FROM t${id}`
+  return {
+    id,
+    name,
+    columns,
+    sql: {
+      select,
+      byKey: `${select} WHERE key = ?`,
+      version: `SELECT version FROM t${id} WHERE key = ?`,
+      remove: `DELETE FROM t${id} WHERE key = ?`,
+      insert: `INSERT INTO t${id} (${names.join(', ')})`,
+      onConflict: `ON CONFLICT (key) DO UPDATE SET ${sets.join(', ')}`,
+      width: names.length,
+    },
+  }
 }
 
 /** The tables that services declared: each one a table of the database, with a column per index. */
@@ -40,16 +73,16 @@ export function tablesIn(sql: Statements): Tables {
   const tables = new Map<string, Table>()
   const versions = knownVersions()
   const named = <T>(name: string, read: () => T): T => namingDamage(`the table ${name}`, read)
-  const tableOf = (name: string): Table => {
+  const declared = (name: string): Table => {
     const table = tables.get(name)
     if (!table) throw new Error(`the table ${name} was not declared`)
     return table
   }
   const versionOf = ({ table, key }: RowKey): number => {
-    const { id } = tableOf(table)
+    const { id } = declared(table)
     const known = versions.get(id, key)
     if (known !== undefined) return known
-    const row = named(table, () => sql.get(`SELECT version FROM t${id} WHERE key = ?`, key))
+    const row = named(table, () => sql.get(declared(table).sql.version, key))
     const version = (row?.[0] ?? 0) as number
     versions.keep(id, key, version)
     return version
@@ -62,7 +95,7 @@ export function tablesIn(sql: Statements): Tables {
         // In the order in which they were added, as the sums of the rows have them.
         const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
         const columns = sql.all(select, id) as [string, string][]
-        tables.set(name, { id, name, columns: new Map(columns) })
+        tables.set(name, tableOf(id, name, new Map(columns)))
         mustHaveOwn(sql, id, name)
       }
     },
@@ -71,15 +104,16 @@ export function tablesIn(sql: Statements): Tables {
       return columns !== undefined && indexes.every((index) => columns.has(index))
     },
     declare({ name, indexes }) {
-      const table = tables.get(name) ?? createTable(sql, name)
+      let table = tables.get(name) ?? createTable(sql, name)
+      for (const index of indexes)
+        if (!table.columns.has(index)) table = createIndex(sql, table, index)
       tables.set(name, table)
-      for (const index of indexes) if (!table.columns.has(index)) createIndex(sql, table, index)
     },
-    idOf: (name) => tableOf(name).id,
+    idOf: (name) => declared(name).id,
     names: () => [...tables.keys()],
     get({ table: name, key }) {
-      const table = tableOf(name)
-      const row = named(name, () => sql.get(`${selectRows(table)} WHERE key = ?`, key))
+      const table = declared(name)
+      const row = named(name, () => sql.get(table.sql.byKey, key))
       versions.keep(table.id, key, (row?.[1] ?? 0) as number)
       return row && rowOf(table, row)
     },
@@ -91,19 +125,19 @@ export function tablesIn(sql: Statements): Tables {
       const kept = new Map<string, RowWrite[]>()
       for (const write of writes) {
         const { table: name, key, body, version } = write
-        const { id } = tableOf(name)
+        const { id } = declared(name)
         versions.keep(id, key, body === null ? 0 : version)
-        if (body === null) sql.run(`DELETE FROM t${id} WHERE key = ?`, key)
+        if (body === null) sql.run(declared(name).sql.remove, key)
         else {
           const ofTable = kept.get(name)
           if (ofTable) ofTable.push(write)
           else kept.set(name, [write])
         }
       }
-      for (const [name, rows] of kept) upsert(sql, tableOf(name), rows)
+      for (const [name, rows] of kept) upsert(sql, declared(name), rows)
     },
-    scan: (query) => named(query.table, () => scan(sql, tableOf(query.table), query)),
-    inspect: (name, after, max) => named(name, () => inspectRows(sql, tableOf(name), after, max)),
+    scan: (query) => named(query.table, () => scan(sql, declared(query.table), query)),
+    inspect: (name, after, max) => named(name, () => inspectRows(sql, declared(name), after, max)),
   }
 }
 
@@ -135,12 +169,6 @@ function knownVersions(): KnownVersions {
   }
 }
 
-/** Key, version, body, sum and then the columns of all indexes. */
-function selectRows({ id, columns }: Table): string {
-  return `SELECT key, version, body, sum${[...columns.values()].map((each) => `, ${each}`).join('')}
-    FROM t${id}`
-}
-
 /** @throws Fault `DATA_DAMAGED` where it is not what was written */
 function rowOf(table: Table, row: Columns): Row {
   const [key, version, body] = row as unknown as [string, number, string]
@@ -155,7 +183,7 @@ function inspectRows(
   max: number,
 ): InspectedRows {
   const from = after === undefined ? '' : 'key > ? AND'
-  const select = `${selectRows(table)} WHERE ${from} key < ${NOBODY} ORDER BY key LIMIT ?`
+  const select = `${table.sql.select} WHERE ${from} key < ${NOBODY} ORDER BY key LIMIT ?`
   const rows = after === undefined ? sql.all(select, max) : sql.all(select, after, max)
   const flaws = rows
     .filter((row) => !isWhole(table, row))
@@ -193,16 +221,16 @@ function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
   sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
   insertOwn(sql, id)
-  return { id, name, columns: new Map() }
+  return tableOf(id, name, new Map())
 }
 
 /** Adds the column of an index, fills it from the rows that are there, then makes the index. */
-function createIndex(sql: Statements, table: Table, name: string): void {
+function createIndex(sql: Statements, table: Table, name: string): Table {
   const { id, columns } = table
   const column = `i${columns.size + 1}`
   const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
-  const rows = sql.all(`${selectRows(table)} WHERE key < ${NOBODY}`)
+  const rows = sql.all(`${table.sql.select} WHERE key < ${NOBODY}`)
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
@@ -212,24 +240,21 @@ function createIndex(sql: Statements, table: Table, name: string): void {
     sql.run(`UPDATE t${id} SET ${column} = ?, sum = ? WHERE key = ?`, value, sum, key)
   }
   sql.run(`CREATE INDEX t${id}_${column} ON t${id} (${column}, key) WHERE ${column} IS NOT NULL`)
-  columns.set(name, column)
+  return tableOf(id, table.name, new Map([...columns, [name, column]]))
 }
 
-function upsert(sql: Statements, { id, columns }: Table, writes: readonly RowWrite[]): void {
-  const names = ['key', 'version', 'body', 'sum', ...columns.values()]
-  const sets = names.slice(1).map((name) => `${name} = excluded.${name}`)
+function upsert(
+  sql: Statements,
+  { id, columns, sql: { insert, onConflict, width } }: Table,
+  writes: readonly RowWrite[],
+): void {
   const indexes = [...columns.keys()]
   const values: SQLInputValue[] = []
   for (const { key, version, body, index } of writes as readonly (RowWrite & { body: string })[]) {
     const indexed = indexes.map((name) => index?.[name] ?? null)
     values.push(key, version, body, stateSum(id, key, version, body, indexed), ...indexed)
   }
-  sql.insert(
-    `INSERT INTO t${id} (${names.join(', ')})`,
-    `ON CONFLICT (key) DO UPDATE SET ${sets.join(', ')}`,
-    names.length,
-    values,
-  )
+  sql.insert(insert, onConflict, width, values)
 }
 
 function scan(
@@ -258,7 +283,7 @@ function scan(
   }
   const conditionsText = conditions.join(' AND ')
   const rows = sql.all(
-    `${selectRows(table)} WHERE ${conditionsText} ORDER BY ${order} LIMIT ?`,
+    `${table.sql.select} WHERE ${conditionsText} ORDER BY ${order} LIMIT ?`,
     ...values,
     limit,
   )

@@ -68,6 +68,7 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
     },
     partitions: (topic) => heads.known(topic)?.spec.partitions,
     stops(topic, partition) {
+      if (damage.all().length === 0) return undefined
       const known = heads.known(topic)
       return known && damage.stops(known.id, partition)?.what
     },
