@@ -31,15 +31,24 @@ function textsOf(rules: readonly Rule[]): readonly string[] {
   return rules.map(textOf).toSorted()
 }
 
+/** How stored events of earlier versions come to what the rules are handed. */
+function upsOf({ on }: Rule): readonly string[] {
+  return on.was.map(([, up]) => sourceOf(up))
+}
+
 /**
  * Names everything that an entity's state follows from, as far as its source shows it. What a rule
  * calls is not seen: that is what `version` is for.
  */
 export function rulesOfEntity({ version, id, initial, evolve }: Entity): string {
-  return digest(JSON.stringify([version, id, initial, textsOf(evolve)]))
+  const ups = evolve.map((rule) => [rule.on.name, ...upsOf(rule)].join('\n')).toSorted()
+  return digest(JSON.stringify([version, id, initial, textsOf(evolve), ups]))
 }
 
-/** The same for the rows of a projection; its version stands beside it. */
+/**
+ * The same for the rows of a projection; its version stands beside it. How events of earlier versions
+ * are read is left to their owner: it may change while the rows stay right.
+ */
 export function rulesOfProjection({ by, indexes, rules }: Projection): string {
   return digest(JSON.stringify([by, indexes.toSorted(), textsOf(rules)]))
 }

@@ -6,7 +6,7 @@ import { judge } from '../../src/engine/build.ts'
 import type { Unit } from '../../src/ports/store.ts'
 import type { Around } from '../../src/ports/through.ts'
 import type { Bend } from './shelves.ts'
-import { fill } from './shelves.ts'
+import { Goods, fill } from './shelves.ts'
 import { SHADOW, worldOf } from './shelves-world.ts'
 
 describe('a changed definition', () => {
@@ -95,6 +95,38 @@ describe('a changed definition', () => {
     await world.until(app.settled())
     assert.deepEqual(await world.rows(), await world.wanted(bend))
     await world.until(app.stop())
+  })
+
+  test('folds nothing that the former rows hold back into them', async () => {
+    const world = worldOf(18)
+    const tag = (item: string): string => {
+      if (item === 'i-0') throw new Error('not now')
+      return ''
+    }
+    const first = await world.launch({ tag })
+    await world.until(fill(first.app, 40))
+    await world.clock.advance(1_000)
+    await world.until(first.app.stop())
+    const [rows, held] = [await world.rows(), await world.rows('store.held')]
+    assert.ok(Object.keys(held).length > 0)
+    const stuck: Around = async (call, run, args) => {
+      const unit = call === 'store.commit' ? (args[0] as Unit) : undefined
+      if (unit?.rows.some(({ table }) => table === SHADOW)) await new Promise(() => undefined)
+      return run()
+    }
+    const bend: Bend = { version: 2, isMarked: true }
+    const second = await world.launch(bend, stuck)
+    await world.clock.advance(200_000)
+    // And keeps nobody else waiting.
+    const sent = await world.until(second.app.send(Goods.Put({ item: 'i-1', shelf: 's-0' })))
+    assert.deepEqual(await world.until(sent.accepted()), { is: 'accepted' })
+    second.crash()
+    assert.deepEqual([await world.rows(), await world.rows('store.held')], [rows, held])
+    const third = await world.launch(bend)
+    await world.until(third.app.settled())
+    assert.deepEqual(await world.rows(), await world.wanted(bend))
+    assert.deepEqual(await world.rows('store.held'), {})
+    await world.until(third.app.stop())
   })
 
   test('goes back to the former rows while the new ones are not there', async () => {

@@ -10,10 +10,11 @@ import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Slice } from '../../src/ports/log.ts'
+import type { Unit } from '../../src/ports/store.ts'
 import type { Around } from '../../src/ports/through.ts'
 import type { Bend } from './shelves.ts'
 import { Asked, fill, rowsIn, rowsOf, shelvesOf } from './shelves.ts'
-import { NAME, worldOf } from './shelves-world.ts'
+import { NAME, SHADOW, worldOf } from './shelves-world.ts'
 import { misfortune } from './stage.ts'
 
 describe('a rebuild', () => {
@@ -138,6 +139,56 @@ describe('a rebuild', () => {
     await world.clock.advance(150_000)
     await world.until(fill(app, 10, 40))
     await world.settle(app)
+    assert.deepEqual(await world.rows(), await world.wanted())
+    await world.until(app.stop())
+  })
+
+  test('never takes live rows back to what they were', async () => {
+    const world = worldOf(10)
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    let swaps = 0
+    const held: Around = async (call, run, args) => {
+      const isSwap = call === 'store.commit' && (args[0] as Unit).swap !== undefined
+      if (isSwap) swaps += 1
+      if (isSwap && swaps === 1) await released
+      return run()
+    }
+    const { app } = await world.launch({}, held)
+    await world.until(fill(app, 20))
+    await world.settle(app)
+    const rebuilding = app.rebuild(NAME)
+    while (swaps === 0) await world.clock.advance(1)
+    // Folded into the live rows while the swap is on its way, and no part of the shadow yet.
+    await world.until(fill(app, 10, 20))
+    await world.settle(app)
+    const rows = await world.rows()
+    release()
+    let isDone = false
+    void rebuilding.then(() => (isDone = true))
+    while (!isDone) {
+      assert.deepEqual(await world.rows(), rows)
+      await world.clock.advance(1)
+    }
+    assert.deepEqual(await world.rows(), await world.wanted())
+    assert.ok(swaps > 1)
+    await world.until(app.stop())
+  })
+
+  test('goes on from what is committed where no answer tells', async () => {
+    const world = worldOf(11)
+    let count = 0
+    const unsure: Around = async (call, run, args) => {
+      const answer = await run()
+      const isShadow = (args[0] as Partial<Unit>).rows?.some(({ table }) => table === SHADOW)
+      if (call !== 'store.commit' || !isShadow) return answer
+      count += 1
+      return count % 2 === 1 ? { is: 'unknown', cause: 'the answer was lost' } : answer
+    }
+    const { app } = await world.launch({}, unsure)
+    await world.until(fill(app, 40))
+    await world.settle(app)
+    await world.until(app.rebuild(NAME))
+    assert.ok(count > 0)
     assert.deepEqual(await world.rows(), await world.wanted())
     await world.until(app.stop())
   })

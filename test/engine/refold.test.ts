@@ -164,6 +164,46 @@ describe('a state that other rules have folded', () => {
     assert.equal((await rowOf(backend, 'b')).value.state, 30, 'and stays as it was')
   })
 
+  test('is folded from events of earlier versions as the rules of today know them', async () => {
+    const { backend } = lasting()
+    await filled(backend)
+    const Counted = z.object({ jar: z.string(), count: z.int() })
+    const rowsBy = async (factor: number): Promise<unknown> => {
+      const up = ({ jar, beans }: z.infer<typeof Add>) => ({ jar, count: beans * 2 })
+      const more = ({ jar, beans }: z.infer<typeof Add>) => ({ jar, count: beans * 3 })
+      const was = [[Add, factor === 2 ? up : more]] as const
+      const Later = contract(
+        'jars',
+        { key: 'jar' },
+        {
+          Fill: command(Add),
+          Look: command(Add, { refuses: ['nothing-to-see'] }),
+          Filled: event(Counted, { was }),
+          Count: query(z.object({ jar: z.string() }), { answers: z.unknown() }),
+        },
+      )
+      const jar = entity(
+        'jar',
+        { of: Later, id: 'jar', initial: 0 },
+        {
+          decide: (on) => [
+            on(Later.Fill, ({ jar, beans }) => Later.Filled({ jar, count: beans })),
+            on(Later.Look, () => []),
+          ],
+          evolve: (on) => [on(Later.Filled, ({ count: beans }, before) => before + beans)],
+        },
+      )
+      const reading = query('reading', { of: Later, reads: [jar] }, (on) => [
+        on(Later.Count, ({ jar: id }, read) => read(jar).get(id)),
+      ])
+      const pantry = service('pantry', { owns: [Later], runs: [jar, reading] })
+      await using app = await start([pantry], backend)
+      return app.ask(Later.Count({ jar: 'a' }))
+    }
+    assert.equal(await rowsBy(2), 60)
+    assert.equal(await rowsBy(3), 90, 'another up is another rule')
+  })
+
   test('of which events are gone is a fault that says so', async () => {
     const { backend } = lasting()
     await filled(backend)

@@ -103,8 +103,9 @@ describe('what was stored under an earlier version', () => {
     const large = { id: 'c', totalCents: 20_000, currency: 'CHF' }
     assert.deepEqual(await row('tills.noes', 'c'), large)
     assert.deepEqual(faults, [])
-    // Once for each reading: the pure rules share one, and the handler has its own.
-    assert.equal(ups.count, 3)
+    // Once for each reading: the pure rules share one, the handler has its own, and the states of
+    // `a` and `b` are folded again, since another version of their events is another rule.
+    assert.equal(ups.count, 5)
     const all = await records('till.events')
     const known = new Set(before.map(({ id: of }) => of))
     assert.deepEqual(
@@ -130,7 +131,7 @@ describe('what was stored under an earlier version', () => {
       await app.resume('tills')
       await caughtUp(stage.clock, app)
     })
-    assert.deepEqual(await row('tills.money', 'a'), { state: 700 })
+    assert.equal(((await row('tills.money', 'a')) as { state: number }).state, 700)
   })
 
   test('is the fault of its own message where an up throws, and of nobody else', async () => {
@@ -176,7 +177,7 @@ describe('what was stored under an earlier version', () => {
       { key: 'id' },
       { Pay: command(New, { was }), Paid: event(New, { was }) },
     )
-    const rows = projection('one', { by: 'id', row: type<number[]>() }, (on) => [
+    const rows = projection('one', { by: 'id', row: type<number[]>(), version: 2 }, (on) => [
       on(Till.Paid, ({ totalCents }, all) => [...(all ?? []), totalCents]),
     ])
     const money = entity(
@@ -281,9 +282,9 @@ describe('a timer that old code has set', () => {
       await stage.clock.advance(90_000)
     })
     const state = { id: 'a', totalCents: 400, currency: 'EUR' }
-    assert.deepEqual(await row('kitchen.pot', 'a'), { state })
+    assert.deepEqual(((await row('kitchen.pot', 'a')) as { state: unknown }).state, state)
     const ofToday = { id: 'b', totalCents: 9, currency: 'EUR' }
-    assert.deepEqual(await row('kitchen.pot', 'b'), { state: ofToday })
+    assert.deepEqual(((await row('kitchen.pot', 'b')) as { state: unknown }).state, ofToday)
   })
 })
 
