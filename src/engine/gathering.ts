@@ -26,6 +26,8 @@ export interface Sources {
   readonly progress: GroupProgress
   /** Only where events are handled each by itself. */
   readonly slots?: Slots
+  /** Hears of each slice, which may end at damage. */
+  readonly standing: (slice: Slice) => void
   /** How long after it was stored an event is handled at the earliest. */
   readonly delayMs: number
 }
@@ -55,6 +57,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Tur
   const retried = await heldItems(sources, due)
   const isWaiting = retried.length === 0 && dueTimers.length === 0
   const slices = await read(sources, isWaiting ? waitMs(sources, now) : 0, signal)
+  for (const slice of slices) sources.standing(slice)
   const lost = slices.filter((slice) => slice.lost)
   // What is lost is counted by a unit of its own; the rest is read again then.
   if (lost.length > 0) return { timers: [], items: [], slices: lost.map(upToLost) }

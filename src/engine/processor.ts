@@ -1,5 +1,5 @@
 import { pause } from '../base/clock.ts'
-import type { Fault } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { Unit } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
@@ -139,7 +139,22 @@ function sourcesOf(
     progress,
     claims: claimsOf(engine, group, progress),
     delayMs: rule?.is === 'handler' ? rule.delayMs : 0,
+    standing: standingIn(group, engine),
     ...(slots ? { slots } : {}),
+  }
+}
+
+/** Tells once where a group stands in front of damage, and when it goes on. */
+function standingIn({ name }: Group, { watch }: EngineTools): Sources['standing'] {
+  const told = new Set<string>()
+  return ({ topic, partition, damage }) => {
+    const place = `${name} at ${topic}/${partition}`
+    if (damage === undefined) {
+      if (told.delete(place)) watch.mended(place)
+    } else if (!told.has(place)) {
+      told.add(place)
+      watch.broke(place, new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${damage}` }))
+    }
   }
 }
 
@@ -172,11 +187,13 @@ function workerOf(
   async function work(turn: Turn): Promise<void> {
     const isEmpty = turn.items.length === 0 && turn.timers.length === 0
     if (isEmpty && !progress.moves(turn.slices)) return
-    const staged = await runTurn(tools, turn)
+    const staged = await runTurn(tools, turn).catch(damageIn)
+    if (staged instanceof Fault) return isolate(turn, staged)
     const flaw = flawOf(staged.draft)
     if (flaw) return isolate(turn, flaw)
     const { unit, cells } = unitOf(sources, basis, staged, turn)
-    const answer = await store.commit(unit)
+    const answer = await store.commit(unit).catch(damageIn)
+    if (answer instanceof Fault) return isolate(turn, answer)
     if (answer.is === 'done') return committed(turn, staged, unit, cells)
     await reset()
     if (answer.is !== 'conflict') return slots?.forget()
@@ -223,6 +240,14 @@ function unitOf(
   const guarded = basis.guarded(checks)
   const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
   return { unit, cells }
+}
+
+const DAMAGE: ReadonlySet<string> = new Set(['DATA_DAMAGED', 'LOG_DAMAGED'])
+
+/** Damage of a row or a partition is met by some messages, and must not stop the others. */
+function damageIn(cause: unknown): Fault {
+  if (cause instanceof Fault && DAMAGE.has(cause.code)) return cause
+  throw cause
 }
 
 function firstHalf(items: readonly Item[]): readonly Item[] {

@@ -91,12 +91,12 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
   const { around } = tools
   const { holds, held: heldRows } = around.service.names
   const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
-  for (const { reaction, arrival, record, held } of items) {
+  for (const { reaction, arrival, record, held, flaw } of items) {
     const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
     // Gathered already, and gone again where a conflict has emptied the cache.
     if (held) rows.push({ table: heldRows, key: held.key })
     if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
-    if (arrival.fault) continue
+    if (arrival.fault || flaw) continue
     try {
       const { is } = reaction.consumer.rule
       if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
