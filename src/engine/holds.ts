@@ -66,6 +66,8 @@ export interface Holds {
   load(): Promise<void>
   /** Whether the key is held, as committed. */
   isKnown(holdKey: string): boolean
+  /** Whether anything is held at all, as far as the draft goes. */
+  isAny(draft: Draft): boolean
   /** Whether the key is held, as far as the draft goes. */
   isHeld(draft: Draft, holdKey: string): boolean
   /** Holds that are due, at most `limit`, among those that may be worked on here and now. */
@@ -112,8 +114,9 @@ export function holdsOf(
       }
     },
     isKnown: (holdKey) => known.has(holdKey),
+    isAny: (draft) => known.size > 0 || draft.touches(tables.holds),
     isHeld(draft, holdKey) {
-      const changed = draft.changes.get(`${tables.holds}\n${holdKey}`)
+      const changed = draft.changed(tables.holds, holdKey)
       return changed ? changed.value !== undefined : known.has(holdKey)
     },
     count: () => known.size,

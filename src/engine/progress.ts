@@ -53,6 +53,20 @@ export function progressOf(
   const placeOf = (topic: string, partition: number): Place | undefined =>
     byKey.get(placeKey(topic, partition))
   const next = new Map<string, number>()
+  /** The same by consumer and topic, for the question that each event asks; made when it is asked. */
+  const reached = new Map<Consumer, Map<string, number[]>>()
+  const reachedBy = (consumer: Consumer, topic: string): number[] => {
+    const topics = reached.get(consumer) ?? new Map<string, number[]>()
+    reached.set(consumer, topics)
+    const known = topics.get(topic)
+    if (known) return known
+    const count = partitionsOf(topic)
+    const made = Array.from({ length: count }, (_, at) =>
+      nextOf(progressKey(consumer.id, topic, at)),
+    )
+    topics.set(topic, made)
+    return made
+  }
   const nextOf = (key: string): number => next.get(key) ?? 0
   return {
     places,
@@ -61,6 +75,7 @@ export function progressOf(
     async reload(isDormant) {
       const rows = await store.progress(group.consumers.map(({ id }) => id))
       next.clear()
+      reached.clear()
       for (const row of rows)
         next.set(progressKey(row.consumer, row.topic, row.partition), row.next)
       const dormant = new Set(group.consumers.filter(isDormant).map(({ id }) => id))
@@ -75,7 +90,7 @@ export function progressOf(
         })
         .filter((position) => position.next < Infinity),
     isAhead: ({ reaction, record: { topic, partition, offset }, held }) => {
-      const reached = nextOf(progressKey(reaction.consumer.id, topic, partition))
+      const reached = reachedBy(reaction.consumer, topic)[partition] ?? 0
       return held ? reached < Infinity : offset >= reached
     },
     moves: (slices) =>
@@ -104,6 +119,7 @@ export function progressOf(
       })
     },
     advanced(advances) {
+      reached.clear()
       for (const { consumer, topic, partition, next: to } of advances)
         next.set(progressKey(consumer, topic, partition), to)
     },

@@ -28,12 +28,19 @@ export function project(step: Step): boolean {
   for (const [id, cell] of cells) {
     const third = rule.ids ? id : arrival.occasion
     const row = rule.run(arrival.data as never, cell.value as never, third as never)
-    const index = Object.fromEntries(
-      projection.indexes.map((field) => [field, indexValue(row, field)]),
-    )
-    step.draft.put(consumer.table, id, { value: row, version: cell.version + 1, index })
+    const change = { value: row, version: cell.version + 1 }
+    const index = indexOf(row, projection.indexes)
+    step.draft.put(consumer.table, id, index ? { ...change, index } : change)
   }
   return true
+}
+
+function indexOf(
+  row: unknown,
+  fields: readonly string[],
+): Readonly<Record<string, IndexValue>> | undefined {
+  if (fields.length === 0) return undefined
+  return Object.fromEntries(fields.map((field) => [field, indexValue(row, field)]))
 }
 
 function indexValue(row: unknown, field: string): IndexValue {

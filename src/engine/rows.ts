@@ -100,55 +100,76 @@ export function cellOf({ table, key }: RowKey, row: Row | undefined): Cell {
 }
 
 /**
- * The changes of one unit over the cache. A change of one message is staged on a layer of its
- * own, so that a fault in the middle of a rule leaves nothing behind.
+ * The changes of one unit over the cache. What one message changes can be undone, so that a fault in
+ * the middle of a rule leaves nothing behind.
  */
 export interface Draft {
   cell(table: string, key: string): Cell | undefined
   put(table: string, key: string, change: Change): void
-  /** A new layer over this one. */
-  layer(): Draft
-  /** Takes over what was put into a layer. */
-  take(layer: Draft): void
+  /** From here on, until the next `begin`, changes can be undone. */
+  begin(): void
+  undo(): void
+  /** The change of a row, as far as there is one. */
+  changed(table: string, key: string): Changed | undefined
+  /** Whether any row of a table is changed. */
+  touches(table: string): boolean
   readonly changes: ReadonlyMap<string, Changed>
   /** Every row that was looked at: what is staged may rest on it. */
   readonly reads: ReadonlyMap<string, Cell>
 }
 
-/** A row with the version that was there before the unit. */
-export interface Changed extends RowKey, Change {
+/** A row as it shall be, with the version that was there before the unit. */
+export interface Changed extends Cell, Change {
   readonly expected: number
 }
 
 export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   const changes = new Map<string, Changed>()
   const reads = new Map<string, Cell>()
-  const draft: Draft = {
+  const tables = new Set<string>()
+  /** What was there before each change since `begin`. */
+  let journal: (readonly [id: string, before: Changed | undefined])[] = []
+  // Most rows are changed just after they were looked at.
+  let [lastTable, lastKey, lastId] = ['', '', '']
+  const idFor = (table: string, key: string): string => {
+    if (table === lastTable && key === lastKey) return lastId
+    lastId = idOf(table, key)
+    lastTable = table
+    lastKey = key
+    return lastId
+  }
+  return {
     changes,
     reads,
     cell(table, key) {
-      const id = idOf(table, key)
+      const id = idFor(table, key)
       const changed = changes.get(id)
-      if (changed) return { ...changed, bytes: 0 }
+      if (changed) return changed
       const cell = below.cell(table, key)
       if (cell) reads.set(id, cell)
       return cell
     },
-    put(table, key, change) {
-      const id = idOf(table, key)
+    put(table, key, { value, version, index }) {
+      const id = idFor(table, key)
       const before = changes.get(id)
       const expected = before ? before.expected : (below.cell(table, key)?.version ?? 0)
-      changes.set(id, { table, key, ...change, expected })
+      journal.push([id, before])
+      tables.add(table)
+      const row = { table, key, value, version, expected, bytes: 0 }
+      changes.set(id, index ? { ...row, index } : row)
     },
-    layer: () => draftOver(draft),
-    take(layer) {
-      for (const [id, changed] of layer.changes) {
-        const before = changes.get(id)
-        changes.set(id, before ? { ...changed, expected: before.expected } : changed)
-      }
+    begin() {
+      if (journal.length > 0) journal = []
     },
+    undo() {
+      for (const [id, before] of journal.toReversed())
+        if (before) changes.set(id, before)
+        else changes.delete(id)
+      journal = []
+    },
+    changed: (table, key) => (tables.has(table) ? changes.get(idFor(table, key)) : undefined),
+    touches: (table) => tables.has(table),
   }
-  return draft
 }
 
 /** What a value of a row may be. */

@@ -11,7 +11,7 @@ import type { Attempt } from './handle.ts'
 import { handled } from './handle.ts'
 import type { Holds, RetryOptions } from './holds.ts'
 import { errorText, holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
-import type { Group, Reaction } from './plan.ts'
+import type { Consumer, Group, Reaction } from './plan.ts'
 import { project, rowsToProject } from './project.ts'
 import type { Cell, Draft, RowCache } from './rows.ts'
 import { draftOver } from './rows.ts'
@@ -48,6 +48,8 @@ export interface Staged {
   readonly touched: Set<string>
   /** Counts by consumer, topic, partition. */
   readonly counts: Map<string, Counts>
+  /** The same, by consumer and topic, each a list by partition. */
+  readonly tallies: Map<Consumer, Map<string, Counts[]>>
   readonly faults: Faulted[]
 }
 
@@ -90,12 +92,15 @@ export function itemsOf(group: Group, record: LogRecord): Item[] {
 export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
   const { around } = tools
   const { holds, held: heldRows } = around.service.names
+  const isAnyHeld = tools.holds.count() > 0
   const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
   for (const { reaction, arrival, record, held, flaw } of items) {
-    const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
     // Gathered already, and gone again where a conflict has emptied the cache.
     if (held) rows.push({ table: heldRows, key: held.key })
-    if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
+    if (held || isAnyHeld) {
+      const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
+      if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
+    }
     if (arrival.fault || flaw) continue
     try {
       const { is } = reaction.consumer.rule
@@ -118,6 +123,7 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
     streams: [],
     touched: new Set(),
     counts: new Map(),
+    tallies: new Map(),
     faults: [],
   }
   for (const timer of turn.timers) fireTimer(tools, staged, timer)
@@ -146,6 +152,7 @@ function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
     fire(step, consumer.rule as Saga, cell.key, timer)
     take(staged, step)
   } catch (cause) {
+    staged.draft.undo()
     putOff(tools, staged, cell, cause)
   }
 }
@@ -172,29 +179,31 @@ function runItem(
   blocked: Set<string>,
 ): Promise<void> | undefined {
   const { reaction, record, held } = item
-  const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
-  if (held && blocked.has(holdKey)) return undefined
+  if (held && blocked.has(held.holdKey)) return undefined
   const { names } = tools.around.service
+  // Most of the time nothing is held, and no message needs to know the name of its hold.
+  const holdKey = (): string => held?.holdKey ?? holdKeyOf(reaction.consumer, record)
   // A handler that was not called, because its key was held then, is tried in the next turn.
   const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt
-  if (!held && (isUntried || tools.holds.isHeld(staged.draft, holdKey))) {
+  const mayBeHeld = !held && tools.holds.isAny(staged.draft)
+  if ((!held && isUntried) || (mayBeHeld && tools.holds.isHeld(staged.draft, holdKey()))) {
     count(staged, item, { accepted: 1, pending: 1 })
     holdBack(staged.draft, names, reaction.consumer, record, { due: 0 })
     return undefined
   }
   if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
     wait(tools, staged, item, item.attempt)
-    blocked.add(holdKey)
+    blocked.add(holdKey())
     return undefined
   }
   const done = (fault: { cause: unknown } | undefined): void => {
     if (!fault && held) {
-      letGo(staged.draft, names, holdKey, held.key)
+      letGo(staged.draft, names, held.holdKey, held.key)
       count(staged, item, { completed: 1, pending: -1 })
-    } else if (!fault) count(staged, item, { accepted: 1, completed: 1 })
+    } else if (!fault) count(staged, item, DONE)
     else {
       recordFault(tools, staged, item, fault.cause)
-      blocked.add(holdKey)
+      blocked.add(holdKey())
     }
   }
   const outcome = tryItem(tools, staged, item)
@@ -256,7 +265,9 @@ function tryItem(
       take(staged, step)
       return undefined
     }
+    staged.draft.undo()
   } catch (cause) {
+    staged.draft.undo()
     return { cause }
   } finally {
     tools.budget.end(item)
@@ -284,24 +295,24 @@ function runRule(step: Step, { attempt, reaction }: Item): boolean {
 }
 
 function stepOf(tools: TurnTools, staged: Staged, arrival: Arrival, reaction: Reaction): Step {
+  staged.draft.begin()
   return {
     around: tools.around,
     arrival,
     reaction,
-    draft: staged.draft.layer(),
+    draft: staged.draft,
     appends: [],
     streams: [],
     wanted: [],
-    touched: new Set(),
+    // Who waits for a conversation that is left as it was looks once more, and waits on.
+    touched: staged.touched,
   }
 }
 
 function take(staged: Staged, step: Step): void {
   const first = staged.appends.length
-  staged.draft.take(step.draft)
-  staged.appends.push(...step.appends)
+  for (const event of step.appends) staged.appends.push(event)
   for (const entry of step.streams) staged.streams.push({ ...entry, append: entry.append + first })
-  for (const conversation of step.touched) staged.touched.add(conversation)
 }
 
 function count(
@@ -309,20 +320,28 @@ function count(
   { reaction, record }: Item,
   added: Partial<Pick<Counts, 'accepted' | 'completed' | 'pending'>>,
 ): void {
-  const { id: consumer } = reaction.consumer
-  const { topic, partition } = record
-  const key = `${consumer}\n${topic}\n${partition}`
-  const counts = staged.counts.get(key) ?? {
-    consumer,
-    topic,
-    partition,
-    accepted: 0,
-    completed: 0,
-    pending: 0,
-    expired: 0,
-  }
+  const counts = countsOf(staged, reaction.consumer, record)
   counts.accepted += added.accepted ?? 0
   counts.completed += added.completed ?? 0
   counts.pending += added.pending ?? 0
-  staged.counts.set(key, counts)
+}
+
+const DONE = { accepted: 1, completed: 1 }
+
+function countsOf(
+  { counts, tallies }: Staged,
+  consumer: Consumer,
+  { topic, partition }: LogRecord,
+): Counts {
+  let topics = tallies.get(consumer)
+  if (!topics) tallies.set(consumer, (topics = new Map()))
+  let partitions = topics.get(topic)
+  if (!partitions) topics.set(topic, (partitions = []))
+  const known = partitions[partition]
+  if (known) return known
+  const nothing = { accepted: 0, completed: 0, pending: 0, expired: 0 }
+  const made = { consumer: consumer.id, topic, partition, ...nothing }
+  partitions[partition] = made
+  counts.set(`${consumer.id}\n${topic}\n${partition}`, made)
+  return made
 }

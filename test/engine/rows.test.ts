@@ -137,17 +137,19 @@ describe('a draft', () => {
     )
   })
 
-  test('has nothing of a layer that was not taken, and all of one that was', () => {
+  test('has nothing of what was undone, and all of what was not', () => {
     const draft = draftOver(below)
     draft.put(TABLE, 'a', { value: 1, version: 8 })
-    const dropped = draft.layer()
-    dropped.put(TABLE, 'a', { value: 2, version: 9 })
-    dropped.put(TABLE, 'b', { value: 2, version: 8 })
+    draft.begin()
+    draft.put(TABLE, 'a', { value: 2, version: 9 })
+    draft.put(TABLE, 'b', { value: 2, version: 8 })
+    draft.put(TABLE, 'a', { value: 4, version: 10 })
+    draft.undo()
     assert.equal(draft.cell(TABLE, 'a')?.value, 1)
-    const taken = draft.layer()
-    assert.equal(taken.cell(TABLE, 'a')?.value, 1)
-    taken.put(TABLE, 'a', { value: 3, version: 9 })
-    draft.take(taken)
+    draft.begin()
+    draft.put(TABLE, 'a', { value: 3, version: 9 })
+    draft.begin()
+    draft.undo()
     assert.deepEqual(
       writesOf(draft).writes.map(({ key, expected, version, body }) => [
         key,
