@@ -53,20 +53,7 @@ export function progressOf(
   const placeOf = (topic: string, partition: number): Place | undefined =>
     byKey.get(placeKey(topic, partition))
   const next = new Map<string, number>()
-  /** The same by consumer and topic, for the question that each event asks; made when it is asked. */
-  const reached = new Map<Consumer, Map<string, number[]>>()
-  const reachedBy = (consumer: Consumer, topic: string): number[] => {
-    const topics = reached.get(consumer) ?? new Map<string, number[]>()
-    reached.set(consumer, topics)
-    const known = topics.get(topic)
-    if (known) return known
-    const count = partitionsOf(topic)
-    const made = Array.from({ length: count }, (_, at) =>
-      nextOf(progressKey(consumer.id, topic, at)),
-    )
-    topics.set(topic, made)
-    return made
-  }
+  const reached = reachedIn((key) => nextOf(key), partitionsOf)
   const nextOf = (key: string): number => next.get(key) ?? 0
   return {
     places,
@@ -90,17 +77,17 @@ export function progressOf(
         })
         .filter((position) => position.next < Infinity),
     isAhead: ({ reaction, record: { topic, partition, offset }, held }) => {
-      const reached = reachedBy(reaction.consumer, topic)[partition] ?? 0
-      return held ? reached < Infinity : offset >= reached
+      const at = reached.by(reaction.consumer, topic)[partition] ?? 0
+      return held ? at < Infinity : offset >= at
     },
     moves: (slices) =>
       slices.some(({ topic, partition, next: to }) =>
         placeOf(topic, partition)?.readers.some((key) => nextOf(key) < to),
       ),
     advances(turn, counts) {
-      const reached =
+      const moved =
         turn.slices.length > 0 ? bySlices(turn.slices, placeOf, nextOf) : byItems(turn.items)
-      const keys = new Set([...reached.keys(), ...counts.keys()])
+      const keys = new Set([...moved.keys(), ...counts.keys()])
       return [...keys].map((key) => {
         const [consumer = '', topic = '', partition] = key.split('\n')
         const from = nextOf(key)
@@ -110,7 +97,7 @@ export function progressOf(
         return {
           ...place,
           from,
-          next: Math.max(from, reached.get(key) ?? 0),
+          next: Math.max(from, moved.get(key) ?? 0),
           accepted: accepted + expired,
           completed,
           pending,
@@ -123,6 +110,33 @@ export function progressOf(
       for (const { consumer, topic, partition, next: to } of advances)
         next.set(progressKey(consumer, topic, partition), to)
     },
+  }
+}
+
+/** How far consumers are, by consumer and topic, for the question that each event asks. */
+interface Reached {
+  by(consumer: Consumer, topic: string): readonly number[]
+  clear(): void
+}
+
+function reachedIn(
+  nextOf: (key: string) => number,
+  partitionsOf: (topic: string) => number,
+): Reached {
+  const reached = new Map<Consumer, Map<string, readonly number[]>>()
+  return {
+    by(consumer, topic) {
+      const topics = reached.get(consumer) ?? new Map<string, readonly number[]>()
+      reached.set(consumer, topics)
+      const known = topics.get(topic)
+      if (known) return known
+      const made = Array.from({ length: partitionsOf(topic) }, (_, partition) =>
+        nextOf(progressKey(consumer.id, topic, partition)),
+      )
+      topics.set(topic, made)
+      return made
+    },
+    clear: () => reached.clear(),
   }
 }
 

@@ -92,10 +92,7 @@ export function tablesIn(sql: Statements): Tables {
       tables.clear()
       versions.clear()
       for (const [id, name] of sql.all('SELECT id, name FROM tbl') as [number, string][]) {
-        // In the order in which they were added, as the sums of the rows have them.
-        const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
-        const columns = sql.all(select, id) as [string, string][]
-        tables.set(name, tableOf(id, name, new Map(columns)))
+        tables.set(name, tableOf(id, name, storedColumns(sql, id)))
         mustHaveOwn(sql, id, name)
       }
     },
@@ -197,6 +194,12 @@ function inspectRows(
 function isWhole({ id, columns }: Table, row: Columns): boolean {
   const [key, version, body, sum] = row as unknown as [string, number, string, number]
   return stateSum(id, key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
+}
+
+/** In the order in which they were added, as the sums of the rows have them. */
+function storedColumns(sql: Statements, id: number): ReadonlyMap<string, string> {
+  const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
+  return new Map(sql.all(select, id) as [string, string][])
 }
 
 /** A byte that no UTF-8 has, behind the keys of all rows. */
