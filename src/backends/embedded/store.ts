@@ -42,7 +42,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     },
     async get(keys) {
       const { tables } = use.connection()
-      return keys.map((key) => tables.get(key))
+      return tables.get(keys)
     },
     scan: async (query) => use.connection().tables.scan(query),
     async stream({ table, key }, fromVersion, limit) {

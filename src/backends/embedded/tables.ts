@@ -27,6 +27,7 @@ interface TableStatements {
   /** Key, version, body, sum and then the columns of all indexes. */
   readonly select: string
   readonly byKey: string
+  readonly byKeys: string
   readonly version: string
   readonly remove: string
   readonly insert: string
@@ -45,6 +46,7 @@ function tableOf(id: number, name: string, columns: ReadonlyMap<string, string>)
     sql: {
       select,
       byKey: `${select} WHERE key = ?`,
+      byKeys: `${select} WHERE key IN (${Array.from({ length: KEYS_PER_FETCH }, () => '?').join(', ')})`,
       version: `SELECT version FROM t${id} WHERE key = ?`,
       remove: `DELETE FROM t${id} WHERE key = ?`,
       insert: `INSERT INTO t${id} (${names.join(', ')})`,
@@ -61,7 +63,7 @@ export interface Tables {
   declare(spec: TableSpec): void
   idOf(name: string): number
   names(): readonly string[]
-  get(key: RowKey): Row | undefined
+  get(keys: readonly RowKey[]): readonly (Row | undefined)[]
   /** The rows of another version than was seen. */
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
@@ -108,11 +110,14 @@ export function tablesIn(sql: Statements): Tables {
     },
     idOf: (name) => declared(name).id,
     names: () => [...tables.keys()],
-    get({ table: name, key }) {
-      const table = declared(name)
-      const row = named(name, () => sql.get(table.sql.byKey, key))
-      versions.keep(table.id, key, (row?.[1] ?? 0) as number)
-      return row && rowOf(table, row)
+    get(keys) {
+      const found = byTable(keys)
+      for (const [name, rows] of found) {
+        const table = declared(name)
+        named(name, () => fetchRows(sql, table, rows))
+        for (const [key, row] of rows) versions.keep(table.id, key, row?.version ?? 0)
+      }
+      return keys.map(({ table, key }) => found.get(table)?.get(key))
     },
     conflicts: (rows) =>
       rows
@@ -163,6 +168,34 @@ function knownVersions(): KnownVersions {
       }
     },
     clear: () => versions.clear(),
+  }
+}
+
+/** Keys that one statement looks up: one by one each would cost twice as much. */
+const KEYS_PER_FETCH = 16
+
+type Rows = Map<string, Row | undefined>
+
+function byTable(keys: readonly RowKey[]): ReadonlyMap<string, Rows> {
+  const tables = new Map<string, Rows>()
+  for (const { table, key } of keys) {
+    const rows = tables.get(table)
+    if (rows) rows.set(key, undefined)
+    else tables.set(table, new Map([[key, undefined]]))
+  }
+  return tables
+}
+
+/** Fills in the rows of a table by their keys. */
+function fetchRows(sql: Statements, table: Table, rows: Rows): void {
+  const keys = [...rows.keys()]
+  for (let at = 0; at < keys.length; at += KEYS_PER_FETCH) {
+    const some = keys.slice(at, at + KEYS_PER_FETCH)
+    const isWhole = some.length === KEYS_PER_FETCH
+    const found = isWhole
+      ? sql.all(table.sql.byKeys, ...some)
+      : some.map((key) => sql.get(table.sql.byKey, key))
+    for (const row of found) if (row) rows.set(row[0] as string, rowOf(table, row))
   }
 }
 
