@@ -121,10 +121,10 @@ export interface DamageTally {
   readonly runs: number
   /** By verdict: how many. */
   readonly verdicts: Readonly<Record<string, number>>
-  /** The first run of each kind of complaint, and how many runs had any. */
+  /** The first run of each kind of complaint, and how many runs had any; of repairs as well. */
   readonly wrong: readonly string[]
   readonly wrongCount: number
-  /** Damage that was named, and that a repair could not get out of the way. */
+  /** How many of them were named, but not got out of the way by a repair. */
   readonly unrepairedCount: number
   readonly tookMs: number
 }
@@ -243,7 +243,7 @@ export async function damagerIn(root: string, seed: number): Promise<Damager> {
         const random = seededRandom(seed * 1_000_003 + run)
         count(tally, root, await oneDamage(options, root, random, samples, reporter))
         if (done % 100 === 99)
-          options.tell?.(`${done + 1} of ${options.runs} damages, ${tally.wrongCount} not loud`)
+          options.tell?.(`${done + 1} of ${options.runs} damages, ${tally.wrongCount} wrong`)
       }
       const { verdicts, wrong, wrongCount, unrepairedCount } = tally
       const tookMs = Math.round(performance.now() - began)
@@ -278,7 +278,7 @@ function count(tally: Counting, root: string, { sample, target, way, verdict }: 
   const { verdicts, wrong, kinds } = tally
   verdicts[verdict.is] = (verdicts[verdict.is] ?? 0) + 1
   if (verdict.unrepaired.length > 0) tally.unrepairedCount += 1
-  const [complaint] = verdict.complaints
+  const [complaint] = [...verdict.complaints, ...verdict.unrepaired]
   if (complaint === undefined) return
   tally.wrongCount += 1
   const kind = complaint.replaceAll(/[\d.]+/g, '#')

@@ -90,7 +90,7 @@ export function archiveIn(sql: Statements, directory: string): Archive {
   return {
     load() {
       found = undefined
-      isEmpty = sql.get('SELECT 1 FROM archive LIMIT 1') === undefined
+      isEmpty = sql.get('SELECT 1 FROM archive WHERE topic > 0 LIMIT 1') === undefined
     },
     restored(stub) {
       if (isEmpty) return undefined

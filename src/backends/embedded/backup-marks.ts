@@ -31,7 +31,9 @@ export function makeMarks({ database, highWater }: Files): Look {
     marks.close()
     syncFile(highWater)
     const ends = db.prepare(SELECT_ENDS).all() as unknown as readonly LogEnd[]
-    const moved = db.prepare('SELECT DISTINCT file FROM archive ORDER BY file').all()
+    const moved = db
+      .prepare('SELECT DISTINCT file FROM archive WHERE topic > 0 ORDER BY file')
+      .all()
     return {
       epoch,
       ends: ends.map((end) => ({ ...end })),

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Database } from './database.ts'
-import { isAboutValue, isDamaged, isOfDatabase, isOfDisk } from './results.ts'
+import { isAboutValue, isDamaged, isInTheWay, isOfDatabase, isOfDisk } from './results.ts'
 
 /** One change that wants to be committed. */
 export interface Request<T> {
@@ -140,10 +140,11 @@ function failed(
   isWriting: boolean,
 ): void {
   // A value that cannot be written is one request's matter; the disk is everybody's.
-  const isOfOne = isWriting && isAboutValue(cause)
+  const isBroken = isDamaged(cause) || isInTheWay(cause)
+  const isOfOne = isWriting && isAboutValue(cause) && !isBroken
   if (!isOfOne) state.trouble = textOf(cause)
   state.stale = { isOfDisk: isOfDisk(cause) }
-  if (isDamaged(cause)) {
+  if (isBroken) {
     const detail = 'a page that everything shares cannot be read, so nothing is written any more'
     state.stopped = new Fault('DATA_DAMAGED', { detail, cause })
   }

@@ -19,6 +19,7 @@ import { leasesIn } from './leases.ts'
 import type { ProgressRows } from './progress.ts'
 import { progressIn } from './progress.ts'
 import { damagedTable, namingDamage } from './results.ts'
+import { mustHaveOwnRows } from './own-rows.ts'
 import { mustBeFound, mustReachMarks, sealing } from './seal.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
@@ -87,6 +88,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   try {
     namingDamage(`a table of ${directory}`, () => {
       catalogMustBeWhole(sql)
+      mustHaveOwnRows(sql)
       load()
     })
     if (!way.isForRepair) mustBeFound(topics)

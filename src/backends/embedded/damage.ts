@@ -1,4 +1,5 @@
 import { Fault } from '../../base/fault.ts'
+import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 
 /** Offsets of a partition that cannot be read. */
@@ -106,6 +107,9 @@ function storedDamage(sql: Statements): readonly Damage[] {
   return rows.map((row) => {
     const [topic, partition, from, to] = row as [number, number, number, number]
     const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
+    // Rows of another table may lie here.
+    const isOurs = typeof what === 'string' && (isAccepted === 0 || isAccepted === 1)
+    if (!isOurs) throw damagedTable('damage', `${topic}/${partition}`)
     return { topic, partition, from, to, what, foundMs, isAccepted: isAccepted === 1 }
   })
 }

@@ -96,8 +96,10 @@ export function syncDirectory(directory: string): void {
 }
 
 function readMarker({ marker, directory }: Files): Marker {
+  // What the system refuses, such as one more open file, says nothing of what is in it.
+  const text = readFileSync(marker, 'utf8')
   try {
-    const read = JSON.parse(readFileSync(marker, 'utf8')) as Marker
+    const read = JSON.parse(text) as Marker
     if (read.made === 'throughline' && Number.isInteger(read.format)) return read
   } catch (cause) {
     throw new Fault('DATA_DAMAGED', { detail: `${marker} cannot be read`, cause })

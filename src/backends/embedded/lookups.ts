@@ -1,7 +1,7 @@
 import type { Stored } from '../../ports/admit.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import { dataHash } from './bodies.ts'
-import type { Head, Heads } from './heads.ts'
+import type { Heads } from './heads.ts'
 import { storedId } from './ids.ts'
 import type { StoredRecord } from './records.ts'
 import { COLUMNS, WIDTH, isWhole, saidBy, storedRecord } from './records.ts'
@@ -46,7 +46,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
     const kind = typeof key === 'string' ? 'text' : 'blob'
     const select = `${SELECT_BY_ID} AND typeof(id) = '${kind}'`
     const row = sql.get(select, heads.topic(topic).id, key)
-    return row && mustBeWhole(reading, row, topic)
+    return row && mustBeWhole(reading, heads, row, topic)
   }
   const wasTrimmed = (): boolean =>
     sql.get("SELECT 1 FROM meta WHERE name = 'position'") !== undefined
@@ -60,8 +60,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
       const stored = findRow(topic, id)
       return stored && whole(stored)
     },
-    offsetAt: (topic, partition, atMs) =>
-      offsetAt(reading, topic, heads.head(topic, partition), atMs),
+    offsetAt: (topic, partition, atMs) => offsetAt(reading, heads, topic, partition, atMs),
     stream(table, key, fromVersion, limit) {
       const records: LogRecord[] = []
       for (let from = fromVersion; records.length < limit;) {
@@ -76,7 +75,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
           ]
           if (streamSum(table, key, version, position) !== sum)
             throw damagedTable('stream', `version ${version} of ${key}`)
-          const stored = row[0] === null ? undefined : mustBeWhole(reading, row, name)
+          const stored = row[0] === null ? undefined : mustBeWhole(reading, heads, row, name)
           if (!stored && !wasTrimmed()) throw damagedTable('log', `version ${version} of ${key}`)
           const record = stored && whole(stored)
           if (record) records.push(record)
@@ -91,13 +90,21 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
 }
 
 /** A record that stands alone: where it is not what was written, its partition stands from then on. */
-function mustBeWhole({ damage, nowMs }: Reading, row: Columns, topic: string): StoredRecord {
+function mustBeWhole(
+  { damage, nowMs }: Reading,
+  heads: Heads,
+  row: Columns,
+  topic: string,
+): StoredRecord {
   const stored = storedRecord(row, topic)
   const { partition, offset } = stored.record
   if (isWhole(stored)) return stored
   const what = 'is not what was written'
   const range = { from: offset, to: offset + 1, foundMs: nowMs() }
-  damage.found({ topic: stored.topic, partition, ...range, what })
+  // One that claims another place than there is says nothing of that partition.
+  const head = heads.known(topic)?.heads[partition]
+  if (head && head.first <= offset && offset < head.next)
+    damage.found({ topic: stored.topic, partition, ...range, what })
   throw damagedRecord(topic, partition, `offset ${offset} ${what}`)
 }
 
@@ -106,16 +113,22 @@ function mustBeWhole({ damage, nowMs }: Reading, row: Columns, topic: string): S
  *
  * @throws Fault `LOG_DAMAGED` where a record on the way is not what was written
  */
-function offsetAt(reading: Reading, name: string, head: Head, atMs: number): number {
+function offsetAt(
+  reading: Reading,
+  heads: Heads,
+  name: string,
+  partition: number,
+  atMs: number,
+): number {
   const { sql, damage } = reading
-  const { topic, partition, first, next } = head
+  const { topic, first, next } = heads.head(name, partition)
   let [from, to] = [first, next]
   while (from < to) {
     const middle = Math.floor((from + to) / 2)
     const row = sql.get(SELECT_AT, topic, partition, middle)
     if (!row && !damage.accepted(topic, partition, middle))
       throw damagedRecord(name, partition, `offset ${middle} is missing`)
-    const stored = row && mustBeWhole(reading, row, name)
+    const stored = row && mustBeWhole(reading, heads, row, name)
     if (stored && stored.record.storedAt >= atMs) to = middle
     else from = middle + 1
   }

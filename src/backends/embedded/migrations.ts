@@ -6,6 +6,7 @@ import type { Statements } from './statements.ts'
 import { statementsOf, transaction } from './statements.ts'
 import { chainAfter, rowSum, stateSum, streamSum, sumOf } from './sums.ts'
 import { sealCatalog } from './catalog-sum.ts'
+import { insertOwnRows } from './own-rows.ts'
 import { insertOwn } from './tables.ts'
 
 /** What brings a database from one format to the next. Old ones stay as they are. */
@@ -30,6 +31,7 @@ function fromFormat1(db: DatabaseSync, sql: Statements): void {
     db.exec(`ALTER TABLE ${table} RENAME TO ${table}_1`)
   db.exec('DROP INDEX log_place; DROP INDEX log_id')
   db.exec(LOG_TABLES)
+  insertOwnRows(sql)
   db.exec(`INSERT INTO topic SELECT id, name, partitions, strategy, '{}' FROM topic_1`)
   copyLog(sql)
   copyProgress(sql)

@@ -35,7 +35,9 @@ export function storedRecord(row: Columns, topicName: string): StoredRecord {
     data: row[12] as string | null,
   }
   const [topic, sum, chain] = [row[1], row[9], row[10]] as [number, number, number]
-  return { record, topic, sum, chain, gone: row[13] as string | null }
+  // A damaged page may hold anything; what is no text is not what stands for a body.
+  const gone = row[13] === null || typeof row[13] === 'string' ? row[13] : ''
+  return { record, topic, sum, chain, gone }
 }
 
 /** Whether a record is what was written; of one whose body is gone, what is left of it. */

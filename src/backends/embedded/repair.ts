@@ -4,17 +4,21 @@ import { DatabaseSync } from 'node:sqlite'
 import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import type { Position } from '../../ports/log.ts'
 import type { Connection } from './connection.ts'
 import { connect, repairing } from './connection.ts'
+import type { Damage } from './damage.ts'
 import { NO_TOPIC, rangeText } from './damage.ts'
 import type { Files } from './directory.ts'
+import type { Head } from './heads.ts'
 import { dropRecent } from './heads.ts'
 import { filesOf, syncDirectory } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { mustCommit } from './log.ts'
 import { headSlots } from './marks.ts'
 import { COLUMNS, LOST, goneText, isWhole, storedRecord } from './records.ts'
-import { isDamaged } from './results.ts'
+import { isDamaged, isTaken } from './results.ts'
+import { rewriteDatabase } from './rewrite.ts'
 
 /** What a partition lost, or everybody. */
 export interface Loss {
@@ -54,11 +58,11 @@ export async function repair(
   const files = filesOf(resolve(directory))
   if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: files.directory })
   const mark = options.isMarkLost ? remakeMark(files) : undefined
-  const connection = connect(files.directory, clock, bell(clock), repairing)
+  const accepts = options.accept ?? []
+  const { connection, pages } = await soundIn(files, clock, accepts.includes('all'))
   try {
-    const pages = soundPages(connection)
     lookThrough(connection)
-    for (const accept of options.accept ?? []) await acceptOne(connection, accept)
+    for (const accept of accepts) await acceptFound(connection, accept)
     const losses = lossesOf(connection)
     // What was found is kept, also where nothing was accepted.
     await mustCommit(connection.commits, () => undefined)
@@ -70,36 +74,82 @@ export async function repair(
 
 const LOOK_RECORDS = 2_000
 
-/** Finds what reading would find; findings go into the book. */
+/** How often what was accepted is looked behind: each time what comes next may be damaged, too. */
+const LOOKS_MAX = 20
+
+/** Finds what reading would find, and what comparing would; findings go into the book. */
 function lookThrough({ topics }: Connection): void {
   for (const { spec, heads } of topics.heads.all())
-    for (const head of heads)
-      for (let from = head.first; from < head.next;)
-        from = topics.inspect(spec.name, head.partition, from, LOOK_RECORDS).next
+    for (const head of heads) {
+      const { first, next, partition } = head
+      for (let from = first; from < next;)
+        from = topics.inspect(spec.name, partition, from, LOOK_RECORDS).next
+      readThrough(topics, { topic: spec.name, partition, next: first }, next)
+    }
 }
 
-function soundPages({ database, sql }: Connection): readonly string[] {
-  const check = (): readonly string[] => {
-    try {
-      return sql.all('PRAGMA quick_check(20)').map(([line]) => line as string)
-    } catch (cause) {
-      if (!isDamaged(cause)) throw cause
-      return ['pages cannot be read']
-    }
+/** As consumers do, who fetch by other statements, and so over other pages. */
+function readThrough(topics: Connection['topics'], from: Position, end: number): void {
+  const max = { records: LOOK_RECORDS, bytes: LOOK_BYTES }
+  for (let next = from.next; next < end;) {
+    const slice = topics.slice({ ...from, next }, max, true)
+    if (slice.damage !== undefined || slice.next <= next) return
+    next = slice.next
   }
-  const before = check()
-  if (before.length === 1 && before[0] === 'ok') return []
-  remakeIndexes(database)
-  const after = check()
-  return after.length === 1 && after[0] === 'ok' ? [] : after
+}
+
+const LOOK_BYTES = 16_777_216
+
+interface Opened {
+  readonly connection: Connection
+  /** What SQLite still says of its pages. */
+  readonly pages: readonly string[]
+}
+
+/**
+ * Opens the directory with indexes that say what the rows say. Where the rows themselves lie on
+ * pages that cannot be read, what can be read becomes the log; that takes what cannot, so that
+ * somebody has to accept it.
+ */
+async function soundIn(files: Files, clock: Clock, mayLose: boolean): Promise<Opened> {
+  const connection = connect(files.directory, clock, bell(clock), repairing)
+  try {
+    const before = flawsOfPages(connection)
+    if (before.length === 0) return { connection, pages: [] }
+    const isMade = remakeIndexes(connection.database)
+    const pages = flawsOfPages(connection)
+    if (isMade && (pages.length === 0 || !mayLose)) return { connection, pages }
+  } catch (cause) {
+    await connection.close()
+    throw cause
+  }
+  await connection.close()
+  if (!mayLose) {
+    const detail = 'rows cannot be read, so that their indexes cannot be made anew: salvage them'
+    throw new Fault('DATA_DAMAGED', { detail })
+  }
+  rewriteDatabase(files, clock, connection.topics.heads)
+  const anew = connect(files.directory, clock, bell(clock), repairing)
+  return { connection: anew, pages: flawsOfPages(anew) }
+}
+
+function flawsOfPages({ sql }: Connection): readonly string[] {
+  try {
+    const lines = sql.all('PRAGMA integrity_check(20)').map(([line]) => line as string)
+    return lines.length === 1 && lines[0] === 'ok' ? [] : lines
+  } catch (cause) {
+    if (!isDamaged(cause)) throw cause
+    return ['pages cannot be read']
+  }
 }
 
 /**
  * What an index says can be told again from the rows. One whose pages are damaged cannot even be
  * dropped, so that it is forgotten by name and made under it again; its pages are given back by
- * writing the database anew.
+ * writing the database anew. False where rows cannot be read, or two have one place; then nothing
+ * has changed.
  */
-function remakeIndexes(database: Connection['database']): void {
+function remakeIndexes(database: Connection['database']): boolean {
   const db = database.db()
   const select = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL"
   const indexes = db.prepare(select).all()
@@ -111,45 +161,73 @@ function remakeIndexes(database: Connection['database']): void {
     db.exec('PRAGMA writable_schema = RESET')
     for (const { sql } of indexes) db.exec(String(sql))
     db.exec('COMMIT; VACUUM')
+    return true
   } catch (cause) {
     if (db.isTransaction) db.exec('ROLLBACK')
-    if (!isDamaged(cause)) throw cause
-    const detail = 'rows cannot be read, so that their indexes cannot be made anew: salvage them'
-    throw new Fault('DATA_DAMAGED', { detail, cause })
+    if (!isDamaged(cause) && !isTaken(cause)) throw cause
+    return false
   } finally {
     database.reconnect()
   }
 }
 
-async function acceptOne(connection: Connection, accept: Accepted): Promise<void> {
-  const { topics, damage, commits, database } = connection
-  const places = accept === 'all' ? damage.all() : [placeOf(connection, accept)]
-  for (const { topic, partition } of places)
-    await mustCommit(commits, () => {
-      for (const { from, to } of damage.accept(topic, partition)) {
-        const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
-        if (!head) {
-          topics.heads.countOn(to)
-          // A topic that is made from now on does not begin where a lost one ended.
-          database.highWater.forgetFrom(topics.heads.slots())
-          continue
-        }
-        if (to > head.next) {
-          const mark = database.highWater.mark(head.slot)
-          head.next = to
-          head.chain = mark?.next === to ? mark.chain : head.chain
-          dropRecent(head.recent, head.recent.records.length)
-          topics.heads.moved(head)
-        }
-        strip(connection, topic, partition, from, to)
-      }
-    })
+type Place = Pick<Damage, 'topic' | 'partition'>
+
+/** Accepts, and looks at what lies behind, until nothing new is found. */
+async function acceptFound(connection: Connection, accept: Accepted): Promise<void> {
+  const { damage } = connection
+  const only = accept === 'all' ? undefined : placeOf(connection, accept)
+  const open = (): readonly Place[] => {
+    const places = only ? [only] : damage.all()
+    return places.filter(({ topic, partition }) => damage.stops(topic, partition))
+  }
+  for (let look = 0; look < LOOKS_MAX && open().length > 0; look += 1) {
+    for (const place of open()) await acceptPlace(connection, place)
+    lookThrough(connection)
+  }
 }
 
-function placeOf(
-  { topics }: Connection,
-  { topic, partition }: Exclude<Accepted, 'all'>,
-): { readonly topic: number; readonly partition: number } {
+async function acceptPlace(connection: Connection, { topic, partition }: Place): Promise<void> {
+  const { topics, damage, commits, database } = connection
+  await mustCommit(commits, () => {
+    const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
+    for (const { from, to } of damage.accept(topic, partition)) {
+      if (!head) {
+        topics.heads.countOn(to)
+        // A topic that is made from now on does not begin where a lost one ended.
+        database.highWater.forgetFrom(topics.heads.slots())
+        continue
+      }
+      if (from <= head.next && to > head.next) {
+        const mark = database.highWater.mark(head.slot)
+        head.next = to
+        head.chain = mark?.next === to ? mark.chain : head.chain
+        dropRecent(head.recent, head.recent.records.length)
+        topics.heads.moved(head)
+      }
+      strip(connection, topic, partition, from, to)
+    }
+    if (head) removeStrays(connection, head)
+  })
+}
+
+/**
+ * Records that claim a place which their partition has not, and so lack where they belong: they
+ * would be in the way of what comes there. A trigger lets records go only before the first one.
+ */
+function removeStrays({ sql }: Connection, head: Head): void {
+  const { topic, partition, first, next } = head
+  const strays = 'FROM log WHERE topic = ? AND part = ? AND (off < ? OR off >= ?)'
+  const place = [topic, partition, first, next]
+  // Pages that cannot be read cannot be deleted from either.
+  if (!readable(() => sql.get(`SELECT 1 ${strays}`, ...place))) return
+  const setFirst = 'UPDATE head SET first = ? WHERE topic = ? AND part = ?'
+  sql.run(setFirst, Number.MAX_SAFE_INTEGER, topic, partition)
+  sql.run(`DELETE ${strays}`, ...place)
+  sql.run(setFirst, first, topic, partition)
+}
+
+function placeOf({ topics }: Connection, { topic, partition }: Exclude<Accepted, 'all'>): Place {
   const known = topics.heads.known(topic)
   const names = topics.heads.all().map(({ spec }) => spec.name)
   if (!known || !known.heads[partition])

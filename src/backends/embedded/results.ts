@@ -44,6 +44,12 @@ export const isTaken = (cause: unknown): boolean =>
 
 const UNIQUE = 2_067
 
+/** Whether a row is there already where a new one was to come: the end of the table is not its end. */
+export const isInTheWay = (cause: unknown): boolean =>
+  (cause as { errcode?: number } | null)?.errcode === ROWID
+
+const ROWID = 2_579
+
 /** Whether SQLite itself said so, rather than whoever called it. */
 export const isOfDatabase = (cause: unknown): boolean => resultOf(cause) !== 0
 

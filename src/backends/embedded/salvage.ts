@@ -14,8 +14,14 @@ export type Salvaged =
   | { readonly is: 'record'; readonly record: LogRecord }
   /** A record that can be read, and is not what was written. */
   | { readonly is: 'flawed'; readonly record: LogRecord }
-  /** Positions, up to and without `to`, that cannot be read. */
-  | { readonly is: 'unreadable'; readonly from: number; readonly to: number }
+  | Unreadable
+
+/** Positions, up to and without `to`, that cannot be read. */
+interface Unreadable {
+  readonly is: 'unreadable'
+  readonly from: number
+  readonly to: number
+}
 
 const BLOCK = 256
 
@@ -33,19 +39,30 @@ export function* salvage(directory: string): Generator<Salvaged> {
   if (!existsSync(database)) throw new Fault('DATA_MISSING', { detail: database })
   const db = new DatabaseSync(database, { readOnly: true, timeout: 1_000 })
   try {
-    yield* recordsOf(reader(db, database))
+    const { rows, nameOf } = reader(db, database)
+    for (const found of rows())
+      if (found.is === 'unreadable') yield found
+      else yield* told(storedRecord(found.row, nameOf(found.row[1] as number)))
   } finally {
     db.close()
   }
 }
 
+/** A row that can be read, or positions that cannot. */
+export type Readable = { readonly is: 'row'; readonly row: Columns } | Unreadable
+
 interface Reader {
-  readonly end: number | undefined
-  rows(from: number, to: number): readonly Columns[]
+  /** In order of position, as far as that can be told. */
+  rows(): Generator<Readable>
   nameOf(topic: number): string
 }
 
-function reader(db: DatabaseSync, path: string): Reader {
+/**
+ * Reads the log row by row and without any index.
+ *
+ * @throws Fault `DATA_DAMAGED` where not even the first page can be read
+ */
+export function reader(db: DatabaseSync, path: string): Reader {
   const tried = <T>(read: () => T): T | undefined => {
     try {
       return read()
@@ -65,23 +82,26 @@ function reader(db: DatabaseSync, path: string): Reader {
   const names = tried(() => db.prepare('SELECT id, name FROM topic').all()) ?? []
   const last = tried(() => db.prepare('SELECT max(position) AS last FROM log').get())
   const ofTopic = new Map(names.map(({ id, name }) => [id, String(name)]))
+  const end = last && Number(last['last'] ?? 0) + 1
+  const rows: Rows = (from, to) => range.all(from, to) as unknown as readonly Columns[]
   return {
-    end: last && Number(last['last'] ?? 0) + 1,
-    rows: (from, to) => range.all(from, to) as unknown as readonly Columns[],
+    rows: () => rowsOf(end, rows),
     nameOf: (topic) => ofTopic.get(topic) ?? `topic ${topic}`,
   }
 }
 
-function* recordsOf({ end, rows, nameOf }: Reader): Generator<Salvaged> {
+type Rows = (from: number, to: number) => readonly Columns[]
+
+function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
   let unreadableFrom: number | undefined
   let lastFound = 0
-  const found = function* (from: number, to: number): Generator<Salvaged> {
+  const found = function* (from: number, to: number): Generator<Readable> {
     const read = rows(from, to)
     if (unreadableFrom !== undefined) yield { is: 'unreadable', from: unreadableFrom, to: from }
     unreadableFrom = undefined
     for (const row of read) {
       lastFound = row[0] as number
-      yield* told(storedRecord(row, nameOf(row[1] as number)))
+      yield { is: 'row', row }
     }
   }
   const isOver = (at: number): boolean =>

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { sealCatalog } from './catalog-sum.ts'
+import { insertOwnRows } from './own-rows.ts'
 import { statementsOf, transaction } from './statements.ts'
 
 /** The version of everything in the data directory. An older one is brought up, a newer refused. */
@@ -8,7 +9,7 @@ export const FORMAT = 2
 /** "THRL", so that a database of something else is never taken for ours. */
 export const APPLICATION_ID = 0x5448524c
 
-const PAGE_BYTES = 8_192
+export const PAGE_BYTES = 8_192
 
 /**
  * The log. A row is one event, and stays as it is: `sum` covers all of it, `chain` covers the sums
@@ -104,7 +105,9 @@ export function createTables(db: DatabaseSync, epoch: string): void {
     db.exec(LOG_TABLES)
     db.exec(OTHER_TABLES)
     db.prepare("INSERT INTO meta (name, value) VALUES ('epoch', ?)").run(epoch)
-    sealCatalog(statementsOf({ db: () => db }))
+    const sql = statementsOf({ db: () => db })
+    insertOwnRows(sql)
+    sealCatalog(sql)
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   })
 }

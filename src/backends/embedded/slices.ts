@@ -24,7 +24,7 @@ export interface Reading {
 const RECORDS_PER_FETCH = 64
 
 const SELECT_SLICE = `SELECT ${COLUMNS} FROM log
-  WHERE topic = ? AND part = ? AND off >= ? ORDER BY off LIMIT ?`
+  WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off LIMIT ?`
 const SELECT_ONE = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
 
 /** Offsets that are tried one by one where rows cannot be fetched. */
@@ -100,8 +100,7 @@ function takeStored(
       walk.isOver = true
       return
     }
-    if (offset > walk.at)
-      return stop(reading, head, walk, Math.min(offset, head.next), 'is missing')
+    if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
     if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
     const record = wholeOf(reading, stored, walk)
     if (walk.isOver) return
@@ -135,12 +134,12 @@ const firstLine = ({ message }: Fault): string => message.split('\n')[0] ?? mess
 /** Rows up to a page that is damaged, or nothing where the first of them lies on it. */
 function fetch(
   { sql }: Reading,
-  { topic, partition }: Head,
+  { topic, partition, next }: Head,
   from: number,
   count: number,
 ): readonly Columns[] | undefined {
   try {
-    return sql.all(SELECT_SLICE, topic, partition, from, count)
+    return sql.all(SELECT_SLICE, topic, partition, from, next, count)
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
   }

@@ -1,0 +1,124 @@
+import { renameSync, rmSync } from 'node:fs'
+import type { SQLInputValue } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
+import type { Clock } from '../../base/clock.ts'
+import { Fault } from '../../base/fault.ts'
+import type { Files } from './directory.ts'
+import { hasLog, own, syncDirectory } from './directory.ts'
+import type { Heads } from './heads.ts'
+import { COLUMNS, WIDTH, isWhole, storedRecord } from './records.ts'
+import { isDamaged, isTaken, namingDamage } from './results.ts'
+import type { Readable } from './salvage.ts'
+import { reader } from './salvage.ts'
+import { PAGE_BYTES } from './schema.ts'
+import type { Columns } from './statements.ts'
+import { statementsOf } from './statements.ts'
+
+/** What belongs to a database, as it was declared. */
+interface Declared {
+  readonly type: string
+  readonly name: string
+  readonly sql: string
+}
+
+/**
+ * Makes the database anew, with the records that can be read and are what was written; of two that
+ * claim one place, one stays. Where pages of the log cannot be read, or lie at other places, nothing
+ * can be changed in it any more, nor is it known which pages are free. All other tables have to be
+ * there as a whole. The old database stays until the new one is on the disk.
+ *
+ * @throws Fault `DATA_DAMAGED` where that cannot be done; then nothing has changed
+ */
+export function rewriteDatabase(files: Files, clock: Clock, heads: Heads): void {
+  const made = `${files.database}.made`
+  const ownership = own(files, clock.now())
+  try {
+    for (const left of [made, `${made}-journal`]) rmSync(left, { force: true })
+    copyAll(files.database, made, heads)
+    // The log of the old one would be taken for that of the new one.
+    if (hasLog(files.database)) throw new Error(`somebody else has ${files.database} open`)
+    renameSync(made, files.database)
+    syncDirectory(files.directory)
+  } catch (cause) {
+    rmSync(made, { force: true })
+    if (!isDamaged(cause) && !isTaken(cause)) throw cause
+    const detail = 'the log cannot be made anew from what can be read of it: salvage it'
+    throw new Fault('DATA_DAMAGED', { detail, cause })
+  } finally {
+    ownership.release()
+  }
+}
+
+function copyAll(from: string, to: string, heads: Heads): void {
+  const db = new DatabaseSync(from, { timeout: 0 })
+  const made = new DatabaseSync(to)
+  try {
+    const declared = db
+      .prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+      .all() as unknown as readonly Declared[]
+    const isTable = ({ type }: Declared): boolean => type === 'table'
+    made.exec(`PRAGMA page_size = ${PAGE_BYTES}; ${identityOf(db)}`)
+    for (const { sql } of declared.filter(isTable)) made.exec(sql)
+    const others = declared.filter((each) => isTable(each) && each.name !== 'log')
+    copyTables(from, made, others)
+    made.exec('BEGIN')
+    copyLog(reader(db, from).rows(), made, heads)
+    for (const { sql } of declared.filter((each) => !isTable(each))) made.exec(sql)
+    made.exec('COMMIT')
+  } finally {
+    made.close()
+    db.close()
+  }
+}
+
+function identityOf(db: DatabaseSync): string {
+  return ['application_id', 'user_version']
+    .map((name) => `PRAGMA ${name} = ${String(db.prepare(`PRAGMA ${name}`).get()?.[name])};`)
+    .join(' ')
+}
+
+/** By SQLite alone, since a key may be no text that JavaScript has. */
+function copyTables(from: string, made: DatabaseSync, tables: readonly Declared[]): void {
+  made.prepare('ATTACH ? AS old').run(from)
+  made.exec('BEGIN')
+  for (const { name } of tables) {
+    const table = `"${name.replaceAll('"', '""')}"`
+    namingDamage(`the table ${name}`, () =>
+      made.exec(`INSERT INTO main.${table} SELECT * FROM old.${table}`),
+    )
+  }
+  made.exec('COMMIT; DETACH old')
+}
+
+/** Rows that are written with one step. */
+const ROWS_PER_STEP = 1_000
+
+function copyLog(rows: Iterable<Readable>, made: DatabaseSync, heads: Heads): void {
+  const sql = statementsOf({ db: () => made })
+  made.exec('CREATE UNIQUE INDEX one_of_each ON log (topic, part, off)')
+  const insert = `INSERT OR IGNORE INTO log (${COLUMNS.replaceAll('log.', '')})`
+  const isKept = placesOf(heads)
+  let values: SQLInputValue[] = []
+  const write = (): void => {
+    sql.insert(insert, '', WIDTH, values)
+    values = []
+  }
+  for (const found of rows) {
+    if (found.is !== 'row' || !isKept(found.row)) continue
+    values.push(...(found.row as readonly SQLInputValue[]))
+    if (values.length >= ROWS_PER_STEP * WIDTH) write()
+  }
+  write()
+  made.exec('DROP INDEX one_of_each')
+}
+
+/** Whether a row is what was written, and has a place that its partition has. */
+function placesOf(heads: Heads): (row: Columns) => boolean {
+  const topics = new Map(heads.all().map(({ id, heads: partitions }) => [id, partitions]))
+  return (row) => {
+    const stored = storedRecord(row, '')
+    const { partition, offset } = stored.record
+    const head = topics.get(stored.topic)?.[partition]
+    return head !== undefined && head.first <= offset && offset < head.next && isWhole(stored)
+  }
+}
