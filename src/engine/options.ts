@@ -8,7 +8,7 @@ export const ENGINE_OPTIONS = {
   /** Bytes of JSON that one unit of work reads at most. */
   unitBytesMax: { initial: 4_194_304, min: 65_536, max: 268_435_456 },
   /** State that one service keeps in memory between units. */
-  cacheBytesMax: { initial: 4_194_304, min: 1_048_576, max: 4_294_967_296 },
+  cacheBytesMax: { initial: 16_777_216, min: 1_048_576, max: 4_294_967_296 },
   /** Bytes of messages that wait for their ack at the door; beyond, `BACKPRESSURE`. */
   sendBytesMax: { initial: 16_777_216, min: 1_048_576, max: 1_073_741_824 },
   /** Events that a consumer may lag behind before the door says `BACKPRESSURE`. */
