@@ -18,12 +18,18 @@ type Report =
   | { readonly is: 'failed'; why: string }
 
 /**
- * Runs one measure of a program that `offer`s it, and answers what that answers.
+ * Runs one measure of a program that `offer`s it, with flags of Node.js, and answers what that
+ * answers.
  *
  * @throws Error with what the program threw, or with its exit where it ended without a word
  */
-export async function apart<T>(program: URL, name: string, options: unknown): Promise<T> {
-  const child = fork(fileURLToPath(program), [], { execArgv: [] })
+export async function apart<T>(
+  program: URL,
+  name: string,
+  options: unknown,
+  flags: readonly string[] = [],
+): Promise<T> {
+  const child = fork(fileURLToPath(program), [], { execArgv: [...flags] })
   try {
     child.send({ name, options } satisfies Order)
     const report = await reportOf(child, name)
