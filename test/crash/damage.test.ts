@@ -12,7 +12,7 @@ import { damagerIn } from './damages.ts'
 import { readPartition } from './seen.ts'
 import { TOPICS } from './town.ts'
 
-const PAGE_BYTES = 8_192
+const PAGE_BYTES = 4_096
 const NEW_ID = '01890000-0000-7000-9000-000000000001'
 const isPosix = process.platform !== 'win32'
 

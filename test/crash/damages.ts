@@ -49,7 +49,7 @@ const TARGETS: readonly Target[] = [
   'high-water',
   'throughline.json',
 ]
-const PAGE_BYTES = 8_192
+const PAGE_BYTES = 4_096
 
 /** What is done to one file; whether there was anything to do. */
 type Damage = (path: string, random: Random, older: string) => boolean

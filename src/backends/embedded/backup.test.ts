@@ -17,6 +17,7 @@ import type { Backend } from '../../ports/store.ts'
 import { backUp } from './backup.ts'
 import { filesOf, own } from './directory.ts'
 import { embedded, restore } from './index.ts'
+import { PAGE_BYTES } from './schema.ts'
 
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
@@ -258,7 +259,7 @@ suite('a restore', () => {
       if (name === 'flipped') {
         bytes[at] = (bytes[at] ?? 0) ^ 1
         writeFileSync(database, bytes)
-      } else if (name === 'cut') truncateSync(database, bytes.length - 8_192)
+      } else if (name === 'cut') truncateSync(database, bytes.length - PAGE_BYTES)
       else if (name === 'gone') rmSync(database)
       else if (name === 'unread') writeFileSync(note, '{"made":')
       else writeFileSync(note, readFileSync(note, 'utf8').replace(/"format":\d+/, '"format":999'))

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Database } from './database.ts'
+import { PAGE_BYTES } from './schema.ts'
 
 /**
  * When the write-ahead log is moved into the database. A commit that had to do it would keep
@@ -18,17 +19,16 @@ export interface Checkpoints {
 const DUE_BYTES = 4_194_304
 
 /** Pages beyond which the log is made to begin anew, in the pause after a checkpoint: 16 MiB. */
-const RESTART_PAGES = 2_048
+const RESTART_PAGES = 4_096
 
 /** Pages beyond which somebody must be holding it: 128 MiB. */
-const PAGES_MAX = 16_384
-const PAGE_BYTES = 8_192
+const PAGES_MAX = 32_768
 
 /** About how much may come while the thread is at it; beyond, the commits do it themselves. */
 const BEHIND_BYTES = 67_108_864
 
 /** What each commit writes beside its bytes: the last page of each index, and some heads. */
-const COMMIT_BYTES = 32_768
+const COMMIT_BYTES = 16_384
 
 /** How far a checkpoint came, in pages. */
 interface Moved {

@@ -14,7 +14,7 @@ import { embedded } from './index.ts'
 const MARKER = 'throughline.json'
 const DATABASE = 'throughline.db'
 const WAL = `${DATABASE}-wal`
-const PAGE_BYTES = 8_192
+const PAGE_BYTES = 4_096
 
 /** A directory of the test's own, gone after it. */
 async function place(t: TestContext): Promise<string> {

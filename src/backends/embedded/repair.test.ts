@@ -10,6 +10,7 @@ import { ORDERS, PLENTY, eventOf, keyIn, start, topicOf } from '../../ports/conf
 import type { EventLog, Slice } from '../../ports/log.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embedded } from './index.ts'
+import { PAGE_BYTES } from './schema.ts'
 import { repair } from './repair.ts'
 import { salvage } from './salvage.ts'
 
@@ -59,7 +60,13 @@ function destroyLeaf(directory: string, name: string): void {
     .get(name)
   db.close()
   const handle = openSync(path, 'r+')
-  writeSync(handle, Buffer.alloc(8_192), 0, 8_192, (Number(leaf?.['pageno']) - 1) * 8_192)
+  writeSync(
+    handle,
+    Buffer.alloc(PAGE_BYTES),
+    0,
+    PAGE_BYTES,
+    (Number(leaf?.['pageno']) - 1) * PAGE_BYTES,
+  )
   closeSync(handle)
 }
 
@@ -190,7 +197,7 @@ suite('salvage', () => {
   test('says what it cannot read at all', async (t) => {
     const directory = await filled(t)
     const handle = openSync(join(directory, 'throughline.db'), 'r+')
-    writeSync(handle, Buffer.alloc(8_192), 0, 8_192, 0)
+    writeSync(handle, Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, 0)
     closeSync(handle)
     assert.throws(() => [...salvage(directory)], { code: 'DATA_DAMAGED' })
     assert.throws(() => [...salvage(place(t))], { code: 'DATA_MISSING' })

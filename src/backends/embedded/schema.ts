@@ -9,7 +9,11 @@ export const FORMAT = 2
 /** "THRL", so that a database of something else is never taken for ours. */
 export const APPLICATION_ID = 0x5448524c
 
-export const PAGE_BYTES = 8_192
+/**
+ * Each commit writes a page for each index and partition that it touches, so that small pages make
+ * small commits: 127 kB for a batch of 100 in place of 190 kB with pages of twice the size.
+ */
+export const PAGE_BYTES = 4_096
 
 /**
  * The log. A row is one event, and stays as it is: `sum` covers all of it, `chain` covers the sums
