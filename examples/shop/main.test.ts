@@ -7,11 +7,16 @@ import { after, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { differencesOf, imbalancesOf } from './check-books.ts'
 import { booksOfFile } from './oracle.ts'
+import { readOptions } from './run/options.ts'
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url))
 const excerpt = fileURLToPath(new URL('data/orders.csv', import.meta.url))
 // A space in every path, since users have them.
 const root = mkdtempSync(join(tmpdir(), 'the shop '))
+const [header, ...rows] = readFileSync(excerpt, 'utf8').split('\n')
+/** Where it does not matter what is sold. */
+const few = ['--orders', 'few.csv']
+writeFileSync(join(root, 'few.csv'), [header, ...rows.slice(0, 20)].join('\n'))
 after(() => rmSync(root, { recursive: true }))
 
 interface Ended {
@@ -123,13 +128,11 @@ suite('the shop', { concurrency: 2 }, () => {
   })
 
   test('refuses a directory that was fed from another input, with the cure', async () => {
-    const [header, ...lines] = readFileSync(excerpt, 'utf8').split('\n')
-    writeFileSync(join(root, 'few.csv'), [header, ...lines.slice(0, 20)].join('\n'))
-    assert.equal((await run('--once', '--data', 'fed', '--orders', 'few.csv')).code, 0)
-    const other = await run('--once', '--data', 'fed', '--stock', '7', '--orders', 'few.csv')
+    assert.equal((await run('--once', '--data', 'fed', ...few)).code, 0)
+    const other = await run('--once', '--data', 'fed', '--stock', '7', ...few)
     assert.equal(other.code, 1)
     assert.match(other.errors, /another input or with another --stock.*--fresh/)
-    const fresh = await run('--once', '--data', 'fed', '--fresh')
+    const fresh = await run('--once', '--data', 'fed', '--fresh', '--stock', '7', ...few)
     assert.equal(fresh.code, 0, fresh.errors)
   })
 
@@ -145,11 +148,15 @@ suite('the shop', { concurrency: 2 }, () => {
   test('answers wrong options with what is right, and never with a stack', async () => {
     const wrong = [['--ordres', 'x'], ['--rate', 'fast'], ['--stock', '1.5'], ['orders.csv']]
     for (const args of wrong) {
-      const { code, errors } = await run(...args)
-      assert.equal(code, 2, args.join(' '))
-      assert.match(errors, /Examples:/)
-      assert.doesNotMatch(errors, /\n {4}at /)
+      const options = readOptions(args, 1)
+      assert.ok('print' in options, args.join(' '))
+      assert.equal(options.exitCode, 2)
+      assert.match(options.print, /Examples:/)
     }
+    const { code, errors } = await run('--ordres', 'x')
+    assert.equal(code, 2)
+    assert.match(errors, /Examples:/)
+    assert.doesNotMatch(errors, /\n {4}at /)
     const missing = await run('--once', '--orders', 'nowhere.csv', '--data', 'none')
     assert.equal(missing.code, 1)
     assert.match(missing.errors, /no such file.*nowhere\.csv/)
@@ -158,7 +165,7 @@ suite('the shop', { concurrency: 2 }, () => {
   })
 
   test('says where it listens first, and a busy port by name', async () => {
-    const shop = launch(['--data', 'listening', '--port', '0', '--json'])
+    const shop = launch(['--data', 'listening', '--port', '0', '--json', ...few])
     await shop.said('What to try next')
     const { event, gateway, page } = JSON.parse(shop.out().split('\n')[0] ?? '') as {
       [name: string]: string
@@ -179,9 +186,9 @@ suite('the shop', { concurrency: 2 }, () => {
     shop.child.kill('SIGINT')
     assert.equal((await shop.ended).code, 0)
     // What came by the gateway is in the books, which balance.
-    const again = await run('--once', '--json', '--data', 'listening')
+    const again = await run('--once', '--json', '--data', 'listening', ...few)
     assert.equal(again.code, 0, again.errors)
     const { orders } = summaryIn(again) as { orders: { read: number } }
-    assert.equal(orders.read, 495)
+    assert.equal(orders.read, booksOfFile(join(root, 'few.csv'), {}).orders.read + 1)
   })
 })

@@ -13,13 +13,14 @@ import { embedded, restore } from 'throughline/embedded'
 import { seededRandom } from 'throughline/testing'
 import { partitionOf } from '../../src/contract/partition.ts'
 import { talking } from '../control/world.ts'
+import { runs } from '../extent.ts'
 
 const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
 /** Nobody reads it, so that all of it may be moved. */
 const TOPIC = 'telling.events'
 const PARTITIONS = 2
-const COUNT = 12_000
-const KILLS = 3
+const COUNT = 6_000
+const KILLS = runs(2)
 
 let root: string
 let data: string
@@ -100,7 +101,7 @@ function moments(size: number): readonly number[] {
   return [0, ...Array.from({ length: KILLS - 1 }, () => Math.floor(random() * size))]
 }
 
-suite('killed', { timeout: 110_000 }, () => {
+suite('killed', { timeout: runs(110_000) }, () => {
   test('backup leaves no backup, and restore no data, until they are whole', async () => {
     const all = await contents(data)
     const size = sizeOf(join(data, 'throughline.db'))
@@ -151,6 +152,6 @@ suite('killed', { timeout: 110_000 }, () => {
       assert.ok(names.length > 0 && names.every((name) => name.endsWith('.gz')))
       await mustGoWell('verify', '--data', copy)
     }
-    assert.ok(kills >= 2, `${kills} were killed`)
+    assert.ok(kills > 0, `${kills} were killed`)
   })
 })

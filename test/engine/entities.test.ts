@@ -6,6 +6,7 @@ import type { Fault } from 'throughline'
 import { command, contract, entity, event, refuse, service, start } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
+import { runs } from '../extent.ts'
 import { upTo } from './ledger.ts'
 import { caughtUp, stageOf } from './stage.ts'
 
@@ -129,7 +130,7 @@ describe('a decision over several entities', () => {
         if (!doesCrash) await stage.clock.until(a.app.stop())
         await stage.clock.until(b.app.stop())
       }),
-      { numRuns: 15, seed: 41 },
+      { numRuns: runs(8), seed: 41 },
     )
   })
 

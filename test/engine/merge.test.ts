@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { runs } from '../extent.ts'
 import { memory } from 'throughline/testing'
 import { orderedReader } from '../../src/engine/merge.ts'
 import type { LogEvent, LogRecord, Position, Slice } from '../../src/ports/log.ts'
@@ -98,7 +99,7 @@ test('every record is read once, in the order in which it came', async () => {
       )
       assert.ok(Math.max(...reads) <= recordsMax)
     }),
-    { numRuns: 150, seed: 11 },
+    { numRuns: runs(40), seed: 11 },
   )
 })
 

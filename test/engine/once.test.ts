@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory, seededRandom } from 'throughline/testing'
+import { runs } from '../extent.ts'
 import type { Before } from './ledger.ts'
 import { Ledger, PARTITIONS, ledgerOf, outsideOf, upTo } from './ledger.ts'
 import type { Around } from '../../src/ports/through.ts'
@@ -143,7 +144,7 @@ describe('each effect happens once where a commit is answered', () => {
             const around = only('store.commit', seed, 0.3, wrong)
             await mustBeWhole(await runOf(seed, around, stubborn(times)))
           }),
-          { numRuns: 15, seed: 11 },
+          { numRuns: runs(4), seed: 11 },
         )
       })
 })
@@ -157,7 +158,7 @@ test('each effect happens once where the answer to an append is lost', async () 
       })
       await mustBeWhole(await runOf(seed, around))
     }),
-    { numRuns: 25, seed: 12 },
+    { numRuns: runs(8), seed: 12 },
   )
 })
 
@@ -179,7 +180,7 @@ test('order and effects survive a store that breaks off while it is read', async
         ),
       )
     }),
-    { numRuns: 12, seed: 13 },
+    { numRuns: runs(4), seed: 13 },
   )
 })
 
@@ -194,6 +195,6 @@ test('each effect happens once through misfortune of every kind', async () => {
       }
       await mustBeWhole(await runOf(seed, around, stubborn(times)))
     }),
-    { numRuns: 25, seed: 14 },
+    { numRuns: runs(8), seed: 14 },
   )
 })

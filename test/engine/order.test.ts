@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { App, Service } from 'throughline'
 import { start } from 'throughline'
 import { memory, seededRandom } from 'throughline/testing'
+import { runs } from '../extent.ts'
 import type { Before, Outside } from './ledger.ts'
 import { Ledger, PARTITIONS, accountsBeside, ledgerOf, outsideOf, upTo } from './ledger.ts'
 import type { Stage } from './stage.ts'
@@ -168,7 +169,7 @@ test('faults and crashes at any time change neither order nor number of effects'
       }
       await stage.clock.until(app.stop())
     }),
-    { numRuns: 40, seed: 7 },
+    { numRuns: runs(12), seed: 7 },
   )
 })
 

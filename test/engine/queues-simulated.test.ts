@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { command, contract, entity, event, handler, retryAfter } from 'throughline'
 import { send, service, type } from 'throughline'
 import { simulate } from 'throughline/testing'
+import { runs } from '../extent.ts'
 import { upTo } from './ledger.ts'
 import { anyOf } from './stage.ts'
 
@@ -135,6 +136,6 @@ test('a queue stores each effect once, whatever crashes when', async () => {
         await world[Symbol.asyncDispose]()
       },
     ),
-    { numRuns: 40 },
+    { numRuns: runs(12) },
   )
 })

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
+import { runs } from '../extent.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Slice } from '../../src/ports/log.ts'
 import type { Unit } from '../../src/ports/store.ts'
@@ -302,7 +303,7 @@ test('rebuilt rows are the live ones, under load, through crashes and misfortune
         await world.until(Promise.all([steady?.app.stop(), other.app.stop()]))
       },
     ),
-    { numRuns: 25, seed: 77 },
+    { numRuns: runs(10), seed: 77 },
   )
 })
 

@@ -6,6 +6,7 @@ import { Fault, command, contract, entity, event, query, service, start } from '
 import type { Service } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { runs } from '../extent.ts'
 import { rulesOfEntity, sourceOf } from '../../src/engine/definition.ts'
 import type { EntityRow } from '../../src/engine/fold.ts'
 import { foldOf } from '../../src/engine/fold.ts'
@@ -251,7 +252,7 @@ test('states are those of the rules of today, however often these change and ins
         }
       },
     ),
-    { numRuns: 25, seed: 5 },
+    { numRuns: runs(10), seed: 5 },
   )
 })
 

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
+import { runs } from '../extent.ts'
 import type { Unit, UnitAnswer } from '../../src/ports/store.ts'
 import type { Before } from './ledger.ts'
 import { Ledger, PARTITIONS, accountsIn, ledgerOf, outsideOf, upTo } from './ledger.ts'
@@ -141,7 +142,7 @@ describe('two instances', () => {
         for (const account of ACCOUNTS) assert.deepEqual(outside.told.get(account), upTo(sent))
         await stage.clock.until(Promise.all(running.map(({ app }) => app.stop())))
       }),
-      { numRuns: 25, seed: 21 },
+      { numRuns: runs(8), seed: 21 },
     )
   })
 })

@@ -7,6 +7,7 @@ import { hours, minutes, saga, service, start } from 'throughline'
 import type { World } from 'throughline/testing'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
+import { runs } from '../extent.ts'
 import { stageOf } from './stage.ts'
 
 const Id = z.object({ id: z.string() })
@@ -83,7 +84,7 @@ describe('a timer', () => {
           }
         }
       }),
-      { numRuns: 12, seed: 31 },
+      { numRuns: runs(4), seed: 31 },
     )
   })
 
@@ -107,10 +108,10 @@ describe('a timer', () => {
     // Days pass more quickly where nobody looks, and a call that is cut off is waited for.
     const engine = { deadlineMs: minutes(5) }
     await using world = await simulate([kitchen], { seed: 3, engine })
-    await world.send(Cooking.Begin({ id: 'a', delayMs: days(60) }))
+    await world.send(Cooking.Begin({ id: 'a', delayMs: days(26) }))
     await world.advance(1_000)
     world.isolate('kitchen')
-    await world.advance(days(60) - 3_000)
+    await world.advance(days(26) - 3_000)
     world.heal('kitchen')
     await world.advance(1_500)
     assert.equal((await timesOf(world, 'Ring')).size, 0)
