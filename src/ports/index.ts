@@ -26,6 +26,7 @@ export type {
 export { logCases } from './conformance/log.ts'
 export type { Can, Case, Finding, ProveOptions, Trial } from './conformance/prove.ts'
 export { prove } from './conformance/prove.ts'
+export { moveOn } from './progress.ts'
 export type { Beat, Lease, Shared, Wish } from './share.ts'
 export { shareOut } from './share.ts'
 export type {

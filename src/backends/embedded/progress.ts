@@ -1,4 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
+import { moveOn } from '../../ports/progress.ts'
 import type { Advance, Progress } from '../../ports/store.ts'
 import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
@@ -40,7 +41,7 @@ export function progressIn(sql: Statements): ProgressRows {
       const values: SQLInputValue[] = []
       for (const advance of advances) {
         const place = placeKey(advance)
-        const after = moved(rows.get(place), advance)
+        const after = moveOn(rows.get(place), advance)
         rows.set(place, after)
         const row = valuesOf(after)
         values.push(...row, rowSum(row))
@@ -60,20 +61,6 @@ function progressOf(row: readonly unknown[]): Progress {
   const [partition, next, accepted, completed, pending, expired] = row.slice(2) as number[]
   const numbers = { partition, next, accepted, completed, pending, expired }
   return { consumer, topic, ...(numbers as Omit<Progress, 'consumer' | 'topic'>) }
-}
-
-function moved(before: Progress | undefined, advance: Advance): Progress {
-  const { consumer, topic, partition, next } = advance
-  return {
-    consumer,
-    topic,
-    partition,
-    next,
-    accepted: (before?.accepted ?? 0) + advance.accepted,
-    completed: (before?.completed ?? 0) + advance.completed,
-    pending: (before?.pending ?? 0) + advance.pending,
-    expired: (before?.expired ?? 0) + advance.expired,
-  }
 }
 
 /** A row without its sum, in the order of its columns. */

@@ -2,9 +2,10 @@ import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
 import type { LogRecord } from '../../ports/log.ts'
+import { moveOn } from '../../ports/progress.ts'
 import type { Lease, Wish } from '../../ports/share.ts'
 import { shareOut } from '../../ports/share.ts'
-import type { Advance, EventStore, Progress, RowKey, Unit, UnitAnswer } from '../../ports/store.ts'
+import type { EventStore, Progress, RowKey, Unit, UnitAnswer } from '../../ports/store.ts'
 import { placeOf } from './log.ts'
 import type { Tables } from './tables.ts'
 import type { Topics } from './topics.ts'
@@ -119,20 +120,6 @@ function swapProgress(progress: Map<string, Progress>, one: string, other: strin
     moved.push({ ...row, consumer: row.consumer === one ? other : one })
   }
   for (const row of moved) progress.set(placeKey(row), row)
-}
-
-function moveOn(before: Progress | undefined, advance: Advance): Progress {
-  const { consumer, topic, partition, next } = advance
-  return {
-    consumer,
-    topic,
-    partition,
-    next,
-    accepted: (before?.accepted ?? 0) + advance.accepted,
-    completed: (before?.completed ?? 0) + advance.completed,
-    pending: (before?.pending ?? 0) + advance.pending,
-    expired: (before?.expired ?? 0) + advance.expired,
-  }
 }
 
 function placeKey({ consumer, topic, partition }: Omit<Progress, 'next'>): string {

@@ -1,0 +1,16 @@
+import type { Advance, Progress } from './store.ts'
+
+/** Progress after a unit, so that every store counts alike. */
+export function moveOn(before: Progress | undefined, advance: Advance): Progress {
+  const { consumer, topic, partition, next } = advance
+  return {
+    consumer,
+    topic,
+    partition,
+    next,
+    accepted: (before?.accepted ?? 0) + advance.accepted,
+    completed: (before?.completed ?? 0) + advance.completed,
+    pending: (before?.pending ?? 0) + advance.pending,
+    expired: (before?.expired ?? 0) + advance.expired,
+  }
+}
