@@ -47,8 +47,7 @@ function bytesIn(directory: string): number {
 }
 
 /** Every step is a process of its own. */
-const step = (name: string, options: object): Promise<Figures> =>
-  apart(child, name, options, FLAGS)
+const step = (name: string, options: object): Promise<Figures> => apart(child, name, options, FLAGS)
 
 async function sizeUp(directory: string, scratch: string, total: number): Promise<Figures> {
   const empty = join(scratch, 'empty')

@@ -171,7 +171,7 @@ export const FAULTS = {
   PROJECTION_NOT_FOUND: {
     meaning: 'no projection has this name',
     retryable: false,
-    cure: 'use one of the names that the detail lists, as SERVICE/PROJECTION',
+    cure: 'name its service, a slash, and the projection; the detail lists what there is',
   },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',

@@ -74,7 +74,6 @@ export interface Tables {
 export function tablesIn(sql: Statements): Tables {
   const tables = new Map<string, Table>()
   const versions = knownVersions()
-  const named = <T>(name: string, read: () => T): T => namingDamage(`the table ${name}`, read)
   const declared = (name: string): Table => {
     const table = tables.get(name)
     if (!table) throw new Error(`the table ${name} was not declared`)
@@ -119,10 +118,7 @@ export function tablesIn(sql: Statements): Tables {
       }
       return keys.map(({ table, key }) => found.get(table)?.get(key))
     },
-    conflicts: (rows) =>
-      rows
-        .filter((row) => versionOf(row) !== row.expected)
-        .map(({ table, key }) => ({ table, key })),
+    conflicts: (rows) => rows.filter((row) => versionOf(row) !== row.expected).map(keyOf),
     write(writes) {
       const kept = new Map<string, RowWrite[]>()
       for (const write of writes) {
@@ -235,6 +231,11 @@ function storedColumns(sql: Statements, id: number): ReadonlyMap<string, string>
   return new Map(sql.all(select, id) as [string, string][])
 }
 
+/** @throws Fault `DATA_DAMAGED` where a page of the table cannot be read */
+function named<T>(name: string, read: () => T): T {
+  return namingDamage(`the table ${name}`, read)
+}
+
 /** A byte that no UTF-8 has, behind the keys of all rows. */
 const NOBODY = "CAST(x'ff' AS TEXT)"
 
@@ -251,6 +252,10 @@ const ownSum = (id: number): number => stateSum(id, '', 0, '', [])
 function mustHaveOwn(sql: Statements, id: number, name: string): void {
   const own = sql.get(`SELECT sum FROM t${id} WHERE key = ${NOBODY}`)
   if (own?.[0] !== ownSum(id)) throw damagedTable(name, 'its own row')
+}
+
+function keyOf({ table, key }: RowKey): RowKey {
+  return { table, key }
 }
 
 function createTable(sql: Statements, name: string): Table {
