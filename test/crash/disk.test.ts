@@ -160,7 +160,7 @@ suite('a disk with little room', () => {
     assert.equal(await child.ended, 0)
     assert.ok(outcome)
     const { 'send on a full disk': refused, 'start on a full disk': began, ...rest } = outcome
-    assert.ok(typeof refused === 'object' && refused.code !== undefined, JSON.stringify(refused))
+    assert.equal(typeof refused === 'object' && refused.code, 'LOG_FULL', JSON.stringify(refused))
     const isNamed = began === 'started' || (typeof began === 'object' && began.code !== undefined)
     assert.ok(isNamed, JSON.stringify(began))
     assert.deepEqual(rest, {

@@ -14,6 +14,8 @@ interface Trial {
   readonly failing: Map<string, Error>
   /** The start of the group fails when memory is to be read again. */
   readonly reload: { failure?: Error }
+  /** Thrown once the group is on the disk, as where the mark cannot be written. */
+  readonly mark: { failure?: Error }
   /** Ends the turn. */
   turn(): void
 }
@@ -22,6 +24,7 @@ function trial(): Trial {
   const events: string[] = []
   const failing = new Map<string, Error>()
   const reload: { failure?: Error } = {}
+  const mark: { failure?: Error } = {}
   let due: (() => void)[] = []
   let isOpen = false
   const db = {
@@ -45,7 +48,9 @@ function trial(): Trial {
     clock: clock as Clock,
     isSynced: true,
     sealing: () => undefined,
-    sealed: () => undefined,
+    sealed() {
+      if (mark.failure) throw mark.failure
+    },
     committed: () => events.push('committed'),
     rolledBack() {
       events.push('rolled back')
@@ -57,7 +62,7 @@ function trial(): Trial {
     due = []
     for (const run of runs) run()
   }
-  return { group, events, failing, reload, turn }
+  return { group, events, failing, reload, mark, turn }
 }
 
 /** A request that writes down its steps, and is answered with its name or with its failure. */
@@ -222,6 +227,21 @@ suite('commits in groups', () => {
       assert.equal(await second, 'b')
       assert.equal(group.trouble(), undefined)
     })
+
+  test('a mark that cannot be written: nobody is told stored, and it is well again later', async () => {
+    const { group, events, mark, turn } = trial()
+    mark.failure = new Error('EIO: i/o error, write')
+    const first = group.submit(change('a', events))
+    turn()
+    assert.equal(await first, 'a failed: EIO: i/o error, write')
+    assert.equal(group.trouble(), 'EIO: i/o error, write')
+    assert.ok(!events.includes('answer a') && events.includes('committed'))
+    delete mark.failure
+    const second = group.submit(change('b', events))
+    turn()
+    assert.equal(await second, 'b')
+    assert.equal(group.trouble(), undefined)
+  })
 
   test('a flush commits at once, and the turn that was due has nothing left', async () => {
     const { group, events, turn } = trial()

@@ -58,9 +58,12 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
         hadLog,
         highWater,
         close() {
-          opened.db().close()
-          highWater.close()
-          ownership.release()
+          try {
+            opened.db().close()
+          } finally {
+            highWater.close()
+            ownership.release()
+          }
         },
       }
     } catch (cause) {

@@ -58,6 +58,10 @@ suite('ids of events', () => {
     close()
   })
 
+  test('what a damaged page holds in the place of an id is no id, and no error', () => {
+    assert.deepEqual([null, undefined, 7, {}].map(idText), ['', '', '', ''])
+  })
+
   test('two ids are never stored alike', () => {
     const twins = fc.oneof(
       fc.tuple(ids, ids),

@@ -125,6 +125,9 @@ function placesOf(verdicts: readonly Verdict[], puts: readonly Put[]): Map<numbe
 function notStored(commits: Commits, cause: unknown): Answer {
   const stopped = commits.stopped()
   if (stopped !== undefined) return { is: 'refused', code: 'LOG_DAMAGED', detail: stopped }
+  // Its id is that of a record that cannot be read, which is found before anything is written.
+  if (cause instanceof Fault && cause.code === 'LOG_DAMAGED')
+    return { is: 'refused', code: cause.code, detail: cause.detail ?? cause.message }
   if (!isFull(cause)) return { is: 'unknown', cause }
   return { is: 'refused', code: 'LOG_FULL', detail: 'the disk of the data directory is full' }
 }

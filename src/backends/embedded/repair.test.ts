@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
-import { closeSync, copyFileSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, copyFileSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { systemClock } from '../../base/clock.ts'
-import { ORDERS, PLENTY, eventOf, keyIn, start, topicOf } from '../../ports/conformance/sample.ts'
+import { ORDERS, PLENTY, eventOf, keyIn, start } from '../../ports/conformance/sample.ts'
+import { rowOf, topicOf, unitOf } from '../../ports/conformance/sample.ts'
 import type { EventLog, Slice } from '../../ports/log.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embedded } from './index.ts'
@@ -165,6 +167,98 @@ suite('repair', () => {
     const log = await open(t, directory)
     assert.equal((await log.find?.(ORDERS, 'e-1-499'))?.offset, 499, 'the index is there')
     assert.match((await slice(log, 0)).damage ?? '', /cannot be read/)
+  })
+})
+
+suite('a repair that accepts all', () => {
+  /** Both partitions read to their end and take more; how many records are there. */
+  async function flows(t: TestContext, directory: string): Promise<number> {
+    const log = await open(t, directory)
+    assert.equal((await log.health()).is, 'well')
+    let count = 0
+    for (const partition of [0, 1])
+      for (let next = 0; ;) {
+        const read = await slice(log, partition, next)
+        assert.equal(read.damage, undefined)
+        count += read.records.length
+        if (read.next === read.end) break
+        assert.ok(read.next > next)
+        next = read.next
+      }
+    assert.equal(await append(log, 'more-0', 0), String(COUNT))
+    assert.equal(await append(log, 'more-1', 1), String(COUNT))
+    await log.close()
+    return count
+  }
+
+  test('makes the log anew where rows cannot be read; the others stay', async (t) => {
+    const directory = await filled(t)
+    destroyLeaf(directory, 'log')
+    const { pages, losses } = await repair(directory, systemClock(), { accept: ['all'] })
+    assert.deepEqual(pages, [])
+    assert.ok(losses.length > 0 && losses.every(({ isAccepted }) => isAccepted))
+    const count = await flows(t, directory)
+    assert.ok(count > 2 * COUNT - 100 && count < 2 * COUNT, `${count} records`)
+    const db = new DatabaseSync(join(directory, 'throughline.db'))
+    t.after(() => db.close())
+    assert.throws(() => db.exec("UPDATE log SET key = 'x' WHERE off = 1"), /immutable/)
+  })
+
+  test('makes the log anew where two rows have one place; one of them stays', async (t) => {
+    const directory = await filled(t)
+    tamper(
+      directory,
+      `DROP INDEX log_place; CREATE UNIQUE INDEX log_place ON log (position);
+       UPDATE log SET off = 40 WHERE part = 1 AND off = 41; DROP INDEX log_place`,
+    )
+    const db = new DatabaseSync(join(directory, 'throughline.db'))
+    db.enableDefensive(false)
+    db.exec(`CREATE INDEX log_place ON log (topic, part, off); PRAGMA writable_schema = ON;
+      UPDATE sqlite_schema SET sql = replace(sql, 'CREATE INDEX', 'CREATE UNIQUE INDEX')
+      WHERE name = 'log_place'`)
+    db.close()
+    await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
+    await repair(directory, systemClock(), { accept: ['all'] })
+    assert.equal(await flows(t, directory), 2 * COUNT - 1)
+  })
+
+  test('lets no record stay that claims a place behind the end', async (t) => {
+    const directory = await filled(t)
+    tamper(directory, 'UPDATE log SET off = 1000000 WHERE part = 1 AND off = 41')
+    const before = await open(t, directory)
+    // One behind the end is nobody's; one that is asked for by its id is no damage there.
+    const rest = await slice(before, 1, 42)
+    assert.deepEqual([rest.damage, rest.next], [undefined, COUNT])
+    const [again] = await before.append([eventOf('e-1-41', { partition: 1, key: keyIn(1) })])
+    assert.equal(again?.is === 'refused' && again.code, 'LOG_DAMAGED')
+    await before.close()
+    const { losses } = await repair(directory, systemClock(), { accept: ['all'] })
+    assert.deepEqual(
+      losses.map(({ from, to }) => [from, to]),
+      [[41, 42]],
+    )
+    assert.equal(await flows(t, directory), 2 * COUNT - 1)
+    const log = await open(t, directory)
+    assert.equal(await append(log, 'e-1-41', 1), String(COUNT + 1), 'it can be sent again')
+  })
+
+  test('refuses by name what would lose rows of a service', async (t) => {
+    const directory = await filled(t)
+    const backend: Backend = embedded({ directory })
+    await backend.store.open()
+    await backend.store.declare([{ name: 'shop.stock', indexes: [] }])
+    await backend.store.commit(
+      unitOf({
+        rows: Array.from({ length: 2_000 }, (_, at) => rowOf('shop.stock', `k${at}`)),
+      }),
+    )
+    await backend.store.close()
+    destroyLeaf(directory, 't1')
+    await assert.rejects(repair(directory, systemClock(), { accept: ['all'] }), {
+      code: 'DATA_DAMAGED',
+      message: /table t1/,
+    })
+    assert.equal(await flows(t, directory), 2 * COUNT)
   })
 })
 

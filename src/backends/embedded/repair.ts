@@ -146,8 +146,8 @@ function flawsOfPages({ sql }: Connection): readonly string[] {
 /**
  * What an index says can be told again from the rows. One whose pages are damaged cannot even be
  * dropped, so that it is forgotten by name and made under it again; its pages are given back by
- * writing the database anew. False where rows cannot be read, or two have one place; then nothing
- * has changed.
+ * writing the database anew. False where rows cannot be read, or two have one place; that
+ * loses nothing.
  */
 function remakeIndexes(database: Connection['database']): boolean {
   const db = database.db()

@@ -44,11 +44,13 @@ export const isTaken = (cause: unknown): boolean =>
 
 const UNIQUE = 2_067
 
-/** Whether a row is there already where a new one was to come: the end of the table is not its end. */
-export const isInTheWay = (cause: unknown): boolean =>
-  (cause as { errcode?: number } | null)?.errcode === ROWID
+/** Whether a record is there already where a new one was to come: the log goes on behind its end. */
+export const isInTheWay = (cause: unknown): boolean => {
+  const { errcode, message = '' } = (cause ?? {}) as { errcode?: number; message?: string }
+  return errcode === PRIMARY_KEY && message.includes('log.position')
+}
 
-const ROWID = 2_579
+const PRIMARY_KEY = 1_555
 
 /** Whether SQLite itself said so, rather than whoever called it. */
 export const isOfDatabase = (cause: unknown): boolean => resultOf(cause) !== 0

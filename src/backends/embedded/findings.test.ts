@@ -1,0 +1,396 @@
+import assert from 'node:assert/strict'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { suite, test } from 'node:test'
+import { systemClock } from '../../base/clock.ts'
+import { eventOf, idsOf, rowOf, unitOf } from '../../ports/conformance/sample.ts'
+import type { EventLog, LogEvent } from '../../ports/log.ts'
+import type { Backend } from '../../ports/store.ts'
+import { embedded } from './index.ts'
+import { repair } from './repair.ts'
+
+const [X, Y, TABLE] = ['x', 'y', 'shop.stock']
+const MAX = { records: 1_000, bytes: 100_000_000 }
+
+function place(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  return directory
+}
+
+async function opened(t: TestContext, directory: string): Promise<Backend> {
+  const backend = embedded({ directory })
+  t.after(() => close(backend))
+  await backend.log.open()
+  await backend.store.open()
+  return backend
+}
+
+async function close({ log, store }: Backend): Promise<void> {
+  await log.close()
+  await store.close()
+}
+
+const declare = (log: EventLog, ...names: string[]) =>
+  log.declare(names.map((name) => ({ name, partitions: 1, strategy: 'murmur2' as const })))
+const event = (id: string, fields: Partial<LogEvent> = {}): LogEvent =>
+  eventOf(id, { topic: X, partition: 0, key: 'a', ...fields })
+const many = (count: number): LogEvent[] =>
+  Array.from({ length: count }, (_, at) => event(`e${at}`, { key: `k${at % 3}` }))
+const answer = async (log: EventLog, id: string, topic = X): Promise<string> => {
+  const [first] = await log.append([event(id, { topic })])
+  return first?.is === 'refused' ? first.code : (first?.is ?? '')
+}
+
+/** A closed directory with one topic of one partition. */
+async function filled(t: TestContext, events: readonly LogEvent[]): Promise<string> {
+  const directory = place(t)
+  const backend = await opened(t, directory)
+  await declare(backend.log, X)
+  await backend.log.append(events)
+  await close(backend)
+  return directory
+}
+
+function tamper(directory: string, sql: string): void {
+  const db = new DatabaseSync(join(directory, 'throughline.db'))
+  db.exec(`DROP TRIGGER log_is_immutable; DROP TRIGGER log_stays; ${sql}`)
+  db.close()
+}
+
+/** What a killed owner leaves whose write-ahead log lost everything that came after `before`. */
+async function cutOff(
+  t: TestContext,
+  before: (backend: Backend) => Promise<unknown>,
+  after: (backend: Backend) => Promise<unknown>,
+): Promise<string> {
+  const [directory, copy] = [place(t), place(t)]
+  const backend = await opened(t, directory)
+  await before(backend)
+  const wal = join(directory, 'throughline.db-wal')
+  const { size } = statSync(wal)
+  await after(backend)
+  for (const name of ['throughline.db', 'high-water', 'throughline.json'])
+    copyFileSync(join(directory, name), join(copy, name))
+  writeFileSync(join(copy, 'throughline.db-wal'), readFileSync(wal).subarray(0, size))
+  return copy
+}
+
+/** The first page of a table or an index takes the place of another one. */
+function swapRoots(directory: string, one: string, other: string): void {
+  const path = join(directory, 'throughline.db')
+  const db = new DatabaseSync(path)
+  const at = (name: string): number => {
+    const row = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(name)
+    return (Number(row?.['rootpage']) - 1) * 8_192
+  }
+  const [a, b] = [at(one), at(other)]
+  db.close()
+  const bytes = readFileSync(path)
+  const page = Buffer.from(bytes.subarray(a, a + 8_192))
+  bytes.copyWithin(a, b, b + 8_192)
+  page.copy(bytes, b)
+  writeFileSync(path, bytes)
+}
+
+suite('an end that was cut off', () => {
+  const cut = (t: TestContext): Promise<string> =>
+    cutOff(
+      t,
+      async ({ log }) => {
+        await declare(log, X)
+        await log.append([event('e1')])
+      },
+      ({ log }) => log.append([event('e2'), event('e3')]),
+    )
+
+  test('is not forgotten by a commit that fails: acknowledged offsets are not given again', async (t) => {
+    const directory = await cut(t)
+    const backend = await opened(t, directory)
+    const { exec } = DatabaseSync.prototype
+    const failing = t.mock.method(
+      DatabaseSync.prototype,
+      'exec',
+      function (this: DatabaseSync, sql: string) {
+        if (sql === 'COMMIT')
+          throw Object.assign(new Error('database or disk is full'), { errcode: 13 })
+        exec.call(this, sql)
+      },
+    ).mock
+    await assert.rejects(backend.store.beat({ id: 'm' }, ['r'], 1_000), { code: 'LOG_FULL' })
+    failing.restore()
+    assert.equal(await answer(backend.log, 'n2'), 'LOG_DAMAGED')
+    await backend.store.beat({ id: 'm' }, ['r'], 1_000)
+    await close(backend)
+    const again = await opened(t, directory)
+    assert.match((await again.log.health()).detail, /offsets 1 to 2/)
+    assert.equal(await answer(again.log, 'n3'), 'LOG_DAMAGED')
+  })
+
+  test('stays claimed by the mark through a trim and further commits', async (t) => {
+    const directory = await cut(t)
+    const backend = await opened(t, directory)
+    await backend.log.trim(X, 0, 1)
+    await close(backend)
+    const db = new DatabaseSync(join(directory, 'throughline.db'))
+    db.exec('DELETE FROM damage')
+    db.close()
+    const again = await opened(t, directory)
+    assert.match((await again.log.health()).detail, /offsets 1 to 2/)
+  })
+
+  const lostTopic = (t: TestContext): Promise<string> =>
+    cutOff(
+      t,
+      async ({ log }) => {
+        await declare(log, Y)
+        await log.append([event('f1', { topic: Y })])
+      },
+      async ({ log }) => {
+        await declare(log, X)
+        await log.append([event('e1'), event('e2')])
+      },
+    )
+
+  test('with a whole topic in it: that is not made anew, nor is any table', async (t) => {
+    const { log, store } = await opened(t, await lostTopic(t))
+    await assert.rejects(declare(log, X), { code: 'DATA_DAMAGED', message: /declared/ })
+    await assert.rejects(store.declare([{ name: TABLE, indexes: [] }]), { code: 'DATA_DAMAGED' })
+    assert.equal(await answer(log, 'f2', Y), 'stored', 'what is there goes on')
+  })
+
+  test('with a whole topic in it, once accepted: a new one does not inherit its end', async (t) => {
+    const directory = await lostTopic(t)
+    await repair(directory, systemClock(), { accept: ['all'] })
+    const backend = await opened(t, directory)
+    await declare(backend.log, 'another')
+    await close(backend)
+    const again = await opened(t, directory)
+    assert.equal((await again.log.health()).is, 'well')
+    assert.equal(await answer(again.log, 'n', 'another'), 'stored')
+  })
+
+  test('behind its mark: a log that was put in its place is told by its chain', async (t) => {
+    const directory = await filled(t, many(3))
+    const mark = readFileSync(join(directory, 'high-water'))
+    const backend = await opened(t, directory)
+    await backend.log.append([event('later')])
+    await close(backend)
+    writeFileSync(join(directory, 'high-water'), mark)
+    await close(await opened(t, directory))
+    // The mark is that of the third record still; the log up to there is another one now.
+    writeFileSync(join(directory, 'high-water'), mark)
+    tamper(directory, 'UPDATE log SET chain = chain + 1 WHERE off = 2')
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /x\/0/ })
+  })
+})
+
+suite('upkeep of a damaged partition', () => {
+  test('compaction does not believe a damaged key: the true record of it stays', async (t) => {
+    const directory = await filled(t, [event('e1', { key: 'c' }), event('e2'), event('e3')])
+    tamper(directory, "UPDATE log SET key = 'c' WHERE off = 2")
+    const { log } = await opened(t, directory)
+    await assert.rejects(log.compact(X, 0, 3, 0), { code: 'LOG_DAMAGED' })
+    const [slice] = await log.read([{ topic: X, partition: 0, next: 0 }], MAX, { ms: 0 })
+    assert.deepEqual(idsOf(slice?.records ?? []), ['e1', 'e2'])
+    assert.match(slice?.damage ?? '', /offset 2/)
+  })
+
+  test('compaction does not hash a damaged body, and so make it good', async (t) => {
+    const directory = await filled(t, [event('e1'), event('e2')])
+    tamper(directory, "UPDATE log SET data = '{}' WHERE off = 0")
+    const { log } = await opened(t, directory)
+    await assert.rejects(log.compact(X, 0, 2, 0), { code: 'LOG_DAMAGED' })
+    assert.equal((await log.inspect?.(X, 0, 0, 10))?.flaws.length, 1)
+  })
+
+  test('what is left of a compacted record has a sum as well', async (t) => {
+    const directory = await filled(t, [event('e1'), event('e2')])
+    const backend = await opened(t, directory)
+    assert.equal(await backend.log.compact(X, 0, 2, 0), 1)
+    await close(backend)
+    tamper(directory, "UPDATE log SET key = 'other' WHERE off = 0")
+    const { log } = await opened(t, directory)
+    assert.deepEqual(
+      (await log.inspect?.(X, 0, 0, 10))?.flaws.map(({ from }) => from),
+      [0],
+    )
+  })
+
+  /** Zeroes the page that a record lies on. */
+  async function unreadable(t: TestContext): Promise<string> {
+    const directory = await filled(t, many(500))
+    const backend = await opened(t, directory)
+    await declare(backend.log, Y)
+    await close(backend)
+    const path = join(directory, 'throughline.db')
+    const bytes = readFileSync(path)
+    const start = Math.floor(bytes.indexOf('{"order":"e200"}') / 8_192) * 8_192
+    writeFileSync(path, bytes.fill(0, start, start + 8_192))
+    return directory
+  }
+
+  test('a trim over a page that cannot be read stops its partition, and nobody else', async (t) => {
+    const { log } = await opened(t, await unreadable(t))
+    await assert.rejects(log.trim(X, 0, 400), { code: 'LOG_DAMAGED' })
+    assert.equal(await answer(log, 'more', Y), 'stored')
+    assert.equal(await answer(log, 'more'), 'LOG_DAMAGED')
+  })
+
+  test('a compaction over a page that cannot be read says so with a code', async (t) => {
+    const { log } = await opened(t, await unreadable(t))
+    await assert.rejects(log.compact(X, 0, 400, 0), { code: 'LOG_DAMAGED' })
+    assert.equal(await answer(log, 'more', Y), 'stored')
+  })
+
+  test('a trim behind the damage takes it away, also after a restart', async (t) => {
+    const directory = await filled(t, many(20))
+    tamper(directory, "UPDATE log SET data = '{}' WHERE off = 3")
+    const backend = await opened(t, directory)
+    await backend.log.read([{ topic: X, partition: 0, next: 0 }], MAX, { ms: 0 })
+    assert.equal(await answer(backend.log, 'more'), 'LOG_DAMAGED')
+    // With a commit the finding is in the database as well.
+    await backend.store.beat({ id: 'm' }, ['r'], 1_000)
+    await backend.log.trim(X, 0, 10)
+    assert.equal(await answer(backend.log, 'more'), 'stored')
+    await close(backend)
+    const { log } = await opened(t, directory)
+    assert.equal((await log.health()).is, 'well')
+    assert.equal(await answer(log, 'again'), 'stored')
+  })
+})
+
+suite('a stream of an entity', () => {
+  async function withStream(t: TestContext): Promise<string> {
+    const directory = await filled(t, [])
+    const { log, store } = await opened(t, directory)
+    await store.declare([{ name: TABLE, indexes: [] }])
+    const unit = unitOf({
+      appends: many(3),
+      streams: [1, 2, 3].map((version) => {
+        return { table: TABLE, key: 'k', version, append: version - 1 }
+      }),
+    })
+    assert.equal((await store.commit(unit)).is, 'done')
+    await log.close()
+    await store.close()
+    return directory
+  }
+  const row = { table: TABLE, key: 'k' }
+
+  test('that the log lacks a record of is refused, not shorter', async (t) => {
+    const directory = await withStream(t)
+    tamper(directory, 'DELETE FROM log WHERE off = 1')
+    const { store } = await opened(t, directory)
+    await assert.rejects(store.stream(row, 1, 10), { code: 'DATA_DAMAGED', message: /version 2/ })
+  })
+
+  test('gives as many records as were asked for, though compaction took some', async (t) => {
+    const { log, store } = await opened(t, await withStream(t))
+    await log.append([event('later', { key: 'k0' })])
+    assert.equal(await log.compact(X, 0, 4, 0), 1)
+    assert.deepEqual(idsOf(await store.stream(row, 1, 1)), ['e1'])
+  })
+
+  for (const table of ['stream', 'archive'])
+    test(`with an empty page in the place of ${table}: refused by name`, async (t) => {
+      const directory = await withStream(t)
+      const db = new DatabaseSync(join(directory, 'throughline.db'))
+      const sql = db.prepare('SELECT sql FROM sqlite_schema WHERE name = ?').get(table)?.['sql']
+      db.exec(String(sql).replace(table, 'bare'))
+      db.close()
+      swapRoots(directory, table, 'bare')
+      await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: RegExp(table) })
+    })
+
+  test('a table of findings with rows of something else: refused by name', async (t) => {
+    const directory = await withStream(t)
+    tamper(directory, "INSERT INTO damage VALUES (1,0,1,2,'x',0,7)")
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /damage/ })
+  })
+})
+
+suite('rows of a table', () => {
+  test('under an empty key are like all others, and go', async (t) => {
+    const directory = place(t)
+    const first = await opened(t, directory)
+    await first.store.declare([{ name: TABLE, indexes: [] }])
+    const keys = async ({ store }: Backend) =>
+      (await store.scan({ table: TABLE, limit: 10 })).map(({ key }) => key)
+    await first.store.commit(unitOf({ rows: [rowOf(TABLE, '')] }))
+    assert.deepEqual(await keys(first), [''])
+    await close(first)
+    const second = await opened(t, directory)
+    assert.deepEqual(await keys(second), [''])
+    const gone = rowOf(TABLE, '', { body: null, expected: 1 })
+    assert.equal((await second.store.commit(unitOf({ rows: [gone] }))).is, 'done')
+    await close(second)
+    assert.deepEqual(await keys(await opened(t, directory)), [])
+  })
+
+  test('that lie in the place of those of another table: refused by name', async (t) => {
+    const directory = place(t)
+    const backend = await opened(t, directory)
+    await backend.store.declare([
+      { name: TABLE, indexes: [] },
+      { name: 'shop.empty', indexes: [] },
+    ])
+    await backend.store.commit(unitOf({ rows: [rowOf(TABLE, 'a')] }))
+    await close(backend)
+    swapRoots(directory, 't1', 't2')
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /its own row/ })
+  })
+})
+
+suite('what a page that was swapped hides', () => {
+  test('a topic that is gone from the catalog is not declared anew', async (t) => {
+    const directory = await filled(t, many(3))
+    tamper(directory, 'DELETE FROM topic')
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /catalog/ })
+  })
+
+  test('an index of ids that finds nothing is refused, so that repeats are not stored', async (t) => {
+    const directory = await filled(t, many(3))
+    swapRoots(directory, 'log_foreign_id', 'log_id')
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /index of ids/ })
+  })
+
+  test('rows of progress that are gone are told by their count', async (t) => {
+    const directory = await filled(t, [])
+    const backend = await opened(t, directory)
+    const at = { consumer: 's/r', topic: X, partition: 0, from: 0, next: 1 }
+    const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
+    await backend.store.commit(unitOf({ progress: [{ ...at, ...counts }] }))
+    await close(backend)
+    tamper(directory, 'DELETE FROM progress')
+    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /progress/ })
+  })
+
+  test('an id, a body or its hash of another kind is damage of that record', async (t) => {
+    for (const set of ["id = x'00'", 'id = 7', "gone = 'x', data = NULL"]) {
+      const directory = await filled(t, many(3))
+      tamper(directory, `UPDATE log SET ${set} WHERE off = 1`)
+      const { log } = await opened(t, directory)
+      const [slice] = await log.read([{ topic: X, partition: 0, next: 0 }], MAX, { ms: 0 })
+      assert.match(slice?.damage ?? '', /offset 1 is not/, set)
+    }
+  })
+
+  test('a record of another place, where a new one comes: all writes stop', async (t) => {
+    const directory = await filled(t, many(3))
+    const { log } = await opened(t, directory)
+    tamper(directory, 'UPDATE log SET position = 4 WHERE off = 1')
+    assert.equal(await answer(log, 'more'), 'LOG_DAMAGED')
+    assert.match((await log.health()).detail, /nothing is written any more/)
+  })
+
+  test('a rewind to a time stops at a record that is not what was written', async (t) => {
+    const directory = await filled(t, many(3))
+    tamper(directory, 'UPDATE log SET stored = 1 WHERE off = 1')
+    const { log } = await opened(t, directory)
+    await assert.rejects(log.offsetAt(X, 0, 1_000), { code: 'LOG_DAMAGED' })
+  })
+})
