@@ -10,6 +10,7 @@ import { eventOf, idsOf, rowOf, unitOf } from '../../ports/conformance/sample.ts
 import type { EventLog, LogEvent } from '../../ports/log.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embedded } from './index.ts'
+import { PAGE_BYTES } from './schema.ts'
 import { repair } from './repair.ts'
 
 const [X, Y, TABLE] = ['x', 'y', 'shop.stock']
@@ -85,13 +86,13 @@ function swapRoots(directory: string, one: string, other: string): void {
   const db = new DatabaseSync(path)
   const at = (name: string): number => {
     const row = db.prepare('SELECT rootpage FROM sqlite_schema WHERE name = ?').get(name)
-    return (Number(row?.['rootpage']) - 1) * 8_192
+    return (Number(row?.['rootpage']) - 1) * PAGE_BYTES
   }
   const [a, b] = [at(one), at(other)]
   db.close()
   const bytes = readFileSync(path)
-  const page = Buffer.from(bytes.subarray(a, a + 8_192))
-  bytes.copyWithin(a, b, b + 8_192)
+  const page = Buffer.from(bytes.subarray(a, a + PAGE_BYTES))
+  bytes.copyWithin(a, b, b + PAGE_BYTES)
   page.copy(bytes, b)
   writeFileSync(path, bytes)
 }
@@ -228,8 +229,8 @@ suite('upkeep of a damaged partition', () => {
     await close(backend)
     const path = join(directory, 'throughline.db')
     const bytes = readFileSync(path)
-    const start = Math.floor(bytes.indexOf('{"order":"e200"}') / 8_192) * 8_192
-    writeFileSync(path, bytes.fill(0, start, start + 8_192))
+    const start = Math.floor(bytes.indexOf('{"order":"e200"}') / PAGE_BYTES) * PAGE_BYTES
+    writeFileSync(path, bytes.fill(0, start, start + PAGE_BYTES))
     return directory
   }
 
