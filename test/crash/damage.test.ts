@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import { embedded, repair } from 'throughline/embedded'
+import { PAGE_BYTES } from '../../src/backends/embedded/schema.ts'
 import { systemClock } from '../../src/base/clock.ts'
 import { eventOf } from './batches.ts'
 import { swiftest } from './child.ts'
@@ -12,7 +13,6 @@ import { damagerIn } from './damages.ts'
 import { readPartition } from './seen.ts'
 import { TOPICS } from './town.ts'
 
-const PAGE_BYTES = 4_096
 const NEW_ID = '01890000-0000-7000-9000-000000000001'
 const isPosix = process.platform !== 'win32'
 

@@ -14,6 +14,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openHighWater } from '../../src/backends/embedded/high-water.ts'
 import { headSlots } from '../../src/backends/embedded/marks.ts'
+import { PAGE_BYTES } from '../../src/backends/embedded/schema.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Random } from '../../src/base/random.ts'
 import type { Child } from './child.ts'
@@ -52,7 +53,6 @@ const TARGETS: readonly Target[] = [
   'high-water',
   'throughline.json',
 ]
-const PAGE_BYTES = 4_096
 
 /** What is done to one file; whether there was anything to do. */
 type Damage = (path: string, random: Random, older: string) => boolean

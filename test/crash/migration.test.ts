@@ -67,9 +67,9 @@ test('LOG-04 kill during a migration, at any change of a file: the next start fi
   assert.ok(calls > 20, `${calls} calls`)
   const expected = await contentOf(join(root, 'whole'))
   assert.ok(expected.records.length > 0)
-  // Every call near the end, where formats and markers change, and each sixth one before.
+  // Every call near the end, where formats and markers change, and each twentieth one before.
   const left = Array.from({ length: calls }, (_, at) => at + 1).filter(
-    (nth) => nth % 6 === 0 || nth > calls - 8,
+    (nth) => nth % 20 === 0 || nth > calls - 8,
   )
   const worker = async (): Promise<void> => {
     for (let nth = left.shift(); nth !== undefined; nth = left.shift()) {

@@ -1,7 +1,6 @@
 // Runs the services and appends, sends, trims, compacts and makes topics until it is killed: from
 // outside, or by itself at a moment that was named. Without a moment it does a little, settles and
 // stops. Tells every step in a line, through a pipe that keeps it whatever happens then.
-import { writeSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { App, Message } from 'throughline'
 import { start } from 'throughline'
@@ -11,6 +10,7 @@ import type { Batch } from './batches.ts'
 import { depositOf } from './batches.ts'
 import type { Moment, Setup } from './moments.ts'
 import { FAULT_OF, FILE_NAMES } from './moments.ts'
+import { tellAtOnce } from './pipe.ts'
 import { faultsIn } from './shim.ts'
 import type { Kind, Line } from './told.ts'
 import { eventsNamed } from './told.ts'
@@ -28,7 +28,7 @@ interface System {
 const connections = new Set<DatabaseSync>()
 
 function tell(line: Line): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  tellAtOnce(line)
 }
 
 /** Keeps every connection at hand, and weakens the sync where this is a control. */

@@ -1,12 +1,12 @@
 // Appends and commits units with many writers until it is killed. Every line is written before what
 // it tells about begins, or after it was acked; the pipe keeps it whatever happens then.
-import { writeSync } from 'node:fs'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Place } from '../../src/ports/log.ts'
 import { ORDERS, PAYMENTS, topicOf } from '../../src/ports/conformance/sample.ts'
 import type { Claim } from '../../src/ports/store.ts'
+import { tellAtOnce } from './pipe.ts'
 import type { Line } from './work.ts'
 import { CARTS, RESOURCE, TABLES, UNIT_KEYS, eventNamed, unitTo } from './work.ts'
 
@@ -15,7 +15,7 @@ const random = seededRandom(Number(run))
 const { log, store } = embedded({ directory })
 
 function tell(line: Line): void {
-  writeSync(1, `${JSON.stringify(line)}\n`)
+  tellAtOnce(line)
 }
 
 /** Kills this process at a chosen step inside a transaction. */

@@ -1,0 +1,12 @@
+import { writeSync } from 'node:fs'
+
+/** Writes a line to whoever started this process, at once; waits while the pipe is full. */
+export function tellAtOnce(line: unknown): void {
+  const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
+  for (let at = 0; at < bytes.length;)
+    try {
+      at += writeSync(1, bytes, at)
+    } catch (cause) {
+      if ((cause as { code?: string }).code !== 'EAGAIN') throw cause
+    }
+}
