@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 
-const LIMITS = { elapsedMs: 20_000, peakMemoryBytes: 400_000_000 } as const
+const LIMITS = { elapsedMs: 8_000, peakMemoryBytes: 400_000_000 } as const
 type Figure = keyof typeof LIMITS
 
 const { values } = parseArgs({

@@ -31,6 +31,8 @@ export interface Commits {
    * tried again here, before anything else relies on memory; throws while it fails.
    */
   recover(): void
+  /** From now on groups gather for so long, and leave gaps for others; 0 for one turn. */
+  pace(gatherMs: number): void
   /** What went wrong last, until a commit succeeds again. */
   readonly trouble: () => string | undefined
   /** Why nothing is written any more: pages that everything shares are damaged. */
@@ -75,6 +77,7 @@ export function commits(parts: CommitsParts): Commits {
   const { isSynced } = parts
   const state: State = { trouble: undefined, stopped: undefined, stale: undefined, isSynced }
   let queue: Waiting[] = []
+  let gatherMs = 0
   const flush = (): void => {
     const group = queue
     queue = []
@@ -83,11 +86,16 @@ export function commits(parts: CommitsParts): Commits {
   return {
     flush,
     recover: () => recover(parts, state),
+    pace(ms) {
+      gatherMs = ms
+    },
     trouble: () => state.trouble,
     stopped: () => state.stopped?.message,
     submit: (request) =>
       new Promise((resolve, reject) => {
-        if (queue.length === 0) parts.clock.soon(flush)
+        if (queue.length === 0)
+          if (gatherMs > 0) parts.clock.after(gatherMs, flush)
+          else parts.clock.soon(flush)
         queue.push(waitingFor(request, resolve, reject))
       }),
   }
@@ -194,6 +202,7 @@ export function noCommits(): Commits {
     },
     flush: () => undefined,
     recover: () => undefined,
+    pace: () => undefined,
     trouble: () => undefined,
     stopped: () => undefined,
   }

@@ -25,6 +25,9 @@ export interface EmbeddedOptions {
   readonly isReadOnly?: boolean
 }
 
+/** How long commits gather while a backup is made. */
+const BACKUP_GATHER_MS = 2
+
 /**
  * Log and store in one SQLite database, in this process. An ack means that the data was synced to
  * disk. One process owns a data directory at a time; services run in that process. A killed process
@@ -47,9 +50,15 @@ export function embedded(options: EmbeddedOptions): Backend {
     log,
     store: embeddedStore(storeUse, clock),
     async backup(to, tell) {
-      const { database } = logUse.connection()
+      const { database, commits } = logUse.connection()
       const source = { database, isShared: isReadOnly, isOpen: logUse.isOpen }
-      return backUp(source, to, clock, tell)
+      // A copy is begun between two transactions only, and a busy owner leaves no gap by itself.
+      commits.pace(BACKUP_GATHER_MS)
+      try {
+        return await backUp(source, to, clock, tell)
+      } finally {
+        commits.pace(0)
+      }
     },
     archive(wish, tell) {
       const moved = archiving.then(() => {
