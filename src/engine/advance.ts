@@ -50,10 +50,11 @@ export interface TimerRow {
 const SENT_MAX = 1_000
 
 /** Whether a record in a topic is for this reaction; replies are for one rule's instance only. */
-export function concerns({ rule, consumer }: Reaction, { envelope, data }: Arrival): boolean {
+export function concerns({ rule, consumer }: Reaction, arrival: Arrival): boolean {
+  // Most messages are for anybody, and of those nobody reads the envelope yet.
   if (rule.hears === 'message') return true
-  const { contract, name } = data as ReplyData
-  const isOurs = envelope.sender?.rule === consumer.rule.name
+  const { contract, name } = arrival.data as ReplyData
+  const isOurs = arrival.envelope.sender?.rule === consumer.rule.name
   return isOurs && rule.on.contract === contract && rule.on.name === name
 }
 

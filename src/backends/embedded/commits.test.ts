@@ -57,10 +57,13 @@ function trial(): Trial {
       if (reload.failure) throw reload.failure
     },
   })
+  /** A group is committed in the turn after the next. */
   const turn = (): void => {
-    const runs = due
-    due = []
-    for (const run of runs) run()
+    for (let pass = 0; pass < 2; pass += 1) {
+      const runs = due
+      due = []
+      for (const run of runs) run()
+    }
   }
   return { group, events, failing, reload, mark, turn }
 }

@@ -21,7 +21,7 @@ export interface Decision<T> {
   readonly write?: () => boolean
 }
 
-/** Commits requests in groups: one transaction and one sync for all that came in one turn. */
+/** Commits requests in groups: one transaction and one sync for all that came in two turns. */
 export interface Commits {
   submit<T>(request: Request<T>): Promise<T>
   /** Commits what waits, at once. */
@@ -95,7 +95,9 @@ export function commits(parts: CommitsParts): Commits {
       new Promise((resolve, reject) => {
         if (queue.length === 0)
           if (gatherMs > 0) parts.clock.after(gatherMs, flush)
-          else parts.clock.soon(flush)
+          // Two turns: whoever is told of one commit and goes on at once is in the next one, with all
+          // others that were told, and shares its sync.
+          else parts.clock.soon(() => parts.clock.soon(flush))
         queue.push(waitingFor(request, resolve, reject))
       }),
   }
