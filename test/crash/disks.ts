@@ -45,7 +45,12 @@ export const sweepsOnceOpen = SWEEP_NAMES.filter((name) => name !== 'no more fil
 /** One sweep: a process that lives through every point of it. */
 export async function sweep(
   name: SweepName,
-  { root, shim, isFromStart }: { root: string; shim: Shim; isFromStart: boolean },
+  {
+    root,
+    shim,
+    isFromStart,
+    every = 1,
+  }: { root: string; shim: Shim; isFromStart: boolean; every?: number },
 ): Promise<SweepTally> {
   const place = join(root, 'sweep')
   rmSync(place, { recursive: true, force: true })
@@ -56,6 +61,7 @@ export async function sweep(
     faults,
     plan: { files: FILE_NAMES, ...SWEEPS[name] },
     isFromStart,
+    every,
   }
   let errors = ''
   const child = spawned<Swept>('failing.ts', [JSON.stringify(setup)], {

@@ -28,6 +28,8 @@ export interface Sweep {
   readonly plan: Omit<FaultPlan, 'nth'>
   /** Whether files fail from the opening on, or only once it is open. */
   readonly isFromStart: boolean
+  /** Of every so many calls one fails; 1 for each of them. */
+  readonly every: number
 }
 
 /** What came of one `nth`. */
@@ -188,7 +190,7 @@ export function idsExpected(): readonly string[] {
 
 if (import.meta.main) {
   const sweep = JSON.parse(process.argv[2] ?? '') as Sweep
-  for (let nth = 1, hit = 1; hit > 0; nth += 1) {
+  for (let nth = 1, hit = 1; hit > 0; nth += sweep.every) {
     const directory = join(sweep.directory, String(nth))
     const swept = await attempt(sweep, nth, directory)
     process.stdout.write(`${JSON.stringify(swept)}\n`)
