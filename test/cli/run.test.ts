@@ -86,6 +86,10 @@ suite('run', () => {
         body: JSON.stringify({ id: signal }),
       })
       assert.equal(asked.status, 202)
+      // What is under way when it ends goes on with the next start: here all of it has come to its end.
+      const operation = new URL(asked.headers.get('location') ?? '', gateway)
+      operation.searchParams.set('wait', '30')
+      assert.equal((await fetch(operation)).status, 200)
       assert.equal(((await at.ask('health')) as { is: string }).is, 'well')
       child.child.kill(signal)
       assert.deepEqual(await child.ended(), [0, null])
