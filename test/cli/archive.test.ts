@@ -2,60 +2,45 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import type { App } from 'throughline'
+import { test } from 'node:test'
 import type { ArchivedTopic } from '../../src/control/archive.ts'
 import type { Verified } from '../../src/control/verify.ts'
 import { Asking } from '../control/world.ts'
-import type { Place } from './stage.ts'
-import { place, talk } from './stage.ts'
+import { inBothWays, place } from './stage.ts'
 
 const ALL = ['--before', '2999-01-01', '--to', 'old']
 
-for (const isRunning of [true, false])
-  suite(isRunning ? 'archive beside the owner' : 'archive of data that nobody runs', () => {
-    const way = isRunning ? [] : ['--offline']
-    let at: Place
-    let app: App
-    before(async () => {
-      at = place()
-      app = await at.launch()
-      await talk(app)
-      if (!isRunning) await app.stop()
-    })
-    after(async () => {
-      await app.stop()
-      at.remove()
-    })
+inBothWays('archive', (at, isRunning) => {
+  const way = isRunning ? [] : ['--offline']
 
-    test('moves messages, and replay prints the same as before', async () => {
-      const before = await at.say(['replay', 'asking.commands'])
-      const { code, out, err } = await at.say(['archive', 'asking.commands', ...ALL, ...way])
-      assert.deepEqual([code, err], [0, ''])
-      assert.match(out, /^3 records of asking\.commands moved into \d files? of \d+ B\.\n$/)
-      assert.ok(readdirSync(join(at.root, 'old')).length > 0)
-      assert.deepEqual(await at.say(['replay', 'asking.commands']), before)
-      const again = await at.say(['archive', 'asking.commands', ...ALL, ...way])
-      assert.equal(again.out, 'Nothing of asking.commands was left to move.\n')
-      const { isSound, records } = (await at.ask('verify')) as Verified
-      assert.deepEqual([isSound, records], [true, 12])
-    })
-
-    test('says the same as JSON', async () => {
-      const moved = (await at.ask('archive', 'telling.events', ...ALL, ...way)) as ArchivedTopic
-      assert.deepEqual([moved.topic, moved.records], ['telling.events', 3])
-      assert.deepEqual(
-        moved.partitions.map(({ partition }) => partition),
-        [0, 1],
-      )
-    })
-
-    test('refuses a topic by its nearest', async () => {
-      const { code, err } = await at.say(['archive', 'asking.comands', ...ALL, ...way])
-      assert.equal(code, 1)
-      assert.match(err, /did you mean "asking\.commands"\?/)
-    })
+  test('moves messages, and replay prints the same as before', async () => {
+    const before = await at.say(['replay', 'asking.commands'])
+    const { code, out, err } = await at.say(['archive', 'asking.commands', ...ALL, ...way])
+    assert.deepEqual([code, err], [0, ''])
+    assert.match(out, /^3 records of asking\.commands moved into \d files? of \d+ B\.\n$/)
+    assert.ok(readdirSync(join(at.root, 'old')).length > 0)
+    assert.deepEqual(await at.say(['replay', 'asking.commands']), before)
+    const again = await at.say(['archive', 'asking.commands', ...ALL, ...way])
+    assert.equal(again.out, 'Nothing of asking.commands was left to move.\n')
+    const { isSound, records } = (await at.ask('verify')) as Verified
+    assert.deepEqual([isSound, records], [true, 12])
   })
+
+  test('says the same as JSON', async () => {
+    const moved = (await at.ask('archive', 'telling.events', ...ALL, ...way)) as ArchivedTopic
+    assert.deepEqual([moved.topic, moved.records], ['telling.events', 3])
+    assert.deepEqual(
+      moved.partitions.map(({ partition }) => partition),
+      [0, 1],
+    )
+  })
+
+  test('refuses a topic by its nearest', async () => {
+    const { code, err } = await at.say(['archive', 'asking.comands', ...ALL, ...way])
+    assert.equal(code, 1)
+    assert.match(err, /did you mean "asking\.commands"\?/)
+  })
+})
 
 test('who holds an archive back is said, and data is changed only where that was said', async () => {
   const at = place()

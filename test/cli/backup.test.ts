@@ -2,96 +2,78 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import type { App } from 'throughline'
+import { test } from 'node:test'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { Verified } from '../../src/control/verify.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
 import { talking } from '../control/world.ts'
-import type { Place } from './stage.ts'
-import { place, talk } from './stage.ts'
+import { inBothWays, place } from './stage.ts'
 
-for (const isRunning of [true, false])
-  suite(isRunning ? 'a backup beside the owner' : 'a backup of data that nobody runs', () => {
-    let at: Place
-    let app: App
-    before(async () => {
-      at = place()
-      app = await at.launch()
-      await talk(app)
-      if (!isRunning) await app.stop()
-    })
-    after(async () => {
-      await app.stop()
-      at.remove()
-    })
-
-    test('is written, says what it holds, and is restored', async () => {
-      const { code, out, err } = await at.say(['backup', 'copies/monday'])
-      assert.deepEqual([code, err], [0, ''])
-      const [held, next] = out.split('\n')
-      assert.match(held ?? '', /^copies\/monday holds 12 records of \d{4}-.+Z, \d+ KB\.$/)
-      assert.equal(next, 'Restore it with: throughline restore copies/monday --data DIRECTORY')
-      const restored = await at.say(['restore', 'copies/monday', '--data', 'again'])
-      assert.deepEqual([restored.code, restored.err], [0, ''])
-      assert.match(restored.out, /^again holds 12 records of \d{4}-.+Z, \d+ KB\.$/m)
-      for (const data of ['copies/monday', 'again']) {
-        const { isSound, records } = (await at.ask('verify', '--data', data)) as Verified
-        assert.deepEqual([isSound, records], [true, 12])
-      }
-    })
-
-    test('says the same as JSON', async () => {
-      const written = (await at.ask('backup', 'as json')) as Record<string, unknown>
-      const { directory, ...note } = written
-      assert.equal(directory, join(at.root, 'as json'))
-      const file = readFileSync(join(at.root, 'as json', 'backup.json'), 'utf8')
-      const { made, format, ...said } = JSON.parse(file) as Record<string, unknown>
-      assert.deepEqual([made, typeof format], ['throughline backup', 'number'])
-      assert.deepEqual(note, said)
-      const restored = (await at.ask('restore', 'as json', '--data', 'from json')) as object
-      const { newEpoch, missing, ...same } = restored as Record<string, unknown>
-      assert.equal(typeof newEpoch, 'string')
-      assert.deepEqual(missing, [])
-      assert.deepEqual(same, { ...note, directory: join(at.root, 'from json') })
-    })
-
-    test('is refused where something is', async () => {
-      const { code, err } = await at.say(['backup', 'data'])
-      assert.equal(code, 1)
-      assert.match(err, /^DIRECTORY_TAKEN: /)
-      await at.say(['backup', 'twice'])
-      const restored = await at.say(['restore', 'twice'])
-      assert.equal(restored.code, 1)
-      assert.match(restored.err, /^DIRECTORY_TAKEN: [^]*data holds /)
-    })
-
-    test('that is damaged restores nothing', async () => {
-      await at.say(['backup', 'damaged'])
-      const database = join(at.root, 'damaged', 'throughline.db')
-      const bytes = readFileSync(database)
-      bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
-      writeFileSync(database, bytes)
-      const { code, err } = await at.say(['restore', 'damaged', '--data', 'nothing'])
-      assert.equal(code, 1)
-      assert.match(err, /^BACKUP_DAMAGED: /)
-      assert.equal(existsSync(join(at.root, 'nothing')), false)
-    })
-
-    test('is not run', async () => {
-      await at.say(['backup', 'still'])
-      const before = readdirSync(join(at.root, 'still'))
-      const { code, err } = await at.say(['pause', 'asker', '--data', 'still', '--offline'])
-      assert.equal(code, 1)
-      assert.match(err, /^DATA_IS_BACKUP: /)
-      const after = readdirSync(join(at.root, 'still')).filter(
-        (name) => !/-(?:shm|wal)$/.test(name),
-      )
-      assert.deepEqual(after, before)
-    })
+inBothWays('a backup', (at) => {
+  test('is written, says what it holds, and is restored', async () => {
+    const { code, out, err } = await at.say(['backup', 'copies/monday'])
+    assert.deepEqual([code, err], [0, ''])
+    const [held, next] = out.split('\n')
+    assert.match(held ?? '', /^copies\/monday holds 12 records of \d{4}-.+Z, \d+ KB\.$/)
+    assert.equal(next, 'Restore it with: throughline restore copies/monday --data DIRECTORY')
+    const restored = await at.say(['restore', 'copies/monday', '--data', 'again'])
+    assert.deepEqual([restored.code, restored.err], [0, ''])
+    assert.match(restored.out, /^again holds 12 records of \d{4}-.+Z, \d+ KB\.$/m)
+    for (const data of ['copies/monday', 'again']) {
+      const { isSound, records } = (await at.ask('verify', '--data', data)) as Verified
+      assert.deepEqual([isSound, records], [true, 12])
+    }
   })
+
+  test('says the same as JSON', async () => {
+    const written = (await at.ask('backup', 'as json')) as Record<string, unknown>
+    const { directory, ...note } = written
+    assert.equal(directory, join(at.root, 'as json'))
+    const file = readFileSync(join(at.root, 'as json', 'backup.json'), 'utf8')
+    const { made, format, ...said } = JSON.parse(file) as Record<string, unknown>
+    assert.deepEqual([made, typeof format], ['throughline backup', 'number'])
+    assert.deepEqual(note, said)
+    const restored = (await at.ask('restore', 'as json', '--data', 'from json')) as object
+    const { newEpoch, missing, ...same } = restored as Record<string, unknown>
+    assert.equal(typeof newEpoch, 'string')
+    assert.deepEqual(missing, [])
+    assert.deepEqual(same, { ...note, directory: join(at.root, 'from json') })
+  })
+
+  test('is refused where something is', async () => {
+    const { code, err } = await at.say(['backup', 'data'])
+    assert.equal(code, 1)
+    assert.match(err, /^DIRECTORY_TAKEN: /)
+    await at.say(['backup', 'twice'])
+    const restored = await at.say(['restore', 'twice'])
+    assert.equal(restored.code, 1)
+    assert.match(restored.err, /^DIRECTORY_TAKEN: [^]*data holds /)
+  })
+
+  test('that is damaged restores nothing', async () => {
+    await at.say(['backup', 'damaged'])
+    const database = join(at.root, 'damaged', 'throughline.db')
+    const bytes = readFileSync(database)
+    bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1
+    writeFileSync(database, bytes)
+    const { code, err } = await at.say(['restore', 'damaged', '--data', 'nothing'])
+    assert.equal(code, 1)
+    assert.match(err, /^BACKUP_DAMAGED: /)
+    assert.equal(existsSync(join(at.root, 'nothing')), false)
+  })
+
+  test('is not run', async () => {
+    await at.say(['backup', 'still'])
+    const before = readdirSync(join(at.root, 'still'))
+    const { code, err } = await at.say(['pause', 'asker', '--data', 'still', '--offline'])
+    assert.equal(code, 1)
+    assert.match(err, /^DATA_IS_BACKUP: /)
+    const after = readdirSync(join(at.root, 'still')).filter((name) => !/-(?:shm|wal)$/.test(name))
+    assert.deepEqual(after, before)
+  })
+})
 
 test('a backup of what has none is refused, and so is a place that depends on who asks', async () => {
   await using app = await start(talking, memory())

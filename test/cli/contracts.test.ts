@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, suite, test } from 'node:test'
-import type { App } from 'throughline'
+import { suite, test } from 'node:test'
 import type { StoredMessage } from '../../src/engine/compatibility.ts'
-import type { Place } from './stage.ts'
-import { place, systemFile, talk } from './stage.ts'
+import { inBothWays, place, systemFile } from './stage.ts'
 
 interface Checked {
   readonly isCompatible: boolean
@@ -17,114 +15,100 @@ interface Checked {
 const COMPLAINT = 'asking.Ask, at: is new, and must be there now'
 const NOTE = 'asking.Asked: is stored, and not in the contract: its messages reach no rule'
 
-for (const isRunning of [true, false])
-  suite(isRunning ? 'beside the owner' : 'of data that nobody runs', () => {
-    let at: Place
-    let app: App
-    before(async () => {
-      at = place()
-      app = await at.launch()
-      await talk(app)
-      if (!isRunning) await app.stop()
-    })
-    after(async () => {
-      await app.stop()
-      at.remove()
-    })
-
-    test('contracts lists every message with its versions', async () => {
-      const { code, out } = await at.say(['contracts'])
-      assert.equal(code, 0)
-      const [head, ...lines] = out.trimEnd().split('\n')
-      assert.match(head ?? '', /^message +kind +version +schemas +since$/)
-      assert.deepEqual(
-        lines.map((line) => line.split(/ +/).slice(0, 4).join(' ')),
-        [
-          'asking.Ask command 1 1',
-          'asking.Asked event 1 1',
-          'telling.Tell command 1 1',
-          'telling.Told event 1 1',
-        ],
-      )
-    })
-
-    test('contracts NAME shows the schemas of a contract, or of one message', async () => {
-      const { out } = await at.say(['contracts', 'asking'])
-      assert.match(out, /^asking\.Ask version 1 \(command, since \d{4}-[^)]+Z\)\n {2}\{\n/)
-      assert.match(out, /^asking\.Asked version 1 \(event/m)
-      assert.doesNotMatch(out, /telling/)
-      const [asked, ...others] = (await at.ask('contracts', 'asking.Asked')) as StoredMessage[]
-      assert.equal(others.length, 0)
-      assert.deepEqual(
-        asked?.schemas.map(({ version, schema }) => ({ version, schema })),
-        [
-          {
-            version: 1,
-            schema: {
-              additionalProperties: false,
-              properties: { id: { type: 'string' } },
-              required: ['id'],
-              type: 'object',
-            },
-          },
-        ],
-      )
-    })
-
-    test('contracts of a name that is not there says the nearest one', async () => {
-      const { code, err } = await at.say(['contracts', 'asking.Aksed'])
-      assert.equal(code, 2)
-      assert.match(err, /asking\.Asked/)
-    })
-
-    test('a module that fits is said to', async () => {
-      const argv = ['contracts', '--check', systemFile('talking')]
-      assert.deepEqual(await at.say(argv), {
-        code: 0,
-        out: 'Compatible with 4 stored message types: asking, telling.\n',
-        err: '',
-      })
-      const said = { isCompatible: true, complaints: [], notes: [] }
-      assert.deepEqual(await at.ask(...argv), said)
-    })
-
-    test('a module that does not fit ends with 1, and nothing else is touched', async () => {
-      const argv = ['contracts', '--check', systemFile('changed')]
-      const { code, out } = await at.say(argv)
-      assert.equal(code, 1)
-      assert.deepEqual(out.trimEnd().split('\n'), [
-        'Not compatible with 4 stored message types: asking, telling; a start would be refused.',
-        `  ${COMPLAINT}`,
-        'Worth knowing:',
-        `  ${NOTE}`,
-      ])
-      const asJson = await at.say([...argv, '--json'])
-      assert.equal(asJson.code, 1)
-      const { isCompatible, complaints, notes } = JSON.parse(asJson.out) as Checked
-      const text = ({ path, message }: Checked['notes'][0]): string => `${path}: ${message}`
-      assert.deepEqual(
-        [isCompatible, complaints.map(text), notes.map(text)],
-        [false, [COMPLAINT], [NOTE]],
-      )
-      assert.equal((await at.say(['contracts', '--check', systemFile('talking')])).code, 0)
-    })
-
-    test('what --json printed stands in for the data', async () => {
-      const elsewhere = place()
-      const kept = join(elsewhere.root, 'contracts.json')
-      writeFileSync(kept, (await at.say(['contracts', '--json'])).out)
-      const against = (file: string, of: string) =>
-        elsewhere.say(['contracts', '--check', systemFile(of), '--against', file])
-      assert.equal((await against('contracts.json', 'talking')).code, 0)
-      assert.equal((await against('contracts.json', 'changed')).code, 1)
-      writeFileSync(join(elsewhere.root, 'other.json'), '[{}]')
-      const other = await against('other.json', 'talking')
-      assert.equal(other.code, 2)
-      assert.match(other.err, /other\.json must hold what throughline contracts --json prints/)
-      assert.equal((await against('gone.json', 'talking')).code, 2)
-      elsewhere.remove()
-    })
+inBothWays('contracts', (at) => {
+  test('contracts lists every message with its versions', async () => {
+    const { code, out } = await at.say(['contracts'])
+    assert.equal(code, 0)
+    const [head, ...lines] = out.trimEnd().split('\n')
+    assert.match(head ?? '', /^message +kind +version +schemas +since$/)
+    assert.deepEqual(
+      lines.map((line) => line.split(/ +/).slice(0, 4).join(' ')),
+      [
+        'asking.Ask command 1 1',
+        'asking.Asked event 1 1',
+        'telling.Tell command 1 1',
+        'telling.Told event 1 1',
+      ],
+    )
   })
+
+  test('contracts NAME shows the schemas of a contract, or of one message', async () => {
+    const { out } = await at.say(['contracts', 'asking'])
+    assert.match(out, /^asking\.Ask version 1 \(command, since \d{4}-[^)]+Z\)\n {2}\{\n/)
+    assert.match(out, /^asking\.Asked version 1 \(event/m)
+    assert.doesNotMatch(out, /telling/)
+    const [asked, ...others] = (await at.ask('contracts', 'asking.Asked')) as StoredMessage[]
+    assert.equal(others.length, 0)
+    assert.deepEqual(
+      asked?.schemas.map(({ version, schema }) => ({ version, schema })),
+      [
+        {
+          version: 1,
+          schema: {
+            additionalProperties: false,
+            properties: { id: { type: 'string' } },
+            required: ['id'],
+            type: 'object',
+          },
+        },
+      ],
+    )
+  })
+
+  test('contracts of a name that is not there says the nearest one', async () => {
+    const { code, err } = await at.say(['contracts', 'asking.Aksed'])
+    assert.equal(code, 2)
+    assert.match(err, /asking\.Asked/)
+  })
+
+  test('a module that fits is said to', async () => {
+    const argv = ['contracts', '--check', systemFile('talking')]
+    assert.deepEqual(await at.say(argv), {
+      code: 0,
+      out: 'Compatible with 4 stored message types: asking, telling.\n',
+      err: '',
+    })
+    const said = { isCompatible: true, complaints: [], notes: [] }
+    assert.deepEqual(await at.ask(...argv), said)
+  })
+
+  test('a module that does not fit ends with 1, and nothing else is touched', async () => {
+    const argv = ['contracts', '--check', systemFile('changed')]
+    const { code, out } = await at.say(argv)
+    assert.equal(code, 1)
+    assert.deepEqual(out.trimEnd().split('\n'), [
+      'Not compatible with 4 stored message types: asking, telling; a start would be refused.',
+      `  ${COMPLAINT}`,
+      'Worth knowing:',
+      `  ${NOTE}`,
+    ])
+    const asJson = await at.say([...argv, '--json'])
+    assert.equal(asJson.code, 1)
+    const { isCompatible, complaints, notes } = JSON.parse(asJson.out) as Checked
+    const text = ({ path, message }: Checked['notes'][0]): string => `${path}: ${message}`
+    assert.deepEqual(
+      [isCompatible, complaints.map(text), notes.map(text)],
+      [false, [COMPLAINT], [NOTE]],
+    )
+    assert.equal((await at.say(['contracts', '--check', systemFile('talking')])).code, 0)
+  })
+
+  test('what --json printed stands in for the data', async () => {
+    const elsewhere = place()
+    const kept = join(elsewhere.root, 'contracts.json')
+    writeFileSync(kept, (await at.say(['contracts', '--json'])).out)
+    const against = (file: string, of: string) =>
+      elsewhere.say(['contracts', '--check', systemFile(of), '--against', file])
+    assert.equal((await against('contracts.json', 'talking')).code, 0)
+    assert.equal((await against('contracts.json', 'changed')).code, 1)
+    writeFileSync(join(elsewhere.root, 'other.json'), '[{}]')
+    const other = await against('other.json', 'talking')
+    assert.equal(other.code, 2)
+    assert.match(other.err, /other\.json must hold what throughline contracts --json prints/)
+    assert.equal((await against('gone.json', 'talking')).code, 2)
+    elsewhere.remove()
+  })
+})
 
 suite('a module to check', () => {
   test('that is not there, or has nothing to check, is wrong usage', async () => {

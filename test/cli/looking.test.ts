@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { App } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { systemClock } from '../../src/base/clock.ts'
 import { reachRunning } from '../../src/cli/data.ts'
@@ -12,183 +11,169 @@ import type { System } from '../../src/control/system.ts'
 import type { ChainView, EventView, TopicView } from '../../src/control/views.ts'
 import { Asking } from '../control/world.ts'
 import type { Place } from './stage.ts'
-import { place, talk } from './stage.ts'
+import { inBothWays, place, talk } from './stage.ts'
 
 interface Page {
   readonly events: readonly EventView[]
   readonly next: readonly { readonly partition: number; readonly next: number }[]
 }
 
-for (const isRunning of [true, false])
-  suite(isRunning ? 'beside the owner' : 'of data that nobody runs', () => {
-    let at: Place
-    let app: App
-    before(async () => {
-      at = place()
-      app = await at.launch()
-      await talk(app)
-      if (!isRunning) await app.stop()
-    })
-    after(async () => {
-      await app.stop()
-      at.remove()
-    })
-
-    test('topics lists what each holds', async () => {
-      const { code, out } = await at.say(['topics'])
-      assert.equal(code, 0)
-      const [head, ...lines] = out.trimEnd().split('\n')
-      assert.match(head ?? '', /^topic +carries +partitions +appended +held$/)
-      assert.ok(lines.some((line) => /^asking\.commands +commands +8 +3 +3$/.test(line)))
-      const names = lines.map((line) => line.split(' ')[0])
-      assert.deepEqual(names, names.toSorted(undefined))
-      const views = (await at.ask('topics')) as TopicView[]
-      assert.deepEqual(
-        views.find(({ name }) => name === 'telling.events'),
-        { name: 'telling.events', carries: 'events', partitions: 2, appended: 3, held: 3 },
-      )
-    })
-
-    test('groups lists every consumer with its counters', async () => {
-      const { out } = await at.say(['groups'])
-      assert.match(out, /^service +rule +kind +accepted +completed +pending +expired +lag +age$/m)
-      assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 ms$/m)
-      assert.deepEqual((await at.ask('groups')) as object[], [
-        consumer('asker', 'question', 'entity', 3),
-        consumer('asker', 'talk', 'saga', 6),
-        consumer('teller', 'answer', 'entity', 3),
-      ])
-    })
-
-    test('log prints the last messages of all partitions together', async () => {
-      const { out } = await at.say(['log', 'asking.events', '--limit', '2'])
-      const [head, ...lines] = out.trimEnd().split('\n')
-      assert.match(head ?? '', /^time +place +type +key +from +id +data$/)
-      assert.equal(lines.length, 2)
-      assert.match(lines[1] ?? '', /^\d{4}-.+Z +\d@\d+ +asking\.Asked +c +asker.* \{"id":"c"\}$/)
-      const page = (await at.ask('log', 'asking.events')) as Page
-      assert.deepEqual(
-        page.events.map(({ key }) => key),
-        ['a', 'b', 'c'],
-      )
-      assert.equal(page.next.length, 8)
-    })
-
-    test('log reads one partition on from an offset', async () => {
-      const { events } = (await at.ask('log', 'asking.commands')) as Page
-      const [event] = events
-      assert.ok(event)
-      const { partition, offset } = event
-      const only = ['--partition', String(partition), '--from']
-      const found = (await at.ask('log', 'asking.commands', ...only, String(offset))) as Page
-      assert.deepEqual(found.events[0], event)
-      const none = (await at.ask('log', 'asking.commands', ...only, '1000')) as Page
-      assert.deepEqual(none.events, [])
-      const { code, out, err } = await at.say(['log', 'asking.commands', ...only, '1000'])
-      assert.deepEqual([code, out, err], [0, '', 'Nothing is there.\n'])
-    })
-
-    test('log refuses a partition and a limit that cannot be, and a topic by its nearest', async () => {
-      const partition = await at.say(['log', 'telling.events', '--partition', '2'])
-      assert.equal(partition.code, 2)
-      assert.match(partition.err, /partition: must be a whole number from 0 to 1/)
-      const limit = await at.say(['log', 'telling.events', '--limit', '0'])
-      assert.equal(limit.code, 2)
-      assert.match(limit.err, /limit: must be a whole number from 1 to 10000/)
-      const topic = await at.say(['log', 'telling.evnts'])
-      assert.equal(topic.code, 1)
-      assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "telling\.events"\?/)
-    })
-
-    test('chain shows a conversation as a tree, by any of its messages', async () => {
-      const { out } = await at.say(['chain', 'ask-b'])
-      const lines = out.trimEnd().split('\n')
-      const shown = lines.map((line) => line.split(/ {2,}(?=\+)| {2,}after/)[0])
-      assert.deepEqual(shown.slice(0, 5), [
-        'message',
-        'asking.Ask',
-        '└─ asking.Asked',
-        '   └─ telling.Tell',
-        '      └─ telling.Told',
-      ])
-      assert.match(lines[1] ?? '', / \+0 ms +door +b +asking\.commands\/\d@\d+ +ask-b$/)
-      assert.match(lines[3] ?? '', /asker\/talk/)
-      const outcome = isRunning ? 'completed' : 'only its owner can tell, and nobody runs it'
-      assert.equal(lines.at(-1), `Outcome: ${outcome}`)
-      const view = (await at.ask('chain', 'ask-b')) as ChainView
-      assert.equal(view.correlation, 'ask-b')
-      assert.equal(view.events.length, 4)
-      const last = view.events.at(-1)?.id ?? ''
-      assert.equal((await at.say(['chain', last])).out, out)
-    })
-
-    test('chain of a message that nobody has is a fault with the id', async () => {
-      const { code, err } = await at.say(['chain', 'nobody', '--json'])
-      assert.equal(code, 1)
-      const { error } = JSON.parse(err) as { error: { code: string; ids: object } }
-      assert.deepEqual([error.code, error.ids], ['MESSAGE_NOT_FOUND', { message: 'nobody' }])
-    })
-
-    test('verify reads all of it', async () => {
-      const { code, out, err } = await at.say(['verify'])
-      assert.deepEqual([code, err], [0, ''])
-      assert.match(out, /^Sound: 12 records in \d+ topics, \d+ rows and 3 consumers were read\.\n$/)
-      const verified = (await at.ask('verify')) as { isSound: boolean; records: number }
-      assert.deepEqual([verified.isSound, verified.records], [true, 12])
-    })
-
-    test('verify shows how far it is where somebody looks', async () => {
-      const { err } = await at.say(['verify'], { isTTY: true, env: { NO_COLOR: '1' } })
-      assert.match(err, /\[K█+░* +\d+ of 12 records/)
-      assert.ok(err.endsWith('\r\u001b[K'))
-    })
-
-    test('describe shows services, rules, and what they read and write', async () => {
-      const { code, out } = await at.say(['describe'])
-      assert.equal(code, 0)
-      assert.match(out, /^asker +asking +asking\.events, telling\.commands$/m)
-      assert.match(out, /^teller\/answer +entity +telling\.commands$/m)
-      const { services } = (await at.ask('describe')) as { services: { name: string }[] }
-      assert.deepEqual(
-        services.map(({ name }) => name),
-        ['asker', 'teller'],
-      )
-    })
-
-    test('health says how it is', async () => {
-      const { code, out } = await at.say(['health'])
-      assert.equal(code, isRunning ? 0 : 1, 'whoever watches hears that it is gone')
-      assert.match(out, /^well: .+\nAn ack means: disk\.\n$/)
-      const report = JSON.parse((await at.say(['health', '--json'])).out) as object
-      assert.partialDeepStrictEqual(report, { is: 'well', ack: 'disk', isRunning })
-    })
-
-    test('pause and resume refuse a service by its nearest name', async () => {
-      for (const verb of ['pause', 'resume']) {
-        const { code, err } = await at.say([verb, 'tellr', '--offline'])
-        assert.equal(code, 1)
-        assert.match(err, /^SERVICE_NOT_FOUND: .*did you mean "teller"\?/)
-      }
-    })
-
-    test('pause stops a service until resume', async () => {
-      const flags = isRunning ? [] : ['--offline']
-      assert.deepEqual(await at.ask('pause', 'teller', ...flags), {
-        service: 'teller',
-        isPaused: true,
-      })
-      const { code, out } = await at.say(['health'])
-      assert.equal(code, isRunning ? 0 : 1)
-      const nobody = isRunning ? '' : 'nobody runs it\n'
-      assert.equal(out, `paused: teller\nAn ack means: disk.\n${nobody}`)
-      assert.match((await at.say(['groups'])).out, /^teller \(paused\) +answer /m)
-      assert.equal((await at.say(['resume', 'teller', ...flags])).out, 'teller goes on.\n')
-      assert.match((await at.say(['health'])).out, /^well: /)
-      const { out: said } = await at.say(['pause', 'asker', ...flags])
-      assert.match(said, /^asker is paused: /)
-      await at.say(['resume', 'asker', ...flags])
-    })
+inBothWays('a look', (at, isRunning) => {
+  test('topics lists what each holds', async () => {
+    const { code, out } = await at.say(['topics'])
+    assert.equal(code, 0)
+    const [head, ...lines] = out.trimEnd().split('\n')
+    assert.match(head ?? '', /^topic +carries +partitions +appended +held$/)
+    assert.ok(lines.some((line) => /^asking\.commands +commands +8 +3 +3$/.test(line)))
+    const names = lines.map((line) => line.split(' ')[0])
+    assert.deepEqual(names, names.toSorted(undefined))
+    const views = (await at.ask('topics')) as TopicView[]
+    assert.deepEqual(
+      views.find(({ name }) => name === 'telling.events'),
+      { name: 'telling.events', carries: 'events', partitions: 2, appended: 3, held: 3 },
+    )
   })
+
+  test('groups lists every consumer with its counters', async () => {
+    const { out } = await at.say(['groups'])
+    assert.match(out, /^service +rule +kind +accepted +completed +pending +expired +lag +age$/m)
+    assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 ms$/m)
+    assert.deepEqual((await at.ask('groups')) as object[], [
+      consumer('asker', 'question', 'entity', 3),
+      consumer('asker', 'talk', 'saga', 6),
+      consumer('teller', 'answer', 'entity', 3),
+    ])
+  })
+
+  test('log prints the last messages of all partitions together', async () => {
+    const { out } = await at.say(['log', 'asking.events', '--limit', '2'])
+    const [head, ...lines] = out.trimEnd().split('\n')
+    assert.match(head ?? '', /^time +place +type +key +from +id +data$/)
+    assert.equal(lines.length, 2)
+    assert.match(lines[1] ?? '', /^\d{4}-.+Z +\d@\d+ +asking\.Asked +c +asker.* \{"id":"c"\}$/)
+    const page = (await at.ask('log', 'asking.events')) as Page
+    assert.deepEqual(
+      page.events.map(({ key }) => key),
+      ['a', 'b', 'c'],
+    )
+    assert.equal(page.next.length, 8)
+  })
+
+  test('log reads one partition on from an offset', async () => {
+    const { events } = (await at.ask('log', 'asking.commands')) as Page
+    const [event] = events
+    assert.ok(event)
+    const { partition, offset } = event
+    const only = ['--partition', String(partition), '--from']
+    const found = (await at.ask('log', 'asking.commands', ...only, String(offset))) as Page
+    assert.deepEqual(found.events[0], event)
+    const none = (await at.ask('log', 'asking.commands', ...only, '1000')) as Page
+    assert.deepEqual(none.events, [])
+    const { code, out, err } = await at.say(['log', 'asking.commands', ...only, '1000'])
+    assert.deepEqual([code, out, err], [0, '', 'Nothing is there.\n'])
+  })
+
+  test('log refuses a partition and a limit that cannot be, and a topic by its nearest', async () => {
+    const partition = await at.say(['log', 'telling.events', '--partition', '2'])
+    assert.equal(partition.code, 2)
+    assert.match(partition.err, /partition: must be a whole number from 0 to 1/)
+    const limit = await at.say(['log', 'telling.events', '--limit', '0'])
+    assert.equal(limit.code, 2)
+    assert.match(limit.err, /limit: must be a whole number from 1 to 10000/)
+    const topic = await at.say(['log', 'telling.evnts'])
+    assert.equal(topic.code, 1)
+    assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "telling\.events"\?/)
+  })
+
+  test('chain shows a conversation as a tree, by any of its messages', async () => {
+    const { out } = await at.say(['chain', 'ask-b'])
+    const lines = out.trimEnd().split('\n')
+    const shown = lines.map((line) => line.split(/ {2,}(?=\+)| {2,}after/)[0])
+    assert.deepEqual(shown.slice(0, 5), [
+      'message',
+      'asking.Ask',
+      '└─ asking.Asked',
+      '   └─ telling.Tell',
+      '      └─ telling.Told',
+    ])
+    assert.match(lines[1] ?? '', / \+0 ms +door +b +asking\.commands\/\d@\d+ +ask-b$/)
+    assert.match(lines[3] ?? '', /asker\/talk/)
+    const outcome = isRunning ? 'completed' : 'only its owner can tell, and nobody runs it'
+    assert.equal(lines.at(-1), `Outcome: ${outcome}`)
+    const view = (await at.ask('chain', 'ask-b')) as ChainView
+    assert.equal(view.correlation, 'ask-b')
+    assert.equal(view.events.length, 4)
+    const last = view.events.at(-1)?.id ?? ''
+    assert.equal((await at.say(['chain', last])).out, out)
+  })
+
+  test('chain of a message that nobody has is a fault with the id', async () => {
+    const { code, err } = await at.say(['chain', 'nobody', '--json'])
+    assert.equal(code, 1)
+    const { error } = JSON.parse(err) as { error: { code: string; ids: object } }
+    assert.deepEqual([error.code, error.ids], ['MESSAGE_NOT_FOUND', { message: 'nobody' }])
+  })
+
+  test('verify reads all of it', async () => {
+    const { code, out, err } = await at.say(['verify'])
+    assert.deepEqual([code, err], [0, ''])
+    assert.match(out, /^Sound: 12 records in \d+ topics, \d+ rows and 3 consumers were read\.\n$/)
+    const verified = (await at.ask('verify')) as { isSound: boolean; records: number }
+    assert.deepEqual([verified.isSound, verified.records], [true, 12])
+  })
+
+  test('verify shows how far it is where somebody looks', async () => {
+    const { err } = await at.say(['verify'], { isTTY: true, env: { NO_COLOR: '1' } })
+    assert.match(err, /\[K█+░* +\d+ of 12 records/)
+    assert.ok(err.endsWith('\r\u001b[K'))
+  })
+
+  test('describe shows services, rules, and what they read and write', async () => {
+    const { code, out } = await at.say(['describe'])
+    assert.equal(code, 0)
+    assert.match(out, /^asker +asking +asking\.events, telling\.commands$/m)
+    assert.match(out, /^teller\/answer +entity +telling\.commands$/m)
+    const { services } = (await at.ask('describe')) as { services: { name: string }[] }
+    assert.deepEqual(
+      services.map(({ name }) => name),
+      ['asker', 'teller'],
+    )
+  })
+
+  test('health says how it is', async () => {
+    const { code, out } = await at.say(['health'])
+    assert.equal(code, isRunning ? 0 : 1, 'whoever watches hears that it is gone')
+    assert.match(out, /^well: .+\nAn ack means: disk\.\n$/)
+    const report = JSON.parse((await at.say(['health', '--json'])).out) as object
+    assert.partialDeepStrictEqual(report, { is: 'well', ack: 'disk', isRunning })
+  })
+
+  test('pause and resume refuse a service by its nearest name', async () => {
+    for (const verb of ['pause', 'resume']) {
+      const { code, err } = await at.say([verb, 'tellr', '--offline'])
+      assert.equal(code, 1)
+      assert.match(err, /^SERVICE_NOT_FOUND: .*did you mean "teller"\?/)
+    }
+  })
+
+  test('pause stops a service until resume', async () => {
+    const flags = isRunning ? [] : ['--offline']
+    assert.deepEqual(await at.ask('pause', 'teller', ...flags), {
+      service: 'teller',
+      isPaused: true,
+    })
+    const { code, out } = await at.say(['health'])
+    assert.equal(code, isRunning ? 0 : 1)
+    const nobody = isRunning ? '' : 'nobody runs it\n'
+    assert.equal(out, `paused: teller\nAn ack means: disk.\n${nobody}`)
+    assert.match((await at.say(['groups'])).out, /^teller \(paused\) +answer /m)
+    assert.equal((await at.say(['resume', 'teller', ...flags])).out, 'teller goes on.\n')
+    assert.match((await at.say(['health'])).out, /^well: /)
+    const { out: said } = await at.say(['pause', 'asker', ...flags])
+    assert.match(said, /^asker is paused: /)
+    await at.say(['resume', 'asker', ...flags])
+  })
+})
 
 function consumer(service: string, rule: string, is: string, count: number): object {
   const counts = { accepted: count, completed: count, pending: 0, expired: 0, lag: 0, ageMs: 0 }

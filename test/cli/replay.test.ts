@@ -1,14 +1,12 @@
 // Topics read again by the command line.
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
-import { after, before, suite, test } from 'node:test'
-import type { App } from 'throughline'
+import { test } from 'node:test'
 import type { Screen } from '../../src/cli/environment.ts'
 import { main } from '../../src/cli/main.ts'
 import { terminalOf } from '../../src/cli/terminal.ts'
 import type { Replayed } from '../../src/control/replay.ts'
-import type { Place } from './stage.ts'
-import { place, talk } from './stage.ts'
+import { inBothWays } from './stage.ts'
 
 const linesOf = (out: string): readonly Replayed[] =>
   out
@@ -16,74 +14,60 @@ const linesOf = (out: string): readonly Replayed[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Replayed)
 
-for (const isRunning of [true, false])
-  suite(isRunning ? 'replay beside the owner' : 'replay of data that nobody runs', () => {
-    let at: Place
-    let app: App
-    before(async () => {
-      at = place()
-      app = await at.launch()
-      await talk(app)
-      if (!isRunning) await app.stop()
-    })
-    after(async () => {
-      await app.stop()
-      at.remove()
-    })
-
-    test('prints a CloudEvent a line, in order', async () => {
-      for (const json of [[], ['--json']]) {
-        const { code, out, err } = await at.say(['replay', 'asking.commands', ...json])
-        assert.deepEqual([code, err], [0, ''])
-        const events = linesOf(out)
-        assert.deepEqual(
-          events.map(({ id }) => id),
-          ['ask-a', 'ask-b', 'ask-c'],
-        )
-        assert.ok(events.every(({ specversion }) => specversion === '1.0'))
-      }
-    })
-
-    test('prints a part of it', async () => {
-      const { out } = await at.say(['replay', 'asking.commands'])
-      const [first] = linesOf(out)
-      assert.ok(first)
-      const partition = ['--partition', String(first.partition)]
-      const one = await at.say(['replay', 'asking.commands', ...partition, '--to', '1'])
-      assert.deepEqual(linesOf(one.out)[0], first)
-      const none = await at.say(['replay', 'asking.commands', '--from', '2999-01-01'])
-      assert.deepEqual([none.code, none.out], [0, ''])
-    })
-
-    test('refuses a topic by its nearest, and a place that is none', async () => {
-      const topic = await at.say(['replay', 'asking.comands'])
-      assert.equal(topic.code, 1)
-      assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "asking\.commands"\?/)
-      const from = await at.say(['replay', 'asking.commands', '--from', 'noon'])
-      assert.equal(from.code, 2)
-      assert.match(from.err, /from: must be an offset, or a time such as/)
-    })
-
-    test('waits for whoever reads it', async () => {
-      const hears = new EventEmitter()
-      let written = 0
-      let waits = 0
-      const slow: Screen = {
-        write() {
-          written += 1
-          waits += 1
-          setImmediate(() => hears.emit('drain'))
-          return false
-        },
-        on: (event, hear) => hears.on(event, hear),
-        once: (event, hear) => hears.once(event, hear),
-      }
-      const io = { stdout: slow, stderr: slow, cwd: at.root, env: {} }
-      assert.equal(await main(['replay', 'asking.commands'], io), 0)
-      assert.deepEqual([written, waits], [3, 3])
-      assert.equal(hears.listenerCount('drain'), 0)
-    })
+inBothWays('replay', (at) => {
+  test('prints a CloudEvent a line, in order', async () => {
+    for (const json of [[], ['--json']]) {
+      const { code, out, err } = await at.say(['replay', 'asking.commands', ...json])
+      assert.deepEqual([code, err], [0, ''])
+      const events = linesOf(out)
+      assert.deepEqual(
+        events.map(({ id }) => id),
+        ['ask-a', 'ask-b', 'ask-c'],
+      )
+      assert.ok(events.every(({ specversion }) => specversion === '1.0'))
+    }
   })
+
+  test('prints a part of it', async () => {
+    const { out } = await at.say(['replay', 'asking.commands'])
+    const [first] = linesOf(out)
+    assert.ok(first)
+    const partition = ['--partition', String(first.partition)]
+    const one = await at.say(['replay', 'asking.commands', ...partition, '--to', '1'])
+    assert.deepEqual(linesOf(one.out)[0], first)
+    const none = await at.say(['replay', 'asking.commands', '--from', '2999-01-01'])
+    assert.deepEqual([none.code, none.out], [0, ''])
+  })
+
+  test('refuses a topic by its nearest, and a place that is none', async () => {
+    const topic = await at.say(['replay', 'asking.comands'])
+    assert.equal(topic.code, 1)
+    assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "asking\.commands"\?/)
+    const from = await at.say(['replay', 'asking.commands', '--from', 'noon'])
+    assert.equal(from.code, 2)
+    assert.match(from.err, /from: must be an offset, or a time such as/)
+  })
+
+  test('waits for whoever reads it', async () => {
+    const hears = new EventEmitter()
+    let written = 0
+    let waits = 0
+    const slow: Screen = {
+      write() {
+        written += 1
+        waits += 1
+        setImmediate(() => hears.emit('drain'))
+        return false
+      },
+      on: (event, hear) => hears.on(event, hear),
+      once: (event, hear) => hears.once(event, hear),
+    }
+    const io = { stdout: slow, stderr: slow, cwd: at.root, env: {} }
+    assert.equal(await main(['replay', 'asking.commands'], io), 0)
+    assert.deepEqual([written, waits], [3, 3])
+    assert.equal(hears.listenerCount('drain'), 0)
+  })
+})
 
 test('what prints a lot goes on when it is read, or when nobody reads it any more', async () => {
   for (const event of ['drain', 'error'] as const) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { after, before, suite } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { App } from 'throughline'
 import { start } from 'throughline'
@@ -86,4 +87,26 @@ export function place(): Place {
 export async function talk(app: App): Promise<void> {
   for (const id of ['a', 'b', 'c']) await app.send(Asking.Ask({ id }), { id: `ask-${id}` })
   await app.settled()
+}
+
+/**
+ * The same tests twice: of data beside its owner, and of data that nobody runs. Three conversations
+ * have come to their end in it.
+ */
+export function inBothWays(what: string, tests: (at: Place, isRunning: boolean) => void): void {
+  for (const isRunning of [true, false])
+    suite(`${what} ${isRunning ? 'beside the owner' : 'of data that nobody runs'}`, () => {
+      const at = place()
+      let app: App
+      before(async () => {
+        app = await at.launch()
+        await talk(app)
+        if (!isRunning) await app.stop()
+      })
+      after(async () => {
+        await app.stop()
+        at.remove()
+      })
+      tests(at, isRunning)
+    })
 }

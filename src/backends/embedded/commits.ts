@@ -31,7 +31,7 @@ export interface Commits {
    * tried again here, before anything else relies on memory; throws while it fails.
    */
   recover(): void
-  /** From now on groups gather for so long, and leave gaps for others; 0 for one turn. */
+  /** From now on groups gather for so long, and leave gaps for others; 0 for two turns. */
   pace(gatherMs: number): void
   /** What went wrong last, until a commit succeeds again. */
   readonly trouble: () => string | undefined
