@@ -68,11 +68,11 @@ function tamper(directory: string, sql: string): void {
   db.close()
 }
 
-/** The counters of a rule, once `completed` have come. */
-async function until(app: App, consumer: string, completed: number) {
+/** The counters of a rule, once so many events are completed, and so many held. */
+async function until(app: App, consumer: string, completed: number, pending = 0) {
   for (;;) {
     const found = (await app.status()).find((each) => each.consumer === consumer)
-    if (found && found.completed >= completed) return found
+    if (found && found.completed >= completed && found.pending >= pending) return found
     await new Promise((resolve) => setImmediate(resolve))
   }
 }
@@ -84,10 +84,27 @@ suite('damage', () => {
     tamper(directory, `UPDATE t${id} SET body = '{"cents":9}' WHERE key = 'key-7'`)
     const { app } = await open(t, directory)
     await app.append(KEYS.map((key) => Bank.Pay({ id: key, cents: 1 })))
-    const found = await until(app, 'bank/sums', 2 * KEYS.length - 1)
+    const found = await until(app, 'bank/sums', 2 * KEYS.length - 1, 1)
     assert.equal(found.completed, 2 * KEYS.length - 1)
     assert.equal(found.pending, 1)
     assert.equal((await until(app, 'bank/account', 2 * KEYS.length)).pending, 0)
+  })
+
+  test('of a partition holds the keys whose events would go there, and no others', async (t) => {
+    const directory = await paid(t)
+    const newest = "(SELECT max(position) FROM log WHERE type = 'bank.Paid')"
+    const keys = keysBeside(directory, newest)
+    assert.ok(keys.length > 0 && keys.length < KEYS.length)
+    tamper(
+      directory,
+      `DROP TRIGGER log_is_immutable;
+       UPDATE log SET data = replace(data, '1', '2') WHERE position = ${newest}`,
+    )
+    const { app } = await open(t, directory)
+    await app.append(KEYS.map((id) => Bank.Pay({ id, cents: 1 })))
+    const found = await until(app, 'bank/account', 2 * KEYS.length - keys.length, keys.length)
+    assert.equal(found.completed, 2 * KEYS.length - keys.length)
+    assert.equal(found.pending, keys.length)
   })
 
   test('of one record stops its partition there, is told once, and the others flow', async (t) => {
@@ -118,4 +135,17 @@ function tableOf(directory: string, name: string): number {
   const row = db.prepare('SELECT id FROM tbl WHERE name = ?').get(name)
   db.close()
   return Number(row?.['id'])
+}
+
+/** The keys of a record's partition. */
+function keysBeside(directory: string, position: string): readonly unknown[] {
+  const db = new DatabaseSync(join(directory, 'throughline.db'))
+  const rows = db
+    .prepare(
+      `SELECT DISTINCT key FROM log WHERE (topic, part) =
+       (SELECT topic, part FROM log WHERE position = ${position})`,
+    )
+    .all()
+  db.close()
+  return rows
 }
