@@ -1,8 +1,9 @@
 import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
+import { thrownText } from '../base/thrown.ts'
 import type { ContractFacts } from './contract.ts'
 import type { Message } from './message.ts'
-import { parse, textOf } from './parse.ts'
+import { parse } from './parse.ts'
 
 /** Keys that could reach a prototype when data is merged or copied without care. */
 const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
@@ -97,7 +98,7 @@ export function complaintsOfShape(
     const tally = { values: 0, textLength: 0, limits }
     return isWellShaped(data, 0, tally) ? NOTHING : findComplaints(data, limits)
   } catch (cause) {
-    return [{ path: '', message: `cannot be read: ${textOf(cause)}` }]
+    return [{ path: '', message: `cannot be read: ${thrownText(cause)}` }]
   }
 }
 

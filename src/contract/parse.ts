@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
+import { thrownText } from '../base/thrown.ts'
 
 /** What a schema made of data, or why it took it not. */
 export type Parsed =
@@ -9,32 +10,25 @@ export type Parsed =
 
 /** Has a schema check data at once; whatever it throws is a complaint. `name` is for people. */
 export function parse(schema: StandardSchemaV1, name: string, data: unknown): Parsed {
-  let outcome
   try {
-    outcome = schema['~standard'].validate(data)
+    const outcome = schema['~standard'].validate(data)
+    if (outcome instanceof Promise) {
+      // Nobody waits for it, and what nobody waits for must not end the process when it fails.
+      outcome.catch(() => undefined)
+      return rejected(`the schema of ${name} is asynchronous; it must answer at once`)
+    }
+    if (!outcome.issues) return { is: 'taken', value: outcome.value }
+    const complaints = outcome.issues
+      .slice(0, LIMITS.complaintsMax)
+      .map((issue) => ({ path: pathText(issue.path), message: issue.message }))
+    return { is: 'rejected', complaints }
   } catch (cause) {
-    return rejected(`the schema of ${name} threw: ${textOf(cause)}`)
+    return rejected(`the schema of ${name} threw: ${thrownText(cause)}`)
   }
-  if (outcome instanceof Promise) {
-    // Nobody waits for it, and what nobody waits for must not end the process when it fails.
-    outcome.catch(() => undefined)
-    return rejected(`the schema of ${name} is asynchronous; it must answer at once`)
-  }
-  if (!outcome.issues) return { is: 'taken', value: outcome.value }
-  const complaints = outcome.issues
-    .slice(0, LIMITS.complaintsMax)
-    .map((issue) => ({ path: pathText(issue.path), message: issue.message }))
-  return { is: 'rejected', complaints }
 }
 
 function rejected(message: string): Parsed {
   return { is: 'rejected', complaints: [{ path: '', message }] }
-}
-
-/** What was thrown, as text; whatever it is. */
-export function textOf(cause: unknown): string {
-  const message: unknown = cause instanceof Error ? cause.message : cause
-  return typeof message === 'string' ? message : typeof message
 }
 
 /** A path of Standard Schema as text: `lines[3].quantity`. */

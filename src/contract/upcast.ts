@@ -1,6 +1,7 @@
 import { Fault } from '../base/fault.ts'
+import { thrownText } from '../base/thrown.ts'
 import type { Earlier, MessageType, RefusalData } from './message.ts'
-import { parse, textOf } from './parse.ts'
+import { parse } from './parse.ts'
 
 /**
  * Stored data as the rules of today know it: each `up` on the way is handed what the version before
@@ -29,7 +30,10 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
     try {
       made = up(value as never)
     } catch (cause) {
-      throw new Fault('UPCAST_FAILED', { detail: `${detail}: up threw: ${textOf(cause)}`, cause })
+      throw new Fault('UPCAST_FAILED', {
+        detail: `${detail}: up threw: ${thrownText(cause)}`,
+        cause,
+      })
     }
     const parsed = parse(was[at]?.[0] ?? schema, `version ${at + 1}`, made)
     if (parsed.is === 'rejected')

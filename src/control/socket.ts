@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { FaultCode } from '../base/fault.ts'
 import { FAULTS, Fault } from '../base/fault.ts'
+import { faultIn, thrownText } from '../base/thrown.ts'
 import type { System } from './system.ts'
 import { isToken, readToken, tokenOf } from './token.ts'
 import type { Given, VerbName } from './verbs.ts'
@@ -126,9 +127,9 @@ async function answer(
 }
 
 function problemOf(cause: unknown): Problem {
-  if (!(cause instanceof Fault))
-    return { code: 'INTERNAL', message: cause instanceof Error ? cause.message : 'it broke' }
-  const { code, message, complaints, ids } = cause
+  const fault = faultIn(cause)
+  if (!fault) return { code: 'INTERNAL', message: thrownText(cause), complaints: [], ids: {} }
+  const { code, message, complaints, ids } = fault
   return { code, message, complaints, ids }
 }
 

@@ -1,6 +1,7 @@
 // Reads everything and says what is not as it must be. Through the ports alone: on every backend.
 import { breathe } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
+import { thrownText } from '../base/thrown.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { partitionOf } from '../contract/partition.ts'
 import { standingsOf } from '../engine/status.ts'
@@ -174,7 +175,7 @@ async function inspectRows(
     const found = await store.inspect?.(table, after, ROWS_PER_STEP)
     return found ?? { rows: 0, flaws: [] }
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : 'something broke'
+    const why = thrownText(cause)
     const where = after === undefined ? '' : ` behind ${after}`
     return { rows: 0, flaws: [{ message: `cannot be read${where}: ${why}` }] }
   }

@@ -1,4 +1,5 @@
-import { Fault } from '../base/fault.ts'
+import type { Fault } from '../base/fault.ts'
+import { faultIn } from '../base/thrown.ts'
 import type { Envelope } from '../contract/envelope.ts'
 import { decodeEnvelope, versionIn } from '../contract/envelope.ts'
 import type { MessageType } from '../contract/message.ts'
@@ -32,8 +33,9 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
         : upcastReply(reactions, stored as ReplyData, version),
     )
   } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause
-    return arrival(record, stored, cause)
+    const fault = faultIn(cause)
+    if (!fault) throw cause
+    return arrival(record, stored, fault)
   }
 }
 

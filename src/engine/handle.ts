@@ -1,3 +1,4 @@
+import { memberOf } from '../base/thrown.ts'
 import type { Message } from '../contract/message.ts'
 import type { OneOrMany, RetryAfter, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
@@ -58,8 +59,8 @@ export async function attempt(
 
 /** Whether a handler has asked to be called later. */
 export function laterIn(answer: unknown): Attempt | undefined {
-  if ((answer as Partial<RetryAfter> | null | undefined)?.effect !== 'retry-after') return undefined
-  const { delayMs } = answer as RetryAfter
+  if (memberOf(answer, 'effect') !== 'retry-after') return undefined
+  const delayMs = memberOf(answer, 'delayMs') as RetryAfter['delayMs']
   if (Number.isFinite(delayMs) && delayMs >= 0) return { is: 'later', delayMs }
   const cause = ruleFault('retryAfter takes a number of milliseconds, from 0 on')
   return { is: 'failed', cause }

@@ -1,3 +1,4 @@
+import { thrownText } from '../base/thrown.ts'
 import type { Ack } from '../ports/log.ts'
 import type { SlowRule } from './budget.ts'
 import type { EngineTools } from './tools.ts'
@@ -46,8 +47,7 @@ export async function healthOf({
   const paused = plan.services.map(({ name }) => name).filter(pauses.isPaused)
   const ack = ACKS.find((each) => ports.some((port) => port.ack === each)) ?? 'memory'
   const failing = ports.filter(({ is }) => is === 'failing').map(({ detail }) => detail)
-  for (const [group, cause] of watch.broken())
-    failing.push(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)
+  for (const [group, cause] of watch.broken()) failing.push(`${group}: ${thrownText(cause)}`)
   const told = {
     ack,
     paused,

@@ -38,18 +38,6 @@ export function retryDelayMs(options: RetryOptions, attempts: number, random: nu
   return Math.round(bounded * (0.8 + 0.2 * random))
 }
 
-const ERROR_LENGTH_MAX = 1_000
-
-/** What was thrown, as text: whatever a rule throws, this does not. */
-export function errorText(cause: unknown): string {
-  try {
-    const text: unknown = cause instanceof Error ? cause.message : String(cause)
-    return String(text).slice(0, ERROR_LENGTH_MAX)
-  } catch {
-    return 'something was thrown that has no text'
-  }
-}
-
 /** What of a consumer a record's fault holds: its key, or the event alone where there is no order. */
 export function holdKeyOf(consumer: Consumer, record: LogRecord): string {
   const { topic, partition, offset, key } = record

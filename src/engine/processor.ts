@@ -1,5 +1,6 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { faultIn } from '../base/thrown.ts'
 import type { Unit } from '../ports/store.ts'
 import { claimsOf } from './claims.ts'
 import type { EngineTools } from './tools.ts'
@@ -246,7 +247,8 @@ const DAMAGE: ReadonlySet<string> = new Set(['DATA_DAMAGED', 'LOG_DAMAGED'])
 
 /** Damage of a row or a partition is met by some messages, and must not stop the others. */
 function damageIn(cause: unknown): Fault {
-  if (cause instanceof Fault && DAMAGE.has(cause.code)) return cause
+  const fault = faultIn(cause)
+  if (fault && DAMAGE.has(fault.code)) return fault
   throw cause
 }
 

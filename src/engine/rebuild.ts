@@ -1,5 +1,6 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { faultIn } from '../base/thrown.ts'
 import { unknownName } from '../base/options.ts'
 import type { Build, Shadow } from './build.ts'
 import { isSame } from './build.ts'
@@ -126,7 +127,7 @@ async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): P
 
 /** A store that does not answer answers later; what will not change is thrown. */
 function mustPass(cause: unknown): undefined {
-  if (cause instanceof Fault && !cause.retryable) throw cause
+  if (faultIn(cause)?.retryable === false) throw cause
 }
 
 function projectionNamed(service: ServicePlan, name: string): ProjectionPlan {

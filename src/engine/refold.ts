@@ -2,11 +2,11 @@ import type { Clock } from '../base/clock.ts'
 import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
+import { thrownText } from '../base/thrown.ts'
 import { complaintsOfShape } from '../contract/door.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
 import type { EntityRow, Fold } from './fold.ts'
-import { errorText } from './holds.ts'
 import type { ServicePlan } from './plan.ts'
 import type { Cell } from './rows.ts'
 import { dataOf } from './arrival.ts'
@@ -148,7 +148,7 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
     const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
     return next === undefined ? flawed('it evolved to undefined') : { is: 'folded', state: next }
   } catch (cause) {
-    return flawed(errorText(cause), cause)
+    return flawed(thrownText(cause), cause)
   }
 }
 

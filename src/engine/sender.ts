@@ -1,5 +1,6 @@
 import type { Complaint, FaultCode } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { faultIn } from '../base/thrown.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { checkMessage, flawOfKey } from '../contract/door.ts'
 import { encodeHead } from '../contract/envelope.ts'
@@ -109,8 +110,9 @@ export function sender(engine: EngineTools): Sender {
         try {
           return eventOf(engine, message, id, ['command', 'event']).event
         } catch (cause) {
-          if (cause instanceof Fault) return { id, key: keyOf(engine, message), fault: cause }
-          throw cause
+          const fault = faultIn(cause)
+          if (!fault) throw cause
+          return { id, key: keyOf(engine, message), fault }
         }
       })
       mustKeepUp()

@@ -1,10 +1,10 @@
+import { thrownText } from '../base/thrown.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
 import type { Budget } from './budget.ts'
 import type { Build } from './build.ts'
 import type { Builds } from './builds.ts'
-import { errorText } from './holds.ts'
 import { orderedReader } from './merge.ts'
 import type { Plan, ProjectionPlan, Reaction, Reactions, ServicePlan } from './plan.ts'
 import { project, rowsToProject } from './project.ts'
@@ -218,7 +218,7 @@ function projected(items: readonly ShadowItem[], draft: Draft, budget: Budget): 
 }
 
 function failed(arrival: Arrival | undefined, cause: unknown): Folded {
-  return { is: 'failed', messageId: arrival?.envelope.id ?? '', error: errorText(cause) }
+  return { is: 'failed', messageId: arrival?.envelope.id ?? '', error: thrownText(cause) }
 }
 
 interface ShadowItem {

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { thrownText } from '../base/thrown.ts'
 import { complaintsOfShape } from '../contract/door.ts'
 import type { Message } from '../contract/message.ts'
 import type { OneOrMany, Send } from '../rules/effect.ts'
@@ -9,7 +10,6 @@ import { listOf } from '../rules/effect.ts'
 import type { Handler } from '../rules/handler.ts'
 import type { Attempt } from './handle.ts'
 import { laterIn } from './handle.ts'
-import { errorText } from './holds.ts'
 import type { FromThread, ThreadCall, ThreadData, Threaded, ToThread } from './thread.ts'
 
 const handlers = new Map<string, Handler>()
@@ -37,7 +37,7 @@ async function load({ consumer, handler: name, module }: Threaded): Promise<stri
     const exported = (await import(module)) as Readonly<Record<string, unknown>>
     found = [...handlersOf(exported)].filter((each) => each.name === name)
   } catch (cause) {
-    return `a thread cannot import its module: ${errorText(cause)}`
+    return `a thread cannot import its module: ${thrownText(cause)}`
   }
   const [handler] = found
   if (!handler)
@@ -58,13 +58,13 @@ async function call({ consumer, contract, name, json, handling }: ThreadCall): P
     const returned = await rule.run(data as never, {} as never, told)
     return answerOf(laterIn(returned)) ?? { is: 'returned', json: encoded(returned) }
   } catch (cause) {
-    return answerOf(laterIn(cause)) ?? { is: 'failed', error: errorText(cause) }
+    return answerOf(laterIn(cause)) ?? { is: 'failed', error: thrownText(cause) }
   }
 }
 
 /** A wish to be called later, if it is one. */
 function answerOf(later: Attempt | undefined): FromThread | undefined {
-  if (later?.is === 'failed') return { is: 'failed', error: errorText(later.cause) }
+  if (later?.is === 'failed') return { is: 'failed', error: thrownText(later.cause) }
   return later?.is === 'later' ? later : undefined
 }
 

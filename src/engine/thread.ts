@@ -4,9 +4,9 @@ import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { thrownText } from '../base/thrown.ts'
 import type { Handling } from '../rules/handler.ts'
 import type { Attempt } from './handle.ts'
-import { errorText } from './holds.ts'
 
 /** A handler that threads run, and the module that exports it. */
 export interface Threaded {
@@ -122,7 +122,7 @@ export function thread(threaded: readonly Threaded[], bytesMax: number, clock: C
     else settle(attemptOf(said))
   })
   worker.on('error', (cause) => {
-    reason ??= errorText(cause)
+    reason ??= thrownText(cause)
   })
   worker.on('exit', (code) => {
     isGone = true

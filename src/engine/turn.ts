@@ -1,5 +1,6 @@
 import type { Fault } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
+import { thrownText } from '../base/thrown.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
@@ -10,7 +11,7 @@ import { decide, rowsToDecide } from './decide.ts'
 import type { Attempt } from './handle.ts'
 import { handled } from './handle.ts'
 import type { Holds, RetryOptions } from './holds.ts'
-import { errorText, holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
+import { holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
 import type { Consumer, Group, Reaction } from './plan.ts'
 import { project, rowsToProject } from './project.ts'
 import type { Cell, Draft, RowCache } from './rows.ts'
@@ -169,7 +170,7 @@ function putOff(tools: TurnTools, staged: Staged, cell: Cell, cause: unknown): v
   })
   const { id: messageId, key } = timer.cause
   const consumer = `${service.name}/${timer.rule}`
-  staged.faults.push({ consumer, messageId, key, error: errorText(cause) })
+  staged.faults.push({ consumer, messageId, key, error: thrownText(cause) })
 }
 
 function runItem(
@@ -240,7 +241,7 @@ function recordFault(tools: TurnTools, staged: Staged, item: Item, cause: unknow
   const before = (cell?.value as { attempts: number } | undefined)?.attempts ?? 0
   const attempts = held ? before + 1 : 1
   const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
-  const error = errorText(cause)
+  const error = thrownText(cause)
   const due = tools.around.clock.now() + delayMs
   if (held) holdOn(staged.draft, names, holdKey, { error, due, isFirst: held.isFirst })
   else {

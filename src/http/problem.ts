@@ -1,8 +1,10 @@
 import { systemClock } from '../base/clock.ts'
-import type { Complaint, FaultCode } from '../base/fault.ts'
-import { Fault, FAULTS } from '../base/fault.ts'
+import type { Complaint, Fault, FaultCode } from '../base/fault.ts'
+import { FAULTS } from '../base/fault.ts'
+import { guarded } from '../base/guard.ts'
 import { idMaker } from '../base/id.ts'
 import { systemRandom } from '../base/random.ts'
+import { faultIn, thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { HttpAnswer } from './message.ts'
 
@@ -102,19 +104,21 @@ export type Problems = (cause: unknown) => HttpAnswer
  */
 export function problems(broke: Broke = warning()): Problems {
   const mint = idMaker(systemClock(), systemRandom)
+  const report = guarded(broke, (cause) => warning()('the hook broke', cause))
   return (cause) => {
-    const status = cause instanceof Fault ? FAULT_STATUS[cause.code] : undefined
-    if (cause instanceof Fault && status !== undefined)
-      return answerOf(cause.code, status, FAULTS[cause.code].meaning, {
-        detail: detailOf(cause),
-        complaints: cause.complaints,
-        ids: cause.ids,
+    const fault = faultIn(cause)
+    const status = fault && FAULT_STATUS[fault.code]
+    if (fault && status !== undefined)
+      return answerOf(fault.code, status, FAULTS[fault.code].meaning, {
+        detail: detailOf(fault),
+        complaints: fault.complaints,
+        ids: fault.ids,
       })
-    const report = mint()
-    broke(report, cause)
-    const details = { detail: `it was reported as ${report}`, ids: { report } }
-    if (!(cause instanceof Fault)) return problem('INTERNAL', details)
-    return answerOf(cause.code, PROBLEMS.INTERNAL.status, FAULTS[cause.code].meaning, details)
+    const id = mint()
+    report(id, cause)
+    const details = { detail: `it was reported as ${id}`, ids: { report: id } }
+    if (!fault) return problem('INTERNAL', details)
+    return answerOf(fault.code, PROBLEMS.INTERNAL.status, FAULTS[fault.code].meaning, details)
   }
 }
 
@@ -129,5 +133,5 @@ function detailOf({ code, message }: Fault): string {
 
 function warning(): Broke {
   const warn = warnOnce()
-  return (id, cause) => warn(`${id}: ${cause instanceof Error ? cause.message : String(cause)}`)
+  return (id, cause) => warn(`${id}: ${thrownText(cause)}`)
 }

@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
 import { idMaker } from '../base/id.ts'
+import { guarded } from '../base/guard.ts'
 import { completeOptions } from '../base/options.ts'
 import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
+import { thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { budgetOf, slowText } from '../engine/budget.ts'
@@ -31,18 +33,33 @@ export interface StartOptions extends Reports {
   readonly engine?: Partial<EngineOptions>
 }
 
-/** Where nobody asked to be told, the process warns: what nobody hears of is not mended. */
-function reportsOf({ faulted, slow, broke, expired }: Reports): Reports {
+/**
+ * Where nobody asked to be told, the process warns: what nobody hears of is not mended. Each hook is
+ * guarded: what it throws becomes a warning, and the work that it was told of goes on.
+ */
+function reportsOf({ faulted, slow, broke, expired }: Reports): Required<Reports> {
   const warn = warnOnce()
+  const hook = <A extends readonly unknown[]>(
+    name: keyof Reports,
+    given: ((...args: A) => unknown) | undefined,
+    otherwise: (...args: A) => string,
+  ): ((...args: A) => void) =>
+    guarded(given ?? ((...args: A) => warn(otherwise(...args))), (cause) =>
+      warn(`the hook ${name} of start threw: ${thrownText(cause)}`),
+    )
   return {
-    faulted: faulted ?? (({ consumer, key, error }) => warn(`${consumer} holds ${key}: ${error}`)),
-    slow: slow ?? ((rule) => warn(slowText(rule))),
-    broke:
-      broke ??
-      ((group, cause) => warn(`${group}: ${cause instanceof Error ? cause.message : 'broke'}`)),
-    expired:
-      expired ??
-      (({ consumer, topic }) => warn(`${consumer} lost records of ${topic} to retention`)),
+    faulted: hook(
+      'faulted',
+      faulted,
+      ({ consumer, key, error }) => `${consumer} holds ${key}: ${error}`,
+    ),
+    slow: hook('slow', slow, slowText),
+    broke: hook('broke', broke, (group, cause) => `${group}: ${thrownText(cause)}`),
+    expired: hook(
+      'expired',
+      expired,
+      ({ consumer, topic }) => `${consumer} lost records of ${topic} to retention`,
+    ),
   }
 }
 

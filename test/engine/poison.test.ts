@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
-import { after, become, command, contract, entity, event, finish } from 'throughline'
+import { after, become, command, contract, entity, event, finish, handler } from 'throughline'
 import { projection, query, refuse, saga, service, start, type } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
+import { upcast } from '../../src/contract/upcast.ts'
 
 const Data = z.object({ id: z.string(), isBad: z.boolean() })
 const Work = contract(
@@ -19,6 +20,12 @@ const Work = contract(
   },
 )
 
+/** Whoever looks at it is thrown at: not even `instanceof` works. */
+const revokedProxy = (): unknown => {
+  const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
+  revoke()
+  return proxy
+}
 const cyclic = (): unknown => {
   const value: Record<string, unknown> = {}
   value['self'] = value
@@ -109,6 +116,7 @@ suite('only its own message is held by', () => {
     () => Object.create(null) as unknown,
     () => Object.assign(new Error('x'), { message: 5n }),
     () => undefined,
+    revokedProxy,
   ]
   for (const [at, what] of thrown.entries())
     test(`a rule that throws what has no text (${at + 1})`, async () => {
@@ -120,6 +128,38 @@ suite('only its own message is held by', () => {
         }),
       ])
     })
+
+  for (const order of ['key', 'none'] as const)
+    for (const [at, what] of thrown.entries())
+      test(`a handler of order ${order} that throws what has no text (${at + 1})`, async () => {
+        const outside = handler('outside', { order }, (on) => [
+          on(Work.Done, ({ isBad }) => {
+            // oxlint-disable-next-line typescript/only-throw-error -- handlers of users do
+            if (isBad) throw what()
+          }),
+        ])
+        await othersGoOn([well, outside])
+      })
+
+  test('an upcaster that throws what cannot be looked at', async () => {
+    const fault = await othersGoOn([
+      done((isBad) => {
+        if (!isBad) return 1
+        const up = (): never => {
+          // oxlint-disable-next-line typescript/only-throw-error -- upcasters of users do
+          throw revokedProxy()
+        }
+        const schema = z.object({ id: z.string() })
+        const { Late } = contract(
+          'late',
+          { key: 'id' },
+          { Late: event(schema, { was: [[schema, up]] }) },
+        )
+        return upcast(Late, { id: 'x' }, 1)
+      }),
+    ])
+    assert.match(fault?.error ?? '', /UPCAST_FAILED/)
+  })
 
   test('a refusal with complaints without end', async () => {
     const refusing = entity(

@@ -1,0 +1,33 @@
+// A hook of the user never breaks what it is told of.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { guarded } from './guard.ts'
+
+test('a hook that throws is reported, and its caller goes on', () => {
+  const failures: unknown[] = []
+  const hook = guarded(
+    (_text: string) => {
+      throw new Error('the logger threw')
+    },
+    (cause) => failures.push(cause),
+  )
+  hook('x')
+  assert.match(String(failures[0]), /the logger threw/)
+})
+
+test('a hook whose promise rejects is reported, and is no unhandled rejection', async () => {
+  const failed = Promise.withResolvers<unknown>()
+  guarded(async () => {
+    throw new Error('the logger rejected')
+  }, failed.resolve)()
+  assert.match(String(await failed.promise), /the logger rejected/)
+})
+
+test('a hook that works is handed everything', () => {
+  const calls: unknown[] = []
+  guarded(
+    (...args: readonly unknown[]) => calls.push(args),
+    () => assert.fail(),
+  )(1, 'two')
+  assert.deepEqual(calls, [[1, 'two']])
+})
