@@ -243,6 +243,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'use one of the names that the detail lists',
   },
+  UNIT_CONFLICT: {
+    meaning: 'a unit of work conflicts again and again, although nobody else changes its rows',
+    retryable: true,
+    cure: 'look at the rows that the detail names (`throughline verify`); it is tried again by itself',
+  },
   UPCAST_FAILED: {
     meaning: 'an old message could not be brought to the version of today',
     retryable: false,

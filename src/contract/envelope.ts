@@ -17,6 +17,11 @@ export interface Envelope {
   readonly cause?: string
   /** The id of the message that began the conversation. */
   readonly correlation: string
+  /**
+   * The topic of that message, where its sender chose the id: in another topic the same id begins
+   * another conversation. Absent where the engine made the id.
+   */
+  readonly origin?: string
   /** Steps from that first message. */
   readonly hops: number
   /** W3C trace context, handed on unchanged. */
@@ -40,11 +45,13 @@ export interface Sender {
 type Head = Omit<Envelope, 'id' | 'type' | 'key' | 'at'>
 
 export function encodeHead(envelope: Envelope): string {
-  const { source, cause, correlation, hops, traceparent, sender, undoes, version } = envelope
+  const { source, cause, correlation, origin, hops, traceparent, sender, undoes, version } =
+    envelope
   const head: Head = {
     source,
     correlation,
     hops,
+    ...(origin === undefined ? {} : { origin }),
     ...(cause === undefined ? {} : { cause }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(sender === undefined ? {} : { sender }),

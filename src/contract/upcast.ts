@@ -1,7 +1,9 @@
 import { Fault } from '../base/fault.ts'
 import { thrownText } from '../base/thrown.ts'
 import type { Earlier, MessageType, RefusalData } from './message.ts'
+import { complaintsOfForm, normalForm } from './normal-form.ts'
 import { parse } from './parse.ts'
+import { MESSAGE_SHAPE } from './shape.ts'
 
 /**
  * Stored data as the rules of today know it: each `up` on the way is handed what the version before
@@ -40,5 +42,8 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
       throw new Fault('UPCAST_FAILED', { detail, complaints: parsed.complaints })
     value = parsed.value
   }
-  return value
+  const form = normalForm(value, MESSAGE_SHAPE)
+  if (form) return form.value
+  const complaints = complaintsOfForm(value, MESSAGE_SHAPE)
+  throw new Fault('UPCAST_FAILED', { detail: wire, complaints })
 }

@@ -30,7 +30,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       await pauses.look()
       const paused = services.filter(pauses.isPaused)
       const { is, ack, detail } = await log.health()
-      const told = { ack, paused, slowRules: [], groups: [], alarms: [] }
+      const told = { ack, paused, slowRules: [], slowUnits: [], groups: [], alarms: [] }
       if (is === 'failing') return { is, ...told, detail }
       return { is: paused.length > 0 ? 'paused' : 'well', ...told, detail: 'nobody runs it' }
     },

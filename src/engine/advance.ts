@@ -21,11 +21,18 @@ export type InstanceRow =
   | {
       readonly is: 'open'
       readonly operation: string
+      /** The `origin` of the conversation: see `Envelope`. */
+      readonly origin?: string
       readonly state: unknown
       readonly sent: readonly Sent[]
       readonly timers: readonly string[]
     }
-  | { readonly is: 'closed'; readonly operation: string; readonly outcome: Outcome }
+  | {
+      readonly is: 'closed'
+      readonly operation: string
+      readonly origin?: string
+      readonly outcome: Outcome
+    }
 
 /** A timer of this length or more begins the count of hops anew. */
 const TIMER_ENDS_HOPS_MS = 1_000
@@ -83,6 +90,7 @@ export function advance(step: Step): boolean {
   const instance: OpenInstance = before ?? {
     is: 'open',
     operation: envelope.correlation,
+    ...(envelope.origin === undefined ? {} : { origin: envelope.origin }),
     state: saga.initial,
     sent: [],
     timers: [],
@@ -145,7 +153,8 @@ function performAll(
   }
   if (!outcome) return open
   if (!cancelTimers(step, open.timers)) return undefined
-  return { is: 'closed', operation: open.operation, outcome }
+  const { operation, origin } = open
+  return { is: 'closed', operation, ...(origin === undefined ? {} : { origin }), outcome }
 }
 
 function withSent(instance: OpenInstance, message: Message, id: string): OpenInstance {
@@ -204,7 +213,7 @@ function setTimer(
   const { version = 1 } = typeOf(around.plan, message) ?? {}
   const value: TimerRow = version === 1 ? kept : { ...kept, version }
   const index = { due: around.clock.now() + delayMs }
-  step.draft.put(around.service.names.timers, key, { value, version: 1, index })
+  step.draft.add(around.service.names.timers, key, { value, version: 1, index })
   return key
 }
 

@@ -1,4 +1,5 @@
 import type { Fault } from '../base/fault.ts'
+import { frozen } from '../base/frozen.ts'
 import { faultIn } from '../base/thrown.ts'
 import type { Envelope } from '../contract/envelope.ts'
 import { decodeEnvelope, versionIn } from '../contract/envelope.ts'
@@ -26,12 +27,12 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
   if (!first || stored === undefined) return arrival(record, stored)
   try {
     const version = versionIn(record)
-    return arrival(
-      record,
+    const data =
       first.rule.hears === 'message'
         ? upcast(first.message, stored, version)
-        : upcastReply(reactions, stored as ReplyData, version),
-    )
+        : upcastReply(reactions, stored as ReplyData, version)
+    // Several rules are handed it: none of them may change it for the next one.
+    return arrival(record, frozen(data))
   } catch (cause) {
     const fault = faultIn(cause)
     if (!fault) throw cause
@@ -60,7 +61,7 @@ function arrival(record: LogRecord, data: unknown, fault?: Fault): Arrival {
  */
 export function dataOf(record: LogRecord, type: MessageType): unknown {
   if (record.data === null) return undefined
-  return upcast(type, JSON.parse(record.data), versionIn(record))
+  return frozen(upcast(type, JSON.parse(record.data), versionIn(record)))
 }
 
 /** A reply holds the command that it answers, and is as old as that. */

@@ -11,7 +11,14 @@ function stage() {
     clock.looks += 1
     return clock.ms
   }
-  const budget = budgetOf({ elapsed }, 100, (rule) => void told.push(rule))
+  const budget = budgetOf(
+    { elapsed },
+    { ruleBudgetMs: 100, unitComputeMsMax: 200 },
+    {
+      slow: (rule) => void told.push(rule),
+      slowUnits: () => undefined,
+    },
+  )
   const run = (
     tookMs: number,
     id: string,

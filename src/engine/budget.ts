@@ -19,6 +19,23 @@ export interface SlowRun {
   readonly key: string
 }
 
+/** A group whose units were ended early, since their rules computed for too long. */
+export interface SlowUnits {
+  /** `<service>`, or `<service>/<handler>`. */
+  readonly group: string
+  readonly limitMs: number
+  /** Units that were ended early since the start. */
+  readonly count: number
+  readonly worst: SlowUnit
+}
+
+export interface SlowUnit {
+  /** How long its rules computed. */
+  readonly tookMs: number
+  /** How many messages they were run on. */
+  readonly messages: number
+}
+
 /** What is run: whose rule, on which message. */
 interface Run {
   readonly reaction: { readonly consumer: { readonly id: string }; readonly message: Wired }
@@ -35,18 +52,34 @@ interface Wired {
  */
 export interface Budget {
   begin(): void
-  end(run: Run): void
+  /** Answers how long the run took. */
+  end(run: Run): number
+  /** A unit of a group was ended early. */
+  endedEarly(group: string, unit: SlowUnit): void
   /** What was over the budget since the start, by rule and message type. */
   slow(): readonly SlowRule[]
+  slowUnits(): readonly SlowUnits[]
 }
 
-/** `tell` is called the first time that a rule is over its budget on a type of message. */
+/** How long rules may take, in milliseconds. */
+export interface BudgetLimits {
+  readonly ruleBudgetMs: number
+  readonly unitComputeMsMax: number
+}
+
+/** Each is called the first time: for a rule on a type of message, for the units of a group. */
+export interface BudgetHooks {
+  readonly slow: (rule: SlowRule) => void
+  readonly slowUnits: (units: SlowUnits) => void
+}
+
 export function budgetOf(
   clock: Pick<Clock, 'elapsed'>,
-  budgetMs: number,
-  tell: (rule: SlowRule) => void,
+  { ruleBudgetMs: budgetMs, unitComputeMsMax: limitMs }: BudgetLimits,
+  hooks: BudgetHooks,
 ): Budget {
   const rules = new Map<string, SlowRule>()
+  const groups = new Map<string, SlowUnits>()
   let begunAt = clock.elapsed()
 
   function over(tookMs: number, { reaction, arrival }: Run): void {
@@ -58,7 +91,7 @@ export function budgetOf(
     const worst = before && before.worst.tookMs >= tookMs ? before.worst : run
     const rule = { consumer, type, budgetMs, count: (before?.count ?? 0) + 1, worst }
     rules.set(`${consumer}\n${type}`, rule)
-    if (!before) tell(rule)
+    if (!before) hooks.slow(rule)
   }
 
   return {
@@ -70,8 +103,17 @@ export function budgetOf(
       const tookMs = endedAt - begunAt
       begunAt = endedAt
       if (tookMs > budgetMs) over(tookMs, run)
+      return tookMs
+    },
+    endedEarly(group, unit) {
+      const before = groups.get(group)
+      const worst = before && before.worst.tookMs >= unit.tookMs ? before.worst : unit
+      const units = { group, limitMs, count: (before?.count ?? 0) + 1, worst }
+      groups.set(group, units)
+      if (!before) hooks.slowUnits(units)
     },
     slow: () => [...rules.values()],
+    slowUnits: () => [...groups.values()],
   }
 }
 
@@ -81,5 +123,15 @@ export function slowText({ consumer, type, budgetMs, worst }: SlowRule): string 
   return (
     `${consumer} took ${Math.round(tookMs)} ms on ${type} ${messageId} of ${key}, over its budget ` +
     `of ${budgetMs} ms, and nobody else had a turn: do less in it, or do it in a handler with a thread`
+  )
+}
+
+/** Slow units as a sentence, with their cure. */
+export function slowUnitsText({ group, limitMs, worst }: SlowUnits): string {
+  const { tookMs, messages } = worst
+  return (
+    `a unit of ${group} computed for ${Math.round(tookMs)} ms on ${messages} messages, over the ` +
+    `${limitMs} ms that it may hold up everybody else, and was ended early: do less in its rules, ` +
+    `or do it in a handler with a thread`
   )
 }

@@ -1,5 +1,7 @@
+import { digest } from '../base/digest.ts'
 import { LIMITS } from '../base/limits.ts'
-import { eventsTopic, factsOf } from '../contract/contract.ts'
+import type { ContractFacts } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic, factsOf } from '../contract/contract.ts'
 import type { Checked } from '../contract/door.ts'
 import type { CommandType, EventType, Message } from '../contract/message.ts'
 import type { RowKey } from '../ports/store.ts'
@@ -14,13 +16,26 @@ import type { Cell } from './rows.ts'
 import type { Step } from './step.ts'
 import { append, cellsOf, checked, idIn, idsBy, publishChecked, reply, ruleFault } from './step.ts'
 
-/** What is kept of a command that came through a door. */
-export type OperationRow =
+/** What became of a command that came through a door. */
+export type CommandResult =
   | {
       readonly is: 'accepted'
       readonly events: readonly { topic: string; id: string; type: string }[]
     }
   | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly string[] }
+
+/** The same as a row keeps it. */
+export type OperationRow = CommandResult & {
+  /** The `origin` of the conversation: see `Envelope`. */
+  readonly origin?: string
+  /** Names the command's data, where the topic forgets ids: one that comes again may be another. */
+  readonly digest?: string
+}
+
+/** The row of an operation. An id counts in its topic, and no id has a line break. */
+export function operationKey(command: CommandType, id: string): string {
+  return `${commandsTopic(command.contract)}\n${id}`
+}
 
 /** The rows that a command will need, as far as its data tells. */
 export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>): RowKey[] {
@@ -35,8 +50,29 @@ export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>
     const key = (arrival.data as Record<string, unknown>)[(sibling as Entity).id]
     if (typeof key === 'string') rows.push({ table, key })
   }
+  if (mayRepeat(step)) rows.push(operationRow(step))
   return rows
 }
+
+/**
+ * Whether the command may have been decided before: it came through a door, and its topic forgets
+ * ids. Every other topic hands out an id once.
+ */
+function mayRepeat({ around, reaction, arrival }: Pick<Step, 'around' | 'reaction' | 'arrival'>) {
+  const { keeping } = around.plan.contracts.get(reaction.message.contract) as ContractFacts
+  return keeping.retention?.commands !== undefined && arrival.envelope.hops === 0
+}
+
+function operationRow({
+  around,
+  reaction,
+  arrival,
+}: Pick<Step, 'around' | 'reaction' | 'arrival'>) {
+  const key = operationKey(reaction.message as CommandType, arrival.envelope.id)
+  return { table: around.service.names.operations, key }
+}
+
+const digestOf = ({ data }: Step['arrival']): string => digest(JSON.stringify(data) ?? '')
 
 function siblings({ around, reaction }: Pick<Step, 'around' | 'reaction'>): Reaction['consumer'][] {
   const { consumer } = reaction
@@ -50,6 +86,13 @@ function siblings({ around, reaction }: Pick<Step, 'around' | 'reaction'>): Reac
 export function decide(step: Step): boolean {
   const { reaction, arrival } = step
   const { consumer, rule } = reaction
+  if (mayRepeat(step)) {
+    const { table, key } = operationRow(step)
+    const before = cellsOf(step, table, [key])?.get(key)
+    if (!before) return false
+    // The same command was decided before its topic forgot it: its answer stands.
+    if ((before.value as OperationRow | undefined)?.digest === digestOf(arrival)) return true
+  }
   const entity = consumer.rule as Entity
   const ids = idsOf(rule, entity, reaction.message, arrival.data)
   const cells = cellsOf(step, consumer.table, ids)
@@ -163,10 +206,16 @@ function isListOfComplaints(complaints: unknown): boolean {
 }
 
 /** Keeps the result of a command that came through a door, so that it can be asked for. */
-function remember(step: Step, row: OperationRow): void {
-  const { envelope } = step.arrival
-  if (envelope.hops > 0) return
-  const { operations } = step.around.service.names
-  step.draft.put(operations, envelope.id, { value: row, version: 1 })
-  step.touched.add(envelope.id)
+function remember(step: Step, result: CommandResult): void {
+  const { id, hops, origin } = step.arrival.envelope
+  if (hops > 0) return
+  const { table, key } = operationRow(step)
+  const value: OperationRow = {
+    ...result,
+    ...(origin === undefined ? {} : { origin }),
+    ...(mayRepeat(step) ? { digest: digestOf(step.arrival) } : {}),
+  }
+  const version = (step.draft.cell(table, key)?.version ?? 0) + 1
+  step.draft.add(table, key, { value, version })
+  step.touched.add(id)
 }

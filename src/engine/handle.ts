@@ -39,6 +39,7 @@ export async function attempt(
   { tools, budget, threads }: Calling,
   call: Call,
   signal: AbortSignal,
+  computed: (tookMs: number) => void = () => undefined,
 ): Promise<Attempt | undefined> {
   const { reaction, arrival } = call
   if (arrival.fault) return { is: 'failed', cause: arrival.fault }
@@ -47,9 +48,14 @@ export async function attempt(
   if (threads && thread !== undefined) return threads.attempt(call, signal)
   const handling: Handling = { ...handlingOf(call), signal }
   try {
-    const running = timed(budget, call, () =>
-      reaction.rule.run(arrival.data as never, tools as never, handling),
-    )
+    budget.begin()
+    let running: unknown
+    try {
+      running = reaction.rule.run(arrival.data as never, tools as never, handling)
+    } finally {
+      // Once it waits for something others have their turns, and it cannot be told apart.
+      computed(budget.end(call))
+    }
     const returned: unknown = await running
     return laterIn(returned) ?? { is: 'handled', returned }
   } catch (cause) {
@@ -70,16 +76,6 @@ export function laterIn(answer: unknown): Attempt | undefined {
 export function handlingOf({ reaction, arrival }: Call): Omit<Handling, 'signal'> {
   const effectKey = `${reaction.consumer.id}:${arrival.envelope.id}`
   return { ...arrival.occasion, effectKey }
-}
-
-/** Up to what it waits for first: from then on others have their turns, and it cannot be told apart. */
-function timed(budget: Budget, call: Call, run: () => unknown): unknown {
-  budget.begin()
-  try {
-    return run()
-  } finally {
-    budget.end(call)
-  }
 }
 
 /** Stages what a handler returned, to be sent with its acknowledgement. */

@@ -1,6 +1,6 @@
 import { thrownText } from '../base/thrown.ts'
 import type { Ack } from '../ports/log.ts'
-import type { SlowRule } from './budget.ts'
+import type { SlowRule, SlowUnits } from './budget.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
@@ -15,6 +15,8 @@ export interface HealthReport {
   readonly paused: readonly string[]
   /** Rules that were over their time budget since the start: they hold up everybody else. */
   readonly slowRules: readonly SlowRule[]
+  /** Groups whose units were ended early since the start: their rules compute for too long. */
+  readonly slowUnits: readonly SlowUnits[]
   /** The groups that run in this process; none where nothing runs. */
   readonly groups: readonly GroupShare[]
   /** What somebody should look at although everything works, as sentences. */
@@ -52,6 +54,7 @@ export async function healthOf({
     ack,
     paused,
     slowRules: budget.slow(),
+    slowUnits: budget.slowUnits(),
     groups: sharesOf(watch),
     alarms: alarmsOf(watch),
   }

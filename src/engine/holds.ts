@@ -181,9 +181,11 @@ export function holdBack(
         next: 1,
         count: 1,
       }
-  const version = (cell?.version ?? 0) + 1
-  draft.put(tables.holds, holdKey, { value: row, version, index: { consumer: consumer.id } })
-  draft.put(tables.held, heldKey(holdKey, number), {
+  const change = { value: row, index: { consumer: consumer.id } }
+  // Every hold that exists is known, and was loaded with the messages that it holds back.
+  if (cell) draft.put(tables.holds, holdKey, { ...change, version: cell.version + 1 })
+  else draft.add(tables.holds, holdKey, { ...change, version: 1 })
+  draft.add(tables.held, heldKey(holdKey, number), {
     value: record satisfies HeldRow,
     version: 1,
     index: { hold: holdKey },

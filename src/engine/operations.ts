@@ -1,10 +1,11 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { commandsTopic } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
+import { operationKey } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
 import type { EngineTools } from './tools.ts'
 import { consumersOf, instancesOf } from './status.ts'
@@ -13,6 +14,8 @@ import { consumersOf, instancesOf } from './status.ts'
 export type Accepted<R extends string = string> =
   | { readonly is: 'accepted' }
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
+
+type Refused = Extract<Accepted, { readonly is: 'refused' }>
 
 /** What became of it in the end, sagas included. */
 export type Settled<R extends string = string> =
@@ -46,7 +49,7 @@ export function operationOf(engine: EngineTools, id: string, command: CommandTyp
     look: async () => (await findSettled(engine, id, command)) ?? { is: 'pending' },
     async accepted({ signal } = {}) {
       const row = await wait(() => findOperation(engine, id, command), signal)
-      return row.is === 'refused' ? row : { is: 'accepted' }
+      return row.is === 'refused' ? refusedAs(row) : { is: 'accepted' }
     },
     settled: ({ signal } = {}) => wait(() => findSettled(engine, id, command), signal),
   }
@@ -103,9 +106,14 @@ async function findOperation(
     const detail = `${command.contract} is owned by a service elsewhere, which keeps its operations`
     throw new Fault('OPERATION_NOT_FOUND', { detail, ids: { id } })
   }
+  const table = owner.names.operations
   const look = async (): Promise<OperationRow | undefined> => {
-    const [row] = await backend.store.get([{ table: owner.names.operations, key: id }])
-    return row && (JSON.parse(row.body) as OperationRow)
+    // Rows were once kept by the id alone, whichever topic it belonged to.
+    const keys = [operationKey(command, id), id].map((key) => ({ table, key }))
+    const [row, old] = (await backend.store.get(keys)).map(
+      (each) => each && (JSON.parse(each.body) as OperationRow),
+    )
+    return row ?? (old && mayAnswer(old, command) ? old : undefined)
   }
   const found = await look()
   if (found || !backend.log.find) return found
@@ -116,17 +124,31 @@ async function findOperation(
   throw new Fault('OPERATION_NOT_FOUND', { detail: `${command.wire} ${id}`, ids: { id } })
 }
 
+/** Whether a row that is kept by the id alone can be that of a command. */
+function mayAnswer(row: OperationRow, { contract, refuses }: CommandType): boolean {
+  if (row.is === 'refused') return refuses.includes(row.code)
+  return row.events.every(({ topic }) => topic === eventsTopic(contract))
+}
+
+/** Without what is of no concern to whoever asks. */
+function refusedAs({ is, code, complaints }: Refused): Refused {
+  return { is, code, complaints }
+}
+
 async function findSettled(
   engine: EngineTools,
   id: string,
   command: CommandType,
 ): Promise<Settled | undefined> {
   const row = await findOperation(engine, id, command)
-  if (!row || row.is === 'refused') return row
+  if (!row) return undefined
+  if (row.is === 'refused') return refusedAs(row)
   for (const event of row.events) if (!(await hasReachedSagas(engine, event))) return undefined
   const instances = await instancesOf(engine, id)
   const outcomes: Outcome[] = []
   for (const instance of instances) {
+    // The same id in another topic is another conversation.
+    if (instance.origin !== row.origin) continue
     if (instance.is === 'open') return undefined
     outcomes.push(instance.outcome)
   }

@@ -37,6 +37,8 @@ export const ENGINE_OPTIONS = {
   threadBytesMax: { initial: 536_870_912, min: 16_777_216, max: 68_719_476_736 },
   /** How long one run of a rule may hold up everybody else before it is named as slow. */
   ruleBudgetMs: { initial: 100, min: 1, max: 60_000 },
+  /** How long all rules of one unit may compute before it is committed as far as it has come. */
+  unitComputeMsMax: { initial: 200, min: 1, max: 60_000 },
 } as const
 
 export type EngineOptions = Options<typeof ENGINE_OPTIONS>

@@ -2,17 +2,19 @@ import type { Slice } from '../ports/log.ts'
 import type { Sources } from './gathering.ts'
 import { heldItems } from './gathering.ts'
 import { holdKeyOf, isQueue } from './holds.ts'
-import { attemptAll } from './lanes.ts'
+import { lanesOf } from './lanes.ts'
 import type { Group } from './plan.ts'
 import type { Slots } from './slots.ts'
 import { slotsOf } from './slots.ts'
 import type { EngineTools } from './tools.ts'
-import type { Item, Turn } from './turn.ts'
+import type { Turn } from './turn.ts'
 
 /** Calls the handler of a group, before the unit that acknowledges it. */
 export interface Outside {
   /** A turn with what became of each of its items; nothing when the work went to another member. */
   attempt(gathered: Turn): Promise<Turn | undefined>
+  /** Forgets what became of items that no unit has taken. */
+  forget(): void
   /** What has ended since its unit went on without it, when the group has stopped. */
   drain(): Promise<Turn | undefined>
 }
@@ -40,17 +42,20 @@ export function outsideOf(
   sources: Sources,
   { stopping, aborting }: OutsideSignals,
 ): Outside {
-  const { options } = engine
-  const { claims, holds, slots } = sources
+  const { budget, options } = engine
+  const { claims, group, holds, slots } = sources
+  const lanes = lanesOf({
+    calling: engine,
+    clock: engine.clock,
+    isHeld: ({ reaction, record }) => holds.isKnown(holdKeyOf(reaction.consumer, record)),
+    computeMsMax: options.unitComputeMsMax,
+    endedEarly: (tookMs, messages) => budget.endedEarly(group.name, { tookMs, messages }),
+  })
 
   async function workOn(gathered: Turn, lost: AbortSignal): Promise<Turn> {
-    if (!slots) {
-      const signal = AbortSignal.any([aborting, lost])
-      const isHeld = ({ reaction, record }: Item): boolean =>
-        holds.isKnown(holdKeyOf(reaction.consumer, record))
-      return { ...gathered, items: await attemptAll(gathered.items, engine, signal, isHeld) }
-    }
-    const items = await slots.work(gathered.items, { stopping, lost })
+    const items = slots
+      ? await slots.work(gathered.items, { stopping, lost })
+      : await lanes.attempt(gathered.items, AbortSignal.any([aborting, lost]))
     return { ...gathered, items, slices: upToBegun(gathered, items.length) }
   }
 
@@ -68,6 +73,7 @@ export function outsideOf(
 
   return {
     attempt,
+    forget: lanes.forget,
     async drain() {
       if (!slots) return undefined
       while (slots.hasLeft() && !aborting.aborted) {

@@ -1,9 +1,11 @@
 import type { Clock } from '../base/clock.ts'
 import { breathe } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import { thrownText } from '../base/thrown.ts'
-import { complaintsOfShape } from '../contract/door.ts'
+import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
+import { complaintsOfShape } from '../contract/shape.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
 import type { EntityRow, Fold } from './fold.ts'
@@ -123,8 +125,11 @@ async function foldOn(
     await breathe(clock)
   }
   const complaints = complaintsOfShape(state, ROW_SHAPE)
-  if (complaints.length === 0) return { is: 'folded', state }
-  const detail = `${fold.entity.name} ${key} cannot be kept`
+  return complaints.length === 0 ? { is: 'folded', state } : unkept(fold, key, complaints)
+}
+
+function unkept({ entity }: Fold, key: string, complaints: readonly Complaint[]): Outcome {
+  const detail = `${entity.name} ${key} cannot be kept`
   return { is: 'flawed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
 }
 
@@ -146,7 +151,10 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   if (!rule) return { is: 'folded', state }
   try {
     const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
-    return next === undefined ? flawed('it evolved to undefined') : { is: 'folded', state: next }
+    if (next === undefined) return flawed('it evolved to undefined')
+    const form = normalForm(next, ROW_SHAPE, state)
+    if (!form) return unkept(fold, key, complaintsOfForm(next, ROW_SHAPE))
+    return { is: 'folded', state: form.value }
   } catch (cause) {
     return flawed(thrownText(cause), cause)
   }

@@ -1,7 +1,8 @@
 import { Fault } from '../base/fault.ts'
+import { frozen } from '../base/frozen.ts'
 import { LIMITS } from '../base/limits.ts'
 import { compareText } from '../base/text.ts'
-import { complaintsOfShape } from '../contract/door.ts'
+import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
 import type { EventStore, IndexValue, Row, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
 import type { Refold } from './refold.ts'
 
@@ -96,7 +97,7 @@ export const bytesOfBody = (body: string): number => body.length + CELL_BYTES
 export function cellOf({ table, key }: RowKey, row: Row | undefined): Cell {
   const bytes = bytesOfBody(row?.body ?? '')
   if (!row) return { table, key, version: 0, value: undefined, bytes }
-  return { table, key, version: row.version, value: JSON.parse(row.body) as unknown, bytes }
+  return { table, key, version: row.version, value: frozen(JSON.parse(row.body)), bytes }
 }
 
 /**
@@ -105,7 +106,15 @@ export function cellOf({ table, key }: RowKey, row: Row | undefined): Cell {
  */
 export interface Draft {
   cell(table: string, key: string): Cell | undefined
+  /**
+   * Stages a row that was looked at before; its value is kept in normal form.
+   *
+   * @throws Fault `RULE_RETURNED` where no row can hold the value
+   * @throws Error where the row was not looked at: its version would be a guess
+   */
   put(table: string, key: string, change: Change): void
+  /** Stages a row whose key is in no row yet, such as one that was just made. Else as `put`. */
+  add(table: string, key: string, change: Change): void
   /** From here on, until the next `begin`, changes can be undone. */
   begin(): void
   undo(): void
@@ -123,6 +132,9 @@ export interface Changed extends Cell, Change {
   readonly expected: number
 }
 
+/** What stands for a row that cannot be there yet. */
+const ABSENT = { version: 0, value: undefined, bytes: 0 }
+
 export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   const changes = new Map<string, Changed>()
   const reads = new Map<string, Cell>()
@@ -138,6 +150,20 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
     lastKey = key
     return lastId
   }
+  const stage = (
+    table: string,
+    key: string,
+    { value, version, index }: Change,
+    before: Pick<Cell, 'version' | 'value' | 'bytes'> | Changed,
+  ): void => {
+    const id = idFor(table, key)
+    const kept = keptForm({ table, key }, value, before)
+    const expected = 'expected' in before ? before.expected : before.version
+    journal.push([id, changes.get(id)])
+    tables.add(table)
+    const row = { table, key, ...kept, version, expected }
+    changes.set(id, index ? { ...row, index } : row)
+  }
   return {
     changes,
     reads,
@@ -149,14 +175,14 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
       if (cell) reads.set(id, cell)
       return cell
     },
-    put(table, key, { value, version, index }) {
-      const id = idFor(table, key)
-      const before = changes.get(id)
-      const expected = before ? before.expected : (below.cell(table, key)?.version ?? 0)
-      journal.push([id, before])
-      tables.add(table)
-      const row = { table, key, value, version, expected, bytes: 0 }
-      changes.set(id, index ? { ...row, index } : row)
+    put(table, key, change) {
+      const before = changes.get(idFor(table, key)) ?? below.cell(table, key)
+      if (!before) throw new Error(`${table} ${key} is written without having been read`)
+      stage(table, key, change, before)
+    },
+    add(table, key, change) {
+      // Where it is there all the same, a conflict has had it loaded.
+      stage(table, key, change, changes.get(idFor(table, key)) ?? below.cell(table, key) ?? ABSENT)
     },
     begin() {
       if (journal.length > 0) journal = []
@@ -175,14 +201,28 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
 /** What a value of a row may be. */
 export const ROW_SHAPE = { valuesMax: LIMITS.rowValuesMax, textLengthMax: LIMITS.rowBytesMax }
 
-/** Why a draft cannot be kept: rules may return what JSON would make into something else. */
-export function flawOf(draft: Draft): Fault | undefined {
-  for (const { table, key, value } of draft.changes.values()) {
-    const complaints = complaintsOfShape(value, ROW_SHAPE)
-    if (complaints.length > 0)
-      return new Fault('RULE_RETURNED', { detail: `${table} ${key} cannot be kept`, complaints })
-  }
-  return undefined
+/** What is no larger than this is within both bounds of a row. */
+const BYTES_SURELY_KEPT = Math.min(LIMITS.rowValuesMax, LIMITS.rowBytesMax)
+
+/**
+ * A value as its row will give it back. `bytes` bounds its size: what was there, and what is new.
+ *
+ * @throws Fault `RULE_RETURNED`: rules may return what JSON would make into something else
+ */
+function keptForm(
+  { table, key }: RowKey,
+  value: unknown,
+  before: Pick<Cell, 'value' | 'bytes'>,
+): Pick<Cell, 'value' | 'bytes'> {
+  if (value === undefined) return { value, bytes: 0 }
+  const form = normalForm(value, ROW_SHAPE, before.value)
+  const bytes = before.bytes + (form ? form.values + form.textLength : 0)
+  if (form && bytes <= BYTES_SURELY_KEPT) return { value: form.value, bytes }
+  // It may be too large: then what is shared with the value before counts, too.
+  const whole = normalForm(value, ROW_SHAPE)
+  if (whole) return { value: whole.value, bytes: whole.values + whole.textLength }
+  const complaints = complaintsOfForm(value, ROW_SHAPE)
+  throw new Fault('RULE_RETURNED', { detail: `${table} ${key} cannot be kept`, complaints })
 }
 
 /** A draft as part of a unit. */

@@ -94,9 +94,11 @@ export function sender(engine: EngineTools): Sender {
   }
 
   return {
-    async send(message, { id = mint(), traceparent }) {
+    async send(message, { id: given, traceparent }) {
+      const id = given ?? mint()
       if (isClosed) throw new Fault('APP_STOPPING', { detail: 'send', ids: { id } })
-      const { event, type } = eventOf(engine, message, id, ['command'], traceparent)
+      const isChosen = given !== undefined
+      const { event, type } = eventOf(engine, message, { id, isChosen }, ['command'], traceparent)
       mustKeepUp()
       const [answer] = (await queue.add([event])) as [Answer]
       if (answer.is !== 'stored') throw faultOf(event, answer)
@@ -106,9 +108,11 @@ export function sender(engine: EngineTools): Sender {
       if (isClosed) throw new Fault('APP_STOPPING', { detail: 'append' })
       mustBeBatch(messages, ids)
       const checked = messages.map((message, at) => {
-        const id = ids?.[at] ?? mint()
+        const given = ids?.[at]
+        const id = given ?? mint()
+        const isChosen = given !== undefined
         try {
-          return eventOf(engine, message, id, ['command', 'event']).event
+          return eventOf(engine, message, { id, isChosen }, ['command', 'event']).event
         } catch (cause) {
           const fault = faultIn(cause)
           if (!fault) throw cause
@@ -192,7 +196,7 @@ function keyOf({ plan }: EngineTools, message: Message | undefined): string | un
 function eventOf(
   { plan, clock }: EngineTools,
   message: Message,
-  id: string,
+  { id, isChosen }: { readonly id: string; readonly isChosen: boolean },
   kinds: readonly string[],
   traceparent?: string,
 ): { event: LogEvent; type: MessageType } {
@@ -224,8 +228,9 @@ function eventOf(
   const at = clock.now()
   const trace = traceparent === undefined ? {} : { traceparent }
   const { wire, version } = type
-  const envelope = { id, type: wire, key, at, source: 'door', correlation: id, hops: 0, version }
   const topic = type.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
+  const begins = { correlation: id, ...(isChosen ? { origin: topic } : {}), hops: 0 }
+  const envelope = { id, type: wire, key, at, source: 'door', ...begins, version }
   const partition = partitionOf(key, facts.partitions)
   const head = encodeHead({ ...envelope, ...trace })
   return { event: { topic, partition, id, key, type: wire, at, head, data: json }, type }

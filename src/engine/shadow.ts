@@ -9,7 +9,7 @@ import { orderedReader } from './merge.ts'
 import type { Plan, ProjectionPlan, Reaction, Reactions, ServicePlan } from './plan.ts'
 import { project, rowsToProject } from './project.ts'
 import type { Draft } from './rows.ts'
-import { byKey, draftOver, flawOf, rowCache, writesOf } from './rows.ts'
+import { byKey, draftOver, rowCache, writesOf } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
@@ -213,8 +213,7 @@ function projected(items: readonly ShadowItem[], draft: Draft, budget: Budget): 
     } finally {
       budget.end({ reaction, arrival })
     }
-  const flaw = flawOf(draft)
-  return flaw && failed(undefined, flaw)
+  return undefined
 }
 
 function failed(arrival: Arrival | undefined, cause: unknown): Folded {

@@ -167,7 +167,7 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
     throw ruleFault(`a rule returned over ${LIMITS.messagesPerDecisionMax} messages`)
   const id = step.around.mint()
   const at = step.around.clock.now()
-  const { correlation, traceparent } = cause
+  const { correlation, origin, traceparent } = cause
   const envelope: Envelope = {
     id,
     type,
@@ -178,6 +178,7 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
     correlation,
     hops,
     version,
+    ...(origin === undefined ? {} : { origin }),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...carried,
   }

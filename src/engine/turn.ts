@@ -43,6 +43,8 @@ export interface Turn {
 
 /** What a turn has staged: the makings of a unit. */
 export interface Staged {
+  /** The part of the turn that was run; the rest is read again. */
+  readonly turn: Turn
   readonly draft: Draft
   readonly appends: LogEvent[]
   readonly streams: StreamEntry[]
@@ -52,7 +54,12 @@ export interface Staged {
   /** The same, by consumer and topic, each a list by partition. */
   readonly tallies: Map<Consumer, Map<string, Counts[]>>
   readonly faults: Faulted[]
+  /** How long rules have computed, in milliseconds. */
+  readonly computedMs: number
 }
+
+/** What is staged while the rules run. */
+type Unended = Omit<Staged, 'turn' | 'computedMs'> & { computedMs: number }
 
 export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
   accepted: number
@@ -77,6 +84,8 @@ export interface TurnTools {
   readonly random: Random
   readonly retry: RetryOptions
   readonly budget: Budget
+  /** How long the rules of one unit may compute before it ends early. */
+  readonly computeMsMax: number
 }
 
 /** The items of a record: one for each consumer that has a rule for it. */
@@ -94,7 +103,10 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
   const { around } = tools
   const { holds, held: heldRows } = around.service.names
   const isAnyHeld = tools.holds.count() > 0
-  const rows: RowKey[] = timers.flatMap(({ value }) => rowsToFire(value as TimerRow))
+  const rows: RowKey[] = timers.flatMap(({ table, key, value }) => [
+    { table, key },
+    ...rowsToFire(value as TimerRow),
+  ])
   for (const { reaction, arrival, record, held, flaw } of items) {
     // Gathered already, and gone again where a conflict has emptied the cache.
     if (held) rows.push({ table: heldRows, key: held.key })
@@ -118,7 +130,8 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
 /** Runs all rules of a turn in order, and stages what they return. */
 export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   await tools.rows.load(rowsAhead(tools, turn))
-  const staged: Staged = {
+  const staged: Unended = {
+    computedMs: 0,
     draft: draftOver({ cell: tools.rows.peek }),
     appends: [],
     streams: [],
@@ -130,20 +143,29 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   for (const timer of turn.timers) fireTimer(tools, staged, timer)
   const blocked = new Set<string>()
   tools.budget.begin()
+  let ran = 0
   for (const item of turn.items) {
+    // Others wait meanwhile: what is left is for the next unit.
+    if (staged.computedMs > tools.computeMsMax) break
+    ran += 1
     // Only rows that no rule could name before make this wait.
     const pending = runItem(tools, staged, item, blocked)
     if (!pending) continue
     await pending
     tools.budget.begin()
   }
-  return staged
+  if (ran === turn.items.length) return { ...staged, turn }
+  // A record may have been run for some of its consumers: each has come past its own last item.
+  return { ...staged, turn: { ...turn, items: turn.items.slice(0, ran), slices: [] } }
 }
 
-function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
+function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
+  // It is gone already where a conflict has had it read again.
+  if (staged.draft.cell(cell.table, cell.key)?.version === 0) return
   const timer = cell.value as TimerRow
   const consumer = tools.group.consumers.find(({ rule }) => rule.name === timer.rule)
   try {
+    if (cell.flaw) throw cell.flaw
     if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
     const { id: messageId, at, key } = timer.cause
     const occasion = { messageId, at, key }
@@ -159,7 +181,7 @@ function fireTimer(tools: TurnTools, staged: Staged, cell: Cell): void {
 }
 
 /** A timer that cannot be sent waits longer each time, and stops nobody else. */
-function putOff(tools: TurnTools, staged: Staged, cell: Cell, cause: unknown): void {
+function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): void {
   const timer = cell.value as TimerRow
   const { clock, service } = tools.around
   const attempts = (timer.attempts ?? 0) + 1
@@ -175,13 +197,15 @@ function putOff(tools: TurnTools, staged: Staged, cell: Cell, cause: unknown): v
 
 function runItem(
   tools: TurnTools,
-  staged: Staged,
+  staged: Unended,
   item: Item,
   blocked: Set<string>,
 ): Promise<void> | undefined {
   const { reaction, record, held } = item
-  if (held && blocked.has(held.holdKey)) return undefined
   const { names } = tools.around.service
+  if (held && blocked.has(held.holdKey)) return undefined
+  // Somebody else has let it go: a conflict has had it read again.
+  if (held && staged.draft.cell(names.held, held.key)?.version === 0) return undefined
   // Most of the time nothing is held, and no message needs to know the name of its hold.
   const holdKey = (): string => held?.holdKey ?? holdKeyOf(reaction.consumer, record)
   // A handler that was not called, because its key was held then, is tried in the next turn.
@@ -216,7 +240,7 @@ function runItem(
 /** Without a fault: it was not its time yet, or it takes longer than its unit can wait. */
 function wait(
   tools: TurnTools,
-  staged: Staged,
+  staged: Unended,
   item: Item,
   attempt: Extract<Attempt, { readonly is: 'later' | 'under way' }>,
 ): void {
@@ -233,7 +257,7 @@ function wait(
   holdBack(staged.draft, names, reaction.consumer, record, { due })
 }
 
-function recordFault(tools: TurnTools, staged: Staged, item: Item, cause: unknown): void {
+function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unknown): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service
   const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
@@ -255,7 +279,7 @@ function recordFault(tools: TurnTools, staged: Staged, item: Item, cause: unknow
 /** Nothing when the rule ran; the cause when it threw. Waits only for rows it did not foresee. */
 function tryItem(
   tools: TurnTools,
-  staged: Staged,
+  staged: Unended,
   item: Item,
 ): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
   const flaw = item.flaw ?? item.arrival.fault
@@ -271,7 +295,7 @@ function tryItem(
     staged.draft.undo()
     return { cause }
   } finally {
-    tools.budget.end(item)
+    staged.computedMs += tools.budget.end(item)
   }
   return tools.rows.load(step.wanted).then(() => {
     tools.budget.begin()
@@ -295,7 +319,7 @@ function runRule(step: Step, { attempt, reaction }: Item): boolean {
   }
 }
 
-function stepOf(tools: TurnTools, staged: Staged, arrival: Arrival, reaction: Reaction): Step {
+function stepOf(tools: TurnTools, staged: Unended, arrival: Arrival, reaction: Reaction): Step {
   staged.draft.begin()
   return {
     around: tools.around,
@@ -310,14 +334,14 @@ function stepOf(tools: TurnTools, staged: Staged, arrival: Arrival, reaction: Re
   }
 }
 
-function take(staged: Staged, step: Step): void {
+function take(staged: Unended, step: Step): void {
   const first = staged.appends.length
   for (const event of step.appends) staged.appends.push(event)
   for (const entry of step.streams) staged.streams.push({ ...entry, append: entry.append + first })
 }
 
 function count(
-  staged: Staged,
+  staged: Unended,
   { reaction, record }: Item,
   added: Partial<Pick<Counts, 'accepted' | 'completed' | 'pending'>>,
 ): void {
@@ -330,7 +354,7 @@ function count(
 const DONE = { accepted: 1, completed: 1 }
 
 function countsOf(
-  { counts, tallies }: Staged,
+  { counts, tallies }: Unended,
   consumer: Consumer,
   { topic, partition }: LogRecord,
 ): Counts {

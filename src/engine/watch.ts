@@ -1,6 +1,6 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
-import type { SlowRule } from './budget.ts'
+import type { SlowRule, SlowUnits } from './budget.ts'
 import type { Share } from './claims.ts'
 import type { Faulted } from './turn.ts'
 
@@ -12,6 +12,8 @@ export interface Watch {
   faulted(fault: Faulted): void
   /** A rule was over its time budget, for the first time on this type of message. */
   slow(rule: SlowRule): void
+  /** A unit of a group was ended early for the first time, since its rules computed for too long. */
+  slowUnits(units: SlowUnits): void
   /** A call to the backend went wrong; the processor starts over from what is committed. */
   broke(group: string, cause: unknown): void
   /** It works again. */
@@ -33,6 +35,8 @@ export interface Reports {
   readonly faulted?: (fault: Faulted) => void
   /** Once for each rule and type of message; `health` has the counts. */
   readonly slow?: (rule: SlowRule) => void
+  /** Once for each group: its rules together hold up everybody else; `health` has the counts. */
+  readonly onSlowUnits?: (units: SlowUnits) => void
   readonly broke?: (group: string, cause: unknown) => void
   /** Retention took away what a consumer had yet to read; it is counted as `expired`. */
   readonly expired?: (lost: Expired) => void
@@ -52,6 +56,7 @@ export function watch(reports: Reports): Watch {
     },
     faulted: (fault) => reports.faulted?.(fault),
     slow: (rule) => reports.slow?.(rule),
+    slowUnits: (units) => reports.onSlowUnits?.(units),
     broke(group, cause) {
       broken.set(group, cause)
       reports.broke?.(group, cause)

@@ -8,7 +8,7 @@ import { systemRandom } from '../base/random.ts'
 import { thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import { budgetOf, slowText } from '../engine/budget.ts'
+import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import type { EngineOptions } from '../engine/options.ts'
@@ -37,7 +37,7 @@ export interface StartOptions extends Reports {
  * Where nobody asked to be told, the process warns: what nobody hears of is not mended. Each hook is
  * guarded: what it throws becomes a warning, and the work that it was told of goes on.
  */
-function reportsOf({ faulted, slow, broke, expired }: Reports): Required<Reports> {
+function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Required<Reports> {
   const warn = warnOnce()
   const hook = <A extends readonly unknown[]>(
     name: keyof Reports,
@@ -54,6 +54,7 @@ function reportsOf({ faulted, slow, broke, expired }: Reports): Required<Reports
       ({ consumer, key, error }) => `${consumer} holds ${key}: ${error}`,
     ),
     slow: hook('slow', slow, slowText),
+    onSlowUnits: hook('onSlowUnits', onSlowUnits, slowUnitsText),
     broke: hook('broke', broke, (group, cause) => `${group}: ${thrownText(cause)}`),
     expired: hook(
       'expired',
@@ -95,7 +96,7 @@ export function equip(
     member: mint(),
     tools,
     watch: tell,
-    budget: budgetOf(clock, options.ruleBudgetMs, tell.slow),
+    budget: budgetOf(clock, options, tell),
     threads: threadsOf(plan, options, clock, (cause) => {
       tell.broke('threads', cause)
       tell.mended('threads')

@@ -257,6 +257,7 @@ test('health of a failing system is an exit code', async () => {
     paused: ['teller'],
     groups: [],
     alarms: [],
+    slowUnits: [],
     slowRules: [
       {
         consumer: 'teller/till',

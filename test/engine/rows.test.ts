@@ -119,6 +119,34 @@ describe('a draft', () => {
   const below = { cell: (table: string, key: string) => ({ ...CELL, table, key }) }
   const CELL = { version: 7, value: 'old', bytes: 10 }
 
+  test('never stages a row whose version nobody knows', () => {
+    const draft = draftOver({ cell: () => undefined })
+    const change = { value: 1, version: 1 }
+    assert.throws(() => draft.put(TABLE, 'a', change), /written without having been read/)
+    draft.add(TABLE, 'a', change)
+    draft.put(TABLE, 'a', { value: 2, version: 2 })
+    const [write] = writesOf(draft).writes
+    assert.deepEqual([write?.expected, write?.version], [0, 2])
+    const known = draftOver(below)
+    known.add(TABLE, 'a', { value: 1, version: 8 })
+    assert.equal(writesOf(known).writes[0]?.expected, 7, 'a row that is there all the same')
+  })
+
+  test('bounds a row that grows bit by bit', () => {
+    const draft = draftOver({
+      cell: (table, key) => ({ table, key, version: 0, value: [], bytes: 2 }),
+    })
+    const mib = 'x'.repeat(1_048_576)
+    const grow = (): void => {
+      for (let count = 1; count <= 20; count += 1) {
+        const list = (draft.cell(TABLE, 'a') as { value: readonly string[] }).value
+        draft.put(TABLE, 'a', { value: [...list, mib], version: count })
+      }
+    }
+    assert.throws(grow, /RULE_RETURNED[^]*16777216/)
+    assert.equal((draft.cell(TABLE, 'a') as { value: readonly string[] }).value.length, 16)
+  })
+
   test('shows its own changes, and expects the versions from before them', () => {
     const draft = draftOver(below)
     draft.put(TABLE, 'b', { value: 'new', version: 8 })

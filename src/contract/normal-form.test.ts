@@ -1,0 +1,103 @@
+// One form of data: a rule sees what a restart would give it.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import fc from 'fast-check'
+import { complaintsOfForm, normalForm } from './normal-form.ts'
+import { MESSAGE_SHAPE, complaintsOfShape } from './shape.ts'
+
+/** Plain data with everything that JSON makes into something else. */
+const data = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 4 },
+    fc.string({ unit: 'binary' }),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.constantFrom(0, -0, null, true, ''),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.string({ maxLength: 3 }), fc.option(tie('value'), { nil: undefined })),
+  ),
+})).value
+
+const isForm = (value: unknown): boolean => {
+  if (typeof value !== 'object' || value === null) return !Object.is(value, -0)
+  const isPlain = Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype
+  return Object.isFrozen(value) && isPlain && Object.values(value).every(isForm)
+}
+
+suite('normal form', () => {
+  test('is what JSON gives back, frozen, and with keys in the same order', () =>
+    fc.assert(
+      fc.property(data, (value) => {
+        const form = normalForm(value, MESSAGE_SHAPE)
+        if (!form) return assert.notEqual(complaintsOfShape(value).length, 0)
+        const kept: unknown = JSON.parse(JSON.stringify(value))
+        assert.deepStrictEqual(form.value, kept)
+        assert.equal(JSON.stringify(form.value), JSON.stringify(kept))
+        assert.ok(isForm(form.value))
+      }),
+      { numRuns: 500 },
+    ))
+
+  test('of what has it already is the same object, and nothing is copied', () =>
+    fc.assert(
+      fc.property(data, (value) => {
+        const first = normalForm(value, MESSAGE_SHAPE)
+        if (!first) return
+        const again = normalForm(first.value, MESSAGE_SHAPE, first.value)
+        assert.equal(again?.value, first.value)
+        assert.ok((again?.values ?? 0) <= 1)
+      }),
+      { numRuns: 200 },
+    ))
+
+  test('shares what is unchanged of the value before', () => {
+    const before = normalForm({ big: { list: [1, 2, 3] }, count: 1 }, MESSAGE_SHAPE)?.value as {
+      big: object
+    }
+    const after = normalForm({ ...before, count: 2 }, MESSAGE_SHAPE, before)
+    assert.equal((after as { value: { big: object } }).value.big, before.big)
+    assert.deepEqual([after?.values, after?.textLength], [3, 8])
+  })
+
+  test('reads a getter once, and leaves out symbols and members of lists that are no elements', () => {
+    let reads = 0
+    const list = Object.assign([1], { extra: 2 })
+    const value = {
+      get counted() {
+        reads += 1
+        return reads
+      },
+      [Symbol('s')]: 1,
+      list,
+    }
+    assert.deepStrictEqual(normalForm(value, MESSAGE_SHAPE)?.value, { counted: 1, list: [1] })
+    assert.equal(reads, 1)
+  })
+
+  const cycle: Record<string, unknown> = {}
+  cycle['self'] = cycle
+  const refused: Readonly<Record<string, unknown>> = {
+    'a date': new Date(0),
+    'a map': new Map(),
+    'a number that is none': Number.NaN,
+    'a hole in a list': [1, undefined],
+    'a function': () => 1,
+    'a cycle': cycle,
+    'a key that reaches a prototype': JSON.parse('{"__proto__":1}') as unknown,
+    'a getter that throws': {
+      get x(): never {
+        throw new Error('no')
+      },
+    },
+  }
+  for (const [what, value] of Object.entries(refused))
+    test(`does not exist of ${what}, and it is said why`, () => {
+      assert.equal(normalForm({ value }, MESSAGE_SHAPE), undefined)
+      assert.ok(complaintsOfForm({ value }, MESSAGE_SHAPE).length > 0)
+    })
+
+  test('is bounded, however often a part is repeated', () => {
+    let value: unknown = [1, 2, 3]
+    for (let depth = 0; depth < 28; depth += 1) value = [value, value]
+    assert.equal(normalForm(value, MESSAGE_SHAPE), undefined)
+  })
+})

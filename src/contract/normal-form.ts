@@ -1,0 +1,100 @@
+import type { Complaint } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import type { ShapeLimits } from './shape.ts'
+import { FORBIDDEN_KEYS, complaintsOfShape, flawOfValue } from './shape.ts'
+
+/** Data in normal form, and how much of it is new. */
+export interface NormalForm {
+  readonly value: unknown
+  /** Values that were copied; what is shared with `before` is not counted. */
+  readonly values: number
+  /** Text and property names that were copied, in UTF-16 units. */
+  readonly textLength: number
+}
+
+/**
+ * Data as a restart would give it: what JSON keeps of it, as plain frozen objects and lists. Members
+ * that are `undefined` are absent, `-0` is `0`, getters are read once, symbols and members of lists
+ * that are no elements are gone. Parts that are identical to the same part of `before`, which has
+ * the form already, are shared with it and not copied again.
+ *
+ * Answers nothing where JSON could not keep the data or where it is over the limits:
+ * `complaintsOfForm` says why.
+ */
+export function normalForm(
+  value: unknown,
+  limits: ShapeLimits,
+  before?: unknown,
+): NormalForm | undefined {
+  const copy: Copy = { values: 0, textLength: 0, isPlain: true, limits }
+  try {
+    const made = copied(value, before, 0, copy)
+    if (copy.isPlain) return { value: made, values: copy.values, textLength: copy.textLength }
+  } catch {
+    // Nothing is promised of getters and proxies.
+  }
+  return undefined
+}
+
+/** Why `normalForm` answered nothing; never empty. */
+export function complaintsOfForm(value: unknown, limits: ShapeLimits): readonly Complaint[] {
+  const complaints = complaintsOfShape(value, limits)
+  return complaints.length > 0 ? complaints : [{ path: '', message: 'changes while it is read' }]
+}
+
+interface Copy {
+  values: number
+  textLength: number
+  isPlain: boolean
+  readonly limits: ShapeLimits
+}
+
+function copied(value: unknown, before: unknown, depth: number, copy: Copy): unknown {
+  copy.values += 1
+  if (copy.values > copy.limits.valuesMax) return notPlain(copy)
+  if (typeof value === 'string') {
+    copy.textLength += value.length
+    return copy.textLength > copy.limits.textLengthMax ? notPlain(copy) : value
+  }
+  if (typeof value === 'number' && Number.isFinite(value)) return value === 0 ? 0 : value
+  if (typeof value === 'boolean' || value === null) return value
+  if (value === before && value !== undefined) return value
+  if (typeof value !== 'object' || depth >= LIMITS.depthMax || flawOfValue(value))
+    return notPlain(copy)
+  if (Array.isArray(value)) return copiedList(value, before, depth + 1, copy)
+  return copiedObject(value as Members, before, depth + 1, copy)
+}
+
+type Members = Readonly<Record<string, unknown>>
+
+function copiedList(
+  list: readonly unknown[],
+  before: unknown,
+  depth: number,
+  copy: Copy,
+): readonly unknown[] {
+  const known: readonly unknown[] = Array.isArray(before) ? before : []
+  const made: unknown[] = []
+  for (let at = 0; at < list.length && copy.isPlain; at += 1)
+    made.push(copied(list[at], known[at], depth, copy))
+  return Object.freeze(made)
+}
+
+function copiedObject(object: Members, before: unknown, depth: number, copy: Copy): Members {
+  const known = (typeof before === 'object' ? before : undefined) as Members | null | undefined
+  const made: Record<string, unknown> = {}
+  for (const name of Object.keys(object)) {
+    const member = object[name]
+    if (member === undefined) continue
+    if (FORBIDDEN_KEYS.has(name)) return notPlain(copy)
+    copy.textLength += name.length
+    made[name] = copied(member, known?.[name], depth, copy)
+    if (!copy.isPlain) break
+  }
+  return Object.freeze(made)
+}
+
+function notPlain(copy: Copy): never {
+  copy.isPlain = false
+  return undefined as never
+}

@@ -1,0 +1,153 @@
+import type { Complaint } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { thrownText } from '../base/thrown.ts'
+
+/** Keys that could reach a prototype when data is merged or copied without care. */
+export const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+interface Visit {
+  readonly value: unknown
+  readonly path: string
+  readonly depth: number
+}
+
+/** How much one piece of data may hold. */
+export interface ShapeLimits {
+  readonly valuesMax: number
+  /** Text and property names together, in UTF-16 units. */
+  readonly textLengthMax: number
+}
+
+/** How much the data of one message may hold. */
+export const MESSAGE_SHAPE: ShapeLimits = {
+  valuesMax: LIMITS.valuesMax,
+  textLengthMax: LIMITS.dataBytesMax,
+}
+
+/**
+ * What in data JSON could not keep as it is: too much of it, too deep, functions, instances of
+ * classes, numbers that are none, keys that could reach a prototype. Nothing where it can.
+ */
+export function complaintsOfShape(
+  data: unknown,
+  limits: ShapeLimits = MESSAGE_SHAPE,
+): readonly Complaint[] {
+  try {
+    const tally = { values: 0, textLength: 0, limits }
+    return isWellShaped(data, 0, tally) ? NOTHING : findComplaints(data, limits)
+  } catch (cause) {
+    return [{ path: '', message: `cannot be read: ${thrownText(cause)}` }]
+  }
+}
+
+const NOTHING: readonly Complaint[] = []
+
+/**
+ * The common case, without a path or a list for any value: most data is well shaped, and this runs
+ * for every message. Anything doubtful is left to `findComplaints`.
+ */
+function isWellShaped(value: unknown, depth: number, tally: Tally): boolean {
+  tally.values += 1
+  if (tally.values > tally.limits.valuesMax) return false
+  if (typeof value === 'string') {
+    tally.textLength += value.length
+    return tally.textLength <= tally.limits.textLengthMax
+  }
+  if (flawOfValue(value)) return false
+  if (typeof value !== 'object' || value === null) return true
+  if (depth >= LIMITS.depthMax) return false
+  if (Array.isArray(value)) {
+    for (const member of value)
+      if (member === undefined || !isWellShaped(member, depth + 1, tally)) return false
+    return true
+  }
+  for (const name in value) {
+    tally.textLength += name.length
+    if (FORBIDDEN_KEYS.has(name)) return false
+    if (!isWellShaped((value as Record<string, unknown>)[name], depth + 1, tally)) return false
+  }
+  return tally.textLength <= tally.limits.textLengthMax
+}
+
+interface Tally {
+  values: number
+  textLength: number
+  readonly limits: ShapeLimits
+}
+
+/** Walks data without recursion, so that depth cannot break the walk itself. */
+function findComplaints(data: unknown, { valuesMax, textLengthMax }: ShapeLimits): Complaint[] {
+  const complaints: Complaint[] = []
+  const pending: Visit[] = [{ value: data, path: '', depth: 0 }]
+  let values = 0
+  let textLength = 0
+  for (let visit = pending.pop(); visit; visit = pending.pop()) {
+    const { value, path, depth } = visit
+    values += 1
+    if (typeof value === 'string') textLength += value.length
+    if (values > valuesMax) return [{ path: '', message: `has over ${valuesMax} values` }]
+    if (textLength > textLengthMax)
+      return [{ path: '', message: `must be at most ${textLengthMax} bytes as JSON` }]
+    if (complaints.length >= LIMITS.complaintsMax) break
+    const flaw = flawOfValue(value)
+    if (flaw) complaints.push({ path, message: flaw })
+    else if (typeof value === 'object' && value !== null) {
+      if (depth >= LIMITS.depthMax)
+        complaints.push({ path, message: `is nested more than ${LIMITS.depthMax} deep` })
+      else {
+        if (!Array.isArray(value)) for (const name of Object.keys(value)) textLength += name.length
+        visitMembers(value, path, depth + 1, pending, complaints)
+      }
+    }
+  }
+  return complaints.slice(0, LIMITS.complaintsMax)
+}
+
+function visitMembers(
+  value: object,
+  path: string,
+  depth: number,
+  pending: Visit[],
+  complaints: Complaint[],
+): void {
+  if (Array.isArray(value)) {
+    for (let index = value.length - 1; index >= 0; index -= 1) {
+      const member: unknown = value[index]
+      if (member === undefined)
+        complaints.push({ path: `${path}[${index}]`, message: 'is missing' })
+      else pending.push({ value: member, path: `${path}[${index}]`, depth })
+    }
+    return
+  }
+  for (const name of Object.keys(value)) {
+    const at = path ? `${path}.${name}` : name
+    if (FORBIDDEN_KEYS.has(name)) complaints.push({ path: at, message: 'is a forbidden key' })
+    else pending.push({ value: (value as Record<string, unknown>)[name], path: at, depth })
+  }
+}
+
+/** Why JSON could not keep one value, apart from its members. */
+export function flawOfValue(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+    case 'undefined':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'must be a finite number'
+    case 'object': {
+      if (value === null || Array.isArray(value)) return undefined
+      const prototype: unknown = Object.getPrototypeOf(value)
+      if (prototype !== Object.prototype && prototype !== null)
+        return 'must be plain data, not an instance of a class'
+      return hidesToJson(value) ? 'must not have a hidden toJSON' : undefined
+    }
+    default:
+      return `must not be a ${typeof value}`
+  }
+}
+
+/** One that is seen is refused as a function; one that is not would say something else than is seen. */
+function hidesToJson(value: object): boolean {
+  return 'toJSON' in value && !Object.prototype.propertyIsEnumerable.call(value, 'toJSON')
+}

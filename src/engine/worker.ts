@@ -1,0 +1,230 @@
+import { breathe } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import { faultIn } from '../base/thrown.ts'
+import type { RowKey, Unit } from '../ports/store.ts'
+import type { Basis } from './basis.ts'
+import { basisOf, keepsRows } from './basis.ts'
+import type { Builds } from './builds.ts'
+import { claimsOf } from './claims.ts'
+import { conflictsOf } from './conflicts.ts'
+import type { Sources } from './gathering.ts'
+import { holdsOf } from './holds.ts'
+import { orderedReader } from './merge.ts'
+import type { Outside, OutsideSignals } from './outside.ts'
+import { outsideOf, queueSlots } from './outside.ts'
+import type { Group, ServicePlan } from './plan.ts'
+import { progressOf } from './progress.ts'
+import { refoldFor } from './refold.ts'
+import type { Cell } from './rows.ts'
+import { rowCache, writesOf } from './rows.ts'
+import { timersOf } from './timers.ts'
+import type { EngineTools } from './tools.ts'
+import type { Item, Staged, Turn, TurnTools } from './turn.ts'
+import { runTurn } from './turn.ts'
+import type { Watch } from './watch.ts'
+
+/** Whether a group is one handler; the others hold pure rules alone. */
+export const isOutsideGroup = ({ consumers }: Group): boolean =>
+  consumers.some(({ rule }) => rule.is === 'handler')
+
+/** Runs the turns of a group, and commits them. */
+export interface Worker {
+  readonly sources: Sources
+  readonly outside: Outside
+  /** Forgets everything in memory; what is committed is the truth. */
+  reset(): Promise<void>
+  /** Whether other rows have taken the place of those in memory, or are about to. */
+  isOutOfDate(): boolean
+  /** Runs a turn and commits it; a conflict splits it in halves, down to one message. */
+  work(turn: Turn): Promise<void>
+}
+
+function sourcesOf(
+  engine: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  aborting: AbortSignal,
+): Sources {
+  const { clock, options, plan } = engine
+  const { log, store } = engine.backend
+  const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
+  const slots = queueSlots(engine, group, aborting)
+  const [rule] = group.consumers.map((consumer) => consumer.rule)
+  return {
+    group,
+    // The order of events over several topics matters to rows alone.
+    log: keepsRows(group) ? orderedReader(log) : log,
+    clock,
+    options,
+    rows: rowCache(store, options.cacheBytesMax, refoldFor(engine, service)),
+    holds: holdsOf(store, service.names, group.consumers),
+    timers: timersOf(store, service.names, options.idleMs),
+    progress,
+    claims: claimsOf(engine, group, progress),
+    delayMs: rule?.is === 'handler' ? rule.delayMs : 0,
+    standing: standingIn(group, engine),
+    ...(slots ? { slots } : {}),
+  }
+}
+
+/** Tells once where a group stands in front of damage, and when it goes on. */
+function standingIn({ name }: Group, { watch }: EngineTools): Sources['standing'] {
+  const told = new Set<string>()
+  return ({ topic, partition, damage }) => {
+    const place = `${name} at ${topic}/${partition}`
+    if (damage === undefined) {
+      if (told.delete(place)) watch.mended(place)
+    } else if (!told.has(place)) {
+      told.add(place)
+      watch.broke(place, new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${damage}` }))
+    }
+  }
+}
+
+export function workerOf(
+  engine: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  signals: OutsideSignals,
+  builds: Builds,
+): Worker {
+  const sources = sourcesOf(engine, service, group, signals.aborting)
+  const { rows, holds, timers, progress, claims, slots } = sources
+  const outside = outsideOf(engine, sources, signals)
+  const basis = basisOf(group, builds)
+  const isHere = ({ record }: Item): boolean =>
+    claims.holds({ resource: progress.resourceOf(record.key) })
+
+  async function reset(): Promise<void> {
+    slots?.keep(isHere)
+    outside.forget()
+    rows.clear()
+    await basis.load()
+    await progress.reload(builds.isDormant)
+    await holds.load()
+    await timers.load()
+  }
+
+  const work = unitsOf(engine, service, sources, basis, reset)
+  return { sources, outside, reset, isOutOfDate: basis.isOutOfDate, work }
+}
+
+/** What runs a turn and commits it. */
+function unitsOf(
+  engine: EngineTools,
+  service: ServicePlan,
+  sources: Sources,
+  basis: Basis,
+  reset: () => Promise<void>,
+): Worker['work'] {
+  const { budget, clock, options, plan, mint, random, watch } = engine
+  const { store } = engine.backend
+  const { group, rows, holds, progress, slots } = sources
+  const around = { plan, service, clock, mint }
+  // Handlers have computed before, and what they returned is only staged here.
+  const computeMsMax = isOutsideGroup(group) ? Infinity : options.unitComputeMsMax
+  const retry = options
+  const tools: TurnTools = { around, group, rows, holds, random, retry, budget, computeMsMax }
+  const conflicts = conflictsOf(group.name, watch)
+
+  async function work(turn: Turn): Promise<void> {
+    const isEmpty = turn.items.length === 0 && turn.timers.length === 0
+    if (isEmpty && !progress.moves(turn.slices)) return
+    const staged = await runTurn(tools, turn).catch(damageIn)
+    if (staged instanceof Fault) return isolate(turn, staged)
+    const { unit, cells } = unitOf(sources, basis, staged)
+    const answer = await store.commit(unit).catch(damageIn)
+    if (answer instanceof Fault) return isolate(turn, answer)
+    if (answer.is === 'done') {
+      conflicts.committed(staged.turn)
+      committed(sources, watch, staged, unit, cells)
+      return staged.turn === turn ? undefined : endedEarly(staged)
+    }
+    await reset()
+    if (answer.is === 'conflict') await conflicted(turn, answer.rows)
+    else slots?.forget()
+  }
+
+  /** The rows are as another commit left them; what conflicts with nobody is the fault of one message. */
+  async function conflicted(turn: Turn, keys: readonly RowKey[]): Promise<void> {
+    // What was thought to be new, and is there, is known from now on.
+    await rows.load(keys)
+    // The rest is read again once the first half is through.
+    const half = halfOf(turn, (item) => item.held !== undefined || progress.isAhead(item))
+    if (half) return work(half)
+    const fault = conflicts.met(
+      turn,
+      keys.map(({ table, key }) => rows.peek(table, key)),
+    )
+    if (fault) await isolate(turn, fault)
+  }
+
+  /** What cannot be kept is the fault of one message: found by halves, it is held like any other. */
+  async function isolate(turn: Turn, flaw: Fault): Promise<void> {
+    const half = halfOf(turn, () => true)
+    if (half) return work(half)
+    const { timers, items } = turn
+    const [one] = [...timers, ...items]
+    if (!one || one.flaw) throw flaw
+    const flawed = <T>(all: readonly T[]): readonly T[] => all.map((each) => ({ ...each, flaw }))
+    await work({ timers: flawed(timers), items: flawed(items), slices: [] })
+  }
+
+  async function endedEarly({ computedMs, turn }: Staged): Promise<void> {
+    budget.endedEarly(group.name, { tookMs: computedMs, messages: turn.items.length })
+    await breathe(clock)
+  }
+
+  return work
+}
+
+/** Takes over what a unit has committed, and tells those who watch. */
+function committed(
+  { slots, rows, holds, timers, progress }: Sources,
+  watch: Watch,
+  { turn, draft, touched, faults }: Staged,
+  unit: Unit,
+  cells: readonly Cell[],
+): void {
+  slots?.committed(turn.items)
+  rows.keep(cells)
+  rows.trim()
+  holds.committed(draft)
+  timers.committed(draft)
+  progress.advanced(unit.progress)
+  for (const conversation of touched) watch.touched(conversation)
+  for (const fault of faults) watch.faulted(fault)
+  for (const advance of unit.progress) if (advance.expired > 0) watch.expired(advance)
+}
+
+function unitOf(
+  { progress, claims }: Sources,
+  basis: Basis,
+  staged: Staged,
+): { unit: Unit; cells: readonly Cell[] } {
+  const { turn } = staged
+  const { writes, checks, cells } = writesOf(staged.draft)
+  const advances = progress.advances(turn, staged.counts)
+  const fences = claims.fences(advances, turn.timers.length > 0)
+  const { appends, streams } = staged
+  const guarded = basis.guarded(checks)
+  const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
+  return { unit, cells }
+}
+
+const DAMAGE: ReadonlySet<string> = new Set(['DATA_DAMAGED', 'LOG_DAMAGED'])
+
+/** Damage of a row or a partition is met by some messages, and must not stop the others. */
+function damageIn(cause: unknown): Fault {
+  const fault = faultIn(cause)
+  if (fault && DAMAGE.has(fault.code)) return fault
+  throw cause
+}
+
+/** The first half of what is in a turn, timers before items; nothing where it cannot be halved. */
+function halfOf({ timers, items }: Turn, isLeft: (item: Item) => boolean): Turn | undefined {
+  const half = (timers.length + items.length) >> 1
+  if (half === 0) return undefined
+  if (timers.length > 0) return { timers: timers.slice(0, half), items: [], slices: [] }
+  return { timers: [], items: items.slice(0, half).filter(isLeft), slices: [] }
+}

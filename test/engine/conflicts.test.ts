@@ -1,0 +1,121 @@
+// A unit that conflicts for ever costs neither a core nor another key's progress, and it is said.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import {
+  after,
+  command,
+  contract,
+  entity,
+  event,
+  finish,
+  handler,
+  saga,
+  send,
+  service,
+  start,
+} from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { through } from '../../src/ports/through.ts'
+import type { Unit, UnitAnswer } from '../../src/ports/store.ts'
+import { handClock } from './stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Work = contract(
+  'work',
+  { key: 'id' },
+  { Do: command(Id), Done: event(Id), Late: event(Id), Note: command(Id), Noted: event(Id) },
+)
+const doing = entity(
+  'doing',
+  { of: Work, id: 'id', initial: 0, emits: [Work.Done, Work.Noted] },
+  {
+    decide: (on) => [on(Work.Do, (x) => Work.Done(x)), on(Work.Note, (x) => Work.Noted(x))],
+    evolve: (on) => [on(Work.Done, (_, n) => n + 1), on(Work.Noted, (_, n) => n + 1)],
+  },
+)
+const noting = handler('noting', { sends: [Work.Note] }, (on) => [
+  on(Work.Done, (x) => send(Work.Note(x))),
+])
+const reminding = saga('reminding', { by: 'id', initial: {}, sends: [Work.Note] }, (on) => [
+  on(Work.Done, (x) => after(1_000, Work.Note(x))),
+  on(Work.Noted, () => finish()),
+])
+const keys = ['a', 'bad', 'c', 'd']
+const isBad = ({ rows, checks }: Unit): boolean =>
+  [...rows, ...checks].some(({ table, key }) => table === 'worker.doing' && key === 'bad')
+
+/** Runs commands of several keys while units that `fails` names conflict, and then once more without. */
+async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
+  const clock = handClock()
+  let isFailing = false
+  let commits = 0
+  const backend = through(memory({ clock }), async (method, call, [unit]) => {
+    if (method !== 'store.commit') return call()
+    commits += 1
+    if (!isFailing || !fails(unit as Unit)) return call()
+    const { rows } = unit as Unit
+    return { is: 'conflict', rows } satisfies UnitAnswer
+  })
+  const broke: string[] = []
+  const worker = service('worker', { owns: [Work], runs: runs as readonly [typeof doing] })
+  const app = await clock.until(
+    start([worker], backend, {
+      clock,
+      faulted: () => undefined,
+      broke: (_, cause) => void broke.push((cause as Error).message),
+      engine: { retryDelayMs: 1_000 },
+    }),
+  )
+  isFailing = true
+  for (const id of keys) await clock.until(app.send(Work.Do({ id })))
+  const before = commits
+  await clock.advance(60_000)
+  const status = await clock.until(app.status())
+  const failing = await clock.until(app.health())
+  const spent = commits - before
+  isFailing = false
+  await clock.until(app.settled())
+  const well = await clock.until(app.health())
+  await clock.until(app.stop())
+  return { status, failing, well, spent, broke }
+}
+
+suite('a unit that conflicts for ever', () => {
+  test('holds its own key, and all others go on', async () => {
+    const { status, failing, well, spent, broke } = await run([doing], isBad)
+    assert.deepEqual(
+      status.map(({ completed, pending, lag }) => [completed, pending, lag]),
+      [[3, 1, 0]],
+    )
+    assert.equal(failing.is, 'failing')
+    assert.match(failing.detail, /UNIT_CONFLICT.*worker\/doing on work\.Do/s)
+    assert.match(broke[0] ?? '', /UNIT_CONFLICT/)
+    assert.ok(spent < 200, `${spent} commits in a minute`)
+    assert.equal(well.is, 'well')
+  })
+
+  test('of a timer puts that timer off, and all others go on', async () => {
+    const { failing, spent, well } = await run([doing, reminding], (unit) =>
+      unit.rows.some(
+        ({ table, body, key }) =>
+          table === 'worker.reminding' && key === 'bad' && !body?.includes('"timers":["'),
+      ),
+    )
+    assert.equal(failing.is, 'failing')
+    assert.match(failing.detail, /the timer/)
+    assert.ok(spent < 200, `${spent} commits in a minute`)
+    assert.equal(well.is, 'well')
+  })
+
+  for (const [what, runs] of Object.entries({
+    'pure rules': [doing],
+    'a handler': [doing, noting],
+  }))
+    test(`whatever it is about costs no core (${what})`, async () => {
+      const { spent, failing, well } = await run(runs, () => true)
+      assert.ok(spent < 2_000, `${spent} commits in a minute`)
+      assert.equal(failing.is, 'failing')
+      assert.equal(well.is, 'well')
+    })
+})

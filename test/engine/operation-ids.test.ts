@@ -1,0 +1,158 @@
+// An id counts in its topic: what has the same id elsewhere is another operation, and never in the way.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { App } from 'throughline'
+import { command, contract, entity, event, finish, refuse, saga, service, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import type { Backend, UnitAnswer } from '../../src/ports/store.ts'
+import { handClock, wayTo } from './stage.ts'
+
+const Data = z.object({ id: z.string(), note: z.string().optional() })
+const Orders = contract('orders', { key: 'id' }, { Place: command(Data), Placed: event(Data) })
+const Bills = contract(
+  'bills',
+  { key: 'id' },
+  { Open: command(Data, { refuses: ['no'] }), Opened: event(Data) },
+)
+const order = entity(
+  'order',
+  { of: Orders, id: 'id', initial: 0 },
+  {
+    decide: (on) => [on(Orders.Place, (asked) => Orders.Placed(asked))],
+    evolve: (on) => [on(Orders.Placed, (_, count) => count + 1)],
+  },
+)
+const bill = entity(
+  'bill',
+  { of: Bills, id: 'id', initial: 0 },
+  {
+    decide: (on) => [
+      on(Bills.Open, (asked) => (asked.note === 'refuse' ? refuse('no') : Bills.Opened(asked))),
+    ],
+    evolve: (on) => [on(Bills.Opened, (_, count) => count + 1)],
+  },
+)
+const failing = saga('failing', { by: 'id', initial: {}, sends: [] }, (on) => [
+  on(Orders.Placed, () => finish({ is: 'rolled-back', reason: 'out of stock' })),
+])
+const shop = service('shop', { owns: [Orders, Bills], runs: [order, bill, failing] })
+
+/** Starts on a backend that survives the app, as one that is on disk does. */
+const on = (backend: Backend): Promise<App> =>
+  start(
+    [shop],
+    wayTo(backend, (_, call) => call()),
+  )
+
+suite('the same id in two contracts of one service', () => {
+  for (const isRestarted of [false, true])
+    test(`is two operations, each with its own answer${isRestarted ? ', after a restart' : ''}`, async () => {
+      const backend = memory()
+      await backend.log.open()
+      let app = await on(backend)
+      const first = await (await app.send(Orders.Place({ id: 'a' }), { id: 'order-42' })).settled()
+      if (isRestarted) {
+        await app.stop()
+        app = await on(backend)
+      }
+      const bad = { id: 'a', note: 'refuse' }
+      const refused = await (await app.send(Bills.Open(bad), { id: 'order-42' })).settled()
+      assert.deepEqual(refused, { is: 'refused', code: 'no', complaints: [] })
+      assert.deepEqual(first, { is: 'rolled-back', reason: 'out of stock' })
+      assert.deepEqual(await app.operation(Orders.Place, 'order-42').settled(), first)
+      await app.settled()
+      await app.stop()
+    })
+
+  test('is two conversations: the outcome of one saga is not that of the other command', async () => {
+    const app = await start([shop], memory())
+    const placed = await app.send(Orders.Place({ id: 'a' }), { id: 'x' })
+    assert.equal((await placed.settled()).is, 'rolled-back')
+    const opened = await app.send(Bills.Open({ id: 'a' }), { id: 'x' })
+    assert.deepEqual(await opened.settled(), { is: 'completed' })
+    await app.stop()
+  })
+})
+
+suite('an id that retention has forgotten', () => {
+  const Notes = contract(
+    'notes',
+    { key: 'id', retention: { commands: { ageMs: 1_000 } } },
+    { Write: command(Data), Written: event(Data) },
+  )
+
+  async function sentTwice(second: z.infer<typeof Data>) {
+    const clock = handClock()
+    let decided = 0
+    const note = entity(
+      'note',
+      { of: Notes, id: 'id', initial: 0 },
+      {
+        decide: (on) => [
+          on(Notes.Write, (asked) => {
+            decided += 1
+            return Notes.Written(asked)
+          }),
+        ],
+        evolve: (on) => [on(Notes.Written, (_, count) => count + 1)],
+      },
+    )
+    const notebook = service('notebook', { owns: [Notes], runs: [note] })
+    const options = { clock, engine: { upkeepMs: 100, cacheBytesMax: 1_048_576 } }
+    const app = await clock.until(start([notebook], memory({ clock }), options))
+    const send = async (data: z.infer<typeof Data>) => {
+      const operation = await clock.until(app.send(Notes.Write(data), { id: 'once' }))
+      return { isRepeat: operation.isRepeat, ...(await clock.until(operation.settled())) }
+    }
+    const answers = [await send({ id: 'a' })]
+    await clock.advance(10_000)
+    answers.push(await send(second))
+    const status = await clock.until(app.status())
+    await clock.until(app.stop())
+    return { answers, decided, status }
+  }
+
+  test('takes effect once more only where the command is another one', async () => {
+    const same = await sentTwice({ id: 'a' })
+    assert.deepEqual(
+      same.answers.map(({ isRepeat }) => isRepeat),
+      [false, false],
+      'it is forgotten',
+    )
+    assert.deepEqual([same.decided, same.answers[1]?.is], [1, 'completed'])
+    const other = await sentTwice({ id: 'a', note: 'another one' })
+    assert.deepEqual([other.decided, other.answers[1]?.is], [2, 'completed'])
+    for (const { status } of [same, other])
+      assert.deepEqual(
+        status.map(({ completed, pending, lag }) => [completed, pending, lag]),
+        [[2, 0, 0]],
+      )
+  })
+})
+
+test('an operation that was kept by its id alone still answers', async () => {
+  const backend = memory()
+  await backend.log.open()
+  const app = await on(backend)
+  await app.send(Orders.Place({ id: 'a' }), { id: 'old' })
+  await app.settled()
+  const table = 'shop.operations'
+  const [row] = await backend.store.scan({ table, limit: 10 })
+  assert.ok(row)
+  // As the version before wrote it.
+  const { origin: _, ...body } = JSON.parse(row.body) as { origin: string }
+  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+  const answer: UnitAnswer = await backend.store.commit({
+    ...nothing,
+    rows: [
+      { table, key: 'old', expected: 0, version: 1, body: JSON.stringify(body) },
+      { table, key: row.key, expected: 1, version: 0, body: null },
+    ],
+  })
+  assert.equal(answer.is, 'done')
+  assert.deepEqual(await app.operation(Orders.Place, 'old').accepted(), { is: 'accepted' })
+  const other = app.operation(Bills.Open, 'old')
+  await assert.rejects(other.accepted(), /OPERATION_NOT_FOUND/)
+  await app.stop()
+})

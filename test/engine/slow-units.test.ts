@@ -1,0 +1,103 @@
+// Rules that are each within their budget, and together hold up everybody else: their units end early.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { StartOptions } from 'throughline'
+import { command, contract, entity, event, handler, projection, service, start } from 'throughline'
+import { type } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import type { Unit } from '../../src/ports/store.ts'
+import { through } from '../../src/ports/through.ts'
+import { handClock, unbalanced } from './stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Work = contract('work', { key: 'id', partitions: 2 }, { Do: command(Id), Done: event(Id) })
+const MESSAGES = 60
+const EACH_MS = 40
+
+type SlowUnits = Parameters<NonNullable<StartOptions['onSlowUnits']>>[0]
+
+/** Runs commands whose `slow` rule takes 40 ms each, and notes how long each unit has computed. */
+async function run(slow: 'deciding' | 'outside', keyCount: number) {
+  const clock = handClock()
+  let spentMs = 0
+  let lastMs = 0
+  const units: number[] = []
+  const take = (rule: string): void => void (spentMs += rule === slow ? EACH_MS : 0)
+  const deciding = entity(
+    'deciding',
+    { of: Work, id: 'id', initial: 0 },
+    {
+      decide: (on) => [
+        on(Work.Do, (asked) => {
+          take('deciding')
+          return Work.Done(asked)
+        }),
+      ],
+      evolve: (on) => [on(Work.Done, (_, count) => count + 1)],
+    },
+  )
+  const rows = projection('rows', { by: 'id', row: type<{ count: number }>() }, (on) => [
+    on(Work.Done, (_, row) => ({ count: (row?.count ?? 0) + 1 })),
+  ])
+  const calls: string[] = []
+  const outside = handler('outside', {}, (on) => [
+    on(Work.Done, (_, _tools, { effectKey }) => {
+      take('outside')
+      calls.push(effectKey)
+    }),
+  ])
+  const backend = through(memory({ clock }), async (method, call, [unit]) => {
+    if (method === 'store.commit' && (unit as Unit).progress.length > 0) {
+      units.push(spentMs - lastMs)
+      lastMs = spentMs
+    }
+    return call()
+  })
+  const told: SlowUnits[] = []
+  const shop = service('shop', { owns: [Work], runs: [deciding, rows, outside] })
+  const app = await clock.until(
+    start([shop], backend, {
+      clock: { ...clock, elapsed: () => clock.elapsed() + spentMs },
+      onSlowUnits: (slowUnits) => void told.push(slowUnits),
+    }),
+  )
+  const messages = Array.from({ length: MESSAGES }, (_, at) => Work.Do({ id: `k${at % keyCount}` }))
+  await clock.until(app.append(messages))
+  await clock.until(app.settled())
+  const { slowUnits } = await clock.until(app.health())
+  const status = await clock.until(app.status())
+  await clock.until(app.stop())
+  assert.deepEqual(unbalanced(status), [])
+  assert.deepEqual(
+    status.map(({ completed }) => completed),
+    [MESSAGES, MESSAGES, MESSAGES],
+  )
+  return { units, calls, told, slowUnits }
+}
+
+suite('a unit ends early once its rules have computed for 200 ms', () => {
+  for (const [slow, group] of [
+    ['deciding', 'shop'],
+    ['outside', 'shop/outside'],
+  ] as const)
+    for (const keyCount of [1, 7, MESSAGES])
+      test(`${slow}, ${keyCount} keys: nobody waits longer, and it is said once`, async () => {
+        const { units, calls, told, slowUnits } = await run(slow, keyCount)
+        assert.ok(
+          Math.max(...units) <= 200 + EACH_MS,
+          `a unit computed for ${Math.max(...units)} ms`,
+        )
+        assert.equal(new Set(calls).size, MESSAGES)
+        assert.equal(calls.length, MESSAGES, 'no handler is called twice')
+        assert.deepEqual(
+          told.map((each) => each.group),
+          [group],
+        )
+        const [first] = slowUnits
+        assert.equal(slowUnits.length, 1)
+        assert.ok((first?.count ?? 0) >= MESSAGES / 6 - 2)
+        assert.deepEqual([first?.group, first?.limitMs], [group, 200])
+        assert.ok((first?.worst.tookMs ?? 0) > 200)
+      })
+})
