@@ -37,6 +37,7 @@ describe('the table of faults', () => {
       'PORT_BUSY',
       'STORE_UNKNOWN',
       'THREAD_ENDED',
+      'UNIT_CONFLICT',
     ])
   })
 })

@@ -163,6 +163,11 @@ export const FAULTS = {
     retryable: true,
     cure: 'stop what listens there, or name another port; 0 takes any that is free',
   },
+  PROCESS_ENDED: {
+    meaning: 'the process ended each time that a rule was run on this message',
+    retryable: false,
+    cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a stop and a start',
+  },
   PROJECTION_CHANGED: {
     meaning: 'a projection is not what its rows were made by',
     retryable: false,

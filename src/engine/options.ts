@@ -31,6 +31,8 @@ export const ENGINE_OPTIONS = {
   retryDelayMsMax: { initial: 60_000, min: 1, max: 86_400_000 },
   /** Records that the background look for damage reads in a second; 0 for none. */
   scanRecordsMax: { initial: 500, min: 0, max: 1_000_000 },
+  /** Attempts at a message that end the process before the message is held. */
+  unendedAttemptsMax: { initial: 3, min: 1, max: 100 },
   /** Threads for the handlers that ask for one; where it is 0, these run where the app runs. */
   threadsMax: { initial: Math.max(1, availableParallelism() - 1), min: 0, max: 256 },
   /** What one thread may have in memory, garbage included; beyond, it is ended in the middle. */

@@ -3,7 +3,6 @@ import type { Builds } from './builds.ts'
 import { gather } from './gathering.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import type { EngineTools } from './tools.ts'
-import type { Turn } from './turn.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
 
 /** The loop that polls a group's partitions and moves their records through the rules. */
@@ -30,7 +29,7 @@ export function processor(
   const [stopping, aborting] = [new AbortController(), new AbortController()]
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
   const worker = workerOf(engine, service, group, signals, builds)
-  const { sources, outside } = worker
+  const { sources, outside, unended } = worker
   const isOutside = isOutsideGroup(group)
   let rewindsSeen = 0
 
@@ -51,15 +50,15 @@ export function processor(
     if (await isChanged()) await worker.reset()
     const gathered = await gather(sources, stopping.signal)
     if (stopping.signal.aborted || pauses.isPaused(service.name)) return
-    await work(isOutside ? await outside.attempt(gathered) : gathered)
+    const begun = await unended.begin(gathered)
+    const isCalled = isOutside && !begun.items.some(({ flaw }) => flaw)
+    await worker.work(isCalled ? await outside.attempt(begun) : begun)
   }
-
-  const work = (gathered: Turn | undefined): Promise<void> =>
-    gathered ? worker.work(gathered) : worker.reset()
 
   /** Commits what ends while there is grace, so that the next start need not repeat it. */
   async function drain(): Promise<void> {
-    for (let left = await outside.drain(); left; left = await outside.drain()) await work(left)
+    for (let left = await outside.drain(); left; left = await outside.drain())
+      await worker.work(left)
   }
 
   return {
@@ -82,7 +81,7 @@ export function processor(
         }
       }
       const ended = isStale ? Promise.resolve() : drain()
-      const released = ended.then(() => sources.claims.release())
+      const released = ended.then(unended.end).finally(() => sources.claims.release())
       await released.catch((cause: unknown) => watch.broke(group.name, cause))
     },
     stop: () => stopping.abort(),

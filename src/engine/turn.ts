@@ -209,7 +209,7 @@ function runItem(
   // Most of the time nothing is held, and no message needs to know the name of its hold.
   const holdKey = (): string => held?.holdKey ?? holdKeyOf(reaction.consumer, record)
   // A handler that was not called, because its key was held then, is tried in the next turn.
-  const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt
+  const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt && !item.flaw
   const mayBeHeld = !held && tools.holds.isAny(staged.draft)
   if ((!held && isUntried) || (mayBeHeld && tools.holds.isHeld(staged.draft, holdKey()))) {
     count(staged, item, { accepted: 1, pending: 1 })

@@ -21,6 +21,8 @@ import { timersOf } from './timers.ts'
 import type { EngineTools } from './tools.ts'
 import type { Item, Staged, Turn, TurnTools } from './turn.ts'
 import { runTurn } from './turn.ts'
+import type { Unended } from './unended.ts'
+import { unendedOf } from './unended.ts'
 import type { Watch } from './watch.ts'
 
 /** Whether a group is one handler; the others hold pure rules alone. */
@@ -31,12 +33,16 @@ export const isOutsideGroup = ({ consumers }: Group): boolean =>
 export interface Worker {
   readonly sources: Sources
   readonly outside: Outside
+  readonly unended: Unended
   /** Forgets everything in memory; what is committed is the truth. */
   reset(): Promise<void>
   /** Whether other rows have taken the place of those in memory, or are about to. */
   isOutOfDate(): boolean
-  /** Runs a turn and commits it; a conflict splits it in halves, down to one message. */
-  work(turn: Turn): Promise<void>
+  /**
+   * Runs a turn and commits it; a conflict splits it in halves, down to one message. Without a turn,
+   * since its work has gone to another member, it resets.
+   */
+  work(turn: Turn | undefined): Promise<void>
 }
 
 function sourcesOf(
@@ -105,17 +111,21 @@ export function workerOf(
     await timers.load()
   }
 
-  const work = unitsOf(engine, service, sources, basis, reset)
-  return { sources, outside, reset, isOutOfDate: basis.isOutOfDate, work }
+  const { store } = engine.backend
+  const unended = unendedOf({ store, group, holds, options: engine.options })
+  const work = unitsOf(engine, service, { sources, basis, unended, reset })
+  return { sources, outside, unended, reset, isOutOfDate: basis.isOutOfDate, work }
+}
+
+interface UnitsParts extends Pick<Worker, 'sources' | 'unended' | 'reset'> {
+  readonly basis: Basis
 }
 
 /** What runs a turn and commits it. */
 function unitsOf(
   engine: EngineTools,
   service: ServicePlan,
-  sources: Sources,
-  basis: Basis,
-  reset: () => Promise<void>,
+  { sources, basis, unended, reset }: UnitsParts,
 ): Worker['work'] {
   const { budget, clock, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
@@ -127,7 +137,8 @@ function unitsOf(
   const tools: TurnTools = { around, group, rows, holds, random, retry, budget, computeMsMax }
   const conflicts = conflictsOf(group.name, watch)
 
-  async function work(turn: Turn): Promise<void> {
+  async function work(turn: Turn | undefined): Promise<void> {
+    if (!turn) return reset()
     const isEmpty = turn.items.length === 0 && turn.timers.length === 0
     if (isEmpty && !progress.moves(turn.slices)) return
     const staged = await runTurn(tools, turn).catch(damageIn)
@@ -137,6 +148,7 @@ function unitsOf(
     if (answer instanceof Fault) return isolate(turn, answer)
     if (answer.is === 'done') {
       conflicts.committed(staged.turn)
+      unended.committed(staged.turn)
       committed(sources, watch, staged, unit, cells)
       return staged.turn === turn ? undefined : endedEarly(staged)
     }

@@ -1,0 +1,55 @@
+// One start of a system with a message that ends its process: `DIRECTORY KIND MODE`. Prints the status
+// of the consumer once nothing but that message is left, and stops cleanly if told so by its parent.
+import { appendFileSync } from 'node:fs'
+import { contract, event, handler, projection, service, start, type } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { z } from 'zod'
+
+export const MESSAGES = 40
+export const POISON = 20
+
+const Work = contract(
+  'work',
+  { key: 'key' },
+  { Done: event(z.object({ key: z.string(), n: z.int() })) },
+)
+const [, , directory = '', kind = '', mode = ''] = process.argv
+
+function endProcess(): void {
+  if (mode === 'exit') process.exit(3)
+  if (mode === 'kill') process.kill(process.pid, 'SIGKILL')
+  void Promise.reject(new Error('nobody awaits this'))
+}
+
+const outside = (order: 'key' | 'none') =>
+  handler('poisoned', { order }, (on) => [
+    on(Work.Done, async ({ n }) => {
+      appendFileSync(`${directory}.effects`, `${n}\n`)
+      if (n === POISON) endProcess()
+      // Long enough for the rejection to be seen before the handler ends.
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }),
+  ])
+const rules = {
+  handler: outside('key'),
+  queue: outside('none'),
+  projection: projection('poisoned', { by: 'key', row: type<number>() }, (on) => [
+    on(Work.Done, ({ n }) => {
+      if (n === POISON) endProcess()
+      return n
+    }),
+  ]),
+}
+const rule = rules[kind as keyof typeof rules]
+if (rule) {
+  const app = await start([service('svc', { owns: [Work], runs: [rule] })], embedded({ directory }))
+  const messages = Array.from({ length: MESSAGES }, (_, n) => Work.Done({ key: `k${n}`, n }))
+  await app.append(messages, { ids: messages.map((_, n) => `m${n}`) })
+  for (;;) {
+    const [status] = await app.status()
+    if (status?.completed === MESSAGES - 1 && status.pending === 1) break
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  console.log(JSON.stringify(await app.status()))
+  await app.stop()
+}
