@@ -26,6 +26,8 @@ export interface Shadow extends Definition {
   readonly is: RebuildStep
   /** Why it cannot go on. */
   readonly failure?: { readonly messageId: string; readonly error: string }
+  /** Folding that has begun and not ended: how often at the same place, which is a sum of offsets. */
+  readonly unended?: { readonly at: number; readonly count: number }
 }
 
 /** What the rows of one projection are made by. */

@@ -29,6 +29,8 @@ export function rebuildWorker(
   const resource = `${service.name}.rebuild`
   const member = { id: `${engine.member}/${resource}` }
   const shadows = new Map<string, Shadowing>()
+  /** What this process has noted as begun, and of that what it goes on with. */
+  const [noted, folding] = [new Set<string>(), new Set<string>()]
   let claim: Claim | undefined
   let beatDue = 0
 
@@ -52,6 +54,7 @@ export function rebuildWorker(
   return {
     claims,
     async release() {
+      for (const name of noted) await builds.change(name, withoutUnended)
       if (claim) await store.beat(member, [], options.leaseMs)
     },
     async work(job) {
@@ -59,6 +62,14 @@ export function rebuildWorker(
       while (!signal.aborted && !pauses.isPaused(service.name) && (await claims()) && claim) {
         const step = stepOf(job, builds)
         if (!step) break
+        const { name } = job.consumer.rule
+        if (step !== 'folding') folding.delete(name)
+        else if (!folding.has(name)) {
+          noted.add(name)
+          const failure = await beginFolding(engine, builds, job)
+          if (failure) return failure
+          folding.add(name)
+        }
         const under = { claim, builds, version: builds.version() }
         const next = await STEPS[step]({ job, shadow, under, signal })
         if (next === 'lost') break
@@ -69,6 +80,36 @@ export function rebuildWorker(
       return undefined
     },
   }
+}
+
+/**
+ * Notes that folding begins. Where it has begun again and again at the same place, and its process has
+ * ended each time, the rebuild fails, so that everything else goes on.
+ */
+async function beginFolding(
+  { backend, options }: EngineTools,
+  builds: Builds,
+  job: ProjectionPlan,
+): Promise<Fault | undefined> {
+  const { id, rule } = job.consumer
+  const progress = await backend.store.progress([job.shadow.id])
+  const at = progress.reduce((sum, { next }) => sum + next, 0)
+  let count = 0
+  await builds.change(rule.name, (build) => {
+    const { shadow } = build
+    if (shadow?.is !== 'folding' || !isSame(shadow, job.definition)) return build
+    count = shadow.unended?.at === at ? shadow.unended.count : 0
+    return { ...build, shadow: { ...shadow, unended: { at, count: count + 1 } } }
+  })
+  if (count < options.unendedAttemptsMax) return undefined
+  return failedAs(id, { messageId: '', error: `the process ended in each of ${count} attempts` })
+}
+
+/** A build whose folding has come to an end as it should. */
+function withoutUnended(build: Build): Build {
+  if (!build.shadow?.unended) return build
+  const { unended: _, ...shadow } = build.shadow
+  return { ...build, shadow }
 }
 
 /** Where a rebuild is that this instance can go on with: a shadow of other rules is not for it. */

@@ -144,8 +144,8 @@ function begun(build: Build, definition: ProjectionPlan['definition']): Build {
   const { live, shadow } = build
   if (!shadow || shadow.is === 'sweeping')
     return { live, shadow: { ...definition, is: 'emptying' } }
-  if (!shadow.failure) return build
-  const { failure: _, ...again } = shadow
+  if (!shadow.failure && !shadow.unended) return build
+  const { failure: _, unended: __, ...again } = shadow
   return { live, shadow: again }
 }
 

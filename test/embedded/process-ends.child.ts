@@ -40,6 +40,39 @@ const rules = {
     }),
   ]),
 }
+/** A projection that is rebuilt, beside a handler that has nothing to do with it. */
+if (kind === 'rebuild') {
+  const isSecond = mode !== 'none'
+  const rebuilt = projection(
+    'rebuilt',
+    { by: 'key', row: type<number>(), version: isSecond ? 2 : 1 },
+    (on) => [
+      on(Work.Done, ({ n }) => {
+        if (isSecond && n === POISON) endProcess()
+        return n
+      }),
+    ],
+  )
+  const beside = handler('beside', {}, (on) => [on(Work.Done, () => undefined)])
+  const svc = service('svc', { owns: [Work], runs: [rebuilt, beside] })
+  const failed = Promise.withResolvers<string>()
+  const app = await start([svc], embedded({ directory }), {
+    broke: (_, cause) => failed.resolve((cause as Error).message),
+  })
+  const from = isSecond ? MESSAGES : 0
+  const messages = Array.from({ length: MESSAGES }, (_, n) => Work.Done({ key: `k${from + n}`, n }))
+  await app.append(messages, { ids: messages.map((_, n) => `m${from + n}`) })
+  if (isSecond) console.log(await failed.promise)
+  else await app.settled()
+  for (;;) {
+    const status = await app.status()
+    const own = status.find(({ consumer }) => consumer === 'svc/beside')
+    if (own?.lag === 0) break
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  await app.stop()
+}
+
 const rule = rules[kind as keyof typeof rules]
 if (rule) {
   const app = await start([service('svc', { owns: [Work], runs: [rule] })], embedded({ directory }))

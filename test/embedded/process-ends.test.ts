@@ -48,3 +48,11 @@ suite('a message that ends its process is held, and all others are done:', () =>
       }
     })
 })
+
+test('a rebuild whose rule ends the process fails, and everything else goes on', () => {
+  const directory = join(root, 'rebuild')
+  untilItStays(directory, 'rebuild', 'none')
+  const { starts, stdout } = untilItStays(directory, 'rebuild', 'exit')
+  assert.ok(starts > 3, 'it is tried three times before it fails')
+  assert.match(stdout, /REBUILD_FAILED.*the process ended in each of 3 attempts/)
+})
