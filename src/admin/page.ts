@@ -36,7 +36,10 @@ const SAFE = {
 export function pageRoutes(): readonly HttpRoute[] {
   const files = filesOf()
   const answer = (name: string): HttpAnswer => files.get(name) ?? missing(files.size > 0)
-  const toPage = { status: 308, headers: { location: '/page/' }, body: '' }
+  // Temporary and never stored: a browser that keeps it would send whatever runs on this port later
+  // to the page.
+  const headers = { location: '/page/', 'cache-control': 'no-store' }
+  const toPage = { status: 307, headers, body: '' }
   return [
     { method: 'GET', path: '/', run: async () => toPage },
     { method: 'GET', path: '/page', run: async () => toPage },
