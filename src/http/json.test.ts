@@ -46,6 +46,41 @@ describe('a JSON body', () => {
     assert.deepEqual(await readJson(requestOf('', { 'content-length': '0' })), { is: 'absent' })
   })
 
+  test('that is empty is absent, whatever its type and however it is sent', async () => {
+    for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded', ''])
+      for (const how of [{}, { 'content-length': '0' }, { 'transfer-encoding': 'chunked' }]) {
+        const headers = { 'content-type': type, ...how }
+        assert.deepEqual(await readJson(requestOf('', headers)), { is: 'absent' }, type)
+      }
+  })
+
+  test('is never passed over for want of a content type', async () => {
+    assert.match(await refusalOf(requestOf('{}', {})), /^415 /)
+    assert.match(await refusalOf(requestOf('{}', { 'transfer-encoding': 'chunked' })), /^415 /)
+  })
+
+  test('that is empty is refused where a page of another site sends it unasked', async () => {
+    const of = (headers: Record<string, string>) => readJson(requestOf('', headers))
+    const host = 'localhost:4500'
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site', 'content-type': 'text/plain' },
+      { host, origin: 'http://evil.example' },
+      { host, origin: 'http://localhost:8080' },
+      { host, origin: 'null' },
+    ])
+      assert.match(await refusalOf(requestOf('', headers)), /^403 .*ORIGIN_REFUSED/)
+    for (const headers of [
+      { 'sec-fetch-site': 'same-origin', origin: 'https://shop.example', host },
+      { 'sec-fetch-site': 'none' },
+      { host, origin: 'http://localhost:4500' },
+      { host },
+      // No page can send this type without being allowed to first.
+      { 'sec-fetch-site': 'cross-site', 'content-type': 'application/json' },
+    ])
+      assert.deepEqual(await of(headers), { is: 'absent' })
+  })
+
   test('may have as many bytes as allowed, by what it says and by what it has', async () => {
     assert.deepEqual(await readJson(requestOf('"12345678"'), 10), { is: 'read', value: '12345678' })
     assert.match(await refusalOf(requestOf('"123456789"'), 10), /^413 .*10 bytes/)

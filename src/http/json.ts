@@ -1,5 +1,6 @@
 import { LIMITS } from '../base/limits.ts'
 import type { HttpAnswer, HttpBody, HttpRequest } from './message.ts'
+import { isFromOtherSite } from './other-site.ts'
 import { problem } from './problem.ts'
 
 /** A JSON body, or the answer that says why there is none. */
@@ -15,27 +16,37 @@ const JSON_TYPE = /^application\/(?:json|[\w.!#$&^-]+\+json)$/i
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 const ABSENT: JsonBody = { is: 'absent' }
+/** A page may send nothing to another site without asking first, but never a type of JSON. */
+const OTHER_SITE: HttpAnswer = problem('ORIGIN_REFUSED', {
+  detail: 'send it with the content type application/json',
+})
 
-/** Reads a body of JSON, of at most `bytesMax` bytes (default 1 MiB). Nothing of it is echoed. */
+/**
+ * Reads a body of JSON, of at most `bytesMax` bytes (default 1 MiB). Nothing of it is echoed. An
+ * empty body is an absent one, whatever its content type.
+ */
 export async function readJson(
   request: HttpRequest,
   bytesMax: number = BODY_BYTES_MAX,
 ): Promise<JsonBody> {
   const type = request.header('content-type')
-  if (type === undefined && !mayHaveBody(request)) return ABSENT
-  if (type !== 'application/json' && !isJsonType(type)) {
+  const isJson = type === 'application/json' || isJsonType(type)
+  const most = isJson ? bytesMax : 0
+  const length = request.header('content-length')
+  const isTooLong = length !== undefined && Number(length) > most
+  const body: HttpBody = isTooLong ? { is: 'too-large' } : await request.body(most)
+  // Nobody is there to read it.
+  if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
+  if (body.is === 'too-large' && !isJson) {
     const detail = 'send it with the content type application/json, in UTF-8'
     return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
   }
-  const length = request.header('content-length')
-  const isTooLong = length !== undefined && Number(length) > bytesMax
-  const body: HttpBody = isTooLong ? { is: 'too-large' } : await request.body(bytesMax)
-  // Nobody is there to read it.
-  if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
   if (body.is === 'too-large') {
     const detail = `it may have ${bytesMax} bytes`
     return refused(problem('BODY_TOO_LARGE', { detail, headers: { connection: 'close' } }))
   }
+  if (body.bytes.length === 0)
+    return !isJson && isFromOtherSite(request) ? refused(OTHER_SITE) : ABSENT
   let text: string
   try {
     text = decoder.decode(body.bytes)
@@ -52,12 +63,6 @@ export async function readJson(
 
 function refused(answer: HttpAnswer): JsonBody {
   return { is: 'refused', answer }
-}
-
-function mayHaveBody(request: HttpRequest): boolean {
-  const length = request.header('content-length')
-  if (length !== undefined) return length !== '0'
-  return request.header('transfer-encoding') !== undefined
 }
 
 function isJsonType(type: string | undefined): boolean {

@@ -54,6 +54,18 @@ async function raw(server: Listening, bytes: string): Promise<string> {
 }
 
 describe('a server', () => {
+  test('takes an empty body for none, with a length or in chunks', async () => {
+    await using server = await serve()
+    const head = 'POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
+    for (const type of ['', 'content-type: application/json\r\n'])
+      for (const how of ['', 'content-length: 0\r\n', 'transfer-encoding: chunked\r\n']) {
+        const end = how.startsWith('t') ? '0\r\n\r\n' : ''
+        assert.match(await raw(server, `${head}${type}${how}\r\n${end}`), /^HTTP\/1.1 200 .*null$/s)
+      }
+    const chunk = 'transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'
+    assert.match(await raw(server, `${head}${chunk}`), /^HTTP\/1.1 415 /)
+  })
+
   test('hands on methods, query strings, headers and bodies, and answers', async () => {
     await using server = await serve()
     assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
