@@ -6,6 +6,7 @@ import { systemRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { AnswerOf, CodeOf, CommandType, DataOf, QueryType } from '../contract/message.ts'
 import type { OperationState, Settled } from '../engine/operations.ts'
+import { headerOfKey } from './idempotency-key.ts'
 
 /** A problem whose code is no code of a fault: of HTTP itself, or of a newer server. */
 export class Problem extends Error {
@@ -147,7 +148,7 @@ function callerOf(url: string, { token, fetch: send = fetch }: ClientOptions): C
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(idempotencyKey === undefined
           ? {}
-          : { 'content-type': 'application/json', 'idempotency-key': idempotencyKey }),
+          : { 'content-type': 'application/json', 'idempotency-key': headerOfKey(idempotencyKey) }),
       },
       ...(idempotencyKey === undefined ? {} : { body: JSON.stringify(data) ?? 'null' }),
       ...(signal ? { signal } : {}),

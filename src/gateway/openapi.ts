@@ -1,4 +1,5 @@
 import type { QueryType } from '../contract/message.ts'
+import { KEY_HEADER_PATTERN } from './idempotency-key.ts'
 import type { Route } from './route.ts'
 import { sampleOf } from './sample.ts'
 import type { JsonSchema } from './schema.ts'
@@ -92,8 +93,9 @@ const keyParameter: JsonSchema = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'The same key takes effect once, however often it is sent.',
-  schema: { type: 'string', minLength: 1, maxLength: 128, pattern: '^[!-~]{1,128}$' },
+  description: 
+    'The same key takes effect once, however often it is sent; quoted or not, it is the same.',
+  schema: { type: 'string', pattern: KEY_HEADER_PATTERN },
 }
 
 function bodyOf(document: Document, { type, body, map, example }: Route): JsonSchema {

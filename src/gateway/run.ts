@@ -14,6 +14,7 @@ import { problem } from '../http/problem.ts'
 import type { HttpRoute, RouteParams } from '../http/routes.ts'
 import type { Neighbour } from './elsewhere.ts'
 import { handingHeaders, LOOP } from './elsewhere.ts'
+import { headerOfKey, keyFrom } from './idempotency-key.ts'
 import { operationPath } from './operations.ts'
 import type { Asked, Route } from './route.ts'
 import { isRejection, paramsOf } from './route.ts'
@@ -38,13 +39,15 @@ interface Around {
   readonly neighbour: Neighbour | undefined
 }
 
-const KEY = /^[!-~]{1,128}$/
-const BAD_KEY = problem('REQUEST_INVALID', {
-  detail: 'the headers',
-  complaints: [
-    { path: 'idempotency-key', message: 'must be 1 to 128 visible characters of ASCII' },
-  ],
-})
+function badKey(header: string): HttpAnswer {
+  const isEmpty = header === '' || header === '""'
+  const wanted = '1 to 128 visible characters of ASCII, as they are or in double quotes'
+  const message = isEmpty ? `is empty: send ${wanted}, or no such header` : `must be ${wanted}`
+  return problem('REQUEST_INVALID', {
+    detail: 'the headers',
+    complaints: [{ path: 'idempotency-key', message }],
+  })
+}
 const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 async function runCommand(
@@ -53,8 +56,9 @@ async function runCommand(
   params: RouteParams,
 ): Promise<HttpAnswer> {
   const type = route.type as CommandType
-  const given = request.header('idempotency-key')
-  if (given !== undefined && !KEY.test(given)) return BAD_KEY
+  const header = request.header('idempotency-key')
+  const given = header === undefined ? undefined : keyFrom(header)
+  if (header !== undefined && given === undefined) return badKey(header)
   const body = await readJson(request, tools.bodyBytesMax)
   if (body.is === 'refused') return body.answer
   // An id of our own only where something is made of it; otherwise the app's will do.
@@ -140,7 +144,7 @@ async function handOn(
     headers: {
       ...handing.headers,
       'content-type': 'application/json',
-      ...(key === undefined ? {} : { 'idempotency-key': key }),
+      ...(key === undefined ? {} : { 'idempotency-key': headerOfKey(key) }),
       ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
     },
     body: verdict.checked.json,
