@@ -25,8 +25,17 @@ export function waitOf(query: URLSearchParams): number | HttpAnswer {
   return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
 }
 
+/** Whether a request accepts a stream by name, and JSON no better. */
 export function wantsStream(request: HttpRequest): boolean {
-  return request.header('accept')?.includes('text/event-stream') ?? false
+  const weights = new Map(
+    (request.header('accept') ?? '').split(',').map((range) => {
+      const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
+      const weight = parameters.find((part) => part.startsWith('q='))
+      return [type, weight === undefined ? 1 : Number(weight.slice(2))] as const
+    }),
+  )
+  const stream = weights.get('text/event-stream') ?? 0
+  return stream > 0 && stream >= (weights.get('application/json') ?? 0)
 }
 
 /** What an operation has come to: at once, when it is settled, or as a stream of its changes. */

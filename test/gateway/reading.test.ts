@@ -122,6 +122,30 @@ describe('an operation', () => {
     assert.deepEqual(states, ['pending', 'rolled-back'])
   })
 
+  test('is streamed to whoever accepts a stream, and not to who would rather not', async () => {
+    await using shop = await openShop()
+    await place(shop.origin, 'o-1')
+    await shop.app.settled()
+    const typeFor = async (accept: string) => {
+      const answer = await fetch(`${shop.origin}${operation('o-1')}`, { headers: { accept } })
+      await answer.text()
+      return answer.headers.get('content-type')
+    }
+    const streams = [
+      'Text/Event-Stream',
+      'application/json, text/event-stream',
+      '*/*;q=0.1, text/event-stream',
+    ]
+    for (const accept of streams) assert.equal(await typeFor(accept), 'text/event-stream', accept)
+    for (const accept of [
+      '*/*',
+      'text/event-stream;q=0',
+      'application/json, text/event-stream; q=0.5',
+      'text/event-streams',
+    ])
+      assert.equal(await typeFor(accept), 'application/json', accept)
+  })
+
   test('holds nobody up who stops: waiting and streams end', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1', 7)
