@@ -6,7 +6,11 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 
 const TARGET = { target: 'draft-2020-12' } as const
 
-type Converted = (options: typeof TARGET) => Record<string, unknown>
+/** What a schema's own library is told, by its own names. */
+export type LibraryOptions = Readonly<Record<string, unknown>>
+type Converted = (
+  options: typeof TARGET & { readonly libraryOptions?: LibraryOptions },
+) => Record<string, unknown>
 interface WithJsonSchema {
   readonly jsonSchema?: { readonly input?: Converted; readonly output?: Converted }
 }
@@ -18,10 +22,11 @@ interface WithJsonSchema {
 export function jsonSchemaOf(
   schema: StandardSchemaV1,
   side: 'input' | 'output',
+  libraryOptions: LibraryOptions = {},
 ): JsonSchema | undefined {
   const { jsonSchema } = schema['~standard'] as WithJsonSchema
   try {
-    const converted = jsonSchema?.[side]?.(TARGET)
+    const converted = jsonSchema?.[side]?.({ ...TARGET, libraryOptions })
     if (converted === undefined) return undefined
     const { $schema: _, ...rest } = converted
     return rest
@@ -61,7 +66,7 @@ const isAnnotation = (name: string): boolean => ANNOTATIONS.has(name) || name.st
 /** Keywords whose value is data, never a schema. */
 const DATA: ReadonlySet<string> = new Set(['const', 'enum'])
 /** Keywords whose value holds schemas by names of the user's. */
-const NAMED: ReadonlySet<string> = new Set([
+export const NAMED: ReadonlySet<string> = new Set([
   '$defs',
   'definitions',
   'dependentSchemas',

@@ -65,12 +65,11 @@ export interface RouteOptions<D, B extends StandardSchemaV1, P> {
   readonly body?: B
   /**
    * Makes the message's data; pure, and at once. Default: the body, with the parts of the path in
-   * it, which it may repeat but not contradict; for a query that is asked by
-   * GET, the parts of the path and the query string, as numbers and booleans where its schema says
-   * so.
+   * it, which it may repeat but not contradict, and `{}` for the body where there is none; for a
+   * query that is asked by GET, the parts of the path and the query string, read as its schema says.
    */
   readonly map?: (asked: Asked<StandardSchemaV1.InferOutput<B>, P>) => D | Rejection
-  /** A body, for the description. Default: one that is made from the schema. */
+  /** A body, for the description. Default: one that is made from the schema, if that takes it. */
   readonly example?: StandardSchemaV1.InferInput<B>
   readonly summary?: string
 }

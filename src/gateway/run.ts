@@ -1,11 +1,6 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import { LIMITS } from '../base/limits.ts'
 import { checkMessage } from '../contract/door.ts'
-import { complaintsOfShape } from '../contract/shape.ts'
 import type { CommandMessage, CommandType, Message, QueryType } from '../contract/message.ts'
-import { pathText } from '../contract/parse.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import { readJson } from '../http/json.ts'
 import type { HttpAnswer, HttpRequest } from '../http/message.ts'
@@ -16,9 +11,9 @@ import type { Neighbour } from './elsewhere.ts'
 import { handingHeaders, LOOP } from './elsewhere.ts'
 import { headerOfKey, keyFrom } from './idempotency-key.ts'
 import { operationPath } from './operations.ts'
-import type { Asked, Route } from './route.ts'
-import { isRejection, paramsOf } from './route.ts'
-import { jsonSchemaOf, memberOf, textReader } from './schema.ts'
+import type { DataMaker } from './request-data.ts'
+import { dataMaker, invalid } from './request-data.ts'
+import type { Route } from './route.ts'
 import { messagePath } from './table.ts'
 import type { GatewayTools } from './tools.ts'
 
@@ -150,73 +145,4 @@ async function handOn(
     body: verdict.checked.json,
     deadlineMs,
   })
-}
-
-/**
- * Makes the data of a message.
- *
- * @throws Fault `MESSAGE_INVALID` with all complaints of the step that failed
- */
-type DataMaker = (body: unknown, request: HttpRequest, params: RouteParams, id: string) => unknown
-
-function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker {
-  const { wire } = type
-  const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
-  if (map) {
-    return (body, { query }, params, id) => {
-      const shape = complaintsOfShape(body)
-      if (shape.length > 0) throw invalid(wire, shape)
-      const asked: Asked = { body: check(body), params, query, id }
-      const made = map(asked as Asked<never, never>)
-      if (isRejection(made)) throw invalid(wire, made.complaints)
-      return made
-    }
-  }
-  if (method === 'GET') {
-    const read = textReader(jsonSchemaOf(type.schema, 'input'))
-    return (_body, { query }, params) => read(params, query)
-  }
-  const schemaOfData = jsonSchemaOf(type.schema, 'input')
-  const known = memberOf(schemaOfData, 'properties')
-  // Parts of the path that the message has no member for only lead to it.
-  const named = paramsOf(path).filter((name) => !known || Object.hasOwn(known, name))
-  if (named.length === 0) return check
-  const read = textReader(schemaOfData)
-  return (body, _request, params) => {
-    const fromPath = read(params, NO_QUERY) as Readonly<Record<string, unknown>>
-    return withParams(wire, check(body), Object.fromEntries(named.map((n) => [n, fromPath[n]])))
-  }
-}
-
-const NO_QUERY = new URLSearchParams()
-
-/** The path says what the body leaves out; where both say something, they say the same. */
-function withParams(
-  wire: string,
-  body: unknown,
-  fromPath: Readonly<Record<string, unknown>>,
-): unknown {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
-  const said = body as Readonly<Record<string, unknown>>
-  const complaints = Object.keys(fromPath)
-    .filter((name) => Object.hasOwn(said, name) && said[name] !== fromPath[name])
-    .map((path) => ({ path, message: 'is not what the path says' }))
-  if (complaints.length > 0) throw invalid(wire, complaints)
-  return { ...said, ...fromPath }
-}
-
-function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {
-  const outcome = schema['~standard'].validate(body)
-  if (outcome instanceof Promise) {
-    outcome.catch(() => undefined)
-    throw new Error(`the body's schema of a route of ${wire} is asynchronous`)
-  }
-  if (!outcome.issues) return outcome.value
-  const complaints = outcome.issues.map(({ path, message }) => ({ path: pathText(path), message }))
-  throw invalid(wire, complaints)
-}
-
-function invalid(wire: string, complaints: readonly Complaint[]): Fault {
-  const few = complaints.slice(0, LIMITS.complaintsMax)
-  return new Fault('MESSAGE_INVALID', { detail: wire, complaints: few })
 }

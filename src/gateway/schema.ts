@@ -1,75 +1,96 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { JsonSchema } from '../contract/json-schema.ts'
-import { jsonSchemaOf as convertedOf, memberOf } from '../contract/json-schema.ts'
+import { isSchema, jsonSchemaOf as convertedOf, memberOf } from '../contract/json-schema.ts'
 
 export type { JsonSchema }
-export { memberOf }
+export { isSchema, memberOf }
 
-/** As `jsonSchemaOf` of the contract; `{}`, which allows anything, where there is none. */
+/** Asks a library to leave out what JSON Schema has no word for, in place of giving nothing. */
+const LENIENT = { unrepresentable: 'any' }
+
+/**
+ * As `jsonSchemaOf` of the contract, for reading and describing: a part without a counterpart in
+ * JSON Schema allows anything, and so does a whole schema without one.
+ */
 export function jsonSchemaOf(schema: StandardSchemaV1, side: 'input' | 'output'): JsonSchema {
-  return convertedOf(schema, side) ?? {}
+  return convertedOf(schema, side) ?? convertedOf(schema, side, LENIENT) ?? {}
 }
 
-/** What text of a query string or a path stands for. */
-type Reading = 'number' | 'boolean' | 'text'
-interface Field {
-  readonly reading: Reading
-  readonly isList: boolean
+/** Finds what a `$ref` names. */
+export type Resolve = (ref: string) => JsonSchema | undefined
+
+/** Finds what a `$ref` names inside one schema. */
+export function resolverOf(root: JsonSchema): Resolve {
+  return (ref) => resolvedBy(root, ref) ?? resolvedBy(root, decoded(ref))
 }
 
-/** Reads the parts of a path and a query string as the data of a message. */
-export type TextReader = (
-  params: Readonly<Record<string, string | undefined>>,
-  query: URLSearchParams,
-) => unknown
-
-/** What the schema says is looked up once; a name that it does not know stays text. */
-export function textReader(schema: JsonSchema): TextReader {
-  const fields = new Map<string, Field>()
-  for (const [name, value] of Object.entries(memberOf(schema, 'properties') ?? {})) {
-    const property = value as JsonSchema
-    const items = property['type'] === 'array' ? (memberOf(property, 'items') ?? {}) : undefined
-    fields.set(name, { reading: readingOf(items ?? property), isList: items !== undefined })
+function resolvedBy(root: JsonSchema, ref: string): JsonSchema | undefined {
+  if (ref !== '#' && !ref.startsWith('#/')) return undefined
+  let found: unknown = root
+  for (const step of ref.split('/').slice(1)) {
+    const name = step.replaceAll('~1', '/').replaceAll('~0', '~')
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, name)) return undefined
+    found = (found as Readonly<Record<string, unknown>>)[name]
   }
-  return (params, query) => {
-    const data = Object.create(null) as Record<string, unknown>
-    for (const [name, text] of query) add(data, name, text, fields.get(name))
-    // The path wins: it says what the request is about.
-    for (const [name, text = ''] of Object.entries(params))
-      data[name] = valueOf(text, fields.get(name)?.reading)
-    return data
+  return found === undefined ? undefined : schemaFrom(found)
+}
+
+/** A `$ref` is a URL, but not every library encodes what it puts there. */
+export function decoded(ref: string): string {
+  try {
+    return decodeURIComponent(ref)
+  } catch {
+    return ref
   }
 }
 
-function readingOf(schema: JsonSchema): Reading {
-  const { type } = schema
-  if (type === 'number' || type === 'integer') return 'number'
-  if (type === 'boolean') return 'boolean'
-  const choices = (schema['anyOf'] ?? schema['oneOf']) as readonly JsonSchema[] | undefined
-  const readings = new Set(choices?.map(readingOf))
-  const [only] = readings
-  return only !== undefined && readings.size === 1 ? only : 'text'
+/** Takes nothing. */
+const NOTHING: JsonSchema = { not: {} }
+
+/** A schema may be written as `true` or `false`. */
+export function schemaFrom(value: unknown): JsonSchema {
+  if (isSchema(value)) return value
+  return value === false ? NOTHING : {}
 }
 
-/** A name that comes several times is a list; the schema says whether it may be one. */
-function add(
-  data: Record<string, unknown>,
-  name: string,
-  text: string,
-  field: Field | undefined,
-): void {
-  const value = valueOf(text, field?.reading)
-  const known = data[name]
-  if (known === undefined) data[name] = field?.isList ? [value] : value
-  else if (Array.isArray(known)) known.push(value)
-  else data[name] = [known, value]
+/** Schemas that a value has to fit all at once. */
+export type Arm = readonly JsonSchema[]
+
+/** More ways than this to fit one schema are not told apart. */
+const ARMS_MAX = 1_000
+
+/** All ways to fit a schema: `$ref`, `allOf`, `anyOf` and `oneOf` are followed. */
+export function armsOf(
+  schema: JsonSchema,
+  resolve: Resolve,
+  open: readonly string[] = [],
+): readonly Arm[] {
+  const { $ref: ref } = schema
+  const inside = (each: unknown): readonly Arm[] => armsOf(schemaFrom(each), resolve, open)
+  const parts = listAt(schema, 'allOf').map(inside)
+  for (const name of ['anyOf', 'oneOf'])
+    if (Array.isArray(schema[name])) parts.push(listAt(schema, name).flatMap(inside))
+  if (typeof ref === 'string')
+    // What is nothing but itself has no way of its own.
+    parts.push(open.includes(ref) ? [] : armsOf(resolve(ref) ?? {}, resolve, [...open, ref]))
+  return parts.reduce(
+    (arms: readonly Arm[], part) =>
+      arms.flatMap((arm) => part.map((more) => [...arm, ...more])).slice(0, ARMS_MAX),
+    [[schema]],
+  )
 }
 
-const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+export function listAt(schema: JsonSchema, name: string): readonly unknown[] {
+  const value = schema[name]
+  return Array.isArray(value) ? (value as readonly unknown[]) : []
+}
 
-/** What does not read as its type stays text, so that the schema complains of it. */
-function valueOf(text: string, reading: Reading | undefined): unknown {
-  if (reading === 'number' && NUMBER.test(text)) return Number(text)
-  if (reading === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
-  return text
+/** The types that every schema of an arm allows; `undefined` where none says any. */
+export function typesOf(arm: Arm): readonly string[] | undefined {
+  const said = arm.map(({ type }) => type).filter((type) => type !== undefined)
+  if (said.length === 0) return undefined
+  const [first = [], ...more] = said.map(
+    (type) => (Array.isArray(type) ? type : [type]) as string[],
+  )
+  return first.filter((type) => more.every((types) => types.includes(type)))
 }

@@ -1,0 +1,98 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { pathText } from '../contract/parse.ts'
+import { complaintsOfShape } from '../contract/shape.ts'
+import type { HttpRequest } from '../http/message.ts'
+import type { RouteParams } from '../http/routes.ts'
+import type { Asked, Route } from './route.ts'
+import { isRejection } from './route.ts'
+import { jsonSchemaOf, resolverOf } from './schema.ts'
+import { namesInData, shapesOf } from './shape.ts'
+import { isSame, textReader } from './url-text.ts'
+
+/**
+ * Makes the data of a message; `body` is `undefined` where there is none.
+ *
+ * @throws Fault `MESSAGE_INVALID` with all complaints of the step that failed
+ */
+export type DataMaker = (
+  body: unknown,
+  request: HttpRequest,
+  params: RouteParams,
+  id: string,
+) => unknown
+
+/** Everything that does not depend on the request is looked up here. */
+export function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker {
+  const { wire } = type
+  const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
+  if (map) {
+    return (body, { query }, params, id) => {
+      const shape = complaintsOfShape(body)
+      if (shape.length > 0) throw invalid(wire, shape)
+      const asked: Asked = { body: check(body), params, query, id }
+      const made = map(asked as Asked<never, never>)
+      if (isRejection(made)) throw invalid(wire, made.complaints)
+      return made
+    }
+  }
+  const schemaOfData = jsonSchemaOf(type.schema, 'input')
+  const shapes = shapesOf(schemaOfData, resolverOf(schemaOfData))
+  const named = namesInData(path, shapes)
+  const read = textReader(schemaOfData)
+  const textsOf = (params: RouteParams): Map<string, readonly string[]> =>
+    new Map(named.map((name) => [name, [params[name] ?? '']]))
+  if (method === 'GET')
+    // The path wins: it says what the request is about.
+    return (_body, { query }, params) => read(new Map([...listed(query), ...textsOf(params)]))
+  return (body, _request, params) => {
+    const said = check(body === undefined && shapes.length > 0 ? {} : body)
+    if (named.length === 0 || !isObject(said)) return said
+    return withParams(wire, said, read(textsOf(params), said))
+  }
+}
+
+function listed(query: URLSearchParams): ReadonlyMap<string, readonly string[]> {
+  const texts = new Map<string, string[]>()
+  for (const [name, text] of query) {
+    const known = texts.get(name)
+    if (known) known.push(text)
+    else texts.set(name, [text])
+  }
+  return texts
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The path says what the body leaves out; where both say something, they say the same. */
+function withParams(
+  wire: string,
+  said: Readonly<Record<string, unknown>>,
+  fromPath: Readonly<Record<string, unknown>>,
+): unknown {
+  const complaints = Object.keys(fromPath)
+    .filter((name) => Object.hasOwn(said, name) && !isSame(said[name], fromPath[name]))
+    .map((path) => ({ path, message: 'is not what the path says' }))
+  if (complaints.length > 0) throw invalid(wire, complaints)
+  return { ...said, ...fromPath }
+}
+
+function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {
+  const outcome = schema['~standard'].validate(body)
+  if (outcome instanceof Promise) {
+    outcome.catch(() => undefined)
+    throw new Error(`the body's schema of a route of ${wire} is asynchronous`)
+  }
+  if (!outcome.issues) return outcome.value
+  const complaints = outcome.issues.map(({ path, message }) => ({ path: pathText(path), message }))
+  throw invalid(wire, complaints)
+}
+
+export function invalid(wire: string, complaints: readonly Complaint[]): Fault {
+  const few = complaints.slice(0, LIMITS.complaintsMax)
+  return new Fault('MESSAGE_INVALID', { detail: wire, complaints: few })
+}
