@@ -1,9 +1,11 @@
 import type { QueryType } from '../contract/message.ts'
-import { KEY_HEADER_PATTERN } from './idempotency-key.ts'
 import type { Route } from './route.ts'
-import { sampleOf } from './sample.ts'
+import { bodyOf } from './body.ts'
+import type { Components } from './components.ts'
+import { componentsWith } from './components.ts'
+import { KEY_PARAMETER, parametersOf } from './parameters.ts'
 import type { JsonSchema } from './schema.ts'
-import { jsonSchemaOf, memberOf } from './schema.ts'
+import { jsonSchemaOf } from './schema.ts'
 import { OWN_PATHS, OWN_RESPONSES, OWN_SCHEMAS } from './own-paths.ts'
 
 /** An OpenAPI 3.1 document, as plain JSON. */
@@ -15,34 +17,43 @@ export interface OpenApi {
 }
 
 interface Document {
-  readonly schemas: Record<string, JsonSchema>
+  readonly components: Components
   readonly operationIds: Set<string>
 }
 
-/** Describes routes; every body has an example. */
+/** Describes routes. */
 export function openApiOf(
   table: readonly Route[],
   { title = 'Throughline', version = '0' }: { readonly title?: string; readonly version?: string },
 ): OpenApi {
-  const document: Document = { schemas: { ...OWN_SCHEMAS }, operationIds: new Set() }
+  const document: Document = { components: componentsWith(OWN_SCHEMAS), operationIds: new Set() }
   const paths: Record<string, Record<string, JsonSchema>> = {}
+  const named = new Map<string, string>()
   for (const route of table) {
-    const path = route.path.replaceAll(/:([^/]+)/g, '{$1}')
-    const operation = operationOf(document, route)
+    // To OpenAPI, paths that differ in the names of their parts alone are one path.
+    const shape = route.path.replaceAll(PART, ':')
+    const path = named.get(shape) ?? route.path.replaceAll(PART, '{$1}')
+    named.set(shape, path)
+    const operation = operationOf(document, route, path)
     paths[path] = { ...paths[path], [route.method.toLowerCase()]: operation }
   }
   return {
     openapi: '3.1.0',
     info: { title, version },
     paths: { ...paths, ...OWN_PATHS },
-    components: { schemas: document.schemas, responses: OWN_RESPONSES },
+    components: { schemas: document.components.all(), responses: OWN_RESPONSES },
   }
 }
 
-function operationOf(document: Document, route: Route): JsonSchema {
+const PART = /:([^/]+)/g
+
+function operationOf(document: Document, route: Route, path: string): JsonSchema {
   const { type, method, summary } = route
   const isCommand = type.kind === 'command'
-  const parameters = parametersOf(route)
+  const parameters = [
+    ...parametersOf(document.components, route, path),
+    ...(isCommand ? [KEY_PARAMETER] : []),
+  ]
   const description = isCommand ? refusalsText(type.refuses as readonly string[]) : undefined
   return {
     operationId: freshId(document, `${type.contract}.${type.name}`),
@@ -50,7 +61,7 @@ function operationOf(document: Document, route: Route): JsonSchema {
     ...(description === undefined ? {} : { description }),
     tags: [type.contract],
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(method === 'GET' ? {} : { requestBody: bodyOf(document, route) }),
+    ...(method === 'GET' ? {} : { requestBody: bodyOf(document.components, route) }),
     responses: isCommand ? commandResponses() : queryResponses(document, type),
   }
 }
@@ -68,103 +79,22 @@ function freshId({ operationIds }: Document, name: string): string {
   return id
 }
 
-function parametersOf({ path, method, type, map }: Route): readonly JsonSchema[] {
-  const schema = jsonSchemaOf(type.schema, 'input')
-  const properties = memberOf(schema, 'properties') ?? {}
-  const inPath = [...path.matchAll(/:([^/]+)/g)].map(([, name = '']) => name)
-  const schemaOf = (name: string): JsonSchema => {
-    const property = map ? undefined : memberOf(properties, name)
-    // A schema that refers to others is told where the message itself is.
-    return property && !JSON.stringify(property).includes('"$ref"') ? property : { type: 'string' }
-  }
-  const parameters: JsonSchema[] = inPath.map((name) => {
-    return { name, in: 'path', required: true, schema: schemaOf(name) }
-  })
-  const required = new Set((schema['required'] as readonly string[] | undefined) ?? [])
-  if (method === 'GET' && !map)
-    for (const name of Object.keys(properties))
-      if (!inPath.includes(name))
-        parameters.push({ name, in: 'query', required: required.has(name), schema: schemaOf(name) })
-  if (type.kind === 'command') parameters.push(keyParameter)
-  return parameters
-}
-
-const keyParameter: JsonSchema = {
-  name: 'Idempotency-Key',
-  in: 'header',
-  required: false,
-  description: 
-    'The same key takes effect once, however often it is sent; quoted or not, it is the same.',
-  schema: { type: 'string', pattern: KEY_HEADER_PATTERN },
-}
-
-function bodyOf(document: Document, { type, body, map, example }: Route): JsonSchema {
-  const source = body ?? (map ? undefined : type.schema)
-  const name = `${type.contract}.${type.name}${body ? '.Body' : ''}`
-  const schema = source ? component(document, name, jsonSchemaOf(source, 'input')) : {}
-  return {
-    required: source !== undefined,
-    content: {
-      'application/json': {
-        schema,
-        example: example ?? sampleOf(schema, (ref) => resolve(document, ref)),
-      },
-    },
-  }
-}
-
-const REF = '#/components/schemas/'
-
-function resolve({ schemas }: Document, ref: string): JsonSchema | undefined {
-  return ref.startsWith(REF) ? schemas[ref.slice(REF.length)] : undefined
-}
-
-/** Keeps a schema once, under a name; what it defines for itself moves beside it. */
-function component({ schemas }: Document, name: string, schema: JsonSchema): JsonSchema {
-  let own = name
-  const rooted = (given: JsonSchema): JsonSchema => moved(given, own) as JsonSchema
-  for (let count = 2; own in schemas; count += 1) {
-    if (JSON.stringify(schemas[own]) === JSON.stringify(rooted(schema))) break
-    own = `${name}.${count}`
-  }
-  const { $defs, ...rest } = schema
-  schemas[own] = rooted(rest)
-  for (const [each, value] of Object.entries(($defs ?? {}) as Readonly<Record<string, JsonSchema>>))
-    schemas[`${own}.${each}`] = rooted(value)
-  return { $ref: `${REF}${own}` }
-}
-
-/** `#` and `#/$defs/…` of a schema as they are called in the document. */
-function moved(value: unknown, name: string): unknown {
-  if (Array.isArray(value)) return value.map((each) => moved(each, name))
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => {
-      if (key !== '$ref' || typeof member !== 'string') return [key, moved(member, name)]
-      return [key, member === '#' ? `${REF}${name}` : member.replace('#/$defs/', `${REF}${name}.`)]
-    }),
-  )
-}
-
 const PROBLEM = { $ref: '#/components/responses/Problem' }
 
 function commandResponses(): JsonSchema {
   return {
     202: { $ref: '#/components/responses/Accepted' },
-    ...problemsOf('400', '409', '413', '415', '429', '500', '503'),
+    ...problemsOf('400', '403', '409', '413', '415', '429', '500', '503'),
   }
 }
 
-function queryResponses(document: Document, type: QueryType | Route['type']): JsonSchema {
+function queryResponses({ components }: Document, type: QueryType | Route['type']): JsonSchema {
   const { answers } = type as QueryType
-  const schema = component(
-    document,
-    `${type.contract}.${type.name}.Answer`,
-    jsonSchemaOf(answers, 'output'),
-  )
+  const answer = jsonSchemaOf(answers, 'output')
+  const schema = components.refer(answer, `${type.contract}.${type.name}.Answer`, { $ref: '#' })
   return {
     200: { description: 'The answer.', content: { 'application/json': { schema } } },
-    ...problemsOf('400', '404', '413', '415', '500', '503'),
+    ...problemsOf('400', '403', '404', '413', '415', '500', '503'),
   }
 }
 

@@ -1,11 +1,12 @@
-import type { JsonSchema } from './schema.ts'
-import { memberOf } from './schema.ts'
+import type { JsonSchema, Resolve } from './schema.ts'
+import { listAt, memberOf, schemaFrom } from './schema.ts'
 
-/** Finds what a `$ref` names. */
-export type Resolve = (ref: string) => JsonSchema | undefined
-
-/** Deeper than this only what must be there is made, so that recursive schemas come to an end. */
+/** Deeper than this, and behind this many values, only what must be there is made. */
 const DEPTH_MAX = 4
+const VALUES_MAX = 200
+/** Beyond these nothing is made: what must hold itself for ever has no sample. */
+const DEPTH_LIMIT = 16
+const VALUES_LIMIT = 2_000
 
 const FORMATS: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T12:00:00Z',
@@ -20,33 +21,49 @@ const FORMATS: Readonly<Record<string, string>> = {
   uuid: '01890a5d-ac96-774b-bcce-b302099a8057',
 }
 
+/** What a sample is made with. */
+interface Making {
+  readonly resolve: Resolve
+  /** How many values it has so far. */
+  values: number
+}
+
 /**
- * A value that a JSON Schema allows, for a description: the plainest one. Patterns that no format
- * names are beyond it; give such a route an example of its own.
+ * A value that a JSON Schema allows, for a description: the plainest one. It is a guess: patterns
+ * that no format names, and whatever else JSON Schema cannot say, are beyond it.
  */
-export function sampleOf(schema: JsonSchema, resolve: Resolve, depth = 0): unknown {
+export function sampleOf(schema: JsonSchema, resolve: Resolve): unknown {
+  return made(schema, { resolve, values: 0 }, 0)
+}
+
+function made(schema: JsonSchema, making: Making, depth: number): unknown {
+  making.values += 1
+  if (depth > DEPTH_LIMIT || making.values > VALUES_LIMIT) return null
   const known = ['const', 'example', 'default'].find((name) => name in schema)
   if (known !== undefined) return schema[known]
-  for (const name of ['examples', 'enum', 'anyOf', 'oneOf']) {
-    const choices = schema[name]
-    if (!Array.isArray(choices) || choices.length === 0) continue
-    const first: unknown = choices[0]
-    if (name === 'examples' || name === 'enum') return first
-    return sampleOf(first as JsonSchema, resolve, depth)
+  for (const name of ['examples', 'enum']) {
+    const [first] = listAt(schema, name)
+    if (first !== undefined) return first
+  }
+  for (const name of ['anyOf', 'oneOf']) {
+    const arms = listAt(schema, name).map(schemaFrom)
+    const plain = isRoomy(making, depth) ? undefined : arms.find(isPlain)
+    const arm = plain ?? arms[0]
+    if (arm) return made(arm, making, depth)
   }
   const ref = schema['$ref']
-  if (typeof ref === 'string') return sampleOf(resolve(ref) ?? {}, resolve, depth + 1)
-  const all = schema['allOf']
-  if (Array.isArray(all)) {
-    const parts = (all as readonly JsonSchema[]).map((part) => sampleOf(part, resolve, depth))
-    return Object.assign({}, ...parts)
+  if (typeof ref === 'string') return made(making.resolve(ref) ?? {}, making, depth + 1)
+  const all = listAt(schema, 'allOf')
+  if (all.length > 0) {
+    const parts = all.map((part) => made(schemaFrom(part), making, depth))
+    return Object.assign({}, ...parts) as unknown
   }
   const type: unknown = Array.isArray(schema['type']) ? schema['type'][0] : schema['type']
   switch (type) {
     case 'object':
-      return objectOf(schema, resolve, depth)
+      return objectOf(schema, making, depth)
     case 'array':
-      return listOf(schema, resolve, depth)
+      return listOf(schema, making, depth)
     case 'string':
       return textOf(schema)
     case 'integer':
@@ -61,24 +78,37 @@ export function sampleOf(schema: JsonSchema, resolve: Resolve, depth = 0): unkno
   }
 }
 
-function objectOf(schema: JsonSchema, resolve: Resolve, depth: number): unknown {
-  const required = new Set((schema['required'] as readonly string[] | undefined) ?? [])
-  const sample: Record<string, unknown> = {}
-  for (const [name, property] of Object.entries(memberOf(schema, 'properties') ?? {}))
-    if (required.has(name) || depth < DEPTH_MAX)
-      sample[name] = sampleOf(property as JsonSchema, resolve, depth + 1)
-  return sample
+const isRoomy = (making: Making, depth: number): boolean =>
+  depth < DEPTH_MAX && making.values < VALUES_MAX
+
+/** Whether nothing more can be inside. */
+function isPlain({ type }: JsonSchema): boolean {
+  return typeof type === 'string' && type !== 'object' && type !== 'array'
 }
 
-function listOf(schema: JsonSchema, resolve: Resolve, depth: number): unknown {
-  const fixed = schema['prefixItems']
-  if (Array.isArray(fixed))
-    return (fixed as readonly JsonSchema[]).map((item) => sampleOf(item, resolve, depth + 1))
-  const least = numberAt(schema, 'minItems') ?? 0
-  const count = depth < DEPTH_MAX ? Math.max(least, 1) : least
+function objectOf(schema: JsonSchema, making: Making, depth: number): unknown {
+  const properties = memberOf(schema, 'properties') ?? {}
+  const required = listAt(schema, 'required').map(String)
+  const others = schemaFrom(schema['additionalProperties'])
+  const names = new Set([...Object.keys(properties), ...required])
+  const sample = new Map<string, unknown>()
+  for (const name of names) {
+    if (!required.includes(name) && !isRoomy(making, depth)) continue
+    const property = Object.hasOwn(properties, name) ? schemaFrom(properties[name]) : others
+    sample.set(name, made(property, making, depth + 1))
+  }
+  return Object.fromEntries(sample)
+}
+
+function listOf(schema: JsonSchema, making: Making, depth: number): unknown {
+  const first = listAt(schema, 'prefixItems')
+  const least = Math.max(numberAt(schema, 'minItems') ?? 0, first.length)
   const most = numberAt(schema, 'maxItems') ?? Infinity
-  const items = memberOf(schema, 'items') ?? {}
-  return Array.from({ length: Math.min(count, most) }, () => sampleOf(items, resolve, depth + 1))
+  const length = Math.min(isRoomy(making, depth) ? Math.max(least, 1) : least, most, VALUES_MAX)
+  const rest = schema['items']
+  return Array.from({ length }, (_, at) =>
+    made(schemaFrom(at < first.length ? first[at] : rest), making, depth + 1),
+  )
 }
 
 function textOf(schema: JsonSchema): string {

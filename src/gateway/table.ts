@@ -5,6 +5,7 @@ import { factsOf, isContract } from '../contract/contract.ts'
 import type { CommandType, QueryType } from '../contract/message.ts'
 import type { Description } from '../runtime/describe.ts'
 import type { Route } from './route.ts'
+import { paramsOf } from './route.ts'
 
 /** The path under which a message is asked that was opened without a path of its own. */
 export function messagePath({ contract, name }: CommandType | QueryType): string {
@@ -57,6 +58,8 @@ export function mustBeRoutes(
     const complain = (message: string): void => void complaints.push({ path: at, message })
     const shape = `${method} ${path.replaceAll(/:[^/]+/g, ':')}`
     if (!PATH.test(path)) complain('must be a path of plain parts and :names')
+    else if (new Set(paramsOf(path)).size < paramsOf(path).length)
+      complain('has two parts of one name')
     else if (OURS.test(path)) complain('is a path that every gateway serves itself')
     if (seen.has(shape)) complain('is given twice')
     seen.add(shape)

@@ -74,9 +74,8 @@ describe('an idempotency key', () => {
   test('is described as it is taken', async () => {
     await using shop = await openShop()
     const { paths } = gateway(shop.app, { opens: [Ordering.CloseOrder] }).description()
-    const [parameter] = paths['/messages/ordering/CloseOrder']?.['post']?.['parameters'] as [
-      { name: string; schema: object },
-    ]
+    const { post: operation = {} } = paths['/messages/ordering/CloseOrder'] ?? {}
+    const [parameter] = operation['parameters'] as [{ name: string; schema: object }]
     assert.equal(parameter.name, 'Idempotency-Key')
     assert.deepEqual(parameter.schema, { type: 'string', pattern: KEY_HEADER_PATTERN })
   })

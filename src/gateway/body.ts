@@ -1,0 +1,100 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Components } from './components.ts'
+import type { Route } from './route.ts'
+import { sampleOf } from './sample.ts'
+import type { JsonSchema, Resolve } from './schema.ts'
+import { jsonSchemaOf, listAt, resolverOf, schemaFrom } from './schema.ts'
+import type { Shape } from './shape.ts'
+import { namesInData, shapesOf } from './shape.ts'
+
+/** The body that a route takes: what its path does not say, with an example that it takes. */
+export function bodyOf(components: Components, route: Route): JsonSchema {
+  const { type, body, map, example } = route
+  const source = body ?? (map ? undefined : type.schema)
+  if (!source) return content(false, {}, example)
+  const whole = jsonSchemaOf(source, 'input')
+  const resolve = resolverOf(whole)
+  const fromPath = map ? [] : namesFromPath(route)
+  const schema = withoutRequired(whole, new Set(fromPath), resolve)
+  const message = `${type.contract}.${type.name}`
+  const name = body || schema !== whole ? `${message}.Body` : message
+  const isRequired = map
+    ? !takes(source, undefined)
+    : !isSaidByPath(schema, shapesOf(schema, resolve), fromPath)
+  return content(
+    isRequired,
+    components.refer(schema, name, { $ref: '#' }),
+    example ?? madeExample(source, sampleOf(whole, resolve), fromPath),
+  )
+}
+
+function content(isRequired: boolean, schema: JsonSchema, example: unknown): JsonSchema {
+  const shown = example === undefined ? {} : { example }
+  return { required: isRequired, content: { 'application/json': { schema, ...shown } } }
+}
+
+function namesFromPath({ path, type }: Route): readonly string[] {
+  const schema = jsonSchemaOf(type.schema, 'input')
+  return namesInData(path, shapesOf(schema, resolverOf(schema)))
+}
+
+/** Whether no body is needed: of a schema that nothing is known of, the path may say all. */
+function isSaidByPath(
+  schema: JsonSchema,
+  shapes: readonly Shape[],
+  fromPath: readonly string[],
+): boolean {
+  if (Object.keys(schema).length === 0) return fromPath.length > 0
+  return shapes.some(({ required }) => required.size === 0)
+}
+
+/** The schema, but for the members that must be there; itself where that changes nothing. */
+function withoutRequired(
+  schema: JsonSchema,
+  names: ReadonlySet<string>,
+  resolve: Resolve,
+  open: readonly string[] = [],
+): JsonSchema {
+  const changed: Record<string, unknown> = {}
+  const required = listAt(schema, 'required')
+  const left = required.filter((name) => !names.has(String(name)))
+  if (left.length < required.length) changed['required'] = left
+  for (const keyword of ['allOf', 'anyOf', 'oneOf']) {
+    const before = listAt(schema, keyword)
+    const after = before.map((each) => withoutRequired(schemaFrom(each), names, resolve, open))
+    if (after.some((each, at) => each !== before[at])) changed[keyword] = after
+  }
+  const { $ref: ref, ...rest } = schema
+  const target = typeof ref === 'string' && !open.includes(ref) ? resolve(ref) : undefined
+  const inside = target && withoutRequired(target, names, resolve, [...open, String(ref)])
+  if (inside === undefined || inside === target)
+    return Object.keys(changed).length === 0 ? schema : { ...schema, ...changed }
+  return {
+    ...rest,
+    ...changed,
+    allOf: [...((changed['allOf'] ?? listAt(schema, 'allOf')) as []), inside],
+  }
+}
+
+/** What was made for a body, if its schema takes it, without what the path says. */
+function madeExample(
+  source: StandardSchemaV1,
+  sample: unknown,
+  fromPath: readonly string[],
+): unknown {
+  if (!takes(source, sample)) return undefined
+  if (typeof sample !== 'object' || sample === null || Array.isArray(sample)) return sample
+  return Object.fromEntries(Object.entries(sample).filter(([name]) => !fromPath.includes(name)))
+}
+
+/** Asks the schema itself: its JSON Schema may say less than it checks. */
+function takes(schema: StandardSchemaV1, value: unknown): boolean {
+  try {
+    const outcome = schema['~standard'].validate(structuredClone(value))
+    if (!(outcome instanceof Promise)) return !outcome.issues
+    outcome.catch(() => undefined)
+  } catch {
+    // One that throws takes nothing.
+  }
+  return false
+}
