@@ -41,6 +41,13 @@ describe('a JSON body', () => {
     assert.match(await refusalOf(requestOf('{}', { 'content-length': '2' })), /^415 /)
   })
 
+  test('that is compressed is 415', async () => {
+    const of = (encoding: string) =>
+      requestOf('{}', { 'content-type': 'application/json', 'content-encoding': encoding })
+    assert.match(await refusalOf(of('gzip')), /^415 .*not compressed/)
+    assert.deepEqual(await readJson(of('Identity')), { is: 'read', value: {} })
+  })
+
   test('that nobody sent is absent', async () => {
     assert.deepEqual(await readJson(requestOf('', {})), { is: 'absent' })
     assert.deepEqual(await readJson(requestOf('', { 'content-length': '0' })), { is: 'absent' })

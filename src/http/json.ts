@@ -30,7 +30,7 @@ export async function readJson(
   bytesMax: number = BODY_BYTES_MAX,
 ): Promise<JsonBody> {
   const type = request.header('content-type')
-  const isJson = type === 'application/json' || isJsonType(type)
+  const isJson = (type === 'application/json' || isJsonType(type)) && !isEncoded(request)
   const most = isJson ? bytesMax : 0
   const length = request.header('content-length')
   const isTooLong = length !== undefined && Number(length) > most
@@ -38,7 +38,7 @@ export async function readJson(
   // Nobody is there to read it.
   if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
   if (body.is === 'too-large' && !isJson) {
-    const detail = 'send it with the content type application/json, in UTF-8'
+    const detail = 'send it with the content type application/json, in UTF-8 and not compressed'
     return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
   }
   if (body.is === 'too-large') {
@@ -63,6 +63,11 @@ export async function readJson(
 
 function refused(answer: HttpAnswer): JsonBody {
   return { is: 'refused', answer }
+}
+
+function isEncoded(request: HttpRequest): boolean {
+  const encoding = request.header('content-encoding')?.toLowerCase() ?? 'identity'
+  return encoding !== 'identity' && encoding !== ''
 }
 
 function isJsonType(type: string | undefined): boolean {

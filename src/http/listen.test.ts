@@ -54,7 +54,7 @@ async function raw(server: Listening, bytes: string): Promise<string> {
 }
 
 describe('a server', () => {
-  test('takes an empty body for none, with a length or in chunks', async () => {
+  test('takes an empty body for none, with a length or in chunks, of whatever type', async () => {
     await using server = await serve()
     const head = 'POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
     for (const type of ['', 'content-type: application/json\r\n'])
@@ -62,6 +62,17 @@ describe('a server', () => {
         const end = how.startsWith('t') ? '0\r\n\r\n' : ''
         assert.match(await raw(server, `${head}${type}${how}\r\n${end}`), /^HTTP\/1.1 200 .*null$/s)
       }
+    for (const [type, body, status] of [
+      [';;;', '', 200],
+      ['nonsense', '', 200],
+      ['nonsense', '{}', 415],
+      ['application/json, text/plain', '{}', 415],
+    ] as const) {
+      const init = `content-type: ${type}\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+      const answer = await raw(server, `${head}${init}`)
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `), type)
+      assert.doesNotMatch(answer, /FST_/)
+    }
     const chunk = 'transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'
     assert.match(await raw(server, `${head}${chunk}`), /^HTTP\/1.1 415 /)
   })

@@ -162,8 +162,6 @@ function problem503(detail: string): HttpAnswer {
   return problems()(new Fault('APP_STOPPING', { detail }))
 }
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
-
 function serverOf({ serve }: Serving): FastifyInstance {
   const fastify = Fastify({
     requestTimeout: CLIENT_MS.request,
@@ -182,20 +180,10 @@ function serverOf({ serve }: Serving): FastifyInstance {
       void write(reply.raw, problem('REQUEST_INVALID', { detail: said(error.code) }), NO_STREAMS)
     },
   })
-  const answer = (request: FastifyRequest, reply: FastifyReply): void => {
+  // Before the host looks at anything: the handler that answers a path knows what it takes.
+  fastify.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply): void => {
     reply.hijack()
     void serve(request.raw, reply.raw)
-  }
-  // Bodies pass through: the handler that answers a path knows what it takes.
-  fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser('*', (_request, _payload, done) => done(null))
-  fastify.route({ method: METHODS, url: '/*', handler: answer })
-  fastify.setNotFoundHandler(answer)
-  fastify.setErrorHandler((error, _request, reply) => {
-    reply.hijack()
-    const { code, message } = error as { code?: string; message: string }
-    const detail = code ?? message
-    void write(reply.raw, problem('REQUEST_INVALID', { detail }), NO_STREAMS)
   })
   return fastify
 }
