@@ -5,8 +5,11 @@ import { isSchema, jsonSchemaOf as convertedOf, memberOf } from '../contract/jso
 export type { JsonSchema }
 export { isSchema, memberOf }
 
-/** Asks a library to leave out what JSON Schema has no word for, in place of giving nothing. */
-const LENIENT = { unrepresentable: 'any' }
+/**
+ * Asks a library to leave out what JSON Schema has no word for, in place of giving nothing: zod by
+ * the first, valibot by the second. ArkType and Effect do so by themselves.
+ */
+const LENIENT = { unrepresentable: 'any', errorMode: 'ignore' }
 
 /**
  * As `jsonSchemaOf` of the contract, for reading and describing: a part without a counterpart in

@@ -112,6 +112,17 @@ describe('text of a URL', () => {
       assert.deepEqual(read(schema, text), value)
     })
 
+  test('is read beside a field without JSON Schema of other libraries as well', () => {
+    const properties = { n: { type: 'integer' } }
+    // As valibot does: it throws unless it is told not to.
+    const input = ({ libraryOptions }: { libraryOptions?: { errorMode?: string } }) => {
+      if (libraryOptions?.errorMode !== 'ignore') throw new Error('cannot be converted')
+      return { type: 'object', properties }
+    }
+    const schema = { '~standard': { version: 1, vendor: 'test', jsonSchema: { input } } }
+    assert.deepEqual(read(schema as never, 'n=7'), { n: 7 })
+  })
+
   test('is read so by a gateway, from the path and from the query string', async () => {
     const Limit = named(z.int().min(1).max(100))
     const Asked = contract(
