@@ -177,6 +177,11 @@ const TEXTS = [
   '1e999',
   ' ',
   '\n',
+  '7',
+  'true',
+  '[1]',
+  '[[[[[[',
+  '{"__proto__":{"a":1},"constructor":1}',
 ]
 const VALUES = [
   null,
@@ -249,8 +254,13 @@ function headersOf(random: Random): Record<string, string> {
       'x'.repeat(129),
       'a b',
       '',
+      '"k"',
+      '"k',
+      '""',
+      '"a\\"b";c=1',
     ])
-  if (random() < 0.1) headers['accept'] = pick(random, ['text/event-stream', '*/*', 'x', ''])
+  if (random() < 0.1)
+    headers['accept'] = pick(random, ['text/event-stream', '*/*', 'x', '', ';q=,;'])
   if (random() < 0.1) headers['traceparent'] = pick(random, ['00-0-0-00', 'x', '', '0'.repeat(55)])
   if (random() < 0.05) headers['throughline-handings'] = pick(random, ['0', '1', '-1', 'x', '1e99'])
   if (random() < 0.05) headers['x-odd'] = 'x'.repeat(Math.floor(random() * 4_000))
