@@ -12,6 +12,7 @@ function stillClock(): Clock & { readonly waiting: Map<() => void, number> } {
   return {
     waiting,
     now: () => 0,
+    wall: () => 0,
     elapsed: () => 0,
     after(delayMs, run): Cancel {
       waiting.set(run, delayMs)
@@ -34,6 +35,13 @@ describe('the system clock', () => {
     t.mock.method(Date, 'now', () => times.shift() ?? 0)
     const { now } = systemClock()
     assert.deepEqual([now(), now(), now(), now()], [5_000, 5_000, 5_000, 5_001])
+  })
+
+  test('says what the wall clock of the machine says, too', (t) => {
+    const times = [5_000, 4_000]
+    t.mock.method(Date, 'now', () => times.shift() ?? 0)
+    const { wall } = systemClock()
+    assert.deepEqual([wall(), wall()], [5_000, 4_000])
   })
 
   test('measures durations that never shrink', () => {

@@ -6,9 +6,11 @@ export type Cancel = () => void
  * Nothing outside this room asks the machine for the time.
  */
 export interface Clock {
-  /** Wall-clock time in milliseconds since 1970; never goes back. */
+  /** Wall-clock time in milliseconds since 1970; never goes back. To show and to order, not to wait for. */
   now(): number
-  /** Milliseconds that pass evenly, from an arbitrary start; for durations only. */
+  /** What the wall clock says at this moment: it may step either way. */
+  wall(): number
+  /** Milliseconds that pass evenly, from an arbitrary start; every delay is measured by them. */
   elapsed(): number
   /** Runs once, `delayMs` from now or later. */
   after(delayMs: number, run: () => void): Cancel
@@ -19,18 +21,24 @@ export interface Clock {
 /** Longest delay that one timer of the machine can hold; longer ones are chained. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** The machine's clock. A clock that jumps back is held at the latest time seen. */
+/** The machine's clock. */
 export function systemClock(): Clock {
-  let latest = 0
-  const now = (): number => {
-    latest = Math.max(latest, Date.now())
-    return latest
-  }
+  const wall = (): number => Date.now()
   return {
-    now,
+    now: neverBack(wall),
+    wall,
     elapsed: () => performance.now(),
     after: timer,
     soon: (run) => void setImmediate(run),
+  }
+}
+
+/** A clock that is held at the latest time seen where the one that it reads steps back. */
+export function neverBack(read: () => number): () => number {
+  let latest = 0
+  return () => {
+    latest = Math.max(latest, read())
+    return latest
   }
 }
 

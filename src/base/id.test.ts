@@ -14,6 +14,7 @@ function clockOf(times: readonly number[]): Clock {
   let at = 0
   return {
     now: () => times[Math.min(at++, times.length - 1)] as number,
+    wall: () => 0,
     elapsed: () => 0,
     after: () => () => undefined,
     soon: () => undefined,

@@ -12,6 +12,19 @@ describe('a manual clock', () => {
     assert.deepEqual([clock.now(), clock.elapsed()], [1_250, 250])
   })
 
+  test('steps its wall clock apart from the time that passes', async () => {
+    const clock = manualClock(1_000)
+    let ran = 0
+    clock.after(50, () => (ran += 1))
+    const times = (): number[] => [clock.wall(), clock.now(), clock.elapsed(), ran]
+    clock.step(10_000)
+    assert.deepEqual(times(), [11_000, 11_000, 0, 0])
+    clock.step(-10_500)
+    assert.deepEqual(times(), [500, 11_000, 0, 0])
+    await clock.advance(50)
+    assert.deepEqual(times(), [550, 11_000, 50, 1])
+  })
+
   test('begins at the same instant every time', () => {
     assert.equal(new Date(manualClock().now()).toISOString(), '2020-01-01T00:00:00.000Z')
   })

@@ -1,5 +1,5 @@
 import type { Clock } from '../base/clock.ts'
-import { systemClock } from '../base/clock.ts'
+import { neverBack, systemClock } from '../base/clock.ts'
 
 interface Due {
   readonly at: number
@@ -12,6 +12,8 @@ interface Due {
 export interface ManualClock extends Clock {
   /** Moves on by `byMs`, running what becomes due on the way, in order. */
   advance(byMs: number): Promise<void>
+  /** Steps the wall clock, ahead or back, in no time: nothing becomes due by that. */
+  step(byMs: number): void
   /**
    * Moves on from instant to instant until the promise has settled.
    *
@@ -25,7 +27,8 @@ const BEGIN_MS = Date.UTC(2020, 0, 1)
 
 export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
   const { soon: afterMicrotasks } = systemClock()
-  let now = beginMs
+  let elapsed = 0
+  let stepped = 0
   let count = 0
   const queue: Due[] = []
 
@@ -33,7 +36,7 @@ export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
   const breathe = (): Promise<void> => new Promise((resolve) => afterMicrotasks(resolve))
 
   function after(delayMs: number, run: () => void): () => void {
-    const due: Due = { at: now + Math.max(0, delayMs), order: count, run, isCancelled: false }
+    const due: Due = { at: elapsed + Math.max(0, delayMs), order: count, run, isCancelled: false }
     count += 1
     insert(queue, due)
     return () => {
@@ -47,25 +50,31 @@ export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
     if (!due || due.at > untilMs) return false
     queue.shift()
     if (due.isCancelled) return true
-    now = Math.max(now, due.at)
+    elapsed = Math.max(elapsed, due.at)
     due.run()
     await breathe()
     return true
   }
 
+  const wall = (): number => Math.floor(beginMs + elapsed) + stepped
+
   return {
-    now: () => Math.floor(now),
-    elapsed: () => now - beginMs,
+    now: neverBack(wall),
+    wall,
+    elapsed: () => elapsed,
     after,
     soon: (run) => void after(0, run),
     async advance(byMs) {
-      const untilMs = now + Math.max(0, byMs)
+      const untilMs = elapsed + Math.max(0, byMs)
       await breathe()
       while (await step(untilMs));
-      now = Math.max(now, untilMs)
+      elapsed = Math.max(elapsed, untilMs)
+    },
+    step(byMs) {
+      stepped += byMs
     },
     async until(promise, patienceMs = Infinity) {
-      const endMs = now + patienceMs
+      const endMs = elapsed + patienceMs
       let isSettled = false
       const settle = (): void => void (isSettled = true)
       promise.then(settle, settle)

@@ -1,4 +1,5 @@
 import type { Cancel, Clock } from '../base/clock.ts'
+import { neverBack } from '../base/clock.ts'
 import type { Backend } from '../ports/store.ts'
 import { through } from '../ports/through.ts'
 
@@ -31,7 +32,8 @@ export function link(shared: Backend, clock: Clock): Link {
   return {
     backend: { log: { ...whole.log, ...kept }, store: { ...whole.store, ...kept } },
     clock: {
-      now: clock.now,
+      now: neverBack(clock.wall),
+      wall: clock.wall,
       elapsed: clock.elapsed,
       after: (delayMs, run): Cancel => clock.after(delayMs, () => void (isDead || run())),
       soon: (run) => clock.soon(() => void (isDead || run())),

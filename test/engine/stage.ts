@@ -1,7 +1,7 @@
 // A stage for tests: time that is moved by hand, one backend that several instances share, and
 // calls to it that go wrong. Nothing here is part of the package.
 import type { Clock } from '../../src/base/clock.ts'
-import { pause } from '../../src/base/clock.ts'
+import { neverBack, pause } from '../../src/base/clock.ts'
 import type { Random } from '../../src/base/random.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { Schema } from '../../src/contract/message.ts'
@@ -84,7 +84,8 @@ export function stageOf(
           return answer
         }),
         clock: {
-          now: clock.now,
+          now: neverBack(clock.wall),
+          wall: clock.wall,
           elapsed: clock.elapsed,
           after: (delayMs, run) => clock.after(delayMs, unless(run)),
           soon: (run) => clock.soon(unless(run)),
