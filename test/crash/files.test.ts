@@ -5,7 +5,7 @@ import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import type { Clock } from '../../src/base/clock.ts'
-import { systemClock } from '../../src/base/clock.ts'
+import { neverBack, systemClock } from '../../src/base/clock.ts'
 import { Fault } from '../../src/base/fault.ts'
 import type { EventLog } from '../../src/ports/log.ts'
 import {
@@ -208,6 +208,26 @@ test('LOG-46 clock jumps: offsets and times of storing never go back', async (t)
     latest.set(partition, storedAt)
   }
   assert.equal(latest.size, PARTITIONS)
+})
+
+test('LOG-46 clock jumps: a lease lasts for the time that passes', async (t) => {
+  let [wallMs, elapsedMs] = [1_800_000_000_000, 0]
+  const wall = (): number => wallMs
+  const clock: Clock = { ...systemClock(), wall, now: neverBack(wall), elapsed: () => elapsedMs }
+  const { store } = embedded({ directory: await swiftPlace(t), clock })
+  t.after(() => store.close())
+  await store.open()
+  const heldBy = async (id: string): Promise<number> =>
+    (await store.beat({ id }, ['shard'], 1_000)).held.length
+  for (const jumpMs of [-3_600_000, 315_000_000_000]) {
+    assert.equal(await heldBy('one'), 1)
+    wallMs += jumpMs
+    elapsedMs += 999
+    assert.equal(await heldBy('other'), 0, 'it was taken early')
+    elapsedMs += 1
+    assert.equal(await heldBy('other'), 1, 'it has not ended')
+    elapsedMs += 1_000
+  }
 })
 
 test('LOG-47 SQLite has the fix of what damaged a database in versions up to 3.51.2', () => {

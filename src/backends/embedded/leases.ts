@@ -3,7 +3,10 @@ import { shareOut } from '../../ports/share.ts'
 import type { Claim } from '../../ports/store.ts'
 import type { Statements } from './statements.ts'
 
-/** Who may act for what. Members live in this one process; generations outlive it. */
+/**
+ * Who may act for what. Members live in this one process, and leases are measured by the time that
+ * passes in it; generations outlive it.
+ */
 export interface Leases {
   load(): void
   beat(beat: Beat): Pick<Shared, 'held' | 'release'>

@@ -29,7 +29,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
       const { leases, commits } = use.connection()
-      const nowMs = clock.now()
+      const nowMs = Math.floor(clock.elapsed())
       const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
       return mustCommit(commits, () => leases.beat(beat))
     },

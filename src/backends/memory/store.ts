@@ -32,7 +32,7 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
       await delay()
-      const nowMs = clock.now()
+      const nowMs = clock.elapsed()
       const wish = { member, wants, untilMs: nowMs + ttlMs }
       const { changed, held, release } = shareOut({ ...wish, gives, nowMs }, kept.leases, wishes)
       for (const lease of changed) kept.leases.set(lease.resource, lease)
