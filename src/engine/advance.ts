@@ -10,6 +10,7 @@ import type { Plan, Reaction } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
 import { cellsOf, checked, idIn, publish, ruleFault } from './step.ts'
+import { timerIndex } from './timers.ts'
 
 /** A command that an instance has sent. */
 interface Sent extends NameOfType {
@@ -49,6 +50,8 @@ export interface TimerRow {
   readonly version?: number
   /** The message that set the timer: the cause of what the timer sends. */
   readonly cause: Envelope
+  /** How long it was to wait from when it was set. Absent in rows of earlier versions. */
+  readonly delayMs?: number
   /** How often it could not be sent. */
   readonly attempts?: number
 }
@@ -209,10 +212,10 @@ function setTimer(
   // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
   const { envelope } = arrival
   const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
-  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause }
+  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause, delayMs }
   const { version = 1 } = typeOf(around.plan, message) ?? {}
   const value: TimerRow = version === 1 ? kept : { ...kept, version }
-  const index = { due: around.clock.now() + delayMs }
+  const index = timerIndex(around.delays, delayMs)
   step.draft.add(around.service.names.timers, key, { value, version: 1, index })
   return key
 }

@@ -17,7 +17,7 @@ export interface Claims {
    * beat was answered for a whole lease.
    */
   keep(signal: AbortSignal, lost: () => void): Promise<void>
-  /** When the next beat is due. */
+  /** When the next beat is due, by `elapsed`. */
   beatDue(): number
   /** Gives everything back, so that another member need not wait for the lease to end. */
   release(): Promise<void>
@@ -52,13 +52,13 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
   const timers = `${group.name}/0`
   const held = new Map<string, number>()
   let beatDue = 0
-  let answeredAt = clock.now()
+  let answeredAt = clock.elapsed()
   let excess: readonly string[] = []
 
   async function ask(gives: readonly string[]): Promise<Answer> {
-    beatDue = clock.now() + Math.floor(options.leaseMs / 3)
+    beatDue = clock.elapsed() + Math.floor(options.leaseMs / 3)
     const answer = await store.beat({ id: member }, wants, options.leaseMs, gives)
-    answeredAt = clock.now()
+    answeredAt = clock.elapsed()
     return answer
   }
   const isHeldAs = ({ resource, generation }: Claim): boolean => held.get(resource) === generation
@@ -70,7 +70,7 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       const answer = await ask(excess)
       // Given up at once, but once only: the next regular beat sees whether anyone has taken it.
       excess = isGiving ? [] : answer.release
-      if (excess.length > 0) beatDue = clock.now()
+      if (excess.length > 0) beatDue = clock.elapsed()
       if (answer.held.length === held.size && answer.held.every(isHeldAs)) return 'same'
       held.clear()
       for (const { resource, generation } of answer.held) held.set(resource, generation)
@@ -78,13 +78,13 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
     },
     async keep(signal, lost) {
       for (;;) {
-        await pause(clock, Math.max(0, beatDue - clock.now()), signal)
+        await pause(clock, Math.max(0, beatDue - clock.elapsed()), signal)
         if (signal.aborted) return
         const answer = await ask([]).catch(() => undefined)
         // What was gained meanwhile is taken up by the next regular beat.
         const isKept = answer
           ? answer.held.filter(isHeldAs).length === held.size
-          : clock.now() - answeredAt < options.leaseMs
+          : clock.elapsed() - answeredAt < options.leaseMs
         if (!isKept) return lost()
       }
     },
@@ -94,7 +94,7 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
       await store.beat({ id: member }, [], options.leaseMs)
     },
     holds: ({ resource }) => held.has(resource),
-    isLapsed: () => clock.now() - answeredAt >= options.leaseMs,
+    isLapsed: () => clock.elapsed() - answeredAt >= options.leaseMs,
     share: () => ({ held: held.size, shards: wants.length }),
     holdsTimers: () => hasSagas && held.has(timers),
     fences(advances, withTimers) {

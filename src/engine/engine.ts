@@ -5,6 +5,7 @@ import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
 import type { Builds } from './builds.ts'
 import { buildsOf } from './builds.ts'
 import { keepSchemas, mustBeCompatible } from './compatibility.ts'
+import { CLOCK_TABLE } from './delay-clock.ts'
 import type { ServicePlan } from './plan.ts'
 import { processor } from './processor.ts'
 import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
@@ -145,7 +146,8 @@ async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<v
   const { log, store } = backend
   await log.open()
   await store.open()
-  await store.declare([{ name: CATALOG_TABLE, indexes: [] }])
+  await store.declare([{ name: CATALOG_TABLE, indexes: [] }, CLOCK_TABLE])
+  await tools.delays.load()
   await mustBeCompatible(tools)
   const topics = await log.declare([...plan.topics.values()])
   const complaints = topics.flatMap(({ name, differences }) =>

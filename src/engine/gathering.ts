@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
-import type { EventLog, LogRecord, Slice } from '../ports/log.ts'
+import type { EventLog, Slice } from '../ports/log.ts'
 import type { Claims } from './claims.ts'
+import type { DelayClock } from './delay-clock.ts'
+import type { DelayedReading } from './delayed-reading.ts'
+import { DELAY_STEP_MS } from './delayed-reading.ts'
 import type { HeldRow, Holds, IsFree } from './holds.ts'
 import { holdKeyOf } from './holds.ts'
 import type { EngineOptions } from './options.ts'
@@ -18,6 +21,7 @@ export interface Sources {
   readonly group: Group
   readonly log: Pick<EventLog, 'read'>
   readonly clock: Clock
+  readonly delays: DelayClock
   readonly options: EngineOptions
   readonly rows: RowCache
   readonly holds: Holds
@@ -28,8 +32,8 @@ export interface Sources {
   readonly slots?: Slots
   /** Hears of each slice, which may end at damage. */
   readonly standing: (slice: Slice) => void
-  /** How long after it was stored an event is handled at the earliest. */
-  readonly delayMs: number
+  /** Only where events are handled some time after they were stored. */
+  readonly delayed?: DelayedReading
 }
 
 const HELD_PER_TURN = 64
@@ -38,8 +42,6 @@ const HOLDS_PER_TURN = 16
 const QUEUE_HOLDS_PER_TURN = 256
 /** Events of a queue that may be held; beyond, nothing more is read until some are through. */
 const QUEUE_HELD_MAX = 10_000
-/** How finely delayed events are told apart, so that they come in batches. */
-const DELAY_STEP_MS = 20
 const TIMERS_PER_TURN = 256
 
 /**
@@ -47,8 +49,8 @@ const TIMERS_PER_TURN = 256
  * the partitions have. Waits for records only when nothing else is due.
  */
 export async function gather(sources: Sources, signal: AbortSignal): Promise<Turn> {
-  const { clock, holds, timers, claims, rows, progress, group, slots } = sources
-  const now = clock.now()
+  const { delays, holds, timers, claims, rows, progress, group, slots } = sources
+  const now = delays.now()
   const ended = slots?.ended() ?? []
   const holdsMax = slots ? QUEUE_HOLDS_PER_TURN : HOLDS_PER_TURN
   const due = new Set([...ended, ...holds.due(now, holdsMax, isFree(sources))])
@@ -56,7 +58,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Tur
   rows.keep(dueTimers)
   const retried = await heldItems(sources, due)
   const isWaiting = retried.length === 0 && dueTimers.length === 0
-  const slices = await read(sources, isWaiting ? waitMs(sources, now) : 0, signal)
+  const slices = await read(sources, isWaiting ? waitMs(sources) : 0, signal)
   for (const slice of slices) sources.standing(slice)
   const lost = slices.filter((slice) => slice.lost)
   // What is lost is counted by a unit of its own; the rest is read again then.
@@ -150,29 +152,17 @@ async function unlessEnded<T>(
 
 /** What is due of what was read; where that is nothing, it waits for the first that will be. */
 async function onlyDue(
-  { clock, delayMs }: Sources,
+  { clock, delayed }: Sources,
   slices: readonly Slice[],
   ms: number,
   signal: AbortSignal,
 ): Promise<readonly Slice[]> {
-  if (delayMs === 0) return slices
-  const now = clock.now()
-  const due = slices.map((slice) => upToDue(slice, now - delayMs))
-  const isMore = due.some(({ records, lost }) => records.length > 0 || lost)
-  const [next] = slices.flatMap(({ records }) => records.slice(0, 1)).toSorted(byStoredAt)
-  if (isMore || !next) return due
-  const leftMs = Math.min(ms, next.storedAt + delayMs - now)
-  if (ms > 0) await pause(clock, Math.max(DELAY_STEP_MS, leftMs), signal)
+  if (!delayed) return slices
+  const due = delayed.due(slices)
+  const isMore = due.slices.some(({ records, lost }) => records.length > 0 || lost)
+  if (isMore || due.leftMs === Infinity) return due.slices
+  if (ms > 0) await pause(clock, Math.max(DELAY_STEP_MS, Math.min(ms, due.leftMs)), signal)
   return []
-}
-
-const byStoredAt = (a: LogRecord, b: LogRecord): number => a.storedAt - b.storedAt
-
-/** What was stored no later than a time: times never go back inside a partition. */
-function upToDue(slice: Slice, latestMs: number): Slice {
-  const end = slice.records.findIndex(({ storedAt }) => storedAt > latestMs)
-  const first = slice.records[end]
-  return first ? { ...slice, records: slice.records.slice(0, end), next: first.offset } : slice
 }
 
 /** Whether a hold's messages are this instance's to work on, and nothing works on them now. */
@@ -181,9 +171,10 @@ function isFree({ claims, progress, slots }: Sources): IsFree {
     claims.holds({ resource: progress.resourceOf(key) }) && !slots?.isBusy(holdKey)
 }
 
-function waitMs(sources: Sources, now: number): number {
-  const { holds, timers, claims, options } = sources
+function waitMs(sources: Sources): number {
+  const { clock, delays, holds, timers, claims, options } = sources
   const timerDue = claims.holdsTimers() ? timers.nextDue() : Infinity
-  const soonest = Math.min(holds.nextDue(isFree(sources)) ?? Infinity, timerDue, claims.beatDue())
-  return Math.max(1, Math.min(options.idleMs, soonest - now))
+  const rowDue = Math.min(holds.nextDue(isFree(sources)) ?? Infinity, timerDue)
+  const soonestMs = Math.min(rowDue - delays.now(), claims.beatDue() - clock.elapsed())
+  return Math.max(1, Math.min(options.idleMs, soonestMs))
 }

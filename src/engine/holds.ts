@@ -1,5 +1,7 @@
 import type { LogRecord } from '../ports/log.ts'
-import type { EventStore, Row } from '../ports/store.ts'
+import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
+import type { DelayClock } from './delay-clock.ts'
+import { SKEW_MS, writeRows } from './delay-clock.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
@@ -13,8 +15,10 @@ export interface HoldRow {
   readonly key: string
   /** Attempts at the message in front; 0 while none has failed. */
   readonly attempts: number
-  /** When the next attempt is due. */
+  /** When the next attempt is due, by the delay clock. */
   readonly due: number
+  /** How long that was from when it was said. Absent in rows of earlier versions. */
+  readonly delayMs?: number
   readonly error: string
   /** Number that the next held message gets. */
   readonly next: number
@@ -77,29 +81,34 @@ export type IsFree = (key: string, holdKey: string) => boolean
 
 const PAGE = 1_000
 
+/** How long a hold may wait at most, however its row came about. */
+function longestMs({ delayMs = Infinity, error }: HoldRow, retry: RetryOptions): number {
+  return error === '' ? delayMs : Math.min(delayMs, retry.retryDelayMsMax)
+}
+
+/** Times that holds are measured by. */
+export interface HoldTimes {
+  readonly delays: DelayClock
+  readonly retry: RetryOptions
+}
+
 export function holdsOf(
   store: EventStore,
   tables: ServiceTables,
   consumers: readonly Consumer[],
+  { delays, retry }: HoldTimes,
 ): Holds {
   const known = new Map<string, Pick<HoldRow, 'key' | 'due'>>()
   return {
     async load() {
       known.clear()
-      for (const { id } of consumers) {
-        let after: { key: string; value: string } | undefined
-        do {
-          const page = await store.scan({
-            table: tables.holds,
-            where: { index: 'consumer', equals: id },
-            limit: PAGE,
-            ...(after ? { after } : {}),
-          })
-          for (const { key, body } of page) known.set(key, JSON.parse(body) as HoldRow)
-          const last = page.length === PAGE ? page.at(-1) : undefined
-          after = last ? { key: last.key, value: id } : undefined
-        } while (after)
-      }
+      for (const { id } of consumers)
+        for await (const page of pagesOf(store, tables.holds, id)) {
+          const redated = page.flatMap((row) => redatedHold(row, delays.now(), retry))
+          if (redated.length > 0) await writeRows(store, redated)
+          for (const { key, body } of [...page, ...redated])
+            known.set(key, JSON.parse(body) as HoldRow)
+        }
     },
     isKnown: (holdKey) => known.has(holdKey),
     isAny: (draft) => known.size > 0 || draft.touches(tables.holds),
@@ -145,6 +154,36 @@ export function holdsOf(
   }
 }
 
+/** All holds of a consumer. */
+async function* pagesOf(
+  store: EventStore,
+  table: string,
+  consumer: string,
+): AsyncGenerator<readonly ScannedRow[]> {
+  const where = { index: 'consumer', equals: consumer }
+  let after: { key: string; value: string } | undefined
+  do {
+    const page = await store.scan({ table, where, limit: PAGE, ...(after ? { after } : {}) })
+    yield page
+    const last = page.length === PAGE ? page.at(-1) : undefined
+    after = last ? { key: last.key, value: consumer } : undefined
+  } while (after)
+}
+
+/** A hold that waits longer than it may: the clock was wrong when it was written. */
+function redatedHold(
+  { table, key, version, body }: ScannedRow,
+  now: number,
+  retry: RetryOptions,
+): (RowWrite & { readonly body: string })[] {
+  const hold = JSON.parse(body) as HoldRow
+  const latest = Math.ceil(now + longestMs(hold, retry))
+  if (hold.due <= latest + SKEW_MS) return []
+  const index = { consumer: hold.consumer }
+  const redated = JSON.stringify({ ...hold, due: latest } satisfies HoldRow)
+  return [{ table, key, expected: version, version: version + 1, body: redated, index }]
+}
+
 const heldKey = (holdKey: string, number: number): string =>
   `${holdKey}:${String(number).padStart(12, '0')}`
 
@@ -156,6 +195,7 @@ function cellOf({ table, key, version, body }: Row): Cell {
 export interface Held {
   readonly error?: string
   readonly due: number
+  readonly delayMs: number
 }
 
 /** What a fault does to a key: it opens a hold with the message, or puts it behind the others. */
@@ -164,7 +204,7 @@ export function holdBack(
   tables: ServiceTables,
   consumer: Consumer,
   record: LogRecord,
-  { error, due }: Held,
+  { error, due, delayMs }: Held,
 ): void {
   const holdKey = holdKeyOf(consumer, record)
   const cell = draft.cell(tables.holds, holdKey)
@@ -177,6 +217,7 @@ export function holdBack(
         key: record.key,
         attempts: error === undefined ? 0 : 1,
         due,
+        delayMs,
         error: error ?? '',
         next: 1,
         count: 1,
@@ -201,10 +242,10 @@ export function holdOn(
 ): void {
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow
-  const { error, due, isFirst } = held
+  const { error, due, delayMs, isFirst } = held
   const attempts = (isFirst ? before.attempts : 0) + (error === undefined ? 0 : 1)
   const index = { consumer: before.consumer }
-  const value: HoldRow = { ...before, attempts, due, error: error ?? '' }
+  const value: HoldRow = { ...before, attempts, due, delayMs, error: error ?? '' }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
 }
 

@@ -247,7 +247,7 @@ function evolversOf(
 function tablesOf(consumers: readonly Consumer[], names: ServiceTables): readonly TableSpec[] {
   const tables: TableSpec[] = [
     { name: names.operations, indexes: [] },
-    { name: names.timers, indexes: ['due'] },
+    { name: names.timers, indexes: ['due', 'setAt'] },
     { name: names.holds, indexes: ['consumer'] },
     { name: names.held, indexes: ['hold'] },
     { name: names.control, indexes: [] },

@@ -25,7 +25,7 @@ export function processor(
   group: Group,
   builds: Builds,
 ): Processor {
-  const { clock, options, pauses, watch } = engine
+  const { clock, delays, options, pauses, watch } = engine
   const [stopping, aborting] = [new AbortController(), new AbortController()]
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
   const worker = workerOf(engine, service, group, signals, builds)
@@ -40,7 +40,7 @@ export function processor(
     const isRewound = rewound !== rewindsSeen
     rewindsSeen = rewound
     const isOther = isRewound || worker.isOutOfDate()
-    if (clock.now() < claims.beatDue()) return isOther
+    if (clock.elapsed() < claims.beatDue()) return isOther
     const answer = await claims.beat()
     watch.shared(group.name, claims.share())
     return isOther || answer === 'changed'
@@ -71,6 +71,7 @@ export function processor(
           if (isStale) watch.mended(group.name)
           isStale = false
           await pauses.look()
+          await delays.look()
           if (pauses.isPaused(service.name)) await pauses.changed(stopping.signal)
           else await turn()
         } catch (cause) {

@@ -35,8 +35,8 @@ export function rebuildWorker(
   let beatDue = 0
 
   async function claims(): Promise<boolean> {
-    if (claim && clock.now() < beatDue) return true
-    beatDue = clock.now() + Math.floor(options.leaseMs / 3)
+    if (claim && clock.elapsed() < beatDue) return true
+    beatDue = clock.elapsed() + Math.floor(options.leaseMs / 3)
     const { held } = await store.beat(member, [resource], options.leaseMs)
     claim = held[0]
     return claim !== undefined

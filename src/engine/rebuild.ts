@@ -64,14 +64,14 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
       await builds.begin()
     hasBegun = true
     const job = service.projections.find((each) => {
-      const isLate = (failedUntil.get(each.consumer.rule.name) ?? 0) <= clock.now()
+      const isLate = (failedUntil.get(each.consumer.rule.name) ?? 0) <= clock.elapsed()
       return isLate && stepOf(each, builds) !== undefined
     })
     if (!job) return builds.changed(options.leaseMs, signal)
     if (!(await worker.claims())) return pause(clock, Math.floor(options.leaseMs / 3), signal)
     const failure = await worker.work(job)
     const { id, rule } = job.consumer
-    if (failure) failedUntil.set(rule.name, clock.now() + FAILED_MS)
+    if (failure) failedUntil.set(rule.name, clock.elapsed() + FAILED_MS)
     if (failure) watch.broke(`a rebuild of ${id}`, failure)
     else watch.mended(`a rebuild of ${id}`)
   }

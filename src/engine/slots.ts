@@ -143,8 +143,8 @@ async function workThrough(
   { clock, ackMs, aborting, ends, slotFor }: Working,
 ): Promise<readonly Slot[]> {
   const begun: Slot[] = []
-  const beganAt = clock.now()
-  const leftMs = (of: number): number => beganAt + of - clock.now()
+  const beganAt = clock.elapsed()
+  const leftMs = (of: number): number => beganAt + of - clock.elapsed()
   for (;;) {
     const isEarly = !stopping.aborted && leftMs(ackMs / 2) > 0
     while (begun.length < items.length) {

@@ -13,6 +13,7 @@ import { partitionOf } from '../contract/partition.ts'
 import type { LogEvent } from '../ports/log.ts'
 import type { RowKey, StreamEntry } from '../ports/store.ts'
 import type { Occasion, Rule } from '../rules/rule.ts'
+import type { DelayClock } from './delay-clock.ts'
 import type { Plan, Reaction, ServicePlan } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
@@ -21,6 +22,7 @@ export interface Surroundings {
   readonly plan: Plan
   readonly service: ServicePlan
   readonly clock: Clock
+  readonly delays: DelayClock
   readonly mint: IdMaker
 }
 

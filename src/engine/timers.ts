@@ -1,12 +1,14 @@
-import type { EventStore } from '../ports/store.ts'
+import type { EventStore, IndexValue, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { TimerRow } from './advance.ts'
+import type { DelayClock } from './delay-clock.ts'
+import { SKEW_MS, writeRows } from './delay-clock.ts'
 import type { ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
 /** The timers of one service: durable rows, and in memory when the next one is due. */
 export interface Timers {
   load(): Promise<void>
-  /** When to ask for due ones again; `Infinity` for never. */
+  /** When to ask for due ones again, by the delay clock; `Infinity` for never. */
   nextDue(): number
   /** Timers that are due, in order of their instants; each row as a cell to work on. */
   due(nowMs: number, limit: number): Promise<readonly Cell[]>
@@ -14,21 +16,46 @@ export interface Timers {
   committed(draft: Draft): void
 }
 
-const EVER = Number.MAX_SAFE_INTEGER
+export interface TimerTimes {
+  readonly delays: DelayClock
+  /**
+   * Where the store is shared, another instance may have set a timer that is due here, so the rows
+   * are looked at again this often.
+   */
+  readonly lookMs: number
+}
 
-/**
- * Where the store is shared, another instance may have set a timer that is due here, so the rows
- * are looked at again every `lookMs`.
- */
+const EVER = Number.MAX_SAFE_INTEGER
+const PAGE = 1_000
+
+/** By what the row of a timer is found that is set now. */
+export function timerIndex(delays: DelayClock, delayMs: number): Record<string, IndexValue> {
+  return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }
+}
+
 export function timersOf(
   store: EventStore,
   { timers: table }: ServiceTables,
-  lookMs: number,
+  { delays, lookMs }: TimerTimes,
 ): Timers {
   let next: number | undefined
   let lookAt = store.can.shared ? 0 : Infinity
+
+  /** What was set later than now was set while the clock was wrong: its delay begins anew, once. */
+  async function redate(): Promise<void> {
+    const where = { index: 'setAt', upTo: EVER }
+    let isDone = false
+    while (!isDone) {
+      const after = { key: '', value: delays.now() + SKEW_MS }
+      const rows = await store.scan({ table, where, after, limit: PAGE })
+      const redated = rows.map((row) => redatedTimer(row, delays))
+      isDone = rows.length === 0 || (await writeRows(store, redated)) !== 'done'
+    }
+  }
+
   return {
     async load() {
+      await redate()
       const where = { index: 'due', upTo: EVER }
       const [first] = await store.scan({ table, where, limit: 1 })
       next = first && Number(first.value)
@@ -55,4 +82,10 @@ export function timersOf(
       }
     },
   }
+}
+
+function redatedTimer({ table, key, version, body }: ScannedRow, delays: DelayClock): RowWrite {
+  const { delayMs = 0 } = JSON.parse(body) as TimerRow
+  const index = timerIndex(delays, delayMs)
+  return { table, key, expected: version, version: version + 1, body, index }
 }

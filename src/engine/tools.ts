@@ -4,6 +4,7 @@ import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Budget } from './budget.ts'
 import type { Catalog } from './catalog.ts'
+import type { DelayClock } from './delay-clock.ts'
 import type { EngineOptions } from './options.ts'
 import type { Pauses } from './pauses.ts'
 import type { Plan } from './plan.ts'
@@ -14,6 +15,7 @@ import type { Watch } from './watch.ts'
 export interface EngineTools {
   readonly backend: Backend
   readonly clock: Clock
+  readonly delays: DelayClock
   readonly random: Random
   readonly mint: IdMaker
   readonly options: EngineOptions

@@ -6,6 +6,7 @@ import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
 import { advance, concerns, fire, rowsToAdvance, rowsToFire } from './advance.ts'
 import type { TimerRow } from './advance.ts'
+import { timerIndex } from './timers.ts'
 import type { Budget } from './budget.ts'
 import { decide, rowsToDecide } from './decide.ts'
 import type { Attempt } from './handle.ts'
@@ -183,12 +184,13 @@ function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
 /** A timer that cannot be sent waits longer each time, and stops nobody else. */
 function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): void {
   const timer = cell.value as TimerRow
-  const { clock, service } = tools.around
+  const { delays, service } = tools.around
   const attempts = (timer.attempts ?? 0) + 1
+  const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
   staged.draft.put(service.names.timers, cell.key, {
-    value: { ...timer, attempts },
+    value: { ...timer, attempts, delayMs },
     version: cell.version + 1,
-    index: { due: clock.now() + retryDelayMs(tools.retry, attempts, tools.random()) },
+    index: timerIndex(delays, delayMs),
   })
   const { id: messageId, key } = timer.cause
   const consumer = `${service.name}/${timer.rule}`
@@ -213,7 +215,7 @@ function runItem(
   const mayBeHeld = !held && tools.holds.isAny(staged.draft)
   if ((!held && isUntried) || (mayBeHeld && tools.holds.isHeld(staged.draft, holdKey()))) {
     count(staged, item, { accepted: 1, pending: 1 })
-    holdBack(staged.draft, names, reaction.consumer, record, { due: 0 })
+    holdBack(staged.draft, names, reaction.consumer, record, { due: 0, delayMs: 0 })
     return undefined
   }
   if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
@@ -246,15 +248,15 @@ function wait(
 ): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service
-  const now = tools.around.clock.now()
-  const due = now + (attempt.is === 'later' ? Math.ceil(attempt.delayMs) : 0)
+  const delayMs = attempt.is === 'later' ? attempt.delayMs : 0
+  const due = tools.around.delays.dueIn(delayMs)
   if (held) {
     if (attempt.is === 'later')
-      holdOn(staged.draft, names, held.holdKey, { due, isFirst: held.isFirst })
+      holdOn(staged.draft, names, held.holdKey, { due, delayMs, isFirst: held.isFirst })
     return
   }
   count(staged, item, { accepted: 1, pending: 1 })
-  holdBack(staged.draft, names, reaction.consumer, record, { due })
+  holdBack(staged.draft, names, reaction.consumer, record, { due, delayMs })
 }
 
 function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unknown): void {
@@ -266,11 +268,11 @@ function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unkno
   const attempts = held ? before + 1 : 1
   const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
   const error = thrownText(cause)
-  const due = tools.around.clock.now() + delayMs
-  if (held) holdOn(staged.draft, names, holdKey, { error, due, isFirst: held.isFirst })
+  const due = tools.around.delays.dueIn(delayMs)
+  if (held) holdOn(staged.draft, names, holdKey, { error, due, delayMs, isFirst: held.isFirst })
   else {
     count(staged, item, { accepted: 1, pending: 1 })
-    holdBack(staged.draft, names, reaction.consumer, record, { error, due })
+    holdBack(staged.draft, names, reaction.consumer, record, { error, due, delayMs })
   }
   const consumer = reaction.consumer.id
   staged.faults.push({ consumer, messageId: record.id, key: record.key, error })

@@ -2,6 +2,8 @@ import { breathe, pause } from '../base/clock.ts'
 import type { LogEnd, TopicSpec } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
 import { storedCatalog } from './catalog.ts'
+import type { SeenEnds } from './seen-ends.ts'
+import { seenEnds } from './seen-ends.ts'
 import type { EngineTools } from './tools.ts'
 
 /** Offsets that one call forgets, so that each ends well within its deadline. */
@@ -10,6 +12,8 @@ const TRIM_STEP = 10_000
 const CHUNK = { records: 1_000, bytes: 1_048_576 }
 /** The part of a compacted partition that has to be new before it is gone through again. */
 const NEW_PART = 0.1
+/** Ends of a partition that are remembered at most, to know the age of its records by. */
+const MARKS_MAX = 1_000
 
 /** A partition with what is left of it from one round to the next. */
 interface Kept {
@@ -32,13 +36,16 @@ export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<v
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
   if (topics.length === 0) return
   const kept = new Map<string, Kept>()
+  const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
+  const stepMs = Math.max(options.upkeepMs, ageMsMax / MARKS_MAX)
+  const seen = seenEnds(clock, { stepMs, ageMsMax })
   const me = { id: `${member}/${TASK}` }
   const leaseMs = 3 * Math.max(options.upkeepMs, options.leaseMs)
   while (!signal.aborted) {
     try {
       // Its lease only keeps members from doing the same twice, which would be harmless.
       const { held } = await backend.store.beat(me, [TASK], leaseMs)
-      if (held.length > 0) await round(tools, topics, kept, signal)
+      if (held.length > 0) await round(tools, topics, { kept, seen }, signal)
       watch.mended(TASK)
     } catch (cause) {
       watch.broke(TASK, cause)
@@ -53,7 +60,7 @@ const TASK = 'throughline/upkeep'
 async function round(
   tools: EngineTools,
   topics: readonly TopicSpec[],
-  kept: Map<string, Kept>,
+  { kept, seen }: { readonly kept: Map<string, Kept>; readonly seen: SeenEnds },
   signal: AbortSignal,
 ): Promise<void> {
   const { backend, clock } = tools
@@ -65,15 +72,17 @@ async function round(
     const place = placeOf(end)
     const one = kept.get(place) ?? nothingKept()
     kept.set(place, one)
+    seen.note(place, end.next)
     const floor = needed.get(place) ?? end.next
-    if (spec?.retention) await trim(tools, spec.retention, end, floor, one, signal)
+    if (spec?.retention)
+      await trim({ ...tools, seen }, spec.retention, { end, floor, kept: one }, signal)
     if (spec?.compaction) await compact(tools, spec.compaction, end, floor, one)
     await breathe(clock)
   }
 }
 
 function nothingKept(): Kept {
-  return { chunks: [], countedTo: 0, compactedTo: 0, compactedAt: 0, isSettled: true }
+  return { chunks: [], countedTo: 0, compactedTo: 0, compactedAt: -Infinity, isSettled: true }
 }
 
 const placeOf = ({ topic, partition }: Pick<LogEnd, 'topic' | 'partition'>): string =>
@@ -104,16 +113,20 @@ async function neededFrom(
 }
 
 async function trim(
-  { backend: { log }, clock }: EngineTools,
+  { backend: { log }, clock, delays, seen }: EngineTools & { readonly seen: SeenEnds },
   { ageMs, bytes }: NonNullable<TopicSpec['retention']>,
-  end: LogEnd,
-  floor: number,
-  kept: Kept,
+  { end, floor, kept }: { readonly end: LogEnd; readonly floor: number; readonly kept: Kept },
   signal: AbortSignal,
 ): Promise<void> {
   const { topic, partition, first } = end
-  const now = clock.now()
-  const byAge = ageMs === undefined ? 0 : await log.offsetAt(topic, partition, now - ageMs)
+  // Where times of storing are ahead of the clock, what was seen long enough ago is as old.
+  const byAge =
+    ageMs === undefined
+      ? 0
+      : Math.max(
+          await log.offsetAt(topic, partition, delays.notAhead() - ageMs),
+          seen.olderThan(placeOf(end), ageMs),
+        )
   const bySize = bytes === undefined ? 0 : await beyond({ log, clock }, bytes, end, kept, signal)
   const to = Math.min(floor, Math.max(byAge, bySize))
   for (let at = first; at < to && !signal.aborted;) {
@@ -154,19 +167,19 @@ async function beyond(
 }
 
 async function compact(
-  { backend: { log }, clock }: EngineTools,
+  { backend: { log }, clock, delays }: EngineTools,
   { deleteRetentionMs }: NonNullable<TopicSpec['compaction']>,
   { topic, partition, first }: LogEnd,
   floor: number,
   kept: Kept,
 ): Promise<void> {
-  const now = clock.now()
+  const now = clock.elapsed()
   const isNew = floor > kept.compactedTo
   const isMuch = floor - kept.compactedTo > NEW_PART * Math.max(0, kept.compactedTo - first)
   // What is young now is gone through once more when it is old enough.
   const isLater = now - kept.compactedAt > deleteRetentionMs
   if (!(isNew && isMuch) && !(isLater && (isNew || !kept.isSettled))) return
-  await log.compact(topic, partition, floor, now - deleteRetentionMs)
+  await log.compact(topic, partition, floor, delays.notAhead() - deleteRetentionMs)
   kept.isSettled = isLater && !isNew
   kept.compactedTo = Math.max(floor, kept.compactedTo)
   kept.compactedAt = now

@@ -7,6 +7,7 @@ import { basisOf, keepsRows } from './basis.ts'
 import type { Builds } from './builds.ts'
 import { claimsOf } from './claims.ts'
 import { conflictsOf } from './conflicts.ts'
+import { delayedReading } from './delayed-reading.ts'
 import type { Sources } from './gathering.ts'
 import { holdsOf } from './holds.ts'
 import { orderedReader } from './merge.ts'
@@ -51,7 +52,7 @@ function sourcesOf(
   group: Group,
   aborting: AbortSignal,
 ): Sources {
-  const { clock, options, plan } = engine
+  const { clock, delays, options, plan } = engine
   const { log, store } = engine.backend
   const progress = progressOf(store, group, (topic) => plan.topics.get(topic)?.partitions ?? 0)
   const slots = queueSlots(engine, group, aborting)
@@ -61,13 +62,16 @@ function sourcesOf(
     // The order of events over several topics matters to rows alone.
     log: keepsRows(group) ? orderedReader(log) : log,
     clock,
+    delays,
     options,
     rows: rowCache(store, options.cacheBytesMax, refoldFor(engine, service)),
-    holds: holdsOf(store, service.names, group.consumers),
-    timers: timersOf(store, service.names, options.idleMs),
+    holds: holdsOf(store, service.names, group.consumers, { delays, retry: options }),
+    timers: timersOf(store, service.names, { delays, lookMs: options.idleMs }),
     progress,
     claims: claimsOf(engine, group, progress),
-    delayMs: rule?.is === 'handler' ? rule.delayMs : 0,
+    ...(rule?.is === 'handler' && rule.delayMs > 0
+      ? { delayed: delayedReading(clock, delays, rule.delayMs) }
+      : {}),
     standing: standingIn(group, engine),
     ...(slots ? { slots } : {}),
   }
@@ -127,10 +131,10 @@ function unitsOf(
   service: ServicePlan,
   { sources, basis, unended, reset }: UnitsParts,
 ): Worker['work'] {
-  const { budget, clock, options, plan, mint, random, watch } = engine
+  const { budget, clock, delays, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
   const { group, rows, holds, progress, slots } = sources
-  const around = { plan, service, clock, mint }
+  const around = { plan, service, clock, delays, mint }
   // Handlers have computed before, and what they returned is only staged here.
   const computeMsMax = isOutsideGroup(group) ? Infinity : options.unitComputeMsMax
   const retry = options

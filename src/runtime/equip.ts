@@ -10,6 +10,7 @@ import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
 import { catalogOf } from '../engine/catalog.ts'
+import { delayClock } from '../engine/delay-clock.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
@@ -88,6 +89,10 @@ export function equip(
   return {
     backend: inTime,
     clock,
+    delays: delayClock(inTime.store, clock, (cause) => {
+      tell.broke('the wall clock', cause)
+      tell.mended('the wall clock')
+    }),
     random,
     mint,
     options,

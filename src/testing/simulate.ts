@@ -181,15 +181,16 @@ const serviceIn = (name: string): string => name.split('/')[0] ?? ''
 /** Waits until all is done, for as long as anything still moves. */
 async function settle(outside: Outside, clock: Clock, patienceMs: number): Promise<void> {
   let before = -1
-  let movedAt = clock.now()
+  let movedAt = clock.elapsed()
   let lookMs = LOOK_MS
   while (!(await isSettled(outside))) {
     const status = await statusOf(outside)
     const handled = status.reduce((sum, { completed }) => sum + completed, 0)
     lookMs = handled === before ? Math.min(2 * lookMs, LOOK_MS_MAX) : LOOK_MS
-    if (handled !== before) movedAt = clock.now()
+    if (handled !== before) movedAt = clock.elapsed()
     before = handled
-    if (clock.now() - movedAt > patienceMs) throw new Error(await unsettled(outside, patienceMs))
+    if (clock.elapsed() - movedAt > patienceMs)
+      throw new Error(await unsettled(outside, patienceMs))
     await pause(clock, lookMs)
   }
 }

@@ -100,6 +100,33 @@ describe('retention', () => {
     }
   })
 
+  test('by age takes nothing early when the wall clock steps ahead', async () => {
+    const stage = stageOf(memory, 1)
+    const { app } = await launch(stage, { retention: { events: { ageMs: AGE_MS } } })
+    await measure(stage, [1, 2])
+    stage.clock.step(10 * 365 * 86_400_000)
+    await stage.clock.advance(AGE_MS - UPKEEP_MS)
+    assert.deepEqual(valuesOf(await kept(stage)), [1, 2])
+    await stage.clock.advance(4 * UPKEEP_MS)
+    assert.deepEqual(valuesOf(await kept(stage)), [])
+    await stage.clock.until(app.stop())
+  })
+
+  test('by age goes on for what was stored while the wall clock was ten years ahead', async () => {
+    const stage = stageOf(memory, 1)
+    const { app } = await launch(stage, { retention: { events: { ageMs: AGE_MS } } })
+    stage.clock.step(10 * 365 * 86_400_000)
+    await measure(stage, [1, 2])
+    stage.clock.step(-10 * 365 * 86_400_000)
+    await measure(stage, [3])
+    await stage.clock.advance(AGE_MS - UPKEEP_MS)
+    assert.deepEqual(valuesOf(await kept(stage)), [1, 2, 3])
+    await measure(stage, [4])
+    await stage.clock.advance(4 * UPKEEP_MS)
+    assert.deepEqual(valuesOf(await kept(stage)), [4])
+    await stage.clock.until(app.stop())
+  })
+
   test('by size keeps at least as much as it says, of what is newest', async () => {
     const stage = stageOf(memory, 2)
     const bytes = 500_000

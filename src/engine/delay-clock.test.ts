@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Clock } from '../base/clock.ts'
+import { neverBack } from '../base/clock.ts'
+import { days, hours } from '../base/duration.ts'
+import type { EventStore, Row, UnitAnswer } from '../ports/store.ts'
+import type { DelayClock } from './delay-clock.ts'
+import { delayClock } from './delay-clock.ts'
+
+const BEGIN_MS = Date.UTC(2026, 0, 1)
+
+/** A machine on which processes start one after another; the row that they leave survives. */
+function machine() {
+  let [wallMs, passedMs] = [BEGIN_MS, 0]
+  let row: Row | undefined
+  let answers: UnitAnswer[] = []
+  const reports: string[] = []
+  const store: Pick<EventStore, 'get' | 'commit'> = {
+    get: async () => [row],
+    async commit({ rows }) {
+      const answer = answers.shift() ?? { is: 'done', places: [] }
+      const [written] = rows
+      if (answer.is === 'done' && written?.body)
+        row = { table: written.table, key: written.key, version: 1, body: written.body }
+      return answer
+    },
+  }
+  return {
+    reports,
+    row: () => row,
+    answer: (next: UnitAnswer) => (answers = [next]),
+    pass(ms: number) {
+      wallMs += ms
+      passedMs += ms
+    },
+    step: (ms: number) => void (wallMs += ms),
+    async start(): Promise<DelayClock> {
+      const startedMs = passedMs
+      const wall = (): number => wallMs
+      const elapsed = (): number => passedMs - startedMs
+      const nothing = (): (() => void) => () => undefined
+      const clock: Clock = { now: neverBack(wall), wall, elapsed, after: nothing, soon: nothing }
+      const delays = delayClock(store, clock, ({ message }) => reports.push(message))
+      await delays.load()
+      return delays
+    },
+  }
+}
+
+describe('the clock of delays', () => {
+  test('counts what passes, however the wall clock steps', async () => {
+    const { start, step, pass } = machine()
+    const delays = await start()
+    const dueMs = delays.dueIn(1_000.5)
+    step(-hours(1))
+    pass(1_000)
+    assert.equal(delays.now(), BEGIN_MS + 1_000)
+    assert.ok(delays.now() < dueMs)
+    step(days(3_650))
+    pass(1)
+    assert.equal(delays.now(), dueMs)
+  })
+
+  test('goes on after a restart as if the wall clock had not stepped', async () => {
+    for (const stepMs of [-hours(1), hours(1), days(3_650)]) {
+      const { start, step, pass } = machine()
+      const first = await start()
+      step(stepMs)
+      await first.look()
+      pass(5_000)
+      const second = await start()
+      assert.equal(second.now(), BEGIN_MS + 5_000)
+      step(-stepMs)
+      await second.look()
+      pass(hours(2))
+      assert.equal((await start()).now(), BEGIN_MS + 5_000 + hours(2))
+    }
+  })
+
+  test('does not go back where the wall clock is put right while nothing runs', async () => {
+    const { start, step, pass } = machine()
+    const first = await start()
+    pass(1_000)
+    step(days(3_650))
+    await first.look()
+    step(-days(3_650))
+    assert.equal((await start()).now(), BEGIN_MS + 1_000)
+  })
+
+  test('keeps nothing while the wall clock goes with the time', async () => {
+    const { start, pass, step, row } = machine()
+    const delays = await start()
+    pass(days(30))
+    step(900)
+    await delays.look()
+    assert.equal(row(), undefined)
+    assert.equal(delays.hasStepped(), false)
+  })
+
+  test('keeps a step later where the store does not say whether it has', async () => {
+    const { start, step, row, answer } = machine()
+    const delays = await start()
+    step(hours(1))
+    answer({ is: 'unknown', cause: 'the disk' })
+    await assert.rejects(delays.look(), { code: 'STORE_UNKNOWN' })
+    assert.equal(row(), undefined)
+    await delays.look()
+    assert.equal((await start()).now(), BEGIN_MS)
+  })
+
+  test('tells a long step once, as a sentence for whoever looks after it', async () => {
+    const { start, step, reports } = machine()
+    const delays = await start()
+    step(30_000)
+    await Promise.all([delays.look(), delays.look()])
+    assert.deepEqual([...reports, ...delays.alarms()], [])
+    step(-hours(1))
+    await Promise.all([delays.look(), delays.look()])
+    await delays.look()
+    assert.equal(reports.length, 1)
+    assert.match(
+      reports[0] ?? '',
+      /^the wall clock has stepped 3600 s back, to 2025-12-31T23:00:30/,
+    )
+    assert.deepEqual(delays.alarms(), reports)
+  })
+
+  test('makes nothing older than it is when the wall clock steps ahead', async () => {
+    const { start, step, pass } = machine()
+    const delays = await start()
+    step(hours(1))
+    pass(10)
+    assert.equal(delays.notAhead(), BEGIN_MS + 10)
+    step(-hours(2))
+    assert.equal(delays.notAhead(), BEGIN_MS + 10 - hours(1))
+  })
+})

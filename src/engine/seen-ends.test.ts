@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { seenEnds } from './seen-ends.ts'
+
+const STEP_MS = 10
+const AGE_MS = 100
+
+test('what is called old was there for as long as that, and what was is called so a step later', () => {
+  const growth = fc.array(
+    fc.record({ passMs: fc.integer({ min: 0, max: 40 }), records: fc.integer({ min: 0, max: 3 }) }),
+    { maxLength: 60 },
+  )
+  fc.assert(
+    fc.property(growth, (all) => {
+      let [nowMs, next] = [0, 0]
+      const history: { readonly atMs: number; readonly next: number }[] = []
+      const seen = seenEnds({ elapsed: () => nowMs }, { stepMs: STEP_MS, ageMsMax: AGE_MS })
+      const endAt = (ms: number): number => history.findLast(({ atMs }) => atMs <= ms)?.next ?? 0
+      for (const { passMs, records } of all) {
+        // Whoever reads looks at least as often as ends are told apart.
+        for (let left = passMs; left > 0; left -= STEP_MS) {
+          nowMs += Math.min(left, STEP_MS)
+          seen.note('p', next)
+        }
+        next += records
+        history.push({ atMs: nowMs, next })
+        seen.note('p', next)
+        const old = seen.olderThan('p', AGE_MS)
+        assert.ok(old <= endAt(nowMs - AGE_MS), `${old} at ${nowMs}`)
+        assert.ok(old >= endAt(nowMs - AGE_MS - 2 * STEP_MS), `${old} at ${nowMs}`)
+      }
+    }),
+  )
+})
+
+test('of what was never seen nothing is known', () => {
+  const seen = seenEnds({ elapsed: () => 1_000 }, { stepMs: STEP_MS, ageMsMax: AGE_MS })
+  assert.deepEqual([seen.olderThan('p', 0), seen.first('p')], [0, Infinity])
+  seen.note('p', 5)
+  seen.note('p', 9)
+  assert.deepEqual([seen.olderThan('p', 0), seen.first('p')], [5, 5])
+})
