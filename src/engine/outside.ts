@@ -2,6 +2,7 @@ import type { Slice } from '../ports/log.ts'
 import type { Sources } from './gathering.ts'
 import { heldItems } from './gathering.ts'
 import { holdKeyOf, isQueue } from './holds.ts'
+import type { LanesParts } from './lanes.ts'
 import { lanesOf } from './lanes.ts'
 import type { Group } from './plan.ts'
 import type { Slots } from './slots.ts'
@@ -27,14 +28,28 @@ export interface OutsideSignals {
 /** Slots for a group whose handler takes each event by itself. */
 export function queueSlots(
   engine: EngineTools,
-  { consumers }: Group,
+  group: Group,
   aborting: AbortSignal,
 ): Slots | undefined {
-  const [consumer] = consumers
+  const [consumer] = group.consumers
   if (consumer?.rule.is !== 'handler' || !isQueue(consumer)) return undefined
-  const { clock, options } = engine
   const { concurrency } = consumer.rule
-  return slotsOf({ clock, concurrency, ackMs: options.queueAckMs, calling: engine, aborting })
+  const ackMs = engine.options.queueAckMs
+  return slotsOf({ ...computingOf(engine, group), concurrency, ackMs, aborting })
+}
+
+/** How handlers are called, and for how long they may compute in one turn. */
+function computingOf(
+  engine: EngineTools,
+  { name }: Group,
+): Pick<LanesParts, 'calling' | 'clock' | 'computeMsMax' | 'endedEarly'> {
+  const { budget, clock, options } = engine
+  return {
+    calling: engine,
+    clock,
+    computeMsMax: options.unitComputeMsMax,
+    endedEarly: (tookMs, messages) => budget.endedEarly(name, { tookMs, messages }),
+  }
 }
 
 export function outsideOf(
@@ -42,14 +57,11 @@ export function outsideOf(
   sources: Sources,
   { stopping, aborting }: OutsideSignals,
 ): Outside {
-  const { budget, options } = engine
+  const { options } = engine
   const { claims, group, holds, slots } = sources
   const lanes = lanesOf({
-    calling: engine,
-    clock: engine.clock,
+    ...computingOf(engine, group),
     isHeld: ({ reaction, record }) => holds.isKnown(holdKeyOf(reaction.consumer, record)),
-    computeMsMax: options.unitComputeMsMax,
-    endedEarly: (tookMs, messages) => budget.endedEarly(group.name, { tookMs, messages }),
   })
 
   async function workOn(gathered: Turn, lost: AbortSignal): Promise<Turn> {

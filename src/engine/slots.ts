@@ -1,6 +1,7 @@
 import type { Bell } from '../base/bell.ts'
 import { bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
+import { breathe } from '../base/clock.ts'
 import type { Attempt, Calling } from './handle.ts'
 import { attempt } from './handle.ts'
 import { holdKeyOf } from './holds.ts'
@@ -14,7 +15,8 @@ export interface Slots {
   /**
    * Begins with items in their order, as slots are free, and answers those that were begun, once
    * all of them have ended, or after the time that acks may wait. What is still under way then says
-   * so. Nothing more is begun in the second half of that time, or once `stopping` aborts.
+   * so. Nothing more is begun in the second half of that time, once the handlers have computed for
+   * too long, or once `stopping` aborts.
    */
   work(items: readonly Item[], signals: Signals): Promise<readonly Item[]>
   /** Takes over what a unit has committed: what is done gives up its slot, what goes on is left. */
@@ -47,6 +49,9 @@ export interface SlotsParts {
   readonly clock: Clock
   readonly concurrency: number
   readonly ackMs: number
+  readonly computeMsMax: number
+  /** Hears how long handlers have computed where that was too long, on how many items. */
+  readonly endedEarly: (tookMs: number, items: number) => void
   readonly calling: Calling
   /** Aborts every handler. */
   readonly aborting: AbortSignal
@@ -70,7 +75,7 @@ export function slotsOf(parts: SlotsParts): Slots {
   const isFull = (): boolean => underWay >= concurrency
 
   /** The slot that has the item already, or a free one that begins with it. */
-  function slotFor(item: Item, mayBegin: boolean): Slot | undefined {
+  function slotFor(item: Item, mayBegin: boolean, computed: Computed): Slot | undefined {
     const { reaction, record } = item
     const holdKey = holdKeyOf(reaction.consumer, record)
     const known = slots.get(holdKey)
@@ -80,7 +85,7 @@ export function slotsOf(parts: SlotsParts): Slots {
     slots.set(holdKey, slot)
     underWay += 1
     const signal = AbortSignal.any([parts.aborting, aborted.signal])
-    void attempt(parts.calling, item, signal).then((result) => {
+    void attempt(parts.calling, item, signal, computed).then((result) => {
       // What was not called in time is left, and held for the next start.
       if (result) slot.result = result
       underWay -= 1
@@ -130,34 +135,44 @@ export function slotsOf(parts: SlotsParts): Slots {
   }
 }
 
-interface Working extends Pick<SlotsParts, 'clock' | 'ackMs' | 'aborting'> {
+type Computed = (tookMs: number) => void
+
+interface Working extends Omit<SlotsParts, 'concurrency' | 'calling'> {
   /** Rings when one ends. */
   readonly ends: Bell
-  readonly slotFor: (item: Item, mayBegin: boolean) => Slot | undefined
+  readonly slotFor: (item: Item, mayBegin: boolean, computed: Computed) => Slot | undefined
 }
 
 /** The slots of those items that were begun, in order, once it is time to acknowledge them. */
 async function workThrough(
   items: readonly Item[],
   { stopping, lost }: Signals,
-  { clock, ackMs, aborting, ends, slotFor }: Working,
+  { clock, ackMs, computeMsMax, endedEarly, aborting, ends, slotFor }: Working,
 ): Promise<readonly Slot[]> {
   const begun: Slot[] = []
   const beganAt = clock.elapsed()
   const leftMs = (of: number): number => beganAt + of - clock.elapsed()
+  let computedMs = 0
+  const computed = (tookMs: number): void => void (computedMs += tookMs)
+  const isOver = (): boolean => computedMs > computeMsMax
+  const isEarly = (): boolean => !stopping.aborted && !isOver() && leftMs(ackMs / 2) > 0
   for (;;) {
-    const isEarly = !stopping.aborted && leftMs(ackMs / 2) > 0
     while (begun.length < items.length) {
-      const slot = slotFor(items[begun.length] as Item, isEarly)
+      const slot = slotFor(items[begun.length] as Item, isEarly(), computed)
       if (!slot) break
       begun.push(slot)
     }
-    const mayBegin = begun.length < items.length && isEarly
+    const mayBegin = begun.length < items.length && isEarly()
     const isDone = !mayBegin && begun.every(({ result }) => result)
     // A stop waits for what was begun for as long as it has grace.
     const waitMs = stopping.aborted ? ackMs : leftMs(ackMs)
-    if (isDone || lost.aborted || aborting.aborted || waitMs <= 0) return begun
+    if (isDone || lost.aborted || aborting.aborted || waitMs <= 0) break
     const untilMs = mayBegin ? Math.max(1, leftMs(ackMs / 2)) : waitMs
     await ends.wait(untilMs, AbortSignal.any([lost, aborting]))
   }
+  if (isOver() && begun.length < items.length) {
+    endedEarly(computedMs, begun.length)
+    await breathe(clock)
+  }
+  return begun
 }

@@ -18,7 +18,7 @@ const EACH_MS = 40
 type SlowUnits = Parameters<NonNullable<StartOptions['onSlowUnits']>>[0]
 
 /** Runs commands whose `slow` rule takes 40 ms each, and notes how long each unit has computed. */
-async function run(slow: 'deciding' | 'outside', keyCount: number) {
+async function run(slow: 'deciding' | 'outside', keyCount: number, order: 'key' | 'none') {
   const clock = handClock()
   let spentMs = 0
   let lastMs = 0
@@ -41,7 +41,7 @@ async function run(slow: 'deciding' | 'outside', keyCount: number) {
     on(Work.Done, (_, row) => ({ count: (row?.count ?? 0) + 1 })),
   ])
   const calls: string[] = []
-  const outside = handler('outside', {}, (on) => [
+  const outside = handler('outside', { order }, (on) => [
     on(Work.Done, (_, _tools, { effectKey }) => {
       take('outside')
       calls.push(effectKey)
@@ -77,13 +77,14 @@ async function run(slow: 'deciding' | 'outside', keyCount: number) {
 }
 
 suite('a unit ends early once its rules have computed for 200 ms', () => {
-  for (const [slow, group] of [
-    ['deciding', 'shop'],
-    ['outside', 'shop/outside'],
+  for (const [slow, group, order] of [
+    ['deciding', 'shop', 'key'],
+    ['outside', 'shop/outside', 'key'],
+    ['outside', 'shop/outside', 'none'],
   ] as const)
     for (const keyCount of [1, 7, MESSAGES])
-      test(`${slow}, ${keyCount} keys: nobody waits longer, and it is said once`, async () => {
-        const { units, calls, told, slowUnits } = await run(slow, keyCount)
+      test(`${slow} (${order}), ${keyCount} keys: nobody waits longer, and it is said once`, async () => {
+        const { units, calls, told, slowUnits } = await run(slow, keyCount, order)
         assert.ok(
           Math.max(...units) <= 200 + EACH_MS,
           `a unit computed for ${Math.max(...units)} ms`,
