@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { frozen } from '../base/frozen.ts'
 import { compareText } from '../base/text.ts'
 import { factsOf } from '../contract/contract.ts'
 import { checkMessage } from '../contract/door.ts'
 import type { CommandType, Message, MessageType } from '../contract/message.ts'
+import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
+import { ROW_SHAPE } from '../engine/rows.ts'
 import type { OneOrMany, Refusal } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Entity } from '../rules/entity.ts'
@@ -37,7 +38,8 @@ export type Rows = Readonly<Record<string, unknown>>
 
 /**
  * Tests one rule as a sentence, without an engine: given what happened, when this arrives, then
- * this follows. All data is frozen, so that a rule that changes it in place fails.
+ * this follows. Rules see data as in a running system: as JSON keeps it, and frozen, so that a rule
+ * that changes it in place fails.
  *
  * - entity: history are events; `then` are the events, or one refusal
  * - saga: history are the events and refusals heard before; `then` are the effects
@@ -87,16 +89,25 @@ function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsyn
   }
 }
 
+/** Data as a rule sees it in a running system: in normal form, and frozen. */
+function asKept(data: unknown): unknown {
+  if (data === undefined) return data
+  const form = normalForm(data, ROW_SHAPE)
+  if (form) return form.value
+  const complaints = complaintsOfForm(data, ROW_SHAPE)
+  const why = complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
+  throw new assert.AssertionError({ message: `no message and no row can hold this: ${why}` })
+}
+
 const OCCASION: Occasion = { messageId: 'message-1', at: 0, key: 'key-1' }
 
 function decided(entity: Entity, history: readonly Message[], command: Message): unknown[] {
   const states = new Map<string, unknown>()
   for (const event of history) evolve(entity, states, event)
   const rule = mustFind(entity.name, entity.decide, command)
-  const data = frozen(command.data)
+  const data = asKept(command.data)
   const ids = idsOf(rule, entity.id, data)
-  const stateOf = (id: string): unknown =>
-    states.has(id) ? states.get(id) : frozen(entity.initial)
+  const stateOf = (id: string): unknown => (states.has(id) ? states.get(id) : entity.initial)
   const known = rule.ids ? new Map(ids.map((id) => [id, stateOf(id)])) : stateOf(ids[0] as string)
   const key = (data as Record<string, string>)[factsOf(entity.of).key] ?? OCCASION.key
   const occasion = { ...OCCASION, key }
@@ -129,10 +140,10 @@ function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): 
 
 function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
   const rule = mustFind(entity.name, entity.evolve, event)
-  const data = frozen(event.data)
+  const data = asKept(event.data)
   for (const id of idsOf(rule, entity.id, data)) {
-    const before = states.has(id) ? states.get(id) : frozen(entity.initial)
-    states.set(id, frozen(rule.run(data as never, before as never, id as never)))
+    const before = states.has(id) ? states.get(id) : entity.initial
+    states.set(id, asKept(rule.run(data as never, before as never, id as never)))
   }
 }
 
@@ -140,7 +151,7 @@ function stepped(saga: Saga, history: readonly Message[], message: Message): unk
   let state: unknown = saga.initial
   for (const heard of history)
     for (const effect of effectsOf(saga, heard, state)) {
-      if (isBecome(effect)) state = frozen(effect.state)
+      if (isBecome(effect)) state = asKept(effect.state)
       if ((effect as { effect: string }).effect === 'finish')
         throw new assert.AssertionError({ message: `${saga.name} had finished before` })
     }
@@ -159,7 +170,7 @@ function effectsOf(saga: Saga, { contract, name, kind, data }: Message, state: u
     (each) => each.on.contract === contract && (isAnswer(each) || isHeard(each)),
   )
   if (!rule) throw noRule(saga.name, { contract, name })
-  const effects = rule.run(frozen(data) as never, frozen(state) as never, OCCASION)
+  const effects = rule.run(asKept(data) as never, asKept(state) as never, OCCASION)
   return [...listOf(effects as OneOrMany<unknown>)]
 }
 
@@ -171,13 +182,13 @@ function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
 
 function project(projection: Projection, rows: Map<string, unknown>, event: Message): void {
   const rule = mustFind(projection.name, projection.rules, event)
-  const data = frozen(event.data)
+  const data = asKept(event.data)
   const about = event.kind === 'refusal' ? (data as { command: unknown }).command : data
   for (const id of idsOf(rule, projection.by, rule.ids ? data : about)) {
     const third = rule.ids ? id : OCCASION
     const row = rule.run(data as never, rows.get(id) as never, third as never)
     if (row === undefined) rows.delete(id)
-    else rows.set(id, frozen(row))
+    else rows.set(id, asKept(row))
   }
 }
 
@@ -185,7 +196,7 @@ async function handled(handler: Handler, tools: unknown, event: Message): Promis
   const rule = mustFind(handler.name, handler.rules, event)
   const { signal } = new AbortController()
   const handling = { ...OCCASION, effectKey: `${handler.name}:${OCCASION.messageId}`, signal }
-  const returned = await rule.run(frozen(event.data) as never, tools as never, handling)
+  const returned = await rule.run(asKept(event.data) as never, tools as never, handling)
   return [...listOf(returned as OneOrMany<unknown> | undefined)]
 }
 
@@ -196,7 +207,7 @@ async function answered(
 ): Promise<unknown[]> {
   const rule = mustFind(query.name, query.rules, message)
   const read = (readable: Readable): unknown => readerOver(rowsOf(readable, history), readable)
-  return [await rule.run(frozen(message.data) as never, read as never, OCCASION)]
+  return [await rule.run(asKept(message.data) as never, read as never, OCCASION)]
 }
 
 function rowsOf(readable: Readable, history: readonly Message[]): ReadonlyMap<string, unknown> {
