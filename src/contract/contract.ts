@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
+import { flawOfKey } from './door.ts'
 import type {
   CommandSpec,
   CommandType,
@@ -202,6 +203,7 @@ function addWires(
     if (byWire.has(wire)) complain(type.name, `its wire name ${wire} is taken already`)
     if (wire.length === 0 || wire.length > LIMITS.nameLengthMax)
       complain(type.name, `its wire name must have 1 to ${LIMITS.nameLengthMax} characters`)
+    else if (flawOfKey(wire)) complain(type.name, `its wire name ${flawOfKey(wire)}`)
     byWire.set(wire, type)
   }
 }

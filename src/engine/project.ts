@@ -1,4 +1,5 @@
 import type { IndexValue, RowKey } from '../ports/store.ts'
+import { indexValueOf } from '../ports/text.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Arrival, Step } from './step.ts'
 import { cellsOf, idIn, idsBy } from './step.ts'
@@ -40,10 +41,6 @@ function indexOf(
   fields: readonly string[],
 ): Readonly<Record<string, IndexValue>> | undefined {
   if (fields.length === 0) return undefined
-  return Object.fromEntries(fields.map((field) => [field, indexValue(row, field)]))
-}
-
-function indexValue(row: unknown, field: string): IndexValue {
-  const value = (row as Record<string, unknown> | undefined)?.[field]
-  return typeof value === 'string' || typeof value === 'number' ? value : null
+  const members = (row ?? {}) as Record<string, unknown>
+  return Object.fromEntries(fields.map((field) => [field, indexValueOf(members[field])]))
 }

@@ -1,4 +1,5 @@
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
+import { unstorableIn } from './text.ts'
 
 /** An event that the log has already, as far as it tells whether another one is the same. */
 export interface Stored extends Place {
@@ -75,6 +76,9 @@ function verdictOn(
   if (count === undefined) return refusal('TOPIC_NOT_FOUND', `there is no topic ${topic}`)
   if (!Number.isInteger(partition) || partition < 0 || partition >= count)
     return refusal('PARTITION_NOT_FOUND', `${topic} has ${count} partitions, not ${partition}`)
+  const field = unstorableIn(event)
+  if (field !== undefined)
+    return refusal('TEXT_NOT_STORABLE', `its ${field} has a lone surrogate or a NUL`)
   const twin = seen.get(`${topic}\n${id}`)
   const known = twin === undefined ? log.find(topic, id) : (events[twin] as LogEvent)
   if (known && !isSame(known, event))

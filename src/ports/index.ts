@@ -45,12 +45,24 @@ export type {
   Scan,
   ScannedRow,
   StoreCapabilities,
+  StreamEnd,
   StreamEntry,
   Swap,
   TableSpec,
   Unit,
   UnitAnswer,
 } from './store.ts'
+export type { EndOf } from './streams.ts'
+export { distinctRows, rowsBehind, takenEntries } from './streams.ts'
+export {
+  claimsMustBeStorable,
+  indexValueOf,
+  isStorable,
+  mustBeStorable,
+  tableMustBeStorable,
+  unitMustBeStorable,
+  unstorableIn,
+} from './text.ts'
 export { storeCases } from './conformance/store.ts'
 export type { Budget } from './turns.ts'
 export { bytesOf, isEmpty, readInTurns } from './turns.ts'

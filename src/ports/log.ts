@@ -39,7 +39,10 @@ export interface LogEvent {
   readonly topic: string
   /** From the key, by the topic's strategy; never another one for the same key. */
   readonly partition: number
-  /** Takes effect once in its topic, for as long as the topic retains it. Any well-formed text. */
+  /**
+   * Takes effect once in its topic, for as long as the topic retains it. All texts of an event are
+   * well-formed and without a NUL.
+   */
   readonly id: string
   readonly key: string
   /** The wire name. */
@@ -78,6 +81,8 @@ export type LogRefusal =
   /** Something that was stored there is damaged; nothing is added to it. */
   | 'LOG_DAMAGED'
   | 'LOG_FULL'
+  /** One of its texts would not come back as it was. */
+  | 'TEXT_NOT_STORABLE'
   | 'TOPIC_NOT_FOUND'
   | 'PARTITION_NOT_FOUND'
 

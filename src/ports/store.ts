@@ -8,7 +8,11 @@ export interface TableSpec {
   readonly indexes: readonly string[]
 }
 
-/** A value that an index can hold. `null` rows are not found by that index. */
+/**
+ * A value that an index can hold: a finite number, or any text, which is found as it was written.
+ * Numbers come before text, and text with a lone surrogate after all other. `null` rows are not found
+ * by that index.
+ */
 export type IndexValue = string | number | null
 
 export interface RowKey {
@@ -82,6 +86,15 @@ export interface StreamEntry extends RowKey {
   readonly append: number
 }
 
+/** How far a stream goes. What retention took of the log stays counted. */
+export interface StreamEnd {
+  readonly key: string
+  /** Of its last entry. */
+  readonly version: number
+  /** How many there are: `version` where none is missing. */
+  readonly entries: number
+}
+
 /**
  * Two tables that change their rows, with versions and indexes, and two consumers that change their
  * progress and counters: what was made beside takes the place of what is there. Tables of entities,
@@ -116,7 +129,8 @@ export interface Unit {
 
 /**
  * `fenced`: a claim or a progress is not what the unit was built on, and nothing was changed.
- * `conflict`: a row has another version than expected, and nothing was changed.
+ * `conflict`: a row has another version than expected, or its stream goes on behind the version at
+ * which the unit leaves or checks it, and nothing was changed.
  * `unknown`: it may or may not have happened; read the progress again to know.
  */
 export type UnitAnswer =
@@ -177,13 +191,23 @@ export interface EventStore {
     ttlMs: number,
     gives?: readonly string[],
   ): Promise<{ readonly held: readonly Claim[]; readonly release: readonly string[] }>
-  /** Commits a unit of work: see `Unit` and `UnitAnswer`. Done means what `can.ack` says. */
+  /**
+   * Commits a unit of work: see `Unit` and `UnitAnswer`. Done means what `can.ack` says. A text that
+   * no database gives back as it was, other than an index value, rejects the call unchanged.
+   */
   commit(unit: Unit): Promise<UnitAnswer>
-  /** One row per key, in the order of the keys; `undefined` where there is none. */
+  /**
+   * One row per key, in the order of the keys; `undefined` where there is none. Keys are any text:
+   * one that could not be stored has no row.
+   */
   get(keys: readonly RowKey[]): Promise<readonly (Row | undefined)[]>
   scan(query: Scan): Promise<readonly ScannedRow[]>
   /** An entity's own events from a version on, in version order, up to `limit`. */
   stream(row: RowKey, fromVersion: number, limit: number): Promise<readonly LogRecord[]>
+  /** The version at which the stream of each row ends, in the order of the rows; 0 for none. */
+  streamEnds(rows: readonly RowKey[]): Promise<readonly number[]>
+  /** The streams of a table after a key, in order of the keys, up to `limit`. */
+  streams(table: string, after: string | undefined, limit: number): Promise<readonly StreamEnd[]>
   /** Progress and counters of consumers, in one consistent read. */
   progress(consumers: readonly string[]): Promise<readonly Progress[]>
   /** The names of all tables that were declared; only with `inspect`. */

@@ -20,6 +20,8 @@ const STORE_CALLS = [
   'get',
   'scan',
   'stream',
+  'streamEnds',
+  'streams',
   'progress',
   'tables',
   'inspect',

@@ -245,7 +245,9 @@ function unitOf(model: Model, wish: UnitWish): Unit {
     model.tables.get(table)?.rows.get(key)?.version ?? 0
   const rows = wish.rows
     .map(({ lag, ...row }) => {
-      return { ...row, expected: versionOf(row) + lag, version: versionOf(row) + 1 }
+      const end = model.streams.get(rowOf(row))?.length ?? 0
+      const version = Math.max(versionOf(row) + 1, end)
+      return { ...row, expected: versionOf(row) + lag, version }
     })
     .sort((a, b) => Buffer.compare(Buffer.from(rowOf(a)), Buffer.from(rowOf(b))))
   const written = new Set(rows.map(rowOf))

@@ -9,6 +9,7 @@ import type {
   Row,
   RowCheck,
   RowKey,
+  RowWrite,
   Scan,
   ScannedRow,
   TableSpec,
@@ -210,7 +211,10 @@ export function commit(model: Model, unit: Unit): ExpectedUnit {
   })
   if (lost.length + moved.length > 0)
     return { is: 'fenced', resources: lost.map(({ resource }) => resource) }
-  const stale = [...unit.rows, ...unit.checks].filter((row) => isStale(model, row))
+  const looked = [...unit.rows, ...unit.checks]
+  const other = looked.filter((row) => isStale(model, row))
+  const behind = looked.filter((row) => !other.includes(row) && isLeftBehind(model, row, unit))
+  const stale = [...other, ...behind]
   if (stale.length > 0)
     return { is: 'conflict', rows: stale.map(({ table, key }) => ({ table, key })) }
   const expected = append(model, unit.appends, false)
@@ -245,6 +249,14 @@ export function commit(model: Model, unit: Unit): ExpectedUnit {
 
 function isStale({ tables }: Model, { table, key, expected }: RowCheck): boolean {
   return (tables.get(table)?.rows.get(key)?.version ?? 0) !== expected
+}
+
+/** Where its stream goes on behind the version that it has after the unit, and the unit adds nothing. */
+function isLeftBehind({ streams }: Model, row: RowCheck | RowWrite, unit: Unit): boolean {
+  const isWritten = 'body' in row
+  if (isWritten && unit.streams.some((entry) => rowOf(entry) === rowOf(row))) return false
+  const version = !isWritten ? row.expected : row.body === null ? 0 : row.version
+  return (streams.get(rowOf(row))?.length ?? 0) > version
 }
 
 export function placeOf(at: Pick<Progress, 'consumer' | 'topic' | 'partition'>): string {

@@ -13,6 +13,7 @@ import { keepingDefects } from './planted-keeping.ts'
 import { readDefects } from './planted-reads.ts'
 import { storeDefects } from './planted-store.ts'
 import { swapDefects } from './planted-swaps.ts'
+import { streamEndDefects, textDefects } from './planted-texts.ts'
 import { unitDefects } from './planted-units.ts'
 
 const defects: readonly Defect[] = [
@@ -23,6 +24,8 @@ const defects: readonly Defect[] = [
   ...fenceDefects,
   ...unitDefects,
   ...swapDefects,
+  ...textDefects,
+  ...streamEndDefects,
 ]
 
 const cases: readonly Case<Trial<Backend>, Can>[] = [...logCases, ...storeCases]

@@ -23,6 +23,8 @@ import { mustHaveOwnRows } from './own-rows.ts'
 import { mustBeFound, mustReachMarks, sealing } from './seal.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
+import type { Streams } from './streams.ts'
+import { streamsIn } from './streams.ts'
 import type { Tables } from './tables.ts'
 import { tablesIn } from './tables.ts'
 import type { Topics } from './topics.ts'
@@ -35,6 +37,7 @@ export interface Connection {
   readonly topics: Topics
   readonly archive: Archive
   readonly tables: Tables
+  readonly streams: Streams
   readonly progress: ProgressRows
   readonly leases: Leases
   readonly damage: DamageBook
@@ -71,11 +74,13 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   const damage = damageIn(sql)
   const archive = archiveIn(sql, directory)
   const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
+  const tables = tablesIn(sql)
   const parts = {
     damage,
     archive,
     topics,
-    tables: tablesIn(sql),
+    tables,
+    streams: streamsIn(sql, tables.idOf),
     progress: progressIn(sql),
     leases: leasesIn(sql),
   }

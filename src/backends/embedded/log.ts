@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Verdict } from '../../ports/admit.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
+import { mustBeStorable, unstorableIn } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
@@ -30,6 +31,7 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     open: use.open,
     close: use.close,
     async declare(specs) {
+      for (const { name } of specs) mustBeStorable(name, 'the name of a topic')
       const { topics, commits, sql, damage } = use.connection()
       // What is there already needs no disk.
       if (specs.every(({ name }) => topics.partitions(name) !== undefined))
@@ -105,7 +107,9 @@ function decide(
 function arePlaceable(events: readonly LogEvent[], topics: Topics): boolean {
   let last = ''
   let count = 0
-  for (const { topic, partition } of events) {
+  for (const event of events) {
+    const { topic, partition } = event
+    if (unstorableIn(event) !== undefined) return false
     if (topic !== last) count = topics.partitions(topic) ?? 0
     last = topic
     if (!Number.isInteger(partition) || partition < 0 || partition >= count) return false

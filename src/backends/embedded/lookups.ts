@@ -1,5 +1,6 @@
 import type { Stored } from '../../ports/admit.ts'
 import type { LogRecord } from '../../ports/log.ts'
+import { isStorable } from '../../ports/text.ts'
 import { dataHash } from './bodies.ts'
 import type { Heads } from './heads.ts'
 import { storedId } from './ids.ts'
@@ -42,6 +43,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
   const whole = (stored: StoredRecord): LogRecord | undefined =>
     stored.gone === null ? stored.record : archived(stored)
   const findRow = (topic: string, id: string): StoredRecord | undefined => {
+    if (!isStorable(id)) return undefined
     const key = storedId(id)
     const kind = typeof key === 'string' ? 'text' : 'blob'
     const select = `${SELECT_BY_ID} AND typeof(id) = '${kind}'`

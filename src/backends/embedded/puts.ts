@@ -6,7 +6,7 @@ import type { Head, Heads } from './heads.ts'
 import { dropRecent } from './heads.ts'
 import { storedId } from './ids.ts'
 import { INSERT, WIDTH, recordAt } from './records.ts'
-import { isTaken } from './results.ts'
+import { isEntryTaken, isTaken } from './results.ts'
 import type { Statements } from './statements.ts'
 import { chainAfter, sumOf } from './sums.ts'
 
@@ -34,9 +34,13 @@ function endOf({ next, chain, storedAt }: Head, now: number): End {
 export interface Puts {
   /**
    * All of them or, where an id is taken, none and nothing. The index of ids is asked by writing
-   * alone: most events are new, and looking each up first would cost as much as writing it.
+   * alone: most events are new, and looking each up first would cost as much as writing it. What is
+   * written `before` them is told the position that they come behind, and goes with them.
    */
-  putIfNew(events: readonly LogEvent[]): readonly Put[] | undefined
+  putIfNew(
+    events: readonly LogEvent[],
+    before?: (position: number) => void,
+  ): readonly Put[] | undefined
   put(events: readonly LogEvent[]): readonly Put[]
   /** The next position over all topics. */
   position(): number
@@ -86,14 +90,15 @@ export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: C
   }
   return {
     put,
-    putIfNew(events) {
+    putIfNew(events, before) {
       sql.run('SAVEPOINT put')
       try {
+        before?.(position)
         const puts = put(events)
         sql.run('RELEASE put')
         return puts
       } catch (cause) {
-        if (!isTaken(cause)) throw cause
+        if (!isTaken(cause) && !isEntryTaken(cause)) throw cause
         sql.run('ROLLBACK TO put')
         sql.run('RELEASE put')
         return undefined

@@ -44,10 +44,15 @@ export const isTaken = (cause: unknown): boolean =>
 
 const UNIQUE = 2_067
 
+/** Whether an entry of a stream was there already. */
+export const isEntryTaken = (cause: unknown): boolean => isKeyTaken(cause, 'stream.')
+
 /** Whether a record is there already where a new one was to come: the log goes on behind its end. */
-export const isInTheWay = (cause: unknown): boolean => {
+export const isInTheWay = (cause: unknown): boolean => isKeyTaken(cause, 'log.position')
+
+function isKeyTaken(cause: unknown, column: string): boolean {
   const { errcode, message = '' } = (cause ?? {}) as { errcode?: number; message?: string }
-  return errcode === PRIMARY_KEY && message.includes('log.position')
+  return errcode === PRIMARY_KEY && message.includes(column)
 }
 
 const PRIMARY_KEY = 1_555

@@ -1,15 +1,16 @@
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
+import { distinctRows } from '../../ports/streams.ts'
+import { claimsMustBeStorable, isStorable } from '../../ports/text.ts'
+import { tableMustBeStorable, unitMustBeStorable } from '../../ports/text.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Decision } from './commits.ts'
 import { mustHaveLostNothing } from './damage.ts'
 import { healthOf, mustCommit } from './log.ts'
 import type { Connection, Use } from './connection.ts'
-import type { Put } from './puts.ts'
 import { placeOf } from './puts.ts'
 import { damagedRecord, damagedTable, namingDamage } from './results.ts'
-import { streamSum } from './sums.ts'
 import { swapIn } from './swaps.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
@@ -18,6 +19,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     open: use.open,
     close: use.close,
     async declare(specs) {
+      for (const spec of specs) tableMustBeStorable(spec)
       const { tables, commits, sql, damage } = use.connection()
       // What is there already needs no disk.
       if (specs.every(tables.isDeclared)) return
@@ -28,12 +30,14 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
       })
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
+      claimsMustBeStorable(member, wants)
       const { leases, commits } = use.connection()
       const nowMs = Math.floor(clock.elapsed())
       const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
       return mustCommit(commits, () => leases.beat(beat))
     },
     async commit(unit) {
+      unitMustBeStorable(unit)
       const connection = use.connection()
       return connection.commits.submit<UnitAnswer>({
         decide: () => decide(unit, connection),
@@ -48,8 +52,16 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     async stream({ table, key }, fromVersion, limit) {
       const { tables, topics } = use.connection()
       return namingDamage(`the stream of ${table} ${key}`, () =>
-        topics.stream(tables.idOf(table), key, fromVersion, limit),
+        isStorable(key) ? topics.stream(tables.idOf(table), key, fromVersion, limit) : [],
       )
+    },
+    async streamEnds(rows) {
+      const { streams } = use.connection()
+      return namingDamage('the table stream', () => rows.map(streams.end))
+    },
+    async streams(table, after, limit) {
+      const { streams } = use.connection()
+      return namingDamage(`the streams of ${table}`, () => streams.ends(table, after, limit))
     },
     tables: async () => use.connection().tables.names(),
     inspect: async (table, after, max) => use.connection().tables.inspect(table, after, max),
@@ -60,17 +72,23 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
 
 /** Every check of a unit comes before its first write. */
 function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
-  const { leases, progress, tables, topics, sql } = connection
+  const { leases, progress, tables, topics, streams } = connection
   const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
   if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
-  const rows = tables.conflicts([...unit.rows, ...unit.checks])
+  const stale = tables.conflicts([...unit.rows, ...unit.checks])
+  const rows = distinctRows([...stale, ...streams.behind(unit)])
   if (rows.length > 0) return { answer: () => ({ is: 'conflict', rows }) }
   mustBePlaceable(unit, connection)
   for (const name of unit.swap?.tables ?? []) tables.idOf(name)
-  const streams = unit.streams.map((entry) => ({ ...entry, id: tables.idOf(entry.table) }))
-  // Appends come first, and undo themselves where an id is taken: then nothing else was changed.
-  const puts = unit.appends.length === 0 ? [] : topics.putIfNew(unit.appends)
+  for (const { table } of unit.streams) tables.idOf(table)
+  // Entries of streams and appends come first, and undo themselves where an entry or an id is taken:
+  // then nothing else was changed.
+  const { appends } = unit
+  const enter = (position: number): void => streams.write(unit.streams, position)
+  const puts = appends.length === 0 ? [] : topics.putIfNew(appends, enter)
   if (!puts) {
+    const taken = streams.taken(unit.streams)
+    if (taken.length > 0) return { answer: () => ({ is: 'conflict', rows: distinctRows(taken) }) }
     mustBeNew(unit.appends, topics)
     throw damagedTable('log', 'an index that refuses what is new')
   }
@@ -79,11 +97,6 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
     write() {
       tables.write(unit.rows)
       progress.write(unit.progress)
-      const entries = streams.flatMap(({ id, key, version, append }) => {
-        const { position } = (puts ?? [])[append] as Put
-        return [id, key, version, position, streamSum(id, key, version, position)]
-      })
-      sql.insert('INSERT INTO stream (tbl, key, version, position, sum)', '', 5, entries)
       if (unit.swap) swapIn(connection, unit.swap)
       return true
     },

@@ -9,6 +9,8 @@ import type {
   ScannedRow,
   TableSpec,
 } from '../../ports/store.ts'
+import { indexValueOf } from '../../ports/text.ts'
+import { storedValue, valueAsGiven, valueOfStored } from './index-values.ts'
 import { damagedTable, namingDamage } from './results.ts'
 import { ROW_COLUMNS } from './schema.ts'
 import type { Columns, Statements } from './statements.ts'
@@ -83,7 +85,7 @@ export function tablesIn(sql: Statements): Tables {
     const { id } = declared(table)
     const known = versions.get(id, key)
     if (known !== undefined) return known
-    const row = named(table, () => sql.get(declared(table).sql.version, key))
+    const row = named(table, () => sql.get(declared(table).sql.version, storedValue(key)))
     const version = (row?.[0] ?? 0) as number
     versions.keep(id, key, version)
     return version
@@ -189,8 +191,8 @@ function fetchRows(sql: Statements, table: Table, rows: Rows): void {
     const some = keys.slice(at, at + KEYS_PER_FETCH)
     const isWhole = some.length === KEYS_PER_FETCH
     const found = isWhole
-      ? sql.all(table.sql.byKeys, ...some)
-      : some.map((key) => sql.get(table.sql.byKey, key))
+      ? sql.all(table.sql.byKeys, ...some.map(storedValue))
+      : some.map((key) => sql.get(table.sql.byKey, storedValue(key)))
     for (const row of found) if (row) rows.set(row[0] as string, rowOf(table, row))
   }
 }
@@ -222,8 +224,31 @@ function inspectRows(
 
 function isWhole({ id, columns }: Table, row: Columns): boolean {
   const [key, version, body, sum] = row as unknown as [string, number, string, number]
-  return stateSum(id, key, version, body, columns.size === 0 ? [] : row.slice(4)) === sum
+  if (columns.size === 0) return stateSum(id, key, version, body, []) === sum
+  const indexed = row.slice(4).map(valueOfStored)
+  if (stateSum(id, key, version, body, indexed) === sum) return true
+  const given = indexedAsGiven(columns, body, indexed)
+  return given !== undefined && stateSum(id, key, version, body, given) === sum
 }
+
+/** The values that the sum of a row may be of in place of those in its columns. */
+function indexedAsGiven(
+  columns: Table['columns'],
+  body: unknown,
+  indexed: readonly unknown[],
+): readonly unknown[] | undefined {
+  if (typeof body !== 'string' || !indexed.some(hasReplacement)) return undefined
+  try {
+    const members = JSON.parse(body) as Readonly<Record<string, unknown>> | null
+    const names = [...columns.keys()]
+    return indexed.map((value, at) => valueAsGiven(value, members?.[names[at] as string]))
+  } catch {
+    return undefined
+  }
+}
+
+const hasReplacement = (value: unknown): boolean =>
+  typeof value === 'string' && value.includes('\ufffd')
 
 /** In the order in which they were added, as the sums of the rows have them. */
 function storedColumns(sql: Statements, id: number): ReadonlyMap<string, string> {
@@ -275,10 +300,12 @@ function createIndex(sql: Statements, table: Table, name: string): Table {
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
-    const member = (JSON.parse(body) as Record<string, unknown> | null)?.[name]
-    const value = typeof member === 'string' || typeof member === 'number' ? member : null
-    const sum = stateSum(id, key, version, body, [...row.slice(4, 4 + known), value])
-    sql.run(`UPDATE t${id} SET ${column} = ?, sum = ? WHERE key = ?`, value, sum, key)
+    const members = JSON.parse(body) as Record<string, unknown> | null
+    const value = indexValueOf(members?.[name])
+    const indexed = row.slice(4, 4 + known).map(valueOfStored)
+    const sum = stateSum(id, key, version, body, [...indexed, value])
+    const update = `UPDATE t${id} SET ${column} = ?, sum = ? WHERE key = ?`
+    sql.run(update, storedValue(value), sum, key)
   }
   sql.run(`CREATE INDEX t${id}_${column} ON t${id} (${column}, key) WHERE ${column} IS NOT NULL`)
   return tableOf(id, table.name, new Map([...columns, [name, column]]))
@@ -292,8 +319,9 @@ function upsert(
   const indexes = [...columns.keys()]
   const values: SQLInputValue[] = []
   for (const { key, version, body, index } of writes as readonly (RowWrite & { body: string })[]) {
-    const indexed = indexes.map((name) => index?.[name] ?? null)
-    values.push(key, version, body, stateSum(id, key, version, body, indexed), ...indexed)
+    const indexed = indexes.map((name) => indexValueOf(index?.[name]))
+    values.push(key, version, body, stateSum(id, key, version, body, indexed))
+    for (const value of indexed) values.push(storedValue(value))
   }
   sql.insert(insert, onConflict, width, values)
 }
@@ -311,16 +339,16 @@ function scan(
   const values: SQLInputValue[] = []
   if (where?.equals !== undefined) {
     conditions.push(`${column} = ?`)
-    values.push(where.equals)
+    values.push(storedValue(where.equals))
   }
   if (where?.upTo !== undefined) {
     conditions.push(`${column} <= ?`)
-    values.push(where.upTo)
+    values.push(storedValue(where.upTo))
   }
   if (after) {
     conditions.push(column ? `(${column}, key) > (?, ?)` : 'key > ?')
-    if (column) values.push(after.value ?? null)
-    values.push(after.key)
+    if (column) values.push(storedValue(after.value ?? null))
+    values.push(storedValue(after.key))
   }
   const conditionsText = conditions.join(' AND ')
   const rows = sql.all(
@@ -330,6 +358,7 @@ function scan(
   )
   const at = column ? 4 + [...columns.values()].indexOf(column) : 0
   return rows.map((row) => {
-    return { ...rowOf(table, row), ...(column ? { value: row[at] as string | number } : {}) }
+    const value = column ? { value: valueOfStored(row[at]) as string | number } : {}
+    return { ...rowOf(table, row), ...value }
   })
 }

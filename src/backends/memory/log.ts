@@ -2,6 +2,7 @@ import type { Bell } from '../../base/bell.ts'
 import type { LogRecord, Place } from '../../ports/log.ts'
 import type { EventLog } from '../../ports/log.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
+import { mustBeStorable } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import type { Topics } from './topics.ts'
 
@@ -18,6 +19,7 @@ export function memoryLog(topics: Topics, bell: Bell, delay: () => Promise<void>
       bell.ring()
     },
     async declare(specs) {
+      for (const { name } of specs) mustBeStorable(name, 'the name of a topic')
       await delay()
       return specs.map(topics.declare)
     },

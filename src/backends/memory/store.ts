@@ -5,8 +5,13 @@ import type { LogRecord } from '../../ports/log.ts'
 import { moveOn } from '../../ports/progress.ts'
 import type { Lease, Wish } from '../../ports/share.ts'
 import { shareOut } from '../../ports/share.ts'
-import type { EventStore, Progress, RowKey, Unit, UnitAnswer } from '../../ports/store.ts'
+import type { EventStore, Progress, Unit, UnitAnswer } from '../../ports/store.ts'
+import { distinctRows, rowsBehind, takenEntries } from '../../ports/streams.ts'
+import { claimsMustBeStorable, tableMustBeStorable } from '../../ports/text.ts'
+import { unitMustBeStorable } from '../../ports/text.ts'
 import { placeOf } from './log.ts'
+import type { Streams } from './streams.ts'
+import { emptyStreams } from './streams.ts'
 import type { Tables } from './tables.ts'
 import type { Topics } from './topics.ts'
 
@@ -20,17 +25,19 @@ export interface MemoryStoreParts {
 
 export function memoryStore(parts: MemoryStoreParts): EventStore {
   const { topics, tables, bell, clock, delay } = parts
-  const kept: Kept = { progress: new Map(), streams: new Map(), leases: new Map() }
+  const kept: Kept = { progress: new Map(), streams: emptyStreams(), leases: new Map() }
   let wishes: readonly Wish[] = []
   return {
     can: { ack: 'memory', atomicWithLog: true, shared: true },
     open: async () => undefined,
     close: async () => undefined,
     async declare(specs) {
+      for (const spec of specs) tableMustBeStorable(spec)
       await delay()
       for (const spec of specs) tables.declare(spec)
     },
     async beat({ id: member }, wants, ttlMs, gives = []) {
+      claimsMustBeStorable(member, wants)
       await delay()
       const nowMs = clock.elapsed()
       const wish = { member, wants, untilMs: nowMs + ttlMs }
@@ -41,6 +48,7 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
       return { held, release }
     },
     async commit(unit) {
+      unitMustBeStorable(unit)
       await delay()
       const answer = commit(unit, kept, parts)
       if (answer.is === 'done' && answer.places.length > 0) bell.ring()
@@ -57,13 +65,18 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
     },
     async stream(row, fromVersion, limit) {
       await delay()
-      const entries = kept.streams.get(streamOf(row)) ?? []
-      return entries
-        .filter(({ version }) => version >= fromVersion)
-        .toSorted((a, b) => a.version - b.version)
-        .map(({ record }) => record)
+      return kept.streams
+        .records(row, fromVersion)
         .filter((record) => topics.readable(record.topic, record.id) === record)
         .slice(0, limit)
+    },
+    async streamEnds(rows) {
+      await delay()
+      return rows.map(kept.streams.end)
+    },
+    async streams(...page) {
+      await delay()
+      return kept.streams.ends(...page)
     },
     async progress(consumers) {
       await delay()
@@ -76,7 +89,7 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
 
 interface Kept {
   readonly progress: Map<string, Progress>
-  readonly streams: Map<string, { readonly version: number; readonly record: LogRecord }[]>
+  readonly streams: Streams
   readonly leases: Map<string, Lease>
 }
 
@@ -90,8 +103,12 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
   )
   const resources = [...lost.map(({ resource }) => resource), ...moved.map(placeKey)]
   if (resources.length > 0) return { is: 'fenced', resources }
-  const conflicts = tables.conflicts([...unit.rows, ...unit.checks])
-  if (conflicts.length > 0) return { is: 'conflict', rows: conflicts }
+  const conflicts = [
+    ...tables.conflicts([...unit.rows, ...unit.checks]),
+    ...rowsBehind(unit, kept.streams.end),
+    ...takenEntries(unit.streams, kept.streams.has),
+  ]
+  if (conflicts.length > 0) return { is: 'conflict', rows: distinctRows(conflicts) }
   mustBeNew(unit.appends, topics)
   for (const name of unit.swap?.tables ?? []) tables.mustHave(name)
   tables.write(unit.rows)
@@ -100,11 +117,7 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
     kept.progress.set(placeKey(advance), moveOn(before, advance))
   }
   const records = unit.appends.map(topics.put)
-  for (const { append, version, ...row } of unit.streams) {
-    const entries = kept.streams.get(streamOf(row)) ?? []
-    entries.push({ version, record: records[append] as LogRecord })
-    kept.streams.set(streamOf(row), entries)
-  }
+  for (const entry of unit.streams) kept.streams.enter(entry, records[entry.append] as LogRecord)
   if (unit.swap) {
     tables.swap(...unit.swap.tables)
     swapProgress(kept.progress, ...unit.swap.consumers)
@@ -124,8 +137,4 @@ function swapProgress(progress: Map<string, Progress>, one: string, other: strin
 
 function placeKey({ consumer, topic, partition }: Omit<Progress, 'next'>): string {
   return `${consumer}/${topic}/${partition}`
-}
-
-function streamOf({ table, key }: RowKey): string {
-  return `${table}\n${key}`
 }

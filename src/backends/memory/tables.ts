@@ -9,6 +9,7 @@ import type {
   ScannedRow,
   TableSpec,
 } from '../../ports/store.ts'
+import { indexValueOf } from '../../ports/text.ts'
 
 interface Kept extends Row {
   readonly index: Readonly<Record<string, IndexValue>>
@@ -58,7 +59,7 @@ export function emptyTables(): Tables {
       for (const { table: name, key, version, body, index = {} } of writes) {
         const { rows, ordered } = tableOf(name)
         if (body === null) rows.delete(key)
-        else rows.set(key, { table: name, key, version, body, index })
+        else rows.set(key, { table: name, key, version, body, index: keptIndex(index) })
         ordered.clear()
       }
     },
@@ -85,6 +86,12 @@ export function emptyTables(): Tables {
   }
 }
 
+function keptIndex(index: Kept['index']): Kept['index'] {
+  return Object.fromEntries(
+    Object.entries(index).map(([name, value]) => [name, indexValueOf(value)]),
+  )
+}
+
 function renamed({ indexes, rows }: Table, name: string): Table {
   const moved = new Map([...rows].map(([key, row]) => [key, { ...row, table: name }]))
   return { indexes, rows: moved, ordered: new Map() }
@@ -94,8 +101,8 @@ function fill({ indexes, rows, ordered }: Table, name: string): void {
   indexes.add(name)
   ordered.delete(name)
   for (const row of rows.values()) {
-    const member = (JSON.parse(row.body) as Record<string, unknown> | null)?.[name]
-    const value = typeof member === 'string' || typeof member === 'number' ? member : null
+    const members = JSON.parse(row.body) as Record<string, unknown> | null
+    const value = indexValueOf(members?.[name])
     rows.set(row.key, { ...row, index: { ...row.index, [name]: value } })
   }
 }
@@ -129,10 +136,17 @@ function compareRows(a: Ordered, b: Ordered): number {
   return compareValues(a.value, b.value) || compareText(a.key, b.key)
 }
 
-/** Numbers come before text, as in SQLite. */
-function compareValues(a: string | number | undefined, b: string | number | undefined): number {
+type Value = string | number | undefined
+
+/** Numbers come before text, and text that has lone surrogates after all other. */
+function compareValues(a: Value, b: Value): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
-  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
-  if (a === b) return 0
-  return typeof a === 'number' ? -1 : 1
+  const apart = rankOf(a) - rankOf(b)
+  if (apart !== 0 || a === b) return apart
+  return compareText(String(a), String(b))
+}
+
+function rankOf(value: Value): number {
+  if (typeof value === 'number') return 1
+  return typeof value === 'string' ? (value.isWellFormed() ? 2 : 3) : 0
 }

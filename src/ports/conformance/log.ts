@@ -3,6 +3,7 @@ import { compactCases, keepingCases } from './keeping.ts'
 import { boundCases, readCases, waitCases } from './read.ts'
 import { abilityCases, idCases, refusalCases } from './refusals.ts'
 import type { LogCase } from './sample.ts'
+import { storableEventCases } from './texts.ts'
 import { lastingCases, topicCases, trimCases } from './topics.ts'
 
 /** Every promise of an `EventLog`. */
@@ -10,6 +11,7 @@ export const logCases: readonly LogCase[] = [
   ...topicCases,
   ...appendCases,
   ...textCases,
+  ...storableEventCases,
   ...idCases,
   ...refusalCases,
   ...abilityCases,

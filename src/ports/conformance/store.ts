@@ -5,6 +5,8 @@ import { rowCases, scanCases, tableCases } from './rows.ts'
 import type { StoreCase } from './sample.ts'
 import { done, eventsOf, readAll, reopened, rowOf, unitOf } from './sample.ts'
 import type { Backend } from '../store.ts'
+import { streamEndCases } from './stream-ends.ts'
+import { storableRowCases } from './texts.ts'
 import { swapCases } from './swaps.ts'
 import { streamCases, unitCases } from './units.ts'
 
@@ -128,10 +130,12 @@ export const storeCases: readonly StoreCase[] = [
   ...tableCases,
   ...rowCases,
   ...scanCases,
+  ...storableRowCases,
   ...conflictCases,
   ...fenceCases,
   ...unitCases,
   ...streamCases,
+  ...streamEndCases,
   ...swapCases,
   ...claimCases,
   ...expiryCases,

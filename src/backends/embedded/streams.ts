@@ -1,0 +1,72 @@
+import { rowsBehind, takenEntries } from '../../ports/streams.ts'
+import type { RowKey, StreamEnd, StreamEntry, Unit } from '../../ports/store.ts'
+import { storedValue } from './index-values.ts'
+import type { Statements } from './statements.ts'
+import { streamSum } from './sums.ts'
+
+/** The entries that lead from the versions of entities to their records. */
+export interface Streams {
+  /** Reads again what memory knows. */
+  load(): void
+  /** As `rowsBehind`. */
+  behind(unit: Unit): readonly RowKey[]
+  /** As `takenEntries`. */
+  taken(entries: readonly StreamEntry[]): readonly RowKey[]
+  /**
+   * Writes entries whose first append comes behind a position. The key of the table refuses a version
+   * that is taken: most are not, and looking each up first would cost as much as writing it.
+   */
+  write(entries: readonly StreamEntry[], position: number): void
+  end(row: RowKey): number
+  ends(table: string, after: string | undefined, limit: number): readonly StreamEnd[]
+}
+
+const INSERT = 'INSERT INTO stream (tbl, key, version, position, sum)'
+const SELECT_ENTRY = 'SELECT 1 FROM stream WHERE tbl = ? AND key = ? AND version = ?'
+const SELECT_END = `SELECT version FROM stream WHERE tbl = ? AND key = ?
+  ORDER BY version DESC LIMIT 1`
+const SELECT_ENDS = `SELECT key, max(version), count(*) FROM stream WHERE tbl = ?`
+const WITH_STREAMS = `SELECT id FROM tbl
+  WHERE EXISTS (SELECT 1 FROM stream WHERE stream.tbl = tbl.id)`
+
+export function streamsIn(sql: Statements, idOf: (table: string) => number): Streams {
+  /** The tables that have any: those of entities. */
+  const growing = new Set<number>()
+  const end = ({ table, key }: RowKey): number => {
+    const id = idOf(table)
+    if (!growing.has(id)) return 0
+    return (sql.get(SELECT_END, id, storedValue(key))?.[0] ?? 0) as number
+  }
+  return {
+    load() {
+      growing.clear()
+      for (const [id] of sql.all(WITH_STREAMS)) growing.add(id as number)
+    },
+    behind({ rows, checks, streams }) {
+      const mayBe = ({ table }: RowKey): boolean => growing.has(idOf(table))
+      const left = { rows: rows.filter(mayBe), checks: checks.filter(mayBe), streams }
+      return left.rows.length + left.checks.length === 0 ? [] : rowsBehind(left, end)
+    },
+    taken: (entries) =>
+      takenEntries(entries, ({ table, key, version }) => {
+        return sql.get(SELECT_ENTRY, idOf(table), key, version) !== undefined
+      }),
+    write(entries, position) {
+      const values = entries.flatMap(({ table, key, version, append }) => {
+        const id = idOf(table)
+        growing.add(id)
+        const at = position + append + 1
+        return [id, key, version, at, streamSum(id, key, version, at)]
+      })
+      sql.insert(INSERT, '', 5, values)
+    },
+    end,
+    ends(table, after, limit) {
+      const from = after === undefined ? '' : ' AND key > ?'
+      const select = `${SELECT_ENDS}${from} GROUP BY key ORDER BY key LIMIT ?`
+      const bounds = after === undefined ? [limit] : [storedValue(after), limit]
+      const rows = sql.all(select, idOf(table), ...bounds) as [string, number, number][]
+      return rows.map(([key, version, entries]) => ({ key, version, entries }))
+    },
+  }
+}

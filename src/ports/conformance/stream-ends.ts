@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import type { Can } from './prove.ts'
+import type { StoreCase } from './sample.ts'
+import { declared, done, eventsOf, readAll, rowOf, unitOf } from './sample.ts'
+import type { Backend, EventStore, StreamEnd, StreamEntry, Unit } from '../store.ts'
+
+const CARTS = 'shop.carts'
+const PARCELS = 'shop.parcels'
+const cart = { table: CARTS, key: 'a' } as const
+
+const needs = ({ store }: Can): boolean => store?.atomicWithLog === true
+
+async function ready({ store, log }: Backend): Promise<EventStore> {
+  await declared({ log })
+  await store.declare([CARTS, PARCELS].map((name) => ({ name, indexes: [] })))
+  return store
+}
+
+/** Entries of one stream after a version, each with an event of its own. */
+function entering(key: string, count: number, after = 0): Pick<Unit, 'appends' | 'streams'> {
+  const streams = Array.from({ length: count }, (_, append): StreamEntry => {
+    return { table: CARTS, key, version: after + append + 1, append }
+  })
+  return { appends: eventsOf(`${key}-${after}`, count), streams }
+}
+
+/** Three events of an entity that has no row, as after a loss. */
+async function withoutRow(backend: Backend): Promise<EventStore> {
+  const store = await ready(backend)
+  await done(store, entering('a', 3))
+  return store
+}
+
+/** Units that would leave the row behind, or are built on it as it is. */
+const LEAVING: readonly Partial<Unit>[] = [
+  { checks: [{ ...cart, expected: 0 }] },
+  { rows: [rowOf(CARTS, 'a', { version: 2 })] },
+  { rows: [rowOf(CARTS, 'a', { body: null, version: 0 })] },
+  { rows: [rowOf(CARTS, 'a')], ...entering('a', 1) },
+  { rows: [rowOf(CARTS, 'a', { version: 3 })], ...entering('a', 1, 2) },
+]
+
+/** Where streams end, and that no row is left behind its stream. */
+export const streamEndCases: readonly StoreCase[] = [
+  {
+    promise: 'A stream ends at its last version, and one that is not there at 0',
+    needs,
+    async run({ backend }) {
+      const store = await ready(backend)
+      const keys = [cart, { ...cart, table: PARCELS }, { ...cart, key: 'b' }, { ...cart, key: 'A' }]
+      assert.deepEqual(await store.streamEnds(keys), [0, 0, 0, 0])
+      await done(store, { rows: [rowOf(CARTS, 'a', { version: 3 })], ...entering('a', 3) })
+      await done(store, { rows: [rowOf(CARTS, 'b')], ...entering('b', 1) })
+      assert.deepEqual(await store.streamEnds(keys), [3, 0, 1, 0])
+      const next = { expected: 3, version: 4 }
+      await done(store, { rows: [rowOf(CARTS, 'a', next)], ...entering('a', 1, 3) })
+      assert.deepEqual(await store.streamEnds([cart]), [4])
+      assert.deepEqual(await store.streamEnds([]), [])
+    },
+  },
+  {
+    promise:
+      'The streams of a table come in the order of their keys, page by page, with their ends',
+    needs,
+    async run({ backend }) {
+      const store = await ready(backend)
+      const counts = { a: 2, 'a b': 1, b: 5, é: 1, '\uffee': 2, '😀': 1 }
+      for (const [key, count] of Object.entries(counts).toReversed())
+        await done(store, entering(key, count))
+      const expected = Object.entries(counts).map(([key, version]): StreamEnd => {
+        return { key, version, entries: version }
+      })
+      assert.deepEqual(await store.streams(CARTS, undefined, 100), expected)
+      assert.deepEqual(await store.streams(PARCELS, undefined, 100), [])
+      const paged: StreamEnd[] = []
+      for (let page = await store.streams(CARTS, undefined, 2); page.length > 0;) {
+        assert.ok(page.length <= 2 && paged.length < expected.length, 'pages get on')
+        paged.push(...page)
+        page = await store.streams(CARTS, page.at(-1)?.key, 2)
+      }
+      assert.deepEqual(paged, expected)
+    },
+  },
+  {
+    promise: 'What the log forgets stays counted in a stream',
+    needs,
+    async run({ backend }) {
+      const store = await withoutRow(backend)
+      for (const { topic, partition, next } of await backend.log.ends(['orders.events']))
+        await backend.log.trim(topic, partition, next)
+      assert.deepEqual(await store.stream(cart, 0, 9), [])
+      assert.deepEqual(await store.streamEnds([cart]), [3])
+      const end = { key: 'a', version: 3, entries: 3 }
+      assert.deepEqual(await store.streams(CARTS, undefined, 9), [end])
+    },
+  },
+  {
+    promise: 'A unit that leaves or finds a row behind its stream is a conflict that names it',
+    needs,
+    async run({ backend }) {
+      const store = await withoutRow(backend)
+      const before = await readAll(backend.log)
+      const beside = rowOf(PARCELS, 'p')
+      for (const unit of LEAVING) {
+        const rows = [...(unit.rows ?? []), beside]
+        const answer = await store.commit(unitOf({ ...unit, rows }))
+        assert.deepEqual(answer, { is: 'conflict', rows: [cart] })
+      }
+      assert.deepEqual(await store.get([cart, beside]), [undefined, undefined])
+      assert.deepEqual(await readAll(backend.log), before)
+      assert.deepEqual(await store.streamEnds([cart]), [3])
+    },
+  },
+  {
+    promise: 'A row behind its stream conflicts in none but its own table',
+    needs,
+    async run({ backend }) {
+      const store = await withoutRow(backend)
+      await done(store, { checks: [{ table: PARCELS, key: 'a', expected: 0 }] })
+      await done(store, { checks: [{ table: CARTS, key: 'b', expected: 0 }] })
+      await done(store, { rows: [rowOf(PARCELS, 'a')] })
+    },
+  },
+  {
+    promise: 'A row that is brought up to its stream goes on from there',
+    needs,
+    async run({ backend }) {
+      const store = await withoutRow(backend)
+      await done(store, { rows: [rowOf(CARTS, 'a', { version: 3 })] })
+      await done(store, { checks: [{ ...cart, expected: 3 }] })
+      const next = { expected: 3, version: 4 }
+      await done(store, { rows: [rowOf(CARTS, 'a', next)], ...entering('a', 1, 3) })
+      assert.equal((await store.get([cart]))[0]?.version, 4)
+      assert.equal((await store.stream(cart, 0, 9)).length, 4)
+    },
+  },
+]

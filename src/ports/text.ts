@@ -1,0 +1,73 @@
+import type { LogEvent } from './log.ts'
+import type { IndexValue, TableSpec, Unit } from './store.ts'
+
+/**
+ * Whether every database gives a text back as it was: a lone surrogate has no UTF-8, so that it
+ * would come back as U+FFFD, and PostgreSQL takes no NUL. Names, keys, ids and JSON texts have
+ * neither; only an index value may be any text.
+ */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
+}
+
+/** Which text of an event no log could give back as it was, if any. */
+export function unstorableIn({ id, key, type, head, data }: LogEvent): string | undefined {
+  if (!isStorable(id)) return 'id'
+  if (!isStorable(key)) return 'key'
+  if (!isStorable(type)) return 'type'
+  if (!isStorable(head)) return 'head'
+  return data === null || isStorable(data) ? undefined : 'data'
+}
+
+/**
+ * The engine names nothing so, and JSON has an escape for every character: this finds a broken caller.
+ *
+ * @throws Error where something in the unit cannot be stored; before anything has changed
+ */
+export function unitMustBeStorable({ rows, progress, appends }: Unit): void {
+  for (const { table, key, body, index } of rows) {
+    mustBeStorable(key, `a key of ${table}`)
+    if (body !== null) mustBeStorable(body, `a row of ${table}`)
+    for (const name in index) mustBeIndexValue(index[name], `${name} of ${table} ${key}`)
+  }
+  for (const { consumer } of progress) mustBeStorable(consumer, 'the name of a consumer')
+  for (const event of appends) {
+    const field = unstorableIn(event)
+    if (field !== undefined) throw unstorable(`the ${field} of an event for ${event.topic}`)
+  }
+}
+
+/** @throws Error */
+export function tableMustBeStorable({ name, indexes }: TableSpec): void {
+  for (const each of [name, ...indexes]) mustBeStorable(each, `a name of the table ${name}`)
+}
+
+/** @throws Error */
+export function claimsMustBeStorable(member: string, wants: readonly string[]): void {
+  mustBeStorable(member, 'the id of a member')
+  for (const resource of wants) mustBeStorable(resource, 'the name of a resource')
+}
+
+/** @throws Error */
+export function mustBeStorable(text: string, what: string): void {
+  if (!isStorable(text)) throw unstorable(what)
+}
+
+function mustBeIndexValue(value: unknown, what: string): void {
+  if (value === null || value === undefined) return
+  if (typeof value === 'string' || typeof value === 'number') return
+  throw new Error(`the index ${what} has a value that is no text and no number`)
+}
+
+function unstorable(what: string): Error {
+  return new Error(`${what.toWellFormed()} has a lone surrogate or a NUL, and cannot be stored`)
+}
+
+/**
+ * What an index holds of a member of a row: text and finite numbers, of which zero has no sign. What
+ * is neither is found by no index.
+ */
+export function indexValueOf(member: unknown): IndexValue {
+  if (typeof member === 'string') return member
+  return typeof member === 'number' && Number.isFinite(member) ? member + 0 : null
+}
