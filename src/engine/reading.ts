@@ -2,11 +2,12 @@ import { Fault } from '../base/fault.ts'
 import { checkMessage } from '../contract/door.ts'
 import type { Message, QueryType } from '../contract/message.ts'
 import { pathText } from '../contract/parse.ts'
-import type { Row, Scan } from '../ports/store.ts'
+import type { Row, RowKey, Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
 import { keepStates, refoldFor } from './refold.ts'
+import type { Cell } from './rows.ts'
 import { cellOf } from './rows.ts'
 import type { EngineTools } from './tools.ts'
 
@@ -73,11 +74,11 @@ function readerOf<E extends Readable>(
 ): Reader<E> {
   const { store } = engine.backend
   const table = `${service.name}.${readable.name}`
-  const valuesOf = readable.is === 'entity' ? statesOf(engine, service) : parsed
+  const { valueOf, valuesOf } = readable.is === 'entity' ? statesOf(engine, service) : parsed
   const reader: Reader<E> = {
     async get(id) {
       const [row] = await store.get([{ table, key: id }])
-      return row && (await valuesOf([row]))[0]
+      return valueOf({ table, key: id }, row)
     },
     async *all(where) {
       let page = await reader.find(where, { limit: PAGE.max })
@@ -101,22 +102,38 @@ function readerOf<E extends Readable>(
   return reader
 }
 
-/** The values of rows, in their order. */
-type ValuesOf = (rows: readonly Row[]) => Promise<readonly never[]>
+interface Values {
+  /** The value of one row, as far as there is one. */
+  valueOf(key: RowKey, row: Row | undefined): Promise<never | undefined>
+  /** The values of rows, in their order. */
+  valuesOf(rows: readonly Row[]): Promise<readonly never[]>
+}
 
-const parsed: ValuesOf = async (rows) => rows.map(({ body }) => JSON.parse(body) as never)
+const parsed: Values = {
+  valueOf: async (_, row) => row && (JSON.parse(row.body) as never),
+  valuesOf: async (rows) => rows.map(({ body }) => JSON.parse(body) as never),
+}
 
 /** States as the rules of today fold them, whatever rules had made the rows. */
-function statesOf(engine: EngineTools, service: ServicePlan): ValuesOf {
+function statesOf(engine: EngineTools, service: ServicePlan): Values {
   const { store } = engine.backend
   const refold = refoldFor(engine, service)
-  return async (rows) => {
-    const cells = await refold(rows.map((row) => cellOf(row, row)))
-    await keepStates(store, cells)
-    return cells.map(({ value, flaw }) => {
-      if (flaw) throw flaw
-      return (value as EntityRow).state as never
-    })
+  const stateIn = ({ value, flaw }: Cell): never | undefined => {
+    if (flaw) throw flaw
+    return (value as EntityRow | undefined)?.state as never | undefined
+  }
+  return {
+    // One that is asked for by its id comes back even where its row was lost.
+    async valueOf(key, row) {
+      const cells = await refold([cellOf(key, row)], () => true)
+      await keepStates(store, cells)
+      return stateIn(cells[0] as Cell)
+    },
+    async valuesOf(rows) {
+      const cells = await refold(rows.map((row) => cellOf(row, row)))
+      await keepStates(store, cells)
+      return cells.map((cell) => stateIn(cell) as never)
+    },
   }
 }
 

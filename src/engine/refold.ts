@@ -16,8 +16,14 @@ import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
 import type { EngineTools } from './tools.ts'
 
-/** Brings states up to the rules of today; other rows are answered as they are. */
-export type Refold = (cells: readonly Cell[]) => Promise<readonly Cell[]>
+/**
+ * Brings states up to the rules of today; other rows are answered as they are. Rows in doubt may have
+ * been lost, or be older than their streams: those are brought up to the ends of their streams.
+ */
+export type Refold = (
+  cells: readonly Cell[],
+  isInDoubt?: (row: RowKey) => boolean,
+) => Promise<readonly Cell[]>
 
 /** Events that are in memory at a time. */
 const PAGE = 500
@@ -46,20 +52,22 @@ export interface RefoldParts {
 /**
  * A state that other rules have folded is folded again from the entity's own events, in the order of
  * their versions. What comes of it is to be written with the next unit, under the version that it
- * has: the events are the same. Where it fails, the cell carries the flaw, which is the fault of
- * whoever looks at it.
+ * has: the events are the same. A row that is behind its stream is written at once. Where it fails,
+ * the cell carries the flaw, which is the fault of whoever looks at it.
  */
 export function refolding(parts: RefoldParts): Refold {
   const { clock, folds } = parts
-  return async (cells) => {
-    if (!cells.some((cell) => staleBy(folds, cell))) return cells
+  return async (cells, isInDoubt = () => false) => {
+    const ends = await endsBehind(parts, cells.filter(isInDoubt))
+    if (ends.size === 0 && !cells.some((cell) => staleBy(folds, cell))) return cells
     const fresh: Cell[] = []
     let foldedCount = 0
     for (const cell of cells) {
-      const fold = staleBy(folds, cell)
-      fresh.push(fold ? await refold(parts, fold, cell) : cell)
+      const end = ends.get(cell)
+      const fold = end === undefined ? staleBy(folds, cell) : folds.get(cell.table)
+      fresh.push(fold ? await refold(parts, fold, cell, end) : cell)
       if (!fold) continue
-      foldedCount += cell.version
+      foldedCount += end ?? cell.version
       if (foldedCount < PAGE) continue
       foldedCount = 0
       await breathe(clock)
@@ -83,15 +91,36 @@ function staleBy(folds: ReadonlyMap<string, Fold>, { table, value }: Cell): Fold
   return fold && (value as EntityRow).rules !== fold.rules ? fold : undefined
 }
 
-async function refold(parts: RefoldParts, fold: Fold, cell: Cell): Promise<Cell> {
-  const { table, key, version } = cell
-  const keeper = keeperOf(parts, fold, cell)
-  const outcome = await foldOn(parts, fold, cell, keeper)
-  if (outcome.is === 'flawed') return { ...cell, flaw: outcome.fault }
+/** Where the streams of those entities end whose rows are behind. */
+async function endsBehind(
+  { store, folds }: RefoldParts,
+  cells: readonly Cell[],
+): Promise<ReadonlyMap<Cell, number>> {
+  const entities = cells.filter(({ table }) => folds.has(table))
+  if (entities.length === 0) return new Map()
+  const ends = await store.streamEnds(entities)
+  const known = entities.map((cell, at) => [cell, ends[at] ?? 0] as const)
+  return new Map(known.filter(([{ version }, end]) => end > version))
+}
+
+async function refold(
+  parts: RefoldParts,
+  fold: Fold,
+  row: Cell,
+  version = row.version,
+): Promise<Cell> {
+  const { table, key } = row
+  const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
+  const outcome = await foldOn(parts, fold, { ...row, version }, keeper)
+  if (outcome.is === 'flawed') return { ...row, flaw: outcome.fault }
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
   const folded: Cell = { table, key, version, value, bytes }
-  return (await keeper.finish(folded)) ? folded : { ...folded, isRefolded: true }
+  if (await keeper.finish(folded)) return folded
+  if (version === row.version) return { ...folded, isRefolded: true }
+  // Where another one was faster, or the answer is lost, the next unit conflicts and looks again.
+  await parts.store.commit(unitOf([writeOf(folded, row.version)]))
+  return folded
 }
 
 /** What becomes of folding. A store that does not answer throws; that is nobody's flaw. */
@@ -170,7 +199,12 @@ interface Keeper {
   finish(folded: Cell): Promise<boolean>
 }
 
-function keeperOf({ store, snapshots }: RefoldParts, fold: Fold, cell: Cell): Keeper {
+function keeperOf(
+  { store, snapshots }: RefoldParts,
+  fold: Fold,
+  cell: Cell,
+  rowVersion: number,
+): Keeper {
   const { rules, entity } = fold
   const row: RowKey = { table: snapshots, key: `${entity.name}:${cell.key}` }
   const initial = { version: 0, state: entity.initial as unknown }
@@ -199,7 +233,9 @@ function keeperOf({ store, snapshots }: RefoldParts, fold: Fold, cell: Cell): Ke
     async finish(folded) {
       if (expected === 0 || !isAlone) return false
       const gone: RowWrite = { ...row, expected, version: 0, body: null }
-      const rows = [writeOf(folded), gone].toSorted((a, b) => compareText(a.table, b.table))
+      const rows = [writeOf(folded, rowVersion), gone].toSorted((a, b) =>
+        compareText(a.table, b.table),
+      )
       return (await store.commit(unitOf(rows))).is === 'done'
     },
   }
@@ -210,13 +246,13 @@ function keeperOf({ store, snapshots }: RefoldParts, fold: Fold, cell: Cell): Ke
  * again by the next one.
  */
 export async function keepStates(store: EventStore, cells: readonly Cell[]): Promise<void> {
-  const rows = cells.filter(({ isRefolded }) => isRefolded).map(writeOf)
+  const rows = cells.filter(({ isRefolded }) => isRefolded).map((cell) => writeOf(cell))
   if (rows.length > 0) await store.commit(unitOf(rows)).catch(() => undefined)
 }
 
-/** The same version with another state: what the row rests on are the same events. */
-function writeOf({ table, key, version, value }: Cell): RowWrite {
-  return { table, key, expected: version, version, body: JSON.stringify(value) }
+/** The same version with another state, since the events are the same; or the end of the stream. */
+function writeOf({ table, key, version, value }: Cell, expected = version): RowWrite {
+  return { table, key, expected, version, body: JSON.stringify(value) }
 }
 
 const NOTHING = { fences: [], progress: [], checks: [], appends: [], streams: [] }

@@ -35,6 +35,8 @@ export interface RowCache {
   peek(table: string, key: string): Cell | undefined
   /** Loads what is missing, in one call. */
   load(keys: readonly RowKey[]): Promise<void>
+  /** A unit that rested on these rows was a conflict: they may be behind their streams. */
+  doubt(keys: readonly RowKey[]): void
   keep(cells: Iterable<Cell>): void
   clear(): void
   /** Lets go of what exceeds the bound; between units only. */
@@ -47,6 +49,7 @@ export function rowCache(
   refold: Refold = async (loaded) => loaded,
 ): RowCache {
   const cells = new Map<string, Cell>()
+  const doubted = new Set<string>()
   let bytes = 0
   const keep = (cell: Cell): void => {
     const id = idOf(cell.table, cell.key)
@@ -70,7 +73,20 @@ export function rowCache(
       if (missing.length === 0) return
       const rows = await store.get(missing)
       const loaded = missing.map((key, at) => cellOf(key, rows[at]))
-      for (const cell of await refold(loaded)) keep(cell)
+      const isInDoubt = ({ table, key }: RowKey): boolean => doubted.has(idOf(table, key))
+      for (const cell of await refold(loaded, isInDoubt)) {
+        if (!cell.flaw) doubted.delete(idOf(cell.table, cell.key))
+        keep(cell)
+      }
+    },
+    doubt(keys) {
+      for (const { table, key } of keys) {
+        const id = idOf(table, key)
+        const cell = cells.get(id)
+        if (cell) bytes -= cell.bytes
+        cells.delete(id)
+        doubted.add(id)
+      }
     },
     keep(all) {
       for (const cell of all) keep(cell)
@@ -257,8 +273,9 @@ export function writesOf(draft: Draft): Writes {
     const bytes = bytesOfBody(body ?? '')
     cells.push({ table, key, version: isGone ? 0 : version, value, bytes })
   }
-  for (const [id, { table, key, version, value, isRefolded }] of draft.reads) {
-    if (draft.changes.has(id)) continue
+  for (const [id, { table, key, version, value, isRefolded, flaw }] of draft.reads) {
+    // Nothing was decided on a row that is flawed.
+    if (draft.changes.has(id) || flaw) continue
     if (!isRefolded) {
       checks.push({ table, key, expected: version })
       continue

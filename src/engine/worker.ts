@@ -163,7 +163,8 @@ function unitsOf(
 
   /** The rows are as another commit left them; what conflicts with nobody is the fault of one message. */
   async function conflicted(turn: Turn, keys: readonly RowKey[]): Promise<void> {
-    // What was thought to be new, and is there, is known from now on.
+    // What was thought to be new, and is there, is known from now on; so is what was lost.
+    rows.doubt(keys)
     await rows.load(keys)
     // The rest is read again once the first half is through.
     const half = halfOf(turn, (item) => item.held !== undefined || progress.isAhead(item))
