@@ -9,6 +9,7 @@ import type { Tell } from '../ports/keeping.ts'
 import type { EventLog, Inspected, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
 import type { EventStore } from '../ports/store.ts'
 import type { System } from './system.ts'
+import { verifyState } from './verify-state.ts'
 
 /** What a check of everything has found. */
 export interface Verified {
@@ -31,7 +32,8 @@ const ROWS_PER_STEP = 1_000
  * Every record is there between its partition's ends, in order, in the partition of its key, with a
  * head and data that can be read; every consumer stands inside its topics, and its counters add up.
  * Where the backend keeps checksums, each record, the chain of each partition, what was moved to an
- * archive and each row of state is what was written. What is written meanwhile is not looked at.
+ * archive and each row of state is what was written. Rows of state have what else is kept of them:
+ * see `verifyState`. What is written meanwhile is not looked at.
  */
 export async function verify(system: System, tell: Tell = () => undefined): Promise<Verified> {
   const { backend, catalog } = system
@@ -53,6 +55,10 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
   }
   const rows = await verifyRows(system, complaints)
   const consumers = await verifyConsumers(system, complaints)
+  for await (const complaint of verifyState(system)) {
+    if (complaints.length >= COMPLAINTS_MAX) break
+    complaints.push(complaint)
+  }
   const { is, detail } = await backend.log.health()
   // Asked last, so that it knows what was just found; what was listed it would only say again.
   if (is === 'failing' && complaints.length === 0)

@@ -158,14 +158,7 @@ function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
     consumers: members,
     reactions: reactionsOf(name, members, seen),
   })
-  const names: ServiceTables = {
-    operations: `${name}.operations`,
-    timers: `${name}.timers`,
-    holds: `${name}.holds`,
-    held: `${name}.held`,
-    control: controlTable(name),
-    snapshots: `${name}.snapshots`,
-  }
+  const names = serviceTables(name)
   const folds = foldsOf(consumers, seen)
   return {
     name,
@@ -179,6 +172,18 @@ function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
     projections: projectionsOf(name, consumers, seen),
     tables: tablesOf(consumers, names),
     names,
+  }
+}
+
+/** The tables of a service by its name. */
+export function serviceTables(name: string): ServiceTables {
+  return {
+    operations: `${name}.operations`,
+    timers: `${name}.timers`,
+    holds: `${name}.holds`,
+    held: `${name}.held`,
+    control: controlTable(name),
+    snapshots: `${name}.snapshots`,
   }
 }
 
