@@ -15,6 +15,6 @@ Any one of these gets it:
   )
   process.exitCode = 78
 } else {
-  const { main } = await import('./main.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  const { endProcess, main } = await import('./main.ts')
+  await endProcess(await main(process.argv.slice(2)))
 }

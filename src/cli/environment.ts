@@ -22,6 +22,16 @@ export interface Io {
   readonly signal?: AbortSignal
 }
 
+/**
+ * Ends the process once everything that was printed has gone out, whatever else is left open: by a
+ * module that a command has imported, or by a handler that has not ended.
+ */
+export async function endProcess(code: number): Promise<void> {
+  for (const screen of [process.stdout, process.stderr])
+    await new Promise<void>((resolve) => void screen.write('', () => resolve()))
+  process.exit(code)
+}
+
 export function processIo(): Io {
   const { stdout, stderr, env } = process
   return { stdout, stderr, env, cwd: process.cwd() }

@@ -6,6 +6,8 @@ import { EXITS, errorText, errorView, exitOf } from './exits.ts'
 import { program } from './program.ts'
 import { terminalOf } from './terminal.ts'
 
+export { endProcess } from './environment.ts'
+
 /**
  * The command line. Answers the exit code, as `EXITS` says; never ends the process, but for a second
  * signal while `run` stops.

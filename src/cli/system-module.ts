@@ -4,12 +4,14 @@ import { pathToFileURL } from 'node:url'
 import type { Board } from '../admin/index.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { withoutStarting } from '../base/without-starting.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { isContract } from '../contract/contract.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
 import type { App } from '../runtime/start.ts'
 import type { Service } from '../rules/service.ts'
+import type { Terminal } from './terminal.ts'
 
 /** What a module exports so that `throughline run` can run it. */
 export interface SystemModule {
@@ -42,10 +44,11 @@ const OPTIONAL: Readonly<Record<string, readonly [(value: unknown) => boolean, s
 /**
  * Imports a module that says what to run.
  *
- * @throws Fault `OPTION_INVALID` with all that the module lacks, and what the module itself throws
+ * @throws Fault `OPTION_INVALID` with all that the module lacks, and for one that starts something
+ * itself; and what the module throws
  */
-export async function importSystem(cwd: string, file: string): Promise<SystemModule> {
-  const given = await importModule(cwd, file, 'run')
+export async function importSystem(terminal: Terminal, file: string): Promise<SystemModule> {
+  const given = await importModule(terminal, file, 'run')
   const complaints = complaintsOf(given)
   if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: file, complaints })
   return given as unknown as SystemModule
@@ -53,22 +56,38 @@ export async function importSystem(cwd: string, file: string): Promise<SystemMod
 
 type Exports = Readonly<Record<string, unknown>>
 
-async function importModule(cwd: string, file: string, detail: string): Promise<Exports> {
-  const path = resolve(cwd, file)
-  if (!existsSync(path)) {
-    const complaints = [{ path: file, message: `is not there: ${path}` }]
-    throw new Fault('OPTION_INVALID', { detail, complaints })
+/** Reads what a module exports, and starts nothing: not even what the module itself would start. */
+async function importModule(terminal: Terminal, file: string, detail: string): Promise<Exports> {
+  const path = resolve(terminal.cwd, file)
+  const refused = (message: string): Fault =>
+    new Fault('OPTION_INVALID', { detail, complaints: [{ path: file, message }] })
+  if (!existsSync(path)) throw refused(`is not there: ${path}`)
+  const started = Promise.withResolvers<never>()
+  let isRead = false
+  const onStart = (call: string): void => {
+    if (isRead)
+      terminal.tell(`${file} calls ${call}: a command starts nothing but what it exports.`)
+    else started.reject(refused(`calls ${call} when it is imported, which was not done: ${CURE}`))
   }
-  return (await import(pathToFileURL(path).href)) as Exports
+  const importing = withoutStarting(onStart, () => import(pathToFileURL(path).href))
+  const exported = (await Promise.race([importing, started.promise])) as Exports
+  isRead = true
+  return exported
 }
+
+const CURE = 'name the module that it takes its services from, such as service.ts'
 
 /**
  * Imports a module for its contracts: those that its services own, and those that it exports.
  *
- * @throws Fault `OPTION_INVALID` where it has none, and what the module itself throws
+ * @throws Fault `OPTION_INVALID` where it has none, and for one that starts something; and what the
+ * module throws
  */
-export async function importContracts(cwd: string, file: string): Promise<readonly AnyContract[]> {
-  const given = await importModule(cwd, file, 'contracts')
+export async function importContracts(
+  terminal: Terminal,
+  file: string,
+): Promise<readonly AnyContract[]> {
+  const given = await importModule(terminal, file, 'contracts')
   const { services } = given
   const owned = complaintsOfServices(services, []).length > 0 ? [] : (services as Service[])
   const found = [...owned.flatMap(({ owns }) => owns), ...Object.values(given).filter(isContract)]

@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { thrownText } from '../base/thrown.ts'
+import { withoutStarting } from '../base/without-starting.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
 import type { Message } from '../contract/message.ts'
 import type { OneOrMany, Send } from '../rules/effect.ts'
@@ -19,6 +20,12 @@ let calling = new AbortController()
 // oxlint-disable-next-line unicorn/require-post-message-target-origin
 const say = (said: FromThread): void => parentPort?.postMessage(said)
 
+/** Nothing is started here: each thread would do so again. */
+function refuseStart(path: string): never {
+  const message = 'is called by a module that a thread imports: move the handler out of it'
+  throw new Fault('START_REFUSED', { detail: 'a thread', complaints: [{ path, message }] })
+}
+
 /** Every handler that a module exports, by itself or in a service that runs it. */
 function handlersOf(module: Readonly<Record<string, unknown>>): ReadonlySet<Handler> {
   const found = new Set<Handler>()
@@ -34,7 +41,10 @@ function handlersOf(module: Readonly<Record<string, unknown>>): ReadonlySet<Hand
 async function load({ consumer, handler: name, module }: Threaded): Promise<string | undefined> {
   let found: readonly Handler[]
   try {
-    const exported = (await import(module)) as Readonly<Record<string, unknown>>
+    const exported: Readonly<Record<string, unknown>> = await withoutStarting(
+      refuseStart,
+      () => import(module),
+    )
     found = [...handlersOf(exported)].filter((each) => each.name === name)
   } catch (cause) {
     return `a thread cannot import its module: ${thrownText(cause)}`
@@ -55,7 +65,9 @@ async function call({ consumer, contract, name, json, handling }: ThreadCall): P
     if (!rule) throw new Error(`the module of ${consumer} has no rule for ${contract}.${name} here`)
     const data: unknown = json === undefined ? undefined : JSON.parse(json)
     const told = { ...handling, signal: calling.signal }
-    const returned = await rule.run(data as never, {} as never, told)
+    const returned: unknown = await withoutStarting(refuseStart, () =>
+      rule.run(data as never, {} as never, told),
+    )
     return answerOf(laterIn(returned)) ?? { is: 'returned', json: encoded(returned) }
   } catch (cause) {
     return answerOf(laterIn(cause)) ?? { is: 'failed', error: thrownText(cause) }

@@ -1,5 +1,5 @@
 // One thread, as seen from where the app runs.
-import { Worker, isMainThread, workerData } from 'node:worker_threads'
+import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
@@ -156,10 +156,4 @@ function attemptOf(said: Exclude<FromThread, { is: 'loaded' }>): Attempt {
   if (said.is === 'failed') return { is: 'failed', cause: new Error(said.error) }
   if (said.is === 'later') return said
   return { is: 'handled', returned: JSON.parse(said.json) }
-}
-
-/** Whether this runs in a thread that was made for handlers, where no app may start. */
-export function isInThread(): boolean {
-  const data: unknown = workerData
-  return !isMainThread && typeof data === 'object' && data !== null && 'throughline' in data
 }

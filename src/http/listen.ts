@@ -6,6 +6,7 @@ import type { Clock } from '../base/clock.ts'
 import { pause, systemClock } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { mayStart } from '../base/without-starting.ts'
 import { guardOf, isAllowed } from './guard.ts'
 import type { Incoming } from './incoming.ts'
 import { incoming } from './incoming.ts'
@@ -59,6 +60,7 @@ export async function listen(
   handlers: readonly HttpHandler[],
   options: ListenOptions,
 ): Promise<Listening> {
+  await mayStart('listen')
   const { port, host = '127.0.0.1', token } = options
   mustBeSafe(port, host, token)
   const served = serving(handlers, guardOf(host, token), options)

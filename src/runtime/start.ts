@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { mayStart } from '../base/without-starting.ts'
 import type {
   CodeOf,
   CommandMessage,
@@ -17,7 +18,6 @@ import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
 import { rewind } from '../engine/rewind.ts'
 import type { RuleSeen } from '../engine/seen.ts'
 import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
-import { isInThread } from '../engine/thread.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
@@ -122,16 +122,9 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
 const GRACE_MS = 10_000
 const SETTLE_LOOK_MS = 50
 
-/** A module that a thread imports may not start anything: each thread would do so again. */
-function mustBeOutside(): void {
-  if (!isInThread()) return
-  const message = 'is called by a module that a thread imports: move the handler out of it'
-  throw new Fault('START_REFUSED', { detail: 'a thread', complaints: [{ path: 'start', message }] })
-}
-
 /**
  * Starts services on a backend: checks that they fit together, creates topics and tables, and
- * sets every rule going.
+ * sets every rule going. A module that is imported by a thread, or read by a command, starts nothing.
  *
  * @throws Fault `START_REFUSED` and `CONTRACT_INCOMPATIBLE` with all complaints, `TOPIC_DIFFERS`,
  * `PROJECTION_CHANGED`,
@@ -145,6 +138,7 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     ? [options?: StartOptions & WithTools<ToolsFor<S>>]
     : [options: StartOptions & WithTools<ToolsFor<S>>]
 ): Promise<App> {
+  await mayStart('start')
   return launch(services, backend, rest[0] ?? {})
 }
 
@@ -155,7 +149,6 @@ export async function launch(
   given: StartOptions & { readonly tools?: unknown },
   seen?: RuleSeen,
 ): Promise<App> {
-  mustBeOutside()
   const ended = new AbortController()
   const engineTools = equip(services, backend, given, ended.signal, seen)
   const { clock, plan, pauses, watch: tell } = engineTools

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Complaint } from '../../base/fault.ts'
 import { Fault } from '../../base/fault.ts'
 import { unknownName } from '../../base/options.ts'
+import type { AnyContract } from '../../contract/contract.ts'
 import { factsOf } from '../../contract/contract.ts'
 import type { StoredMessage } from '../../engine/compatibility.ts'
 import { complaintsOfStored, notesOnStored } from '../../engine/compatibility.ts'
@@ -24,8 +25,10 @@ const COLUMNS = [
 
 export const contracts: Command = async (asked) => {
   const { terminal, args, flags } = asked
+  // Read first: a wrong file is wrong usage, whether there is data or not.
+  const checked = flags.check === undefined ? [] : await importContracts(terminal, flags.check)
   const stored = await storedFor(asked)
-  if (flags.check !== undefined) return check(asked, flags.check, stored)
+  if (flags.check !== undefined) return check(asked, checked, stored)
   const [name] = args
   const shown = name === undefined ? stored : named(stored, name)
   if (flags.json) terminal.print(JSON.stringify(shown))
@@ -98,11 +101,11 @@ const NO_SCHEMA = 'no JSON Schema: it is compared with nothing'
 
 async function check(
   { terminal, flags }: Asked,
-  file: string,
+  checked: readonly AnyContract[],
   stored: readonly StoredMessage[],
 ): Promise<number> {
   const { print, paint } = terminal
-  const facts = (await importContracts(terminal.cwd, file)).map(factsOf)
+  const facts = checked.map(factsOf)
   const complaints = complaintsOfStored(facts, stored)
   const notes = notesOnStored(facts, stored)
   const isCompatible = complaints.length === 0

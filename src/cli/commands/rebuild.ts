@@ -35,7 +35,7 @@ async function alone(
   projection: string,
   tell: (progress: RebuildProgress) => void,
 ): Promise<Rebuilt> {
-  const { services, tools, engine } = await importSystem(asked.terminal.cwd, file)
+  const { services, tools, engine } = await importSystem(asked.terminal, file)
   // Looked at first: an owner would make what is not there.
   await (await reach(asked))[Symbol.asyncDispose]()
   return rebuildAlone(services, embedded({ directory: directoryOf(asked) }), projection, {

@@ -13,7 +13,7 @@ export const run: Command = async (asked) => {
   const { terminal, args, flags } = asked
   const [file = ''] = args
   const stopped = stopOf(terminal)
-  const system = await importSystem(terminal.cwd, file)
+  const system = await importSystem(terminal, file)
   await using app = await launch(system, asked)
   // Closed first, so that nobody is let in to an app that stops.
   await using served = await serve(app, {

@@ -3,10 +3,10 @@ import { start } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
 import { Lending } from './contracts.ts'
-import { readingRoom } from './service.ts'
+import { services } from './service.ts'
 
 const port = Number(process.env['PORT'] ?? 4400)
-const app = await start([readingRoom], embedded({ directory: 'data' }))
+const app = await start(services, embedded({ directory: 'data' }))
 const served = await serve(app, { port, opens: [Lending] })
 console.log(`Commands and queries: ${served.gateway}`)
 console.log(`What goes on inside:  ${served.page}`)

@@ -87,3 +87,6 @@ export const readingRoom = service('reading-room', {
   owns: [Lending],
   runs: [book, reminder, openLoans, loansOfMember],
 })
+
+/** What runs: for `main.ts`, and for commands such as `throughline run service.ts`. */
+export const services = [readingRoom]

@@ -1,0 +1,101 @@
+// A module is read for what it exports: by no command does it start anything.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { Place } from './stage.ts'
+import { place, systemFile, talk } from './stage.ts'
+
+const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
+
+/** In a process of its own, whose end counts. */
+const say = (at: Place, ...argv: readonly string[]): ReturnType<typeof spawnSync> =>
+  spawnSync(process.execPath, [bin, ...argv], { cwd: at.root, encoding: 'utf8', timeout: 20_000 })
+
+const verbs: Readonly<Record<string, (file: string) => readonly string[]>> = {
+  run: (file) => ['run', file, '--port', '0'],
+  rebuild: (file) => ['rebuild', file, 'asker/asked'],
+  'contracts --check': (file) => ['contracts', '--check', file],
+}
+
+suite('a module that starts a system when it is imported is refused', () => {
+  const modules = {
+    starting: 'start',
+    'starting-unawaited': 'start',
+    'starting-below': 'start',
+    listening: 'listen',
+  }
+  for (const [name, call] of Object.entries(modules))
+    for (const [verb, argv] of Object.entries(verbs))
+      test(`by ${verb}: ${name}.ts`, () => {
+        const at = place()
+        const file = systemFile(name)
+        const { status, stdout, stderr } = say(at, ...argv(file))
+        assert.deepEqual([status, stdout], [2, ''])
+        const [first, complaint, cure] = String(stderr).split('\n')
+        assert.match(first ?? '', /^OPTION_INVALID: /)
+        assert.ok(complaint?.startsWith(`  - ${file}: calls ${call} when it is imported`))
+        assert.match(complaint ?? '', /name the module that it takes its services from/)
+        assert.match(cure ?? '', /^correct the options/)
+        assert.equal(existsSync(at.data), false)
+        at.remove()
+      })
+
+  test('as JSON, where that was asked for', () => {
+    const at = place()
+    const { status, stderr } = say(at, 'run', systemFile('starting-unawaited'), '--json')
+    assert.equal(status, 2)
+    const { error } = JSON.parse(String(stderr)) as { error: { code: string } }
+    assert.equal(error.code, 'OPTION_INVALID')
+    at.remove()
+  })
+})
+
+test('a module that starts its services after it was imported is told that nothing starts', async () => {
+  const at = place()
+  const stop = new AbortController()
+  const argv = ['run', systemFile('starting-later'), '--port', '0', '--json']
+  const { code, err } = await at.say(argv, { signal: stop.signal, heard: () => stop.abort() })
+  assert.equal(code, 0)
+  assert.match(err, /starting-later\.ts calls start: a command starts nothing but what it exports/)
+  assert.equal(existsSync(`${at.root}/other`), false)
+  at.remove()
+})
+
+test('wrong usage ends the process, whatever the module has left open', () => {
+  const at = place()
+  for (const argv of Object.values(verbs)) {
+    const { status, stderr } = say(at, ...argv(systemFile('lingering')))
+    assert.equal(status, 2)
+    assert.match(String(stderr), /only other/)
+  }
+  at.remove()
+})
+
+test('a command that is done ends the process, whatever the module has left open', async () => {
+  const at = place()
+  const app = await at.launch()
+  await talk(app)
+  await app.stop()
+  const { status, stdout } = say(at, 'contracts', '--check', systemFile('lingering-contracts'))
+  assert.equal(status, 0)
+  assert.match(String(stdout), /^Compatible with/)
+  at.remove()
+})
+
+test('the service file that init writes is run, rebuilt and checked as it is', async () => {
+  const at = place()
+  const file = fileURLToPath(new URL('../../src/cli/init/typescript/service.ts', import.meta.url))
+  const stop = new AbortController()
+  const argv = ['run', file, '--port', '0', '--json']
+  const ran = await at.say(argv, { signal: stop.signal, heard: () => stop.abort() })
+  assert.deepEqual([ran.code, ran.err], [0, ''])
+  const rebuilt = await at.say(['rebuild', file, 'reading-room/open-loans'])
+  assert.match(rebuilt.out, /^reading-room\/open-loans is rebuilt/)
+  const checked = await at.say(['contracts', '--check', file])
+  assert.match(checked.out, /^Compatible with/)
+  const main = say(at, 'run', fileURLToPath(new URL('main.ts', `file://${file}`)))
+  assert.equal(main.status, 2)
+  at.remove()
+})

@@ -1,0 +1,6 @@
+// Exports services, and keeps the process with a timer.
+import { talking } from '../../control/world.ts'
+
+setInterval(() => undefined, 60_000)
+
+export const services = talking

@@ -1,0 +1,2 @@
+// Another module starts a system for it.
+export { services } from './starting.ts'

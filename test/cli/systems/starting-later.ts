@@ -1,0 +1,13 @@
+// Exports its services, and starts them by itself once it has had time.
+import { setImmediate } from 'node:timers/promises'
+import { start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { talking } from '../../control/world.ts'
+
+async function main(): Promise<void> {
+  await setImmediate()
+  await start(talking, embedded({ directory: 'other' }))
+}
+void main()
+
+export const services = talking

@@ -1,0 +1,9 @@
+// Starts a system without waiting for it, and keeps the process with a timer of its own.
+import { start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { talking } from '../../control/world.ts'
+
+setInterval(() => undefined, 60_000)
+void start(talking, embedded({ directory: 'data' })).then(() => console.log('started'))
+
+export const services = talking
