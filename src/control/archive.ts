@@ -4,7 +4,7 @@ import type { Archived, Tell } from '../ports/keeping.ts'
 import type { LogEnd } from '../ports/log.ts'
 import { mustBeAbsolute } from './backup.ts'
 import { mustBeTopic } from './browse.ts'
-import { momentOf, offsetOf } from './replay.ts'
+import { momentsOf, offsetOf } from './moment.ts'
 import type { System } from './system.ts'
 
 /** What shall be moved out of a topic. */
@@ -80,11 +80,11 @@ const restOf = ({ done, total }: Parameters<Tell>[0]): number => total - done
 
 async function partsOf(system: System, wish: TopicArchiveWish): Promise<readonly Part[]> {
   const { log } = system.backend
-  const moment = momentOf('before', wish.before)
+  const { before } = momentsOf('archive', { before: wish.before })
   const standings = await standingsOf(system)
   const parts: Part[] = []
   for (const end of await log.ends([wish.topic])) {
-    const wanted = await offsetOf(log, end, moment, end.first)
+    const wanted = await offsetOf(log, end, before, end.first)
     parts.push(partOf(end, wanted, standings))
   }
   return parts

@@ -2,9 +2,10 @@
 import { Fault } from '../base/fault.ts'
 import type { CloudEvent } from '../contract/envelope.ts'
 import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
-import type { EventLog, LogEnd, LogRecord } from '../ports/log.ts'
+import type { EventLog, LogRecord } from '../ports/log.ts'
 import { mustBeTopic } from './browse.ts'
 import { mustBeUndamaged } from './damage.ts'
+import { momentsOf, offsetOf } from './moment.ts'
 import type { System } from './system.ts'
 
 type Looking = Pick<System, 'backend' | 'catalog'>
@@ -133,49 +134,14 @@ async function rangesOf(log: EventLog, wish: ReplayWish): Promise<readonly Range
     const complaints = [{ path: 'partition', message }]
     throw new Fault('OPTION_INVALID', { detail: 'replay', complaints })
   }
+  const moments = momentsOf('replay', { from, to })
   const ranges: Range[] = []
   for (const end of ends) {
-    const next = await offsetOf(log, end, momentOf('from', from), end.first)
-    const until = await offsetOf(log, end, momentOf('to', to), end.next)
+    const next = await offsetOf(log, end, moments.from, end.first)
+    const until = await offsetOf(log, end, moments.to, end.next)
     ranges.push({ partition: end.partition, next, to: until })
   }
   return ranges
-}
-
-/** A place in every partition of a topic. */
-export type Moment =
-  | { readonly is: 'offset'; readonly offset: number }
-  | { readonly is: 'time'; readonly atMs: number }
-
-const OFFSET = /^\d{1,15}$/
-const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/
-
-/**
- * What somebody means by a place: an offset, or a time as ISO 8601 has it, with its zone; a date
- * begins at midnight, UTC.
- *
- * @throws Fault `OPTION_INVALID`
- */
-export function momentOf(path: string, text: string | undefined): Moment | undefined {
-  if (text === undefined) return undefined
-  if (OFFSET.test(text)) return { is: 'offset', offset: Number(text) }
-  const atMs = TIME.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(atMs)) return { is: 'time', atMs }
-  const message = 'must be an offset, or a time such as 2026-11-21T10:43:28Z'
-  throw new Fault('OPTION_INVALID', { detail: text, complaints: [{ path, message }] })
-}
-
-/** Where a moment lies in a partition, between its ends. */
-export async function offsetOf(
-  log: EventLog,
-  { topic, partition, first, next }: LogEnd,
-  moment: Moment | undefined,
-  otherwise: number,
-): Promise<number> {
-  if (!moment) return otherwise
-  const offset =
-    moment.is === 'offset' ? moment.offset : await log.offsetAt(topic, partition, moment.atMs)
-  return Math.min(next, Math.max(first, offset))
 }
 
 function cursorOf(ranges: readonly Range[]): string {

@@ -5,6 +5,7 @@ import { backUp } from './backup.ts'
 import { storedMessages } from '../engine/compatibility.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
 import type { RewindTo } from '../engine/rewind.ts'
+import { momentsOf } from './moment.ts'
 import { overviewOf } from './overview.ts'
 import { replay } from './replay.ts'
 import type { System } from './system.ts'
@@ -129,14 +130,11 @@ export function isVerb(name: unknown): name is VerbName {
   return typeof name === 'string' && Object.hasOwn(verbs, name)
 }
 
-/** `earliest`, `latest`, an offset, or a time such as 2030-01-31T12:00:00Z. */
+/** `earliest`, `latest`, or a moment. */
 function rewindTo(text: string): RewindTo {
-  if (text === 'earliest' || text === 'latest') return text
-  if (/^\d{1,15}$/.test(text)) return { offset: Number(text) }
-  const atMs = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
-  if (!Number.isNaN(atMs)) return { atMs }
-  const message = 'must be earliest, latest, an offset or a time like 2030-01-31T12:00:00Z'
-  throw new Fault('OPTION_INVALID', { detail: 'rewind', complaints: [{ path: 'to', message }] })
+  const { to = 'latest' } = momentsOf('rewind', { to: text }, ['earliest', 'latest'])
+  if (typeof to === 'string') return to
+  return to.is === 'time' ? { atMs: to.atMs } : { offset: to.offset }
 }
 
 async function setPaused(system: System, service: string, isPaused: boolean): Promise<object> {

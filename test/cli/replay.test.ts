@@ -48,6 +48,14 @@ inBothWays('replay', (at) => {
     assert.match(from.err, /from: must be an offset, or a time such as/)
   })
 
+  test('says both ends that are none at once', async () => {
+    const argv = ['replay', 'asking.commands', '--from', '2026-11-01T01:30:00', '--to']
+    const { code, out, err } = await at.say([...argv, '2026-02-30'])
+    assert.deepEqual([code, out], [2, ''])
+    assert.match(err, /from: .*"2026-11-01T01:30:00" has no zone: add Z/)
+    assert.match(err, /to: .*"2026-02-30" is on no calendar or clock/)
+  })
+
   test('waits for whoever reads it', async () => {
     const hears = new EventEmitter()
     let written = 0

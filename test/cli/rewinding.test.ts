@@ -73,6 +73,18 @@ suite('groups rewind', () => {
     assert.match(await said('forward', 'home/dog'), /^OPTION_INVALID[^]*only one is rewind/)
   })
 
+  test('takes no time whose meaning would depend on where the owner is', async () => {
+    const to = async (time: string): Promise<string> =>
+      (await at.say(['groups', 'rewind', 'home/dog', '--to', time])).err
+    assert.match(
+      await to('2026-11-01T01:30:00'),
+      /to: must be earliest, latest, an offset, or a time/,
+    )
+    assert.match(await to('2026-11-01T01:30:00'), /"2026-11-01T01:30:00" has no zone: add Z/)
+    assert.match(await to('2026-02-30'), /"2026-02-30" is on no calendar or clock/)
+    assert.match(await to('2026-02-01 12:00'), /"2026-02-01 12:00" is none/)
+  })
+
   test('changes data that nobody runs only where that was said', async () => {
     await app.stop()
     const argv = ['groups', 'rewind', 'home/dog', '--to', '1', '--topic', 'bells.events']
