@@ -66,10 +66,11 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     told.abort()
     for (const each of loops) each.stop()
     const all = Promise.all(running).then(() => 'ended')
-    const inTime = await within(clock, graceMs, all)
+    await within(clock, graceMs, all)
     for (const each of processors) each.abort()
-    if (!inTime && !(await within(clock, ABORT_MS, all)))
-      tools.watch.broke('stop', new Error('a handler does not end although its signal has aborted'))
+    const ended = Promise.all([all, tools.calls.ended()])
+    if (!(await within(clock, ABORT_MS, ended)))
+      tools.watch.broke('stop', new Error(leftText(tools.calls.underWay())))
     await tools.threads?.stop()
     ending()
     await backend.store.close()
@@ -80,6 +81,14 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     rebuild: (projection, options) => rebuilt(rebuilders, projection, options),
     stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)),
   }
+}
+
+function leftText(underWay: ReadonlyMap<string, number>): string {
+  const left = [...underWay].map(([consumer, count]) => {
+    return count === 1 ? consumer : `${consumer} (${count} messages)`
+  })
+  if (left.length === 0) return 'the work in hand has not ended'
+  return `what does not end although its signal has aborted is left behind: ${left.join(', ')}`
 }
 
 /**

@@ -4,6 +4,7 @@ import type { OneOrMany, RetryAfter, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler, Handling } from '../rules/handler.ts'
 import type { Budget } from './budget.ts'
+import type { Calls } from './calls.ts'
 import type { Reaction } from './plan.ts'
 import type { Arrival, Step } from './step.ts'
 import { publish, ruleFault } from './step.ts'
@@ -28,6 +29,7 @@ export interface Calling {
   /** What they touch the outside with. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Budget
+  readonly calls: Calls
   /** Where those run that ask for a thread; absent where there are no threads. */
   readonly threads:
     | { attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined> }
@@ -36,7 +38,7 @@ export interface Calling {
 
 /** Calls a handler; whatever it throws is an answer here. Nothing where it was not called in time. */
 export async function attempt(
-  { tools, budget, threads }: Calling,
+  { tools, budget, calls, threads }: Calling,
   call: Call,
   signal: AbortSignal,
   computed: (tookMs: number) => void = () => undefined,
@@ -47,6 +49,7 @@ export async function attempt(
   const { thread } = reaction.consumer.rule as Handler
   if (threads && thread !== undefined) return threads.attempt(call, signal)
   const handling: Handling = { ...handlingOf(call), signal }
+  const end = calls.begin(reaction.consumer.id)
   try {
     budget.begin()
     let running: unknown
@@ -60,6 +63,8 @@ export async function attempt(
     return laterIn(returned) ?? { is: 'handled', returned }
   } catch (cause) {
     return laterIn(cause) ?? { is: 'failed', cause }
+  } finally {
+    end()
   }
 }
 

@@ -9,6 +9,7 @@ import { operationKey } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
 import type { EngineTools } from './tools.ts'
 import { consumersOf, instancesOf } from './status.ts'
+import { mustRun } from './until-ended.ts'
 
 /** What became of a command's own unit. */
 export type Accepted<R extends string = string> =
@@ -46,7 +47,10 @@ export function operationOf(engine: EngineTools, id: string, command: CommandTyp
     waitFor(engine, id, look, signal)
   return {
     id,
-    look: async () => (await findSettled(engine, id, command)) ?? { is: 'pending' },
+    async look() {
+      mustRun(engine.ended, { id })
+      return (await findSettled(engine, id, command)) ?? { is: 'pending' }
+    },
     async accepted({ signal } = {}) {
       const row = await wait(() => findOperation(engine, id, command), signal)
       return row.is === 'refused' ? refusedAs(row) : { is: 'accepted' }
@@ -64,7 +68,7 @@ async function waitFor<T>(
 ): Promise<T> {
   for (;;) {
     signal?.throwIfAborted()
-    if (ended.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped', ids: { id } })
+    mustRun(ended, { id })
     const told = new AbortController()
     const cancel = watch.onTouched(id, () => told.abort())
     try {

@@ -3,6 +3,7 @@ import type { IdMaker } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Budget } from './budget.ts'
+import type { Calls } from './calls.ts'
 import type { Catalog } from './catalog.ts'
 import type { DelayClock } from './delay-clock.ts'
 import type { EngineOptions } from './options.ts'
@@ -26,6 +27,7 @@ export interface EngineTools {
   /** What handlers touch the outside with. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Budget
+  readonly calls: Calls
   /** Where handlers run that ask for a thread. */
   readonly threads: Threads | undefined
   readonly watch: Watch

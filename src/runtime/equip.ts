@@ -9,6 +9,7 @@ import { thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
+import { callsOf } from '../engine/calls.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
@@ -19,6 +20,7 @@ import { planOf } from '../engine/plan.ts'
 import type { RuleSeen } from '../engine/seen.ts'
 import { threadsOf } from '../engine/threads.ts'
 import type { EngineTools } from '../engine/tools.ts'
+import { untilEnded } from '../engine/until-ended.ts'
 import type { Reports } from '../engine/watch.ts'
 import { watch } from '../engine/watch.ts'
 import type { Backend } from '../ports/store.ts'
@@ -83,7 +85,7 @@ export function equip(
   mustFit(services, elsewhere, tools)
   const plan = planOf(services, elsewhere, seen)
   const mint = idMaker(clock, random)
-  const inTime = withDeadlines(backend, clock, options.deadlineMs)
+  const inTime = withDeadlines(untilEnded(backend, ended), clock, options.deadlineMs)
   const tell = watch(reportsOf(given))
   const names = plan.services.map(({ name }) => name)
   return {
@@ -102,6 +104,7 @@ export function equip(
     tools,
     watch: tell,
     budget: budgetOf(clock, options, tell),
+    calls: callsOf(),
     threads: threadsOf(plan, options, clock, (cause) => {
       tell.broke('threads', cause)
       tell.mended('threads')

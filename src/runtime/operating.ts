@@ -8,6 +8,7 @@ import { healthOf } from '../engine/health.ts'
 import { findById } from '../engine/operations.ts'
 import { rewind } from '../engine/rewind.ts'
 import type { EngineTools } from '../engine/tools.ts'
+import { whileRunning } from '../engine/until-ended.ts'
 import type { Watch } from '../engine/watch.ts'
 
 const SYSTEMS = new WeakMap<object, System>()
@@ -25,16 +26,17 @@ export function systemOf(app: object): System {
 }
 
 export function runningSystem(engine: EngineTools, running: Pick<Engine, 'rebuild'>): System {
-  const { backend, catalog, clock, pauses } = engine
+  const { backend, catalog, clock, pauses, ended } = engine
+  const whileUp = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended, call)
   return {
     backend,
     catalog,
     clock,
-    health: () => healthOf(engine),
-    setPaused: (service, isPaused) => pauses.set(service, isPaused),
-    rewind: (asked) => rewind(engine, asked),
-    rebuild: (projection, tell) => running.rebuild(projection, { tell }),
-    operation: async (id) => (await findById(engine, id))?.look(),
+    health: () => whileUp(() => healthOf(engine)),
+    setPaused: (service, isPaused) => whileUp(() => pauses.set(service, isPaused)),
+    rewind: (asked) => whileUp(() => rewind(engine, asked)),
+    rebuild: (projection, tell) => whileUp(() => running.rebuild(projection, { tell })),
+    operation: (id) => whileUp(async () => (await findById(engine, id))?.look()),
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
 import { mayStart } from '../base/without-starting.ts'
 import type {
   CodeOf,
@@ -22,6 +21,7 @@ import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
 import { isSettled, statusOf } from '../engine/status.ts'
+import { whileRunning } from '../engine/until-ended.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { Description } from './describe.ts'
@@ -106,8 +106,8 @@ export interface App {
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /**
    * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
-   * run longer than `graceMs` (default 10,000) see their signal abort, and are left behind when they
-   * ignore it. Afterwards everything but `describe` throws `APP_STOPPING`. Idempotent.
+   * run longer than `graceMs` (default 10,000) see their signal abort; those that have not ended a
+   * second later are left behind, and `broke` hears which. Afterwards everything but `describe` throws `APP_STOPPING`. Idempotent.
    */
   stop(options?: { readonly graceMs?: number }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -161,10 +161,7 @@ export async function launch(
       void socket?.close()
     })
   /** What needs the backend is refused by name once that is closed. */
-  const whileUp = async <T>(call: () => Promise<T>): Promise<T> => {
-    if (ended.signal.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped' })
-    return call()
-  }
+  const whileUp = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended.signal, call)
   const app: App = {
     async send(message, sendOptions = {}) {
       const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)

@@ -132,6 +132,16 @@ suite('run', () => {
     at.remove()
   })
 
+  test('ends once all is closed, whatever the module has left open', async (t) => {
+    const child = begin(t, 'run', systemFile('lingering-contracts'), '--port', '0', '--json')
+    await child.until(/listening/)
+    child.child.kill('SIGTERM')
+    assert.deepEqual(await child.ended(), [0, null])
+    assert.match(child.said.out, /stopping/)
+    assert.equal(existsSync(`${at.data}/owner.json`), false)
+    at.remove()
+  })
+
   test('says which port is busy, and how that is cured', async (t) => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')

@@ -6,8 +6,10 @@ import { Fault, command, contract, entity, event, handler, service, start, type 
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { pause, systemClock } from '../../src/base/clock.ts'
+import { runVerb } from '../../src/control/verbs.ts'
 import { Ledger, ledgerOf, outsideOf, upTo } from '../engine/ledger.ts'
 import type { Around } from '../../src/ports/through.ts'
+import { systemOf } from '../../src/runtime/operating.ts'
 import type { Stage } from '../engine/stage.ts'
 import { caughtUp, stageOf } from '../engine/stage.ts'
 
@@ -201,42 +203,109 @@ test('on the real clock an app starts, settles and stops, and lets the process g
   assert.deepEqual(journal, upTo(20))
 })
 
-test('a handler that ignores its signal is left behind, and the app ends all the same', async () => {
-  const Post = contract(
-    'post',
-    { key: 'id' },
-    { Send: command(z.object({ id: z.string() })), Sent: event(z.object({ id: z.string() })) },
-  )
-  const post = entity(
-    'post',
-    { of: Post, id: 'id', initial: 0 },
-    {
-      decide: (on) => [on(Post.Send, (data) => Post.Sent(data))],
-      evolve: (on) => [on(Post.Sent, () => 1)],
-    },
-  )
-  const called = Promise.withResolvers<void>()
-  const stuck = handler('stuck', {}, (on) => [
-    on(Post.Sent, () => {
-      called.resolve()
+const Post = contract('post', { key: 'id' }, { Send: command(Id), Sent: event(Id) })
+const post = entity(
+  'post',
+  { of: Post, id: 'id', initial: 0 },
+  {
+    decide: (on) => [on(Post.Send, (data) => Post.Sent(data))],
+    evolve: (on) => [on(Post.Sent, () => 1)],
+  },
+)
+
+for (const order of ['key', 'none'] as const)
+  test(`a handler of order ${order} that ignores its signal is left behind by name`, async () => {
+    let called = 0
+    const never = () => {
+      called += 1
       return new Promise<never>(() => undefined)
+    }
+    const options = { order, concurrency: 2 }
+    const stuck = handler('stuck', options, (on) => [on(Post.Sent, never)])
+    const quick = handler('quick', { order }, (on) => [on(Post.Sent, () => undefined)])
+    const stage = stageOf(memory, 9)
+    const { backend, clock, random } = stage.instance()
+    const broke: string[] = []
+    const app = await stage.clock.until(
+      start([service('post', { owns: [Post], runs: [post, stuck, quick] })], backend, {
+        clock,
+        random,
+        broke: (group, cause) => broke.push(`${group}: ${(cause as Error).message}`),
+      }),
+    )
+    await stage.clock.until(app.send(Post.Send({ id: 'a' })))
+    await stage.clock.until(app.send(Post.Send({ id: 'b' })))
+    while (called < 2) await stage.clock.advance(10)
+    const began = stage.clock.now()
+    await stage.clock.until(app.stop({ graceMs: 500 }))
+    assert.ok(stage.clock.now() - began <= 2_000)
+    assert.deepEqual(broke, [
+      'stop: what does not end although its signal has aborted is left behind: ' +
+        'post/stuck (2 messages)',
+    ])
+  })
+
+test('a handler without order that heeds its signal is not left behind', async () => {
+  const stage = stageOf(memory, 10)
+  const { backend, clock, random } = stage.instance()
+  let [began, ended] = [0, 0]
+  const late = handler('late', { order: 'none' }, (on) => [
+    on(Post.Sent, async (_, _tools, { signal }) => {
+      began += 1
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+      await pause(stage.clock, 500)
+      ended += 1
     }),
   ])
-  const stage = stageOf(memory, 9)
-  const { backend, clock, random } = stage.instance()
   const broke: string[] = []
   const app = await stage.clock.until(
-    start([service('post', { owns: [Post], runs: [post, stuck] })], backend, {
+    start([service('post', { owns: [Post], runs: [post, late] })], backend, {
       clock,
       random,
-
-      broke: (_, cause) => broke.push(String(cause)),
+      broke: (group) => broke.push(group),
     }),
   )
   await stage.clock.until(app.send(Post.Send({ id: 'a' })))
-  await stage.clock.until(called.promise)
-  const began = stage.clock.now()
+  while (began === 0) await stage.clock.advance(10)
   await stage.clock.until(app.stop({ graceMs: 500 }))
-  assert.ok(stage.clock.now() - began <= 2_000)
-  assert.match(broke.join(), /does not end although its signal has aborted/)
+  assert.deepEqual([ended, broke], [1, []])
+})
+
+test('everything but describe throws APP_STOPPING once an app has stopped', async () => {
+  const app = await start([service('post', { owns: [Post], runs: [post] })], memory())
+  const operation = await app.send(Post.Send({ id: 'a' }), { id: 'a' })
+  await operation.settled()
+  const system = systemOf(app)
+  await app.stop()
+  const late = app.operation(Post.Send, 'b')
+  const methods: Readonly<Record<string, () => Promise<unknown>>> = {
+    send: () => app.send(Post.Send({ id: 'b' })),
+    append: () => app.append([Post.Send({ id: 'b' })]),
+    find: () => app.find('a'),
+    status: () => app.status(),
+    health: () => app.health(),
+    pause: () => app.pause('post'),
+    resume: () => app.resume('post'),
+    rewind: () => app.rewind('post/none', 'latest'),
+    rebuild: () => app.rebuild('post/none'),
+    settled: () => app.settled(),
+    'operation.look': () => operation.look(),
+    'operation.accepted': () => operation.accepted(),
+    'operation.settled': () => operation.settled(),
+    'late.look': () => late.look(),
+    'system.health': () => system.health(),
+    'system.setPaused': () => system.setPaused('post', true),
+    'system.rewind': () => system.rewind({ consumer: 'post/none', to: 'latest' }),
+    'system.rebuild': () => system.rebuild('post/none', () => undefined),
+    'system.operation': () => system.operation('a'),
+    'verb overview': () => runVerb(system, 'overview', {}),
+    'verb log': () => runVerb(system, 'log', { topic: 'post.events' }),
+    'verb verify': () => runVerb(system, 'verify', {}),
+  }
+  for (const [name, call] of Object.entries(methods))
+    await assert.rejects(call, { code: 'APP_STOPPING' }, name)
+  assert.equal(app.describe().services.length, 1)
+  const known = Object.keys(app).filter((name) => !['operation', 'describe', 'stop'].includes(name))
+  const untried = known.filter((name) => name !== 'ask' && !Object.hasOwn(methods, name))
+  assert.deepEqual(untried, [], 'a method that this test does not call')
 })
