@@ -1,6 +1,6 @@
 // Copies of data, made and brought back by the command line.
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { start } from 'throughline'
@@ -50,6 +50,29 @@ inBothWays('a backup', (at) => {
     const restored = await at.say(['restore', 'twice'])
     assert.equal(restored.code, 1)
     assert.match(restored.err, /^DIRECTORY_TAKEN: [^]*data holds /)
+  })
+
+  test('goes nowhere inside the data itself, and a restore nowhere inside its backup', async () => {
+    symlinkSync(at.data, join(at.root, 'link'))
+    const before = readdirSync(at.data).toSorted()
+    const own = await at.say(['backup', 'data'])
+    assert.equal(own.code, 1)
+    assert.match(own.err, /^DIRECTORY_TAKEN: .*data is the data itself$/m)
+    for (const to of ['data/copy', 'link/copy', 'data/archive/copy']) {
+      const { code, err } = await at.say(['backup', to])
+      assert.equal(code, 1)
+      assert.match(err, /^DIRECTORY_TAKEN: .*copy lies inside the data, which is .*data$/m)
+    }
+    assert.deepEqual(readdirSync(at.data).toSorted(), before)
+    rmSync(join(at.root, 'link'))
+    await at.say(['backup', 'tuesday'])
+    const restored = await at.say(['restore', 'tuesday', '--data', 'tuesday/again'])
+    assert.equal(restored.code, 1)
+    assert.match(
+      restored.err,
+      /^DIRECTORY_TAKEN: .*again lies inside the data, which is .*tuesday$/m,
+    )
+    assert.equal(existsSync(join(at.root, 'tuesday/again')), false)
   })
 
   test('that is damaged restores nothing', async () => {

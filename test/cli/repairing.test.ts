@@ -96,6 +96,41 @@ suite('salvage', () => {
     const at = await ended(t)
     assert.equal((await at.say(['salvage'])).code, 2)
     assert.equal((await at.say(['salvage', '--to', 'x', '--json'])).code, 0)
-    assert.equal((await at.say(['salvage', '--to', 'x'])).code, 1)
+    const before = readFileSync(join(at.root, 'x'), 'utf8')
+    const { code, err } = await at.say(['salvage', '--to', 'x'])
+    assert.equal(code, 2)
+    assert.match(err, /^OPTION_INVALID: [^]*to: x is there already: name a new file/)
+    assert.equal(readFileSync(join(at.root, 'x'), 'utf8'), before)
+    const nowhere = await at.say(['salvage', '--to', 'no/such/folder'])
+    assert.equal(nowhere.code, 2)
+    assert.match(nowhere.err, /to: no\/such\/folder cannot be written: ENOENT/)
+  })
+
+  test('writes no file inside the data, nor an empty one where there is none', async (t) => {
+    const at = await ended(t)
+    const inside = await at.say(['salvage', '--to', 'data/saved.ndjson'])
+    assert.match(inside.err, /^DIRECTORY_TAKEN: .*saved\.ndjson lies inside the data/)
+    const { code, err } = await at.say(['salvage', '--to', 'saved', '--data', 'nowhere'])
+    assert.equal(code, 1)
+    assert.match(err, /^DATA_MISSING: /)
+    assert.ok(!existsSync(join(at.root, 'saved')))
+  })
+
+  test('counts everything after an archive, and what can be read no more', async (t) => {
+    const at = await ended(t)
+    const argv = ['archive', 'asking.commands', '--before', '2999-01-01', '--to', 'old']
+    await at.ask(...argv, '--offline')
+    const counts = { records: 12, flawed: 0, unreadable: 0, unarchived: 0, compacted: 0 }
+    assert.deepEqual(await at.ask('salvage', '--to', 'all'), { file: 'all', ...counts })
+    const lines = readFileSync(join(at.root, 'all'), 'utf8').trimEnd().split('\n')
+    assert.ok(lines.every((line) => (JSON.parse(line) as Line).record.data !== null))
+    rmSync(join(at.root, 'old'), { recursive: true })
+    const { code, out } = await at.say(['salvage', '--to', 'rest'])
+    assert.equal(code, 1)
+    assert.match(out, /^9 records saved, .*\n3 records not saved: their archive cannot be read\.$/m)
   })
 })
+
+interface Line {
+  readonly record: { readonly data: string | null }
+}

@@ -126,7 +126,8 @@ suite('a backup', () => {
     const db = new DatabaseSync(join(data, 'throughline.db'))
     t.after(() => db.close())
     db.exec("BEGIN IMMEDIATE; INSERT INTO meta (name, value) VALUES ('late', '1')")
-    const source = { database: { db: () => db, reconnect: () => undefined }, isShared: false }
+    const database = { db: () => db, reconnect: () => undefined }
+    const source = { directory: data, database, isShared: false }
     const to = join(root, 'between')
     const clock = systemClock()
     const after: Clock['after'] = (delayMs, run) => {

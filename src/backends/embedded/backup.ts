@@ -7,6 +7,7 @@ import { pause } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import { hashOf, writeNote } from './backup-note.ts'
+import { mustLieOutside } from './data-path.ts'
 import type { Database } from './database.ts'
 import type { Files, Ownership } from './directory.ts'
 import { filesOf, own, syncDirectory, writeMarker } from './directory.ts'
@@ -26,6 +27,7 @@ const PAGES_PER_STEP = 32
 const PAGES_PER_SYNC = 128
 
 export interface BackupSource {
+  readonly directory: string
   readonly database: Database
   /** Others may write meanwhile: the copy is of the moment when it began. */
   readonly isShared: boolean
@@ -47,6 +49,7 @@ export async function backUp(
 ): Promise<BackedUp> {
   const at = clock.now()
   const target = resolve(to)
+  mustLieOutside(source.directory, target)
   mustBeFree(target)
   mkdirSync(dirname(target), { recursive: true })
   const part = filesOf(`${target}.part`)

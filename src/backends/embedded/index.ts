@@ -51,7 +51,7 @@ export function embedded(options: EmbeddedOptions): Backend {
     store: embeddedStore(storeUse, clock),
     async backup(to, tell) {
       const { database, commits } = logUse.connection()
-      const source = { database, isShared: isReadOnly, isOpen: logUse.isOpen }
+      const source = { directory, database, isShared: isReadOnly, isOpen: logUse.isOpen }
       // A copy is begun between two transactions only, and a busy owner leaves no gap by itself.
       commits.pace(BACKUP_GATHER_MS)
       try {

@@ -288,6 +288,38 @@ suite('salvage', () => {
     assert.equal(flawed.length, 1)
   })
 
+  test('gives what was moved to an archive, and names what its files no more hold', async (t) => {
+    const directory = await filled(t)
+    const old = join(directory, 'archive')
+    const backend = embedded({ directory })
+    await backend.log.open()
+    await backend.store.open()
+    for (const partition of [0, 1])
+      await backend.archive?.({ topic: ORDERS, partition, before: COUNT - 1, to: old })
+    await backend.store.close()
+    await backend.log.close()
+    const found = [...salvage(directory)]
+    assert.equal(found.length, 2 * COUNT)
+    assert.ok(found.every((each) => each.is === 'record' && each.record.data !== null))
+    rmSync(old, { recursive: true })
+    const { record = [], unarchived = [] } = Object.groupBy(salvage(directory), ({ is }) => is)
+    assert.deepEqual([record.length, unarchived.length], [2, 2 * (COUNT - 1)])
+    const [first] = unarchived
+    assert.ok(first?.is === 'unarchived')
+    assert.match(first.message, /^ARCHIVE_MISSING: .*orders/)
+  })
+
+  test('counts what compaction took as no loss, and what was lost as one', async (t) => {
+    const directory = await filled(t)
+    const log = await open(t, directory)
+    assert.equal(await log.compact(ORDERS, 0, COUNT, 0), COUNT - 1)
+    await log.close()
+    tamper(directory, "UPDATE log SET gone = 'x' || gone WHERE part = 0 AND off = 7")
+    const { record, compacted, unreadable } = Object.groupBy(salvage(directory), ({ is }) => is)
+    const counts = [record, compacted, unreadable].map((each) => each?.length)
+    assert.deepEqual(counts, [COUNT + 1, COUNT - 2, 1])
+  })
+
   test('says what it cannot read at all', async (t) => {
     const directory = await filled(t)
     const handle = openSync(join(directory, 'throughline.db'), 'r+')

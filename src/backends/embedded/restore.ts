@@ -9,6 +9,7 @@ import { systemRandom } from '../../base/random.ts'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import type { BackupNote } from './backup-note.ts'
 import { hashOf, readNote } from './backup-note.ts'
+import { mustLieOutside } from './data-path.ts'
 import type { Files, Ownership } from './directory.ts'
 import { filesOf, own, syncDirectory, writeMarker } from './directory.ts'
 import { makeMarks } from './backup-marks.ts'
@@ -46,6 +47,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const from = resolve(options.from)
   const note = readNote(from)
   const files = filesOf(resolve(options.directory))
+  mustLieOutside(from, files.directory)
   const isNew = !existsSync(files.directory)
   const ownership = begin(files, clock)
   try {

@@ -3,17 +3,24 @@ import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../base/fault.ts'
 import type { LogRecord } from '../../ports/log.ts'
+import type { Archive } from './archive-index.ts'
+import { archiveIn } from './archive-index.ts'
 import { filesOf } from './directory.ts'
 import type { StoredRecord } from './records.ts'
-import { COLUMNS, isWhole, storedRecord } from './records.ts'
+import { COLUMNS, LOST, isWhole, saidBy, storedRecord } from './records.ts'
 import { isDamaged } from './results.ts'
 import type { Columns } from './statements.ts'
+import { statementsOf } from './statements.ts'
 
 /** What salvage meets on its way through a log, in order of position. */
 export type Salvaged =
   | { readonly is: 'record'; readonly record: LogRecord }
   /** A record that can be read, and is not what was written. */
   | { readonly is: 'flawed'; readonly record: LogRecord }
+  /** A record whose body lies in an archive that cannot be read; `message` names the file. */
+  | { readonly is: 'unarchived'; readonly record: LogRecord; readonly message: string }
+  /** A record that compaction has taken. */
+  | { readonly is: 'compacted'; readonly record: LogRecord }
   | Unreadable
 
 /** Positions, up to and without `to`, that cannot be read. */
@@ -30,19 +37,20 @@ const EMPTY_MAX = 65_536
 
 /**
  * Reads what can be read of a directory that nobody can open any more, record by record and without
- * any index, and changes nothing. Bodies that were moved to an archive are not in it.
+ * any index, and changes nothing. Bodies that were moved to an archive are read from there.
  *
  * @throws Fault `DATA_MISSING`, and `DATA_DAMAGED` where not even the first page can be read
  */
 export function* salvage(directory: string): Generator<Salvaged> {
-  const { database } = filesOf(resolve(directory))
+  const { directory: data, database } = filesOf(resolve(directory))
   if (!existsSync(database)) throw new Fault('DATA_MISSING', { detail: database })
   const db = new DatabaseSync(database, { readOnly: true, timeout: 1_000 })
   try {
     const { rows, nameOf } = reader(db, database)
+    const restored = restoring(db, data)
     for (const found of rows())
       if (found.is === 'unreadable') yield found
-      else yield* told(storedRecord(found.row, nameOf(found.row[1] as number)))
+      else yield salvaged(storedRecord(found.row, nameOf(found.row[1] as number)), restored)
   } finally {
     db.close()
   }
@@ -124,7 +132,31 @@ function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
     yield { is: 'unreadable', from: unreadableFrom, to: end }
 }
 
-function* told(stored: StoredRecord): Generator<Salvaged> {
-  if (stored.gone !== null) return
-  yield { is: isWhole(stored) ? 'record' : 'flawed', record: stored.record }
+type Restore = Archive['restored']
+
+/** The archive is looked at once something lies in it: its index may be damaged, too. */
+function restoring(db: DatabaseSync, directory: string): Restore {
+  const archive = archiveIn(statementsOf({ db: () => db }), directory)
+  let isLoaded = false
+  return (stub) => {
+    if (!isLoaded) archive.load()
+    isLoaded = true
+    return archive.restored(stub)
+  }
 }
+
+function salvaged(stored: StoredRecord, restore: Restore): Salvaged {
+  const { record, gone } = stored
+  if (gone === null) return { is: isWhole(stored) ? 'record' : 'flawed', record }
+  const isLost = !isWhole(stored) || saidBy(gone) === LOST
+  if (isLost) return { is: 'unreadable', from: record.position, to: record.position + 1 }
+  try {
+    const restored = restore(stored)
+    return restored ? { is: 'record', record: restored } : { is: 'compacted', record }
+  } catch (cause) {
+    const [message = ''] = errorText(cause).split('\n')
+    return { is: 'unarchived', record, message }
+  }
+}
+
+const errorText = (cause: unknown): string => (cause instanceof Error ? cause.message : 'it broke')
