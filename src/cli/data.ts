@@ -12,6 +12,7 @@ import type { Given, VerbName } from '../control/verbs.ts'
 import { runVerb } from '../control/verbs.ts'
 import type { Tell } from '../ports/keeping.ts'
 import type { Asked } from './command.ts'
+import { isData, missing } from './find-data.ts'
 
 /** A system that can be asked. */
 export interface Reached {
@@ -78,10 +79,8 @@ async function look(asked: Asked): Promise<RestingSystem> {
     return await resting(backend, systemClock())
   } catch (cause) {
     if (!(cause instanceof Fault) || cause.code !== 'DATA_MISSING') throw cause
-    const others = dataBelow(asked.terminal.cwd).map((path) => `--data ${path}`)
-    if (others.length === 0) throw cause
-    const detail = `${asked.flags.data}; but there is ${others.join(', ')}`
-    throw new Fault('DATA_MISSING', { detail, cause })
+    const others = usualData(asked.terminal.cwd)
+    throw others.length === 0 ? cause : missing(asked.flags.data, others, cause)
   }
 }
 
@@ -94,16 +93,14 @@ function opened(system: RestingSystem): Reached {
 }
 
 const USUAL = '.throughline'
-const NAMED_MAX = 3
 
 /** Data directories where programs usually keep them. */
-function dataBelow(cwd: string): readonly string[] {
+function usualData(cwd: string): readonly string[] {
   const usual = join(cwd, USUAL)
   if (!existsSync(usual)) return []
   return readdirSync(usual)
     .flatMap((name) => [join(USUAL, name), join(USUAL, name, 'log')])
-    .filter((path) => existsSync(join(cwd, path, 'throughline.json')))
-    .slice(0, NAMED_MAX)
+    .filter((path) => isData(join(cwd, path)))
 }
 
 /**

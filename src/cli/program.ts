@@ -3,14 +3,30 @@ import { readFileSync } from 'node:fs'
 import { Command as Parser, InvalidArgumentError, Option } from 'commander'
 import type { Command, Flags } from './command.ts'
 import { EXITS } from './exits.ts'
+import { findData } from './find-data.ts'
 import type { Terminal } from './terminal.ts'
 
+/** How the help lists the commands: group by group, each in the order of `commands`. */
+const GROUPS = {
+  run: 'Run services',
+  look: 'Look at what runs, and at its data',
+  change: 'Change what runs',
+  keep: 'Keep the data',
+  begin: 'Begin, and measure',
+} as const
+
+type Group = keyof typeof GROUPS
+const GROUP_NAMES = Object.keys(GROUPS) as readonly Group[]
+
 interface CommandSpec {
+  readonly group: Group
   readonly usage: string
   readonly does: string
   readonly options: readonly Option[]
   readonly examples: readonly string[]
   readonly command: () => Promise<Command>
+  /** It may make the directory that `--data` names, so none is looked for below it. */
+  readonly makesData?: boolean
 }
 
 function whole(text: string): number {
@@ -27,6 +43,7 @@ const offline = (): Option =>
 
 const commands: readonly CommandSpec[] = [
   {
+    group: 'run',
     usage: 'run <file>',
     does: `Runs the services that a module exports, and serves them and the page. The module exports
 \`services\`, and may export \`tools\`, \`routes\`, \`opens\`, \`boards\` and
@@ -40,8 +57,10 @@ const commands: readonly CommandSpec[] = [
     ],
     examples: ['run services.ts', 'run services.js --data /var/lib/shop --port 8080'],
     command: async () => (await import('./commands/run.ts')).run,
+    makesData: true,
   },
   {
+    group: 'look',
     usage: 'topics',
     does: 'Lists the topics and what they hold.',
     options: reading(),
@@ -49,6 +68,7 @@ const commands: readonly CommandSpec[] = [
     command: async () => (await import('./commands/topics.ts')).topics,
   },
   {
+    group: 'look',
     usage: 'groups [action] [rule]',
     does: `Lists the consumers: what each rule has done, and what it has yet to read. With the action
 rewind it has a handler begin again elsewhere in its topics.`,
@@ -65,6 +85,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/groups.ts')).groups,
   },
   {
+    group: 'look',
     usage: 'log <topic>',
     does: 'Prints the last messages of a topic, in order of time.',
     options: reading(
@@ -77,6 +98,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/log.ts')).log,
   },
   {
+    group: 'look',
     usage: 'replay <topic>',
     does: 'Prints the messages of a topic in order, each as a CloudEvent on a line of its own.',
     options: reading(
@@ -92,6 +114,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/replay.ts')).replay,
   },
   {
+    group: 'look',
     usage: 'chain <event>',
     does: 'Shows the whole conversation that a message belongs to, as a tree of causes.',
     options: reading(),
@@ -99,6 +122,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/chain.ts')).chain,
   },
   {
+    group: 'change',
     usage: 'pause <service>',
     does: 'Has a service take nothing more until it is resumed, also over restarts.',
     options: reading(offline()),
@@ -106,6 +130,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/pauses.ts')).pause,
   },
   {
+    group: 'change',
     usage: 'resume <service>',
     does: 'Has a paused service go on.',
     options: reading(offline()),
@@ -113,6 +138,7 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/pauses.ts')).resume,
   },
   {
+    group: 'change',
     usage: 'rebuild <file> <projection>',
     does: `Makes the rows of a projection, SERVICE/PROJECTION, anew from the first event on, and has
 them take the place of the live ones. Asks the running owner; where there is none, it takes the
@@ -122,6 +148,7 @@ rules from the module, and runs nothing else of it.`,
     command: async () => (await import('./commands/rebuild.ts')).rebuild,
   },
   {
+    group: 'keep',
     usage: 'verify',
     does: 'Reads everything, and says what is not as it must be.',
     options: reading(),
@@ -129,6 +156,7 @@ rules from the module, and runs nothing else of it.`,
     command: async () => (await import('./commands/verify.ts')).verify,
   },
   {
+    group: 'keep',
     usage: 'repair',
     does: `Says what is damaged in data that nobody runs, makes indexes anew, and lets readers pass
 what is lost where you accept that.`,
@@ -140,6 +168,7 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/repair.ts')).repair,
   },
   {
+    group: 'keep',
     usage: 'salvage',
     does: 'Writes every record that can still be read to a file, one a line, from data that is too damaged to open.',
     options: reading(new Option('--to <file>', 'the file; must not be there yet')),
@@ -147,6 +176,7 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/salvage.ts')).salvage,
   },
   {
+    group: 'keep',
     usage: 'backup <directory>',
     does: 'Copies all data into a new directory, while its owner goes on.',
     options: reading(),
@@ -154,13 +184,16 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/backup.ts')).backup,
   },
   {
+    group: 'keep',
     usage: 'restore <backup>',
     does: 'Makes a new data directory of a backup, once every byte of it is as it was written.',
     options: reading(),
     examples: ['restore /var/backups/shop-monday --data .throughline/shop'],
     command: async () => (await import('./commands/restore.ts')).restore,
+    makesData: true,
   },
   {
+    group: 'keep',
     usage: 'archive <topic>',
     does: 'Moves the old messages of a topic into files, and reads them from there.',
     options: reading(
@@ -175,6 +208,7 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/archive.ts')).archive,
   },
   {
+    group: 'look',
     usage: 'contracts [name]',
     does: `Lists the commands and events that are stored, with their versions; those of one
 contract, or one of them, with every schema. With --check, compares what a module exports with them:
@@ -192,6 +226,7 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/contracts.ts')).contracts,
   },
   {
+    group: 'look',
     usage: 'describe',
     does: 'Shows the services, their rules, and what they read and write.',
     options: reading(),
@@ -199,6 +234,7 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/describe.ts')).describe,
   },
   {
+    group: 'look',
     usage: 'health',
     does: 'Says how the system is.',
     options: reading(),
@@ -206,6 +242,7 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/health.ts')).health,
   },
   {
+    group: 'begin',
     usage: 'bench',
     does: 'Measures how fast the engine is on a disk: syncs, appends, whole ways, latency.',
     options: [
@@ -217,6 +254,7 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/bench.ts')).bench,
   },
   {
+    group: 'begin',
     usage: 'init [directory]',
     does: 'Writes a small project that runs.',
     options: [
@@ -254,7 +292,13 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
     .description('Runs event-driven services, and shows what goes on inside them.')
     .version(versionOf(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpCommand(
+      new Parser('help')
+        .helpOption(false)
+        .argument('[command]')
+        .description('show the help of a command')
+        .helpGroup(headingOf('begin')),
+    )
     .exitOverride()
     .showHelpAfterError('(--help says more)')
     .configureOutput({
@@ -266,24 +310,29 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
       getErrHasColors: () => false,
     })
     .addHelpText('after', AFTER)
-  for (const spec of commands) add(parser, spec, terminal, ended)
+  for (const group of GROUP_NAMES)
+    for (const spec of commands) if (spec.group === group) add(parser, spec, terminal, ended)
   return parser
 }
 
+const headingOf = (group: Group): string => `${GROUPS[group]}:`
+
 function add(
   parser: Parser,
-  { usage, does, options, examples, command }: CommandSpec,
+  { group, usage, does, options, examples, command, makesData = false }: CommandSpec,
   terminal: Terminal,
   ended: ProgramParts['ended'],
 ): void {
-  const own = parser.command(usage).description(does.replaceAll(/\s+/g, ' '))
-  own.summary(does.split(/[.:]/)[0] ?? does)
+  const description = does.replaceAll(/\s+/g, ' ')
+  const own = parser.command(usage).description(description)
+  own.summary(description.split(/[.:]/)[0] ?? description).helpGroup(headingOf(group))
   for (const option of options) own.addOption(option)
   const shown = examples.map((example) => `  throughline ${example}`).join('\n')
   own.addHelpText('after', `\nExamples:\n${shown}\n\nExit codes:\n${exits}`)
   own.action(async () => {
     const run = await command()
-    ended(await run({ terminal, args: own.args, flags: own.opts<Flags>() }))
+    const asked = { terminal, args: own.args, flags: own.opts<Flags>() }
+    ended(await run(makesData ? asked : findData(asked)))
   })
 }
 

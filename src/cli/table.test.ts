@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { cut, printable, table, tableText } from './table.ts'
+import { cut, table, tableText } from './table.ts'
 
 const plain = (_: unknown, text: string): string => text
 const COLUMNS = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: 'note' }]
@@ -30,9 +30,28 @@ suite('a table', () => {
     assert.equal(cut('exactly', 7), 'exactly')
   })
 
+  test('is not pushed apart by one long key', () => {
+    const columns = [{ title: 'key', widthMax: 8 }, { title: 'data' }]
+    const rows = [
+      ['a', '{}'],
+      ['a very long key', '{"whole":true}'],
+    ]
+    assert.deepEqual(tableText(columns, rows, plain).split('\n'), [
+      'key       data',
+      'a         {}',
+      'a very long key  {"whole":true}',
+    ])
+    const cutAt = table(columns, plain, 30)
+    assert.deepEqual(cutAt.lines(rows), ['a         {}', 'a very …  {"whole":true}'])
+  })
+
+  test('cuts no character in half', () => {
+    assert.equal(cut('ab😀cd', 4), 'ab…')
+    assert.equal(cut('ab😀cd', 5), 'ab😀…')
+  })
+
   test('lets nothing of the log steer the terminal', () => {
     const hostile = 'a\u001b[2J\u009b0m\r\nb\u007f'
-    assert.equal(printable(hostile), 'a\\x1b[2J\\x9b0m\\x0d\\x0ab\\x7f')
     assert.equal(tableText(COLUMNS, [[hostile, '1', 'x']], plain).split('\n').length, 2)
   })
 })

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import type { Io, Screen } from './environment.ts'
+import { printableLines, printablePainted } from './printable.ts'
 
 /** Colours text for one screen; leaves it as it is where colours are not wanted. */
 export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
@@ -38,9 +39,9 @@ export function terminalOf({ stdout, stderr, cwd, env, signal }: Io): Terminal {
     // Some terminals say 0, which means that they do not know.
     columns: stdout.isTTY ? stdout.columns || undefined : undefined,
     paint: (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text),
-    print: (line) => out.write(`${line}\n`),
+    print: (line) => out.write(`${printablePainted(line)}\n`),
     drained: () => out.drained(),
-    tell: (line) => err.write(`${line}\n`),
+    tell: (line) => err.write(`${printableLines(line)}\n`),
     show(line) {
       if (stderr.isTTY) err.write(`\r\u001b[K${line}`)
     },

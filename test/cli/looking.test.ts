@@ -226,6 +226,32 @@ suite('data that nobody runs', () => {
     elsewhere.remove()
   })
 
+  test('is found one level below the directory that was named, which is said', async () => {
+    const above = place()
+    const copy = (name: string): void =>
+      cpSync(at.data, join(above.root, 'shop', name), {
+        recursive: true,
+        filter: (path) => !path.endsWith('.sock'),
+      })
+    mkdirSync(join(above.root, 'shop/other'), { recursive: true })
+    copy('log')
+    const below = join('shop', 'log')
+    const said = `shop holds no data itself; ${below} does, and is used.`
+    for (const argv of [['topics'], ['repair'], ['salvage', '--to', 'saved']]) {
+      const { code, err } = await above.say([...argv, '--data', 'shop'])
+      assert.deepEqual([code, err], [0, `${said}\n`])
+    }
+    const asJson = await above.say(['topics', '--data', 'shop', '--json'])
+    assert.deepEqual(JSON.parse(asJson.err), { note: said })
+    copy('old')
+    const several = await above.say(['topics', '--data', 'shop'])
+    assert.equal(several.code, 1)
+    const names = `--data ${below}, --data ${join('shop', 'old')}`
+    assert.ok(several.err.startsWith('DATA_MISSING: '), several.err)
+    assert.ok(several.err.includes(`shop; but there is ${names}\n`), several.err)
+    above.remove()
+  })
+
   test('that is not sound is told by verify, with the exit code', async () => {
     const spoilt = place()
     await (await spoilt.launch()).stop()

@@ -100,3 +100,57 @@ test('lines are cut where a terminal ends', async () => {
   assert.equal(await widest(whole), whole)
   at.remove()
 })
+
+suite('what clients have sent', () => {
+  // A terminal would turn the text around; what is typed may hold its commands, too.
+  const hostile = 'inv\u202egpj.exe\u2066'
+  const typed = `${hostile}\u009b2J\u001b[2J`
+  const long = 'k'.repeat(200)
+  const unseen = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
+  let at: Place
+  before(async () => {
+    at = place()
+    await using app = await at.launch()
+    await app.send(Asking.Ask({ id: long }), { id: 'ask-long' })
+    await app.send(Asking.Ask({ id: hostile }), { id: 'ask-hostile' })
+    await app.settled()
+  })
+  after(() => at.remove())
+
+  test('steers no terminal, whichever command prints it', async () => {
+    for (const argv of [
+      ['log', 'asking.commands'],
+      ['log', 'asking.commands', '--json'],
+      ['chain', 'ask-hostile'],
+      ['chain', 'ask-hostile', '--json'],
+      ['replay', 'asking.commands'],
+      ['chain', typed],
+      ['chain', typed, '--json'],
+      ['log', typed],
+    ]) {
+      const { out, err } = await at.say(argv, { isTTY: true, env: { NO_COLOR: '1' } })
+      assert.doesNotMatch(out + err, unseen)
+      assert.match(out + err, /inv\\u202egpj/)
+    }
+  })
+
+  test('stays JSON in the last column, however long a key is', async () => {
+    const { out } = await at.say(['log', 'asking.commands'])
+    const [, ...lines] = out.trimEnd().split('\n')
+    const data = lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as { id: string })
+    assert.deepEqual(
+      data.map(({ id }) => id),
+      [long, hostile],
+    )
+    assert.ok((lines[1] ?? '').length < 300, 'the long key widens only its own line')
+  })
+
+  test('is cut on a terminal, so that the columns behind it are seen', async () => {
+    const around = { isTTY: true, columns: 200, env: { NO_COLOR: '1' } }
+    const { out } = await at.say(['log', 'asking.commands'], around)
+    const [head = '', ...lines] = out.trimEnd().split('\n')
+    const at0 = head.indexOf('data')
+    for (const line of lines) assert.equal(line[at0], '{')
+    assert.match(lines[0] ?? '', /k{39}… {2}door/)
+  })
+})

@@ -11,40 +11,37 @@ import { place } from './stage.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'src/cli/bin.mjs')
-const COMMANDS = [
-  'run',
-  'topics',
-  'groups',
-  'log',
-  'replay',
-  'chain',
-  'pause',
-  'resume',
-  'rebuild',
-  'verify',
-  'repair',
-  'salvage',
-  'backup',
-  'restore',
-  'archive',
-  'contracts',
-  'describe',
-  'health',
-  'bench',
-  'init',
-]
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  'Run services': ['run'],
+  'Look at what runs, and at its data': [
+    'topics',
+    'groups',
+    'log',
+    'replay',
+    'chain',
+    'contracts',
+    'describe',
+    'health',
+  ],
+  'Change what runs': ['pause', 'resume', 'rebuild'],
+  'Keep the data': ['verify', 'repair', 'salvage', 'backup', 'restore', 'archive'],
+  'Begin, and measure': ['bench', 'init'],
+}
+const COMMANDS = Object.values(GROUPS).flat()
 
 let at: Place
 before(() => (at = place()))
 after(() => at.remove())
 
 suite('help', () => {
-  test('lists all commands and the exit codes', async () => {
+  test('lists all commands by what they are for, and the exit codes', async () => {
     for (const argv of [['--help'], ['-h'], ['help']]) {
       const { code, out, err } = await at.say(argv)
       assert.deepEqual([code, err], [0, ''])
       const listed = [...out.matchAll(/^ {2}([a-z]+)(?: \S+)* {2,}[A-Z]/gm)].map(([, name]) => name)
       assert.deepEqual(listed, COMMANDS)
+      const titles = [...out.matchAll(/^([A-Z][^:\n]*):$/gm)].map(([, title]) => title)
+      assert.deepEqual(titles, ['Options', ...Object.keys(GROUPS), 'Exit codes'])
       for (const { code: exit, meaning } of Object.values(EXITS))
         assert.match(out, new RegExp(`^ +${exit} {2}${meaning}$`, 'm'))
     }

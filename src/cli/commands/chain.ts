@@ -8,9 +8,9 @@ const COLUMNS = [
   { title: 'message' },
   { title: 'after', isNumber: true },
   { title: 'from' },
-  { title: 'key' },
+  { title: 'key', widthMax: 40 },
   { title: 'place' },
-  { title: 'id' },
+  { title: 'id', widthMax: 40 },
 ]
 
 export const chain: Command = async (asked) => {

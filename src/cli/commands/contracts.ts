@@ -12,7 +12,8 @@ import { reach } from '../data.ts'
 import { EXITS } from '../exits.ts'
 import { manyText, timeText } from '../figures.ts'
 import { importContracts } from '../system-module.ts'
-import { printable, tableText } from '../table.ts'
+import { printable } from '../printable.ts'
+import { tableText } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
 const COLUMNS = [

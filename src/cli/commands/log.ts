@@ -14,13 +14,15 @@ const POLL_MS = 500
 /** What is read at once while following, of each partition. */
 const FOLLOWED_MAX = 1_000
 
+const WIDTH_MAX = 40
+
 const COLUMNS = [
   { title: 'time' },
   { title: 'place', isNumber: true },
-  { title: 'type' },
-  { title: 'key' },
-  { title: 'from' },
-  { title: 'id' },
+  { title: 'type', widthMax: WIDTH_MAX },
+  { title: 'key', widthMax: WIDTH_MAX },
+  { title: 'from', widthMax: WIDTH_MAX },
+  { title: 'id', widthMax: WIDTH_MAX },
   { title: 'data' },
 ]
 
