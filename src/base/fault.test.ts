@@ -10,6 +10,8 @@ describe('the table of faults', () => {
     for (const code of codes) {
       const { meaning, cure, retryable } = FAULTS[code]
       for (const text of [meaning, cure]) {
+        // Nobody sees a detail as such: what it says stands in the sentence before the cure.
+        assert.doesNotMatch(text, /detail/)
         assert.match(text, /^[a-z].{10,}[a-z]$/s, `${code}: ${text}`)
         assert.ok(text.length <= 120, `${code}: ${text}`)
       }

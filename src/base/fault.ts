@@ -16,7 +16,7 @@ export const FAULTS = {
   ARCHIVE_MISSING: {
     meaning: 'a file of the archive is not there',
     retryable: false,
-    cure: 'put the file back where the detail says; only what it holds cannot be read meanwhile',
+    cure: 'put the file that is named back; only what it holds cannot be read meanwhile',
   },
   BACKEND_CANNOT: {
     meaning: 'what the services run on cannot do that',
@@ -91,7 +91,7 @@ export const FAULTS = {
   DATA_UNAVAILABLE: {
     meaning: 'the system does not let the data directory be opened',
     retryable: true,
-    cure: 'see what the detail says of the disk or of rights, and start again; the data is as it was',
+    cure: 'set right what the system says of the disk or of rights, and start again; the data is as it was',
   },
   DIRECTORY_TAKEN: {
     meaning: 'the directory holds something already',
@@ -121,7 +121,7 @@ export const FAULTS = {
   LOG_REFUSED: {
     meaning: 'the log refused a message',
     retryable: false,
-    cure: 'correct what the detail names, then send it again',
+    cure: 'correct what the log names, then send it again',
   },
   LOG_UNKNOWN: {
     meaning: 'the log did not answer in time: the message may or may not be stored',
@@ -176,7 +176,7 @@ export const FAULTS = {
   PROJECTION_NOT_FOUND: {
     meaning: 'no projection has this name',
     retryable: false,
-    cure: 'name its service, a slash, and the projection; the detail lists what there is',
+    cure: 'name a service, a slash and one of its projections',
   },
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
@@ -201,7 +201,7 @@ export const FAULTS = {
   RULE_NOT_FOUND: {
     meaning: 'no rule that reads topics has this name',
     retryable: false,
-    cure: 'use one of the names that the detail lists, a service and its rule',
+    cure: 'name a service, a slash and one of its rules',
   },
   RULE_RETURNED: {
     meaning: 'a rule returned something that it may not return',
@@ -211,7 +211,7 @@ export const FAULTS = {
   SERVICE_NOT_FOUND: {
     meaning: 'no service has this name',
     retryable: false,
-    cure: 'use one of the names that the detail lists',
+    cure: 'name one of the services that there are',
   },
   START_REFUSED: {
     meaning: 'the services do not fit together',
@@ -246,12 +246,12 @@ export const FAULTS = {
   TOPIC_NOT_FOUND: {
     meaning: 'no topic has this name',
     retryable: false,
-    cure: 'use one of the names that the detail lists',
+    cure: 'name one of the topics that there are',
   },
   UNIT_CONFLICT: {
     meaning: 'a unit of work conflicts again and again, although nobody else changes its rows',
     retryable: true,
-    cure: 'look at the rows that the detail names (`throughline verify`); it is tried again by itself',
+    cure: 'look at the rows that are named (`throughline verify`); it is tried again by itself',
   },
   UPCAST_FAILED: {
     meaning: 'an old message could not be brought to the version of today',

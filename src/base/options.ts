@@ -50,6 +50,12 @@ export function unknownName(name: string, known: readonly string[]): string {
   return close ? `is not known: did you mean "${nearest.candidate}"?` : 'is not known'
 }
 
+/** The same with the name, and with all that there are. */
+export function unknownOf(name: string, known: readonly string[]): string {
+  const all = known.toSorted().join(', ') || 'none'
+  return `"${name}" ${unknownName(name, known)} (here are ${all})`
+}
+
 /** Levenshtein distance, with one row of the table kept. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)

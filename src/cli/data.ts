@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { embedded } from '../backends/embedded/index.ts'
 import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import { unknownName } from '../base/options.ts'
+import { unknownOf } from '../base/options.ts'
 import type { RestingSystem } from '../control/rest.ts'
 import { resting } from '../control/rest.ts'
 import { reachOwner } from '../control/socket.ts'
@@ -114,7 +114,6 @@ export function mustBeNamed(
   known: readonly string[],
 ): void {
   if (known.includes(name)) return
-  const here = `here are ${known.toSorted().join(', ') || 'none'}`
   const ids = code === 'TOPIC_NOT_FOUND' ? { topic: name } : { service: name }
-  throw new Fault(code, { detail: `"${name}" ${unknownName(name, known)} (${here})`, ids })
+  throw new Fault(code, { detail: unknownOf(name, known), ids })
 }

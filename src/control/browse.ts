@@ -1,6 +1,7 @@
 // Looking into the log: one topic, the newest messages, a message by its id, a whole conversation.
 import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { unknownOf } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
 import type { System } from './system.ts'
@@ -89,7 +90,7 @@ export function mustBeTopic({ catalog }: Pick<System, 'catalog'>, topic: string)
   const names = catalog.topics.map(({ name }) => name)
   if (names.includes(topic)) return
   throw new Fault('TOPIC_NOT_FOUND', {
-    detail: `${topic}; here are ${names.toSorted().join(', ')}`,
+    detail: unknownOf(topic, names),
     ids: { topic },
   })
 }

@@ -1,12 +1,13 @@
 import { pause, within } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { unknownOf } from '../base/options.ts'
 import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
 import type { Builds } from './builds.ts'
 import { buildsOf } from './builds.ts'
 import { keepSchemas, mustBeCompatible } from './compatibility.ts'
 import { CLOCK_TABLE } from './delay-clock.ts'
-import type { ServicePlan } from './plan.ts'
+import type { Plan, ServicePlan } from './plan.ts'
 import { processor } from './processor.ts'
 import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
 import { rebuilder } from './rebuild.ts'
@@ -78,7 +79,7 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
   }
   return {
     sender: door,
-    rebuild: (projection, options) => rebuilt(rebuilders, projection, options),
+    rebuild: (projection, options) => rebuilt(plan, rebuilders, projection, options),
     stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)),
   }
 }
@@ -113,7 +114,7 @@ export async function rebuildAlone(
   )
   const running = [...rebuilders.values()].map((each) => each.run())
   try {
-    return await rebuilt(rebuilders, projection, options)
+    return await rebuilt(plan, rebuilders, projection, options)
   } finally {
     for (const each of rebuilders.values()) each.stop()
     await Promise.all(running)
@@ -179,6 +180,7 @@ async function mustBeMadeBy(builds: readonly Builds[]): Promise<void> {
 }
 
 async function rebuilt(
+  { services }: Plan,
   rebuilders: ReadonlyMap<string, Rebuilder>,
   projection: string,
   options: RebuildOptions,
@@ -186,7 +188,9 @@ async function rebuilt(
   const [service = '', name = ''] = projection.split('/')
   const found = rebuilders.get(service)
   if (found) return found.rebuild(name, options)
-  const known = [...rebuilders.keys()]
-  const detail = `"${projection}": here are services ${known.join(', ')}`
+  const known = services.flatMap(({ projections }) =>
+    projections.map(({ consumer }) => consumer.id),
+  )
+  const detail = unknownOf(projection, known)
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service } })
 }

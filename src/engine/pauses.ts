@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { unknownOf } from '../base/options.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
 
 /**
@@ -90,7 +91,7 @@ export function pausesOf(
     },
     async set(service, isPaused) {
       if (!services.includes(service)) {
-        const detail = `${service}; here are ${services.join(', ')}`
+        const detail = unknownOf(service, services)
         throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
       }
       await write(store, clock, service, isPaused)

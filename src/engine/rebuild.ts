@@ -1,7 +1,7 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { unknownOf } from '../base/options.ts'
 import { faultIn } from '../base/thrown.ts'
-import { unknownName } from '../base/options.ts'
 import type { Build, Shadow } from './build.ts'
 import { isSame } from './build.ts'
 import type { Builds } from './builds.ts'
@@ -133,9 +133,8 @@ function mustPass(cause: unknown): undefined {
 function projectionNamed(service: ServicePlan, name: string): ProjectionPlan {
   const found = service.projections.find(({ consumer }) => consumer.rule.name === name)
   if (found) return found
-  const known = service.projections.map(({ consumer }) => consumer.rule.name)
-  const here = `${service.name} has ${known.join(', ') || 'none'}`
-  const detail = `"${name}" ${unknownName(name, known)} (${here})`
+  const known = service.projections.map(({ consumer }) => consumer.id)
+  const detail = unknownOf(`${service.name}/${name}`, known)
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service: service.name } })
 }
 

@@ -1,4 +1,5 @@
 import { Fault } from '../base/fault.ts'
+import { unknownOf } from '../base/options.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { Advance, Progress } from '../ports/store.ts'
 import type { CatalogRule } from './catalog.ts'
@@ -84,9 +85,8 @@ function handlerOf({ catalog }: Rewinding, consumer: string): CatalogRule {
   const found = rules.find(({ id }) => id === consumer)?.rule
   const ids = { consumer }
   if (!found) {
-    const known = rules.map(({ id }) => id).toSorted()
-    const detail = `"${consumer}"; here are ${known.join(', ') || 'none'}`
-    throw new Fault('RULE_NOT_FOUND', { detail, ids })
+    const known = rules.map(({ id }) => id)
+    throw new Fault('RULE_NOT_FOUND', { detail: unknownOf(consumer, known), ids })
   }
   if (found.is === 'handler') return found
   throw new Fault('REWIND_REFUSED', { detail: `${consumer} is of kind ${found.is}`, ids })

@@ -106,6 +106,7 @@ suite('what clients have sent', () => {
   const hostile = 'inv\u202egpj.exe\u2066'
   const typed = `${hostile}\u009b2J\u001b[2J`
   const long = 'k'.repeat(200)
+  // oxlint-disable-next-line no-control-regex
   const unseen = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/
   let at: Place
   before(async () => {

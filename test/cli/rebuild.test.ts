@@ -37,7 +37,7 @@ suite('rebuild', () => {
     assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
     const wrong = await at.say(['rebuild', file, 'counters/time'])
     assert.equal(wrong.code, 1)
-    assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "times"/)
+    assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "counters\/times"/)
   })
 
   test('says what is not there: data, the module, the projection', async () => {
@@ -46,7 +46,7 @@ suite('rebuild', () => {
     const module = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
     assert.deepEqual([module.code, /nowhere\.ts: is not there/.test(module.err)], [2, true])
     const projection = await at.say(['rebuild', file, 'counter/times'])
-    assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*here are services counters/)
+    assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*here are counters\/times/)
     assert.equal((await at.say(['rebuild', file])).code, 2)
   })
 })

@@ -50,7 +50,7 @@ describe('a rebuild', () => {
     const { app } = await world.launch()
     for (const name of ['store/shelfs', 'store/good', 'shop/shelves', 'shelves', ''])
       await assert.rejects(world.until(app.rebuild(name)), { code: 'PROJECTION_NOT_FOUND' })
-    await assert.rejects(world.until(app.rebuild('store/shelfs')), /did you mean "shelves"/)
+    await assert.rejects(world.until(app.rebuild('store/shelfs')), /did you mean "store\/shelves"/)
     await world.until(app.stop())
   })
 

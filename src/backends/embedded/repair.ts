@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
+import { unknownOf } from '../../base/options.ts'
 import type { Position } from '../../ports/log.ts'
 import type { Connection } from './connection.ts'
 import { connect, repairing } from './connection.ts'
@@ -230,8 +231,12 @@ function removeStrays({ sql }: Connection, head: Head): void {
 function placeOf({ topics }: Connection, { topic, partition }: Exclude<Accepted, 'all'>): Place {
   const known = topics.heads.known(topic)
   const names = topics.heads.all().map(({ spec }) => spec.name)
-  if (!known || !known.heads[partition])
-    throw new Fault('TOPIC_NOT_FOUND', { detail: `${topic}/${partition} (${names.join(', ')})` })
+  if (!known) throw new Fault('TOPIC_NOT_FOUND', { detail: unknownOf(topic, names) })
+  if (!known.heads[partition]) {
+    const message = `must be from 0 to ${known.heads.length - 1} for ${topic}, not ${partition}`
+    const complaints = [{ path: 'accept', message }]
+    throw new Fault('OPTION_INVALID', { detail: 'repair', complaints })
+  }
   return { topic: known.id, partition }
 }
 
