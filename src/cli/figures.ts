@@ -38,6 +38,11 @@ export function timeText(at: number): string {
   return new Date(at).toISOString()
 }
 
+/** A path as a shell takes it. */
+export function quoted(path: string): string {
+  return /^[\w@%+=:,./\\-]+$/.test(path) ? path : `"${path}"`
+}
+
 /** How much of it is done, as a bar of `width` characters. */
 export function barText(done: number, total: number, width: number): string {
   const filled = total === 0 ? width : Math.round((Math.min(done, total) / total) * width)

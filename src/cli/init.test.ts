@@ -9,8 +9,9 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, before, beforeEach, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Fault } from 'throughline'
 import { init } from './init.ts'
 
@@ -55,7 +56,12 @@ suite('a new project', () => {
     await init(directory)
     const manifest = manifestIn(join(directory, 'package.json'))
     const { zod, typescript, '@types/node': node } = own.devDependencies
-    assert.deepEqual(manifest.dependencies, { throughline: own.version, zod })
+    const file = fileURLToPath(
+      new URL(`../../dist/throughline-${own.version}.tgz`, import.meta.url),
+    )
+    // No registry has it: a version alone would install what somebody else calls so.
+    const throughline = `file:${relative(directory, file)}`
+    assert.deepEqual(manifest.dependencies, { throughline, zod })
     assert.deepEqual(manifest.devDependencies, { typescript, '@types/node': node })
     assert.deepEqual(manifest.engines, own.engines)
     assert.deepEqual(manifest.scripts, { start: 'node main.ts', test: 'node --test', check: 'tsc' })

@@ -35,6 +35,8 @@ export function manifestIn(directory: string, name: string, isJavaScript: boolea
   }
   const said = Object.entries(known.scripts ?? {}).filter(([, script]) => !NO_TEST.test(script))
   const own = ownManifest()
+  // What is there already says where the package comes from.
+  const throughline = known.dependencies?.[PACKAGE] ?? specOf(own.version, directory)
   const manifest: Manifest = {
     name,
     version: '0.1.0',
@@ -42,7 +44,7 @@ export function manifestIn(directory: string, name: string, isJavaScript: boolea
     ...known,
     type: 'module',
     scripts: { ...scripts, ...Object.fromEntries(said) },
-    dependencies: { throughline: specOf(own.version, directory), ...PINNED, ...known.dependencies },
+    dependencies: { throughline, ...PINNED, ...known.dependencies },
     ...(isJavaScript ? {} : { devDependencies: { ...FOR_TYPES, ...known.devDependencies } }),
     engines: known['engines'] ?? own.engines,
   }
@@ -73,14 +75,45 @@ function ownManifest(): { readonly version: string; readonly engines: object } {
   >
 }
 
-/** This package as whoever runs it has got it: by its version, or as the file that it came in. */
+const PACKAGE = 'throughline'
+
+/**
+ * Where a project gets this package: from the file that it came in, since no registry has it. A clone
+ * of the repo packs that file itself.
+ *
+ * @throws Fault `OPTION_INVALID` where that cannot be told
+ */
 function specOf(version: string, directory: string): string {
-  const modules = dirname(resolve(ownDirectory))
-  if (basename(modules) !== 'node_modules') return version
+  const own = resolve(ownDirectory)
+  const modules = dirname(own)
+  if (basename(modules) !== 'node_modules')
+    return fileSpec(directory, join(own, 'dist', `${PACKAGE}-${version}.tgz`))
   const project = dirname(modules)
-  const spec = readManifest(join(project, MANIFEST)).dependencies?.['throughline'] ?? version
-  if (!spec.startsWith('file:')) return version
-  // Relative, so that the project may move together with the file.
-  const file = relative(resolve(directory), resolve(project, spec.slice(5)))
-  return `file:${file.replaceAll('\\', '/')}`
+  const { dependencies, devDependencies } = readManifest(join(project, MANIFEST))
+  const spec = dependencies?.[PACKAGE] ?? devDependencies?.[PACKAGE]
+  if (spec === undefined) throw unknownOrigin()
+  if (spec.startsWith(FILE)) return fileSpec(directory, resolve(project, spec.slice(FILE.length)))
+  return spec
+}
+
+const FILE = 'file:'
+
+/** Relative, so that the project may move together with the file. */
+function fileSpec(directory: string, path: string): string {
+  return `${FILE}${relative(resolve(directory), path).replaceAll('\\', '/')}`
+}
+
+function unknownOrigin(): Fault {
+  const message =
+    'cannot be told which file it came in, and no registry has it: ' +
+    'npx --yes --package ./FILE.tgz throughline init'
+  const complaints = [{ path: PACKAGE, message }]
+  return new Fault('OPTION_INVALID', { detail: 'init', complaints })
+}
+
+/** The repo whose package a project waits for: its file has yet to be packed. */
+export function unpackedRepo(directory: string): string | undefined {
+  const spec = readManifest(join(directory, MANIFEST)).dependencies?.[PACKAGE] ?? ''
+  const isThere = !spec.startsWith(FILE) || existsSync(resolve(directory, spec.slice(FILE.length)))
+  return isThere ? undefined : resolve(ownDirectory)
 }

@@ -240,6 +240,36 @@ suite('throughline init', () => {
     assert.match(npm(directory, 'test'), /pass 4[\s\S]*fail 0/)
     npm(directory, 'run', 'check')
     await startProject(directory, 'main.ts')
+    // Whatever a command is given, it starts nothing of it.
+    const say = (...argv: readonly string[]): ReturnType<typeof run> =>
+      run(directory, process.execPath, 'node_modules/throughline/bin/throughline.mjs', ...argv)
+    const projection = 'reading-room/open-loans'
+    for (const argv of [
+      ['rebuild', 'main.ts', projection],
+      ['run', 'main.ts'],
+      ['contracts', '--check', 'main.ts'],
+    ]) {
+      const { status, stdout, stderr } = say(...argv)
+      assert.deepEqual([status, stdout], [2, ''])
+      assert.match(stderr, /main\.ts: calls start when it is imported/)
+    }
+    assert.match(
+      say('rebuild', 'service.ts', projection).stdout,
+      /^reading-room\/open-loans is reb/,
+    )
+    assert.match(say('contracts', '--check', 'service.ts').stdout, /^Compatible with/)
+  })
+
+  test('works as the first steps say it, by the file of the package', () => {
+    const [, command = ''] =
+      /^npx (.+ init lending)$/m.exec(read(inRepo('docs/first-steps.md'))) ?? []
+    const argv = command.split(' ')
+    const ran = run(place, 'npx', ...argv)
+    assert.equal(ran.status, 0, ran.stderr)
+    const { dependencies } = readJson(join(place, 'lending/package.json')) as {
+      dependencies: Record<string, string>
+    }
+    assert.equal(dependencies['throughline'], `file:../throughline-${own.version}.tgz`)
   })
 
   test('writes a project elsewhere that installs the same package', () => {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
-import { barText, bytesText, manyText, timeText } from '../figures.ts'
+import { barText, bytesText, manyText, quoted, timeText } from '../figures.ts'
 import type { Terminal } from '../terminal.ts'
 
 export const backup: Command = async (asked) => {
@@ -17,7 +17,7 @@ export const backup: Command = async (asked) => {
     const records = backedUp.ends.reduce((sum, { first, next }) => sum + next - first, 0)
     const held = `${manyText(records, 'record')} of ${timeText(backedUp.at)}`
     terminal.print(`${directory} holds ${held}, ${bytesText(backedUp.bytes)}.`)
-    terminal.print(`Restore it with: throughline restore ${directory} --data DIRECTORY`)
+    terminal.print(`Restore it with: throughline restore ${quoted(directory)} --data DIRECTORY`)
   }
   return 0
 }

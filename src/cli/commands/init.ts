@@ -1,6 +1,8 @@
 import { relative, resolve } from 'node:path'
 import type { Command } from '../command.ts'
+import { quoted } from '../figures.ts'
 import { init as write } from '../init.ts'
+import { unpackedRepo } from '../manifest.ts'
 
 export const init: Command = async ({ terminal, args, flags }) => {
   const { js = false, name, json } = flags
@@ -14,10 +16,14 @@ export const init: Command = async ({ terminal, args, flags }) => {
   const place = relative(terminal.cwd, target)
   for (const file of files) terminal.print(`  ${file}`)
   terminal.print(`Written into ${place || 'this directory'}. What comes next:`)
-  for (const step of [...(place ? [`cd ${quoted(place)}`] : []), 'npm install', 'npm test'])
-    terminal.print(`  ${step}`)
-  terminal.print('  npm start')
+  const repo = unpackedRepo(target)
+  const steps = [
+    ...(repo === undefined ? [] : [`npm --prefix ${quoted(repo)} run pack`]),
+    ...(place ? [`cd ${quoted(place)}`] : []),
+    'npm install',
+    'npm test',
+    'npm start',
+  ]
+  for (const step of steps) terminal.print(`  ${step}`)
   return 0
 }
-
-const quoted = (path: string): string => (/\s/.test(path) ? `"${path}"` : path)
