@@ -152,6 +152,12 @@ suite('init', () => {
     assert.match(out, /^ {2}package\.json$/m)
     assert.match(out, /^ {2}cd "reading room"\n {2}npm install\n {2}npm test\n {2}npm start$/m)
     assert.ok(existsSync(join(at.root, 'reading room/service.ts')))
+    // In a clone, the project waits for the file that the repo packs.
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      version: string
+    }
+    const isPacked = existsSync(join(root, `dist/throughline-${version}.tgz`))
+    assert.equal(/^ {2}npm --prefix .* run pack$/m.test(out), !isPacked)
   })
 
   test('writes nothing over what is there', async () => {

@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict'
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, suite, test } from 'node:test'
@@ -270,6 +278,19 @@ suite('throughline init', () => {
       dependencies: Record<string, string>
     }
     assert.equal(dependencies['throughline'], `file:../throughline-${own.version}.tgz`)
+  })
+
+  test('writes nothing where the file of the package cannot be told', () => {
+    const lone = join(place, 'lone')
+    cpSync(join(project, 'node_modules'), join(lone, 'node_modules'), { recursive: true })
+    const bin = join(lone, 'node_modules/throughline/bin/throughline.mjs')
+    const { status, stderr } = run(lone, process.execPath, bin, 'init', 'room')
+    assert.equal(status, 2)
+    assert.match(
+      stderr,
+      /throughline: cannot be told which file it came in, and no registry has it/,
+    )
+    assert.deepEqual(globSync('room', { cwd: lone }), [])
   })
 
   test('writes a project elsewhere that installs the same package', () => {
