@@ -58,7 +58,9 @@ const BEGIN_MS = 1_700_000_000_000
 /** @throws AssertionError where the backend differs from the model */
 export async function run(commands: readonly Command[], open: Open): Promise<void> {
   const model = emptyModel(BEGIN_MS)
-  const subject = await open({ ...systemClock(), now: () => model.nowMs })
+  const nowMs = (): number => model.nowMs
+  const elapsed = (): number => model.nowMs - BEGIN_MS
+  const subject = await open({ ...systemClock(), now: nowMs, wall: nowMs, elapsed })
   try {
     let world: World = { ...subject.backend, model, reopen: subject.reopen }
     await world.log.open()
