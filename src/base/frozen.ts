@@ -1,6 +1,17 @@
 /** Makes plain data unchangeable, in place and all the way down. */
 export function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  for (const member of Object.values(value)) frozen(member)
+  return typeof value === 'object' && value !== null ? frozenObject(value) : value
+}
+
+// Most members are no objects, and are left alone without a call.
+function frozenObject<T extends object>(value: T): T {
+  if (Array.isArray(value)) {
+    for (const member of value as readonly unknown[])
+      if (typeof member === 'object' && member !== null) frozenObject(member)
+  } else
+    for (const name in value) {
+      const member: unknown = value[name]
+      if (typeof member === 'object' && member !== null) frozenObject(member)
+    }
   return Object.freeze(value)
 }
