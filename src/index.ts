@@ -23,6 +23,25 @@ export type {
 export { command, event } from './contract/message.ts'
 export type { GroupShare, HealthReport } from './engine/health.ts'
 export type {
+  Alarm,
+  AlarmKind,
+  ErrorView,
+  EventPlace,
+  HeldKey,
+  HeldOptions,
+  Listing,
+  ListingOptions,
+  OpenSaga,
+  OperationEntry,
+  OperationStatus,
+  OperationsOptions,
+  SagasOptions,
+  TimerEntry,
+  TimersOptions,
+  Unsettled,
+  WaitsFor,
+} from './engine/listings.ts'
+export type {
   Accepted,
   FoundOperation,
   Operation,

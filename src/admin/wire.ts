@@ -2,12 +2,21 @@
 import type { Overview as SystemView } from '../control/views.ts'
 
 export type {
+  Alarm,
   ChainView,
+  ErrorView,
+  EventPlace,
   EventView,
+  HeldKey,
   LinkView,
+  Listing,
+  OpenSaga,
+  OperationEntry,
   RuleView,
   ServiceView,
+  TimerEntry,
   TopicView,
+  WaitsFor,
 } from '../control/views.ts'
 
 /** Everything that runs, at one moment. */

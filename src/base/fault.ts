@@ -143,6 +143,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'look the id up in the log or on the page',
   },
+  NOT_SETTLED: {
+    meaning: 'not everything is done yet',
+    retryable: true,
+    cure: 'look at what each complaint names, with throughline held, sagas and operations',
+  },
   OPERATION_NOT_FOUND: {
     meaning: 'no operation has this id',
     retryable: false,

@@ -1,7 +1,7 @@
 import { commandsTopic, repliesTopic } from '../contract/contract.ts'
 import type { Catalog } from '../engine/catalog.ts'
 import type { Standing } from '../engine/status.ts'
-import { standingsOf } from '../engine/status.ts'
+import { standingsOf, waitedMs } from '../engine/status.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { System } from './system.ts'
 import type { LinkView, Overview, RuleView, ServiceView, TopicView } from './views.ts'
@@ -15,11 +15,11 @@ export async function overviewOf(system: System): Promise<Overview> {
   const standings = await standingsOf(system)
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
   const readings = await readingsOf(system, standings)
-  const { is, ack, detail, paused } = health
+  const { is, ack, detail, paused, alarms } = health
   return {
     at: clock.now(),
     ack,
-    health: { is, detail },
+    health: { is, detail, alarms },
     services: catalog.services.map((service) =>
       serviceView(
         service,
@@ -64,7 +64,7 @@ function serviceView(
 
 /** Each service at each topic that it reads; its slowest rule counts. */
 async function readingsOf(
-  system: System,
+  { backend, clock }: System,
   standings: readonly Standing[],
 ): Promise<readonly Reading[]> {
   const slowest = new Map<string, Standing>()
@@ -77,7 +77,7 @@ async function readingsOf(
   for (const each of slowest.values()) {
     const { service, topic, end, lag } = each
     const known = readings.get(`${service}\n${topic}`)
-    const ageMs = lag > 0 ? await ageOf(system, each) : 0
+    const ageMs = lag > 0 ? await waitedMs(backend.log, each, clock.now()) : 0
     readings.set(`${service}\n${topic}`, {
       is: 'reads',
       service,
@@ -88,15 +88,6 @@ async function readingsOf(
     })
   }
   return [...readings.values()]
-}
-
-/** How long the first record that is ahead has waited. */
-async function ageOf({ backend, clock }: System, standing: Standing): Promise<number> {
-  const { topic, partition, next } = standing
-  const position = { topic, partition, next }
-  const [slice] = await backend.log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
-  const [record] = slice?.records ?? []
-  return record ? Math.max(0, clock.now() - record.at) : 0
 }
 
 function topicView(

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { storedCatalog } from '../engine/catalog.ts'
+import { delayClock } from '../engine/delay-clock.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { rewind } from '../engine/rewind.ts'
 import type { Backend } from '../ports/store.ts'
@@ -22,10 +23,14 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
   const catalog = await storedCatalog(store)
   const services = catalog.services.map(({ name }) => name)
   const pauses = pausesOf(store, clock, services, LOOK_MS)
+  const delays = delayClock(store, clock, () => undefined)
+  // Data of a version before has no such clock.
+  await delays.load().catch(() => undefined)
   return {
     backend,
     catalog,
     clock,
+    delays,
     async health() {
       await pauses.look()
       const paused = services.filter(pauses.isPaused)

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Catalog } from '../engine/catalog.ts'
+import type { DelayClock } from '../engine/delay-clock.ts'
 import type { HealthReport } from '../engine/health.ts'
 import type { OperationState } from '../engine/operations.ts'
 import type { RewindRequest, Rewound } from '../engine/rewind.ts'
@@ -11,6 +12,8 @@ export interface System {
   readonly backend: Backend
   readonly catalog: Catalog
   readonly clock: Clock
+  /** By what times in rows are counted. */
+  readonly delays: Pick<DelayClock, 'now'>
   health(): Promise<HealthReport>
   /** @throws Fault `SERVICE_NOT_FOUND`, `DATA_READ_ONLY` */
   setPaused(service: string, isPaused: boolean): Promise<void>

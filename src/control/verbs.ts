@@ -3,6 +3,11 @@ import { Fault } from '../base/fault.ts'
 import { archive } from './archive.ts'
 import { backUp } from './backup.ts'
 import { storedMessages } from '../engine/compatibility.ts'
+import { heldKeys } from '../engine/held-keys.ts'
+import { openSagas } from '../engine/open-sagas.ts'
+import { operationList } from '../engine/operation-list.ts'
+import { LIST_LIMIT } from '../engine/paging.ts'
+import { timerList } from '../engine/timer-list.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
 import type { RewindTo } from '../engine/rewind.ts'
 import { momentsOf } from './moment.ts'
@@ -33,6 +38,12 @@ interface Verb {
 
 const RECORDS_PER_CHAIN = 1_000_000
 
+/** What every list takes. */
+const LISTING = {
+  limit: { is: 'number', ...LIST_LIMIT },
+  after: { is: 'text' },
+} as const satisfies Record<string, ArgumentSpec>
+
 const verbs = {
   overview: { isWrite: false, takes: {}, run: (system) => overviewOf(system) },
   health: { isWrite: false, takes: {}, run: (system) => system.health() },
@@ -60,6 +71,33 @@ const verbs = {
       records: { is: 'number', min: 1, initial: RECORDS_PER_CHAIN },
     },
     run: (system, { event, records }) => chainOf(system, event as string, records as number),
+  },
+  held: {
+    isWrite: false,
+    takes: { consumer: { is: 'text' }, key: { is: 'text' }, ...LISTING },
+    run: (system, taken) => heldKeys(system, taken),
+  },
+  sagas: {
+    isWrite: false,
+    takes: { saga: { is: 'text' }, operation: { is: 'text' }, ...LISTING },
+    run: (system, taken) => openSagas(system, taken),
+  },
+  operations: {
+    isWrite: false,
+    takes: {
+      state: { is: 'text' },
+      key: { is: 'text' },
+      type: { is: 'text' },
+      since: { is: 'number', min: 0 },
+      until: { is: 'number', min: 0 },
+      ...LISTING,
+    },
+    run: (system, taken) => operationList(system, taken),
+  },
+  timers: {
+    isWrite: false,
+    takes: { saga: { is: 'text' }, until: { is: 'number', min: 0 }, ...LISTING },
+    run: (system, taken) => timerList(system, taken),
   },
   pause: {
     isWrite: true,

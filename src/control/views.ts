@@ -1,4 +1,17 @@
 // What operators are shown, as JSON. Times are milliseconds since 1970.
+import type { Alarm } from '../engine/listings.ts'
+
+export type {
+  Alarm,
+  ErrorView,
+  EventPlace,
+  HeldKey,
+  Listing,
+  OpenSaga,
+  OperationEntry,
+  TimerEntry,
+  WaitsFor,
+} from '../engine/listings.ts'
 
 /** Everything that runs, at one moment. */
 export interface Overview {
@@ -6,8 +19,10 @@ export interface Overview {
   /** What an ack means here. */
   readonly ack: 'memory' | 'disk' | 'replicated'
   readonly health: {
-    readonly is: 'well' | 'paused' | 'failing'
+    readonly is: 'well' | 'paused' | 'degraded' | 'failing'
     readonly detail: string
+    /** What somebody should look at. */
+    readonly alarms: readonly Alarm[]
   }
   readonly services: readonly ServiceView[]
   readonly topics: readonly TopicView[]

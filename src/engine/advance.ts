@@ -24,6 +24,8 @@ export type InstanceRow =
       readonly operation: string
       /** The `origin` of the conversation: see `Envelope`. */
       readonly origin?: string
+      /** When it began, by the delay clock. Absent where a version before began it. */
+      readonly since?: number
       readonly state: unknown
       readonly sent: readonly Sent[]
       readonly timers: readonly string[]
@@ -37,6 +39,9 @@ export type InstanceRow =
 
 /** A timer of this length or more begins the count of hops anew. */
 const TIMER_ENDS_HOPS_MS = 1_000
+
+/** The index of open instances is by their age; those of a version before come first. */
+export const OPEN_SINCE_UNKNOWN = 1
 
 type OpenInstance = Extract<InstanceRow, { is: 'open' }>
 
@@ -52,6 +57,8 @@ export interface TimerRow {
   readonly cause: Envelope
   /** How long it was to wait from when it was set. Absent in rows of earlier versions. */
   readonly delayMs?: number
+  /** When it is due, by the delay clock. Absent in rows of earlier versions. */
+  readonly dueAt?: number
   /** How often it could not be sent. */
   readonly attempts?: number
 }
@@ -94,6 +101,7 @@ export function advance(step: Step): boolean {
     is: 'open',
     operation: envelope.correlation,
     ...(envelope.origin === undefined ? {} : { origin: envelope.origin }),
+    since: Math.floor(step.around.delays.now()),
     state: saga.initial,
     sent: [],
     timers: [],
@@ -117,7 +125,7 @@ export function putInstance(
 ): void {
   const index: Record<string, IndexValue> = {
     operation: value.operation,
-    open: value.is === 'open' ? 1 : null,
+    open: value.is === 'open' ? (value.since ?? OPEN_SINCE_UNKNOWN) : null,
   }
   draft.put(table, key, { value, version, index })
 }
@@ -212,10 +220,11 @@ function setTimer(
   // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
   const { envelope } = arrival
   const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
-  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause, delayMs }
-  const { version = 1 } = typeOf(around.plan, message) ?? {}
-  const value: TimerRow = version === 1 ? kept : { ...kept, version }
   const index = timerIndex(around.delays, delayMs)
+  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause }
+  const { version = 1 } = typeOf(around.plan, message) ?? {}
+  const waits = { delayMs, dueAt: index.due }
+  const value: TimerRow = version === 1 ? { ...kept, ...waits } : { ...kept, ...waits, version }
   step.draft.add(around.service.names.timers, key, { value, version: 1, index })
   return key
 }

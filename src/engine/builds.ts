@@ -5,7 +5,7 @@ import { Fault } from '../base/fault.ts'
 import type { EventStore, RowCheck, RowWrite } from '../ports/store.ts'
 import type { Build } from './build.ts'
 import { isSame, judge } from './build.ts'
-import type { Consumer, ServicePlan } from './plan.ts'
+import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
 
 /** The builds of a service, by the names of their projections. */
 type BuildsRow = Readonly<Record<string, Build>>
@@ -111,20 +111,21 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
   }
 }
 
-/** Whether the rows of all projections are made by the definitions of today. */
-export async function areMade(
+/** The projections, as `SERVICE/PROJECTION`, whose rows are yet to be made by their definitions of today. */
+export async function projectionsToMake(
   store: EventStore,
   services: readonly ServicePlan[],
-): Promise<boolean> {
+): Promise<readonly string[]> {
   const making = services.filter(({ projections }) => projections.length > 0)
-  if (making.length === 0) return true
+  if (making.length === 0) return []
   const rows = await store.get(making.map(({ names }) => ({ table: names.control, key: KEY })))
-  return making.every(({ projections }, at) => {
+  return making.flatMap(({ projections }, at) => {
     const builds = JSON.parse(rows[at]?.body ?? '{}') as BuildsRow
-    return projections.every(({ consumer, definition }) => {
+    const isMade = ({ consumer, definition }: ProjectionPlan): boolean => {
       const live = builds[consumer.rule.name]?.live
       return live !== undefined && !live.isRetired && isSame(live, definition)
-    })
+    }
+    return projections.filter((each) => !isMade(each)).map(({ consumer }) => consumer.id)
   })
 }
 

@@ -28,6 +28,8 @@ export interface CatalogRule {
   readonly is: Consuming['is']
   /** Topics that it hears. */
   readonly reads: readonly string[]
+  /** Wire names that it hears, old ones too. Absent: kept by a version before. */
+  readonly hears?: readonly string[]
 }
 
 /** What a service keeps of itself. */
@@ -48,10 +50,13 @@ export function catalogOf({ services, topics }: Plan): Catalog {
 function catalogService({ name, service, groups }: ServicePlan): CatalogService {
   const rules = groups.flatMap(({ consumers, reactions }) =>
     consumers.map(({ id, rule }) => {
-      const hears = [...reactions].filter(([, wires]) =>
-        [...wires.values()].some((each) => each.some(({ consumer }) => consumer.id === id)),
-      )
-      return { name: rule.name, is: rule.is, reads: hears.map(([topic]) => topic) }
+      const heard = [...reactions].map(([topic, wires]) => {
+        const own = [...wires].filter(([, each]) => each.some(({ consumer }) => consumer.id === id))
+        return { topic, wires: own.map(([wire]) => wire) }
+      })
+      const reads = heard.filter(({ wires }) => wires.length > 0).map(({ topic }) => topic)
+      const hears = [...new Set(heard.flatMap(({ wires }) => wires))]
+      return { name: rule.name, is: rule.is, reads, hears }
     }),
   )
   const owns = service.owns.map((contract) => factsOf(contract).name)

@@ -1,13 +1,19 @@
 import { thrownText } from '../base/thrown.ts'
 import type { Ack } from '../ports/log.ts'
+import { alarmsInMemory, alarmsInStore, isDegrading } from './alarms.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
+import type { Alarm } from './listings.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
 /** How a running system is. */
 export interface HealthReport {
-  /** `failing`: the log, the store or a processor does not work at the moment. */
-  readonly is: 'well' | 'paused' | 'failing'
+  /**
+   * `failing`: the log, the store or a processor does not work at the moment. `degraded`: all of it
+   * works, but something waits that should not: see `alarms`. `paused`: an operator has paused a
+   * service, and nothing else is to be said.
+   */
+  readonly is: 'well' | 'paused' | 'degraded' | 'failing'
   /** What an ack means: the weaker of what log and store promise. */
   readonly ack: Ack
   readonly detail: string
@@ -19,8 +25,8 @@ export interface HealthReport {
   readonly slowUnits: readonly SlowUnits[]
   /** The groups that run in this process; none where nothing runs. */
   readonly groups: readonly GroupShare[]
-  /** What somebody should look at although everything works, as sentences. */
-  readonly alarms: readonly string[]
+  /** What somebody should look at although everything works. */
+  readonly alarms: readonly Alarm[]
 }
 
 /** This process's part of a group: the pure rules of a service, or a handler. */
@@ -37,28 +43,32 @@ export interface GroupShare {
 
 const ACKS: readonly Ack[] = ['memory', 'disk', 'replicated']
 
-export async function healthOf({
-  backend: { log, store },
-  budget,
-  pauses,
-  plan,
-  watch,
-}: EngineTools): Promise<HealthReport> {
-  const ports = await Promise.all([log.health(), store.health()])
+export async function healthOf(engine: EngineTools): Promise<HealthReport> {
+  const { backend, budget, pauses, plan, watch } = engine
+  const ports = await Promise.all([backend.log.health(), backend.store.health()])
   await pauses.look()
   const paused = plan.services.map(({ name }) => name).filter(pauses.isPaused)
   const ack = ACKS.find((each) => ports.some((port) => port.ack === each)) ?? 'memory'
   const failing = ports.filter(({ is }) => is === 'failing').map(({ detail }) => detail)
   for (const [group, cause] of watch.broken()) failing.push(`${group}: ${thrownText(cause)}`)
+  const alarms = [...alarmsInMemory(engine)]
+  // What does not work is not asked for more.
+  if (failing.length === 0)
+    await alarmsInStore(engine).then(
+      (found) => alarms.push(...found),
+      (cause: unknown) => failing.push(thrownText(cause)),
+    )
   const told = {
     ack,
     paused,
     slowRules: budget.slow(),
     slowUnits: budget.slowUnits(),
     groups: sharesOf(watch),
-    alarms: alarmsOf(watch),
+    alarms,
   }
   if (failing.length > 0) return { is: 'failing', ...told, detail: failing.join('; ') }
+  const degrading = alarms.filter(isDegrading).map(({ message }) => message)
+  if (degrading.length > 0) return { is: 'degraded', ...told, detail: degrading.join('; ') }
   if (paused.length > 0) return { is: 'paused', ...told, detail: `paused: ${paused.join(', ')}` }
   return { is: 'well', ...told, detail: ports[0].detail }
 }
@@ -67,10 +77,4 @@ function sharesOf({ shares }: Watch): readonly GroupShare[] {
   return [...shares()].map(([group, { held, shards }]) => {
     return { group, held, shards, isStandingBy: held === 0 }
   })
-}
-
-function alarmsOf({ losses }: Watch): readonly string[] {
-  return [...losses()].map(
-    ([consumer, count]) => `retention took away ${count} records that ${consumer} had yet to read`,
-  )
 }

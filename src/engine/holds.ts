@@ -1,3 +1,4 @@
+import type { ThrownError } from '../base/thrown.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
@@ -19,12 +20,24 @@ export interface HoldRow {
   readonly due: number
   /** How long that was from when it was said. Absent in rows of earlier versions. */
   readonly delayMs?: number
-  readonly error: string
+  /** What was thrown last; absent where nothing was. Rows of an earlier version have a text. */
+  readonly error?: HoldError | string
+  /** Since when the key is held, by the delay clock. Rows of earlier versions get it later. */
+  readonly since?: number
   /** Number that the next held message gets. */
   readonly next: number
   /** Messages that are held. */
   readonly count: number
 }
+
+/** What was thrown at the message in front, and when that was first and last. */
+export interface HoldError extends ThrownError {
+  readonly firstAt: number
+  readonly lastAt: number
+}
+
+/** What of a hold is kept in memory. */
+export type KnownHold = Pick<HoldRow, 'consumer' | 'key' | 'attempts' | 'due' | 'since'>
 
 /** A message that is held, copied, so that retention cannot take it away. */
 export type HeldRow = LogRecord
@@ -66,6 +79,8 @@ export interface Holds {
   due(nowMs: number, limit: number, isFree: IsFree): readonly string[]
   nextDue(isFree: IsFree): number | undefined
   count(): number
+  /** What is held, as committed. */
+  all(): Iterable<KnownHold>
   /** Its message has no rule here any more: it waits until a start has one again. */
   shelve(holdKey: string): void
   /** Takes over what a committed draft changed. */
@@ -82,8 +97,9 @@ export type IsFree = (key: string, holdKey: string) => boolean
 const PAGE = 1_000
 
 /** How long a hold may wait at most, however its row came about. */
-function longestMs({ delayMs = Infinity, error }: HoldRow, retry: RetryOptions): number {
-  return error === '' ? delayMs : Math.min(delayMs, retry.retryDelayMsMax)
+function longestMs(hold: HoldRow, retry: RetryOptions): number {
+  const { delayMs = Infinity } = hold
+  return errorOf(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
 }
 
 /** Times that holds are measured by. */
@@ -98,7 +114,7 @@ export function holdsOf(
   consumers: readonly Consumer[],
   { delays, retry }: HoldTimes,
 ): Holds {
-  const known = new Map<string, Pick<HoldRow, 'key' | 'due'>>()
+  const known = new Map<string, KnownHold>()
   return {
     async load() {
       known.clear()
@@ -107,7 +123,7 @@ export function holdsOf(
           const redated = page.flatMap((row) => redatedHold(row, delays.now(), retry))
           if (redated.length > 0) await writeRows(store, redated)
           for (const { key, body } of [...page, ...redated])
-            known.set(key, JSON.parse(body) as HoldRow)
+            known.set(key, knownHold(JSON.parse(body) as HoldRow))
         }
     },
     isKnown: (holdKey) => known.has(holdKey),
@@ -117,6 +133,7 @@ export function holdsOf(
       return changed ? changed.value !== undefined : known.has(holdKey)
     },
     count: () => known.size,
+    all: () => known.values(),
     due(nowMs, limit, isFree) {
       const found: string[] = []
       for (const [holdKey, { key, due }] of known) {
@@ -139,7 +156,7 @@ export function holdsOf(
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
         if (value === undefined) known.delete(key)
-        else known.set(key, value as HoldRow)
+        else known.set(key, knownHold(value as HoldRow))
       }
     },
     async front(holdKey, limit) {
@@ -184,6 +201,17 @@ function redatedHold(
   return [{ table, key, expected: version, version: version + 1, body: redated, index }]
 }
 
+/** Without its error, whose stack would be kept in memory for every held key. */
+function knownHold({ consumer, key, attempts, due, since }: HoldRow): KnownHold {
+  return { consumer, key, attempts, due, ...(since === undefined ? {} : { since }) }
+}
+
+/** What a hold says of its error, whichever version wrote it. */
+export function errorOf({ error }: HoldRow): (Partial<HoldError> & ThrownError) | undefined {
+  if (typeof error !== 'string') return error
+  return error === '' ? undefined : { message: error }
+}
+
 const heldKey = (holdKey: string, number: number): string =>
   `${holdKey}:${String(number).padStart(12, '0')}`
 
@@ -193,9 +221,12 @@ function cellOf({ table, key, version, body }: Row): Cell {
 
 /** Why a message is held: a fault, or without an error that it was not its time. */
 export interface Held {
-  readonly error?: string
+  readonly error?: ThrownError
   readonly due: number
   readonly delayMs: number
+  /** Now: to show it, and by the delay clock. */
+  readonly at: number
+  readonly since: number
 }
 
 /** What a fault does to a key: it opens a hold with the message, or puts it behind the others. */
@@ -204,7 +235,7 @@ export function holdBack(
   tables: ServiceTables,
   consumer: Consumer,
   record: LogRecord,
-  { error, due, delayMs }: Held,
+  { error, due, delayMs, at, since }: Held,
 ): void {
   const holdKey = holdKeyOf(consumer, record)
   const cell = draft.cell(tables.holds, holdKey)
@@ -218,7 +249,8 @@ export function holdBack(
         attempts: error === undefined ? 0 : 1,
         due,
         delayMs,
-        error: error ?? '',
+        ...(error === undefined ? {} : { error: { ...error, firstAt: at, lastAt: at } }),
+        since,
         next: 1,
         count: 1,
       }
@@ -242,10 +274,14 @@ export function holdOn(
 ): void {
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow
-  const { error, due, delayMs, isFirst } = held
-  const attempts = (isFirst ? before.attempts : 0) + (error === undefined ? 0 : 1)
+  const { error, due, delayMs, at, isFirst } = held
+  const { error: _, since = held.since, ...kept } = before
+  const earlier = isFirst ? before.attempts : 0
+  const attempts = earlier + (error === undefined ? 0 : 1)
   const index = { consumer: before.consumer }
-  const value: HoldRow = { ...before, attempts, due, delayMs, error: error ?? '' }
+  const firstAt = earlier > 0 ? (errorOf(before)?.firstAt ?? at) : at
+  const failed = error === undefined ? {} : { error: { ...error, firstAt, lastAt: at } }
+  const value: HoldRow = { ...kept, since, attempts, due, delayMs, ...failed }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
 }
 
@@ -255,7 +291,8 @@ export function letGo(draft: Draft, tables: ServiceTables, holdKey: string, held
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow
   const count = before.count - 1
-  const value: HoldRow | undefined = count === 0 ? undefined : { ...before, count, attempts: 0 }
+  const { error: _, ...kept } = before
+  const value: HoldRow | undefined = count === 0 ? undefined : { ...kept, count, attempts: 0 }
   const index = { consumer: before.consumer }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
 }

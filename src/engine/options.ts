@@ -37,6 +37,18 @@ export const ENGINE_OPTIONS = {
   threadsMax: { initial: Math.max(1, availableParallelism() - 1), min: 0, max: 256 },
   /** What one thread may have in memory, garbage included; beyond, it is ended in the middle. */
   threadBytesMax: { initial: 536_870_912, min: 16_777_216, max: 68_719_476_736 },
+  /** Health alarms once a key has been held behind a fault for this long; 0 for never. */
+  heldAlarmMs: { initial: 60_000, min: 0, max: 31_536_000_000 },
+  /** Health alarms once the event in front of a held key has failed this often; 0 for never. */
+  heldAlarmAttempts: { initial: 3, min: 0, max: 1_000_000 },
+  /** Health alarms once a record has waited this long for a consumer to read it; 0 for never. */
+  lagAlarmMs: { initial: 60_000, min: 0, max: 31_536_000_000 },
+  /** Health alarms once a timer is overdue by this much; 0 for never. */
+  timerAlarmMs: { initial: 60_000, min: 0, max: 31_536_000_000 },
+  /** Health alarms once an instance of a saga has been open for this long; 0 for never. */
+  sagaAlarmMs: { initial: 0, min: 0, max: 31_536_000_000 },
+  /** Health alarms once an operation has been pending for this long; 0 for never. */
+  operationAlarmMs: { initial: 0, min: 0, max: 31_536_000_000 },
   /** How long one run of a rule may hold up everybody else before it is named as slow. */
   ruleBudgetMs: { initial: 100, min: 1, max: 60_000 },
   /** How long all rules of one unit may compute before it is committed as far as it has come. */

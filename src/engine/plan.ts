@@ -149,7 +149,7 @@ function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
   const { name } = service
   const consumers = service.runs
     .filter((rule): rule is Consuming => rule.is !== 'query')
-    .map((rule) => ({ id: `${name}/${rule.name}`, rule, table: `${name}.${rule.name}` }))
+    .map((rule) => ({ id: `${name}/${rule.name}`, rule, table: ruleTable(name, rule.name) }))
   const pure = consumers.filter(({ rule }) => rule.is !== 'handler')
   const handlers = consumers.filter(({ rule }) => rule.is === 'handler')
   const group = (of: string, members: readonly Consumer[]): Group => ({
@@ -175,17 +175,20 @@ function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
   }
 }
 
-/** The tables of a service by its name. */
-export function serviceTables(name: string): ServiceTables {
+/** The names of the tables that the engine keeps for a service. */
+export function serviceTables(service: string): ServiceTables {
   return {
-    operations: `${name}.operations`,
-    timers: `${name}.timers`,
-    holds: `${name}.holds`,
-    held: `${name}.held`,
-    control: controlTable(name),
-    snapshots: `${name}.snapshots`,
+    operations: `${service}.operations`,
+    timers: `${service}.timers`,
+    holds: `${service}.holds`,
+    held: `${service}.held`,
+    control: controlTable(service),
+    snapshots: `${service}.snapshots`,
   }
 }
+
+/** The table of a rule's rows: entities, projections and sagas have one. */
+export const ruleTable = (service: string, rule: string): string => `${service}.${rule}`
 
 function reactionsOf(service: string, consumers: readonly Consumer[], seen: RuleSeen): Reactions {
   const topics = new Map<string, Map<string, Reaction[]>>()

@@ -1,6 +1,8 @@
 import { pause } from '../base/clock.ts'
 import type { Builds } from './builds.ts'
+import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
+import type { KnownHold } from './holds.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
@@ -30,6 +32,7 @@ export function processor(
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
   const worker = workerOf(engine, service, group, signals, builds)
   const { sources, outside, unended } = worker
+  watch.holding(group.name, () => heldHere(sources))
   const isOutside = isOutsideGroup(group)
   let rewindsSeen = 0
 
@@ -88,4 +91,11 @@ export function processor(
     stop: () => stopping.abort(),
     abort: () => aborting.abort(),
   }
+}
+
+/** The held keys that are worked on here: what is known of others may be out of date. */
+function* heldHere({ claims, holds, progress }: Sources): Generator<KnownHold> {
+  const { held, shards } = claims.share()
+  for (const hold of holds.all())
+    if (held === shards || claims.holds({ resource: progress.resourceOf(hold.key) })) yield hold
 }

@@ -1,6 +1,6 @@
+import type { EventLog } from '../ports/log.ts'
 import type { Progress } from '../ports/store.ts'
 import type { InstanceRow } from './advance.ts'
-import { areMade } from './builds.ts'
 import type { Consumer } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
@@ -66,6 +66,18 @@ export async function standingsOf({
   )
 }
 
+/** How long the first record that is ahead of a consumer has waited in the log. */
+export async function waitedMs(
+  log: EventLog,
+  { topic, partition, next }: Pick<Standing, 'topic' | 'partition' | 'next'>,
+  now: number,
+): Promise<number> {
+  const position = { topic, partition, next }
+  const [slice] = await log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
+  const [record] = slice?.records ?? []
+  return record ? Math.max(0, now - record.storedAt) : 0
+}
+
 const COUNTS = { accepted: 0, completed: 0, pending: 0, expired: 0 }
 const NOTHING = { ...COUNTS, next: 0 }
 
@@ -88,30 +100,6 @@ export async function statusOf(
     })
   }
   return [...totals].map(([consumer, total]) => ({ consumer, ...total }))
-}
-
-/** Some of the instances of the sagas here that have not finished. */
-export async function openSagas(engine: Running, limit = 10): Promise<readonly string[]> {
-  const where = { index: 'open', equals: 1 }
-  const open: string[] = []
-  for (const { id, rule, table } of consumersOf(engine)) {
-    if (rule.is !== 'saga' || open.length >= limit) continue
-    const rows = await engine.backend.store.scan({ table, where, limit: limit - open.length })
-    open.push(...rows.map(({ key }) => `${id} ${key}`))
-  }
-  return open
-}
-
-/**
- * Everything that was accepted is done: nothing unread, nothing held, no saga under way, no rows that
- * a changed projection has yet to make anew. Progress
- * is read before the ends, so what is appended in between counts as unread.
- */
-export async function isSettled(engine: Running): Promise<boolean> {
-  const status = await statusOf(engine)
-  if (status.some(({ lag, pending }) => lag > 0 || pending > 0)) return false
-  if ((await openSagas(engine, 1)).length > 0) return false
-  return areMade(engine.backend.store, engine.plan.services)
 }
 
 /** The instances of all sagas here that belong to one conversation. */

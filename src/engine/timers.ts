@@ -1,4 +1,4 @@
-import type { EventStore, IndexValue, RowWrite, ScannedRow } from '../ports/store.ts'
+import type { EventStore, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { TimerRow } from './advance.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS, writeRows } from './delay-clock.ts'
@@ -29,7 +29,10 @@ const EVER = Number.MAX_SAFE_INTEGER
 const PAGE = 1_000
 
 /** By what the row of a timer is found that is set now. */
-export function timerIndex(delays: DelayClock, delayMs: number): Record<string, IndexValue> {
+export function timerIndex(
+  delays: DelayClock,
+  delayMs: number,
+): { readonly due: number; readonly setAt: number } {
   return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }
 }
 
@@ -85,7 +88,8 @@ export function timersOf(
 }
 
 function redatedTimer({ table, key, version, body }: ScannedRow, delays: DelayClock): RowWrite {
-  const { delayMs = 0 } = JSON.parse(body) as TimerRow
-  const index = timerIndex(delays, delayMs)
-  return { table, key, expected: version, version: version + 1, body, index }
+  const timer = JSON.parse(body) as TimerRow
+  const index = timerIndex(delays, timer.delayMs ?? 0)
+  const redated = JSON.stringify({ ...timer, dueAt: index.due } satisfies TimerRow)
+  return { table, key, expected: version, version: version + 1, body: redated, index }
 }

@@ -1,6 +1,6 @@
 import type { Fault } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
-import { thrownText } from '../base/thrown.ts'
+import { thrownError } from '../base/thrown.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
@@ -9,9 +9,11 @@ import type { TimerRow } from './advance.ts'
 import { timerIndex } from './timers.ts'
 import type { Budget } from './budget.ts'
 import { decide, rowsToDecide } from './decide.ts'
+import type { Faulted } from './faulted.ts'
+import { faultedBy, faultOf } from './faulted.ts'
 import type { Attempt } from './handle.ts'
 import { handled } from './handle.ts'
-import type { Holds, RetryOptions } from './holds.ts'
+import type { Held, Holds, RetryOptions } from './holds.ts'
 import { holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
 import type { Consumer, Group, Reaction } from './plan.ts'
 import { project, rowsToProject } from './project.ts'
@@ -67,14 +69,6 @@ export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'
   completed: number
   pending: number
   expired: number
-}
-
-/** A fault that was just recorded, for those who watch. */
-export interface Faulted {
-  readonly consumer: string
-  readonly messageId: string
-  readonly key: string
-  readonly error: string
 }
 
 export interface TurnTools {
@@ -184,17 +178,21 @@ function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
 /** A timer that cannot be sent waits longer each time, and stops nobody else. */
 function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): void {
   const timer = cell.value as TimerRow
-  const { delays, service } = tools.around
+  const { clock, delays, service } = tools.around
   const attempts = (timer.attempts ?? 0) + 1
   const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
+  const at = clock.now()
+  const index = timerIndex(delays, delayMs)
   staged.draft.put(service.names.timers, cell.key, {
-    value: { ...timer, attempts, delayMs },
+    value: { ...timer, attempts, delayMs, dueAt: index.due },
     version: cell.version + 1,
-    index: timerIndex(delays, delayMs),
+    index,
   })
   const { id: messageId, key } = timer.cause
   const consumer = `${service.name}/${timer.rule}`
-  staged.faults.push({ consumer, messageId, key, error: thrownText(cause) })
+  const type = `${timer.message.contract}.${timer.message.name}`
+  const fault = { consumer, messageId, key, type, at, attempts, nextAttemptAt: at + delayMs }
+  staged.faults.push({ ...fault, ...faultedBy(thrownError(cause)) })
 }
 
 function runItem(
@@ -215,7 +213,11 @@ function runItem(
   const mayBeHeld = !held && tools.holds.isAny(staged.draft)
   if ((!held && isUntried) || (mayBeHeld && tools.holds.isHeld(staged.draft, holdKey()))) {
     count(staged, item, { accepted: 1, pending: 1 })
-    holdBack(staged.draft, names, reaction.consumer, record, { due: 0, delayMs: 0 })
+    holdBack(staged.draft, names, reaction.consumer, record, {
+      due: 0,
+      delayMs: 0,
+      ...heldAt(tools),
+    })
     return undefined
   }
   if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
@@ -239,6 +241,11 @@ function runItem(
   return undefined
 }
 
+/** Now, as a hold keeps it. */
+function heldAt({ around: { clock, delays } }: TurnTools): Pick<Held, 'at' | 'since'> {
+  return { at: clock.now(), since: Math.floor(delays.now()) }
+}
+
 /** Without a fault: it was not its time yet, or it takes longer than its unit can wait. */
 function wait(
   tools: TurnTools,
@@ -249,14 +256,14 @@ function wait(
   const { reaction, record, held } = item
   const { names } = tools.around.service
   const delayMs = attempt.is === 'later' ? attempt.delayMs : 0
-  const due = tools.around.delays.dueIn(delayMs)
+  const waits = { due: tools.around.delays.dueIn(delayMs), delayMs, ...heldAt(tools) }
   if (held) {
     if (attempt.is === 'later')
-      holdOn(staged.draft, names, held.holdKey, { due, delayMs, isFirst: held.isFirst })
+      holdOn(staged.draft, names, held.holdKey, { ...waits, isFirst: held.isFirst })
     return
   }
   count(staged, item, { accepted: 1, pending: 1 })
-  holdBack(staged.draft, names, reaction.consumer, record, { due, delayMs })
+  holdBack(staged.draft, names, reaction.consumer, record, waits)
 }
 
 function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unknown): void {
@@ -267,15 +274,16 @@ function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unkno
   const before = (cell?.value as { attempts: number } | undefined)?.attempts ?? 0
   const attempts = held ? before + 1 : 1
   const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
-  const error = thrownText(cause)
-  const due = tools.around.delays.dueIn(delayMs)
-  if (held) holdOn(staged.draft, names, holdKey, { error, due, delayMs, isFirst: held.isFirst })
+  const error = thrownError(cause)
+  const { at, since } = heldAt(tools)
+  const fault = { error, due: tools.around.delays.dueIn(delayMs), delayMs, at, since }
+  if (held) holdOn(staged.draft, names, holdKey, { ...fault, isFirst: held.isFirst })
   else {
     count(staged, item, { accepted: 1, pending: 1 })
-    holdBack(staged.draft, names, reaction.consumer, record, { error, due, delayMs })
+    holdBack(staged.draft, names, reaction.consumer, record, fault)
   }
-  const consumer = reaction.consumer.id
-  staged.faults.push({ consumer, messageId: record.id, key: record.key, error })
+  const nextAttemptAt = at + delayMs
+  staged.faults.push(faultOf(reaction.consumer, record, error, { at, attempts, nextAttemptAt }))
 }
 
 /** Nothing when the rule ran; the cause when it threw. Waits only for rows it did not foresee. */

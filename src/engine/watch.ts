@@ -2,7 +2,8 @@ import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import type { Share } from './claims.ts'
-import type { Faulted } from './turn.ts'
+import type { Faulted } from './faulted.ts'
+import type { KnownHold } from './holds.ts'
 
 /** What happens inside the engine, for those in the same process who wait for it or show it. */
 export interface Watch {
@@ -25,6 +26,10 @@ export interface Watch {
   /** How much of a group's work is done here. */
   shared(group: string, share: Share): void
   shares(): ReadonlyMap<string, Share>
+  /** Says where the held keys of a group can be looked at. */
+  holding(group: string, look: () => Iterable<KnownHold>): void
+  /** The held keys of all groups here, as they are in memory. */
+  held(): Iterable<KnownHold>
   /** What is broken at the moment, with what was thrown last. */
   broken(): ReadonlyMap<string, unknown>
   onTouched(conversation: string, listener: () => void): Cancel
@@ -50,6 +55,7 @@ export function watch(reports: Reports): Watch {
   const broken = new Map<string, unknown>()
   const shares = new Map<string, Share>()
   const losses = new Map<string, number>()
+  const holding = new Map<string, () => Iterable<KnownHold>>()
   return {
     touched(conversation) {
       for (const listener of conversations.get(conversation) ?? []) listener()
@@ -70,6 +76,10 @@ export function watch(reports: Reports): Watch {
     losses: () => losses,
     shared: (group, share) => void shares.set(group, share),
     shares: () => shares,
+    holding: (group, look) => void holding.set(group, look),
+    *held() {
+      for (const look of holding.values()) yield* look()
+    },
     broken: () => broken,
     onTouched(conversation, listener) {
       const listeners = conversations.get(conversation) ?? new Set()

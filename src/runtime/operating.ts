@@ -26,12 +26,13 @@ export function systemOf(app: object): System {
 }
 
 export function runningSystem(engine: EngineTools, running: Pick<Engine, 'rebuild'>): System {
-  const { backend, catalog, clock, pauses, ended } = engine
+  const { backend, catalog, clock, delays, pauses, ended } = engine
   const whileUp = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended, call)
   return {
     backend,
     catalog,
     clock,
+    delays,
     health: () => whileUp(() => healthOf(engine)),
     setPaused: (service, isPaused) => whileUp(() => pauses.set(service, isPaused)),
     rewind: (asked) => whileUp(() => rewind(engine, asked)),

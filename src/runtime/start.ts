@@ -1,5 +1,3 @@
-import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
 import { mayStart } from '../base/without-starting.ts'
 import type {
   CodeOf,
@@ -20,8 +18,25 @@ import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
 import { healthOf } from '../engine/health.ts'
-import { isSettled, statusOf } from '../engine/status.ts'
 import { whileRunning } from '../engine/until-ended.ts'
+import { statusOf } from '../engine/status.ts'
+import { heldKeys } from '../engine/held-keys.ts'
+import type {
+  HeldKey,
+  HeldOptions,
+  Listing,
+  OpenSaga,
+  OperationEntry,
+  OperationsOptions,
+  SagasOptions,
+  TimerEntry,
+  TimersOptions,
+  Unsettled,
+} from '../engine/listings.ts'
+import { openSagas } from '../engine/open-sagas.ts'
+import { operationList } from '../engine/operation-list.ts'
+import { timerList } from '../engine/timer-list.ts'
+import { settled, unsettledOf } from '../engine/unsettled.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { Description } from './describe.ts'
@@ -73,6 +88,31 @@ export interface App {
   /** How the system is, told as it is. */
   health(): Promise<HealthReport>
   /**
+   * The keys that are held, each with the event in front, what was thrown at it, and when it is tried
+   * again.
+   *
+   * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
+   */
+  held(options?: HeldOptions): Promise<Listing<HeldKey>>
+  /**
+   * The instances of sagas that have not finished, the oldest first, and what each waits for.
+   *
+   * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
+   */
+  sagas(options?: SagasOptions): Promise<Listing<OpenSaga>>
+  /**
+   * The commands from outside that the log retains, the newest first, and where each stands.
+   *
+   * @throws Fault `OPTION_INVALID`
+   */
+  operations(options?: OperationsOptions): Promise<Listing<OperationEntry>>
+  /**
+   * The timers that sagas have set, in the order in which they are due.
+   *
+   * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
+   */
+  timers(options?: TimersOptions): Promise<Listing<TimerEntry>>
+  /**
    * Has a service take nothing more until `resume`; what is in hand commits first. Stored, so that
    * it survives a restart. Queries are still answered. Idempotent.
    *
@@ -102,8 +142,12 @@ export interface App {
   /**
    * Resolves once everything that was accepted is done: nothing unread, held or under way, and no
    * rows that a changed projection has yet to make anew.
+   *
+   * @throws Fault `NOT_SETTLED` once the signal aborts, with what it still waits for
    */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** What `settled` waits for at the moment; empty once everything is done. */
+  unsettled(): Promise<readonly Unsettled[]>
   /**
    * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
    * run longer than `graceMs` (default 10,000) see their signal abort; those that have not ended a
@@ -120,7 +164,6 @@ export interface SentOperation<R extends string = string> extends Operation<R> {
 }
 
 const GRACE_MS = 10_000
-const SETTLE_LOOK_MS = 50
 
 /**
  * Starts services on a backend: checks that they fit together, creates topics and tables, and
@@ -151,7 +194,7 @@ export async function launch(
 ): Promise<App> {
   const ended = new AbortController()
   const engineTools = equip(services, backend, given, ended.signal, seen)
-  const { clock, plan, pauses, watch: tell } = engineTools
+  const { plan, pauses, watch: tell } = engineTools
   const engine = await runEngine(engineTools)
   const system = runningSystem(engineTools, engine)
   const socket = await socketOf(backend.directory, system, tell)
@@ -178,23 +221,15 @@ export async function launch(
     rewind: (consumer, to, at) => whileUp(() => rewind(engineTools, { consumer, to, ...at })),
     resume: (service) => whileUp(() => pauses.set(service, false)),
     rebuild: (name, waiting = {}) => whileUp(() => engine.rebuild(name, waiting)),
-    settled: ({ signal } = {}) =>
-      untilTrue(() => whileUp(() => isSettled(engineTools)), clock, signal),
+    held: (asked) => whileUp(() => heldKeys(engineTools, asked)),
+    sagas: (asked) => whileUp(() => openSagas(engineTools, asked)),
+    operations: (asked) => whileUp(() => operationList(engineTools, asked)),
+    timers: (asked) => whileUp(() => timerList(engineTools, asked)),
+    settled: ({ signal } = {}) => whileUp(() => settled(engineTools, signal)),
+    unsettled: () => whileUp(() => unsettledOf(engineTools)),
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),
   }
   operate(app, system)
   return app
-}
-
-async function untilTrue(
-  look: () => Promise<boolean>,
-  clock: Clock,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  for (;;) {
-    signal?.throwIfAborted()
-    if (await look()) return
-    await pause(clock, SETTLE_LOOK_MS, signal)
-  }
 }

@@ -15,8 +15,9 @@ import type { SendOptions } from '../engine/sender.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { Rebuilt } from '../engine/rebuild.ts'
-import { isSettled, openSagas, statusOf } from '../engine/status.ts'
-import type { Faulted } from '../engine/turn.ts'
+import { statusOf } from '../engine/status.ts'
+import { isSettled, unsettledOf, unsettledText } from '../engine/unsettled.ts'
+import type { Faulted } from '../engine/faulted.ts'
 import type { EventLog, LogRecord, Position } from '../ports/log.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
@@ -126,7 +127,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
   // Looked at from outside, so that a service that is cut off can be seen, too.
   const plan = planOf(services, [])
-  const outside = { plan, catalog: catalogOf(plan), backend }
+  const outside = { plan, catalog: catalogOf(plan), backend, clock, delays: clock }
 
   /** Asked anew each time, since a crash takes the instance that knew it. */
   const operation: World['operation'] = (command, id) => {
@@ -196,15 +197,8 @@ async function settle(outside: Outside, clock: Clock, patienceMs: number): Promi
 }
 
 async function unsettled(outside: Outside, patienceMs: number): Promise<string> {
-  const behind = (await statusOf(outside))
-    .filter(({ lag, pending }) => lag > 0 || pending > 0)
-    .map(({ consumer, lag, pending }) => `${consumer} has ${lag} to read and ${pending} held`)
-  const open = (await openSagas(outside)).map((instance) => `${instance} has not finished`)
-  return [
-    `nothing was handled for ${patienceMs} ms of simulated time, and`,
-    ...behind,
-    ...open,
-  ].join('\n  - ')
+  const what = (await unsettledOf(outside)).map(unsettledText)
+  return [`nothing was handled for ${patienceMs} ms of simulated time, and`, ...what].join('\n  - ')
 }
 
 interface Instance {

@@ -162,7 +162,8 @@ const lagOf = ({ queues }: World, service: string, topic: string): readonly Even
 function overviewOf(shop: World, scene: Scene): Overview {
   const { at, appended, passed } = shop
   const empty = { services: [], topics: [], links: [], boards: [] }
-  const well = { at, ack: 'disk', health: { is: 'well', detail: 'All services run.' } } as const
+  const health = { is: 'well', detail: 'All services run.', alarms: [] } as const
+  const well = { at, ack: 'disk', health } as const
   if (scene === 'empty') return { ...well, ...empty }
   const reads = READS.map(([service, topic]): LinkView => {
     const queue = lagOf(shop, service, topic)
@@ -210,9 +211,9 @@ function overviewOf(shop: World, scene: Scene): Overview {
 
 function healthOf({ paused, pending }: World): Overview['health'] {
   const held = `inventory: ${pending} events wait behind a fault of their key.`
-  if (pending > 0) return { is: 'failing', detail: held }
-  if (paused.size === 0) return { is: 'well', detail: 'All services run.' }
-  return { is: 'paused', detail: `${[...paused].join(', ')} is paused by its owner.` }
+  if (pending > 0) return { is: 'degraded', detail: held, alarms: [] }
+  if (paused.size === 0) return { is: 'well', detail: 'All services run.', alarms: [] }
+  return { is: 'paused', detail: `${[...paused].join(', ')} is paused by its owner.`, alarms: [] }
 }
 
 function serviceOf(

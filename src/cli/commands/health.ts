@@ -4,26 +4,36 @@ import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { EXITS } from '../exits.ts'
 
-const STYLES = { well: 'green', paused: 'yellow', failing: 'red' } as const
+const STYLES = { well: 'green', paused: 'yellow', degraded: 'red', failing: 'red' } as const
 
 export const health: Command = async (asked) => {
   const { terminal, flags } = asked
   await using system = await reach(asked)
   const report = (await system.run('health')) as HealthReport
-  const { is, ack, detail, paused, groups, alarms, slowRules } = report
+  const { is, ack, paused, groups, alarms, slowRules } = report
   const { isRunning } = system
   if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
-    const what = is === 'paused' ? paused.join(', ') : detail
-    terminal.print(`${terminal.paint(STYLES[is], is)}: ${what}`)
+    terminal.print(`${terminal.paint(STYLES[is], is)}: ${textOf(report)}`)
     terminal.print(`An ack means: ${ack}.`)
-    if (is === 'failing' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
+    if (is !== 'paused' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
     for (const rule of slowRules) terminal.print(`Slow: ${slowText(rule)}.`)
     if (is === 'paused' && !isRunning) terminal.print('nobody runs it')
     const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
     if (idle.length > 0) terminal.print(`Standing by for: ${idle.join(', ')}.`)
-    for (const alarm of alarms) terminal.print(`${terminal.paint('yellow', 'Alarm')}: ${alarm}.`)
+    // Slow rules have been named above.
+    for (const { message } of alarms.filter(({ kind }) => kind !== 'slow-rule'))
+      terminal.print(`${terminal.paint('yellow', 'Alarm')}: ${message}.`)
+    if (alarms.some(({ kind }) => kind === 'held-keys'))
+      terminal.print('throughline held lists what is held, and why.')
   }
   // Whoever watches a system wants to hear that it is gone.
-  return is === 'failing' || !isRunning ? EXITS.wrong.code : EXITS.fine.code
+  const isWell = is === 'well' || is === 'paused'
+  return isWell && isRunning ? EXITS.fine.code : EXITS.wrong.code
+}
+
+/** What degrades it is an alarm, each on a line of its own. */
+function textOf({ is, detail, paused, alarms }: HealthReport): string {
+  if (is === 'degraded') return `${alarms.length} alarm${alarms.length === 1 ? '' : 's'}`
+  return is === 'paused' ? paused.join(', ') : detail
 }

@@ -20,12 +20,18 @@ function live(is: Overview['health']['is'], paused: readonly string[] = []): Liv
     service(name, paused.includes(name)),
   )
   const lists = { services, topics: [], links: [], boards: [] }
-  const overview: Overview = { at: 0, ack: 'disk', health: { is, detail: 'So it is.' }, ...lists }
+  const health = { is, detail: 'So it is.', alarms: [] }
+  const overview: Overview = { at: 0, ack: 'disk', health, ...lists }
   return { link: 'live', overview, history: NO_HISTORY, newest: [], silentSeconds: 0 }
 }
 
 test('health is told in a word or two', () => {
   assert.equal(headlineOf(live('well')).title, 'All well')
+  assert.deepEqual(headlineOf(live('degraded')), {
+    is: 'degraded',
+    title: 'Degraded',
+    detail: 'So it is.',
+  })
   assert.deepEqual(headlineOf(live('failing')), {
     is: 'failing',
     title: 'Failing',

@@ -3,7 +3,7 @@ import type { Live } from '../live/connection.ts'
 import { durationText } from '../text/format.ts'
 
 export interface Headline {
-  readonly is: 'waiting' | 'lost' | 'well' | 'paused' | 'failing'
+  readonly is: 'waiting' | 'lost' | 'well' | 'paused' | 'degraded' | 'failing'
   /** For the pill and the browser's title. */
   readonly title: string
   readonly detail: string
@@ -18,6 +18,7 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
   if (!overview) return { is: 'waiting', title: 'Connecting', detail: '' }
   const { is, detail } = overview.health
   if (is === 'failing') return { is, title: 'Failing', detail }
+  if (is === 'degraded') return { is, title: 'Degraded', detail }
   if (is === 'well') return { is, title: 'All well', detail }
   const paused = overview.services.filter(({ isPaused }) => isPaused).map(({ name }) => name)
   return { is, title: paused.length > 0 ? `${listOf(paused)} paused` : 'Paused', detail }

@@ -9,7 +9,7 @@ function overview(at: number, count: number, lag = 0): Overview {
   return {
     at,
     ack: 'disk',
-    health: { is: 'well', detail: '' },
+    health: { is: 'well', detail: '', alarms: [] },
     services: [
       {
         name: 'payment',

@@ -28,7 +28,7 @@ const workers = ['payment', 'inventory', 'delivery']
 const shop: Overview = {
   at: 0,
   ack: 'disk',
-  health: { is: 'well', detail: '' },
+  health: { is: 'well', detail: '', alarms: [] },
   services: ['ordering', ...workers, 'account'].map((name) => ({
     name,
     isPaused: false,

@@ -1,0 +1,254 @@
+import type { InstanceRow } from './advance.ts'
+import { OPEN_SINCE_UNKNOWN } from './advance.ts'
+import { slowText } from './budget.ts'
+import type { SlowRule } from './budget.ts'
+import type { KnownHold } from './holds.ts'
+import type { Alarm } from './listings.ts'
+import { isSaga } from './open-sagas.ts'
+import type { EngineOptions } from './options.ts'
+import { rulesIn } from './paging.ts'
+import { ruleTable, serviceTables } from './plan.ts'
+import type { Standing } from './status.ts'
+import { standingsOf, waitedMs } from './status.ts'
+import type { EngineTools } from './tools.ts'
+import type { Watch } from './watch.ts'
+
+/** Rows that are counted of each table; more of them are not told apart from this many. */
+const COUNTED_MAX = 100
+/** Keys, instances and ids that an alarm names. */
+const EXAMPLES_MAX = 3
+
+/** Alarms about the present; the others are about what has happened since the start. */
+const DEGRADING: ReadonlySet<Alarm['kind']> = new Set([
+  'held-keys',
+  'lag',
+  'old-sagas',
+  'overdue-timers',
+  'pending-operations',
+])
+
+/** Whether something waits that should not, so that the system is not well. */
+export const isDegrading = ({ kind }: Alarm): boolean => DEGRADING.has(kind)
+
+type InMemory = Pick<EngineTools, 'budget' | 'delays' | 'options' | 'watch'>
+
+/** What is known without asking the backend. */
+export function alarmsInMemory({ budget, delays, options, watch }: InMemory): readonly Alarm[] {
+  return [
+    ...heldAlarms(watch.held(), options, delays.now()),
+    ...budget.slow().map(slowAlarm),
+    ...lossAlarms(watch, options),
+    ...delays.alarms().map(clockAlarm),
+  ]
+}
+
+/** What the backend has to be asked for: progress, ends, and the first rows by age. */
+export async function alarmsInStore(engine: EngineTools): Promise<readonly Alarm[]> {
+  const { lagAlarmMs, operationAlarmMs, sagaAlarmMs, timerAlarmMs } = engine.options
+  const waiting = lagAlarmMs > 0 || operationAlarmMs > 0 ? await waitingFor(engine) : []
+  return [
+    ...(lagAlarmMs > 0 ? lagAlarms(waiting, lagAlarmMs) : []),
+    ...(timerAlarmMs > 0 ? await timerAlarms(engine) : []),
+    ...(sagaAlarmMs > 0 ? await sagaAlarms(engine) : []),
+    ...(operationAlarmMs > 0 ? await operationAlarms(engine, waiting) : []),
+  ]
+}
+
+/** What is counted of one alarm. */
+interface Tally {
+  count: number
+  ageMs: number
+  readonly examples: string[]
+}
+
+const nothing = (): Tally => ({ count: 0, ageMs: 0, examples: [] })
+
+function add(tally: Tally, example: string, ageMs: number, count = 1): void {
+  tally.count += count
+  tally.ageMs = Math.max(tally.ageMs, ageMs)
+  if (tally.examples.length < EXAMPLES_MAX) tally.examples.push(example)
+}
+
+type HeldThresholds = Pick<EngineOptions, 'heldAlarmMs' | 'heldAlarmAttempts'>
+
+/** One alarm for each consumer with keys that are held for too long, or have failed too often. */
+export function heldAlarms(
+  holds: Iterable<KnownHold>,
+  { heldAlarmMs, heldAlarmAttempts }: HeldThresholds,
+  now: number,
+): readonly Alarm[] {
+  const tallies = new Map<string, Tally & { attempts: number }>()
+  for (const { consumer, key, attempts, due, since = now } of holds) {
+    // Without a rule for its message a key is never tried again; without a failure it is not stuck.
+    const isStuck = due === Infinity || attempts > 0
+    const isOld = heldAlarmMs > 0 && now - since >= heldAlarmMs
+    const isOften = heldAlarmAttempts > 0 && attempts >= heldAlarmAttempts
+    if (!isStuck || !(isOld || isOften)) continue
+    const tally = tallies.get(consumer) ?? { ...nothing(), attempts: 0 }
+    tallies.set(consumer, tally)
+    add(tally, key, now - since)
+    tally.attempts = Math.max(tally.attempts, attempts)
+  }
+  return [...tallies].map(([consumer, { attempts, ...tally }]) => ({
+    kind: 'held-keys',
+    message:
+      `${consumer} holds ${many(tally, 'key')}, for up to ${secondsText(tally.ageMs)} and ` +
+      `${attempts} failed attempts`,
+    consumer,
+    ...tally,
+    threshold: { heldAlarmMs, heldAlarmAttempts },
+  }))
+}
+
+function slowAlarm(rule: SlowRule): Alarm {
+  const { consumer, count, budgetMs, worst } = rule
+  const threshold = { ruleBudgetMs: budgetMs }
+  const examples = [worst.messageId]
+  return { kind: 'slow-rule', message: slowText(rule), consumer, count, examples, threshold }
+}
+
+function lossAlarms(
+  { losses }: Pick<Watch, 'losses'>,
+  { retentionLagEventsMax }: Pick<EngineOptions, 'retentionLagEventsMax'>,
+): readonly Alarm[] {
+  return [...losses()].map(([consumer, count]) => ({
+    kind: 'lost-records',
+    message: `retention took away ${count} records that ${consumer} had yet to read`,
+    consumer,
+    count,
+    examples: [],
+    threshold: { retentionLagEventsMax },
+  }))
+}
+
+function clockAlarm(message: string): Alarm {
+  return { kind: 'clock-step', message, count: 1, examples: [], threshold: {} }
+}
+
+/** A consumer at a partition with records that it has yet to read, and how long the first waits. */
+interface Waiting {
+  readonly standing: Standing
+  readonly place: string
+  readonly ageMs: number
+}
+
+/** Those of a paused service are left out: an operator knows why they wait. */
+async function waitingFor(engine: EngineTools): Promise<readonly Waiting[]> {
+  // Rules of one service mostly stand at the same record, which is read once.
+  const { backend, delays } = engine
+  const ages = new Map<string, number>()
+  const waiting: Waiting[] = []
+  for (const standing of await standingsOf(engine)) {
+    const { topic, partition, next, service, lag } = standing
+    if (lag === 0 || engine.pauses.isPaused(service)) continue
+    const place = `${topic}/${partition}@${next}`
+    const ageMs = ages.get(place) ?? (await waitedMs(backend.log, standing, delays.notAhead()))
+    ages.set(place, ageMs)
+    waiting.push({ standing, place, ageMs })
+  }
+  return waiting
+}
+
+function lagAlarms(waiting: readonly Waiting[], lagAlarmMs: number): readonly Alarm[] {
+  const tallies = new Map<string, Tally>()
+  for (const { standing, place, ageMs } of waiting) {
+    if (ageMs < lagAlarmMs) continue
+    const tally = tallies.get(standing.consumer) ?? nothing()
+    tallies.set(standing.consumer, tally)
+    add(tally, place, ageMs, standing.lag)
+  }
+  return [...tallies].map(([consumer, tally]) => ({
+    kind: 'lag',
+    message:
+      `${consumer} has ${tally.count} records to read, of which the oldest has waited for ` +
+      secondsText(tally.ageMs),
+    consumer,
+    ...tally,
+    threshold: { lagAlarmMs },
+  }))
+}
+
+async function timerAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
+  const { delays, options, pauses, plan } = engine
+  const { timerAlarmMs } = options
+  const now = delays.now()
+  const where = { index: 'due', upTo: now - timerAlarmMs }
+  const tally = nothing()
+  for (const { name } of plan.services) {
+    if (pauses.isPaused(name)) continue
+    const table = serviceTables(name).timers
+    const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
+    for (const { key, value } of rows) add(tally, `${name} ${key}`, now - Number(value))
+  }
+  const overdue = `, overdue by up to ${secondsText(tally.ageMs)}`
+  const message = `${many(tally, 'timer')} should have been sent${overdue}`
+  return oneOf({ kind: 'overdue-timers', message, ...tally, threshold: { timerAlarmMs } })
+}
+
+async function sagaAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
+  const { sagaAlarmMs } = engine.options
+  const tally = nothing()
+  for (const { saga, instance, ageMs } of await openFor(engine, sagaAlarmMs))
+    add(tally, `${saga} ${instance}`, ageMs)
+  const message = `${many(tally, 'saga instance')} open for up to ${secondsText(tally.ageMs)}`
+  return oneOf({ kind: 'old-sagas', message, ...tally, threshold: { sagaAlarmMs } })
+}
+
+/** A command waits to be read, or behind a fault; or its sagas have not finished. */
+async function operationAlarms(
+  engine: EngineTools,
+  waiting: readonly Waiting[],
+): Promise<readonly Alarm[]> {
+  const { delays, options, watch } = engine
+  const { operationAlarmMs } = options
+  const now = delays.now()
+  const entities = new Map(
+    rulesIn(engine, ({ is }) => is === 'entity').map((each) => [each.id, each]),
+  )
+  const tally = nothing()
+  for (const { standing, place, ageMs } of waiting)
+    if (entities.has(standing.consumer) && ageMs >= operationAlarmMs)
+      add(tally, place, ageMs, standing.lag)
+  for (const { consumer, key, since = now } of watch.held())
+    if (entities.has(consumer) && now - since >= operationAlarmMs)
+      add(tally, `${consumer} ${key}`, now - since)
+  for (const { operation, ageMs } of await openFor(engine, operationAlarmMs))
+    add(tally, operation, ageMs)
+  const message = `${many(tally, 'operation')} pending for up to ${secondsText(tally.ageMs)}`
+  return oneOf({ kind: 'pending-operations', message, ...tally, threshold: { operationAlarmMs } })
+}
+
+/** Instances that have been open for at least this long, the oldest first. */
+async function openFor(
+  engine: EngineTools,
+  ageMsMin: number,
+): Promise<readonly { saga: string; instance: string; operation: string; ageMs: number }[]> {
+  const now = engine.delays.now()
+  const where = { index: 'open', upTo: now - ageMsMin }
+  const found = []
+  for (const { id: saga, service, name } of rulesIn(engine, isSaga)) {
+    const table = ruleTable(service, name)
+    const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
+    for (const { key: instance, value, body } of rows) {
+      const { operation } = JSON.parse(body) as InstanceRow
+      // Of those that a version before began it is known only that they are older than this process.
+      const ageMs = value === OPEN_SINCE_UNKNOWN ? ageMsMin : now - Number(value)
+      found.push({ saga, instance, operation, ageMs })
+    }
+  }
+  return found
+}
+
+const oneOf = (alarm: Alarm): readonly Alarm[] => (alarm.count > 0 ? [alarm] : [])
+
+/** `1 key: a`, `5 keys: a, b, c and more`. */
+function many({ count, examples }: Tally, one: string): string {
+  const named = examples.join(', ')
+  const more = count > examples.length ? ' and more' : ''
+  return `${count} ${one}${count === 1 ? '' : 's'} (${named}${more})`
+}
+
+function secondsText(ms: number): string {
+  const seconds = Math.round(ms / 1_000)
+  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+}

@@ -1,0 +1,124 @@
+import type { LogRecord } from '../ports/log.ts'
+import type { HoldRow } from './holds.ts'
+import { errorOf } from './holds.ts'
+import type { EventPlace, HeldKey, HeldOptions, Listing } from './listings.ts'
+import type { Listed, ListedRule } from './paging.ts'
+import { cursorIn, cursorText, limitOf, listFault, rulesIn, shownAt } from './paging.ts'
+import { serviceTables } from './plan.ts'
+
+/** Rows that one call looks at where only some keys are wanted. */
+const LOOKED_AT_MAX = 10_000
+const ROWS_PER_SCAN = 200
+/** Events of a key among which a message is looked for. */
+const HELD_PER_LOOK = 1_000
+
+/**
+ * The keys that are held, by consumer and then by key: each with the event in front and what was
+ * thrown at it.
+ *
+ * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
+ */
+export async function heldKeys(
+  listed: Listed,
+  { consumer, key, limit: wanted, after }: HeldOptions = {},
+): Promise<Listing<HeldKey>> {
+  const limit = limitOf(wanted)
+  const rules = rulesIn(listed, undefined, consumer)
+  let last = cursorIn(after)?.key
+  // A hold key begins with its consumer.
+  const begun = last === undefined ? 0 : rules.findIndex(({ id }) => last?.startsWith(`${id}:`))
+  if (begun < 0) throw listFault('after', 'must be what the page before gave as next')
+  const items: HeldKey[] = []
+  let lookedAt = 0
+  for (const rule of rules.slice(begun))
+    for await (const [holdKey, row] of holdRows(listed, rule, key, last)) {
+      if (items.length === limit || lookedAt === LOOKED_AT_MAX)
+        return { items, next: cursorText({ value: 0, key: last ?? holdKey }) }
+      lookedAt += 1
+      last = holdKey
+      if (key !== undefined && row.key !== key) continue
+      const held = await heldKey(listed, rule, holdKey, row)
+      if (held) items.push(held)
+    }
+  return { items }
+}
+
+type HoldEntry = readonly [holdKey: string, row: HoldRow]
+
+/** The holds of one consumer, in order of their keys; those of one key alone where it can be found. */
+async function* holdRows(
+  { backend: { store } }: Listed,
+  rule: ListedRule,
+  key: string | undefined,
+  last: string | undefined,
+): AsyncGenerator<HoldEntry> {
+  const table = serviceTables(rule.service).holds
+  if (key !== undefined) {
+    const holdKey = `${rule.id}:${key}`
+    const [row] = await store.get([{ table, key: holdKey }])
+    if (row && holdKey !== last) yield [holdKey, JSON.parse(row.body) as HoldRow]
+    // Only a queue of events holds by another key, and only a handler can be one.
+    if (row || rule.is !== 'handler') return
+  }
+  let from = last?.startsWith(`${rule.id}:`) ? last : undefined
+  for (;;) {
+    const rows = await store.scan({
+      table,
+      where: { index: 'consumer', equals: rule.id },
+      limit: ROWS_PER_SCAN,
+      ...(from === undefined ? {} : { after: { key: from, value: rule.id } }),
+    })
+    for (const row of rows) yield [row.key, JSON.parse(row.body) as HoldRow]
+    from = rows.at(-1)?.key
+    if (rows.length < ROWS_PER_SCAN) return
+  }
+}
+
+/** Nothing where the last event of the hold has been handled meanwhile. */
+async function heldKey(
+  listed: Listed,
+  rule: ListedRule,
+  holdKey: string,
+  row: HoldRow,
+): Promise<HeldKey | undefined> {
+  const { store } = listed.backend
+  const table = serviceTables(rule.service).held
+  const where = { index: 'hold', equals: holdKey }
+  const [front] = await store.scan({ table, where, limit: 1 })
+  if (!front) return undefined
+  const record = JSON.parse(front.body) as LogRecord
+  const error = errorOf(row)
+  return {
+    consumer: rule.id,
+    key: row.key,
+    since: row.since === undefined ? record.storedAt : shownAt(listed, row.since),
+    count: row.count,
+    event: placeOf(record),
+    attempts: row.attempts,
+    nextAttemptAt: shownAt(listed, row.due),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+function placeOf({ id, type, topic, partition, offset, at }: LogRecord): EventPlace {
+  return { id, type, topic, partition, offset, at }
+}
+
+/** The consumer among these that holds a message; nothing where none does. */
+export async function holderOf(
+  { backend: { store } }: Listed,
+  rules: readonly ListedRule[],
+  { id, topic, key }: Pick<LogRecord, 'id' | 'topic' | 'key'>,
+): Promise<string | undefined> {
+  for (const rule of rules) {
+    const { holds, held } = serviceTables(rule.service)
+    const holdKey = `${rule.id}:${key}`
+    const [hold] = await store.get([{ table: holds, key: holdKey }])
+    if (!hold) continue
+    const where = { index: 'hold', equals: holdKey }
+    const rows = await store.scan({ table: held, where, limit: HELD_PER_LOOK })
+    const records = rows.map(({ body }) => JSON.parse(body) as LogRecord)
+    if (records.some((record) => record.id === id && record.topic === topic)) return rule.id
+  }
+  return undefined
+}

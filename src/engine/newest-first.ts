@@ -1,0 +1,96 @@
+import { compareText } from '../base/text.ts'
+import type { EventLog, LogEnd, LogRecord, Position } from '../ports/log.ts'
+import { listFault } from './paging.ts'
+
+/** Which records: stored since a time, before a time, and after a cursor in the order of reading. */
+export interface Span {
+  readonly since: number | undefined
+  readonly until: number | undefined
+  readonly after: string | undefined
+}
+
+/** Records that are read of a partition at once. */
+const CHUNK = { records: 64, bytes: 4_194_304 }
+
+/** A partition that is read from its end towards its beginning. */
+interface Backwards {
+  readonly topic: string
+  readonly partition: number
+  readonly floor: number
+  /** What lies at this offset or above was given. */
+  bound: number
+  /** In offset order: the last one is the next one. */
+  readonly records: LogRecord[]
+}
+
+/**
+ * Records of several topics, the one that was stored last first; each with a cursor that goes on
+ * behind it.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export async function* newestFirst(
+  log: EventLog,
+  topics: readonly string[],
+  span: Span,
+): AsyncGenerator<{ readonly record: LogRecord; readonly cursor: string }> {
+  const partitions: Backwards[] = []
+  for (const end of await log.ends(topics)) partitions.push(await backwards(log, end, span))
+  for (;;) {
+    for (const each of partitions) await fill(log, each)
+    const [newest] = partitions.filter(({ records }) => records.length > 0).toSorted(byNewest)
+    const record = newest?.records.pop()
+    if (!record) return
+    yield { record, cursor: cursorOf(record) }
+  }
+}
+
+async function backwards(log: EventLog, end: LogEnd, span: Span): Promise<Backwards> {
+  const { topic, partition, first, next } = end
+  const { since, until, after } = span
+  const before = async (atMs: number): Promise<number> =>
+    Math.min(next, await log.offsetAt(topic, partition, atMs))
+  const floor = since === undefined ? first : Math.max(first, await before(since))
+  let bound = until === undefined ? next : await before(until)
+  if (after !== undefined) bound = Math.min(bound, await boundAfter(after, end, before))
+  return { topic, partition, floor, bound, records: [] }
+}
+
+/** Where a partition goes on after a record: what was stored at the same instant comes by its place. */
+async function boundAfter(
+  after: string,
+  { topic, partition }: LogEnd,
+  before: (atMs: number) => Promise<number>,
+): Promise<number> {
+  const [, at, inTopic, inPartition, offset] = /^(\d+):(.+)\/(\d+)@(\d+)$/.exec(after) ?? []
+  if (inTopic === undefined) throw listFault('after', 'must be what the page before gave as next')
+  const order = compareText(topic, inTopic) || partition - Number(inPartition)
+  if (order === 0) return Number(offset)
+  return before(order < 0 ? Number(at) : Number(at) + 1)
+}
+
+const cursorOf = ({ storedAt, topic, partition, offset }: LogRecord): string =>
+  `${storedAt}:${topic}/${partition}@${offset}`
+
+/** Reads what lies below, where nothing is left of what was read. */
+async function fill(log: EventLog, from: Backwards): Promise<void> {
+  const { topic, partition, floor, records } = from
+  while (records.length === 0 && from.bound > floor) {
+    const begin = Math.max(floor, from.bound - CHUNK.records)
+    let position: Position = { topic, partition, next: begin }
+    while (position.next < from.bound) {
+      const [slice] = await log.read([position], CHUNK, { ms: 0 })
+      if (!slice || slice.next <= position.next) break
+      records.push(...slice.records.filter(({ offset }) => offset < from.bound))
+      position = { topic, partition, next: slice.next }
+    }
+    from.bound = begin
+  }
+}
+
+function byNewest(one: Backwards, other: Backwards): number {
+  const at = ({ records }: Backwards): number => records.at(-1)?.storedAt ?? 0
+  return (
+    at(other) - at(one) || compareText(one.topic, other.topic) || one.partition - other.partition
+  )
+}

@@ -1,0 +1,121 @@
+import { breathe } from '../base/clock.ts'
+import { commandsTopic } from '../contract/contract.ts'
+import { decodeEnvelope } from '../contract/envelope.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { OperationRow } from './decide.ts'
+import { holderOf } from './held-keys.ts'
+import type { Listing, OperationEntry, OperationsOptions, WaitsFor } from './listings.ts'
+import { hasPassed, instancesIn, isSaga, undecidedIn, waitsForOf } from './open-sagas.ts'
+import type { Listed } from './paging.ts'
+import { limitOf, rulesIn } from './paging.ts'
+import { serviceTables } from './plan.ts'
+import { newestFirst } from './newest-first.ts'
+
+/** Commands that one call looks at where only some are wanted. */
+const LOOKED_AT_MAX = 2_000
+const BREATHE_EVERY = 100
+
+type State = Pick<OperationEntry, 'state' | 'waitsFor'>
+
+/**
+ * Commands from outside that the log retains, the newest first, and where each stands. One call looks
+ * at 2,000 commands at most: where few of them are wanted, a page may have less than `limit`, and a
+ * `next`.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export async function operationList(
+  listed: Listed,
+  { state, key, type, since, until, limit: wanted, after }: OperationsOptions = {},
+): Promise<Listing<OperationEntry>> {
+  const limit = limitOf(wanted)
+  const owners = new Map(
+    listed.catalog.services.flatMap(({ name, owns }) =>
+      owns.map((contract) => [commandsTopic(contract), { service: name, contract }] as const),
+    ),
+  )
+  const items: OperationEntry[] = []
+  let lookedAt = 0
+  let next: string | undefined
+  const span = { since, until, after }
+  for await (const { record, cursor } of newestFirst(
+    listed.backend.log,
+    [...owners.keys()],
+    span,
+  )) {
+    if (items.length === limit || lookedAt === LOOKED_AT_MAX)
+      return next === undefined ? { items } : { items, next }
+    lookedAt += 1
+    if (lookedAt % BREATHE_EVERY === 0) await breathe(listed.clock)
+    next = cursor
+    if ((key !== undefined && record.key !== key) || (type !== undefined && record.type !== type))
+      continue
+    const owner = owners.get(record.topic)
+    if (!owner || decodeEnvelope(record).hops > 0) continue
+    const found = await stateOf(listed, owner, record)
+    if (state !== undefined && found.state.status !== state) continue
+    items.push({
+      id: record.id,
+      command: record.type,
+      key: record.key,
+      at: record.storedAt,
+      ...found,
+    })
+  }
+  return { items }
+}
+
+async function stateOf(
+  listed: Listed,
+  { service, contract }: { readonly service: string; readonly contract: string },
+  { id, type }: LogRecord,
+): Promise<State> {
+  const { store } = listed.backend
+  const [row] = await store.get([{ table: serviceTables(service).operations, key: id }])
+  if (!row) {
+    const heldBy = (await undecidedIn(listed, contract, id))?.heldBy
+    return pending([
+      { kind: 'answer', command: type, id, ...(heldBy === undefined ? {} : { heldBy }) },
+    ])
+  }
+  const operation = JSON.parse(row.body) as OperationRow
+  if (operation.is === 'refused') return ended({ status: 'refused', reason: operation.code })
+  const unheard = await unheardOf(listed, operation.events)
+  if (unheard.length > 0) return pending(unheard)
+  const waits: WaitsFor[] = []
+  const outcomes: { readonly is: string; readonly reason?: string }[] = []
+  for (const { saga, row: instance } of await instancesIn(listed, rulesIn(listed, isSaga), id))
+    if (instance.is === 'closed') outcomes.push(instance.outcome)
+    else waits.push(...(await waitsForOf(listed, saga, instance)))
+  if (waits.length > 0) return pending(waits)
+  const { is: status, reason } = outcomes.find(({ is }) => is !== 'completed') ?? COMPLETED
+  return ended(reason === undefined ? { status } : { status, reason })
+}
+
+const COMPLETED: { readonly is: string; readonly reason?: string } = { is: 'completed' }
+const pending = (waitsFor: readonly WaitsFor[]): State => {
+  return { state: { status: 'pending' }, waitsFor }
+}
+const ended = (state: State['state']): State => ({ state, waitsFor: [] })
+
+/** Events of a decision that a saga has yet to hear, or holds. */
+async function unheardOf(
+  listed: Listed,
+  events: readonly { readonly topic: string; readonly id: string; readonly type: string }[],
+): Promise<readonly WaitsFor[]> {
+  const { log, store } = listed.backend
+  const waits: WaitsFor[] = []
+  for (const { topic, id, type } of events) {
+    const sagas = rulesIn(listed, ({ is, reads, hears }) => {
+      return is === 'saga' && reads.includes(topic) && (hears?.includes(type) ?? true)
+    })
+    const record = sagas.length > 0 ? await log.find?.(topic, id) : undefined
+    if (!record) continue
+    const heldBy = await holderOf(listed, sagas, record)
+    const progress = await store.progress(sagas.map((saga) => saga.id))
+    if (heldBy !== undefined) waits.push({ kind: 'event', types: [type], heldBy })
+    else if (sagas.some((saga) => !hasPassed(progress, saga.id, record)))
+      waits.push({ kind: 'event', types: [type] })
+  }
+  return waits
+}

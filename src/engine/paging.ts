@@ -1,0 +1,119 @@
+// What all lists have in common: their bounds, and cursors that go on after an item.
+import { Fault } from '../base/fault.ts'
+import { compareText } from '../base/text.ts'
+import type { EventStore, Scan, ScannedRow } from '../ports/store.ts'
+import type { DelayClock } from './delay-clock.ts'
+import type { EngineTools } from './tools.ts'
+
+/** What a list is made from: a running engine, or stored data without one. */
+export interface Listed extends Pick<EngineTools, 'backend' | 'catalog' | 'clock'> {
+  readonly delays: Pick<DelayClock, 'now'>
+}
+
+/** An instant of the delay clock, as the wall clock shows it. */
+export function shownAt({ clock, delays }: Pick<Listed, 'clock' | 'delays'>, at: number): number {
+  return Math.round(at + clock.now() - delays.now())
+}
+
+export const LIST_LIMIT = { initial: 100, min: 1, max: 1_000 } as const
+/** Larger than every instant, and than every value that an index of instants has. */
+export const EVER = Number.MAX_SAFE_INTEGER
+
+/** @throws Fault `OPTION_INVALID` */
+export function limitOf(limit: number = LIST_LIMIT.initial): number {
+  const { min, max } = LIST_LIMIT
+  if (Number.isSafeInteger(limit) && limit >= min && limit <= max) return limit
+  throw listFault('limit', `must be a whole number from ${min} to ${max}`)
+}
+
+export function listFault(path: string, message: string): Fault {
+  return new Fault('OPTION_INVALID', { detail: 'a list', complaints: [{ path, message }] })
+}
+
+/** Where a page ended: the item with this value and key. */
+export interface Cursor {
+  readonly value: number
+  readonly key: string
+}
+
+export const cursorText = ({ value, key }: Cursor): string => `${value}:${key}`
+
+/** @throws Fault `OPTION_INVALID` */
+export function cursorIn(after: string | undefined): Cursor | undefined {
+  if (after === undefined) return undefined
+  const [, value, key] = /^(\d{1,16}):([^]+)$/.exec(after) ?? []
+  if (value !== undefined && key !== undefined) return { value: Number(value), key }
+  throw listFault('after', 'must be what the page before gave as next')
+}
+
+/** A row of one of several tables, in order of (value, key). */
+export interface MergedRow<S> {
+  readonly source: S
+  readonly row: ScannedRow & { readonly value: number }
+}
+
+/**
+ * One page over several tables, in order of the value of an index and then of the key. Rows that
+ * share value and key with the last one are on the same page, so that a cursor can name it.
+ */
+export async function mergedPage<S>(
+  store: EventStore,
+  sources: readonly S[],
+  scanOf: (source: S) => Pick<Scan, 'table'> & { readonly where: NonNullable<Scan['where']> },
+  { limit, after }: { readonly limit: number; readonly after: Cursor | undefined },
+): Promise<{ readonly rows: readonly MergedRow<S>[]; readonly next?: string }> {
+  const found: MergedRow<S>[] = []
+  for (const source of sources) {
+    // One more than is wanted tells whether there is another page.
+    const scan = { ...scanOf(source), limit: limit + 1, ...(after ? { after } : {}) }
+    for (const row of await store.scan(scan))
+      found.push({ source, row: { ...row, value: Number(row.value) } })
+  }
+  const sorted = found.toSorted(byValueAndKey)
+  const last = sorted[limit - 1]
+  if (!last || sorted.length === limit) return { rows: sorted }
+  const rows = sorted.filter((each, at) => at < limit || byValueAndKey(each, last) === 0)
+  return rows.length === sorted.length ? { rows } : { rows, next: cursorText(last.row) }
+}
+
+function byValueAndKey(
+  { row: one }: MergedRow<unknown>,
+  { row: other }: MergedRow<unknown>,
+): number {
+  return one.value - other.value || compareText(one.key, other.key)
+}
+
+/** A rule as the catalog has it, with its service. */
+export interface ListedRule {
+  /** `<service>/<rule>`. */
+  readonly id: string
+  readonly service: string
+  readonly name: string
+  readonly is: 'entity' | 'projection' | 'saga' | 'handler'
+  /** Topics that it hears. */
+  readonly reads: readonly string[]
+  /** Wire names that it hears; absent where a version before kept the catalog. */
+  readonly hears?: readonly string[]
+}
+
+/**
+ * The rules here, or the one that is named.
+ *
+ * @throws Fault `RULE_NOT_FOUND`
+ */
+export function rulesIn(
+  { catalog }: Pick<Listed, 'catalog'>,
+  of: (rule: ListedRule) => boolean = () => true,
+  named?: string,
+): readonly ListedRule[] {
+  const rules = catalog.services.flatMap(({ name: service, rules: own }) =>
+    own.map((rule): ListedRule => ({ ...rule, id: `${service}/${rule.name}`, service })),
+  )
+  const wanted = rules.filter(of)
+  if (named === undefined) return wanted
+  const found = wanted.filter(({ id }) => id === named)
+  if (found.length > 0) return found
+  const known = wanted.map(({ id }) => id).join(', ') || 'none'
+  const ids = { consumer: named }
+  throw new Fault('RULE_NOT_FOUND', { detail: `${named}; here are ${known}`, ids })
+}
