@@ -11,6 +11,17 @@ export interface Flags {
   readonly before?: string
   readonly limit: number
   readonly follow?: boolean
+  /** What a list is about. */
+  readonly consumer?: string
+  readonly key?: string
+  readonly saga?: string
+  readonly operation?: string
+  readonly state?: string
+  readonly type?: string
+  readonly since?: string
+  readonly until?: string
+  /** Where a list goes on. */
+  readonly after?: string
   readonly accept?: readonly string[]
   readonly markLost?: boolean
   readonly offline?: boolean

@@ -38,6 +38,12 @@ const number = (flags: string, does: string): Option => new Option(flags, does).
 const json = (): Option => new Option('--json', 'print JSON, and errors as JSON on stderr')
 const data = (): Option => new Option('--data <dir>', 'the data directory').default('data')
 const reading = (...options: readonly Option[]): readonly Option[] => [data(), ...options, json()]
+const listing = (...options: readonly Option[]): readonly Option[] =>
+  reading(
+    ...options,
+    number('--limit <n>', 'how many').default(100),
+    new Option('--after <next>', 'go on where a list ended, which it said as its next'),
+  )
 const offline = (): Option =>
   new Option('--offline', 'where nobody runs it: open the data as its owner for that long')
 
@@ -120,6 +126,54 @@ rewind it has a handler begin again elsewhere in its topics.`,
     options: reading(),
     examples: ['chain 0199a5c2-7d1e-7000-8000-3f2d0c5b9a11'],
     command: async () => (await import('./commands/chain.ts')).chain,
+  },
+  {
+    group: 'look',
+    usage: 'held',
+    does: `Lists the keys that are held: since when, behind which message, with which error, and when
+they are tried again. With --key, all of it, and the stack.`,
+    options: listing(
+      new Option('--consumer <rule>', 'only of this consumer, as SERVICE/RULE'),
+      new Option('--key <key>', 'only this key, with the stack of its error'),
+    ),
+    examples: ['held', 'held --consumer delivery/mail', 'held --key order-17'],
+    command: async () => (await import('./commands/held.ts')).held,
+  },
+  {
+    group: 'look',
+    usage: 'sagas',
+    does: 'Lists the instances of sagas that have not finished, and what each waits for.',
+    options: listing(
+      new Option('--saga <rule>', 'only of this saga, as SERVICE/RULE'),
+      new Option('--operation <id>', 'only of the conversation that this command began'),
+    ),
+    examples: ['sagas', 'sagas --saga ordering/fulfilment', 'sagas --operation ask-1'],
+    command: async () => (await import('./commands/sagas.ts')).sagas,
+  },
+  {
+    group: 'look',
+    usage: 'operations',
+    does: 'Lists the commands from outside, the newest first, and where each stands.',
+    options: listing(
+      new Option('--state <state>', 'pending, completed, refused, or the outcome of a saga'),
+      new Option('--key <key>', 'only of this key'),
+      new Option('--type <type>', 'only commands of this wire name'),
+      new Option('--since <time>', 'stored at this time or later, such as 2030-01-31T12:00:00Z'),
+      new Option('--until <time>', 'stored before this time'),
+    ),
+    examples: ['operations --state pending', 'operations --type ordering.Place --limit 20 --json'],
+    command: async () => (await import('./commands/operations.ts')).operations,
+  },
+  {
+    group: 'look',
+    usage: 'timers',
+    does: 'Lists the timers that sagas have set, in the order in which they are due.',
+    options: listing(
+      new Option('--saga <rule>', 'only of this saga, as SERVICE/RULE'),
+      new Option('--until <time>', 'due before this time, such as 2030-01-31T12:00:00Z'),
+    ),
+    examples: ['timers', 'timers --saga ordering/fulfilment --until 2030-02-01T00:00:00Z'],
+    command: async () => (await import('./commands/timers.ts')).timers,
   },
   {
     group: 'change',

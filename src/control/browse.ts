@@ -3,6 +3,8 @@ import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
+import { heldAmong } from '../engine/held-keys.ts'
+import { standingOf } from '../engine/operation-list.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
 import type { System } from './system.ts'
 import type { ChainView, EventView } from './views.ts'
@@ -10,6 +12,8 @@ import type { ChainView, EventView } from './views.ts'
 type Looking = Pick<System, 'backend' | 'catalog'>
 
 const BYTES_PER_READ = 4_194_304
+/** Messages of a conversation of which it is asked where they are held. */
+const HELD_LOOKED_FOR = 1_000
 const RECORDS_PER_READ = 1_000
 /** How far the clocks of those who made a conversation's messages may be apart. */
 const SLACK_MS = 60_000
@@ -157,10 +161,13 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
     await breathe(system.clock)
   }
   const state = await system.operation(correlation)
+  const standing = first && (await standingOf(system, first))
   return {
     correlation,
     events: records.toSorted(byTime).map((record) => eventView(record)),
     ...(state ? { operation: operationView(state) } : {}),
+    waitsFor: standing?.waitsFor ?? [],
+    held: await heldAmong(system, records.slice(0, HELD_LOOKED_FOR)),
     isComplete: read < recordsMax,
   }
 }

@@ -1,5 +1,5 @@
 // What operators are shown, as JSON. Times are milliseconds since 1970.
-import type { Alarm } from '../engine/listings.ts'
+import type { Alarm, HeldKey, WaitsFor } from '../engine/listings.ts'
 
 export type {
   Alarm,
@@ -108,6 +108,10 @@ export interface ChainView {
   readonly events: readonly EventView[]
   /** What became of it; absent where it began with no command from outside. */
   readonly operation?: { readonly is: string; readonly reason?: string }
+  /** What the operation waits for; empty where it is not pending. */
+  readonly waitsFor: readonly WaitsFor[]
+  /** Where its messages are held. */
+  readonly held: readonly HeldKey[]
   /** Whether all of it was found: a search stops at a bound of records. */
   readonly isComplete: boolean
 }

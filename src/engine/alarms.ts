@@ -92,7 +92,7 @@ export function heldAlarms(
   return [...tallies].map(([consumer, { attempts, ...tally }]) => ({
     kind: 'held-keys',
     message:
-      `${consumer} holds ${many(tally, 'key')}, for up to ${secondsText(tally.ageMs)} and ` +
+      `${consumer} holds ${many(tally, 'key')}, for up to ${secondsText(tally.ageMs)} and up to ` +
       `${attempts} failed attempts`,
     consumer,
     ...tally,

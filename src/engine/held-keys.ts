@@ -104,21 +104,60 @@ function placeOf({ id, type, topic, partition, offset, at }: LogRecord): EventPl
   return { id, type, topic, partition, offset, at }
 }
 
-/** The consumer among these that holds a message; nothing where none does. */
-export async function holderOf(
+/** The holds in which any of these messages is, at whichever consumer. */
+export async function heldAmong(
+  listed: Listed,
+  records: readonly LogRecord[],
+): Promise<readonly HeldKey[]> {
+  const found = new Map<string, HeldKey>()
+  for (const rule of rulesIn(listed)) {
+    const { holds: table } = serviceTables(rule.service)
+    const read = records.filter(({ topic }) => rule.reads.includes(topic))
+    const keys = [...new Set(read.flatMap((record) => holdKeysFor(rule, record)))]
+    for (const row of await listed.backend.store.get(keys.map((key) => ({ table, key })))) {
+      if (!row) continue
+      const isIn = await containsAny(listed, rule, row.key, read)
+      const held = isIn && (await heldKey(listed, rule, row.key, JSON.parse(row.body) as HoldRow))
+      if (held) found.set(row.key, held)
+    }
+  }
+  return [...found.values()]
+}
+
+/** The names under which a consumer may hold a message: by its key, or in a queue by itself. */
+function holdKeysFor(
+  { id, is }: ListedRule,
+  { key, topic, partition, offset }: LogRecord,
+): readonly string[] {
+  const byKey = `${id}:${key}`
+  return is === 'handler' ? [byKey, `${id}:${topic}/${partition}@${offset}`] : [byKey]
+}
+
+async function containsAny(
   { backend: { store } }: Listed,
+  { service }: ListedRule,
+  holdKey: string,
+  records: readonly Pick<LogRecord, 'id' | 'topic'>[],
+): Promise<boolean> {
+  const table = serviceTables(service).held
+  const where = { index: 'hold', equals: holdKey }
+  const rows = await store.scan({ table, where, limit: HELD_PER_LOOK })
+  const held = rows.map(({ body }) => JSON.parse(body) as LogRecord)
+  return held.some((one) => records.some(({ id, topic }) => id === one.id && topic === one.topic))
+}
+
+/** The consumer among these, of those that keep the order of keys, that holds a message. */
+export async function holderOf(
+  listed: Listed,
   rules: readonly ListedRule[],
-  { id, topic, key }: Pick<LogRecord, 'id' | 'topic' | 'key'>,
+  record: LogRecord,
 ): Promise<string | undefined> {
   for (const rule of rules) {
-    const { holds, held } = serviceTables(rule.service)
-    const holdKey = `${rule.id}:${key}`
-    const [hold] = await store.get([{ table: holds, key: holdKey }])
-    if (!hold) continue
-    const where = { index: 'hold', equals: holdKey }
-    const rows = await store.scan({ table: held, where, limit: HELD_PER_LOOK })
-    const records = rows.map(({ body }) => JSON.parse(body) as LogRecord)
-    if (records.some((record) => record.id === id && record.topic === topic)) return rule.id
+    const key = `${rule.id}:${record.key}`
+    const [hold] = await listed.backend.store.get([
+      { table: serviceTables(rule.service).holds, key },
+    ])
+    if (hold && (await containsAny(listed, rule, key, [record]))) return rule.id
   }
   return undefined
 }

@@ -15,7 +15,32 @@ import { newestFirst } from './newest-first.ts'
 const LOOKED_AT_MAX = 2_000
 const BREATHE_EVERY = 100
 
-type State = Pick<OperationEntry, 'state' | 'waitsFor'>
+/** Where an operation stands, and what it waits for. */
+export type OperationStanding = Pick<OperationEntry, 'state' | 'waitsFor'>
+
+/** Where the operation of a command stands; nothing where it did not come from outside. */
+export async function standingOf(
+  listed: Listed,
+  record: LogRecord,
+): Promise<OperationStanding | undefined> {
+  const owner = ownersIn(listed).get(record.topic)
+  if (!owner || decodeEnvelope(record).hops > 0) return undefined
+  return stateOf(listed, owner, record)
+}
+
+interface Owner {
+  readonly service: string
+  readonly contract: string
+}
+
+/** The owner of each topic of commands. */
+function ownersIn({ catalog }: Listed): ReadonlyMap<string, Owner> {
+  return new Map(
+    catalog.services.flatMap(({ name: service, owns }) =>
+      owns.map((contract) => [commandsTopic(contract), { service, contract }] as const),
+    ),
+  )
+}
 
 /**
  * Commands from outside that the log retains, the newest first, and where each stands. One call looks
@@ -29,11 +54,7 @@ export async function operationList(
   { state, key, type, since, until, limit: wanted, after }: OperationsOptions = {},
 ): Promise<Listing<OperationEntry>> {
   const limit = limitOf(wanted)
-  const owners = new Map(
-    listed.catalog.services.flatMap(({ name, owns }) =>
-      owns.map((contract) => [commandsTopic(contract), { service: name, contract }] as const),
-    ),
-  )
+  const owners = ownersIn(listed)
   const items: OperationEntry[] = []
   let lookedAt = 0
   let next: string | undefined
@@ -67,9 +88,9 @@ export async function operationList(
 
 async function stateOf(
   listed: Listed,
-  { service, contract }: { readonly service: string; readonly contract: string },
+  { service, contract }: Owner,
   { id, type }: LogRecord,
-): Promise<State> {
+): Promise<OperationStanding> {
   const { store } = listed.backend
   const [row] = await store.get([{ table: serviceTables(service).operations, key: id }])
   if (!row) {
@@ -93,10 +114,10 @@ async function stateOf(
 }
 
 const COMPLETED: { readonly is: string; readonly reason?: string } = { is: 'completed' }
-const pending = (waitsFor: readonly WaitsFor[]): State => {
+const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
   return { state: { status: 'pending' }, waitsFor }
 }
-const ended = (state: State['state']): State => ({ state, waitsFor: [] })
+const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
 
 /** Events of a decision that a saga has yet to hear, or holds. */
 async function unheardOf(

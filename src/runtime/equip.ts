@@ -13,6 +13,7 @@ import { callsOf } from '../engine/calls.ts'
 import { catalogOf } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
+import { faultText } from '../engine/faulted.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
 import { pausesOf } from '../engine/pauses.ts'
@@ -51,11 +52,7 @@ function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Req
       warn(`the hook ${name} of start threw: ${thrownText(cause)}`),
     )
   return {
-    faulted: hook(
-      'faulted',
-      faulted,
-      ({ consumer, key, error }) => `${consumer} holds ${key}: ${error}`,
-    ),
+    faulted: hook('faulted', faulted, faultText),
     slow: hook('slow', slow, slowText),
     onSlowUnits: hook('onSlowUnits', onSlowUnits, slowUnitsText),
     broke: hook('broke', broke, (group, cause) => `${group}: ${thrownText(cause)}`),

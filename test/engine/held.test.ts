@@ -1,135 +1,234 @@
 // What waits can be asked for: keys that are held, sagas that are open, operations that are pending,
-// timers; and health does not say that all is well meanwhile.
+// timers.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { z } from 'zod'
-import type { App, HeldKey, OpenSaga } from 'throughline'
-import { after, command, contract, entity, event, handler, hours, projection } from 'throughline'
-import { finish, query, refuse, saga, send, service, start, type } from 'throughline'
+import type { App, HeldKey, OperationEntry, WaitsFor } from 'throughline'
+import { hours, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
-import type { Faulted } from '../../src/engine/faulted.ts'
-import type { EngineOptions } from '../../src/engine/options.ts'
 import { stageOf } from './stage.ts'
+import { inWorld, outside, thing, Work } from './waiting-world.ts'
 
-const Data = z.object({ id: z.string(), n: z.int() })
-const Work = contract(
-  'work',
-  { key: 'id' },
-  {
-    Do: command(Data, { refuses: ['no'] }),
-    Done: event(Data),
-    Note: command(Data),
-    Noted: event(Data),
-  },
-)
+suite('a held key', () => {
+  test('says since when, behind which event, with which error, and when it is tried again', () =>
+    inWorld({ broken: ['bad-1', 'bad-2'] }, async ({ app, doing, pass, until, now, faults }) => {
+      const begun = now()
+      await doing('bad-1', 'good', 'bad-1', 'bad-2')
+      await pass(1_000)
+      const { items, next } = await until(app.held())
+      assert.equal(next, undefined)
+      assert.deepEqual(
+        items.map(({ consumer, key, count }) => [consumer, key, count]),
+        [
+          ['worker/outside', 'bad-1', 2],
+          ['worker/outside', 'bad-2', 1],
+        ],
+      )
+      const { since, event: front, attempts, nextAttemptAt, error } = items[0] as HeldKey
+      assert.ok(since >= begun && since < begun + 500)
+      assert.deepEqual([front.type, front.topic], ['work.Done', 'work.events'])
+      assert.ok(attempts >= 3)
+      assert.ok(nextAttemptAt > now())
+      assert.equal(error?.message, 'the bank said no for bad-1')
+      assert.equal(error.code, 'ECONNREFUSED')
+      assert.match(error.stack ?? '', /held\.test\.ts/)
+      assert.equal(error.firstAt, since)
+      assert.ok((error.lastAt ?? 0) > since)
+      // What the hook was told is the same.
+      const { id: messageId, type, topic, partition, offset } = front
+      const told = faults.findLast(({ key }) => key === 'bad-1')
+      assert.partialDeepStrictEqual(told, {
+        consumer: 'worker/outside',
+        messageId,
+        type,
+        topic,
+        partition,
+        offset,
+        attempts,
+        nextAttemptAt,
+        error: error.message,
+        code: error.code,
+        stack: error.stack,
+        at: error.lastAt,
+      })
+    }))
 
-const thing = entity(
-  'thing',
-  { of: Work, id: 'id', initial: 0 },
-  {
-    decide: (on) => [
-      on(Work.Do, (data) => (data.n < 0 ? refuse('no', ['n is negative']) : Work.Done(data))),
-      on(Work.Note, (data) => {
-        if (data.id.startsWith('unnoted')) throw new Error('no pencil')
-        return Work.Noted(data)
-      }),
-    ],
-    evolve: (on) => [on(Work.Done, (_, count) => count + 1), on(Work.Noted, (_, count) => count)],
-  },
-)
-/** Throws for every key that begins with `bad`, until it is mended. */
-const outside = (mended: { is: boolean }) =>
-  handler('outside', {}, (on) => [
-    on(Work.Done, ({ id }) => {
-      if (id.startsWith('bad') && !mended.is)
-        throw Object.assign(new Error(`the bank said no for ${id}`), { code: 'ECONNREFUSED' })
-    }),
-  ])
-const reminding = saga('reminding', { by: 'id', initial: {}, sends: [Work.Note] }, (on) => [
-  on(Work.Done, (data) => {
-    if (data.id.startsWith('timed')) return after(hours(5), Work.Note(data))
-    if (data.id.startsWith('unnoted')) return send(Work.Note(data))
-    return finish()
-  }),
-  on(Work.Noted, () => finish()),
-])
+  test('is found by its consumer and by its key, and page by page', () =>
+    inWorld({ broken: ['a', 'b', 'c', 'note-1'] }, async ({ app, doing, pass, until }) => {
+      await doing('a', 'b', 'c', 'note-1')
+      await pass(1_000)
+      const held = async (options: Parameters<App['held']>[0]): Promise<readonly string[]> =>
+        (await until(app.held(options))).items.map(({ consumer, key }) => `${consumer} ${key}`)
+      const all = await held({})
+      assert.deepEqual(all, [
+        'worker/thing note-1',
+        ...['a', 'b', 'c', 'note-1'].map((key) => `worker/outside ${key}`),
+      ])
+      assert.deepEqual(await held({ consumer: 'worker/thing' }), ['worker/thing note-1'])
+      assert.deepEqual(await held({ key: 'note-1' }), [
+        'worker/thing note-1',
+        'worker/outside note-1',
+      ])
+      assert.deepEqual(await held({ consumer: 'worker/thing', key: 'a' }), [])
+      const paged: string[] = []
+      let after: string | undefined
+      do {
+        const page = await until(app.held({ limit: 2, ...(after ? { after } : {}) }))
+        assert.ok(page.items.length <= 2)
+        paged.push(...page.items.map(({ consumer, key }) => `${consumer} ${key}`))
+        after = page.next
+      } while (after !== undefined)
+      assert.deepEqual(paged, all)
+      await assert.rejects(until(app.held({ consumer: 'worker/nobody' })), {
+        code: 'RULE_NOT_FOUND',
+      })
+      for (const wrong of [{ limit: 0 }, { limit: 1_001 }, { after: 'x' }, { after: '0:x' }])
+        await assert.rejects(until(app.held(wrong)), { code: 'OPTION_INVALID' })
+    }))
 
-const STEP_MS = 10
+  test('is gone once its message is handled, and begins anew behind the next one', () =>
+    inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until, broken }) => {
+      await doing('bad', 'bad')
+      await pass(1_000)
+      assert.equal((await until(app.held())).items[0]?.count, 2)
+      broken.keys.clear()
+      await pass(2_000)
+      assert.deepEqual(await until(app.held()), { items: [] })
+      await until(app.settled())
+    }))
 
-interface World {
-  readonly app: App
-  readonly faults: Faulted[]
-  readonly mended: { is: boolean }
-  /** Sends a command for each key. */
-  doing(...ids: readonly string[]): Promise<void>
-  pass(ms: number): Promise<void>
-  now(): number
-  until<T>(promise: Promise<T>): Promise<T>
-}
-
-async function inWorld(
-  use: (world: World) => Promise<void>,
-  engine: Partial<EngineOptions> = {},
-): Promise<void> {
-  const stage = stageOf(memory, 7)
-  const { backend, clock, random } = stage.instance()
-  const { until } = stage.clock
-  const faults: Faulted[] = []
-  const mended = { is: false }
-  const worker = service('worker', { owns: [Work], runs: [thing, outside(mended), reminding] })
-  const faulted = (fault: Faulted): void => void faults.push(fault)
-  const app = await until(start([worker], backend, { clock, random, engine, faulted }))
-  await use({
-    app,
-    faults,
-    mended,
-    async doing(...ids) {
-      for (const id of ids) await until(app.send(Work.Do({ id, n: 1 }), { id: `do-${id}` }))
-    },
-    pass: (ms) => stage.clock.advance(ms),
-    now: () => stage.clock.now(),
-    until,
+  test('of a version before, which kept a text of the error alone, is read all the same', async () => {
+    const stage = stageOf(memory, 7)
+    const { backend, clock, random } = stage.instance()
+    const { until } = stage.clock
+    const broken = { keys: new Set(['bad']) }
+    const worker = service('worker', { owns: [Work], runs: [thing(broken), outside(broken)] })
+    const options = { clock, random, faulted: () => undefined }
+    const app = await until(start([worker], backend, options))
+    await until(app.send(Work.Do({ id: 'bad', n: 1 })))
+    await stage.clock.advance(1_000)
+    await until(app.stop())
+    const key = { table: 'worker.holds', key: 'worker/outside:bad' }
+    const [row] = await until(backend.store.get([key]))
+    assert.ok(row)
+    const { consumer, attempts, due, next, count } = JSON.parse(row.body) as Record<string, number>
+    const old = { consumer, key: 'bad', attempts, due, error: 'the bank said no', next, count }
+    const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
+    const written = {
+      ...key,
+      expected: row.version,
+      version: row.version + 1,
+      body: JSON.stringify(old),
+      index: { consumer: 'worker/outside' },
+    }
+    await until(backend.store.commit({ ...nothing, rows: [written] }))
+    const again = await until(start([worker], backend, options))
+    const [held] = (await until(again.held())).items
+    assert.deepEqual(held?.error, { message: 'the bank said no' })
+    assert.ok(held.since > 0)
+    await stage.clock.advance(120_000)
+    const [later] = (await until(again.held())).items
+    assert.match(later?.error?.stack ?? '', /held\.test\.ts/)
+    broken.keys.clear()
+    await until(again.settled())
+    await until(again.stop())
   })
-  await until(app.stop())
-}
+})
 
-test('a held key says since when, behind which event, with which error, and when it is tried again', () =>
-  inWorld(async ({ app, doing, pass, until, now, faults }) => {
+test('an open saga says since when it is open, and whether it waits for a timer, an answer or an event', () =>
+  inWorld({ broken: ['note-held'] }, async ({ app, doing, pass, until, now }) => {
     const begun = now()
-    await doing('bad-1', 'good', 'bad-1', 'bad-2')
-    await pass(1_000)
-    const { items, next } = await until(app.held())
-    assert.equal(next, undefined)
+    for (const id of ['timed', 'note-held', 'note-twice', 'plain']) {
+      await doing(id)
+      await pass(100)
+    }
+    await pass(500)
+    const { items } = await until(app.sagas())
+    const waits = new Map(items.map(({ instance, waitsFor }) => [instance, waitsFor]))
+    assert.deepEqual([...waits.keys()], ['timed', 'note-held', 'note-twice'], 'the oldest first')
+    assert.ok(items.every(({ since = 0 }) => since >= begun && since < begun + 1_000))
     assert.deepEqual(
-      items.map(({ consumer, key, count }) => [consumer, key, count]),
-      [
-        ['worker/outside', 'bad-1', 1],
-        ['worker/outside', 'bad-2', 1],
-      ],
+      items.map(({ saga: of, operation }) => `${of} ${operation}`),
+      ['1-timed', '2-note-held', '3-note-twice'].map((id) => `worker/reminding ${id}`),
     )
-    const [held] = items as [HeldKey]
-    assert.ok(held.since >= begun && held.since < begun + 500)
-    assert.deepEqual([held.event.type, held.event.topic], ['work.Done', 'work.events'])
-    assert.ok(held.attempts >= 3)
-    assert.ok(held.nextAttemptAt > now())
-    assert.equal(held.error?.message, 'the bank said no for bad-1')
-    assert.equal(held.error?.code, 'ECONNREFUSED')
-    assert.match(held.error?.stack ?? '', /held\.test\.ts/)
-    assert.ok((held.error?.firstAt ?? 0) < (held.error?.lastAt ?? 0))
-    const last = faults.findLast(({ key }) => key === 'bad-1')
-    assert.ok(last)
-    assert.equal(last.messageId, held.event.id)
-    assert.deepEqual(
-      [last.type, last.topic, last.partition, last.offset, last.attempts, last.nextAttemptAt],
-      [
-        held.event.type,
-        held.event.topic,
-        held.event.partition,
-        held.event.offset,
-        held.attempts,
-        held.nextAttemptAt,
-      ],
-    )
-    assert.match(last.stack ?? '', /held\.test\.ts/)
-    assert.ok(last.at >= begun)
+    const [timer] = waits.get('timed') as [WaitsFor]
+    assert.ok(timer.kind === 'timer' && timer.type === 'work.Note')
+    assert.equal(timer.dueAt, (items[0]?.since ?? 0) + hours(5))
+    const [answer] = waits.get('note-held') as [WaitsFor]
+    assert.ok(answer.kind === 'answer' && answer.command === 'work.Note')
+    assert.equal(answer.heldBy, 'worker/thing')
+    assert.deepEqual(waits.get('note-twice'), [
+      { kind: 'event', types: ['work.Done', 'work.Noted'] },
+    ])
+    const first = await until(app.sagas({ limit: 2 }))
+    const second = await until(app.sagas({ limit: 2, after: first.next as string }))
+    assert.deepEqual([...first.items, ...second.items], items)
+    assert.equal(second.next, undefined)
+    const { items: own } = await until(app.sagas({ operation: '1-timed' }))
+    assert.deepEqual(own, [items[0]])
+    const { items: set } = await until(app.timers())
+    assert.deepEqual(set, [
+      {
+        saga: 'worker/reminding',
+        instance: 'timed',
+        type: 'work.Note',
+        dueAt: timer.dueAt,
+        attempts: 0,
+      },
+    ])
+    assert.deepEqual(await until(app.timers({ until: now() })), { items: [] })
   }))
+
+suite('operations', () => {
+  test('are listed by state, key, type and time, and a pending one says what it waits for', () =>
+    inWorld({ broken: ['note-held'] }, async ({ app, doing, pass, until, now }) => {
+      await doing('plain', 'timed', 'note-held', 'note-1')
+      await pass(500)
+      const between = now()
+      await until(app.send(Work.Do({ id: 'plain', n: -1 }), { id: 'refused' }))
+      await pass(1_000)
+      const list = async (options: Parameters<App['operations']>[0]) =>
+        (await until(app.operations(options))).items
+      const short = ({ id, state }: OperationEntry): string => `${id} ${state.status}`
+      assert.deepEqual((await list({})).map(short), [
+        'refused refused',
+        '4-note-1 noted',
+        '3-note-held pending',
+        '2-timed pending',
+        '1-plain completed',
+      ])
+      const pending = await list({ state: 'pending' })
+      assert.deepEqual(
+        pending.map(({ waitsFor }) => waitsFor.map(({ kind }) => kind)),
+        [['answer'], ['timer']],
+      )
+      const [refused] = await list({ since: between })
+      assert.deepEqual(refused?.state, { status: 'refused', reason: 'no' })
+      assert.partialDeepStrictEqual(refused, { command: 'work.Do', key: 'plain' })
+      assert.equal((await list({ until: between })).length, 4)
+      assert.deepEqual((await list({ key: 'plain' })).map(short), [
+        'refused refused',
+        '1-plain completed',
+      ])
+      assert.deepEqual(await list({ type: 'work.Note' }), [], 'a saga sent those')
+      const paged: OperationEntry[] = []
+      let after: string | undefined
+      do {
+        const page = await until(app.operations({ limit: 1, ...(after ? { after } : {}) }))
+        paged.push(...page.items)
+        after = page.next
+      } while (after !== undefined)
+      assert.deepEqual(paged, await list({}))
+    }))
+
+  test('whose command is held say so', () =>
+    inWorld({}, async ({ app, broken, pass, until }) => {
+      broken.keys.add('note-1')
+      await until(app.send(Work.Note({ id: 'note-1', n: 1 }), { id: 'held' }))
+      await pass(1_000)
+      const { items } = await until(app.operations())
+      assert.deepEqual(items[0]?.state, { status: 'pending' })
+      assert.deepEqual(items[0]?.waitsFor, [
+        { kind: 'answer', command: 'work.Note', id: 'held', heldBy: 'worker/thing' },
+      ])
+    }))
+})

@@ -180,9 +180,17 @@ describe('retention', () => {
     assert.deepEqual([latest?.completed, latest?.expired], [60, 0])
     const { alarms, is } = await stage.clock.until(app.health())
     assert.equal(is, 'well')
-    assert.deepEqual(alarms, [
+    const [alarm, ...others] = alarms
+    assert.deepEqual(others, [])
+    assert.equal(
+      alarm?.message,
       `retention took away ${expired} records that house/alerts had yet to read`,
-    ])
+    )
+    assert.partialDeepStrictEqual(alarm, {
+      kind: 'lost-records',
+      consumer: 'house/alerts',
+      count: expired,
+    })
     await stage.clock.until(app.stop())
   })
 

@@ -151,6 +151,8 @@ function answerChain(response: ServerResponse, shop: World, id: string): void {
       .filter(({ correlation }) => correlation === found.correlation)
       .toSorted((a, b) => a.at - b.at),
     operation: operation ?? { is: 'pending' },
+    waitsFor: [],
+    held: [],
     isComplete: true,
   }
   json(response, chain)

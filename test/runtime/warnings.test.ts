@@ -29,8 +29,23 @@ test('a rule that throws is a warning of the process where nobody listens', asyn
   await app.send(Work.Do({ id: 'a' }))
   const [warning] = (await warned) as [Error]
   assert.equal(warning.name, 'Throughline')
-  assert.match(warning.message, /^printer\/broken holds a: .*out of ink/)
+  const [what = '', where = '', when = '', ...stack] = warning.message.split('\n')
+  assert.match(what, /^printer\/broken holds a: .*out of ink/)
+  assert.match(where, /^ {2}on work\.Do \S+ \(work\.commands\/\d@0\) at \d{4}-.+Z$/)
+  assert.match(when, /^ {2}attempt 1 failed; next attempt at \d{4}-.+Z$/)
+  assert.match(stack.join('\n'), /Error: out of ink\n.*warnings\.test\.ts/)
   await app.stop()
+})
+
+test('what differs only below its first line is told once', async () => {
+  const told: string[] = []
+  const listener = ({ message }: Error): void => void told.push(message)
+  process.on('warning', listener)
+  const warn = warnOnce()
+  for (const time of ['10:00', '10:01']) warn(`it broke\n  at ${time}`)
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('warning', listener)
+  assert.deepEqual(told, ['it broke\n  at 10:00'])
 })
 
 test('a text is told once, and after a hundred texts no more', async () => {

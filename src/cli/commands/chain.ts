@@ -1,7 +1,10 @@
-import type { ChainView, EventView } from '../../control/views.ts'
+import { systemClock } from '../../base/clock.ts'
+import type { ChainView, EventView, HeldKey } from '../../control/views.ts'
 import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { durationText } from '../figures.ts'
+import { inText, waitsForText } from '../listing.ts'
+import { printable } from '../printable.ts'
 import { tableText } from '../table.ts'
 
 const COLUMNS = [
@@ -31,6 +34,10 @@ export const chain: Command = async (asked) => {
   terminal.print(tableText(COLUMNS, rows, terminal.paint))
   terminal.print('')
   terminal.print(outcomeText(view, system.isRunning))
+  const now = systemClock().now()
+  for (const waits of view.waitsFor)
+    terminal.print(`Waits for: ${printable(waitsForText(waits, now))}`)
+  for (const held of view.held) terminal.print(`Held: ${printable(heldText(held, now))}`)
   if (!view.isComplete) terminal.print('It is longer than what was searched: this is a part of it.')
   return 0
 }
@@ -43,6 +50,14 @@ function outcomeText({ operation }: ChainView, isRunning: boolean): string {
   return isRunning
     ? 'Outcome: none, since no command from outside began it'
     : 'Outcome: only its owner can tell, and nobody runs it'
+}
+
+function heldText(held: HeldKey, now: number): string {
+  const { consumer, key, event, attempts, nextAttemptAt, error } = held
+  const why = error ? `: ${error.message}` : ''
+  const times = `${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}`
+  const next = `the next ${inText(nextAttemptAt, now)}`
+  return `${consumer} holds ${key} behind ${event.type} ${event.id}, ${times}, ${next}${why}`
 }
 
 interface Leaf {

@@ -1,0 +1,55 @@
+import type { HeldKey } from '../../engine/listings.ts'
+import type { Command } from '../command.ts'
+import { countText, durationText, timeText } from '../figures.ts'
+import { givenIn, inText, printListing, WIDTH_MAX } from '../listing.ts'
+import { printable } from '../printable.ts'
+
+const COLUMNS = [
+  { title: 'consumer' },
+  { title: 'key', widthMax: WIDTH_MAX },
+  { title: 'for', isNumber: true },
+  { title: 'waiting', isNumber: true },
+  { title: 'behind', widthMax: WIDTH_MAX },
+  { title: 'attempts', isNumber: true },
+  { title: 'next' },
+  { title: 'error' },
+]
+
+export const held: Command = async (asked) => {
+  const { flags } = asked
+  return printListing<HeldKey>(asked, 'held', givenIn(flags, ['consumer', 'key']), {
+    columns: COLUMNS,
+    none: 'Nothing is held.',
+    row: rowOf,
+    ...(flags.key === undefined ? {} : { details: (items) => items.flatMap(detailsOf) }),
+  })
+}
+
+function rowOf(item: HeldKey, now: number): readonly string[] {
+  const { consumer, key, since, count, event, attempts, nextAttemptAt, error } = item
+  return [
+    consumer,
+    key,
+    durationText(now - since),
+    countText(count),
+    `${event.type} ${event.id}`,
+    countText(attempts),
+    inText(nextAttemptAt, now),
+    error?.message ?? '',
+  ]
+}
+
+/** Where the message in front is, and what was thrown at it. */
+function detailsOf({ consumer, key, event, error }: HeldKey): readonly string[] {
+  const { type, id, topic, partition, offset, at } = event
+  const place = `${topic}/${partition}@${offset}`
+  const first = ['', `${consumer} ${key}: ${type} ${id} at ${place}, made at ${timeText(at)}`]
+  if (!error) return [...first.map(printable), 'It has not failed: it waits for its time.']
+  const { message, code, stack, firstAt, lastAt } = error
+  const times = [firstAt, lastAt].map((time) => (time === undefined ? 'unknown' : timeText(time)))
+  return [
+    ...first.map(printable),
+    `Failed first at ${times[0]}, last at ${times[1]}${code === undefined ? '' : ` with ${code}`}:`,
+    ...(stack ?? message).split('\n').map(printable),
+  ]
+}

@@ -1,0 +1,33 @@
+import type { OperationEntry } from '../../engine/listings.ts'
+import type { Command } from '../command.ts'
+import { timeText } from '../figures.ts'
+import { givenIn, printListing, timesIn, waitsForText, WIDTH_MAX } from '../listing.ts'
+
+const COLUMNS = [
+  { title: 'time' },
+  { title: 'command' },
+  { title: 'key', widthMax: WIDTH_MAX },
+  { title: 'id', widthMax: WIDTH_MAX },
+  { title: 'state' },
+  { title: 'waits for, or why' },
+]
+
+export const operations: Command = async (asked) => {
+  const { flags } = asked
+  const given = {
+    ...givenIn(flags, ['state', 'key', 'type']),
+    ...timesIn(flags, ['since', 'until']),
+  }
+  return printListing<OperationEntry>(asked, 'operations', given, {
+    columns: COLUMNS,
+    none: 'There is no such operation.',
+    row: ({ at, command, key, id, state, waitsFor }, now) => [
+      timeText(at),
+      command,
+      key,
+      id,
+      state.status,
+      state.reason ?? waitsFor.map((each) => waitsForText(each, now)).join('; '),
+    ],
+  })
+}

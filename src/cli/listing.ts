@@ -1,0 +1,105 @@
+// What the commands that print a list share.
+import { systemClock } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { instantOf } from '../base/instant.ts'
+import type { Given, VerbName } from '../control/verbs.ts'
+import type { Listing, WaitsFor } from '../engine/listings.ts'
+import type { Asked, Flags } from './command.ts'
+import { reach } from './data.ts'
+import { durationText } from './figures.ts'
+import type { Column } from './table.ts'
+import { table } from './table.ts'
+
+/** How wide a column of keys and ids gets on a terminal. */
+export const WIDTH_MAX = 64
+
+/** How a list is shown to people. */
+export interface ListingView<T> {
+  readonly columns: readonly Column[]
+  row(item: T, now: number): readonly string[]
+  /** What is said in place of an empty list. */
+  readonly none: string
+  /** Lines below the table. */
+  readonly details?: (items: readonly T[]) => readonly string[]
+}
+
+/** Asks for a list, and prints it. A page that has less than was wanted is followed by the next. */
+export async function printListing<T>(
+  asked: Asked,
+  verb: VerbName,
+  given: Given,
+  view: ListingView<T>,
+): Promise<number> {
+  const { terminal, flags } = asked
+  const listing = await whole<T>(asked, verb, given)
+  if (flags.json) terminal.print(JSON.stringify(listing))
+  else if (listing.items.length === 0) terminal.tell(view.none)
+  else {
+    const now = systemClock().now()
+    const shown = table(view.columns, terminal.paint, terminal.columns)
+    const lines = shown.lines(listing.items.map((item) => view.row(item, now)))
+    terminal.print(shown.head())
+    for (const line of [...lines, ...(view.details?.(listing.items) ?? [])]) terminal.print(line)
+  }
+  if (listing.next !== undefined && !flags.json)
+    terminal.tell(`There is more: --after ${JSON.stringify(listing.next)}`)
+  return 0
+}
+
+async function whole<T>(asked: Asked, verb: VerbName, given: Given): Promise<Listing<T>> {
+  const { limit } = asked.flags
+  const items: T[] = []
+  let after = asked.flags.after
+  await using system = await reach(asked)
+  for (;;) {
+    const from = after === undefined ? {} : { after }
+    const wanted = { ...given, ...from, limit: limit - items.length }
+    const page = (await system.run(verb, wanted)) as Listing<T>
+    items.push(...page.items)
+    after = page.next
+    if (after === undefined) return { items }
+    if (items.length >= limit) return { items, next: after }
+  }
+}
+
+/** The flags of these names that were given. */
+export function givenIn(flags: Flags, names: readonly (keyof Flags)[]): Given {
+  return Object.fromEntries(
+    names.filter((name) => flags[name] !== undefined).map((name) => [name, flags[name]]),
+  )
+}
+
+/**
+ * The flags of these names, as times.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export function timesIn(flags: Flags, names: readonly ('since' | 'until')[]): Given {
+  const times = new Map<string, number>()
+  const complaints: Complaint[] = []
+  for (const name of names) {
+    const text = flags[name]
+    if (text === undefined) continue
+    const instant = instantOf(text)
+    if ('atMs' in instant) times.set(name, instant.atMs)
+    else complaints.push({ path: name, message: `"${text}" ${instant.message}` })
+  }
+  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: 'a time', complaints })
+  return Object.fromEntries(times)
+}
+
+export function waitsForText(waits: WaitsFor, now: number): string {
+  if (waits.kind === 'timer') {
+    const { type, dueAt } = waits
+    return dueAt === undefined ? `timer for ${type}` : `timer for ${type} ${inText(dueAt, now)}`
+  }
+  const by = waits.heldBy === undefined ? '' : `, held by ${waits.heldBy}`
+  if (waits.kind === 'answer') return `answer to ${waits.command} ${waits.id}${by}`
+  return `${waits.types.join(' or ') || 'an event'}${by}`
+}
+
+/** `in 3 s`, or `now` where it is due. */
+export function inText(at: number, now: number): string {
+  return at <= now ? 'now' : `in ${durationText(at - now)}`
+}

@@ -1,0 +1,112 @@
+// Health does not say that all is well over what is stuck; and settled says what it waits for.
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { Alarm } from 'throughline'
+import type { World } from './waiting-world.ts'
+import { inWorld } from './waiting-world.ts'
+
+suite('health', () => {
+  const alarmOf = async ({ app, until }: World, kind: Alarm['kind']) => {
+    const { is, alarms, detail } = await until(app.health())
+    return { is, detail, alarm: alarms.find((each) => each.kind === kind) }
+  }
+
+  test('is not well over keys that failed again and again, and is well once they are through', () =>
+    inWorld({ broken: ['bad-1', 'bad-2'] }, async (world) => {
+      const { app, doing, pass, until, broken } = world
+      await doing('bad-1', 'bad-2', 'good')
+      assert.equal((await until(app.health())).is, 'well')
+      await pass(1_000)
+      const { is, detail, alarm } = await alarmOf(world, 'held-keys')
+      assert.equal(is, 'degraded')
+      assert.equal(alarm?.message, detail)
+      assert.match(detail, /^worker\/outside holds 2 keys \(bad-1, bad-2\), for up to 1 s /)
+      assert.partialDeepStrictEqual(alarm, {
+        consumer: 'worker/outside',
+        count: 2,
+        examples: ['bad-1', 'bad-2'],
+        threshold: { heldAlarmMs: 60_000, heldAlarmAttempts: 3 },
+      })
+      broken.keys.clear()
+      await pass(3_000)
+      assert.deepEqual(
+        (await until(app.health())).alarms.map(({ kind }) => kind),
+        [],
+      )
+      assert.equal((await until(app.health())).is, 'well')
+    }))
+
+  test('is not well over keys that are held for too long, however rarely they are tried', () => {
+    const engine = { retryDelayMs: 3_600_000, retryDelayMsMax: 3_600_000 }
+    return inWorld({ engine, broken: ['bad'] }, async (world) => {
+      await world.doing('bad')
+      await world.pass(50_000)
+      assert.equal((await alarmOf(world, 'held-keys')).is, 'well')
+      await world.pass(15_000)
+      const { is, alarm } = await alarmOf(world, 'held-keys')
+      assert.deepEqual([is, alarm?.count], ['degraded', 1])
+    })
+  })
+
+  test('is not well once a stated age of sagas or operations is passed', () => {
+    const engine = { sagaAlarmMs: 60_000, operationAlarmMs: 90_000 }
+    return inWorld({ engine }, async (world) => {
+      await world.doing('timed')
+      await world.pass(30_000)
+      assert.equal((await world.until(world.app.health())).is, 'well')
+      await world.pass(40_000)
+      const { is, alarm } = await alarmOf(world, 'old-sagas')
+      assert.equal(is, 'degraded')
+      assert.deepEqual(alarm?.examples, ['worker/reminding timed'])
+      assert.equal((await alarmOf(world, 'pending-operations')).alarm, undefined)
+      await world.pass(40_000)
+      const pending = await alarmOf(world, 'pending-operations')
+      assert.deepEqual(pending.alarm?.examples, ['1-timed'])
+    })
+  })
+
+  test('has no such alarm where none was stated', () =>
+    inWorld({}, async ({ app, doing, pass, until }) => {
+      await doing('timed')
+      await pass(200_000)
+      assert.deepEqual((await until(app.health())).alarms, [])
+    }))
+})
+
+suite('settled', () => {
+  test('says what it still waits for when asked, and when its signal aborts', () =>
+    inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until }) => {
+      await doing('bad', 'timed')
+      await pass(1_000)
+      const [consumer, saga_, ...others] = await until(app.unsettled())
+      assert.deepEqual(others, [])
+      assert.deepEqual(saga_, { kind: 'saga', saga: 'worker/reminding', instance: 'timed' })
+      assert.partialDeepStrictEqual(consumer, {
+        kind: 'consumer',
+        consumer: 'worker/outside',
+        lag: 0,
+        pending: 1,
+        held: [{ key: 'bad', error: { message: 'the bank said no for bad' } }],
+      })
+      const ending = new AbortController()
+      const waiting = app.settled({ signal: ending.signal })
+      waiting.catch(() => undefined)
+      await pass(100)
+      ending.abort(new Error('no more patience'))
+      await assert.rejects(until(waiting), (cause: Error) => {
+        assert.match(cause.message, /NOT_SETTLED/)
+        assert.match(cause.message, /worker\/outside has 0 to read and 1 held/)
+        assert.match(cause.message, /bad behind work\.Done \S+: the bank said no for bad/)
+        assert.match(cause.message, /worker\/reminding timed has not finished/)
+        assert.match(String(cause.cause), /no more patience/)
+        return true
+      })
+    }))
+
+  test('waits for nothing once everything is done', () =>
+    inWorld({}, async ({ app, doing, until }) => {
+      await doing('plain', 'note-1')
+      await until(app.settled())
+      assert.deepEqual(await until(app.unsettled()), [])
+    }))
+})

@@ -1,0 +1,108 @@
+// A service whose rules fail for some keys, in simulated time: what its tests ask is what waits there.
+import { z } from 'zod'
+import type { App } from 'throughline'
+import { after, command, contract, entity, event, finish, handler, hours } from 'throughline'
+import { refuse, saga, send, service, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import type { Faulted } from '../../src/engine/faulted.ts'
+import type { EngineOptions } from '../../src/engine/options.ts'
+import { stageOf } from './stage.ts'
+
+const Data = z.object({ id: z.string(), n: z.int() })
+export const Work = contract(
+  'work',
+  { key: 'id' },
+  {
+    Do: command(Data, { refuses: ['no'] }),
+    Done: event(Data),
+    Note: command(Data),
+    Noted: event(Data),
+  },
+)
+
+/** Throws at every message of these keys until it is mended. */
+export interface Broken {
+  readonly keys: Set<string>
+}
+
+export const thing = ({ keys }: Broken) =>
+  entity(
+    'thing',
+    { of: Work, id: 'id', initial: 0 },
+    {
+      decide: (on) => [
+        on(Work.Do, (data) => (data.n < 0 ? refuse('no', ['n is negative']) : Work.Done(data))),
+        on(Work.Note, (data) => {
+          if (keys.has(data.id)) throw new Error('no pencil')
+          return Work.Noted(data)
+        }),
+      ],
+      evolve: (on) => [on(Work.Done, (_, count) => count + 1), on(Work.Noted, (_, count) => count)],
+    },
+  )
+export const outside = ({ keys }: Broken) =>
+  handler('outside', {}, (on) => [
+    on(Work.Done, ({ id }) => {
+      if (!keys.has(id)) return
+      throw Object.assign(new Error(`the bank said no for ${id}`), { code: 'ECONNREFUSED' })
+    }),
+  ])
+const reminding = saga('reminding', { by: 'id', initial: {}, sends: [Work.Note] }, (on) => [
+  on(Work.Done, (data) => {
+    if (data.id.startsWith('timed')) return after(hours(5), Work.Note(data))
+    if (data.id.startsWith('note')) return send(Work.Note(data))
+    return finish()
+  }),
+  on(Work.Noted, ({ id }) => (id === 'note-twice' ? [] : finish({ is: 'noted', reason: id }))),
+])
+
+export interface World {
+  readonly app: App
+  readonly faults: readonly Faulted[]
+  readonly broken: Broken
+  /** Sends a command for each key. */
+  doing(...ids: readonly string[]): Promise<void>
+  pass(ms: number): Promise<void>
+  now(): number
+  until<T>(promise: Promise<T>): Promise<T>
+}
+
+export interface Given {
+  readonly engine?: Partial<EngineOptions>
+  readonly broken?: readonly string[]
+}
+
+export async function inWorld(given: Given, use: (world: World) => Promise<void>): Promise<void> {
+  const stage = stageOf(memory, 7)
+  const { backend, clock, random } = stage.instance()
+  const { until } = stage.clock
+  const faults: Faulted[] = []
+  const broken = { keys: new Set(given.broken) }
+  const worker = service('worker', {
+    owns: [Work],
+    runs: [thing(broken), outside(broken), reminding],
+  })
+  const options = {
+    clock,
+    random,
+    engine: given.engine ?? {},
+    faulted: (fault: Faulted): void => void faults.push(fault),
+  }
+  const app = await until(start([worker], backend, options))
+  let count = 0
+  await use({
+    app,
+    faults,
+    broken,
+    async doing(...ids) {
+      for (const id of ids) {
+        count += 1
+        await until(app.send(Work.Do({ id, n: 1 }), { id: `${count}-${id}` }))
+      }
+    },
+    pass: (ms) => stage.clock.advance(ms),
+    now: () => stage.clock.now(),
+    until,
+  })
+  await until(app.stop())
+}
