@@ -15,6 +15,7 @@ import { eventStream } from '../http/stream.ts'
 import type { App } from '../runtime/start.ts'
 import { systemOf } from '../runtime/operating.ts'
 import { pageRoutes } from './page.ts'
+import { probeRoutes } from './probes.ts'
 import type { BoardView, EventView, Overview } from './wire.ts'
 
 /** Counts that a system shows of itself on the page, such as its orders by state. */
@@ -77,6 +78,7 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
         return { status: 204, headers: FRESH, body: '' }
       },
     })),
+    ...probeRoutes(system),
     ...pageRoutes(),
   ]
   const handle = routes(table)

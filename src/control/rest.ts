@@ -1,7 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { heldAlarms } from '../engine/alarms.ts'
 import { storedCatalog } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
+import { heldKeys } from '../engine/held-keys.ts'
+import type { Alarm } from '../engine/listings.ts'
+import { ENGINE_OPTIONS } from '../engine/options.ts'
+import type { Listed } from '../engine/paging.ts'
 import { pausesOf } from '../engine/pauses.ts'
 import { rewind } from '../engine/rewind.ts'
 import type { Backend } from '../ports/store.ts'
@@ -35,9 +40,11 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       await pauses.look()
       const paused = services.filter(pauses.isPaused)
       const { is, ack, detail } = await log.health()
-      const told = { ack, paused, slowRules: [], slowUnits: [], groups: [], alarms: [] }
+      const alarms = is === 'failing' ? [] : await heldIn({ backend, catalog, clock, delays })
+      const told = { ack, paused, slowRules: [], slowUnits: [], groups: [], alarms }
       if (is === 'failing') return { is, ...told, detail }
-      return { is: paused.length > 0 ? 'paused' : 'well', ...told, detail: 'nobody runs it' }
+      const rests = alarms.length > 0 ? 'degraded' : paused.length > 0 ? 'paused' : 'well'
+      return { is: rests, ...told, detail: 'nobody runs it' }
     },
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
     rewind: (asked) => rewind({ backend, catalog, pauses }, asked),
@@ -50,4 +57,16 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       await log.close()
     },
   }
+}
+
+/** Alarms of the first keys that are held, by the thresholds that hold where none are stated. */
+async function heldIn(data: Listed): Promise<readonly Alarm[]> {
+  const { items } = await heldKeys(data)
+  const holds = items.map(({ nextAttemptAt: due, ...each }) => ({ ...each, due }))
+  const { heldAlarmMs, heldAlarmAttempts } = ENGINE_OPTIONS
+  const thresholds = {
+    heldAlarmMs: heldAlarmMs.initial,
+    heldAlarmAttempts: heldAlarmAttempts.initial,
+  }
+  return heldAlarms([holds], thresholds, data.clock.now())
 }

@@ -1,7 +1,7 @@
 import type { InstanceRow } from './advance.ts'
 import { OPEN_SINCE_UNKNOWN } from './advance.ts'
-import { slowText } from './budget.ts'
-import type { SlowRule } from './budget.ts'
+import type { SlowRule, SlowUnits } from './budget.ts'
+import { slowText, slowUnitsText } from './budget.ts'
 import type { KnownHold } from './holds.ts'
 import type { Alarm } from './listings.ts'
 import { isSaga } from './open-sagas.ts'
@@ -37,6 +37,7 @@ export function alarmsInMemory({ budget, delays, options, watch }: InMemory): re
   return [
     ...heldAlarms(watch.held(), options, delays.now()),
     ...budget.slow().map(slowAlarm),
+    ...budget.slowUnits().map(slowUnitsAlarm),
     ...lossAlarms(watch, options),
     ...delays.alarms().map(clockAlarm),
   ]
@@ -73,22 +74,23 @@ type HeldThresholds = Pick<EngineOptions, 'heldAlarmMs' | 'heldAlarmAttempts'>
 
 /** One alarm for each consumer with keys that are held for too long, or have failed too often. */
 export function heldAlarms(
-  holds: Iterable<KnownHold>,
+  groups: Iterable<Iterable<KnownHold>>,
   { heldAlarmMs, heldAlarmAttempts }: HeldThresholds,
   now: number,
 ): readonly Alarm[] {
   const tallies = new Map<string, Tally & { attempts: number }>()
-  for (const { consumer, key, attempts, due, since = now } of holds) {
+  const look = ({ consumer, key, attempts, due, since = now }: KnownHold): void => {
     // Without a rule for its message a key is never tried again; without a failure it is not stuck.
     const isStuck = due === Infinity || attempts > 0
     const isOld = heldAlarmMs > 0 && now - since >= heldAlarmMs
     const isOften = heldAlarmAttempts > 0 && attempts >= heldAlarmAttempts
-    if (!isStuck || !(isOld || isOften)) continue
+    if (!isStuck || !(isOld || isOften)) return
     const tally = tallies.get(consumer) ?? { ...nothing(), attempts: 0 }
     tallies.set(consumer, tally)
     add(tally, key, now - since)
     tally.attempts = Math.max(tally.attempts, attempts)
   }
+  for (const holds of groups) for (const hold of holds) look(hold)
   return [...tallies].map(([consumer, { attempts, ...tally }]) => ({
     kind: 'held-keys',
     message:
@@ -105,6 +107,18 @@ function slowAlarm(rule: SlowRule): Alarm {
   const threshold = { ruleBudgetMs: budgetMs }
   const examples = [worst.messageId]
   return { kind: 'slow-rule', message: slowText(rule), consumer, count, examples, threshold }
+}
+
+function slowUnitsAlarm(units: SlowUnits): Alarm {
+  const { group, count, limitMs } = units
+  const threshold = { unitComputeMsMax: limitMs }
+  return {
+    kind: 'slow-units',
+    message: slowUnitsText(units),
+    count,
+    examples: [group],
+    threshold,
+  }
 }
 
 function lossAlarms(
@@ -202,16 +216,15 @@ async function operationAlarms(
   const { delays, options, watch } = engine
   const { operationAlarmMs } = options
   const now = delays.now()
-  const entities = new Map(
-    rulesIn(engine, ({ is }) => is === 'entity').map((each) => [each.id, each]),
-  )
+  const entities = new Set(rulesIn(engine, ({ is }) => is === 'entity').map(({ id }) => id))
   const tally = nothing()
   for (const { standing, place, ageMs } of waiting)
     if (entities.has(standing.consumer) && ageMs >= operationAlarmMs)
       add(tally, place, ageMs, standing.lag)
-  for (const { consumer, key, since = now } of watch.held())
-    if (entities.has(consumer) && now - since >= operationAlarmMs)
-      add(tally, `${consumer} ${key}`, now - since)
+  for (const holds of watch.held())
+    for (const { consumer, key, since = now } of holds)
+      if (entities.has(consumer) && now - since >= operationAlarmMs)
+        add(tally, `${consumer} ${key}`, now - since)
   for (const { operation, ageMs } of await openFor(engine, operationAlarmMs))
     add(tally, operation, ageMs)
   const message = `${many(tally, 'operation')} pending for up to ${secondsText(tally.ageMs)}`

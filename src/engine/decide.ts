@@ -33,7 +33,7 @@ export type OperationRow = CommandResult & {
 }
 
 /** The row of an operation. An id counts in its topic, and no id has a line break. */
-export function operationKey(command: CommandType, id: string): string {
+export function operationKey(command: Pick<CommandType, 'contract'>, id: string): string {
   return `${commandsTopic(command.contract)}\n${id}`
 }
 

@@ -159,6 +159,7 @@ export type AlarmKind =
   | 'overdue-timers'
   | 'pending-operations'
   | 'slow-rule'
+  | 'slow-units'
 
 /** Something that somebody should look at. */
 export interface Alarm {

@@ -1,8 +1,9 @@
 import { breathe } from '../base/clock.ts'
-import { commandsTopic } from '../contract/contract.ts'
+import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { OperationRow } from './decide.ts'
+import { operationKey } from './decide.ts'
 import { holderOf } from './held-keys.ts'
 import type { Listing, OperationEntry, OperationsOptions, WaitsFor } from './listings.ts'
 import { hasPassed, instancesIn, isSaga, undecidedIn, waitsForOf } from './open-sagas.ts'
@@ -92,25 +93,38 @@ async function stateOf(
   { id, type }: LogRecord,
 ): Promise<OperationStanding> {
   const { store } = listed.backend
-  const [row] = await store.get([{ table: serviceTables(service).operations, key: id }])
-  if (!row) {
+  const table = serviceTables(service).operations
+  // Rows were once kept by the id alone, whichever topic it belonged to.
+  const keys = [operationKey({ contract }, id), id].map((key) => ({ table, key }))
+  const [row, old] = (await store.get(keys)).map(
+    (each) => each && (JSON.parse(each.body) as OperationRow),
+  )
+  const operation = row ?? (old && mayBeOf(old, contract) ? old : undefined)
+  if (!operation) {
     const heldBy = (await undecidedIn(listed, contract, id))?.heldBy
     return pending([
       { kind: 'answer', command: type, id, ...(heldBy === undefined ? {} : { heldBy }) },
     ])
   }
-  const operation = JSON.parse(row.body) as OperationRow
   if (operation.is === 'refused') return ended({ status: 'refused', reason: operation.code })
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)
   const waits: WaitsFor[] = []
   const outcomes: { readonly is: string; readonly reason?: string }[] = []
-  for (const { saga, row: instance } of await instancesIn(listed, rulesIn(listed, isSaga), id))
+  for (const { saga, row: instance } of await instancesIn(listed, rulesIn(listed, isSaga), id)) {
+    // The same id in another topic is another conversation.
+    if (instance.origin !== operation.origin) continue
     if (instance.is === 'closed') outcomes.push(instance.outcome)
     else waits.push(...(await waitsForOf(listed, saga, instance)))
+  }
   if (waits.length > 0) return pending(waits)
   const { is: status, reason } = outcomes.find(({ is }) => is !== 'completed') ?? COMPLETED
   return ended(reason === undefined ? { status } : { status, reason })
+}
+
+/** Whether a row that is kept by the id alone can be that of a command of this contract. */
+function mayBeOf(row: OperationRow, contract: string): boolean {
+  return row.is === 'refused' || row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
 const COMPLETED: { readonly is: string; readonly reason?: string } = { is: 'completed' }

@@ -94,8 +94,10 @@ export function processor(
 }
 
 /** The held keys that are worked on here: what is known of others may be out of date. */
-function* heldHere({ claims, holds, progress }: Sources): Generator<KnownHold> {
+function heldHere({ claims, holds, progress }: Sources): Iterable<KnownHold> {
   const { held, shards } = claims.share()
-  for (const hold of holds.all())
-    if (held === shards || claims.holds({ resource: progress.resourceOf(hold.key) })) yield hold
+  if (held === shards) return holds.all()
+  const isHere = ({ key }: KnownHold): boolean =>
+    claims.holds({ resource: progress.resourceOf(key) })
+  return [...holds.all()].filter(isHere)
 }

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import { thrownText } from '../base/thrown.ts'
+import { thrownError, thrownText } from '../base/thrown.ts'
 import { withoutStarting } from '../base/without-starting.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
 import type { Message } from '../contract/message.ts'
@@ -70,13 +70,13 @@ async function call({ consumer, contract, name, json, handling }: ThreadCall): P
     )
     return answerOf(laterIn(returned)) ?? { is: 'returned', json: encoded(returned) }
   } catch (cause) {
-    return answerOf(laterIn(cause)) ?? { is: 'failed', error: thrownText(cause) }
+    return answerOf(laterIn(cause)) ?? { is: 'failed', error: thrownError(cause) }
   }
 }
 
 /** A wish to be called later, if it is one. */
 function answerOf(later: Attempt | undefined): FromThread | undefined {
-  if (later?.is === 'failed') return { is: 'failed', error: thrownText(later.cause) }
+  if (later?.is === 'failed') return { is: 'failed', error: thrownError(later.cause) }
   return later?.is === 'later' ? later : undefined
 }
 

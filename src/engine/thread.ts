@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import type { ThrownError } from '../base/thrown.ts'
 import { thrownText } from '../base/thrown.ts'
 import type { Handling } from '../rules/handler.ts'
 import type { Attempt } from './handle.ts'
@@ -36,7 +37,7 @@ export type ToThread = ThreadCall | { readonly is: 'abort' }
 export type FromThread =
   | { readonly is: 'loaded'; readonly complaints: readonly Complaint[] }
   | { readonly is: 'returned'; readonly json: string }
-  | { readonly is: 'failed'; readonly error: string }
+  | { readonly is: 'failed'; readonly error: ThrownError }
   | { readonly is: 'later'; readonly delayMs: number }
 
 /** What a thread is made with, under a name of ours: modules of users see it, too. */
@@ -153,7 +154,14 @@ const endedBy = (why: string): Attempt => {
 }
 
 function attemptOf(said: Exclude<FromThread, { is: 'loaded' }>): Attempt {
-  if (said.is === 'failed') return { is: 'failed', cause: new Error(said.error) }
+  if (said.is === 'failed') return { is: 'failed', cause: errorFrom(said.error) }
   if (said.is === 'later') return said
   return { is: 'handled', returned: JSON.parse(said.json) }
+}
+
+/** What was thrown in a thread, with the stack that it had there. */
+function errorFrom({ message, code, stack = message }: ThrownError): Error {
+  const error = new Error(message)
+  error.stack = stack
+  return code === undefined ? error : Object.assign(error, { code })
 }

@@ -28,8 +28,8 @@ export interface Watch {
   shares(): ReadonlyMap<string, Share>
   /** Says where the held keys of a group can be looked at. */
   holding(group: string, look: () => Iterable<KnownHold>): void
-  /** The held keys of all groups here, as they are in memory. */
-  held(): Iterable<KnownHold>
+  /** The held keys of each group here, as they are in memory. */
+  held(): Iterable<Iterable<KnownHold>>
   /** What is broken at the moment, with what was thrown last. */
   broken(): ReadonlyMap<string, unknown>
   onTouched(conversation: string, listener: () => void): Cancel
@@ -77,9 +77,7 @@ export function watch(reports: Reports): Watch {
     shared: (group, share) => void shares.set(group, share),
     shares: () => shares,
     holding: (group, look) => void holding.set(group, look),
-    *held() {
-      for (const look of holding.values()) yield* look()
-    },
+    held: () => [...holding.values()].map((look) => look()),
     broken: () => broken,
     onTouched(conversation, listener) {
       const listeners = conversations.get(conversation) ?? new Set()

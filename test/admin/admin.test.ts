@@ -4,13 +4,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import type { App } from 'throughline'
+import type { App, HealthReport } from 'throughline'
 import { start } from 'throughline'
 import type { Served } from 'throughline/admin'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
 import { memory } from 'throughline/testing'
+import { probeRoutes } from '../../src/admin/probes.ts'
 import type { ChainView, EventView, Overview } from '../../src/admin/wire.ts'
+import type { System } from '../../src/control/system.ts'
+import type { HttpRequest } from '../../src/http/message.ts'
 import { Asking, talking } from '../control/world.ts'
 
 let app: App
@@ -173,4 +176,27 @@ test('a host that others reach needs a token', async () => {
 test('a busy port is said by name', async () => {
   const port = Number(new URL(served.gateway).port)
   await assert.rejects(serve(app, { port }), { code: 'PORT_BUSY', message: new RegExp(`${port}`) })
+})
+
+describe('a probe', () => {
+  test('tells a process that answers from a system that can work', async () => {
+    const alive = await get('/admin/alive')
+    assert.deepEqual([alive.status, await alive.json()], [200, { status: 'alive' }])
+    const health = await get('/admin/health')
+    assert.equal(health.status, 200)
+    assert.equal(((await health.json()) as { is: string }).is, 'well')
+  })
+
+  for (const [is, status] of [
+    ['degraded', 200],
+    ['paused', 200],
+    ['failing', 503],
+  ] as const)
+    test(`of a ${is} system is a ${status}, and the body says so`, async () => {
+      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is })
+      const [, route] = probeRoutes({ health } as System)
+      const answer = await route?.run({} as HttpRequest, {})
+      assert.equal(answer?.status, status)
+      assert.equal((JSON.parse(answer?.body as string) as { is: string }).is, is)
+    })
 })

@@ -30,7 +30,7 @@ suite('a held key', () => {
       assert.ok(nextAttemptAt > now())
       assert.equal(error?.message, 'the bank said no for bad-1')
       assert.equal(error.code, 'ECONNREFUSED')
-      assert.match(error.stack ?? '', /held\.test\.ts/)
+      assert.match(error.stack ?? '', /waiting-world\.ts/)
       assert.equal(error.firstAt, since)
       assert.ok((error.lastAt ?? 0) > since)
       // What the hook was told is the same.
@@ -127,7 +127,7 @@ suite('a held key', () => {
     assert.ok(held.since > 0)
     await stage.clock.advance(120_000)
     const [later] = (await until(again.held())).items
-    assert.match(later?.error?.stack ?? '', /held\.test\.ts/)
+    assert.match(later?.error?.stack ?? '', /waiting-world\.ts/)
     broken.keys.clear()
     await until(again.settled())
     await until(again.stop())

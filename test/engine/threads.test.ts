@@ -196,6 +196,8 @@ describe('a handler in a thread', () => {
     const texts = [...new Set(faults)].join('\n')
     assert.match(texts, /RULE_RETURNED: .*at: must be plain data, not an instance of a class/s)
     assert.match(texts, /RULE_RETURNED: .*handler mason does not declare quarry.Noted/)
+    const { items } = await app.held({ key: 'a' })
+    assert.match(items[0]?.error?.stack ?? '', /chisel broke on 4\n.*threaded\/quarry\.ts/)
     await app.stop({ graceMs: 10_000 })
     assert.deepEqual((await cutsOf(backend)).map(({ key }) => key).toSorted(), ['d'])
   })

@@ -1,0 +1,159 @@
+// What waits, and why, on the command line: beside its owner, and of data that nobody runs.
+import assert from 'node:assert/strict'
+import { after, before, suite, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import type { App, HeldKey, Listing, OpenSaga, OperationEntry, TimerEntry } from 'throughline'
+import { command, contract, entity, event, handler, hours, saga, service } from 'throughline'
+import { after as later, start } from 'throughline'
+import { embedded } from 'throughline/embedded'
+import { z } from 'zod'
+import type { Place } from './stage.ts'
+import { place } from './stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Work = contract(
+  'work',
+  { key: 'id' },
+  { Do: command(Id), Done: event(Id), Note: command(Id), Noted: event(Id) },
+)
+const thing = entity(
+  'thing',
+  { of: Work, id: 'id', initial: 0 },
+  {
+    decide: (on) => [
+      on(Work.Do, (data) => Work.Done(data)),
+      on(Work.Note, (data) => Work.Noted(data)),
+    ],
+    evolve: (on) => [on(Work.Done, (_, count) => count + 1), on(Work.Noted, (_, count) => count)],
+  },
+)
+const outside = handler('outside', {}, (on) => [
+  on(Work.Done, ({ id }) => {
+    if (id.startsWith('bad')) throw new Error(`the bank said no\n for \u001b[31m${id}`)
+  }),
+])
+const reminding = saga('reminding', { by: 'id', initial: {}, sends: [Work.Note] }, (on) => [
+  on(Work.Done, (data) => later(hours(5), Work.Note(data))),
+])
+const stuck = service('work', { owns: [Work], runs: [thing, outside, reminding] })
+
+/** Two keys are held, three sagas wait for their timers. */
+async function launch(at: Place): Promise<App> {
+  const app = await start([stuck], embedded({ directory: at.data }), {
+    engine: { retryDelayMs: 2, idleMs: 5 },
+    faulted: () => undefined,
+  })
+  for (const id of ['bad-1', 'bad-2', 'good']) await app.send(Work.Do({ id }), { id: `do-${id}` })
+  for (;;) {
+    const [{ items }, sagas] = await Promise.all([app.held(), app.sagas()])
+    const isStuck = items.length === 2 && items.every(({ attempts }) => attempts > 3)
+    if (isStuck && sagas.items.length === 3) return app
+    await setImmediate()
+  }
+}
+
+for (const isRunning of [true, false])
+  suite(`what waits ${isRunning ? 'beside the owner' : 'in data that nobody runs'}`, () => {
+    const at = place()
+    let app: App
+    before(async () => {
+      app = await launch(at)
+      if (!isRunning) await app.stop()
+    })
+    after(async () => {
+      await app.stop()
+      at.remove()
+    })
+    const list = async <T>(...argv: readonly string[]): Promise<readonly T[]> =>
+      ((await at.ask(...argv)) as Listing<T>).items
+
+    test('held lists the keys with their errors, and with --key the place of one', async () => {
+      const { code, out, err } = await at.say(['held'])
+      assert.deepEqual([code, err], [0, ''])
+      const [head, ...lines] = out.trimEnd().split('\n')
+      assert.match(head ?? '', /^consumer +key +for +waiting +behind +attempts +next +error$/)
+      assert.equal(lines.length, 2)
+      assert.match(
+        lines[0] ?? '',
+        /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +(in|now).* the bank/,
+      )
+      assert.ok(!out.includes('\u001b'), 'what users threw does not steer the terminal')
+      const items = await list<HeldKey>('held', '--consumer', 'work/outside')
+      assert.deepEqual(
+        items.map(({ key }) => key),
+        ['bad-1', 'bad-2'],
+      )
+      const one = await at.say(['held', '--key', 'bad-2'])
+      assert.match(
+        one.out,
+        /work\/outside bad-2: work\.Done \S+ at work\.events\/\d@\d+, made at 2/,
+      )
+      assert.match(one.out, /Failed first at 2\S+Z, last at 2\S+Z:\nError: the bank said no\n/)
+      assert.match(one.out, /waiting\.test\.ts/)
+      const none = await at.say(['held', '--key', 'good'])
+      assert.deepEqual([none.code, none.out, none.err], [0, '', 'Nothing is held.\n'])
+    })
+
+    test('sagas and timers say what is waited for', async () => {
+      const { out } = await at.say(['sagas'])
+      assert.match(out, /^saga +instance +open for +operation +waits for$/m)
+      assert.match(out, /^work\/reminding +good +\S+ \S+ +do-good +timer for work\.Note in 5 h$/m)
+      const [saga_] = await list<OpenSaga>('sagas', '--operation', 'do-good')
+      const [timer] = await list<TimerEntry>('timers', '--saga', 'work/reminding', '--limit', '1')
+      assert.equal(saga_?.waitsFor[0]?.kind, 'timer')
+      assert.equal(timer?.type, 'work.Note')
+      assert.match(
+        (await at.say(['timers'])).out,
+        /^2\S+Z +in 5 h +work\/reminding +bad-1 +work\.Note +0$/m,
+      )
+      const none = await at.say(['timers', '--until', '2020-01-01T00:00:00Z'])
+      assert.deepEqual([none.code, none.out, none.err], [0, '', 'No timer is set.\n'])
+    })
+
+    test('operations lists by state, key and time, page by page', async () => {
+      const { out } = await at.say(['operations', '--state', 'pending'])
+      assert.match(out, /^time +command +key +id +state +waits for, or why$/m)
+      assert.match(out, /^2\S+Z +work\.Do +good +do-good +pending +timer for work\.Note in 5 h$/m)
+      const ids = async (...argv: readonly string[]): Promise<readonly string[]> =>
+        (await list<OperationEntry>('operations', ...argv)).map(({ id }) => id)
+      assert.deepEqual(await ids(), ['do-good', 'do-bad-2', 'do-bad-1'])
+      assert.deepEqual(await ids('--key', 'bad-1'), ['do-bad-1'])
+      assert.deepEqual(await ids('--since', '2100-01-01T00:00:00Z'), [])
+      assert.deepEqual(await ids('--state', 'completed'), [])
+      const first = (await at.ask('operations', '--limit', '2')) as Listing<OperationEntry>
+      assert.deepEqual(await ids('--after', first.next ?? ''), ['do-bad-1'])
+      const more = await at.say(['operations', '--limit', '2'])
+      assert.equal(more.err, `There is more: --after ${JSON.stringify(first.next)}\n`)
+    })
+
+    test('chain says where it is held and what it waits for', async () => {
+      const { out } = await at.say(['chain', 'do-bad-1'])
+      assert.match(out, /^Waits for: timer for work\.Note in 5 h$/m)
+      assert.match(
+        out,
+        /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, /m,
+      )
+      assert.doesNotMatch((await at.say(['chain', 'do-good'])).out, /^Held/m)
+    })
+
+    test('health is degraded, names what is held, and ends with 1', async () => {
+      const { code, out } = await at.say(['health'])
+      assert.equal(code, 1)
+      assert.match(out, /^degraded: 1 alarm\n/)
+      assert.match(out, /^Alarm: work\/outside holds 2 keys \(bad-1, bad-2\), for up to /m)
+      const report = JSON.parse((await at.say(['health', '--json'])).out) as object
+      assert.partialDeepStrictEqual(report, { is: 'degraded', isRunning })
+    })
+
+    test('a rule that is not there, a limit and a time that cannot be are refused', async () => {
+      const rule = await at.say(['held', '--consumer', 'work/inside'])
+      assert.equal(rule.code, 1)
+      assert.match(rule.err, /^RULE_NOT_FOUND: .*work\/inside; here are work\/thing/)
+      const limit = await at.say(['sagas', '--limit', '0'])
+      assert.equal(limit.code, 2)
+      assert.match(limit.err, /limit: must be a whole number from 1 to 1000/)
+      const time = await at.say(['operations', '--since', '2030-01-31T12:00'])
+      assert.equal(time.code, 2)
+      assert.match(time.err, /since: "2030-01-31T12:00" has no zone/)
+    })
+  })
