@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Alarm } from 'throughline'
+import { heldAlarms } from '../../src/engine/alarms.ts'
 import type { World } from './waiting-world.ts'
 import { inWorld } from './waiting-world.ts'
 
@@ -65,6 +66,26 @@ suite('health', () => {
     })
   })
 
+  test('is not well while records wait to be read, unless an operator has paused their service', () => {
+    const engine = { lagAlarmMs: 1, sagaAlarmMs: 0 }
+    return inWorld({ engine }, async (world) => {
+      const { app, until } = world
+      await until(app.pause('worker'))
+      await world.doing('a')
+      await world.pass(1_000)
+      assert.equal((await until(app.health())).is, 'paused')
+      await until(app.resume('worker'))
+      // Asked before anything is read.
+      const { alarm } = await alarmOf(world, 'lag')
+      assert.partialDeepStrictEqual(alarm, {
+        consumer: 'worker/thing',
+        count: 1,
+        threshold: { lagAlarmMs: 1 },
+      })
+      assert.ok((alarm?.ageMs ?? 0) >= 900)
+    })
+  })
+
   test('has no such alarm where none was stated', () =>
     inWorld({}, async ({ app, doing, pass, until }) => {
       await doing('timed')
@@ -109,4 +130,32 @@ suite('settled', () => {
       await until(app.settled())
       assert.deepEqual(await until(app.unsettled()), [])
     }))
+})
+
+suite('keys alarm', () => {
+  const hold = { consumer: 'shop/mail', key: 'k', attempts: 0, due: 100, since: 0 }
+  const of = (changed: Partial<typeof hold>, now: number): number =>
+    heldAlarms([[{ ...hold, ...changed }]], { heldAlarmMs: 50, heldAlarmAttempts: 3 }, now).length
+
+  test('by age and by attempts, and never where they only wait for their time', () => {
+    assert.equal(of({ attempts: 1 }, 49), 0)
+    assert.equal(of({ attempts: 1 }, 50), 1)
+    assert.equal(of({ attempts: 3 }, 0), 1)
+    assert.equal(of({ attempts: 0 }, 1_000_000), 0)
+  })
+
+  test('where their message has no rule any more, and is not tried again', () => {
+    assert.equal(of({ due: Infinity }, 50), 1)
+  })
+
+  test('together, with the first few by name', () => {
+    const holds = Array.from({ length: 1_000 }, (_, at) => ({
+      ...hold,
+      key: `k${at}`,
+      attempts: 5,
+    }))
+    const [alarm, ...others] = heldAlarms([holds], { heldAlarmMs: 0, heldAlarmAttempts: 3 }, 5_000)
+    assert.deepEqual(others, [])
+    assert.match(alarm?.message ?? '', /^shop\/mail holds 1000 keys \(k0, k1, k2 and more\), /)
+  })
 })

@@ -2,8 +2,8 @@
 // timers.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { App, HeldKey, OperationEntry, WaitsFor } from 'throughline'
-import { hours, service, start } from 'throughline'
+import type { App, HeldKey, HeldOptions, OperationEntry, WaitsFor } from 'throughline'
+import { handler, hours, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { stageOf } from './stage.ts'
 import { inWorld, outside, thing, Work } from './waiting-world.ts'
@@ -134,6 +134,32 @@ suite('a held key', () => {
   })
 })
 
+test('an event that a queue holds by itself is found by its key all the same', async () => {
+  const stage = stageOf(memory, 7)
+  const { backend, clock, random } = stage.instance()
+  const { until } = stage.clock
+  const queue = handler('queue', { order: 'none' }, (on) => [
+    on(Work.Done, ({ n }) => {
+      if (n > 1) throw new Error(`over one: ${n}`)
+    }),
+  ])
+  const worker = service('worker', { owns: [Work], runs: [thing({ keys: new Set() }), queue] })
+  const options = { clock, random, faulted: () => undefined }
+  const app = await until(start([worker], backend, options))
+  for (const [id, n] of Object.entries({ a: 2, b: 1, c: 3 }))
+    await until(app.send(Work.Do({ id, n })))
+  await until(app.send(Work.Do({ id: 'a', n: 4 })))
+  await stage.clock.advance(1_000)
+  const held = async (asked: HeldOptions): Promise<readonly string[]> =>
+    (await until(app.held(asked))).items.map(({ key, count, error }) => {
+      return `${key} ${count} ${error?.message}`
+    })
+  assert.deepEqual(await held({ key: 'a' }), ['a 1 over one: 2', 'a 1 over one: 4'])
+  assert.deepEqual(await held({ key: 'b' }), [])
+  assert.equal((await held({})).length, 3)
+  await until(app.stop())
+})
+
 test('an open saga says since when it is open, and whether it waits for a timer, an answer or an event', () =>
   inWorld({ broken: ['note-held'] }, async ({ app, doing, pass, until, now }) => {
     const begun = now()
@@ -218,6 +244,21 @@ suite('operations', () => {
         after = page.next
       } while (after !== undefined)
       assert.deepEqual(paged, await list({}))
+    }))
+
+  test('of one instant are all listed once, however they are paged', () =>
+    inWorld({}, async ({ app, pass, until }) => {
+      const ids = Array.from({ length: 150 }, (_, at) => `many-${at}`)
+      await until(app.append(ids.map((id) => Work.Do({ id, n: 1 }))))
+      await pass(2_000)
+      const paged: string[] = []
+      let after: string | undefined
+      do {
+        const page = await until(app.operations({ limit: 7, ...(after ? { after } : {}) }))
+        paged.push(...page.items.map(({ key }) => key))
+        after = page.next
+      } while (after !== undefined)
+      assert.deepEqual(paged.toSorted(), ids.toSorted())
     }))
 
   test('whose command is held say so', () =>
