@@ -3,6 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import type { EventStore, Scan, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
+import { SKEW_MS } from './delay-clock.ts'
 import type { EngineTools } from './tools.ts'
 
 /** What a list is made from: a running engine, or stored data without one. */
@@ -10,9 +11,10 @@ export interface Listed extends Pick<EngineTools, 'backend' | 'catalog' | 'clock
   readonly delays: Pick<DelayClock, 'now'>
 }
 
-/** An instant of the delay clock, as the wall clock shows it. */
+/** An instant of the delay clock, as the wall clock shows it: the same, unless that has stepped. */
 export function shownAt({ clock, delays }: Pick<Listed, 'clock' | 'delays'>, at: number): number {
-  return Math.round(at + clock.now() - delays.now())
+  const steppedMs = clock.now() - delays.now()
+  return Math.abs(steppedMs) <= SKEW_MS ? at : Math.round(at + steppedMs)
 }
 
 export const LIST_LIMIT = { initial: 100, min: 1, max: 1_000 } as const

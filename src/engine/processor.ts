@@ -1,8 +1,6 @@
 import { pause } from '../base/clock.ts'
 import type { Builds } from './builds.ts'
-import type { Sources } from './gathering.ts'
 import { gather } from './gathering.ts'
-import type { KnownHold } from './holds.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
@@ -32,7 +30,6 @@ export function processor(
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
   const worker = workerOf(engine, service, group, signals, builds)
   const { sources, outside, unended } = worker
-  watch.holding(group.name, () => heldHere(sources))
   const isOutside = isOutsideGroup(group)
   let rewindsSeen = 0
 
@@ -91,13 +88,4 @@ export function processor(
     stop: () => stopping.abort(),
     abort: () => aborting.abort(),
   }
-}
-
-/** The held keys that are worked on here: what is known of others may be out of date. */
-function heldHere({ claims, holds, progress }: Sources): Iterable<KnownHold> {
-  const { held, shards } = claims.share()
-  if (held === shards) return holds.all()
-  const isHere = ({ key }: KnownHold): boolean =>
-    claims.holds({ resource: progress.resourceOf(key) })
-  return [...holds.all()].filter(isHere)
 }

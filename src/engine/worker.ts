@@ -9,6 +9,7 @@ import { claimsOf } from './claims.ts'
 import { conflictsOf } from './conflicts.ts'
 import { delayedReading } from './delayed-reading.ts'
 import type { Sources } from './gathering.ts'
+import type { KnownHold } from './holds.ts'
 import { holdsOf } from './holds.ts'
 import { orderedReader } from './merge.ts'
 import type { Outside, OutsideSignals } from './outside.ts'
@@ -77,6 +78,15 @@ function sourcesOf(
   }
 }
 
+/** The held keys that are worked on here: what is known of others may be out of date. */
+function heldHere({ claims, holds, progress }: Sources): Iterable<KnownHold> {
+  const { held, shards } = claims.share()
+  if (held === shards) return holds.all()
+  const isHere = ({ key }: KnownHold): boolean =>
+    claims.holds({ resource: progress.resourceOf(key) })
+  return [...holds.all()].filter(isHere)
+}
+
 /** Tells once where a group stands in front of damage, and when it goes on. */
 function standingIn({ name }: Group, { watch }: EngineTools): Sources['standing'] {
   const told = new Set<string>()
@@ -102,6 +112,7 @@ export function workerOf(
   const { rows, holds, timers, progress, claims, slots } = sources
   const outside = outsideOf(engine, sources, signals)
   const basis = basisOf(group, builds)
+  engine.watch.holding(group.name, () => heldHere(sources))
   const isHere = ({ record }: Item): boolean =>
     claims.holds({ resource: progress.resourceOf(record.key) })
 

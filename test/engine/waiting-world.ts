@@ -63,6 +63,8 @@ export interface World {
   /** Sends a command for each key. */
   doing(...ids: readonly string[]): Promise<void>
   pass(ms: number): Promise<void>
+  /** Steps the wall clock ahead. */
+  step(byMs: number): void
   now(): number
   until<T>(promise: Promise<T>): Promise<T>
 }
@@ -101,7 +103,8 @@ export async function inWorld(given: Given, use: (world: World) => Promise<void>
       }
     },
     pass: (ms) => stage.clock.advance(ms),
-    now: () => stage.clock.now(),
+    step: (byMs) => stage.clock.step(byMs),
+    now: () => clock.now(),
     until,
   })
   await until(app.stop())
