@@ -35,6 +35,7 @@ describe('the table of faults', () => {
       'EARLIER_NOT_STORED',
       'LOG_FULL',
       'LOG_UNKNOWN',
+      'NOT_SETTLED',
       'OWNER_GONE',
       'PORT_BUSY',
       'STORE_UNKNOWN',
