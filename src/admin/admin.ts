@@ -23,6 +23,8 @@ export interface Board {
   readonly title: string
   /** Asked about once a second while somebody looks. */
   readonly states: () => Promise<Readonly<Record<string, number>>>
+  /** How some of the states are to be taken, and coloured; the others are neither good nor bad. */
+  readonly tones?: Readonly<Record<string, 'good' | 'bad' | 'undone'>>
 }
 
 export interface AdminOptions {
@@ -90,9 +92,15 @@ const FRESH = { 'cache-control': 'no-store' }
 
 async function overviewOf(system: System, boards: readonly Board[]): Promise<Overview> {
   const seen = (await runVerb(system, 'overview', {})) as Omit<Overview, 'boards'>
-  const views = boards.map(async ({ title, states }): Promise<BoardView> => {
+  const views = boards.map(async ({ title, states, tones = {} }): Promise<BoardView> => {
     const counts = Object.entries(await states())
-    return { title, states: counts.map(([name, count]) => ({ name, count })) }
+    return {
+      title,
+      states: counts.map(([name, count]) => {
+        const tone = Object.hasOwn(tones, name) ? tones[name] : undefined
+        return { name, count, ...(tone === undefined ? {} : { tone }) }
+      }),
+    }
   })
   return { ...seen, boards: await Promise.all(views) }
 }

@@ -10,8 +10,10 @@ export type {
   HeldKey,
   LinkView,
   Listing,
+  MessageKind,
   OpenSaga,
   OperationEntry,
+  OutcomeView,
   RuleView,
   ServiceView,
   TimerEntry,
@@ -27,7 +29,11 @@ export interface Overview extends SystemView {
 /** Counts that the system itself shows, such as its orders by state. */
 export interface BoardView {
   readonly title: string
-  readonly states: readonly { readonly name: string; readonly count: number }[]
+  readonly states: readonly {
+    readonly name: string
+    readonly count: number
+    readonly tone?: 'good' | 'bad' | 'undone'
+  }[]
 }
 
 /** A refusal of the API, by RFC 9457. */

@@ -6,6 +6,8 @@ import { decodeEnvelope } from '../contract/envelope.ts'
 import { heldAmong } from '../engine/held-keys.ts'
 import { standingOf } from '../engine/operation-list.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
+import { kindOf } from './message-kind.ts'
+import { outcomeView } from './outcome-view.ts'
 import type { System } from './system.ts'
 import type { ChainView, EventView } from './views.ts'
 
@@ -18,10 +20,16 @@ const RECORDS_PER_READ = 1_000
 /** How far the clocks of those who made a conversation's messages may be apart. */
 const SLACK_MS = 60_000
 
-export function eventView(record: LogRecord, withData = true): EventView {
-  const { id, type, version, key, at, source, cause, correlation, sender } = decodeEnvelope(record)
+export function eventView(
+  { catalog }: Pick<System, 'catalog'>,
+  record: LogRecord,
+  withData = true,
+): EventView {
+  const envelope = decodeEnvelope(record)
+  const { id, type, version, key, at, source, cause, correlation, sender } = envelope
   const { topic, partition, offset, data } = record
   return {
+    kind: kindOf(catalog, topic, envelope),
     topic,
     partition,
     offset,
@@ -71,7 +79,7 @@ export async function readTopic(looking: Looking, wish: TopicWish): Promise<Topi
         )
   const records = slices.flatMap((slice) => slice.records).toSorted(byTime)
   return {
-    events: records.slice(-limit).map((record) => eventView(record)),
+    events: records.slice(-limit).map((record) => eventView(looking, record)),
     next: slices.map((slice) => ({ partition: slice.partition, next: slice.next })),
   }
 }
@@ -116,7 +124,7 @@ export async function newest(looking: Looking, limit: number): Promise<readonly 
   return found
     .slice(-limit)
     .toReversed()
-    .map((record) => eventView(record, false))
+    .map((record) => eventView(looking, record, false))
 }
 
 /** A message by its id, in whichever topic it is. */
@@ -164,8 +172,8 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
   const standing = first && (await standingOf(system, first))
   return {
     correlation,
-    events: records.toSorted(byTime).map((record) => eventView(record)),
-    ...(state ? { operation: operationView(state) } : {}),
+    events: records.toSorted(byTime).map((record) => eventView(system, record)),
+    ...(state ? { operation: outcomeView(state) } : {}),
     waitsFor: standing?.waitsFor ?? [],
     held: await heldAmong(system, records.slice(0, HELD_LOOKED_FOR)),
     isComplete: read < recordsMax,
@@ -174,12 +182,6 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
 
 function belongs(record: LogRecord, correlation: string): boolean {
   return decodeEnvelope(record).correlation === correlation
-}
-
-function operationView(state: { readonly is: string }): { is: string; reason?: string } {
-  const { is, reason, code } = state as { is: string; reason?: string; code?: string }
-  const why = reason ?? code
-  return { is, ...(why === undefined ? {} : { reason: why }) }
 }
 
 /** Where a partition's messages of an instant begin: by halves, since time grows with the offset. */

@@ -1,8 +1,9 @@
-import { commandsTopic, repliesTopic } from '../contract/contract.ts'
+import { repliesTopic } from '../contract/contract.ts'
 import type { Catalog } from '../engine/catalog.ts'
 import type { Standing } from '../engine/status.ts'
 import { standingsOf, waitedMs } from '../engine/status.ts'
 import type { LogEnd } from '../ports/log.ts'
+import { carriesCommands } from './message-kind.ts'
 import type { System } from './system.ts'
 import type { LinkView, Overview, RuleView, ServiceView, TopicView } from './views.ts'
 
@@ -97,7 +98,7 @@ function topicView(
 ): TopicView {
   const ofTopic = ends.filter(({ topic }) => topic === name)
   const isReplies = services.some((service) => repliesTopic(service.name) === name)
-  const isCommands = name.endsWith(COMMANDS)
+  const isCommands = carriesCommands(name)
   return {
     name,
     carries: isReplies ? 'replies' : isCommands ? 'commands' : 'events',
@@ -106,8 +107,6 @@ function topicView(
     held: sum(ofTopic, ({ first, next }) => next - first),
   }
 }
-
-const COMMANDS = commandsTopic('')
 
 function writesOf({ services }: Catalog): readonly LinkView[] {
   return services.flatMap(({ name, writes }) =>

@@ -79,8 +79,15 @@ export type LinkView =
       readonly passed: number
     }
 
+/**
+ * What sort of message it is. A `refusal` is the stored "no" to a command, a `failure` tells its
+ * sender that a command is dead, a `compensation` is a command that undoes another one.
+ */
+export type MessageKind = 'command' | 'event' | 'refusal' | 'failure' | 'compensation'
+
 /** One message in the log. */
 export interface EventView {
+  readonly kind: MessageKind
   readonly topic: string
   readonly partition: number
   readonly offset: number
@@ -102,12 +109,24 @@ export interface EventView {
   readonly data?: unknown
 }
 
+/** Where a command from outside stands, or how it ended. */
+export interface OutcomeView {
+  /** Its name: a saga may finish with one of its own. */
+  readonly is: string
+  /** What it is, whatever its name says. `finished`: a saga ended with an outcome of its own. */
+  readonly kind: 'pending' | 'completed' | 'refused' | 'finished'
+  /** Why; of a refusal, its code. */
+  readonly reason?: string
+  /** What a refusal says in detail. */
+  readonly complaints?: readonly string[]
+}
+
 /** A whole conversation: every message that one led to, in order of time. */
 export interface ChainView {
   readonly correlation: string
   readonly events: readonly EventView[]
   /** What became of it; absent where it began with no command from outside. */
-  readonly operation?: { readonly is: string; readonly reason?: string }
+  readonly operation?: OutcomeView
   /** What the operation waits for; empty where it is not pending. */
   readonly waitsFor: readonly WaitsFor[]
   /** Where its messages are held. */

@@ -21,6 +21,8 @@ export interface CatalogService {
   readonly rules: readonly CatalogRule[]
   /** Topics that it may write to. */
   readonly writes: readonly string[]
+  /** Wire names of the refusals of its commands, old ones too. Absent: kept by a version before. */
+  readonly refusals?: readonly string[]
 }
 
 export interface CatalogRule {
@@ -60,7 +62,15 @@ function catalogService({ name, service, groups }: ServicePlan): CatalogService 
     }),
   )
   const owns = service.owns.map((contract) => factsOf(contract).name)
-  return { name, owns, rules, writes: writesOf(service) }
+  return { name, owns, rules, writes: writesOf(service), refusals: refusalsOf(service) }
+}
+
+function refusalsOf({ owns }: Service): readonly string[] {
+  return owns.flatMap((contract) =>
+    [...factsOf(contract).byName.values()]
+      .filter(({ kind }) => kind === 'refusal')
+      .flatMap(({ wire, aliases }) => [wire, ...aliases]),
+  )
 }
 
 /** Whoever owns a contract writes its answers to those who send its commands, and hear of them. */

@@ -74,7 +74,7 @@ describe('a look', () => {
   test('at a conversation', async () => {
     const { events, operation } = await json<ChainView>('/admin/chain/ask-a')
     assert.equal(events.length, 4)
-    assert.deepEqual(operation, { is: 'completed' })
+    assert.deepEqual(operation, { is: 'completed', kind: 'completed' })
     assert.equal((await get('/admin/chain/none')).status, 404)
   })
 

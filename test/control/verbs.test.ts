@@ -90,7 +90,7 @@ describe('a conversation', () => {
       whole.events.map(({ cause }) => cause),
       [undefined, ...whole.events.slice(0, 3).map(({ id }) => id)],
     )
-    assert.deepEqual(whole.operation, { is: 'completed' })
+    assert.deepEqual(whole.operation, { is: 'completed', kind: 'completed' })
     assert.equal(whole.events[2]?.rule, 'talk')
     assert.deepEqual(whole.events[3]?.data, { id: 'a' })
     for (const { id } of whole.events)

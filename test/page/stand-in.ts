@@ -150,7 +150,7 @@ function answerChain(response: ServerResponse, shop: World, id: string): void {
     events: shop.events
       .filter(({ correlation }) => correlation === found.correlation)
       .toSorted((a, b) => a.at - b.at),
-    operation: operation ?? { is: 'pending' },
+    operation: operation ?? { is: 'pending', kind: 'pending' },
     waitsFor: [],
     held: [],
     isComplete: true,
@@ -194,10 +194,12 @@ function overviewOf(shop: World, scene: Scene): Overview {
     boards: [
       {
         title: 'Orders',
-        states: ['charging', 'preparing', 'completed', 'rolled back'].map((name) => ({
-          name,
-          count: shop.orders.get(name) ?? 0,
-        })),
+        states: [
+          { name: 'charging' },
+          { name: 'preparing' },
+          { name: 'completed', tone: 'good' as const },
+          { name: 'rolled back', tone: 'undone' as const },
+        ].map((state) => ({ ...state, count: shop.orders.get(state.name) ?? 0 })),
       },
       {
         title: 'Invoices refused',

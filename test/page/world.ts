@@ -1,6 +1,6 @@
 // A made-up shop of five services that runs in memory at whatever pace it is told: enough of a
 // system for the page to have something true to show. Nothing here is the engine.
-import type { EventView } from '../../src/admin/wire.ts'
+import type { EventView, OutcomeView } from '../../src/admin/wire.ts'
 
 export interface Step {
   readonly rule: string
@@ -19,7 +19,7 @@ export interface World {
   readonly completed: Map<string, number>
   readonly paused: Set<string>
   readonly orders: Map<string, number>
-  readonly outcomes: Map<string, { is: string; reason?: string }>
+  readonly outcomes: Map<string, OutcomeView>
   /** Orders in this part of a thousand fail at inventory for ever. */
   stuck: number
   pending: number
@@ -142,6 +142,7 @@ function append(world: World, { step, source, key, data, cause }: Draft): void {
     .replace(/(.{4})(.{4})(.{4})/, '$1-$2-$3')}`
   const jitter = hash(id) % 40
   const event: EventView = {
+    kind: kindOf(step),
     topic,
     partition: hash(key) % 8,
     offset,
@@ -163,6 +164,12 @@ function append(world: World, { step, source, key, data, cause }: Draft): void {
       if (queue) queue.push(event)
       else world.queues.set(name, [event])
     }
+}
+
+function kindOf({ type, topic }: Step): EventView['kind'] {
+  if (type.endsWith('_ERROR')) return 'refusal'
+  if (type.startsWith('ROLL_BACK')) return 'compensation'
+  return topic.endsWith('.commands') ? 'command' : 'event'
 }
 
 const to = (rule: string, type: string, topic: string): Step => ({ rule, type, topic })
@@ -234,10 +241,10 @@ function orderingReacts(
     case 'DELIVERY_SCHEDULED_SUCCESS':
       if (world.outcomes.has(done) && !world.outcomes.has(event.correlation))
         return say(to(saga, 'COMPLETE_ORDER', 'ordering.commands'))
-      return void world.outcomes.set(done, { is: 'half' })
+      return void world.outcomes.set(done, { is: 'pending', kind: 'pending' })
     case 'COMPLETE_ORDER':
       move('preparing', 'completed')
-      world.outcomes.set(event.correlation, { is: 'completed' })
+      world.outcomes.set(event.correlation, { is: 'completed', kind: 'completed' })
       return say(to('order', 'ORDER_COMPLETION_SUCCESS', 'ordering.events'))
     case 'PAYMENT_CHARGE_ERROR':
     case 'INVENTORY_UPDATE_ERROR':
@@ -247,7 +254,7 @@ function orderingReacts(
       move(isCharge ? 'charging' : 'preparing', 'rolled back')
       const isStock = event.type === 'INVENTORY_UPDATE_ERROR'
       const reason = isCharge ? 'payment-limit' : isStock ? 'out-of-stock' : 'not-served'
-      world.outcomes.set(event.correlation, { is: 'rolled-back', reason })
+      world.outcomes.set(event.correlation, { is: 'rolled-back', kind: 'finished', reason })
       return isCharge ? say(to(saga, 'ROLL_BACK_ORDER', 'ordering.commands')) : undo()
     }
     case 'PAYMENT_CHARGE_ROLLBACK':

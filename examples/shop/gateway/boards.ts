@@ -11,6 +11,7 @@ export function boards(app: Pick<App, 'ask'>): readonly Board[] {
   return [
     {
       title: 'Orders',
+      tones: { completed: 'good', returned: 'undone', 'rolled back': 'undone', refused: 'bad' },
       async states() {
         const counted = await app.ask(Ordering.CountInvoices({}))
         const { accepted, completed, returned } = counted

@@ -4,6 +4,7 @@ import type { EventView } from '../../control/views.ts'
 import { treeOf } from './chain.ts'
 
 const event = (id: string, at: number, cause?: string): EventView => ({
+  kind: 'event',
   topic: 't',
   partition: 0,
   offset: at,

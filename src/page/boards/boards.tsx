@@ -17,7 +17,7 @@ export function Boards({ boards }: { boards: readonly BoardView[] }): ReactNode 
 
 function Board({ board: { title, states } }: { board: BoardView }): ReactNode {
   const shares = sharesOf(states.map(({ count }) => count))
-  const shades = shadesOf(states.map(({ name }) => name))
+  const shades = shadesOf(states.map(({ tone }) => tone))
   const whole = states.reduce((sum, { count }) => sum + count, 0)
   return (
     <div className="board">

@@ -1,15 +1,14 @@
-// Which colour a state of a board gets: by what its name says, else the next of a row.
+// Which colour a state of a board gets: that of its tone, else the next of a row.
 
 const ROW = ['a', 'b', 'c', 'd'] as const
 
-export type Shade = 'good' | 'undone' | 'bad' | 'rest' | (typeof ROW)[number]
+export type Tone = 'good' | 'undone' | 'bad'
+export type Shade = Tone | 'rest' | (typeof ROW)[number]
 
-export function shadesOf(names: readonly string[]): readonly Shade[] {
+export function shadesOf(tones: readonly (Tone | undefined)[]): readonly Shade[] {
   let next = 0
-  return names.map((name) => {
-    if (/complet|done|deliver|accept|settled|paid/i.test(name)) return 'good'
-    if (/roll|cancel|undone/i.test(name)) return 'undone'
-    if (/refus|reject|declin|fail|dead/i.test(name)) return 'bad'
+  return tones.map((tone) => {
+    if (tone) return tone
     next += 1
     return ROW[next - 1] ?? 'rest'
   })

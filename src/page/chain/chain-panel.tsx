@@ -1,4 +1,4 @@
-import { CircleCheck, CircleDashed, CircleX } from 'lucide-react'
+import { CircleCheck, CircleDashed, CircleDot, CircleX } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useState } from 'react'
 import type { ChainView } from '../../admin/wire.ts'
@@ -9,7 +9,7 @@ import { Panel } from '../panel/panel.tsx'
 import { durationText, manyText, shortId, timeText } from '../text/format.ts'
 import './chain.css'
 import { ChainStep } from './chain-step.tsx'
-import { toneOf, treeOf } from './tree.ts'
+import { treeOf } from './tree.ts'
 
 /** A search may read many records. */
 const ASK_AGAIN_MS = 3_000
@@ -56,7 +56,7 @@ function isSettledBy(asked: Asked<ChainView>): boolean {
   if (asked.is === 'refused') return asked.status === 404
   if (asked.is === 'asking') return false
   const { operation } = asked.answer
-  return operation === undefined || toneOf(operation.is) !== 'open'
+  return operation === undefined || operation.kind !== 'pending'
 }
 
 function titleOf(asked: Asked<ChainView>, id: string): string {
@@ -110,12 +110,18 @@ function Fact({ name, value }: { name: string; value: string }): ReactNode {
   )
 }
 
+const OUTCOME_ICONS = {
+  pending: CircleDashed,
+  completed: CircleCheck,
+  refused: CircleX,
+  finished: CircleDot,
+} as const
+
 function Outcome({ chain: { operation } }: { chain: ChainView }): ReactNode {
   if (!operation) return null
-  const tone = toneOf(operation.is)
-  const Icon = { good: CircleCheck, bad: CircleX, open: CircleDashed }[tone]
+  const Icon = OUTCOME_ICONS[operation.kind]
   return (
-    <p className="outcome" data-tone={tone}>
+    <p className="outcome" data-kind={operation.kind}>
       <Icon size={16} aria-hidden />
       <strong>{operation.is.replaceAll('-', ' ')}</strong>
       {operation.reason && <span>{operation.reason}</span>}

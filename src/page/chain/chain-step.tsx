@@ -1,7 +1,6 @@
 import { ChevronRight } from 'lucide-react'
 import type { CSSProperties, ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
-import { kindOf } from '../events/kind.ts'
 import { durationText } from '../text/format.ts'
 import { Json } from './json.tsx'
 import { RailDrawing } from './rail.tsx'
@@ -26,7 +25,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
     <li
       ref={line}
       className="step"
-      data-kind={kindOf(event)}
+      data-kind={event.kind}
       data-carries={event.topic.split('.').at(-1)}
       aria-current={isAskedFor ? 'true' : undefined}
     >

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventView } from '../../admin/wire.ts'
-import { toneOf, treeOf } from './tree.ts'
+import { treeOf } from './tree.ts'
 
 function event(id: string, at: number, cause?: string): EventView {
-  const place = { topic: 'ordering.events', partition: 0, offset: at }
+  const place = { kind: 'event', topic: 'ordering.events', partition: 0, offset: at } as const
   const made = { type: id.toUpperCase(), key: 'c:1', source: 'ordering', correlation: 'a' }
   return { ...place, ...made, id, at, ...(cause === undefined ? {} : { cause }), data: {} }
 }
@@ -111,11 +111,4 @@ suite('the rail', () => {
       }),
     )
   })
-})
-
-test('outcomes are taken as good, bad or open', () => {
-  assert.deepEqual(
-    ['completed', 'returned', 'refused', 'rolled-back', 'failed', 'pending'].map(toneOf),
-    ['good', 'good', 'bad', 'bad', 'bad', 'open'],
-  )
 })

@@ -119,9 +119,3 @@ function railsOf(
     return { lane, hasCause: cause !== undefined, goesOn: next !== undefined, opens, passes }
   })
 }
-
-/** How an outcome is to be taken. */
-export function toneOf(outcome: string): 'good' | 'bad' | 'open' {
-  if (/roll|refus|reject|declin|fail|cancel|dead|undone|error/i.test(outcome)) return 'bad'
-  return /pend|open|run|wait|progress|unsettled|accepted/i.test(outcome) ? 'open' : 'good'
-}

@@ -1,7 +1,6 @@
 import type { ReactNode } from 'react'
 import type { EventView } from '../../admin/wire.ts'
 import { ageText } from '../text/format.ts'
-import { kindOf } from './kind.ts'
 
 /** One event as a line that opens its chain. */
 export function EventLine({ event, now }: { event: EventView; now: number }): ReactNode {
@@ -12,7 +11,7 @@ export function EventLine({ event, now }: { event: EventView; now: number }): Re
         className="event-line"
         href={`#/event/${encodeURIComponent(id)}`}
         data-opens={`event:${id}`}
-        data-kind={kindOf(event)}
+        data-kind={event.kind}
         data-carries={topic.split('.').at(-1)}
       >
         <span className="event-type">{type}</span>

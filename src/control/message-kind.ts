@@ -1,0 +1,22 @@
+import { commandsTopic } from '../contract/contract.ts'
+import type { Envelope } from '../contract/envelope.ts'
+import type { Catalog } from '../engine/catalog.ts'
+import { REPLY_TYPES } from '../engine/plan.ts'
+import type { MessageKind } from './views.ts'
+
+const COMMANDS = commandsTopic('')
+
+export const carriesCommands = (topic: string): boolean => topic.endsWith(COMMANDS)
+
+/** What sort of message it is: by the contracts and its envelope, never by how it is called. */
+export function kindOf(
+  { services }: Catalog,
+  topic: string,
+  { type, undoes }: Pick<Envelope, 'type' | 'undoes'>,
+): MessageKind {
+  if (type === REPLY_TYPES.failed) return 'failure'
+  const isRefusal = services.some(({ refusals }) => refusals?.includes(type))
+  if (isRefusal || type === REPLY_TYPES.refused) return 'refusal'
+  if (undoes !== undefined) return 'compensation'
+  return carriesCommands(topic) ? 'command' : 'event'
+}
