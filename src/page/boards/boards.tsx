@@ -1,6 +1,7 @@
 import type { CSSProperties, ReactNode } from 'react'
 import type { BoardView } from '../../admin/wire.ts'
 import { countText } from '../text/format.ts'
+import { visible } from '../text/visible.ts'
 import './boards.css'
 import { sharesOf, shadesOf, shareText } from './shade.ts'
 
@@ -22,7 +23,7 @@ function Board({ board: { title, states } }: { board: BoardView }): ReactNode {
   return (
     <div className="board">
       <div className="section-head">
-        <h2>{title}</h2>
+        <h2>{visible(title)}</h2>
         <p className="board-whole">{countText(whole)}</p>
       </div>
       <div className="bar" aria-hidden>
@@ -39,7 +40,7 @@ function Board({ board: { title, states } }: { board: BoardView }): ReactNode {
         {states.map(({ name, count }, index) => (
           <li key={name}>
             <span className="bar-key" data-shade={shades[index]} aria-hidden />
-            <span className="bar-name">{name}</span>
+            <span className="bar-name">{visible(name)}</span>
             <span className="bar-count">{countText(count)}</span>
             <span className="bar-share">{shareText(shares[index] ?? 0)}</span>
           </li>

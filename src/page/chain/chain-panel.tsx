@@ -7,6 +7,7 @@ import { askChain } from '../live/api.ts'
 import { useLive } from '../live/live.tsx'
 import { Panel } from '../panel/panel.tsx'
 import { durationText, manyText, shortId, timeText } from '../text/format.ts'
+import { visible } from '../text/visible.ts'
 import './chain.css'
 import { ChainStep } from './chain-step.tsx'
 import { treeOf } from './tree.ts'
@@ -24,7 +25,7 @@ export function ChainPanel({ id }: { id: string }): ReactNode {
           <p className="empty-title">
             {asked.status === 404 ? 'No event has this id' : 'It could not be looked up'}
           </p>
-          <p className="mono">{id}</p>
+          <p className="mono">{visible(id)}</p>
           {asked.status !== 404 && <p>{asked.reason}</p>}
         </div>
       )}
@@ -123,8 +124,8 @@ function Outcome({ chain: { operation } }: { chain: ChainView }): ReactNode {
   return (
     <p className="outcome" data-kind={operation.kind}>
       <Icon size={16} aria-hidden />
-      <strong>{operation.is.replaceAll('-', ' ')}</strong>
-      {operation.reason && <span>{operation.reason}</span>}
+      <strong>{visible(operation.is).replaceAll('-', ' ')}</strong>
+      {operation.reason && <span>{visible(operation.reason)}</span>}
     </p>
   )
 }

@@ -2,6 +2,7 @@ import { ChevronRight } from 'lucide-react'
 import type { CSSProperties, ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
 import { durationText } from '../text/format.ts'
+import { visible } from '../text/visible.ts'
 import { Json } from './json.tsx'
 import { RailDrawing } from './rail.tsx'
 import type { ChainRow } from './tree.ts'
@@ -20,7 +21,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
   useEffect(() => {
     if (isAskedFor) line.current?.scrollIntoView({ block: 'nearest' })
   }, [isAskedFor])
-  const source = event.source === 'door' ? 'from outside' : event.source
+  const source = event.source === 'door' ? 'from outside' : visible(event.source)
   return (
     <li
       ref={line}
@@ -38,12 +39,12 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
           onClick={() => setOpen(!isOpen)}
         >
           <span className="step-words">
-            <span className="step-type">{event.type}</span>
+            <span className="step-type">{visible(event.type)}</span>
             <span className="step-by">
               {source}
-              {event.rule && <span> · {event.rule}</span>}
+              {event.rule && <span> · {visible(event.rule)}</span>}
             </span>
-            {cause && <span className="only-spoken">, caused by {cause.type}</span>}
+            {cause && <span className="only-spoken">, caused by {visible(cause.type)}</span>}
           </span>
           <Fall row={row} totalMs={totalMs} />
           <ChevronRight className="step-open" size={14} aria-hidden />
@@ -76,8 +77,8 @@ function Fall({
 
 function Details({ row: { event } }: { row: ChainRow }): ReactNode {
   const facts = [
-    ['id', event.id],
-    ['key', event.key],
+    ['id', visible(event.id)],
+    ['key', visible(event.key)],
     ['topic', `${event.topic} · ${event.partition} at ${event.offset}`],
   ] as const
   return (
@@ -90,7 +91,7 @@ function Details({ row: { event } }: { row: ChainRow }): ReactNode {
           </div>
         ))}
       </dl>
-      <Json value={event.data} label={`Data of ${event.type}`} />
+      <Json value={event.data} label={`Data of ${visible(event.type)}`} />
     </div>
   )
 }

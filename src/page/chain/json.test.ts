@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { visible } from '../text/visible.ts'
 import { tokensOf } from './json.ts'
 
 test('names are told from values', () => {
@@ -23,7 +24,7 @@ test('joined, the pieces are the text itself', () => {
       const text = tokensOf(value)
         .map((token) => token.text)
         .join('')
-      assert.equal(text, JSON.stringify(value, undefined, 2))
+      assert.equal(text, visible(JSON.stringify(value, undefined, 2)))
     }),
   )
 })

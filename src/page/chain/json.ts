@@ -1,4 +1,5 @@
 // JSON in pieces, so that names can be told from values.
+import { visible } from '../text/visible.ts'
 
 export interface Token {
   readonly is: 'name' | 'text' | 'other' | 'mark'
@@ -9,9 +10,10 @@ export interface Token {
 const SHOWN_MAX = 20_000
 const PIECE = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g
 
-/** The pieces of a value's JSON, two spaces deep; joined they are the text itself. */
+/** The pieces of a value's JSON, two spaces deep; joined they are the text itself, all of it visible. */
 export function tokensOf(value: unknown): readonly Token[] {
-  const whole = JSON.stringify(value, undefined, 2) ?? 'nothing'
+  // What is not in sight lies inside strings, where JSON escapes it the same way.
+  const whole = visible(JSON.stringify(value, undefined, 2) ?? 'nothing')
   const text = whole.length > SHOWN_MAX ? `${whole.slice(0, SHOWN_MAX)}\n…` : whole
   const tokens: Token[] = []
   let end = 0

@@ -1,5 +1,6 @@
 import { TriangleAlert, Unplug } from 'lucide-react'
 import type { ReactNode } from 'react'
+import { visible } from '../text/visible.ts'
 import type { Headline } from './headline.ts'
 
 /** One sentence under the header, only while something is wrong. */
@@ -9,7 +10,7 @@ export function Banner({ headline: { is, detail } }: { headline: Headline }): Re
   return (
     <div className="banner" data-is={is}>
       <Icon size={15} aria-hidden />
-      <p>{detail}</p>
+      <p>{visible(detail)}</p>
     </div>
   )
 }

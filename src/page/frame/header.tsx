@@ -30,10 +30,12 @@ function SearchField(): ReactNode {
   const field = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const jump = (event: KeyboardEvent): void => {
-      const isTyping = event.target instanceof HTMLInputElement
+      const isTyping = event.target instanceof Element && event.target.matches('input, select')
       if (event.key !== '/' || isTyping || event.metaKey || event.ctrlKey) return
       event.preventDefault()
       field.current?.focus()
+      // What is typed next takes the place of what was looked for before.
+      field.current?.select()
     }
     addEventListener('keydown', jump)
     return () => removeEventListener('keydown', jump)

@@ -1,5 +1,6 @@
 // The few questions that the page asks, and the one thing that it may do.
 import type { ChainView, EventView, ProblemView } from '../../admin/wire.ts'
+import { visible } from '../text/visible.ts'
 
 /** A question with its answer on the way, the answer, or why there is none. */
 export type Asked<T> =
@@ -49,7 +50,7 @@ async function ask<T>(url: string, request?: RequestInit): Promise<Asked<T>> {
 function reasonOf(text: string, otherwise: string): string {
   try {
     const { detail, title } = JSON.parse(text) as Partial<ProblemView>
-    return detail ?? title ?? otherwise
+    return visible(detail ?? title ?? otherwise)
   } catch {
     return otherwise
   }

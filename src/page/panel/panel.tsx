@@ -1,6 +1,7 @@
 import { X } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useRef } from 'react'
+import { visible } from '../text/visible.ts'
 
 interface Props {
   readonly kind: string
@@ -16,12 +17,16 @@ export function Panel({ kind, title, isWide, aside, children }: Props): ReactNod
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])
   return (
-    <aside className="panel" data-is-wide={isWide === true} aria-label={`${kind} ${title}`}>
+    <aside
+      className="panel"
+      data-is-wide={isWide === true}
+      aria-label={`${kind} ${visible(title)}`}
+    >
       <header className="panel-head">
         <div>
           <p className="panel-kind">{kind}</p>
           <h2 ref={heading} tabIndex={-1}>
-            {title}
+            {visible(title)}
           </h2>
         </div>
         {aside}

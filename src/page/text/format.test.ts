@@ -7,6 +7,7 @@ import {
   manyText,
   rateText,
   shortId,
+  shortKey,
   topicParts,
 } from './format.ts'
 
@@ -45,6 +46,12 @@ test('words follow their count', () => {
   assert.equal(manyText(1, 'event'), '1 event')
   assert.equal(manyText(2, 'event'), '2 events')
   assert.equal(manyText(0, 'reply', 'replies'), '0 replies')
+})
+
+test('a key is whole up to a length, and keeps both ends beyond it', () => {
+  assert.equal(shortKey('customer-12345'), 'customer-12345')
+  assert.equal(shortKey('0199c0de-0000-7000-8000-00000badcafe'), '0199c0de…00badcafe')
+  assert.equal(shortKey('👩'.repeat(30)), `${'👩'.repeat(8)}…${'👩'.repeat(9)}`)
 })
 
 test('ids keep their end, and topics split at the last dot', () => {

@@ -52,6 +52,13 @@ export function shortId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-8)}`
 }
 
+/** A key that fits a column: a long one keeps both of its ends, which tell keys apart. */
+export function shortKey(key: string): string {
+  const letters = [...key]
+  if (letters.length <= 18) return key
+  return `${letters.slice(0, 8).join('')}…${letters.slice(-9).join('')}`
+}
+
 /** A topic's name in two: whose it is, and what it carries. */
 export function topicParts(name: string): readonly [string, string] {
   const dot = name.lastIndexOf('.')
