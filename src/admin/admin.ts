@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
+import { countersOf } from '../control/overview.ts'
 import { isToken } from '../control/token.ts'
 import type { Given, VerbName } from '../control/verbs.ts'
 import { runVerb } from '../control/verbs.ts'
@@ -14,6 +15,8 @@ import type { StreamEvent } from '../http/stream.ts'
 import { eventStream } from '../http/stream.ts'
 import type { App } from '../runtime/start.ts'
 import { systemOf } from '../runtime/operating.ts'
+import type { History } from './history.ts'
+import { keepHistory } from './history.ts'
 import { pageRoutes } from './page.ts'
 import { probeRoutes } from './probes.ts'
 import type { BoardView, EventView, Overview } from './wire.ts'
@@ -32,6 +35,8 @@ export interface AdminOptions {
   readonly token: string
   readonly boards?: readonly Board[]
   readonly broke?: Broke
+  /** Ends what goes on without a request: samples for the charts. */
+  readonly signal: AbortSignal
 }
 
 /** How often the page hears of everything. */
@@ -45,9 +50,10 @@ const RECORDS_PER_CHAIN = 200_000
  * mounted on; every write needs the token, and an `Origin`, where a browser sends one, that is ours.
  */
 export function admin(app: App, options: AdminOptions): HttpHandler {
-  const { token, boards = [], broke } = options
+  const { token, boards = [], broke, signal: closing } = options
   const system = systemOf(app)
   const { clock } = system
+  const history = keepHistory(clock, () => countersOf(system), closing)
   const overview = once(clock, () => overviewOf(system, boards))
   const newest = once(clock, async () => {
     return (await runVerb(system, 'newest', { limit: NEWEST })) as readonly EventView[]
@@ -58,7 +64,12 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
       method: 'GET',
       path: '/admin/stream',
       run: async ({ signal }) =>
-        eventStream(ticks(clock, signal, { overview, newest }), { clock, signal }),
+        eventStream(ticks(clock, signal, { overview, newest, history }), { clock, signal }),
+    },
+    {
+      method: 'GET',
+      path: '/admin/history',
+      run: async () => json(200, history.since(0), FRESH),
     },
     {
       method: 'GET',
@@ -151,17 +162,25 @@ function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
 interface Seen {
   readonly overview: () => Promise<Overview>
   readonly newest: () => Promise<readonly EventView[]>
+  readonly history: History
 }
 
+/** The whole history comes first, then each sample as it is taken. */
 async function* ticks(
   clock: Clock,
   signal: AbortSignal,
-  { overview, newest }: Seen,
+  { overview, newest, history }: Seen,
 ): AsyncGenerator<StreamEvent> {
+  let samples = history.since(0)
+  yield { event: 'history', data: samples }
+  let sampledAt = samples.at(-1)?.at ?? 0
   while (!signal.aborted) {
     const data = await overview()
     yield { event: 'overview', data }
     yield { event: 'newest', data: await newest() }
+    samples = history.since(sampledAt)
+    sampledAt = samples.at(-1)?.at ?? sampledAt
+    for (const sample of samples) yield { event: 'sample', data: sample }
     await pause(clock, TICK_MS, signal)
   }
 }

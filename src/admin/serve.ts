@@ -36,12 +36,23 @@ export interface Served {
 export async function serve(app: App, options: ServeOptions): Promise<Served> {
   const { directory } = systemOf(app).backend
   const token = options.token ?? (directory === undefined ? newToken() : tokenOf(directory))
-  const handlers = [gateway(app, options), admin(app, { ...options, token })]
-  const listening = await listen(handlers, options)
+  const closing = new AbortController()
+  const handlers = [
+    gateway(app, options),
+    admin(app, { ...options, token, signal: closing.signal }),
+  ]
+  const listening = await listen(handlers, options).catch((cause: unknown) => {
+    closing.abort()
+    throw cause
+  })
+  const close = (): Promise<void> => {
+    closing.abort()
+    return listening.close()
+  }
   return {
     gateway: listening.url,
     page: `${listening.url}/page/#token=${token}`,
-    close: () => listening.close(),
-    [Symbol.asyncDispose]: () => listening.close(),
+    close,
+    [Symbol.asyncDispose]: close,
   }
 }

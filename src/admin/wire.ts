@@ -26,6 +26,18 @@ export interface Overview extends SystemView {
   readonly boards: readonly BoardView[]
 }
 
+/** A rate and a lag at one moment. */
+export interface FigureView {
+  readonly perSecond: number
+  readonly lag: number
+}
+
+/** One moment of the last hour, as the process has kept it. */
+export interface SampleView extends FigureView {
+  readonly at: number
+  readonly services: Readonly<Record<string, FigureView>>
+}
+
 /** Counts that the system itself shows, such as its orders by state. */
 export interface BoardView {
   readonly title: string

@@ -15,7 +15,7 @@ export async function overviewOf(system: System): Promise<Overview> {
   const health = await system.health()
   const standings = await standingsOf(system)
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
-  const readings = await readingsOf(system, standings)
+  const readings = await withAges(system, readingsOf(standings))
   const { is, ack, detail, paused, alarms } = health
   return {
     at: clock.now(),
@@ -63,32 +63,77 @@ function serviceView(
   }
 }
 
+/** A service at a topic, with where its slowest rule stands in each partition. */
+interface Reach {
+  readonly service: string
+  readonly topic: string
+  readonly slowest: readonly Standing[]
+}
+
 /** Each service at each topic that it reads; its slowest rule counts. */
-async function readingsOf(
-  { backend, clock }: System,
-  standings: readonly Standing[],
-): Promise<readonly Reading[]> {
+function readingsOf(standings: readonly Standing[]): readonly Reach[] {
   const slowest = new Map<string, Standing>()
   for (const each of standings) {
     const place = `${each.service}\n${each.topic}\n${each.partition}`
     const known = slowest.get(place)
     if (!known || each.lag > known.lag) slowest.set(place, each)
   }
-  const readings = new Map<string, Reading>()
-  for (const each of slowest.values()) {
-    const { service, topic, end, lag } = each
-    const known = readings.get(`${service}\n${topic}`)
-    const ageMs = lag > 0 ? await waitedMs(backend.log, each, clock.now()) : 0
-    readings.set(`${service}\n${topic}`, {
-      is: 'reads',
-      service,
-      topic,
-      lag: lag + (known?.lag ?? 0),
-      ageMs: Math.max(ageMs, known?.ageMs ?? 0),
-      passed: end - lag + (known?.passed ?? 0),
-    })
+  const reaches = Map.groupBy(slowest.values(), ({ service, topic }) => `${service}\n${topic}`)
+  return [...reaches.values()].map((group) => {
+    const [{ service, topic }] = group as [Standing]
+    return { service, topic, slowest: group }
+  })
+}
+
+async function withAges(
+  { backend, clock }: System,
+  reaches: readonly Reach[],
+): Promise<readonly Reading[]> {
+  const readings: Reading[] = []
+  for (const { service, topic, slowest } of reaches) {
+    let ageMs = 0
+    for (const each of slowest)
+      if (each.lag > 0) ageMs = Math.max(ageMs, await waitedMs(backend.log, each, clock.now()))
+    const passed = sum(slowest, ({ end, lag }) => end - lag)
+    readings.push({ is: 'reads', service, topic, lag: lagOf(slowest), ageMs, passed })
   }
-  return [...readings.values()]
+  return readings
+}
+
+const lagOf = (standings: readonly Standing[]): number => sum(standings, ({ lag }) => lag)
+
+/** The counters that charts are drawn from. */
+export interface Counters {
+  /** Records ever appended, over all topics; grows. */
+  readonly appended: number
+  readonly services: readonly {
+    readonly name: string
+    /** As `ServiceView` has them. */
+    readonly completed: number
+    readonly lag: number
+  }[]
+}
+
+/** Those of an overview that charts need, without reading a record. */
+export async function countersOf(system: System): Promise<Counters> {
+  const { backend, catalog } = system
+  const standings = await standingsOf(system)
+  const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
+  const reaches = readingsOf(standings)
+  return {
+    appended: sum(ends, ({ next }) => next),
+    services: catalog.services.map(({ name }) => ({
+      name,
+      completed: sum(
+        standings.filter(({ service }) => service === name),
+        ({ completed }) => completed,
+      ),
+      lag: sum(
+        reaches.filter(({ service }) => service === name),
+        ({ slowest }) => lagOf(slowest),
+      ),
+    })),
+  }
 }
 
 function topicView(

@@ -5,9 +5,11 @@ import { Newest } from './events/newest.tsx'
 import { Banner } from './frame/banner.tsx'
 import { Header } from './frame/header.tsx'
 import { headlineOf } from './frame/headline.ts'
+import { useMedia } from './frame/use-media.ts'
 import { useLive } from './live/live.tsx'
 import { MapSection } from './map/map-section.tsx'
 import { Panels } from './panel/panels.tsx'
+import { useRoute } from './route/use-route.ts'
 import { Pulse } from './pulse/pulse.tsx'
 import { Waiting } from './frame/waiting.tsx'
 
@@ -17,11 +19,14 @@ export function App(): ReactNode {
   useEffect(() => {
     document.title = `${headline.title} · Throughline`
   }, [headline.title])
+  // What a panel covers whole is out of reach.
+  const isNarrow = useMedia('(max-width: 760px)')
+  const isCovered = useRoute().is !== 'overview' && isNarrow
   return (
     <>
-      <Header headline={headline} />
+      <Header headline={headline} isCovered={isCovered} />
       <div className="desk" data-link={live.link}>
-        <main className="main">
+        <main className="main" inert={isCovered}>
           <Banner headline={headline} />
           {live.overview ? (
             <>

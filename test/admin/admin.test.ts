@@ -86,6 +86,7 @@ describe('a look', () => {
       heard += Buffer.from(part as Uint8Array).toString()
       if (heard.includes('event: newest')) break
     }
+    assert.match(heard, /event: history\ndata: \[/)
     assert.match(heard, /event: overview\ndata: \{"at":/)
   })
 })

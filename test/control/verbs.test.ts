@@ -5,6 +5,7 @@ import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
 import type { TopicPage } from '../../src/control/browse.ts'
+import { countersOf } from '../../src/control/overview.ts'
 import type { System } from '../../src/control/system.ts'
 import type { Verified } from '../../src/control/verify.ts'
 import { runVerb } from '../../src/control/verbs.ts'
@@ -36,6 +37,19 @@ describe('the overview', () => {
       ['asker', 9, 0, 0, [3, 6]],
       ['teller', 3, 0, 0, [3]],
     ])
+  })
+
+  test('has the counters that the charts are drawn from', async () => {
+    const { services, topics } = (await runVerb(system, 'overview', {})) as Overview
+    const counters = await countersOf(system)
+    assert.equal(
+      counters.appended,
+      topics.reduce((sum, { appended }) => sum + appended, 0),
+    )
+    assert.deepEqual(
+      counters.services,
+      services.map(({ name, completed, lag }) => ({ name, completed, lag })),
+    )
   })
 
   test('has every topic with what it holds, and who writes and reads it', async () => {

@@ -55,6 +55,10 @@ async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' |
   shop.pace = 1
   await settle(page, shop, 4)
   await shoot(page, name('map'))
+  await page.getByRole('button', { name: '1 h' }).click()
+  await settle(page, shop, 2)
+  await shoot(page, name('hour'))
+  await page.evaluate('scrollTo(0, 0)')
   await page.locator('[data-opens="service:inventory"]').click()
   await settle(page, shop, 1)
   await shoot(page, name('service'))

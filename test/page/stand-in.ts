@@ -7,7 +7,14 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ChainView, EventView, LinkView, Overview, RuleView } from '../../src/admin/wire.ts'
+import type {
+  ChainView,
+  EventView,
+  LinkView,
+  Overview,
+  RuleView,
+  SampleView,
+} from '../../src/admin/wire.ts'
 import type { World } from './world.ts'
 import { OWNERS, pass, READS, RULES, world } from './world.ts'
 
@@ -78,6 +85,23 @@ function tell(stream: ServerResponse, shop: World, scene: Scene): void {
   stream.write(`event: newest\ndata: ${JSON.stringify(newest(shop, 40))}\n\n`)
 }
 
+/** The hour before the page was opened: an even morning, with a jam in its middle. */
+function pastOf({ startedAt }: World, scene: Scene): readonly SampleView[] {
+  if (scene === 'empty') return []
+  return Array.from({ length: 720 }, (_, index): SampleView => {
+    const jam = Math.max(0, 1 - Math.abs(index - 330) / 40)
+    const perSecond = 260 + 110 * Math.sin(index / 60) + 60 * Math.sin(index / 7) - 120 * jam
+    const lag = Math.round(800 * jam)
+    const figures = { perSecond: perSecond / 5, lag: Math.round(lag / 5) }
+    return {
+      at: startedAt - (720 - index) * 5_000,
+      perSecond,
+      lag,
+      services: Object.fromEntries(Object.keys(RULES).map((name) => [name, figures])),
+    }
+  })
+}
+
 const newest = ({ events }: World, limit: number, topic?: string | null): readonly EventView[] =>
   events
     .filter((event) => !topic || event.topic === topic)
@@ -96,6 +120,7 @@ function answer(
   if (pathname === '/admin/stream') {
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
     streams.add(response)
+    response.write(`event: history\ndata: ${JSON.stringify(pastOf(shop, scene))}\n\n`)
     request.on('close', () => streams.delete(response))
     return tell(response, shop, scene)
   }

@@ -9,6 +9,7 @@ export interface Step {
 }
 
 export interface World {
+  readonly startedAt: number
   at: number
   /** All events that are still kept, oldest first. */
   readonly events: EventView[]
@@ -65,6 +66,7 @@ export const READS: readonly (readonly [string, string, number])[] = [
 
 export function world(at: number): World {
   return {
+    startedAt: at,
     at,
     events: [],
     appended: new Map(),

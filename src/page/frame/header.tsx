@@ -7,9 +7,14 @@ import type { Headline } from './headline.ts'
 import { Mark } from './mark.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
 
-export function Header({ headline }: { headline: Headline }): ReactNode {
+interface Props {
+  readonly headline: Headline
+  readonly isCovered: boolean
+}
+
+export function Header({ headline, isCovered }: Props): ReactNode {
   return (
-    <header className="header">
+    <header className="header" inert={isCovered}>
       <h1>
         <a className="brand" href="#/">
           <Mark width={30} />

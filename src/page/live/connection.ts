@@ -1,8 +1,8 @@
 // What the page knows, kept up to date by the stream. A stream that ends is opened again; one that
 // falls silent counts as lost.
-import type { EventView, Overview } from '../../admin/wire.ts'
+import type { EventView, Overview, SampleView } from '../../admin/wire.ts'
 import type { History } from './history.ts'
-import { advance, NO_HISTORY } from './history.ts'
+import { advance, NO_HISTORY, withPast } from './history.ts'
 
 export interface Live {
   readonly link: 'connecting' | 'live' | 'lost'
@@ -46,6 +46,14 @@ export function connect(url: string): Connection {
     })
     stream.addEventListener('newest', ({ data }: MessageEvent<string>) =>
       change({ newest: JSON.parse(data) as readonly EventView[] }),
+    )
+    const keep = (past: readonly SampleView[]): void =>
+      change({ history: withPast(live.history, past) })
+    stream.addEventListener('history', ({ data }: MessageEvent<string>) =>
+      keep(JSON.parse(data) as readonly SampleView[]),
+    )
+    stream.addEventListener('sample', ({ data }: MessageEvent<string>) =>
+      keep([...live.history.past, JSON.parse(data) as SampleView]),
     )
     stream.addEventListener('error', () => change({ link: 'lost' }))
     return stream

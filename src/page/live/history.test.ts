@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Overview } from '../../admin/wire.ts'
+import type { Overview, SampleView } from '../../admin/wire.ts'
 import type { History } from './history.ts'
-import { advance, HISTORY_MS, lagOf, NO_HISTORY, oldestOf, readKey } from './history.ts'
+import {
+  advance,
+  HISTORY_MS,
+  lagOf,
+  NO_HISTORY,
+  oldestOf,
+  PAST_MS,
+  readKey,
+  samplesOver,
+  withPast,
+} from './history.ts'
 
 function overview(at: number, count: number, lag = 0): Overview {
   const rule = { name: 'charge', is: 'entity', accepted: count, completed: count } as const
@@ -55,7 +65,7 @@ test('rates are differences over the time between', () => {
   assert.equal(rates.reads.get(readKey('payment', 'payment.commands')), 50)
   assert.equal(rates.total, 150)
   assert.equal(samples.length, 1)
-  assert.deepEqual(samples[0]?.services.get('payment'), { perSecond: 50, lag: 7 })
+  assert.deepEqual(samples[0]?.services['payment'], { perSecond: 50, lag: 7 })
 })
 
 test('rates forget what is older than their window', () => {
@@ -91,4 +101,22 @@ test('lag adds up, and age is that of the oldest', () => {
   assert.equal(lagOf(overview(0, 0, 3)), 3)
   assert.equal(oldestOf(overview(0, 0, 3)), 30)
   assert.equal(oldestOf({ ...overview(0, 0), services: [] }), 0)
+})
+
+const past = (...times: readonly number[]): readonly SampleView[] =>
+  times.map((at) => ({ at, perSecond: 1, lag: 0, services: {} }))
+
+test('charts go back to before the page was opened, by what the process has kept', () => {
+  const opened = after(overview(100_000, 1), overview(101_000, 2), overview(102_000, 3))
+  const history = withPast(opened, past(1_000, 90_000, 95_000, 100_000, 105_000))
+  const times = (spanMs: number): readonly number[] =>
+    samplesOver(history, spanMs).map(({ at }) => at)
+  assert.deepEqual(times(10_000), [95_000, 100_000, 101_000, 102_000])
+  assert.deepEqual(times(HISTORY_MS), [1_000, 90_000, 95_000, 100_000, 101_000, 102_000])
+  assert.deepEqual(times(PAST_MS), [1_000, 90_000, 95_000, 100_000, 102_000])
+})
+
+test('what the process has kept outlives a system that was started over', () => {
+  const history = withPast(after(overview(1_000, 50), overview(2_000, 60)), past(500))
+  assert.deepEqual(advance(history, overview(3_000, 4)).past, past(500))
 })

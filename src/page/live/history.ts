@@ -1,12 +1,15 @@
-// What overviews tell when they are laid side by side: rates, and the last two minutes.
-import type { Overview } from '../../admin/wire.ts'
+// What overviews tell when they are laid side by side: rates, and the last two minutes. What is older
+// comes from the process, as far back as an hour.
+import type { FigureView, Overview, SampleView } from '../../admin/wire.ts'
 
 /** Rates are taken over about this long, so that they are neither jumpy nor late. */
 const RATE_WINDOW_MS = 3_000
-/** The charts show this much. */
+/** So much is kept of what overviews tell. */
 export const HISTORY_MS = 120_000
-/** A bound, should overviews come faster than once a second. */
-const SAMPLES_MAX = 600
+/** So much the process tells. */
+export const PAST_MS = 3_600_000
+/** A bound, should they come faster than expected. */
+const SAMPLES_MAX = 720
 
 export interface Rates {
   /** Events a second, over all topics. */
@@ -17,20 +20,12 @@ export interface Rates {
   readonly reads: ReadonlyMap<string, number>
 }
 
-export interface Figure {
-  readonly perSecond: number
-  readonly lag: number
-}
-
-/** One moment of the last minutes. */
-export interface Sample extends Figure {
-  readonly at: number
-  readonly services: ReadonlyMap<string, Figure>
-}
-
 export interface History {
   readonly rates: Rates
-  readonly samples: readonly Sample[]
+  /** The last minutes, second by second. */
+  readonly samples: readonly SampleView[]
+  /** The last hour, as the process has kept it, with some seconds between. */
+  readonly past: readonly SampleView[]
   /** Overviews that rates are taken from, oldest first. */
   readonly recent: readonly Overview[]
 }
@@ -38,6 +33,7 @@ export interface History {
 export const NO_HISTORY: History = {
   rates: { total: 0, topics: new Map(), services: new Map(), reads: new Map() },
   samples: [],
+  past: [],
   recent: [],
 }
 
@@ -49,16 +45,31 @@ export function readKey(service: string, topic: string): string {
 export function advance(history: History, overview: Overview): History {
   const last = history.recent.at(-1)
   if (last && overview.at === last.at) return history
-  const known = last && overview.at > last.at && !isReset(last, overview) ? history : NO_HISTORY
+  const isNext = last && overview.at > last.at && !isReset(last, overview)
+  const known = isNext ? history : { ...NO_HISTORY, past: history.past }
   const oldest = overview.at - RATE_WINDOW_MS - 500
   const kept = known.recent.filter(({ at }, index, all) => at >= oldest || index === all.length - 1)
   const rates = kept[0] ? ratesOf(kept[0], overview) : NO_HISTORY.rates
   const samples = kept[0] ? [...known.samples, sampleOf(overview, rates)] : known.samples
   return {
     rates,
+    past: known.past,
     recent: [...kept, overview],
     samples: samples.filter(({ at }) => at >= overview.at - HISTORY_MS).slice(-SAMPLES_MAX),
   }
+}
+
+/** The history with what the process has kept: all of it, or one sample more. */
+export function withPast(history: History, past: readonly SampleView[]): History {
+  return { ...history, past: past.slice(-SAMPLES_MAX) }
+}
+
+/** The samples of the last `spanMs`, those of the process where the page has none of its own. */
+export function samplesOver({ samples, past }: History, spanMs: number): readonly SampleView[] {
+  const newest = Math.max(samples.at(-1)?.at ?? 0, past.at(-1)?.at ?? 0)
+  const own = spanMs > HISTORY_MS ? samples.slice(-1) : samples
+  const ownFrom = own[0]?.at ?? Infinity
+  return [...past.filter(({ at }) => at < ownFrom && at >= newest - spanMs), ...own]
 }
 
 /** Counters only grow; where one shrank, the system was started over. */
@@ -97,13 +108,13 @@ const passedOf = ({ links }: Overview): Counts =>
     link.is === 'reads' ? [[readKey(link.service, link.topic), link.passed] as const] : [],
   )
 
-function sampleOf(overview: Overview, rates: Rates): Sample {
+function sampleOf(overview: Overview, rates: Rates): SampleView {
   return {
     at: overview.at,
     perSecond: rates.total,
     lag: lagOf(overview),
-    services: new Map(
-      overview.services.map(({ name, lag }) => [
+    services: Object.fromEntries(
+      overview.services.map(({ name, lag }): [string, FigureView] => [
         name,
         { perSecond: rates.services.get(name) ?? 0, lag },
       ]),

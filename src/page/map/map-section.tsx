@@ -1,22 +1,17 @@
 import type { ReactNode } from 'react'
-import { lazy, Suspense, useMemo, useSyncExternalStore } from 'react'
+import { lazy, Suspense, useMemo } from 'react'
 import type { Overview } from '../../admin/wire.ts'
 import { Mark } from '../frame/mark.tsx'
+import { useMedia } from '../frame/use-media.ts'
 import { graphOf } from './graph.ts'
 import './map.css'
 import { ServiceList } from './service-list.tsx'
 
 const FlowMap = lazy(async () => ({ default: (await import('./flow-map.tsx')).FlowMap }))
-const narrow = matchMedia('(max-width: 1000px)')
-
-function subscribe(changed: () => void): () => void {
-  narrow.addEventListener('change', changed)
-  return () => narrow.removeEventListener('change', changed)
-}
 
 /** The map on a desk, the same as a list in a hand. */
 export function MapSection({ overview }: { overview: Overview }): ReactNode {
-  const isNarrow = useSyncExternalStore(subscribe, () => narrow.matches)
+  const isNarrow = useMedia('(max-width: 1000px)')
   // Only what changes the drawing; figures come and go within it.
   const shape = JSON.stringify([
     overview.services.map(({ name }) => name),

@@ -1,7 +1,7 @@
 import { Pause } from 'lucide-react'
 import type { ReactNode } from 'react'
-import type { LinkView, ServiceView } from '../../admin/wire.ts'
-import type { Rates, Sample } from '../live/history.ts'
+import type { LinkView, SampleView, ServiceView } from '../../admin/wire.ts'
+import type { Rates } from '../live/history.ts'
 import { readKey } from '../live/history.ts'
 import { useLive } from '../live/live.tsx'
 import { useRoute } from '../route/use-route.ts'
@@ -66,7 +66,7 @@ export function ServiceCard({ service }: { service: MapService }): ReactNode {
 interface HeadProps {
   readonly view: ServiceView
   readonly rates: Rates
-  readonly samples: readonly Sample[]
+  readonly samples: readonly SampleView[]
 }
 
 function CardHead({ view, rates, samples }: HeadProps): ReactNode {
@@ -89,7 +89,7 @@ function CardHead({ view, rates, samples }: HeadProps): ReactNode {
         <span className="tag tag-failing">{countText(pending)} held</span>
       )}
       {!isPaused && pending === 0 && (
-        <Sparkline values={samples.map(({ services }) => services.get(name)?.perSecond ?? 0)} />
+        <Sparkline values={samples.map(({ services }) => services[name]?.perSecond ?? 0)} />
       )}
       {!isPaused && (
         <span className="card-rate">

@@ -1,10 +1,12 @@
 import { TriangleAlert } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { LinkView, RuleView, ServiceView } from '../../admin/wire.ts'
-import type { Sample } from '../live/history.ts'
+import type { History } from '../live/history.ts'
+import { samplesOver } from '../live/history.ts'
 import { useLive } from '../live/live.tsx'
 import { Chart } from '../pulse/chart.tsx'
 import { lagWords } from '../pulse/pulse.tsx'
+import { SPANS, SpanSwitch, useSpan } from '../pulse/span.tsx'
 import { countText, durationText, manyText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
 import { PauseButton } from './pause-button.tsx'
@@ -21,7 +23,7 @@ export function ServicePanel({ name }: { name: string }): ReactNode {
   return (
     <Panel kind="Service" title={name} aside={<PauseButton service={service} />}>
       <State service={service} />
-      <Figures service={service} samples={history.samples} />
+      <Figures service={service} history={history} />
       <Rules rules={service.rules} />
       <Topics links={overview?.links.filter((link) => link.service === name) ?? []} />
     </Panel>
@@ -48,24 +50,37 @@ function State({ service: { isPaused, pending, lag } }: { service: ServiceView }
 
 interface FiguresProps {
   readonly service: ServiceView
-  readonly samples: readonly Sample[]
+  readonly history: History
 }
 
-function Figures({ service: { name, lag, ageMs }, samples }: FiguresProps): ReactNode {
+function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): ReactNode {
+  const samples = samplesOver(history, SPANS[useSpan()].ms)
   const of = (figure: 'perSecond' | 'lag') =>
-    samples.map(({ at, services }) => ({ at, value: services.get(name)?.[figure] ?? 0 }))
+    samples.map(({ at, services }) => ({ at, value: services[name]?.[figure] ?? 0 }))
   const rates = of('perSecond')
   return (
-    <div className="panel-charts">
-      <Chart title="Completed a second" tone="events" points={rates} write={rateText} height={72} />
-      <Chart
-        title="Lag"
-        points={of('lag')}
-        write={countText}
-        height={72}
-        {...lagWords(lag, ageMs)}
-      />
-    </div>
+    <section aria-label="Charts">
+      <div className="section-head">
+        <h3>Flow</h3>
+        <SpanSwitch />
+      </div>
+      <div className="panel-charts">
+        <Chart
+          title="Completed a second"
+          tone="events"
+          points={rates}
+          write={rateText}
+          height={72}
+        />
+        <Chart
+          title="Lag"
+          points={of('lag')}
+          write={countText}
+          height={72}
+          {...lagWords(lag, ageMs)}
+        />
+      </div>
+    </section>
   )
 }
 

@@ -3,9 +3,11 @@ import { useEffect, useRef, useState } from 'react'
 import uPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 import { useTheme } from '../frame/theme-switch.tsx'
-import { HISTORY_MS } from '../live/history.ts'
+import { durationText } from '../text/format.ts'
 import type { Series } from './series.ts'
 import { columnsOf, topOf } from './series.ts'
+import type { SpanName } from './span.tsx'
+import { SPANS, useSpan } from './span.tsx'
 import './pulse.css'
 
 interface Props {
@@ -20,12 +22,13 @@ interface Props {
   readonly note?: string
 }
 
-/** A figure, and its last two minutes. Pointing at the line tells what it was then. */
+/** A figure, and how it came to be so. Pointing at the line tells what it was then. */
 export function Chart({ title, tone, points, write, height, note }: Props): ReactNode {
   const [pointed, setPointed] = useState<number>()
+  const span = useSpan()
   const last = points.at(-1)?.value ?? 0
   const was = pointed === undefined ? undefined : points[pointed]
-  const seconds = was ? Math.round(((points.at(-1)?.at ?? was.at) - was.at) / 1_000) : 0
+  const agoMs = was ? (points.at(-1)?.at ?? was.at) - was.at : 0
   const peak = Math.max(0, ...points.map(({ value }) => value))
   return (
     <figure className="chart" data-tone={tone}>
@@ -33,24 +36,25 @@ export function Chart({ title, tone, points, write, height, note }: Props): Reac
         <span className="chart-title">{title}</span>
         <span className="chart-value">{write(was?.value ?? last)}</span>
         <span className="chart-note">
-          {was ? `${seconds} s ago` : (note ?? `peak ${write(peak)}`)}
+          {was ? `${durationText(agoMs)} ago` : (note ?? `peak ${write(peak)}`)}
         </span>
       </figcaption>
       <div
         role="img"
-        aria-label={`${title}, two minutes: now ${write(last)}, at most ${write(peak)}`}
+        aria-label={`${title}, ${SPANS[span].spoken}: now ${write(last)}, at most ${write(peak)}`}
       >
-        <Plot {...{ tone, points, height, write }} pointed={setPointed} />
+        <Plot {...{ tone, points, height, write, span }} pointed={setPointed} />
       </div>
     </figure>
   )
 }
 
 interface PlotProps extends Pick<Props, 'tone' | 'points' | 'height' | 'write'> {
+  readonly span: SpanName
   readonly pointed: (index: number | undefined) => void
 }
 
-function Plot({ tone, points, height, write, pointed }: PlotProps): ReactNode {
+function Plot({ tone, points, height, write, span, pointed }: PlotProps): ReactNode {
   const room = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot>(null)
   const theme = useTheme()
@@ -58,7 +62,7 @@ function Plot({ tone, points, height, write, pointed }: PlotProps): ReactNode {
     const element = room.current
     if (!element) return
     const made = new uPlot(
-      optionsOf(element, { tone, height, write, pointed }),
+      optionsOf(element, { tone, height, write, span, pointed }),
       columnsOf([]),
       element,
     )
@@ -69,20 +73,21 @@ function Plot({ tone, points, height, write, pointed }: PlotProps): ReactNode {
       watcher.disconnect()
       made.destroy()
     }
-  }, [theme, tone, height, write, pointed])
+  }, [theme, tone, height, write, span, pointed])
   useEffect(() => {
     plot.current?.setData(columnsOf(points))
-  }, [points, theme])
+  }, [points, theme, tone, span])
   return <div ref={room} className="plot" style={{ height }} />
 }
 
 function optionsOf(element: HTMLElement, props: Omit<PlotProps, 'points'>): uPlot.Options {
   const { tone, height, write, pointed } = props
+  const { ms, ago } = SPANS[props.span]
   const ink = getComputedStyle(element).color
   const faint = getComputedStyle(element).getPropertyValue('outline-color')
   const soft = getComputedStyle(element).getPropertyValue('text-decoration-color')
   const font = '11px Arial, sans-serif'
-  const span = HISTORY_MS / 1_000
+  const span = ms / 1_000
   const grid = { stroke: faint, width: 1 }
   return {
     width: element.clientWidth,
@@ -113,7 +118,7 @@ function optionsOf(element: HTMLElement, props: Omit<PlotProps, 'points'>): uPlo
         ticks: { show: false },
         grid: { show: false },
         splits: [-span, -span / 2],
-        values: () => ['2 min ago', '1 min'],
+        values: () => [...ago],
         align: 1,
       },
       {

@@ -3,9 +3,10 @@ import type { ReactNode } from 'react'
 import { useMemo } from 'react'
 import type { Overview } from '../../admin/wire.ts'
 import type { History } from '../live/history.ts'
-import { lagOf, oldestOf } from '../live/history.ts'
+import { lagOf, oldestOf, samplesOver } from '../live/history.ts'
 import { countText, durationText, rateText } from '../text/format.ts'
 import { Chart } from './chart.tsx'
+import { SPANS, SpanSwitch, useSpan } from './span.tsx'
 
 const ACKS = {
   disk: { Icon: HardDrive, text: 'Acks are synced to disk' },
@@ -30,7 +31,9 @@ interface Props {
   readonly history: History
 }
 
-export function Pulse({ overview, history: { samples } }: Props): ReactNode {
+export function Pulse({ overview, history }: Props): ReactNode {
+  const span = useSpan()
+  const samples = useMemo(() => samplesOver(history, SPANS[span].ms), [history, span])
   const rates = useMemo(
     () => samples.map(({ at, perSecond }) => ({ at, value: perSecond })),
     [samples],
@@ -44,6 +47,7 @@ export function Pulse({ overview, history: { samples } }: Props): ReactNode {
         <p className="ack" data-ack={overview.ack}>
           <Icon size={13} aria-hidden /> {text}
         </p>
+        <SpanSwitch />
       </div>
       <Chart title="Events a second" tone="events" points={rates} write={rateText} height={112} />
       <Chart

@@ -1,6 +1,7 @@
 // Figures as words: short, of a steady width, and never more exact than they are.
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const graphemes = new Intl.Segmenter()
 const clock = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
   minute: '2-digit',
@@ -54,7 +55,7 @@ export function shortId(id: string): string {
 
 /** A key that fits a column: a long one keeps both of its ends, which tell keys apart. */
 export function shortKey(key: string): string {
-  const letters = [...key]
+  const letters = [...graphemes.segment(key)].map(({ segment }) => segment)
   if (letters.length <= 18) return key
   return `${letters.slice(0, 8).join('')}…${letters.slice(-9).join('')}`
 }

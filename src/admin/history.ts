@@ -1,0 +1,72 @@
+// The last hour, kept by the process that runs: a page that is opened or loaded again finds it.
+import type { Clock } from '../base/clock.ts'
+import { pause } from '../base/clock.ts'
+import type { Counters } from '../control/overview.ts'
+import type { FigureView, SampleView } from './wire.ts'
+
+/** How often a sample is taken. */
+export const SAMPLE_MS = 5_000
+/** How much is kept. */
+export const HISTORY_MS = 3_600_000
+const SAMPLES_MAX = HISTORY_MS / SAMPLE_MS
+
+/** Samples in order of time; a bounded number of them. */
+export interface History {
+  /** Those that were taken after an instant. */
+  since(atMs: number): readonly SampleView[]
+}
+
+/** Takes samples until the signal aborts. One that cannot be taken is left out. */
+export function keepHistory(
+  clock: Clock,
+  look: () => Promise<Counters>,
+  signal: AbortSignal,
+): History {
+  let samples: readonly SampleView[] = []
+  const keep = async (): Promise<void> => {
+    let last: Taken | undefined
+    while (!signal.aborted) {
+      const taken = await take(clock, look)
+      if (taken && last) samples = [...samples, sampleOf(last, taken)].slice(-SAMPLES_MAX)
+      last = taken ?? last
+      await pause(clock, SAMPLE_MS, signal)
+    }
+  }
+  void keep()
+  return { since: (atMs) => samples.filter(({ at }) => at > atMs) }
+}
+
+/** Counters with the moment that they were read at: for showing, and for measuring. */
+interface Taken extends Counters {
+  readonly at: number
+  readonly elapsedMs: number
+}
+
+async function take(clock: Clock, look: () => Promise<Counters>): Promise<Taken | undefined> {
+  try {
+    const counters = await look()
+    return { ...counters, at: clock.now(), elapsedMs: clock.elapsed() }
+  } catch {
+    // Health says what is wrong; the charts have a gap.
+    return undefined
+  }
+}
+
+function sampleOf(before: Taken, now: Taken): SampleView {
+  const seconds = Math.max(1, now.elapsedMs - before.elapsedMs) / 1_000
+  const rate = (from: number, to: number): number => round(Math.max(0, to - from) / seconds)
+  const completed = new Map(before.services.map((each) => [each.name, each.completed]))
+  const services = now.services.map(({ name, completed: count, lag }): [string, FigureView] => [
+    name,
+    { perSecond: rate(completed.get(name) ?? count, count), lag },
+  ])
+  return {
+    at: now.at,
+    perSecond: rate(before.appended, now.appended),
+    lag: now.services.reduce((sum, { lag }) => sum + lag, 0),
+    services: Object.fromEntries(services),
+  }
+}
+
+/** No chart shows more of a rate. */
+const round = (perSecond: number): number => Math.round(perSecond * 100) / 100
