@@ -3,7 +3,7 @@ import { pause } from '../base/clock.ts'
 import { countersOf } from '../control/overview.ts'
 import { isToken } from '../control/token.ts'
 import type { Given, VerbName } from '../control/verbs.ts'
-import { runVerb } from '../control/verbs.ts'
+import { runVerb, VERBS } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
 import type { HttpAnswer, HttpHandler, HttpRequest } from '../http/message.ts'
 import { json } from '../http/message.ts'
@@ -71,11 +71,11 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
       path: '/admin/history',
       run: async () => json(200, history.since(0), FRESH),
     },
-    {
+    ...LISTS.map(([path, verb]): HttpRoute => ({
       method: 'GET',
-      path: '/admin/events',
-      run: (request) => eventsOf(system, request),
-    },
+      path,
+      run: ({ query }, params) => answer(system, verb, { ...givenBy(verb, query), ...params }),
+    })),
     {
       method: 'GET',
       path: '/admin/chain/:event',
@@ -99,6 +99,17 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
   return (request) => handle(request).catch(problemOf)
 }
 
+/** Verbs that only look, with their arguments in the query string. */
+const LISTS: readonly (readonly [path: string, verb: VerbName])[] = [
+  ['/admin/events', 'newest'],
+  ['/admin/topics/:topic/events', 'browse'],
+  ['/admin/find', 'find'],
+  ['/admin/held', 'held'],
+  ['/admin/sagas', 'sagas'],
+  ['/admin/operations', 'operations'],
+  ['/admin/timers', 'timers'],
+]
+
 const FRESH = { 'cache-control': 'no-store' }
 
 async function overviewOf(system: System, boards: readonly Board[]): Promise<Overview> {
@@ -120,16 +131,13 @@ async function answer(system: System, verb: VerbName, given: Given): Promise<Htt
   return json(200, await runVerb(system, verb, given), FRESH)
 }
 
-/** The messages of one topic, newest first, or of all. */
-async function eventsOf(system: System, { query }: HttpRequest): Promise<HttpAnswer> {
-  const topic = query.get('topic')
-  const limit = query.has('limit') ? Number(query.get('limit')) : NEWEST
-  if (topic === null) return answer(system, 'newest', { limit })
-  const page = await runVerb(system, 'log', { topic, limit })
-  const { events } = page as { events: readonly EventView[] }
-  // Data is looked at one message at a time.
-  const bare = events.map((event) => ({ ...event, data: undefined }))
-  return json(200, bare.toReversed().slice(0, limit), FRESH)
+/** The arguments of a verb as a query string says them. */
+function givenBy(verb: VerbName, query: URLSearchParams): Given {
+  const given = [...query].map(([name, value]): [string, string | number] => {
+    const takes = Object.hasOwn(VERBS[verb].takes, name) ? VERBS[verb].takes[name] : undefined
+    return [name, takes?.is === 'number' && value !== '' ? Number(value) : value]
+  })
+  return Object.fromEntries(given)
 }
 
 /** Why a write is refused, if it is. */

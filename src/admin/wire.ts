@@ -6,6 +6,7 @@ export type {
   ChainView,
   ErrorView,
   EventPlace,
+  FoundMessages,
   EventView,
   HeldKey,
   LinkView,

@@ -9,6 +9,7 @@ import { operationList } from '../engine/operation-list.ts'
 import { LIST_LIMIT } from '../engine/paging.ts'
 import { timerList } from '../engine/timer-list.ts'
 import { chainOf, newest, readTopic } from './browse.ts'
+import { browseTopic, findMessages } from './browse-topic.ts'
 import type { RewindTo } from '../engine/rewind.ts'
 import { momentsOf } from './moment.ts'
 import { overviewOf } from './overview.ts'
@@ -63,6 +64,26 @@ const verbs = {
     isWrite: false,
     takes: { limit: { is: 'number', min: 1, max: 1_000, initial: 40 } },
     run: (system, { limit }) => newest(system, limit as number),
+  },
+  browse: {
+    isWrite: false,
+    takes: {
+      topic: { is: 'text', isRequired: true },
+      partition: { is: 'number', min: 0 },
+      offset: { is: 'number', min: 0 },
+      since: { is: 'number', min: 0 },
+      until: { is: 'number', min: 0 },
+      key: { is: 'text' },
+      type: { is: 'text' },
+      text: { is: 'text' },
+      ...LISTING,
+    },
+    run: (system, taken) => browseTopic(system, taken as never),
+  },
+  find: {
+    isWrite: false,
+    takes: { text: { is: 'text', isRequired: true }, ...LISTING },
+    run: (system, taken) => findMessages(system, taken as never),
   },
   chain: {
     isWrite: false,

@@ -1,5 +1,5 @@
 // What operators are shown, as JSON. Times are milliseconds since 1970.
-import type { Alarm, HeldKey, WaitsFor } from '../engine/listings.ts'
+import type { Alarm, HeldKey, Listing, OperationKind, WaitsFor } from '../engine/listings.ts'
 
 export type {
   Alarm,
@@ -109,12 +109,17 @@ export interface EventView {
   readonly data?: unknown
 }
 
+/** Messages that have a text as their key, the newest first, and the one that has it as its id. */
+export interface FoundMessages extends Listing<EventView> {
+  readonly byId?: EventView
+}
+
 /** Where a command from outside stands, or how it ended. */
 export interface OutcomeView {
   /** Its name: a saga may finish with one of its own. */
   readonly is: string
   /** What it is, whatever its name says. `finished`: a saga ended with an outcome of its own. */
-  readonly kind: 'pending' | 'completed' | 'refused' | 'finished'
+  readonly kind: OperationKind
   /** Why; of a refusal, its code. */
   readonly reason?: string
   /** What a refusal says in detail. */

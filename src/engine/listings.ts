@@ -110,7 +110,11 @@ export interface OperationEntry {
   readonly waitsFor: readonly WaitsFor[]
 }
 
+/** What an operation is, whatever its outcome is called. `finished`: by a saga, in its own words. */
+export type OperationKind = 'pending' | 'completed' | 'refused' | 'finished'
+
 export interface OperationStatus {
+  readonly kind: OperationKind
   /** `pending`, `completed`, `refused`, or the name of the outcome that a saga finished with. */
   readonly status: string
   /** Why; of a refusal its code. */

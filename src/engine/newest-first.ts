@@ -7,6 +7,10 @@ export interface Span {
   readonly since: number | undefined
   readonly until: number | undefined
   readonly after: string | undefined
+  /** Only these partitions. */
+  readonly isWanted?: (partition: Pick<LogEnd, 'topic' | 'partition'>) => boolean
+  /** Nothing above this offset, in each partition. */
+  readonly offset?: number
 }
 
 /** Records that are read of a partition at once. */
@@ -35,7 +39,9 @@ export async function* newestFirst(
   span: Span,
 ): AsyncGenerator<{ readonly record: LogRecord; readonly cursor: string }> {
   const partitions: Backwards[] = []
-  for (const end of await log.ends(topics)) partitions.push(await backwards(log, end, span))
+  const ends = await log.ends(topics)
+  for (const end of ends.filter(span.isWanted ?? (() => true)))
+    partitions.push(await backwards(log, end, span))
   for (;;) {
     for (const each of partitions) await fill(log, each)
     const [newest] = partitions.filter(({ records }) => records.length > 0).toSorted(byNewest)
@@ -47,11 +53,11 @@ export async function* newestFirst(
 
 async function backwards(log: EventLog, end: LogEnd, span: Span): Promise<Backwards> {
   const { topic, partition, first, next } = end
-  const { since, until, after } = span
+  const { since, until, after, offset = next } = span
   const before = async (atMs: number): Promise<number> =>
     Math.min(next, await log.offsetAt(topic, partition, atMs))
   const floor = since === undefined ? first : Math.max(first, await before(since))
-  let bound = until === undefined ? next : await before(until)
+  let bound = Math.min(offset + 1, until === undefined ? next : await before(until))
   if (after !== undefined) bound = Math.min(bound, await boundAfter(after, end, before))
   return { topic, partition, floor, bound, records: [] }
 }

@@ -106,7 +106,8 @@ async function stateOf(
       { kind: 'answer', command: type, id, ...(heldBy === undefined ? {} : { heldBy }) },
     ])
   }
-  if (operation.is === 'refused') return ended({ status: 'refused', reason: operation.code })
+  if (operation.is === 'refused')
+    return ended({ kind: 'refused', status: 'refused', reason: operation.code })
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)
   const waits: WaitsFor[] = []
@@ -119,7 +120,8 @@ async function stateOf(
   }
   if (waits.length > 0) return pending(waits)
   const { is: status, reason } = outcomes.find(({ is }) => is !== 'completed') ?? COMPLETED
-  return ended(reason === undefined ? { status } : { status, reason })
+  const kind = status === 'completed' ? 'completed' : 'finished'
+  return ended({ kind, status, ...(reason === undefined ? {} : { reason }) })
 }
 
 /** Whether a row that is kept by the id alone can be that of a command of this contract. */
@@ -129,7 +131,7 @@ function mayBeOf(row: OperationRow, contract: string): boolean {
 
 const COMPLETED: { readonly is: string; readonly reason?: string } = { is: 'completed' }
 const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
-  return { state: { status: 'pending' }, waitsFor }
+  return { state: { kind: 'pending', status: 'pending' }, waitsFor }
 }
 const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
 

@@ -11,7 +11,7 @@ import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
 import { memory } from 'throughline/testing'
 import { probeRoutes } from '../../src/admin/probes.ts'
-import type { ChainView, EventView, Overview } from '../../src/admin/wire.ts'
+import type { ChainView, EventView, Listing, Overview } from '../../src/admin/wire.ts'
 import type { System } from '../../src/control/system.ts'
 import type { HttpRequest } from '../../src/http/message.ts'
 import { Asking, talking } from '../control/world.ts'
@@ -61,14 +61,15 @@ describe('a look', () => {
   test('at the newest messages, of all topics and of one', async () => {
     const all = await json<EventView[]>('/admin/events?limit=3')
     assert.equal(all.length, 3)
-    const one = await json<EventView[]>('/admin/events?limit=3&topic=asking.commands')
+    const one = await json<Listing<EventView>>('/admin/topics/asking.commands/events?limit=3')
     assert.deepEqual(
-      one.map(({ id }) => id),
+      one.items.map(({ id }) => id),
       ['ask-a'],
     )
-    assert.equal((await get('/admin/events?topic=none')).status, 404)
-    for (const limit of ['0', 'x', '1.5', '-1'])
-      assert.equal((await get(`/admin/events?limit=${limit}`)).status, 400, limit)
+    assert.equal((await get('/admin/topics/none/events')).status, 404)
+    for (const limit of ['0', 'x', '1.5', '-1', ''])
+      for (const path of ['/admin/events', '/admin/topics/asking.commands/events'])
+        assert.equal((await get(`${path}?limit=${limit}`)).status, 400, limit)
   })
 
   test('at a conversation', async () => {

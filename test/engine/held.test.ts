@@ -248,7 +248,7 @@ suite('operations', () => {
         [['answer'], ['timer']],
       )
       const [refused] = await list({ since: between })
-      assert.deepEqual(refused?.state, { status: 'refused', reason: 'no' })
+      assert.deepEqual(refused?.state, { kind: 'refused', status: 'refused', reason: 'no' })
       assert.partialDeepStrictEqual(refused, { command: 'work.Do', key: 'plain' })
       assert.equal((await list({ until: between })).length, 4)
       assert.deepEqual((await list({ key: 'plain' })).map(short), [
@@ -287,7 +287,7 @@ suite('operations', () => {
       await until(app.send(Work.Note({ id: 'note-1', n: 1 }), { id: 'held' }))
       await pass(1_000)
       const { items } = await until(app.operations())
-      assert.deepEqual(items[0]?.state, { status: 'pending' })
+      assert.deepEqual(items[0]?.state, { kind: 'pending', status: 'pending' })
       assert.deepEqual(items[0]?.waitsFor, [
         { kind: 'answer', command: 'work.Note', id: 'held', heldBy: 'worker/thing' },
       ])

@@ -1,0 +1,144 @@
+// One topic page by page with a filter, messages by their key, and what a conversation waits for.
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import type { App } from 'throughline'
+import { after as later, command, contract, entity, event, handler, hours, saga } from 'throughline'
+import { service, start } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import type { System } from '../../src/control/system.ts'
+import { runVerb } from '../../src/control/verbs.ts'
+import type { ChainView, EventView, FoundMessages, Listing } from '../../src/control/views.ts'
+import { systemOf } from '../../src/runtime/operating.ts'
+
+const Note = z.object({ id: z.string(), text: z.string() })
+const Notes = contract(
+  'notes',
+  { key: 'id', partitions: 4 },
+  { Write: command(Note), Written: event(Note), Remind: command(Note), Reminded: event(Note) },
+)
+const note = entity(
+  'note',
+  { of: Notes, id: 'id', initial: 0 },
+  {
+    decide: (on) => [
+      on(Notes.Write, (data) => Notes.Written(data)),
+      on(Notes.Remind, (data) => Notes.Reminded(data)),
+    ],
+    evolve: (on) => [on(Notes.Written, () => 1), on(Notes.Reminded, () => 2)],
+  },
+)
+const reminding = saga('reminding', { by: 'id', initial: 0, sends: [Notes.Remind] }, (on) => [
+  on(Notes.Written, (data) => (data.text === 'remind' ? later(hours(5), Notes.Remind(data)) : [])),
+])
+const printing = handler('printing', {}, (on) => [
+  on(Notes.Written, ({ text }) => {
+    if (text === 'remind') throw new Error('the printer is on fire')
+  }),
+])
+
+const COUNT = 60
+let app: App
+let system: System
+before(async () => {
+  const services = [service('notes', { owns: [Notes], runs: [note, reminding, printing] })] as const
+  app = await start(services, memory(), { faulted: () => undefined })
+  system = systemOf(app)
+  const notes = Array.from({ length: COUNT }, (_, at) => {
+    return { id: `n${at % 20}`, text: `say "${at}"` }
+  })
+  for (const [at, data] of [...notes, { id: 'late', text: 'remind' }].entries()) {
+    const operation = await app.send(Notes.Write(data), { id: at < COUNT ? `w${at}` : 'w-late' })
+    await operation.accepted()
+  }
+})
+after(() => app.stop())
+
+const browse = async (given: object): Promise<Listing<EventView>> =>
+  (await runVerb(system, 'browse', { topic: 'notes.commands', ...given })) as Listing<EventView>
+const ids = ({ items }: Listing<EventView>): readonly string[] => items.map(({ id }) => id)
+
+describe('a topic', () => {
+  test('is paged from its newest message to its first, each one once', async () => {
+    const seen: string[] = []
+    let after: string | undefined
+    do {
+      const page: Listing<EventView> = await browse({ limit: 7, ...(after ? { after } : {}) })
+      assert.ok(page.items.length <= 7)
+      seen.push(...ids(page))
+      after = page.next
+    } while (after !== undefined)
+    assert.equal(seen.length, COUNT + 1)
+    assert.equal(new Set(seen).size, COUNT + 1)
+  })
+
+  test('is paged by partition and offset', async () => {
+    const partition = (await browse({ key: 'n3' })).items[0]?.partition ?? -1
+    const { items } = await browse({ partition, offset: 2 })
+    assert.deepEqual(
+      items.map((each) => [each.partition, each.offset]),
+      [2, 1, 0].map((offset) => [partition, offset]),
+    )
+  })
+
+  test('is filtered by key, by a part of the type, and by a text in its data', async () => {
+    assert.deepEqual(ids(await browse({ key: 'n3' })), ['w43', 'w23', 'w3'])
+    assert.equal((await browse({ type: 'notes.w' })).items.length, COUNT + 1)
+    assert.deepEqual(ids(await browse({ type: 'remind' })), [])
+    assert.deepEqual(ids(await browse({ text: 'SAY "42"' })), ['w42'])
+    assert.deepEqual(ids(await browse({ text: 'w-late' })), ['w-late'])
+    assert.deepEqual(ids(await browse({ key: 'n3', text: '"23"' })), ['w23'])
+  })
+
+  test('is bounded by time', async () => {
+    const { items } = await browse({})
+    const times = items.map(({ at }) => at)
+    const [newest, oldest] = [Math.max(...times), Math.min(...times)]
+    assert.equal((await browse({ since: oldest })).items.length, COUNT + 1)
+    assert.deepEqual(ids(await browse({ since: newest + 1_000 })), [])
+    assert.deepEqual(ids(await browse({ until: oldest - 1_000 })), [])
+  })
+
+  test('that is not there is refused, and so is a cursor that no page gave', async () => {
+    await assert.rejects(browse({ topic: 'none' }), { code: 'TOPIC_NOT_FOUND' })
+    await assert.rejects(browse({ after: 'x' }), { code: 'OPTION_INVALID' })
+  })
+})
+
+describe('a search', () => {
+  const find = async (text: string): Promise<FoundMessages> =>
+    (await runVerb(system, 'find', { text })) as FoundMessages
+
+  test('takes a key as well as an id', async () => {
+    const byKey = await find('n3')
+    assert.equal(byKey.byId, undefined)
+    assert.deepEqual(new Set(byKey.items.map(({ topic }) => topic)), new Set(TOPICS))
+    assert.deepEqual(new Set(byKey.items.map(({ key }) => key)), new Set(['n3']))
+    const byId = await find('w3')
+    assert.equal(byId.byId?.key, 'n3')
+    assert.deepEqual(byId.items, [])
+    assert.deepEqual(await find('nothing'), { items: [] })
+  })
+  const TOPICS = ['notes.commands', 'notes.events']
+})
+
+test('a pending conversation says what it waits for, and which of its keys are held', async () => {
+  const chain = async (): Promise<ChainView> =>
+    (await runVerb(system, 'chain', { event: 'w-late' })) as ChainView
+  let view = await chain()
+  while (view.held.length === 0 || view.events.length < 2) view = await chain()
+  assert.equal(view.operation?.kind, 'pending')
+  const [wait] = view.waitsFor
+  assert.ok(wait?.kind === 'timer' && wait.type === 'notes.Remind' && wait.dueAt !== undefined)
+  assert.deepEqual(
+    view.held.map(({ consumer, key, event: front, error }) => [
+      consumer,
+      key,
+      front.type,
+      error?.message,
+    ]),
+    [['notes/printing', 'late', 'notes.Written', 'the printer is on fire']],
+  )
+  const other = (await runVerb(system, 'chain', { event: 'w3' })) as ChainView
+  assert.deepEqual(other.held, [])
+})
