@@ -27,7 +27,7 @@ export function App(): ReactNode {
       <Header headline={headline} isCovered={isCovered} />
       <div className="desk" data-link={live.link}>
         <main className="main" inert={isCovered}>
-          <Banner headline={headline} />
+          <Banner headline={headline} overview={live.overview} />
           {live.overview ? (
             <>
               <MapSection overview={live.overview} />

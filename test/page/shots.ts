@@ -78,6 +78,25 @@ async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' |
   await page.goto(`${shop.url}/page/#/topic/payment.events`)
   await settle(page, shop, 2)
   await shoot(page, name('topic'))
+  await page.getByLabel('Type').fill('error')
+  await page.keyboard.press('Enter')
+  await settle(page, shop, 1)
+  await shoot(page, name('topic-filtered'))
+  for (const list of ['operations', 'sagas', 'timers']) {
+    await page.goto(`${shop.url}/page/#/${list}`)
+    await settle(page, shop, 2)
+    await shoot(page, name(list))
+  }
+  const key = shop.world.events.at(-1)?.key ?? ''
+  await page.goto(`${shop.url}/page/#/find/${encodeURIComponent(key)}`)
+  await settle(page, shop, 2)
+  await shoot(page, name('find'))
+  const pending = shop.world.events.findLast(({ source, id }) => {
+    return source === 'door' && !shop.world.outcomes.has(id)
+  })
+  await page.goto(`${shop.url}/page/#/event/${pending?.id}`)
+  await settle(page, shop, 1)
+  await shoot(page, name('chain-pending'))
   await context.close()
   await shop.close()
 }
@@ -99,8 +118,38 @@ async function chains(page: Page, shop: StandIn, name: (what: string) => string)
   await shoot(page, name('chain-undone'))
 }
 
+/** Keys that are held, at both widths: the overview, the list, and a conversation that is stuck. */
+async function stuck(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
+  for (const size of ['desk', 'hand'] as const) {
+    const shop = await standIn({ scene: 'failing' })
+    const context = await browser.newContext({
+      viewport: SIZES[size],
+      colorScheme: theme,
+      bypassCSP: true,
+    })
+    const page = await context.newPage()
+    await page.goto(`${shop.url}/page/`)
+    shop.pace = 20
+    await settle(page, shop, 60)
+    shop.pace = 1
+    await settle(page, shop, 2)
+    await shoot(page, `${size}-${theme}-stuck`)
+    await page.goto(`${shop.url}/page/#/held`)
+    await settle(page, shop, 1)
+    await page.locator('.item-more summary').first().click()
+    await shoot(page, `${size}-${theme}-held`)
+    const [event] = [...shop.world.held.values()].flat()
+    await page.goto(`${shop.url}/page/#/event/${event?.id}`)
+    await settle(page, shop, 2)
+    await shoot(page, `${size}-${theme}-chain-held`)
+    await context.close()
+    await shop.close()
+  }
+}
+
 /** The states that are not the everyday one. */
 async function states(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
+  await stuck(browser, theme)
   for (const scene of ['empty', 'failing'] satisfies Scene[]) {
     const shop = await standIn({ scene })
     const context = await browser.newContext({

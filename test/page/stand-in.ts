@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type {
+  Alarm,
   ChainView,
   EventView,
   LinkView,
@@ -15,6 +16,7 @@ import type {
   RuleView,
   SampleView,
 } from '../../src/admin/wire.ts'
+import { eventsOf, found, heldKeys, operations, pageOf, sagas, timers } from './lists.ts'
 import type { World } from './world.ts'
 import { OWNERS, pass, READS, RULES, world } from './world.ts'
 
@@ -102,11 +104,8 @@ function pastOf({ startedAt }: World, scene: Scene): readonly SampleView[] {
   })
 }
 
-const newest = ({ events }: World, limit: number, topic?: string | null): readonly EventView[] =>
-  events
-    .filter((event) => !topic || event.topic === topic)
-    .slice(-limit)
-    .toReversed()
+const newest = ({ events }: World, limit: number): readonly EventView[] =>
+  events.slice(-limit).toReversed()
 
 function answer(
   request: IncomingMessage,
@@ -125,10 +124,8 @@ function answer(
     return tell(response, shop, scene)
   }
   if (pathname === '/admin/overview') return json(response, overviewOf(shop, scene))
-  if (pathname === '/admin/events') {
-    const limit = Number(searchParams.get('limit') ?? 40)
-    return json(response, newest(shop, limit, searchParams.get('topic')))
-  }
+  const list = listOf(shop, pathname, searchParams)
+  if (list) return json(response, list)
   if (pathname.startsWith('/admin/chain/'))
     return answerChain(response, shop, decodeURIComponent(pathname.slice('/admin/chain/'.length)))
   const [, name, verb] = /^\/admin\/services\/([^/]+)\/(pause|resume)$/.exec(pathname) ?? []
@@ -142,6 +139,33 @@ function answer(
     return void response.writeHead(204).end()
   }
   return file(response, pathname)
+}
+
+function listOf(shop: World, path: string, query: URLSearchParams): unknown {
+  const [, topic] = /^\/admin\/topics\/([^/]+)\/events$/.exec(path) ?? []
+  if (topic !== undefined) return eventsOf(shop, decodeURIComponent(topic), query)
+  const key = query.get('key')
+  const state = query.get('state')
+  switch (path) {
+    case '/admin/find':
+      return found(shop, query)
+    case '/admin/held':
+      return pageOf(
+        heldKeys(shop).filter((held) => key === null || held.key === key),
+        query,
+      )
+    case '/admin/operations':
+      return pageOf(
+        operations(shop).filter((each) => state === null || each.state.status === state),
+        query,
+      )
+    case '/admin/sagas':
+      return pageOf(sagas(shop), query)
+    case '/admin/timers':
+      return pageOf(timers(shop), query)
+    default:
+      return undefined
+  }
 }
 
 function json(response: ServerResponse, body: unknown): void {
@@ -169,15 +193,20 @@ function file(response: ServerResponse, pathname: string): void {
 function answerChain(response: ServerResponse, shop: World, id: string): void {
   const found = shop.events.find((event) => event.id === id)
   if (!found) return problem(response, 404, 'No event has this id')
-  const operation = shop.outcomes.get(found.correlation)
+  const outcome = shop.outcomes.get(found.correlation)
+  const { waitsFor = [] } =
+    operations(shop).find(({ id: each }) => each === found.correlation) ?? {}
+  const operation = outcome ?? ({ is: 'pending', kind: 'pending' } as const)
   const chain: ChainView = {
     correlation: found.correlation,
     events: shop.events
       .filter(({ correlation }) => correlation === found.correlation)
       .toSorted((a, b) => a.at - b.at),
-    operation: operation ?? { is: 'pending', kind: 'pending' },
-    waitsFor: [],
-    held: [],
+    operation,
+    waitsFor,
+    held: heldKeys(shop).filter(({ key }) =>
+      shop.held.get(key)?.some(({ correlation }) => correlation === found.correlation),
+    ),
     isComplete: true,
   }
   json(response, chain)
@@ -238,12 +267,37 @@ function overviewOf(shop: World, scene: Scene): Overview {
   }
 }
 
-function healthOf({ paused, pending }: World): Overview['health'] {
-  const held = `inventory: ${pending} events wait behind a fault of their key.`
-  if (pending > 0) return { is: 'degraded', detail: held, alarms: [] }
+function healthOf(shop: World): Overview['health'] {
+  const { paused, held } = shop
+  const slow: Alarm = {
+    kind: 'slow-rule',
+    message: 'account/purchases took 212 ms for one event, and may take 100 ms',
+    consumer: 'account/purchases',
+    count: 3,
+    examples: [shop.events.at(-1)?.id ?? ''],
+    threshold: { ruleBudgetMs: 100 },
+  }
+  if (held.size > 0) {
+    const keys = [...held.keys()].slice(0, 3)
+    const message =
+      `inventory/product holds ${held.size} keys (${keys.join(', ')} and more), for up to 48 s ` +
+      'and 6 failed attempts'
+    const alarm: Alarm = {
+      kind: 'held-keys',
+      message,
+      consumer: 'inventory/product',
+      count: held.size,
+      examples: keys,
+      threshold: { heldAlarmMs: 30_000, heldAlarmAttempts: 5 },
+    }
+    return { is: 'degraded', detail: message, alarms: [slow, alarm] }
+  }
   if (paused.size === 0) return { is: 'well', detail: 'All services run.', alarms: [] }
   return { is: 'paused', detail: `${[...paused].join(', ')} is paused by its owner.`, alarms: [] }
 }
+
+const heldCount = ({ held }: World): number =>
+  [...held.values()].reduce((sum, waiting) => sum + waiting.length, 0)
 
 function serviceOf(
   shop: World,
@@ -254,7 +308,7 @@ function serviceOf(
   const lag = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.lag : 0), 0)
   const ageMs = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.ageMs : 0), 0)
   const completed = shop.completed.get(name) ?? 0
-  const pending = name === 'inventory' ? shop.pending : 0
+  const pending = name === 'inventory' ? heldCount(shop) : 0
   const rules = (RULES[name] ?? []).map(([rule, is], index): RuleView => {
     const done = Math.round(completed / (index + 1))
     const waits = index === 0 ? pending : 0

@@ -23,7 +23,8 @@ export interface World {
   readonly outcomes: Map<string, OutcomeView>
   /** Orders in this part of a thousand fail at inventory for ever. */
   stuck: number
-  pending: number
+  /** Events that wait at inventory, by key, in order. */
+  readonly held: Map<string, EventView[]>
   /** Orders that are due, and a part of the next one. */
   due: number
 }
@@ -77,7 +78,7 @@ export function world(at: number): World {
     orders: new Map(),
     outcomes: new Map(),
     stuck: 0,
-    pending: 0,
+    held: new Map(),
     due: 0,
   }
 }
@@ -200,7 +201,10 @@ function react(world: World, service: string, event: EventView): void {
   const rule = RULES[service]?.[0]?.[0] as string
   if (event.type.startsWith('ROLL_BACK'))
     return say(to(rule, `${act}_ROLLBACK`, `${service}.events`))
-  if (service === 'inventory' && chance >= 1_000 - world.stuck) return void (world.pending += 1)
+  const waiting = world.held.get(event.key)
+  if (service === 'inventory' && waiting) return void waiting.push(event)
+  if (service === 'inventory' && chance >= 1_000 - world.stuck)
+    return void world.held.set(event.key, [event])
   if (chance >= bad) return say(to(rule, `${act}_SUCCESS`, `${service}.events`))
   say(to(rule, `${act}_ERROR`, `${service}.events`), to(rule, `${act}_ERROR`, 'ordering.replies'))
 }

@@ -5,6 +5,8 @@ import type { ChainView } from '../../admin/wire.ts'
 import type { Asked } from '../live/api.ts'
 import { askChain } from '../live/api.ts'
 import { useLive } from '../live/live.tsx'
+import { HeldItem } from '../lists/held-item.tsx'
+import { Waits } from '../lists/waits.tsx'
 import { Panel } from '../panel/panel.tsx'
 import { durationText, manyText, shortId, timeText } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
@@ -57,6 +59,7 @@ function isSettledBy(asked: Asked<ChainView>): boolean {
   if (asked.is === 'refused') return asked.status === 404
   if (asked.is === 'asking') return false
   const { operation } = asked.answer
+  if (asked.answer.held.length > 0) return false
   return operation === undefined || operation.kind !== 'pending'
 }
 
@@ -72,6 +75,7 @@ function Chain({ chain, id }: { chain: ChainView; id: string }): ReactNode {
   return (
     <>
       <Outcome chain={chain} />
+      <Held held={chain.held} />
       <dl className="facts">
         <Fact name="Steps" value={String(tree.rows.length)} />
         <Fact name="Took" value={durationText(tree.totalMs)} />
@@ -118,14 +122,41 @@ const OUTCOME_ICONS = {
   finished: CircleDot,
 } as const
 
-function Outcome({ chain: { operation } }: { chain: ChainView }): ReactNode {
+/** Where a message of the conversation is stuck. */
+function Held({ held }: { held: ChainView['held'] }): ReactNode {
+  const { overview } = useLive()
+  if (held.length === 0) return null
+  return (
+    <section aria-labelledby="held-title">
+      <h3 id="held-title">Held</h3>
+      <ol className="items">
+        {held.map((each) => (
+          <HeldItem key={`${each.consumer} ${each.key}`} held={each} now={overview?.at ?? 0} />
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+function Outcome({ chain: { operation, waitsFor } }: { chain: ChainView }): ReactNode {
+  const { overview } = useLive()
   if (!operation) return null
   const Icon = OUTCOME_ICONS[operation.kind]
   return (
-    <p className="outcome" data-kind={operation.kind}>
+    <div className="outcome" data-kind={operation.kind}>
       <Icon size={16} aria-hidden />
-      <strong>{visible(operation.is).replaceAll('-', ' ')}</strong>
-      {operation.reason && <span>{visible(operation.reason)}</span>}
-    </p>
+      <p>
+        <strong>{visible(operation.is).replaceAll('-', ' ')}</strong>
+        {operation.reason && <span>{visible(operation.reason)}</span>}
+      </p>
+      <Waits waitsFor={waitsFor} now={overview?.at ?? 0} />
+      {operation.complaints && operation.complaints.length > 0 && (
+        <ul className="outcome-complaints">
+          {operation.complaints.map((complaint, index) => (
+            <li key={index}>{visible(complaint)}</li>
+          ))}
+        </ul>
+      )}
+    </div>
   )
 }

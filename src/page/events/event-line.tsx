@@ -1,11 +1,19 @@
 import type { ReactNode } from 'react'
 import type { EventView } from '../../admin/wire.ts'
-import { ageText, shortKey } from '../text/format.ts'
+import { ageText, dateText, shortKey } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 
+interface Props {
+  readonly event: EventView
+  readonly now: number
+  /** Who made it, or in which partition it lies, at which offset. */
+  readonly aside?: 'source' | 'place'
+}
+
 /** One event as a line that opens its chain. */
-export function EventLine({ event, now }: { event: EventView; now: number }): ReactNode {
-  const { id, type, key, source, topic, at, kind } = event
+export function EventLine({ event, now, aside = 'source' }: Props): ReactNode {
+  const { id, type, key, source, topic, partition, offset, at, kind } = event
+  const from = source === 'door' ? 'from outside' : visible(source)
   return (
     <li>
       <a
@@ -19,8 +27,10 @@ export function EventLine({ event, now }: { event: EventView; now: number }): Re
         <span className="event-key" title={visible(key)}>
           {shortKey(visible(key))}
         </span>
-        <span className="event-source">{source === 'door' ? 'from outside' : visible(source)}</span>
-        <span className="event-age">{ageText(now - at)}</span>
+        <span className="event-source">{aside === 'place' ? `${partition}@${offset}` : from}</span>
+        <span className="event-age" title={dateText(at)}>
+          {ageText(now - at)}
+        </span>
       </a>
     </li>
   )

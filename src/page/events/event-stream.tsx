@@ -11,14 +11,18 @@ interface Props {
   readonly events: readonly EventView[]
   readonly now: number
   readonly empty: string
+  /** More come by themselves, so they can be held. */
+  readonly isLive?: boolean
+  readonly aside?: 'source' | 'place'
 }
 
 /** Events as they come. They stand still on request, and while one points at them. */
-export function EventStream({ title, events, now, empty }: Props): ReactNode {
+export function EventStream(props: Props): ReactNode {
+  const { title, events, now, empty, isLive = true, aside = 'source' } = props
   const [isHeld, setHeld] = useState(false)
   const [isPointed, setPointed] = useState(false)
   const [kept, setKept] = useState(events)
-  const isStill = isHeld || isPointed
+  const isStill = isLive && (isHeld || isPointed)
   if (!isStill && kept !== events) setKept(events)
   const Icon = isHeld ? Play : Pause
   return (
@@ -26,16 +30,18 @@ export function EventStream({ title, events, now, empty }: Props): ReactNode {
       <div className="section-head">
         <h2>{title}</h2>
         <span className="still-note" aria-hidden>
-          {!isHeld && isPointed ? 'still while you point' : ''}
+          {isLive && !isHeld && isPointed ? 'still while you point' : ''}
         </span>
-        <button
-          type="button"
-          className="button button-small"
-          aria-pressed={isHeld}
-          onClick={() => setHeld(!isHeld)}
-        >
-          <Icon size={12} aria-hidden /> {isHeld ? 'Held' : 'Hold'}
-        </button>
+        {isLive && (
+          <button
+            type="button"
+            className="button button-small"
+            aria-pressed={isHeld}
+            onClick={() => setHeld(!isHeld)}
+          >
+            <Icon size={12} aria-hidden /> {isHeld ? 'Still' : 'Hold still'}
+          </button>
+        )}
       </div>
       {kept.length === 0 && <p className="note">{empty}</p>}
       <ol
@@ -47,7 +53,7 @@ export function EventStream({ title, events, now, empty }: Props): ReactNode {
         onBlur={() => setPointed(false)}
       >
         {kept.map((event) => (
-          <EventLine key={event.id} event={event} now={now} />
+          <EventLine key={event.id} event={event} now={now} aside={aside} />
         ))}
       </ol>
     </>

@@ -1,7 +1,9 @@
 import { Search } from 'lucide-react'
 import type { ReactNode, SubmitEvent } from 'react'
 import { useEffect, useRef } from 'react'
-import { go } from '../route/use-route.ts'
+import { useLive } from '../live/live.tsx'
+import { go, useRoute } from '../route/use-route.ts'
+import { countText } from '../text/format.ts'
 import './frame.css'
 import type { Headline } from './headline.ts'
 import { Mark } from './mark.tsx'
@@ -25,9 +27,44 @@ export function Header({ headline, isCovered }: Props): ReactNode {
         <span className="health-dot" aria-hidden />
         {headline.title}
       </p>
+      <Lists />
       <SearchField />
       <ThemeSwitch />
     </header>
+  )
+}
+
+const LISTS = [
+  ['held', 'Held'],
+  ['operations', 'Operations'],
+  ['sagas', 'Sagas'],
+  ['timers', 'Timers'],
+] as const
+
+/** What waits, as lists. */
+function Lists(): ReactNode {
+  const { overview } = useLive()
+  const route = useRoute()
+  const held = overview?.services.reduce((sum, { pending }) => sum + pending, 0) ?? 0
+  return (
+    <nav className="lists" aria-label="Lists">
+      {LISTS.map(([name, text]) => (
+        <a
+          key={name}
+          href={`#/${name}`}
+          data-opens={`list:${name}`}
+          aria-current={route.is === 'list' && route.name === name ? 'page' : undefined}
+        >
+          {text}
+          {name === 'held' && held > 0 && (
+            <span className="lists-count">
+              {countText(held)}
+              <span className="only-spoken"> events</span>
+            </span>
+          )}
+        </a>
+      ))}
+    </nav>
   )
 }
 
@@ -47,8 +84,8 @@ function SearchField(): ReactNode {
   }, [])
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
-    const id = field.current?.value.trim()
-    if (id) go({ is: 'event', id })
+    const text = field.current?.value.trim()
+    if (text) go({ is: 'find', text })
   }
   return (
     <form className="search" role="search" onSubmit={submit}>
@@ -56,8 +93,8 @@ function SearchField(): ReactNode {
       <input
         ref={field}
         type="search"
-        placeholder="Find an event by its id"
-        aria-label="Find an event by its id"
+        placeholder="Find by id or key"
+        aria-label="Find by id or key"
         aria-keyshortcuts="/"
         autoComplete="off"
         spellCheck={false}

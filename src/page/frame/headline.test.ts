@@ -61,3 +61,25 @@ test('before anything was heard it is connecting', () => {
   const { overview: _, ...rest } = live('well')
   assert.equal(headlineOf({ ...rest, link: 'connecting' }).is, 'waiting')
 })
+
+test('it never says that all is well over stuck keys', () => {
+  const said = (is: Overview['health']['is'], alarms: Overview['health']['alarms']): string => {
+    const { overview, ...rest } = live(is)
+    assert.ok(overview)
+    const services = overview.services.map((each) => ({ ...each, pending: 2 }))
+    const health = { ...overview.health, alarms }
+    const { is: state, title } = headlineOf({
+      ...rest,
+      overview: { ...overview, services, health },
+    })
+    return `${state}: ${title}`
+  }
+  const alarm = { message: 'payment/money holds 4 keys', examples: [], threshold: {} }
+  assert.equal(said('well', []), 'degraded: 6 events held')
+  assert.equal(said('paused', []), 'degraded: 6 events held')
+  assert.equal(
+    said('degraded', [{ ...alarm, kind: 'held-keys', count: 4 }]),
+    'degraded: 4 keys held',
+  )
+  assert.equal(said('failing', []), 'failing: Failing')
+})

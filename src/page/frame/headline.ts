@@ -1,6 +1,7 @@
 // What there is to say about the whole, in one or two words and one sentence.
+import type { Overview } from '../../admin/wire.ts'
 import type { Live } from '../live/connection.ts'
-import { durationText } from '../text/format.ts'
+import { durationText, manyText } from '../text/format.ts'
 
 export interface Headline {
   readonly is: 'waiting' | 'lost' | 'well' | 'paused' | 'degraded' | 'failing'
@@ -18,10 +19,22 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
   if (!overview) return { is: 'waiting', title: 'Connecting', detail: '' }
   const { is, detail } = overview.health
   if (is === 'failing') return { is, title: 'Failing', detail }
-  if (is === 'degraded') return { is, title: 'Degraded', detail }
+  const held = heldText(overview)
+  if (is === 'degraded' || held !== undefined)
+    return { is: 'degraded', title: held ?? 'Degraded', detail }
   if (is === 'well') return { is, title: 'All well', detail }
   const paused = overview.services.filter(({ isPaused }) => isPaused).map(({ name }) => name)
   return { is, title: paused.length > 0 ? `${listOf(paused)} paused` : 'Paused', detail }
+}
+
+/** What is held outweighs how health puts it: before an alarm is due, an event waits all the same. */
+function heldText({ services, health }: Overview): string | undefined {
+  const pending = services.reduce((sum, service) => sum + service.pending, 0)
+  if (pending === 0) return undefined
+  const keys = health.alarms.reduce((sum, { kind, count }) => {
+    return kind === 'held-keys' ? sum + count : sum
+  }, 0)
+  return keys > 0 ? `${manyText(keys, 'key')} held` : `${manyText(pending, 'event')} held`
 }
 
 function listOf(names: readonly string[]): string {

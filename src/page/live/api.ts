@@ -1,5 +1,5 @@
 // The few questions that the page asks, and the one thing that it may do.
-import type { ChainView, EventView, ProblemView } from '../../admin/wire.ts'
+import type { ChainView, Listing, ProblemView } from '../../admin/wire.ts'
 import { visible } from '../text/visible.ts'
 
 /** A question with its answer on the way, the answer, or why there is none. */
@@ -12,13 +12,12 @@ export async function askChain(id: string): Promise<Asked<ChainView>> {
   return ask<ChainView>(`/admin/chain/${encodeURIComponent(id)}`)
 }
 
-/** The newest events of one topic, newest first. */
-export async function askEvents(
-  topic: string,
-  limit: number,
-): Promise<Asked<readonly EventView[]>> {
-  const query = new URLSearchParams({ topic, limit: String(limit) })
-  return ask<readonly EventView[]>(`/admin/events?${query}`)
+/** One page of a list: held keys, operations, the messages of a topic … */
+export async function askList<T extends Listing<unknown>>(
+  path: string,
+  query: Readonly<Record<string, string>>,
+): Promise<Asked<T>> {
+  return ask<T>(`/admin/${path}?${new URLSearchParams(query)}`)
 }
 
 /** Pauses or resumes a service; the stream tells when it took effect. */

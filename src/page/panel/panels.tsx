@@ -1,6 +1,8 @@
 import type { ReactNode } from 'react'
 import { useEffect, useRef } from 'react'
 import { ChainPanel } from '../chain/chain-panel.tsx'
+import { FindPanel } from '../lists/find-panel.tsx'
+import { ListPanelOf } from '../lists/list-panels.tsx'
 import type { Route } from '../route/route.ts'
 import { OVERVIEW } from '../route/route.ts'
 import { go, useRoute } from '../route/use-route.ts'
@@ -21,8 +23,12 @@ export function Panels(): ReactNode {
     return () => removeEventListener('keydown', close)
   }, [route.is])
   if (route.is === 'service') return <ServicePanel key={route.name} name={route.name} />
-  if (route.is === 'topic') return <TopicPanel key={route.name} name={route.name} />
+  if (route.is === 'topic')
+    return <TopicPanel key={route.name} name={route.name} filter={route.filter} />
   if (route.is === 'event') return <ChainPanel key={route.id} id={route.id} />
+  if (route.is === 'find') return <FindPanel key={route.text} text={route.text} />
+  if (route.is === 'list')
+    return <ListPanelOf key={route.name} name={route.name} filter={route.filter} />
   return null
 }
 

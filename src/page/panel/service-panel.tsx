@@ -7,6 +7,7 @@ import { useLive } from '../live/live.tsx'
 import { Chart } from '../pulse/chart.tsx'
 import { lagWords } from '../pulse/pulse.tsx'
 import { SPANS, SpanSwitch, useSpan } from '../pulse/span.tsx'
+import { fragmentOf } from '../route/route.ts'
 import { countText, durationText, manyText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
 import { PauseButton } from './pause-button.tsx'
@@ -30,23 +31,41 @@ export function ServicePanel({ name }: { name: string }): ReactNode {
   )
 }
 
-function State({ service: { isPaused, pending, lag } }: { service: ServiceView }): ReactNode {
-  if (isPaused)
-    return (
-      <p className="callout" data-tone="paused">
-        Paused. It takes nothing in until it is resumed; what arrives meanwhile waits in order
-        {lag > 0 ? `: ${manyText(lag, 'record')} so far.` : '.'}
-      </p>
-    )
-  if (pending === 0) return null
+function State({ service }: { service: ServiceView }): ReactNode {
+  const { name, isPaused, pending, lag, rules } = service
+  const holding = rules.filter((rule) => rule.pending > 0)
   return (
-    <p className="callout" data-tone="failing">
-      <TriangleAlert size={14} aria-hidden />
-      {`${manyText(pending, 'event')} ${pending === 1 ? 'waits' : 'wait'} behind a fault of ` +
-        `${pending === 1 ? 'its' : 'their'} key. Other keys flow.`}
-    </p>
+    <>
+      {isPaused && (
+        <p className="callout" data-tone="paused">
+          Paused. It takes nothing in until it is resumed; what arrives meanwhile waits in order
+          {lag > 0 ? `: ${manyText(lag, 'record')} so far.` : '.'}
+        </p>
+      )}
+      {pending > 0 && (
+        <div className="callout" data-tone="failing">
+          <TriangleAlert size={14} aria-hidden />
+          <p>
+            {`${manyText(pending, 'event')} ${pending === 1 ? 'waits' : 'wait'} behind a fault of ` +
+              `${pending === 1 ? 'its' : 'their'} key, at `}
+            {holding.map((rule, index) => (
+              <span key={rule.name}>
+                {index > 0 && ', '}
+                <a className="banner-link" href={heldAt(name, rule.name)}>
+                  {rule.name}
+                </a>
+              </span>
+            ))}
+            . Other keys flow.
+          </p>
+        </div>
+      )}
+    </>
   )
 }
+
+const heldAt = (service: string, rule: string): string =>
+  fragmentOf({ is: 'list', name: 'held', filter: { consumer: `${service}/${rule}` } })
 
 interface FiguresProps {
   readonly service: ServiceView

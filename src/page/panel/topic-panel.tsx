@@ -1,57 +1,104 @@
 import type { ReactNode } from 'react'
-import { useEffect, useState } from 'react'
-import type { EventView, TopicView } from '../../admin/wire.ts'
+import type { EventView, Listing, TopicView } from '../../admin/wire.ts'
 import { EventStream } from '../events/event-stream.tsx'
-import type { Asked } from '../live/api.ts'
-import { askEvents } from '../live/api.ts'
+import type { FilterField } from '../lists/filter-form.tsx'
+import { FilterForm } from '../lists/filter-form.tsx'
+import { Pager } from '../lists/pager.tsx'
+import { useList } from '../lists/use-list.ts'
 import { useLive } from '../live/live.tsx'
+import type { Filter } from '../route/route.ts'
+import { go } from '../route/use-route.ts'
 import { countText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
 
 const SHOWN = 50
 
-export function TopicPanel({ name }: { name: string }): ReactNode {
+export function TopicPanel({ name, filter }: { name: string; filter: Filter }): ReactNode {
   const { overview, history } = useLive()
   const topic = overview?.topics.find((each) => each.name === name)
-  const asked = useEventsOf(name, topic?.appended ?? 0)
   return (
-    <Panel kind="Topic" title={name}>
+    <Panel kind="Topic" title={name} isWide>
       {topic && <Facts topic={topic} rate={history.rates.topics.get(name) ?? 0} />}
-      <section aria-label="Newest events of the topic">
-        {asked.is === 'refused' && <p className="note">{asked.reason}</p>}
-        {asked.is === 'answered' && (
-          <EventStream
-            title="Newest events"
-            events={asked.answer}
-            now={overview?.at ?? 0}
-            empty="Nothing was written to this topic yet."
-          />
-        )}
-      </section>
+      <FilterForm
+        fields={fieldsOf(topic)}
+        filter={filter}
+        changed={(changed) => go({ is: 'topic', name, filter: changed })}
+      />
+      <Messages
+        key={JSON.stringify(filter)}
+        name={name}
+        filter={filter}
+        appended={topic?.appended ?? 0}
+      />
     </Panel>
   )
 }
 
-/** Asks once when it opens, and again whenever the topic grew and the last answer is there. */
-function useEventsOf(name: string, appended: number): Asked<readonly EventView[]> {
-  const [asked, setAsked] = useState<Asked<readonly EventView[]>>({ is: 'asking' })
-  useEffect(() => {
-    let isCurrent = true
-    void askEvents(name, SHOWN).then((answer) => {
-      if (isCurrent) setAsked(answer)
-    })
-    return () => {
-      isCurrent = false
-    }
-  }, [name, appended])
-  return asked
+function fieldsOf(topic: TopicView | undefined): readonly FilterField[] {
+  const partitions = Array.from({ length: topic?.partitions ?? 0 }, (_, index) => String(index))
+  return [
+    { name: 'key', label: 'Key', kind: 'text' },
+    { name: 'type', label: 'Type', kind: 'text' },
+    { name: 'text', label: 'Text in the data', kind: 'text' },
+    {
+      name: 'partition',
+      label: 'Partition',
+      kind: 'choice',
+      choices: [['', 'All'], ...partitions.map((each) => [each, each] as const)],
+    },
+    { name: 'offset', label: 'Up to offset', kind: 'number' },
+    { name: 'since', label: 'From', kind: 'time' },
+    { name: 'until', label: 'Until', kind: 'time' },
+  ]
+}
+
+interface MessagesProps {
+  readonly name: string
+  readonly filter: Filter
+  readonly appended: number
+}
+
+/** The newest first; those of the whole topic come as they are stored, of a part when asked for. */
+function Messages({ name, filter, appended }: MessagesProps): ReactNode {
+  const { overview } = useLive()
+  const isWhole = Object.keys(filter).length === 0
+  const path = `topics/${encodeURIComponent(name)}/events`
+  const query = { ...filter, limit: String(SHOWN) }
+  const pages = useList<Listing<EventView>>(path, query, isWhole ? appended : 0)
+  const { asked, on, pagesBefore } = pages
+  if (asked.is === 'asking') return <p className="note">Asking…</p>
+  if (asked.is === 'refused') return <p className="note">{asked.reason}</p>
+  const { items } = asked.answer
+  const isCut = items.length < SHOWN && on !== undefined
+  return (
+    <section aria-label="Events of the topic">
+      <EventStream
+        title={isWhole && pagesBefore === 0 ? 'Newest events' : 'Events, the newest first'}
+        events={items}
+        now={overview?.at ?? 0}
+        empty={emptyText(isWhole, isCut)}
+        isLive={isWhole && pagesBefore === 0}
+        aside="place"
+      />
+      <Pager
+        pages={pages}
+        words={['Newer', isCut ? 'Search on' : 'Older']}
+        note={isCut ? 'There may be more further back' : undefined}
+      />
+    </section>
+  )
+}
+
+function emptyText(isWhole: boolean, isCut: boolean): string {
+  if (isCut) return 'None among those looked at so far.'
+  return isWhole ? 'Nothing was written to this topic yet.' : 'No event of this topic is like that.'
 }
 
 function Facts({ topic, rate }: { topic: TopicView; rate: number }): ReactNode {
   const facts = [
     ['Appended', countText(topic.appended)],
     ['A second', rateText(rate)],
-    ['Held now', countText(topic.held)],
+    ['Kept now', countText(topic.held)],
     ['Partitions', String(topic.partitions)],
   ] as const
   return (

@@ -7,7 +7,11 @@ test('a route comes back from its fragment', () => {
   const routes: readonly Route[] = [
     { is: 'overview' },
     { is: 'service', name: 'ordering' },
-    { is: 'topic', name: 'payment.events' },
+    { is: 'topic', name: 'payment.events', filter: {} },
+    { is: 'topic', name: 'a.events', filter: { key: 'a/b?c=d&e', partition: '3' } },
+    { is: 'find', text: 'c:1?' },
+    { is: 'list', name: 'held', filter: {} },
+    { is: 'list', name: 'operations', filter: { state: 'pending', type: 'x.Y' } },
     { is: 'event', id: 'a/b #1 %' },
   ]
   for (const route of routes) assert.deepEqual(routeOf(fragmentOf(route)), route)

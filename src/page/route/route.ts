@@ -1,26 +1,62 @@
 // Where the page is, as the fragment of its address.
 
+/** What a list is narrowed to, by the names of the admin API. */
+export type Filter = Readonly<Record<string, string>>
+
+const LISTS = ['held', 'operations', 'sagas', 'timers'] as const
+export type ListName = (typeof LISTS)[number]
+
 export type Route =
   | { readonly is: 'overview' }
   | { readonly is: 'service'; readonly name: string }
-  | { readonly is: 'topic'; readonly name: string }
+  | { readonly is: 'topic'; readonly name: string; readonly filter: Filter }
   | { readonly is: 'event'; readonly id: string }
+  | { readonly is: 'find'; readonly text: string }
+  | { readonly is: 'list'; readonly name: ListName; readonly filter: Filter }
 
 export const OVERVIEW: Route = { is: 'overview' }
 
 /** Anything unknown is the overview. */
 export function routeOf(fragment: string): Route {
-  const [, kind, name] = /^#\/(event|service|topic)\/(.+)$/.exec(fragment) ?? []
-  const decoded = name === undefined ? undefined : decode(name)
-  if (decoded === undefined) return OVERVIEW
-  if (kind === 'event') return { is: 'event', id: decoded }
-  return { is: kind === 'service' ? 'service' : 'topic', name: decoded }
+  const [, list, listQuery = ''] = /^#\/([a-z]+)(?:\?(.*))?$/.exec(fragment) ?? []
+  const name = LISTS.find((each) => each === list)
+  if (name) return { is: 'list', name, filter: filterOf(listQuery) }
+  const [, kind, rest = ''] = /^#\/(event|find|service|topic)\/(.+)$/.exec(fragment) ?? []
+  if (kind === undefined) return OVERVIEW
+  const [path = '', query = ''] = kind === 'topic' ? rest.split('?') : [rest]
+  const text = decode(path)
+  if (text === undefined) return OVERVIEW
+  if (kind === 'event') return { is: 'event', id: text }
+  if (kind === 'find') return { is: 'find', text }
+  return kind === 'service'
+    ? { is: 'service', name: text }
+    : { is: 'topic', name: text, filter: filterOf(query) }
 }
 
 export function fragmentOf(route: Route): string {
-  if (route.is === 'overview') return '#/'
-  return `#/${route.is}/${encodeURIComponent(route.is === 'event' ? route.id : route.name)}`
+  switch (route.is) {
+    case 'overview':
+      return '#/'
+    case 'event':
+      return `#/event/${encodeURIComponent(route.id)}`
+    case 'find':
+      return `#/find/${encodeURIComponent(route.text)}`
+    case 'service':
+      return `#/service/${encodeURIComponent(route.name)}`
+    case 'topic':
+      return `#/topic/${encodeURIComponent(route.name)}${queryOf(route.filter)}`
+    case 'list':
+      return `#/${route.name}${queryOf(route.filter)}`
+  }
 }
+
+/** A filter as a query string; nothing for one that narrows nothing. */
+export function queryOf(filter: Filter): string {
+  const query = new URLSearchParams(filter).toString()
+  return query === '' ? '' : `?${query}`
+}
+
+const filterOf = (query: string): Filter => Object.fromEntries(new URLSearchParams(query))
 
 /** The owner's token where the fragment brings one. */
 export function tokenOf(fragment: string): string | undefined {

@@ -1,6 +1,7 @@
 // Figures as words: short, of a steady width, and never more exact than they are.
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
+const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })
 const graphemes = new Intl.Segmenter()
 const clock = new Intl.DateTimeFormat('en-GB', {
   hour: '2-digit',
@@ -41,6 +42,16 @@ export function ageText(ms: number): string {
 /** The time of day, to the millisecond. */
 export function timeText(at: number): string {
   return clock.format(at)
+}
+
+/** A day and a time of it, to the second. */
+export function dateText(at: number): string {
+  return day.format(at)
+}
+
+/** When something is due, seen from now: `in 4 min`, `12 s ago`. */
+export function dueText(at: number, now: number): string {
+  return at > now ? `in ${durationText(at - now)}` : `${durationText(now - at)} ago`
 }
 
 /** `1 event`, `2 events`. */

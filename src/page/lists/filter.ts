@@ -1,0 +1,25 @@
+import type { Filter } from '../route/route.ts'
+
+interface Field {
+  readonly name: string
+  readonly kind: string
+}
+
+/** What a form says, without what is empty; instants as the admin API takes them. */
+export function filterFrom(fields: readonly Field[], form: Pick<FormData, 'get'>): Filter {
+  const filled = fields.flatMap(({ name, kind }): (readonly [string, string])[] => {
+    const given = form.get(name)
+    const text = typeof given === 'string' ? given.trim() : ''
+    const value = kind === 'time' && text !== '' ? String(new Date(text).getTime()) : text
+    return value === '' || value === 'NaN' ? [] : [[name, value]]
+  })
+  return Object.fromEntries(filled)
+}
+
+/** Milliseconds since 1970 as a field of local time takes them; nothing for what is no instant. */
+export function localText(ms: string): string {
+  const at = new Date(Number(ms === '' ? Number.NaN : ms))
+  if (Number.isNaN(at.getTime())) return ''
+  const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000)
+  return shifted.toISOString().slice(0, 19)
+}

@@ -1,0 +1,60 @@
+import type { ReactNode } from 'react'
+import type { Listing } from '../../admin/wire.ts'
+import { useLive } from '../live/live.tsx'
+import { Panel } from '../panel/panel.tsx'
+import type { Filter, ListName } from '../route/route.ts'
+import { go } from '../route/use-route.ts'
+import type { FilterField } from './filter-form.tsx'
+import { FilterForm } from './filter-form.tsx'
+import './lists.css'
+import { Pager } from './pager.tsx'
+import { beatOf, useList } from './use-list.ts'
+
+interface Props<T> {
+  readonly name: ListName
+  readonly title: string
+  /** What the list holds, in a sentence. */
+  readonly about: string
+  readonly empty: string
+  readonly fields: readonly FilterField[]
+  readonly filter: Filter
+  /** What comes first: a page before is newer, or due sooner. */
+  readonly words: readonly [back: string, on: string]
+  readonly item: (item: T, now: number) => ReactNode
+}
+
+/** A list beside the map: narrowed by a filter that the address keeps, page by page, up to date. */
+export function ListPanel<T>(props: Props<T>): ReactNode {
+  const { name, title, about, fields, filter } = props
+  return (
+    <Panel kind="List" title={title} isWide>
+      <p className="list-about">{about}</p>
+      <FilterForm
+        fields={fields}
+        filter={filter}
+        changed={(changed) => go({ is: 'list', name, filter: changed })}
+      />
+      <Items key={JSON.stringify(filter)} {...props} />
+    </Panel>
+  )
+}
+
+function Items<T>({ name, title, empty, filter, words, item }: Props<T>): ReactNode {
+  const { overview } = useLive()
+  const now = overview?.at ?? 0
+  const pages = useList<Listing<T>>(name, filter, beatOf(overview?.at))
+  const { asked } = pages
+  if (asked.is === 'asking') return <p className="note">Asking…</p>
+  if (asked.is === 'refused') return <p className="note">{asked.reason}</p>
+  const { items } = asked.answer
+  const isSearching = items.length === 0 && pages.on !== undefined
+  return (
+    <section aria-label={title}>
+      {items.length === 0 && (
+        <p className="note">{isSearching ? 'None among those looked at so far.' : empty}</p>
+      )}
+      <ol className="items">{items.map((each) => item(each, now))}</ol>
+      <Pager pages={pages} words={words} />
+    </section>
+  )
+}
