@@ -138,7 +138,7 @@ async function stuck(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
     await settle(page, shop, 1)
     await page.locator('.item-more summary').first().click()
     await shoot(page, `${size}-${theme}-held`)
-    const [event] = [...shop.world.held.values()].flat()
+    const event = [...shop.world.held.values()].at(-1)?.[0]
     await page.goto(`${shop.url}/page/#/event/${event?.id}`)
     await settle(page, shop, 2)
     await shoot(page, `${size}-${theme}-chain-held`)

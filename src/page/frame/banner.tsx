@@ -47,9 +47,9 @@ function AlarmList({ alarms }: { alarms: readonly Alarm[] }): ReactNode {
   return (
     <ul>
       {alarms.map((alarm) => {
-        const { place, text } = ALARMS[alarm.kind]
+        const { place, text, isPressing } = ALARMS[alarm.kind]
         return (
-          <li key={`${alarm.kind} ${alarm.consumer ?? ''}`}>
+          <li key={`${alarm.kind} ${alarm.consumer ?? ''}`} data-is-pressing={isPressing}>
             <span>{visible(alarm.message)}.</span>{' '}
             <a className="banner-link" href={place(alarm)}>
               {text}

@@ -3,7 +3,6 @@ import type { ReactNode, SubmitEvent } from 'react'
 import { useEffect, useRef } from 'react'
 import { useLive } from '../live/live.tsx'
 import { go, useRoute } from '../route/use-route.ts'
-import { countText } from '../text/format.ts'
 import './frame.css'
 import type { Headline } from './headline.ts'
 import { Mark } from './mark.tsx'
@@ -45,7 +44,7 @@ const LISTS = [
 function Lists(): ReactNode {
   const { overview } = useLive()
   const route = useRoute()
-  const held = overview?.services.reduce((sum, { pending }) => sum + pending, 0) ?? 0
+  const isHeld = overview?.services.some(({ pending }) => pending > 0) ?? false
   return (
     <nav className="lists" aria-label="Lists">
       {LISTS.map(([name, text]) => (
@@ -56,10 +55,9 @@ function Lists(): ReactNode {
           aria-current={route.is === 'list' && route.name === name ? 'page' : undefined}
         >
           {text}
-          {name === 'held' && held > 0 && (
-            <span className="lists-count">
-              {countText(held)}
-              <span className="only-spoken"> events</span>
+          {name === 'held' && isHeld && (
+            <span className="lists-mark">
+              <span className="only-spoken"> (some)</span>
             </span>
           )}
         </a>

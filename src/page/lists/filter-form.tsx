@@ -1,4 +1,5 @@
 import type { ReactNode, SubmitEvent } from 'react'
+import { useMedia } from '../frame/use-media.ts'
 import type { Filter } from '../route/route.ts'
 import { filterFrom, localText } from './filter.ts'
 
@@ -18,8 +19,20 @@ interface Props {
   readonly changed: (filter: Filter) => void
 }
 
+/** On a narrow screen it is folded while it narrows nothing. */
+export function FilterForm(props: Props): ReactNode {
+  const isHand = useMedia('(max-width: 760px)')
+  if (!isHand) return <Form {...props} />
+  return (
+    <details className="filter-fold" open={Object.keys(props.filter).length > 0}>
+      <summary>Filter</summary>
+      <Form {...props} />
+    </details>
+  )
+}
+
 /** Applied with Enter or the button; a choice at once. */
-export function FilterForm({ fields, filter, changed }: Props): ReactNode {
+function Form({ fields, filter, changed }: Props): ReactNode {
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     changed(filterFrom(fields, new FormData(event.currentTarget)))

@@ -15,13 +15,13 @@ test('what is waited for is said by name, and when it is due', () => {
     waitsText({ kind: 'event', types: [], heldBy: 'pay/money' }, 0),
   ]
   assert.deepEqual(said, [
-    'timer x.Remind, due in 2 h',
-    'timer x.Remind, due 5.0 s ago',
-    'timer x.Remind',
-    'answer to x.Charge',
-    'answer to x.Charge, which pay/money holds',
-    'event x.Paid',
-    'one of A, B, C, D or 2 others',
-    'a message, which pay/money holds',
+    'waits for the timer x.Remind, due in 2 h',
+    'waits for the timer x.Remind, due 5.0 s ago',
+    'waits for the timer x.Remind',
+    'waits for the answer to x.Charge',
+    'waits for the answer to x.Charge, which pay/money holds',
+    'waits for the event x.Paid',
+    'waits for one of A, B, C, D or 2 others',
+    'waits for a message, which pay/money holds',
   ])
 })

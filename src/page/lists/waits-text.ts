@@ -5,17 +5,17 @@ import { visible } from '../text/visible.ts'
 /** Types that are named where an event of one of several is waited for. */
 const TYPES_MAX = 4
 
-/** What has to happen next, in a few words. */
+/** What has to happen next, in one line. */
 export function waitsText(waits: WaitsFor, now: number): string {
   switch (waits.kind) {
     case 'timer': {
       const due = waits.dueAt === undefined ? '' : `, due ${dueText(waits.dueAt, now)}`
-      return `timer ${visible(waits.type)}${due}`
+      return `waits for the timer ${visible(waits.type)}${due}`
     }
     case 'answer':
-      return `answer to ${visible(waits.command)}${heldText(waits)}`
+      return `waits for the answer to ${visible(waits.command)}${heldText(waits)}`
     case 'event':
-      return `${typesText(waits.types)}${heldText(waits)}`
+      return `waits for ${typesText(waits.types)}${heldText(waits)}`
   }
 }
 
@@ -23,7 +23,7 @@ function typesText(types: readonly string[]): string {
   if (types.length === 0) return 'a message'
   const named = types.slice(0, TYPES_MAX).map(visible).join(', ')
   const more = types.length > TYPES_MAX ? ` or ${types.length - TYPES_MAX} others` : ''
-  return types.length === 1 ? `event ${named}` : `one of ${named}${more}`
+  return types.length === 1 ? `the event ${named}` : `one of ${named}${more}`
 }
 
 const heldText = ({ heldBy }: { readonly heldBy?: string }): string =>
