@@ -33,6 +33,7 @@ export type {
   ListingOptions,
   OpenSaga,
   OperationEntry,
+  OperationKind,
   OperationStatus,
   OperationsOptions,
   SagasOptions,

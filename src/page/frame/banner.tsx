@@ -49,7 +49,10 @@ function AlarmList({ alarms }: { alarms: readonly Alarm[] }): ReactNode {
       {alarms.map((alarm) => {
         const { place, text, isPressing } = ALARMS[alarm.kind]
         return (
-          <li key={`${alarm.kind} ${alarm.consumer ?? ''}`} data-is-pressing={isPressing}>
+          <li
+            key={`${alarm.kind} ${alarm.consumer ?? alarm.examples[0]}`}
+            data-is-pressing={isPressing}
+          >
             <span>{visible(alarm.message)}.</span>{' '}
             <a className="banner-link" href={place(alarm)}>
               {text}
