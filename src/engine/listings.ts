@@ -122,7 +122,7 @@ export interface OperationStatus {
 }
 
 export interface OperationsOptions extends ListingOptions {
-  /** `pending`, `completed`, `refused`, or the name of an outcome. */
+  /** `pending`, `completed`, `refused`, `finished` by a saga in any words, or the name of that outcome. */
   readonly state?: string
   readonly key?: string
   /** Wire name of the command. */

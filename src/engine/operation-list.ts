@@ -5,7 +5,14 @@ import type { LogRecord } from '../ports/log.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
 import { holderOf } from './held-keys.ts'
-import type { Listing, OperationEntry, OperationsOptions, WaitsFor } from './listings.ts'
+import type {
+  Listing,
+  OperationEntry,
+  OperationKind,
+  OperationsOptions,
+  OperationStatus,
+  WaitsFor,
+} from './listings.ts'
 import { hasPassed, instancesIn, isSaga, undecidedIn, waitsForOf } from './open-sagas.ts'
 import type { Listed } from './paging.ts'
 import { limitOf, rulesIn } from './paging.ts'
@@ -28,6 +35,17 @@ export async function standingOf(
   if (!owner || decodeEnvelope(record).hops > 0) return undefined
   return stateOf(listed, owner, record)
 }
+
+const KINDS: readonly string[] = [
+  'pending',
+  'completed',
+  'refused',
+  'finished',
+] satisfies readonly OperationKind[]
+
+/** Whether an operation is of a kind; of what sagas finish with in their own words, by that name. */
+const isIn = ({ kind, status }: OperationStatus, state: string): boolean =>
+  KINDS.includes(state) ? kind === state : status === state
 
 interface Owner {
   readonly service: string
@@ -75,7 +93,7 @@ export async function operationList(
     const owner = owners.get(record.topic)
     if (!owner || decodeEnvelope(record).hops > 0) continue
     const found = await stateOf(listed, owner, record)
-    if (state !== undefined && found.state.status !== state) continue
+    if (state !== undefined && !isIn(found.state, state)) continue
     items.push({
       id: record.id,
       command: record.type,

@@ -20,7 +20,7 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { System } from '../../src/control/system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import type { ChainView } from '../../src/control/views.ts'
+import type { ChainView, Listing, OperationEntry } from '../../src/control/views.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
 
 const Seat = z.object({ id: z.string() })
@@ -121,5 +121,15 @@ describe('a message and an outcome are what they are, however they are called', 
       { is: 'completed', kind: 'completed' },
       { is: 'refused', kind: 'refused', reason: 'taken', complaints: ['by you'] },
     ])
+  })
+  test('operations are listed by it', async () => {
+    const list = async (state: string): Promise<readonly string[]> => {
+      const { items } = (await runVerb(system, 'operations', { state })) as Listing<OperationEntry>
+      return items.map(({ id }) => id).toSorted()
+    }
+    assert.deepEqual(await list('finished'), ['plan-free', 'plan-taken'])
+    assert.deepEqual(await list('failed-over'), ['plan-free'])
+    assert.deepEqual(await list('completed'), ['plan-cancelled'])
+    assert.deepEqual(await list('refused'), ['book-taken'])
   })
 })

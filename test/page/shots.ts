@@ -78,6 +78,8 @@ async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' |
   await page.goto(`${shop.url}/page/#/topic/payment.events`)
   await settle(page, shop, 2)
   await shoot(page, name('topic'))
+  const fold = page.locator('.filter-fold > summary')
+  if (await fold.isVisible()) await fold.click()
   await page.getByLabel('Type').fill('error')
   await page.keyboard.press('Enter')
   await settle(page, shop, 1)

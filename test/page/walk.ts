@@ -124,6 +124,8 @@ async function lists(page: Page, complain: Complain): Promise<void> {
   await page.getByLabel('Type').fill('completion')
   await page.keyboard.press('Enter')
   await page.waitForFunction('location.hash === "#/topic/ordering.events?type=completion"')
+  if ((await page.evaluate('document.activeElement.name')) !== 'type')
+    complain('Applying a filter lost the focus')
   await page.getByRole('button', { name: 'Older' }).press('Enter')
   await page.getByText('Page 2').waitFor()
   const types = new Set(await page.locator('.panel .event-type').allTextContents())

@@ -1,4 +1,5 @@
 import type { ReactNode, SubmitEvent } from 'react'
+import { Fragment, useEffect, useRef } from 'react'
 import { useMedia } from '../frame/use-media.ts'
 import type { Filter } from '../route/route.ts'
 import { filterFrom, localText } from './filter.ts'
@@ -33,32 +34,45 @@ export function FilterForm(props: Props): ReactNode {
 
 /** Applied with Enter or the button; a choice at once. */
 function Form({ fields, filter, changed }: Props): ReactNode {
+  const form = useRef<HTMLFormElement>(null)
+  const shown = JSON.stringify(
+    fields.map((field) => [field.name, valueOf(field, filter), field.choices?.length]),
+  )
+  // What is shown is what counts, however it came there; the focus stays where it is.
+  useEffect(() => {
+    for (const [name, value] of JSON.parse(shown) as readonly (readonly [string, string])[]) {
+      const input = form.current?.elements.namedItem(name)
+      if (input instanceof HTMLInputElement || input instanceof HTMLSelectElement)
+        input.value = value
+    }
+  }, [shown])
+  const clear = (): void => {
+    form.current?.querySelector<HTMLElement>('input, select')?.focus()
+    changed({})
+  }
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     changed(filterFrom(fields, new FormData(event.currentTarget)))
   }
   const isNarrowed = Object.keys(filter).length > 0
+  const firstTime = fields.findIndex(({ kind }) => kind === 'time')
   return (
-    <form
-      className="filter"
-      role="search"
-      aria-label="Filter"
-      // What is shown is what counts, however it came there.
-      key={JSON.stringify(filter)}
-      onSubmit={submit}
-    >
-      {fields.map((field) => (
-        <label key={field.name} className="filter-field" data-kind={field.kind}>
-          <span>{field.label}</span>
-          <FieldInput field={field} value={filter[field.name] ?? ''} />
-        </label>
+    <form className="filter" role="search" aria-label="Filter" ref={form} onSubmit={submit}>
+      {fields.map((field, index) => (
+        <Fragment key={field.name}>
+          {fields.length > 3 && index === firstTime && <span className="filter-break" />}
+          <label className="filter-field" data-kind={field.kind}>
+            <span>{field.label}</span>
+            <FieldInput field={field} />
+          </label>
+        </Fragment>
       ))}
       <div className="filter-actions">
         <button type="submit" className="button button-small">
           Apply
         </button>
         {isNarrowed && (
-          <button type="button" className="button button-small" onClick={() => changed({})}>
+          <button type="button" className="button button-small" onClick={clear}>
             Clear
           </button>
         )}
@@ -67,14 +81,17 @@ function Form({ fields, filter, changed }: Props): ReactNode {
   )
 }
 
-function FieldInput({ field, value }: { field: FilterField; value: string }): ReactNode {
-  const { name, kind, choices = [] } = field
+function valueOf({ name, kind }: FilterField, filter: Filter): string {
+  const value = filter[name] ?? ''
+  return kind === 'time' ? localText(value) : value
+}
+
+function FieldInput({ field: { name, kind, choices = [] } }: { field: FilterField }): ReactNode {
   if (kind === 'choice')
     return (
       <select
         name={name}
         className="field"
-        defaultValue={value}
         onChange={({ currentTarget }) => currentTarget.form?.requestSubmit()}
       >
         {choices.map(([choice, text]) => (
@@ -84,16 +101,7 @@ function FieldInput({ field, value }: { field: FilterField; value: string }): Re
         ))}
       </select>
     )
-  if (kind === 'time')
-    return (
-      <input
-        name={name}
-        className="field"
-        type="datetime-local"
-        step={1}
-        defaultValue={localText(value)}
-      />
-    )
+  if (kind === 'time') return <input name={name} className="field" type="datetime-local" step={1} />
   return (
     <input
       name={name}
@@ -104,7 +112,6 @@ function FieldInput({ field, value }: { field: FilterField; value: string }): Re
       title={kind === 'number' ? 'A whole number' : undefined}
       autoComplete="off"
       spellCheck={false}
-      defaultValue={value}
     />
   )
 }

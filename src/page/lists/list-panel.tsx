@@ -42,7 +42,11 @@ export function ListPanel<T>(props: Props<T>): ReactNode {
 function Items<T>({ name, title, empty, filter, words, item }: Props<T>): ReactNode {
   const { overview } = useLive()
   const now = overview?.at ?? 0
-  const pages = useList<Listing<T>>(name, filter, beatOf(overview?.at))
+  const pages = useList<Listing<T>>(
+    name,
+    filter,
+    beatOf(overview?.at, Object.keys(filter).length > 0),
+  )
   const { asked } = pages
   if (asked.is === 'asking') return <p className="note">Asking…</p>
   if (asked.is === 'refused') return <p className="note">{asked.reason}</p>

@@ -51,6 +51,7 @@ const STATES = [
   ['pending', 'Pending'],
   ['completed', 'Completed'],
   ['refused', 'Refused'],
+  ['finished', 'Finished otherwise'],
 ] as const
 
 function OperationsPanel({ filter }: Props): ReactNode {

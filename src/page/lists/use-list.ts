@@ -47,5 +47,6 @@ export function useList<T extends Listing<unknown>>(
   }
 }
 
-/** A number that changes every few seconds of the system's time. */
-export const beatOf = (at: number | undefined): number => Math.floor((at ?? 0) / 3_000)
+/** A number that changes every few seconds of the system's time; a search costs more than a look. */
+export const beatOf = (at: number | undefined, isNarrowed: boolean): number =>
+  Math.floor((at ?? 0) / (isNarrowed ? 12_000 : 3_000))
