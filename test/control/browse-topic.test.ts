@@ -6,9 +6,11 @@ import { after as later, command, contract, entity, event, handler, hours, saga 
 import { service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { browseTopic } from '../../src/control/browse-topic.ts'
 import type { System } from '../../src/control/system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { ChainView, EventView, FoundMessages, Listing } from '../../src/control/views.ts'
+import type { EventLog, LogRecord } from '../../src/ports/log.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
 
 const Note = z.object({ id: z.string(), text: z.string() })
@@ -103,6 +105,45 @@ describe('a topic', () => {
     await assert.rejects(browse({ topic: 'none' }), { code: 'TOPIC_NOT_FOUND' })
     await assert.rejects(browse({ after: 'x' }), { code: 'OPTION_INVALID' })
   })
+})
+
+test('a search of a long topic ends after a bound of records, and goes on from there', async () => {
+  const COUNT_LONG = 25_000
+  const record = (offset: number): LogRecord => ({
+    topic: 'notes.commands',
+    partition: 0,
+    offset,
+    id: `r${offset}`,
+    key: 'k',
+    type: 'notes.Write',
+    at: offset,
+    storedAt: offset,
+    head: JSON.stringify({ source: 'door', correlation: `r${offset}`, hops: 0 }),
+    data: offset === 3 ? '"here"' : '"x"',
+  })
+  let read = 0
+  const log: EventLog = {
+    ...system.backend.log,
+    ends: async () => [{ topic: 'notes.commands', partition: 0, first: 0, next: COUNT_LONG }],
+    offsetAt: async (_, __, atMs) => Math.min(COUNT_LONG, atMs),
+    read: async ([position], { records: max }) => {
+      const { next = 0 } = position ?? {}
+      const count = Math.min(max, COUNT_LONG - next)
+      read += count
+      const records = Array.from({ length: count }, (_, index) => record(next + index))
+      const place = { topic: 'notes.commands', partition: 0, end: COUNT_LONG }
+      return [{ ...place, records, next: next + count }]
+    },
+  }
+  const looking = { ...system, backend: { ...system.backend, log } }
+  const wanted = { topic: 'notes.commands', text: 'here', limit: 10 }
+  const first = await browseTopic(looking, wanted)
+  assert.deepEqual(first.items, [])
+  assert.ok(first.next !== undefined)
+  assert.ok(read <= 20_100, `${read} records were read`)
+  const second = await browseTopic(looking, { ...wanted, after: first.next })
+  assert.deepEqual(ids(second), ['r3'])
+  assert.equal(second.next, undefined)
 })
 
 describe('a search', () => {
