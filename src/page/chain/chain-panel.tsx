@@ -14,8 +14,9 @@ import './chain.css'
 import { ChainStep } from './chain-step.tsx'
 import { treeOf } from './tree.ts'
 
-/** A search may read many records. */
-const ASK_AGAIN_MS = 3_000
+/** A search may read many records, the more the longer ago the conversation began. */
+const ASK_AGAIN_MS = { soon: 3_000, late: 15_000 } as const
+const LATE_MS = 60_000
 
 export function ChainPanel({ id }: { id: string }): ReactNode {
   const asked = useChain(id)
@@ -41,7 +42,10 @@ function useChain(id: string): Asked<ChainView> {
   const { overview } = useLive()
   const [asked, setAsked] = useState<Asked<ChainView>>({ is: 'asking' })
   const isSettled = isSettledBy(asked)
-  const turn = isSettled ? 0 : Math.floor((overview?.at ?? 0) / ASK_AGAIN_MS)
+  const now = overview?.at ?? 0
+  const began = asked.is === 'answered' ? asked.answer.events[0]?.at : undefined
+  const isLate = began !== undefined && now - began > LATE_MS
+  const turn = isSettled ? 0 : Math.floor(now / ASK_AGAIN_MS[isLate ? 'late' : 'soon'])
   useEffect(() => {
     if (isSettled) return
     let isCurrent = true
