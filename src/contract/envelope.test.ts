@@ -11,7 +11,8 @@ const text = fc.string({
 const sender = fc.record({ service: text, rule: text, instance: text }, { noNullPrototype: true })
 const always = { id: text, type: text, key: text, source: text, correlation: text }
 const version = fc.integer({ min: 2, max: 100 })
-const sometimes = { cause: text, traceparent: text, undoes: text, sender, version }
+const trace = { traceparent: text, tracestate: text }
+const sometimes = { cause: text, ...trace, undoes: text, sender, version }
 const envelopes = fc.record(
   { ...always, at: fc.maxSafeNat(), hops: fc.nat(256), ...sometimes },
   {
@@ -93,13 +94,16 @@ describe('an envelope', () => {
     })
 })
 
+const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+
 describe('a message as a CloudEvent', () => {
   test('has the attributes of CloudEvents 1.0 and its extensions', () => {
     const data = { orderId: 'o-1' }
-    assert.deepEqual(cloudEvent({ ...plain, cause: 'm-1', traceparent: '00-a-b-01' }, data), {
+    const envelope = { ...plain, cause: 'm-1', traceparent, tracestate: 'a=1' }
+    assert.deepEqual(cloudEvent('ordering.events', envelope, data), {
       specversion: '1.0',
       id: 'm-2',
-      source: '/ordering',
+      source: '/ordering/ordering.events',
       type: 'ordering.OrderPlaced',
       time: '2024-01-02T03:04:05.006Z',
       datacontenttype: 'application/json',
@@ -108,25 +112,48 @@ describe('a message as a CloudEvent', () => {
       partitionkey: 'c-1',
       correlationid: 'm-1',
       causationid: 'm-1',
-      traceparent: '00-a-b-01',
+      traceparent,
+      tracestate: 'a=1',
     })
   })
 
+  test('has a source of its own in each topic, since an id counts once in a topic', () => {
+    const outside = { ...plain, id: 'order-7', source: 'door' }
+    const sources = ['orders.events', 'money.events'].map(
+      (topic) => cloudEvent(topic, outside, null).source,
+    )
+    assert.deepEqual(sources, ['/door/orders.events', '/door/money.events'])
+    const odd = cloudEvent('a/b', { ...plain, source: 'c d\ud800' }, null)
+    assert.equal(odd.source, '/c%20d%EF%BF%BD/a%2Fb')
+  })
+
+  test('does not hand on a trace that is none, also where that was stored before', () => {
+    const trace = { traceparent: traceparent.replace('00', 'ff'), tracestate: 'a=1' }
+    const read = decodeEnvelope(stored(plain, encodeHead({ ...plain, ...trace })))
+    const names = Object.keys(cloudEvent('ordering.events', read, null))
+    for (const name of Object.keys(trace)) assert.ok(!names.includes(name), name)
+  })
+
   test('names its schema by wire name and version, as a URI', () => {
-    const { dataschema } = cloudEvent({ ...plain, type: 'ORDER PLACED/2\ud800', version: 3 }, null)
+    const { dataschema } = cloudEvent(
+      'ordering.events',
+      { ...plain, type: 'ORDER PLACED/2\ud800', version: 3 },
+      null,
+    )
     assert.equal(dataschema, 'urn:throughline:message:ORDER%20PLACED%2F2%EF%BF%BD:3')
     assert.equal(new URL(dataschema).protocol, 'urn:')
   })
 
   test('leaves out what the envelope does not have', () => {
-    const names = Object.keys(cloudEvent(plain, null))
-    for (const name of ['causationid', 'traceparent']) assert.ok(!names.includes(name), name)
+    const names = Object.keys(cloudEvent('ordering.events', plain, null))
+    for (const name of ['causationid', 'traceparent', 'tracestate'])
+      assert.ok(!names.includes(name), name)
   })
 
   test('has lower-case attribute names only, and is the same after JSON', () => {
     fc.assert(
       fc.property(envelopes, fc.jsonValue(), fc.date({ noInvalidDate: true }), (some, data, at) => {
-        const event = cloudEvent({ ...some, at: at.getTime() }, data)
+        const event = cloudEvent('ordering.events', { ...some, at: at.getTime() }, data)
         for (const name of Object.keys(event)) assert.match(name, /^[a-z0-9]{1,20}$/)
         const again = JSON.parse(JSON.stringify(event)) as unknown
         assert.deepEqual(again, { ...event, data: JSON.parse(JSON.stringify(data)) as unknown })

@@ -1,4 +1,5 @@
 import { Fault } from '../base/fault.ts'
+import { traceContextOf } from './trace-context.ts'
 
 /**
  * What travels with a message. On every wire and in every export a message is a CloudEvent 1.0
@@ -26,6 +27,7 @@ export interface Envelope {
   readonly hops: number
   /** W3C trace context, handed on unchanged. */
   readonly traceparent?: string
+  readonly tracestate?: string
   /** Which saga instance sent this command, so that answers find it. */
   readonly sender?: Sender
   /** The id of the command that this one undoes. */
@@ -45,8 +47,8 @@ export interface Sender {
 type Head = Omit<Envelope, 'id' | 'type' | 'key' | 'at'>
 
 export function encodeHead(envelope: Envelope): string {
-  const { source, cause, correlation, origin, hops, traceparent, sender, undoes, version } =
-    envelope
+  const { source, cause, correlation, origin, hops, traceparent, tracestate } = envelope
+  const { sender, undoes, version } = envelope
   const head: Head = {
     source,
     correlation,
@@ -54,6 +56,7 @@ export function encodeHead(envelope: Envelope): string {
     ...(origin === undefined ? {} : { origin }),
     ...(cause === undefined ? {} : { cause }),
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
     ...(sender === undefined ? {} : { sender }),
     ...(undoes === undefined ? {} : { undoes }),
     ...(version === undefined || version === 1 ? {} : { version }),
@@ -124,17 +127,19 @@ export interface CloudEvent {
   readonly correlationid: string
   readonly causationid?: string
   readonly traceparent?: string
+  readonly tracestate?: string
 }
 
 /**
- * A stored message as a CloudEvent. `partitionkey` is the attribute of the partitioning extension,
- * `traceparent` that of distributed tracing.
+ * A message of a topic as a CloudEvent. Its `source` names the topic, since an id counts once in
+ * each topic: `source` and `id` together are unique. `partitionkey` is the attribute of the
+ * partitioning extension, `traceparent` and `tracestate` are those of distributed tracing.
  */
-export function cloudEvent(envelope: Envelope, data: unknown): CloudEvent {
+export function cloudEvent(topic: string, envelope: Envelope, data: unknown): CloudEvent {
   return {
     specversion: '1.0',
     id: envelope.id,
-    source: `/${envelope.source}`,
+    source: `/${uriText(envelope.source)}/${uriText(topic)}`,
     type: envelope.type,
     time: new Date(envelope.at).toISOString(),
     datacontenttype: 'application/json',
@@ -143,9 +148,9 @@ export function cloudEvent(envelope: Envelope, data: unknown): CloudEvent {
     partitionkey: envelope.key,
     correlationid: envelope.correlation,
     ...(envelope.cause === undefined ? {} : { causationid: envelope.cause }),
-    ...(envelope.traceparent === undefined ? {} : { traceparent: envelope.traceparent }),
+    ...traceContextOf(envelope),
   }
 }
 
-/** Wire names are any text, and a lone surrogate is in no URI. */
+/** Names may be any text, and a lone surrogate is in no URI. */
 const uriText = (text: string): string => encodeURIComponent(text.toWellFormed())

@@ -112,8 +112,8 @@ const orderOf = (record: LogRecord | undefined): number =>
   record ? (record.position ?? record.offset) : -1
 
 function replayed(record: LogRecord): Replayed {
-  const { partition, offset } = record
-  return { ...cloudEvent(decodeEnvelope(record), dataOf(record)), partition, offset }
+  const { topic, partition, offset } = record
+  return { ...cloudEvent(topic, decodeEnvelope(record), dataOf(record)), partition, offset }
 }
 
 function dataOf({ topic, partition, offset, id, data }: LogRecord): unknown {

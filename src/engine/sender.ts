@@ -6,6 +6,8 @@ import { checkMessage, flawOfKey } from '../contract/door.ts'
 import { encodeHead } from '../contract/envelope.ts'
 import type { CommandType, Message, MessageType } from '../contract/message.ts'
 import { partitionOf } from '../contract/partition.ts'
+import type { TraceContext } from '../contract/trace-context.ts'
+import { complaintsOfTrace, traceContextOf } from '../contract/trace-context.ts'
 import type { Answer, LogEvent, LogRefusal, Place } from '../ports/log.ts'
 import { complaintsOfIds } from './named.ts'
 import { publisherOf } from './publisher.ts'
@@ -13,11 +15,9 @@ import type { EngineTools } from './tools.ts'
 import { appendQueue } from './queue.ts'
 import { statusOf } from './status.ts'
 
-export interface SendOptions {
+export interface SendOptions extends TraceContext {
   /** The message's id: sent again with the same one, it takes effect once. Default: a new id. */
   readonly id?: string
-  /** W3C trace context to hand on. */
-  readonly traceparent?: string
 }
 
 /** A command that the log has taken. */
@@ -65,9 +65,6 @@ export interface Sender {
 const LAG_CHECK_MS = 1_000
 const MESSAGES_MAX = 10_000
 
-/** W3C Trace Context, with room for what later versions put behind it. */
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(?:-[!-~]{0,200})?$/
-
 export function sender(engine: EngineTools): Sender {
   const { clock, options, mint } = engine
   const queue = appendQueue(engine)
@@ -94,11 +91,11 @@ export function sender(engine: EngineTools): Sender {
   }
 
   return {
-    async send(message, { id: given, traceparent }) {
+    async send(message, { id: given, ...trace }) {
       const id = given ?? mint()
       if (isClosed) throw new Fault('APP_STOPPING', { detail: 'send', ids: { id } })
       const isChosen = given !== undefined
-      const { event, type } = eventOf(engine, message, { id, isChosen }, ['command'], traceparent)
+      const { event, type } = eventOf(engine, message, { id, isChosen }, ['command'], trace)
       mustKeepUp()
       const [answer] = (await queue.add([event])) as [Answer]
       if (answer.is !== 'stored') throw faultOf(event, answer)
@@ -198,7 +195,7 @@ function eventOf(
   message: Message,
   { id, isChosen }: { readonly id: string; readonly isChosen: boolean },
   kinds: readonly string[],
-  traceparent?: string,
+  trace: TraceContext = {},
 ): { event: LogEvent; type: MessageType } {
   const ids = { id }
   const facts = plan.contracts.get(message?.contract)
@@ -213,8 +210,7 @@ function eventOf(
   const complaints: Complaint[] = []
   const flaw = flawOfKey(id)
   if (flaw) complaints.push({ path: 'id', message: flaw })
-  if (traceparent !== undefined && !TRACEPARENT.test(traceparent))
-    complaints.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
+  complaints.push(...complaintsOfTrace(trace))
   if (complaints.length > 0) throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints })
   const publisher = type.kind === 'event' ? publisherOf(plan, type) : undefined
   if (publisher) throw new Fault('MESSAGE_INVALID', { detail: `${type.wire} ${publisher}` })
@@ -226,13 +222,12 @@ function eventOf(
   if (misnamed.length > 0)
     throw new Fault('MESSAGE_INVALID', { detail: type.wire, complaints: misnamed, ids })
   const at = clock.now()
-  const trace = traceparent === undefined ? {} : { traceparent }
   const { wire, version } = type
   const topic = type.kind === 'command' ? commandsTopic(facts.name) : eventsTopic(facts.name)
   const begins = { correlation: id, ...(isChosen ? { origin: topic } : {}), hops: 0 }
   const envelope = { id, type: wire, key, at, source: 'door', ...begins, version }
   const partition = partitionOf(key, facts.partitions)
-  const head = encodeHead({ ...envelope, ...trace })
+  const head = encodeHead({ ...envelope, ...traceContextOf(trace) })
   return { event: { topic, partition, id, key, type: wire, at, head, data: json }, type }
 }
 

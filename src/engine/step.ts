@@ -169,7 +169,7 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
     throw ruleFault(`a rule returned over ${LIMITS.messagesPerDecisionMax} messages`)
   const id = step.around.mint()
   const at = step.around.clock.now()
-  const { correlation, origin, traceparent } = cause
+  const { correlation, origin, traceparent, tracestate } = cause
   const envelope: Envelope = {
     id,
     type,
@@ -182,6 +182,7 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
     version,
     ...(origin === undefined ? {} : { origin }),
     ...(traceparent === undefined ? {} : { traceparent }),
+    ...(tracestate === undefined ? {} : { tracestate }),
     ...carried,
   }
   const head = encodeHead(envelope)

@@ -1,6 +1,8 @@
 import { Fault } from '../base/fault.ts'
 import { checkMessage } from '../contract/door.ts'
 import type { CommandMessage, CommandType, Message, QueryType } from '../contract/message.ts'
+import type { TraceContext } from '../contract/trace-context.ts'
+import { traceContextOf } from '../contract/trace-context.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import { readJson } from '../http/json.ts'
 import type { HttpAnswer, HttpRequest } from '../http/message.ts'
@@ -43,7 +45,9 @@ function badKey(header: string): HttpAnswer {
     complaints: [{ path: 'idempotency-key', message }],
   })
 }
-const TRACEPARENT = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
+
+const traceOf = ({ header }: HttpRequest): TraceContext =>
+  traceContextOf({ traceparent: header('traceparent'), tracestate: header('tracestate') })
 
 async function runCommand(
   { tools, route, make, neighbour }: Around,
@@ -61,11 +65,9 @@ async function runCommand(
   const id = key === undefined ? undefined : `${type.contract}.${type.name}:${key}`
   const message = type(make(body.is === 'read' ? body.value : undefined, request, params, id ?? ''))
   if (neighbour) return handOn(tools, neighbour, request, type, message, key)
-  const trace = request.header('traceparent')
-  const traceparent = trace !== undefined && TRACEPARENT.test(trace) ? trace : undefined
   const sent = await sendAnew(tools.app, message, {
     ...(id === undefined ? {} : { id }),
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...traceOf(request),
   })
   const location = operationPath(sent.id)
   return json(
@@ -132,7 +134,6 @@ async function handOn(
   if (!facts) throw new Error(`no gateway is known for ${type.contract}`)
   const verdict = checkMessage(facts, message)
   if (verdict.is === 'rejected') throw invalid(type.wire, verdict.complaints)
-  const traceparent = request.header('traceparent')
   return neighbour.hand({
     method: 'POST',
     path: messagePath(type),
@@ -140,7 +141,7 @@ async function handOn(
       ...handing.headers,
       'content-type': 'application/json',
       ...(key === undefined ? {} : { 'idempotency-key': headerOfKey(key) }),
-      ...(traceparent !== undefined && TRACEPARENT.test(traceparent) ? { traceparent } : {}),
+      ...traceOf(request),
     },
     body: verdict.checked.json,
     deadlineMs,

@@ -101,7 +101,7 @@ describe('replay', () => {
     assert.deepEqual(event, {
       specversion: '1.0',
       id: 'e-0',
-      source: '/asker',
+      source: '/asker/asking.events',
       type: 'asking.Asked',
       time: '1970-01-01T00:00:00.000Z',
       datacontenttype: 'application/json',

@@ -246,6 +246,11 @@ test('ids and traces of messages are checked at the door', async () => {
   for (const traceparent of ['', 'x'.repeat(9_999), `00-${'0'.repeat(32)}`, null as never])
     await assert.rejects(app.send(message, { traceparent }), /MESSAGE_INVALID[^]*- traceparent: /)
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
-  assert.deepEqual(await (await app.send(message, { traceparent })).accepted(), { is: 'accepted' })
+  await assert.rejects(
+    app.send(message, { traceparent, tracestate: 'nonsense' }),
+    /MESSAGE_INVALID[^]*- tracestate: /,
+  )
+  const trace = { traceparent, tracestate: 'a=1' }
+  assert.deepEqual(await (await app.send(message, trace)).accepted(), { is: 'accepted' })
   await app.stop()
 })

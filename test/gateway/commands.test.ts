@@ -106,25 +106,41 @@ describe('a command', () => {
   })
 
   test('keeps the trace that it came with, when it is one', async () => {
-    const traces: (string | undefined)[] = []
+    const traces: unknown[] = []
     const app = {
-      send: async (_: unknown, { traceparent }: { traceparent?: string } = {}) => {
-        traces.push(traceparent)
+      send: async (_: unknown, trace: unknown) => {
+        traces.push(trace)
         return { id: '1', isRepeat: false }
       },
       describe: () => ({ contracts: [{ name: 'payment', owner: 'payment' }] }),
     }
     const ask = fetchHandler(gateway(app as never, { opens: [Payment.Charge] }))
     const good = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
-    for (const traceparent of [good, 'nonsense', good.replace(/-b.*-/, '-0000000000000000-'), ''])
+    const later = `${good.replace('00', 'cc')}-what-the-future-will-be-like`
+    const without = good.replace(/-b.*-/, '-0000000000000000-')
+    for (const headers of [
+      { traceparent: good, tracestate: 'a=1,b=2' },
+      { traceparent: later },
+      { traceparent: good, tracestate: 'nonsense' },
+      { traceparent: 'nonsense', tracestate: 'a=1' },
+      { traceparent: without },
+      { traceparent: '', tracestate: '' },
+    ])
       await ask(
         new Request('http://x/messages/payment/Charge', {
           method: 'POST',
-          headers: { traceparent, 'content-type': 'application/json' },
+          headers: { ...headers, 'content-type': 'application/json' },
           body: '{}',
         }),
       )
-    assert.deepEqual(traces, [good, undefined, undefined, undefined])
+    assert.deepEqual(traces, [
+      { traceparent: good, tracestate: 'a=1,b=2' },
+      { traceparent: later },
+      { traceparent: good },
+      {},
+      {},
+      {},
+    ])
   })
 })
 

@@ -1,0 +1,71 @@
+// W3C Trace Context: https://www.w3.org/TR/trace-context/
+import type { Complaint } from '../base/fault.ts'
+
+/** Where a message belongs in a distributed trace. It is handed on unchanged. */
+export interface TraceContext {
+  readonly traceparent?: string
+  /** Only ever beside a `traceparent`. */
+  readonly tracestate?: string
+}
+
+/** The two header values as they came. */
+interface Given {
+  readonly traceparent?: unknown
+  readonly tracestate?: unknown
+}
+
+const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}'
+/** Trace id, parent id and flags; a version after 00 may put more behind a further `-`. */
+const TRACEPARENT = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-[!-~]{0,200})?)$`)
+
+const isTraceparent = (value: unknown): value is string =>
+  typeof value === 'string' && TRACEPARENT.test(value)
+
+/** `key=value`: printable ASCII without `,` and `=` in the value, which does not end with a space. */
+const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/
+const MEMBERS_MAX = 32
+/** What W3C asks everybody to hand on at least; we hand on no more. */
+const TRACESTATE_LENGTH_MAX = 512
+/** Members that are longer than this go first. */
+const LONG_MEMBER_LENGTH = 128
+/** Longer than any valid list: 32 members with their white space. */
+const GIVEN_LENGTH_MAX = 32_768
+
+/**
+ * The members of a tracestate, shortened as W3C says: long ones go first, then the last ones.
+ * Nothing where it is not valid.
+ */
+function tracestateOf(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length > GIVEN_LENGTH_MAX) return undefined
+  const members = value
+    .split(',')
+    .map((member) => member.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .filter((member) => member !== '')
+  const keys = new Set(members.map((member) => member.slice(0, member.indexOf('='))))
+  const isValid = keys.size === members.length && members.every((member) => MEMBER.test(member))
+  if (!isValid || members.length > MEMBERS_MAX) return undefined
+  const fits = (list: readonly string[]): boolean => list.join(',').length <= TRACESTATE_LENGTH_MAX
+  const kept = fits(members) ? members : members.filter((one) => one.length <= LONG_MEMBER_LENGTH)
+  while (!fits(kept)) kept.pop()
+  return kept.join(',')
+}
+
+/** What of a trace context is valid; the rest is left out, as if it had not come. */
+export function traceContextOf({ traceparent, tracestate }: Given): TraceContext {
+  if (!isTraceparent(traceparent)) return {}
+  const state = tracestateOf(tracestate)
+  return state === undefined || state === '' ? { traceparent } : { traceparent, tracestate: state }
+}
+
+/** What is wrong with a trace context that a developer hands in. */
+export function complaintsOfTrace({ traceparent, tracestate }: Given): readonly Complaint[] {
+  const complaints: Complaint[] = []
+  if (traceparent !== undefined && !isTraceparent(traceparent))
+    complaints.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
+  if (tracestate === undefined) return complaints
+  if (tracestateOf(tracestate) === undefined)
+    complaints.push({ path: 'tracestate', message: 'must be a W3C tracestate' })
+  else if (traceparent === undefined)
+    complaints.push({ path: 'tracestate', message: 'needs a traceparent beside it' })
+  return complaints
+}
