@@ -213,6 +213,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'return only what the rule declares: messages, effects or a refusal of its contract',
   },
+  SCHEMA_INVALID: {
+    meaning: 'the schema of a message is asynchronous, or makes what JSON cannot hold',
+    retryable: false,
+    cure: 'have the schema answer at once, with plain data: text instead of a date, for example',
+  },
   SERVICE_NOT_FOUND: {
     meaning: 'no service has this name',
     retryable: false,

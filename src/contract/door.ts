@@ -1,10 +1,11 @@
 import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ContractFacts } from './contract.ts'
-import type { Message } from './message.ts'
+import type { Message, MessageType } from './message.ts'
 import { complaintsOfForm, normalForm } from './normal-form.ts'
 import { parse } from './parse.ts'
-import { complaintsOfShape, MESSAGE_SHAPE } from './shape.ts'
+import { complaintsOfShape, foreignIn, MESSAGE_SHAPE } from './shape.ts'
 
 /** Data that passed the door: what its schema made, in normal form, and the one JSON text to be stored. */
 export interface Checked {
@@ -21,21 +22,35 @@ export type Verdict =
  * The one door that every message passes, from users and from rules alike. Shape first (size,
  * depth, forbidden keys, values that JSON cannot keep), so that no schema meets hostile input;
  * then the schema; then the key. A rejection lists all complaints of the step that failed.
+ *
+ * @throws Fault `SCHEMA_INVALID`
  */
 export function checkMessage(contract: ContractFacts, message: Message): Verdict {
-  const type = contract.byName.get(message.name)
-  if (!type || type.kind !== message.kind) {
-    const known = [...contract.byName.keys()].join(', ')
-    return rejected('', `${contract.name} has no ${message.kind} ${message.name}, only ${known}`)
-  }
+  const type = typeIn(contract, message)
+  if (!type) return unknownMessage(contract, message)
   const shape = complaintsOfShape(message.data)
   if (shape.length > 0) return { is: 'rejected', complaints: shape }
   const outcome = parse(type.schema, type.wire, message.data)
   if (outcome.is === 'rejected') return outcome
-  if (outcome.value === undefined) return rejected('', 'must not be undefined')
-  const made = normalForm(outcome.value, MESSAGE_SHAPE)
-  // A schema may make what JSON cannot keep, such as a date: it would come back as something else.
-  if (!made) return { is: 'rejected', complaints: complaintsOfForm(outcome.value, MESSAGE_SHAPE) }
+  return checkMade(contract, type, outcome.value)
+}
+
+/**
+ * The same for data that passed the door before it was kept: a schema may change its value, so it
+ * is not run a second time.
+ *
+ * @throws Fault `SCHEMA_INVALID`
+ */
+export function checkKept(contract: ContractFacts, message: Message): Verdict {
+  const type = typeIn(contract, message)
+  return type ? checkMade(contract, type, message.data) : unknownMessage(contract, message)
+}
+
+/** What a schema has made, in normal form: it must be what JSON can hold, and have a key. */
+function checkMade(contract: ContractFacts, type: MessageType, value: unknown): Verdict {
+  if (value === undefined) return rejected('', 'must not be undefined')
+  const made = normalForm(value, MESSAGE_SHAPE)
+  if (!made) return notPlain(type, value)
   const data = made.value
   const json = JSON.stringify(data)
   if (exceeds(json, LIMITS.dataBytesMax))
@@ -45,6 +60,24 @@ export function checkMessage(contract: ContractFacts, message: Message): Verdict
   const flaw = flawOfKey(key)
   if (flaw) return rejected(contract.key, flaw)
   return passed(data, json, key as string)
+}
+
+/** How much a schema makes follows from the data; what sort of values it makes is its own doing. */
+function notPlain(type: MessageType, value: unknown): Verdict {
+  const complaints = complaintsOfForm(value, MESSAGE_SHAPE)
+  const foreign = foreignIn(value)
+  if (!foreign) return { is: 'rejected', complaints }
+  throw new Fault('SCHEMA_INVALID', { detail: type.wire, complaints: [foreign] })
+}
+
+function typeIn({ byName }: ContractFacts, { name, kind }: Message): MessageType | undefined {
+  const type = byName.get(name)
+  return type?.kind === kind ? type : undefined
+}
+
+function unknownMessage({ name, byName }: ContractFacts, message: Message): Verdict {
+  const known = [...byName.keys()].join(', ')
+  return rejected('', `${name} has no ${message.kind} ${message.name}, only ${known}`)
 }
 
 function passed(data: unknown, json: string, key: string): Verdict {

@@ -128,13 +128,18 @@ function visitMembers(
 
 /** Why JSON could not keep one value, apart from its members. */
 export function flawOfValue(value: unknown): string | undefined {
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'must be a finite number'
+  return flawOfKind(value)
+}
+
+/** What JSON has no values of, such as instances of classes. */
+function flawOfKind(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
     case 'undefined':
-      return undefined
     case 'number':
-      return Number.isFinite(value) ? undefined : 'must be a finite number'
+      return undefined
     case 'object': {
       if (value === null || Array.isArray(value)) return undefined
       const prototype: unknown = Object.getPrototypeOf(value)
@@ -145,6 +150,22 @@ export function flawOfValue(value: unknown): string | undefined {
     default:
       return `must not be a ${typeof value}`
   }
+}
+
+/**
+ * The first value of a kind that JSON does not have. Data that came through a door has none, so the
+ * schema has made it: that is a mistake of its author, whatever the data was.
+ */
+export function foreignIn(value: unknown, path = '', depth = 0): Complaint | undefined {
+  const message = flawOfKind(value)
+  if (message) return { path, message }
+  if (typeof value !== 'object' || value === null || depth >= LIMITS.depthMax) return undefined
+  for (const [name, member] of Object.entries(value)) {
+    const at = Array.isArray(value) ? `${path}[${name}]` : path ? `${path}.${name}` : name
+    const found = foreignIn(member, at, depth + 1)
+    if (found) return found
+  }
+  return undefined
 }
 
 /** One that is seen is refused as a function; one that is not would say something else than is seen. */

@@ -2,6 +2,7 @@ import { Fault } from '../base/fault.ts'
 import { thrownText } from '../base/thrown.ts'
 import type { Earlier, MessageType, RefusalData } from './message.ts'
 import { complaintsOfForm, normalForm } from './normal-form.ts'
+import type { Parsed } from './parse.ts'
 import { parse } from './parse.ts'
 import { MESSAGE_SHAPE } from './shape.ts'
 
@@ -37,7 +38,7 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
         cause,
       })
     }
-    const parsed = parse(was[at]?.[0] ?? schema, `version ${at + 1}`, made)
+    const parsed = parsedAs(was[at]?.[0] ?? schema, detail, made)
     if (parsed.is === 'rejected')
       throw new Fault('UPCAST_FAILED', { detail, complaints: parsed.complaints })
     value = parsed.value
@@ -46,4 +47,13 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
   if (form) return form.value
   const complaints = complaintsOfForm(value, MESSAGE_SHAPE)
   throw new Fault('UPCAST_FAILED', { detail: wire, complaints })
+}
+
+/** An upcast that fails has one code, also where the schema is at fault. */
+function parsedAs(schema: MessageType['schema'], detail: string, made: unknown): Parsed {
+  try {
+    return parse(schema, detail, made)
+  } catch (cause) {
+    throw new Fault('UPCAST_FAILED', { detail: `${detail}: ${thrownText(cause)}`, cause })
+  }
 }

@@ -9,7 +9,15 @@ import type { ReplyData } from './arrival.ts'
 import type { Plan, Reaction } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { Arrival, Step } from './step.ts'
-import { cellsOf, checked, idIn, publish, ruleFault } from './step.ts'
+import {
+  cellsOf,
+  checked,
+  checkedBefore,
+  idIn,
+  publish,
+  publishChecked,
+  ruleFault,
+} from './step.ts'
 import { timerIndex } from './timers.ts'
 
 /** A command that an instance has sent. */
@@ -212,7 +220,7 @@ function setTimer(
   mustDeclare(saga, [...saga.sends, ...saga.emits], message)
   if (!Number.isFinite(delayMs) || delayMs < 0)
     throw ruleFault('a delay is a number of milliseconds, from 0 on')
-  // Checked now, so that the rule which sets it is at fault, and again when it is sent.
+  // Checked now, so that the rule which sets it is at fault; its schema does not run again.
   const { data } = checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
@@ -252,7 +260,9 @@ export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow):
   if (instance?.is !== 'open') return
   const isCommand = timer.message.kind === 'command'
   const sender = senderOf(step, saga, timer.instance)
-  const { id } = publish(step, ofToday(step.around.plan, timer), isCommand ? { sender } : {})
+  const message = ofToday(step.around.plan, timer)
+  const kept = checkedBefore(step.around.plan, message)
+  const { id } = publishChecked(step, message, kept, isCommand ? { sender } : {})
   const left = { ...instance, timers: instance.timers.filter((key) => key !== timerKey) }
   const next = isCommand ? withSent(left, timer.message, id) : left
   putInstance(step.draft, { table: timer.table, key: timer.instance }, cell.version + 1, next)

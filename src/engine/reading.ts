@@ -1,7 +1,7 @@
 import { Fault } from '../base/fault.ts'
 import { checkMessage } from '../contract/door.ts'
 import type { Message, QueryType } from '../contract/message.ts'
-import { pathText } from '../contract/parse.ts'
+import { parse } from '../contract/parse.ts'
 import type { Row, RowKey, Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './fold.ts'
@@ -16,7 +16,7 @@ const PAGE = { initial: 1_000, max: 10_000 }
 /**
  * Answers a query by the rule of the service that owns its contract, from committed rows.
  *
- * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`, `RULE_RETURNED`
+ * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`, `RULE_RETURNED`, `SCHEMA_INVALID`
  */
 export async function ask(engine: EngineTools, message: Message): Promise<unknown> {
   const { plan } = engine
@@ -43,16 +43,9 @@ export async function ask(engine: EngineTools, message: Message): Promise<unknow
 /** The answer as its schema gives it back. */
 function mustAnswer(type: QueryType, answer: unknown): unknown {
   const detail = `the answer to ${type.wire}`
-  const outcome = type.answers['~standard'].validate(answer)
-  if (outcome instanceof Promise) {
-    outcome.catch(() => undefined)
-    throw new Fault('RULE_RETURNED', { detail: `${detail}: its schema is asynchronous` })
-  }
-  if (!outcome.issues) return outcome.value
-  throw new Fault('RULE_RETURNED', {
-    detail,
-    complaints: outcome.issues.map(({ path, message }) => ({ path: pathText(path), message })),
-  })
+  const outcome = parse(type.answers, detail, answer)
+  if (outcome.is === 'taken') return outcome.value
+  throw new Fault('RULE_RETURNED', { detail, complaints: outcome.complaints })
 }
 
 const NO_OCCASION = { messageId: '', at: 0, key: '' }

@@ -4,8 +4,8 @@ import type { IdMaker } from '../base/id.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { ContractFacts } from '../contract/contract.ts'
 import { commandsTopic, eventsTopic, repliesTopic } from '../contract/contract.ts'
-import type { Checked } from '../contract/door.ts'
-import { checkMessage, flawOfKey } from '../contract/door.ts'
+import type { Checked, Verdict } from '../contract/door.ts'
+import { checkKept, checkMessage, flawOfKey } from '../contract/door.ts'
 import type { Envelope } from '../contract/envelope.ts'
 import { encodeHead } from '../contract/envelope.ts'
 import type { Message, MessageType } from '../contract/message.ts'
@@ -119,10 +119,17 @@ export function publishChecked(
   return append(step, { topic, type: wire, version, key, partitions, json }, carried)
 }
 
-/** The data of a message, checked at the door. @throws Fault `RULE_RETURNED` */
+/** The data of a message, checked at the door. @throws Fault `RULE_RETURNED`, `SCHEMA_INVALID` */
 export function checked(plan: Plan, message: Message): Checked {
-  const facts = factsFor(plan, message)
-  const verdict = checkMessage(facts, message)
+  return passedOf(message, checkMessage(factsFor(plan, message), message))
+}
+
+/** The same for data that was checked before it was kept: its schema does not change it again. */
+export function checkedBefore(plan: Plan, message: Message): Checked {
+  return passedOf(message, checkKept(factsFor(plan, message), message))
+}
+
+function passedOf(message: Message, verdict: Verdict): Checked {
   if (verdict.is === 'passed') return verdict.checked
   throw new Fault('RULE_RETURNED', {
     detail: `${message.contract}.${message.name} does not fit its contract`,

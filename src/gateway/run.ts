@@ -119,7 +119,10 @@ async function runQuery(
   return json(200, answer)
 }
 
-/** Checks a message as its owner would, and hands it on. */
+/**
+ * Checks a message as its owner would, and hands it on as it came: its schema changes it there, and
+ * once only.
+ */
 async function handOn(
   { deadlineMs }: GatewayTools,
   neighbour: Neighbour,
@@ -143,7 +146,7 @@ async function handOn(
       ...(key === undefined ? {} : { 'idempotency-key': headerOfKey(key) }),
       ...traceOf(request),
     },
-    body: verdict.checked.json,
+    ...(message.data === undefined ? {} : { body: JSON.stringify(message.data) }),
     deadlineMs,
   })
 }

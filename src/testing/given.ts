@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import type { Complaint } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import { factsOf } from '../contract/contract.ts'
 import { checkMessage } from '../contract/door.ts'
-import type { CommandType, Message, MessageType } from '../contract/message.ts'
+import type { CommandType, Message, MessageType, RefusalData } from '../contract/message.ts'
 import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
+import { parse } from '../contract/parse.ts'
 import { ROW_SHAPE } from '../engine/rows.ts'
 import type { OneOrMany, Refusal } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
@@ -38,8 +40,8 @@ export type Rows = Readonly<Record<string, unknown>>
 
 /**
  * Tests one rule as a sentence, without an engine: given what happened, when this arrives, then
- * this follows. Rules see data as in a running system: as JSON keeps it, and frozen, so that a rule
- * that changes it in place fails.
+ * this follows. Each message goes through its schema once, and rules see data as in a running system:
+ * as JSON keeps it, and frozen, so that a rule that changes it in place fails.
  *
  * - entity: history are events; `then` are the events, or one refusal
  * - saga: history are the events and refusals heard before; `then` are the effects
@@ -105,7 +107,7 @@ function decided(entity: Entity, history: readonly Message[], command: Message):
   const states = new Map<string, unknown>()
   for (const event of history) evolve(entity, states, event)
   const rule = mustFind(entity.name, entity.decide, command)
-  const data = asKept(command.data)
+  const data = heard(entity.name, rule, command)
   const ids = idsOf(rule, entity.id, data)
   const stateOf = (id: string): unknown => (states.has(id) ? states.get(id) : entity.initial)
   const known = rule.ids ? new Map(ids.map((id) => [id, stateOf(id)])) : stateOf(ids[0] as string)
@@ -132,15 +134,12 @@ function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): 
     complain(`returned ${name ?? typeof result}, which is no event of ${facts.name}`)
   const verdict = checkMessage(facts, result as Message)
   if (verdict.is === 'rejected')
-    complain(
-      `returned ${name} with wrong data: ` +
-        verdict.complaints.map(({ path, message }) => `${path} ${message}`).join(', '),
-    )
+    complain(`returned ${name} with wrong data: ${complaintsText(verdict.complaints)}`)
 }
 
 function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
   const rule = mustFind(entity.name, entity.evolve, event)
-  const data = asKept(event.data)
+  const data = heard(entity.name, rule, event)
   for (const id of idsOf(rule, entity.id, data)) {
     const before = states.has(id) ? states.get(id) : entity.initial
     states.set(id, asKept(rule.run(data as never, before as never, id as never)))
@@ -162,7 +161,8 @@ function isBecome(effect: unknown): effect is { effect: 'become'; state: unknown
   return (effect as { effect?: string }).effect === 'become'
 }
 
-function effectsOf(saga: Saga, { contract, name, kind, data }: Message, state: unknown): unknown[] {
+function effectsOf(saga: Saga, message: Message, state: unknown): unknown[] {
+  const { contract, name, kind } = message
   const isAnswer = (rule: Rule): boolean =>
     kind === 'refusal' && rule.hears === 'refused' && `${rule.on.name}Refused` === name
   const isHeard = (rule: Rule): boolean => rule.hears === 'message' && rule.on.name === name
@@ -170,7 +170,8 @@ function effectsOf(saga: Saga, { contract, name, kind, data }: Message, state: u
     (each) => each.on.contract === contract && (isAnswer(each) || isHeard(each)),
   )
   if (!rule) throw noRule(saga.name, { contract, name })
-  const effects = rule.run(asKept(data) as never, asKept(state) as never, OCCASION)
+  const data = heard(saga.name, rule, message)
+  const effects = rule.run(data as never, asKept(state) as never, OCCASION)
   return [...listOf(effects as OneOrMany<unknown>)]
 }
 
@@ -182,7 +183,7 @@ function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
 
 function project(projection: Projection, rows: Map<string, unknown>, event: Message): void {
   const rule = mustFind(projection.name, projection.rules, event)
-  const data = asKept(event.data)
+  const data = heard(projection.name, rule, event)
   const about = event.kind === 'refusal' ? (data as { command: unknown }).command : data
   for (const id of idsOf(rule, projection.by, rule.ids ? data : about)) {
     const third = rule.ids ? id : OCCASION
@@ -196,7 +197,8 @@ async function handled(handler: Handler, tools: unknown, event: Message): Promis
   const rule = mustFind(handler.name, handler.rules, event)
   const { signal } = new AbortController()
   const handling = { ...OCCASION, effectKey: `${handler.name}:${OCCASION.messageId}`, signal }
-  const returned = await rule.run(asKept(event.data) as never, tools as never, handling)
+  const data = heard(handler.name, rule, event)
+  const returned = await rule.run(data as never, tools as never, handling)
   return [...listOf(returned as OneOrMany<unknown> | undefined)]
 }
 
@@ -207,7 +209,8 @@ async function answered(
 ): Promise<unknown[]> {
   const rule = mustFind(query.name, query.rules, message)
   const read = (readable: Readable): unknown => readerOver(rowsOf(readable, history), readable)
-  return [await rule.run(asKept(message.data) as never, read as never, OCCASION)]
+  const data = heard(query.name, rule, message)
+  return [await rule.run(data as never, read as never, OCCASION)]
 }
 
 function rowsOf(readable: Readable, history: readonly Message[]): ReadonlyMap<string, unknown> {
@@ -255,6 +258,21 @@ function readerOver(rows: ReadonlyMap<string, unknown>, readable: Readable): unk
     },
   }
 }
+
+/** The data of a message as its schema hands it to a rule; a refusal holds the command it answers. */
+function heard(name: string, { on }: Rule, { kind, data }: Message): unknown {
+  const isRefusal = kind === 'refusal'
+  const told = isRefusal ? (data as RefusalData<unknown, string>).command : data
+  const outcome = parse(on.schema, on.wire, told)
+  if (outcome.is === 'rejected')
+    throw new assert.AssertionError({
+      message: `${name} is handed ${on.wire} with wrong data: ${complaintsText(outcome.complaints)}`,
+    })
+  return asKept(isRefusal ? { ...(data as object), command: outcome.value } : outcome.value)
+}
+
+const complaintsText = (complaints: readonly Complaint[]): string =>
+  complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
 
 function mustFind(name: string, rules: readonly Rule[], message: Message): Rule {
   const rule = rules.find(({ on, hears }) => hears === 'message' && isOf(on, message))
