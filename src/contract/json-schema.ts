@@ -16,6 +16,12 @@ interface WithJsonSchema {
 }
 
 /**
+ * Asks a library to leave out what JSON Schema has no word for, in place of giving nothing: zod by
+ * the first, valibot by the second. ArkType and Effect do so by themselves.
+ */
+export const LENIENT: LibraryOptions = { unrepresentable: 'any', errorMode: 'ignore' }
+
+/**
  * The JSON Schema of what a schema takes (`input`) or gives back (`output`); nothing where its
  * library has none, or this schema has no counterpart.
  */
@@ -35,6 +41,49 @@ export function jsonSchemaOf(
   }
 }
 
+/** Finds what a `$ref` names. */
+export type Resolve = (ref: string) => JsonSchema | undefined
+
+/** Takes nothing. */
+const NOTHING: JsonSchema = { not: {} }
+
+/** A schema may be written as `true` or `false`. */
+export function schemaFrom(value: unknown): JsonSchema {
+  if (isSchema(value)) return value
+  return value === false ? NOTHING : {}
+}
+
+export function listAt(schema: JsonSchema, name: string): readonly unknown[] {
+  const value = schema[name]
+  return Array.isArray(value) ? (value as readonly unknown[]) : []
+}
+
+/**
+ * What a reference means that is a pointer into the same document, `#` or `#/…`; nothing for any
+ * other. Some libraries leave characters as they are that have to be escaped there.
+ */
+export function localTarget(root: JsonSchema, ref: unknown): JsonSchema | undefined {
+  if (typeof ref !== 'string' || !isPointer(ref)) return undefined
+  let at: unknown = root
+  for (const step of ref.split('/').slice(1)) {
+    if (typeof at !== 'object' || at === null) return undefined
+    const [name, ...more] = [...new Set([step, unescaped(step)])].filter((each) =>
+      Object.hasOwn(at as object, each),
+    )
+    if (name === undefined || more.length > 0) return undefined
+    at = (at as JsonSchema)[name]
+  }
+  return isSchema(at) ? at : undefined
+}
+
+function unescaped(step: string): string {
+  try {
+    return decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
+  } catch {
+    return step
+  }
+}
+
 /** A member of a JSON Schema that is itself one. */
 export function memberOf(schema: JsonSchema, name: string): JsonSchema | undefined {
   const value = schema[name]
@@ -47,9 +96,7 @@ export function isSchema(value: unknown): value is JsonSchema {
 
 /** What a schema says for people: it never decides whether data fits. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
-  '$anchor',
   '$comment',
-  '$id',
   '$schema',
   'default',
   'deprecated',
@@ -119,4 +166,50 @@ function sortedEntries(
 ): JsonSchema {
   const names = Object.keys(value).filter(isKept).toSorted(compareText)
   return Object.fromEntries(names.map((name) => [name, map(name, value[name])]))
+}
+
+export const OUTSIDE = 'a reference to another document'
+
+/** Keywords by which a reference means something else than a pointer into the whole. */
+const MOVING = [
+  '$anchor',
+  '$dynamicAnchor',
+  '$dynamicRef',
+  '$id',
+  '$recursiveAnchor',
+  '$recursiveRef',
+]
+
+/**
+ * What in a whole schema keeps its references from being followed as pointers, if anything does.
+ * Such a schema is only ever the same as the same text, and not even that if it refers to `OUTSIDE`.
+ */
+export function unlikePointers(schema: JsonSchema): string | undefined {
+  const { $id: own, ...rest } = schema
+  const keywords = keywordsIn(rest)
+  const valuesOf = (name: string): string[] => (keywords.get(name) ?? []).map(String)
+  const refs = [...valuesOf('$ref'), ...valuesOf('$dynamicRef')]
+  const ids = new Set([String(own), ...valuesOf('$id')])
+  if (!refs.every((ref) => ref.startsWith('#') || ids.has(ref.split('#')[0] as string)))
+    return OUTSIDE
+  const moving = MOVING.find((name) => keywords.has(name))
+  return moving ?? (refs.every(isPointer) ? undefined : 'a $ref by name')
+}
+
+const isPointer = (ref: string): boolean => /^#(?:\/|$)/.test(ref)
+
+/** Every keyword that stands anywhere in a schema, with its values; names of fields are none. */
+function keywordsIn(schema: unknown, found = new Map<string, unknown[]>()): Map<string, unknown[]> {
+  if (Array.isArray(schema)) for (const each of schema) keywordsIn(each, found)
+  else if (isSchema(schema))
+    for (const [name, value] of Object.entries(schema)) {
+      const values = found.get(name)
+      if (values) values.push(value)
+      else found.set(name, [value])
+      if (DATA.has(name)) continue
+      if (NAMED.has(name) && isSchema(value))
+        for (const each of Object.values(value)) keywordsIn(each, found)
+      else keywordsIn(value, found)
+    }
+  return found
 }

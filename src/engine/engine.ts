@@ -12,6 +12,7 @@ import { processor } from './processor.ts'
 import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
 import { rebuilder } from './rebuild.ts'
 import { scan } from './scan.ts'
+import { schemasMustBeUsable } from './schemas.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
 import type { EngineTools } from './tools.ts'
@@ -35,8 +36,8 @@ const ABORT_MS = 1_000
 /**
  * Opens the backend, declares topics and tables, and sets the processors going.
  *
- * @throws Fault `START_REFUSED` by a thread, `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`,
- * `PROJECTION_CHANGED`, `STORE_UNKNOWN`, and what opening the backend throws
+ * @throws Fault `START_REFUSED` by a thread, `SCHEMA_INVALID`, `CONTRACT_INCOMPATIBLE`,
+ * `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`, and what opening the backend throws
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, backend, clock } = tools
@@ -126,6 +127,7 @@ export async function rebuildAlone(
 /** Opens the backend, and gives what the rows of each service are made by. */
 async function opened(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
   const { plan, backend, clock } = tools
+  await schemasMustBeUsable(plan.contracts.values())
   const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
   try {
     await prepare(tools, builds)

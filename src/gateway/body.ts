@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Components } from './components.ts'
 import type { Route } from './route.ts'
-import { sampleOf } from './sample.ts'
+import { sampleOf } from '../contract/sample.ts'
 import type { JsonSchema, Resolve } from './schema.ts'
 import { jsonSchemaOf, listAt, resolverOf, schemaFrom } from './schema.ts'
 import type { Shape } from './shape.ts'

@@ -1,15 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { JsonSchema } from '../contract/json-schema.ts'
-import { isSchema, jsonSchemaOf as convertedOf, memberOf } from '../contract/json-schema.ts'
+import type { JsonSchema, Resolve } from '../contract/json-schema.ts'
+import {
+  jsonSchemaOf as convertedOf,
+  LENIENT,
+  listAt,
+  schemaFrom,
+} from '../contract/json-schema.ts'
 
-export type { JsonSchema }
-export { isSchema, memberOf }
-
-/**
- * Asks a library to leave out what JSON Schema has no word for, in place of giving nothing: zod by
- * the first, valibot by the second. ArkType and Effect do so by themselves.
- */
-const LENIENT = { unrepresentable: 'any', errorMode: 'ignore' }
+export type { JsonSchema, Resolve } from '../contract/json-schema.ts'
+export { isSchema, listAt, memberOf, schemaFrom } from '../contract/json-schema.ts'
 
 /**
  * As `jsonSchemaOf` of the contract, for reading and describing: a part without a counterpart in
@@ -18,9 +17,6 @@ const LENIENT = { unrepresentable: 'any', errorMode: 'ignore' }
 export function jsonSchemaOf(schema: StandardSchemaV1, side: 'input' | 'output'): JsonSchema {
   return convertedOf(schema, side) ?? convertedOf(schema, side, LENIENT) ?? {}
 }
-
-/** Finds what a `$ref` names. */
-export type Resolve = (ref: string) => JsonSchema | undefined
 
 /** Finds what a `$ref` names inside one schema. */
 export function resolverOf(root: JsonSchema): Resolve {
@@ -45,15 +41,6 @@ export function decoded(ref: string): string {
   } catch {
     return ref
   }
-}
-
-/** Takes nothing. */
-const NOTHING: JsonSchema = { not: {} }
-
-/** A schema may be written as `true` or `false`. */
-export function schemaFrom(value: unknown): JsonSchema {
-  if (isSchema(value)) return value
-  return value === false ? NOTHING : {}
 }
 
 /** Schemas that a value has to fit all at once. */
@@ -81,11 +68,6 @@ export function armsOf(
       arms.flatMap((arm) => part.map((more) => [...arm, ...more])).slice(0, ARMS_MAX),
     [[schema]],
   )
-}
-
-export function listAt(schema: JsonSchema, name: string): readonly unknown[] {
-  const value = schema[name]
-  return Array.isArray(value) ? (value as readonly unknown[]) : []
 }
 
 /** The types that every schema of an arm allows; `undefined` where none says any. */

@@ -169,10 +169,9 @@ const GRACE_MS = 10_000
  * Starts services on a backend: checks that they fit together, creates topics and tables, and
  * sets every rule going. A module that is imported by a thread, or read by a command, starts nothing.
  *
- * @throws Fault `START_REFUSED` and `CONTRACT_INCOMPATIBLE` with all complaints, `TOPIC_DIFFERS`,
- * `PROJECTION_CHANGED`,
- * `OPTION_INVALID`, and what opening the backend throws (`DATA_OWNED`, `DATA_FOREIGN`,
- * `DATA_NEWER`, `DATA_DAMAGED`)
+ * @throws Fault `START_REFUSED`, `SCHEMA_INVALID` and `CONTRACT_INCOMPATIBLE` with all complaints,
+ * `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `OPTION_INVALID`, and what opening the backend throws
+ * (`DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`)
  */
 export async function start<const S extends readonly Service<string, unknown>[]>(
   services: S,

@@ -74,7 +74,7 @@ test('a schema that changes its value runs once on every way of a message', asyn
   await stage.clock.until(app.append([Pay.Charge({ id: 'append', cents })]))
   await stage.clock.until(app.send(Pay.Go({ id: 'go' })))
   await stage.clock.advance(20_000)
-  assert.deepEqual(Object.fromEntries([...heard].toSorted()), {
+  assert.deepEqual(Object.fromEntries(heard), {
     append: 255,
     compensation: 255,
     handler: 255,

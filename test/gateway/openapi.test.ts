@@ -7,7 +7,7 @@ import { command, contract } from 'throughline'
 import { z } from 'zod'
 import type { OpenApi } from 'throughline/gateway'
 import { gateway, route } from 'throughline/gateway'
-import { sampleOf } from '../../src/gateway/sample.ts'
+import { sampleOf } from '../../src/contract/sample.ts'
 import { jsonSchemaOf } from '../../src/gateway/schema.ts'
 import { openShop, post } from './system.ts'
 

@@ -159,7 +159,8 @@ export const ROOMS: readonly Room[] = [
 ]
 
 /** Tests reach further than what they test: the public doors, and what tests are made with. */
-const FOR_TESTS = ['throughline', 'throughline/', 'zod', 'fast-check', 'node:']
+const SCHEMA_LIBRARIES = ['@valibot/to-json-schema', 'arktype', 'effect', 'valibot', 'zod']
+const FOR_TESTS = ['throughline', 'throughline/', 'fast-check', 'node:', ...SCHEMA_LIBRARIES]
 
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]/g
 const BARE_IMPORT = /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g

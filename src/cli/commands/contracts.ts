@@ -7,6 +7,7 @@ import type { AnyContract } from '../../contract/contract.ts'
 import { factsOf } from '../../contract/contract.ts'
 import type { StoredMessage } from '../../engine/compatibility.ts'
 import { complaintsOfStored, notesOnStored } from '../../engine/compatibility.ts'
+import { complaintsOfSchemas } from '../../engine/schemas.ts'
 import type { Asked, Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { EXITS } from '../exits.ts'
@@ -107,7 +108,7 @@ async function check(
 ): Promise<number> {
   const { print, paint } = terminal
   const facts = checked.map(factsOf)
-  const complaints = complaintsOfStored(facts, stored)
+  const complaints = [...(await complaintsOfSchemas(facts)), ...complaintsOfStored(facts, stored)]
   const notes = notesOnStored(facts, stored)
   const isCompatible = complaints.length === 0
   const code = isCompatible ? EXITS.fine.code : EXITS.wrong.code

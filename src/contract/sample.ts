@@ -1,5 +1,5 @@
-import type { JsonSchema, Resolve } from './schema.ts'
-import { listAt, memberOf, schemaFrom } from './schema.ts'
+import type { JsonSchema, Resolve } from './json-schema.ts'
+import { listAt, memberOf, schemaFrom } from './json-schema.ts'
 
 /** Deeper than this, and behind this many values, only what must be there is made. */
 const DEPTH_MAX = 4
@@ -8,7 +8,7 @@ const VALUES_MAX = 200
 const DEPTH_LIMIT = 16
 const VALUES_LIMIT = 2_000
 
-const FORMATS: Readonly<Record<string, string>> = {
+export const FORMATS: Readonly<Record<string, string>> = {
   'date-time': '2026-01-31T12:00:00Z',
   date: '2026-01-31',
   time: '12:00:00Z',
@@ -24,16 +24,18 @@ const FORMATS: Readonly<Record<string, string>> = {
 /** What a sample is made with. */
 interface Making {
   readonly resolve: Resolve
+  /** Which of several alternatives is taken where there is room; the last one where it has fewer. */
+  readonly choice: number
   /** How many values it has so far. */
   values: number
 }
 
 /**
- * A value that a JSON Schema allows, for a description: the plainest one. It is a guess: patterns
- * that no format names, and whatever else JSON Schema cannot say, are beyond it.
+ * A value that a JSON Schema allows, such as for a description: the plainest one. It is a guess:
+ * patterns that no format names, and whatever else JSON Schema cannot say, are beyond it.
  */
-export function sampleOf(schema: JsonSchema, resolve: Resolve): unknown {
-  return made(schema, { resolve, values: 0 }, 0)
+export function sampleOf(schema: JsonSchema, resolve: Resolve, choice = 0): unknown {
+  return made(schema, { resolve, choice, values: 0 }, 0)
 }
 
 function made(schema: JsonSchema, making: Making, depth: number): unknown {
@@ -48,7 +50,7 @@ function made(schema: JsonSchema, making: Making, depth: number): unknown {
   for (const name of ['anyOf', 'oneOf']) {
     const arms = listAt(schema, name).map(schemaFrom)
     const plain = isRoomy(making, depth) ? undefined : arms.find(isPlain)
-    const arm = plain ?? arms[0]
+    const arm = plain ?? arms[making.choice] ?? arms.at(-1)
     if (arm) return made(arm, making, depth)
   }
   const ref = schema['$ref']

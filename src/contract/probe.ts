@@ -1,0 +1,341 @@
+// What a schema does with data, found out by having it check made-up values: what libraries say of
+// a schema as JSON Schema leaves open what becomes of fields that it does not name, or lacks.
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
+import { foreignIn } from './shape.ts'
+import type { JsonSchema } from './json-schema.ts'
+import { isSchema, jsonSchemaOf, LENIENT, localTarget, memberOf } from './json-schema.ts'
+import { pathText } from './parse.ts'
+import { FORMATS, sampleOf } from './sample.ts'
+
+type Path = readonly PropertyKey[]
+type Trial =
+  | { readonly is: 'taken'; readonly value: unknown }
+  | { readonly is: 'refused'; readonly paths: readonly Path[] }
+
+/** Data that a schema takes, and what it makes of it. */
+interface Sample {
+  readonly input: unknown
+  readonly output: unknown
+}
+
+/** What is known of a schema. */
+interface Probe {
+  /** What it gives back, as it does; nothing where its library has no JSON Schema. */
+  readonly output: JsonSchema | undefined
+  /** Where it takes only what JSON does not have. */
+  readonly asks: Complaint | undefined
+  /** Where it makes what JSON does not have. */
+  readonly makes: Complaint | undefined
+  /** What it answered with a promise, if anything. */
+  readonly promise: Promise<unknown> | undefined
+  /** Whether anything is known of it beside what it says itself. */
+  readonly isSampled: boolean
+}
+
+/** Values that are checked for one schema, in all trials together. */
+const EFFORT_MAX = 20_000
+/** What a complaint costs, in values. */
+const COMPLAINT_EFFORT = 20
+const CHOICES_MAX = 16
+
+const known = new WeakMap<object, Probe>()
+
+/** Each schema is probed once. */
+function probeOf(schema: StandardSchemaV1): Probe {
+  const before = known.get(schema)
+  if (before) return before
+  const probe = probed(schema)
+  known.set(schema, probe)
+  return probe
+}
+
+/** The JSON Schema of what a schema gives back, completed by what it was seen to do. */
+export const probedOutput = (schema: StandardSchemaV1): JsonSchema | undefined =>
+  probeOf(schema).output
+
+/** Whether no made-up value was taken, so that only the library's word is known. */
+export const isUnprobed = (schema: StandardSchemaV1): boolean => !probeOf(schema).isSampled
+
+/**
+ * Why a schema is none for a message, if that was seen. `isAnswer`: it is handed what a rule in this
+ * process returns, so that only what it makes counts.
+ */
+export async function flawOfSchema(
+  schema: StandardSchemaV1,
+  isAnswer = false,
+): Promise<Complaint | undefined> {
+  const { asks, makes, promise } = probeOf(schema)
+  if (asks && !isAnswer) return asks
+  if (makes) return makes
+  const isAsynchronous = promise !== undefined && !(await failsAtOnce(promise))
+  return isAsynchronous ? { path: '', message: ASYNCHRONOUS } : undefined
+}
+
+const ASYNCHRONOUS =
+  'its schema is asynchronous, and a message is checked at once: let a handler ask what takes time'
+
+const TICKS = 100
+
+/** Some libraries answer with a promise as well where a check has thrown. */
+async function failsAtOnce(promise: Promise<unknown>): Promise<boolean> {
+  let hasFailed = false
+  promise.catch(() => (hasFailed = true))
+  for (let tick = 0; tick < TICKS && !hasFailed; tick += 1) await Promise.resolve()
+  return hasFailed
+}
+
+function probed(schema: StandardSchemaV1): Probe {
+  const trials = trialsOf(schema)
+  const stated = jsonSchemaOf(schema, 'input') ?? jsonSchemaOf(schema, 'input', LENIENT) ?? {}
+  const resolve = (ref: string): JsonSchema | undefined => localTarget(stated, ref)
+  const samples: Sample[] = []
+  let [asks, makes]: (Complaint | undefined)[] = []
+  for (let choice = 0; choice < choicesIn(stated); choice += 1) {
+    const found = repaired(trials, sampleOf(stated, resolve, choice))
+    asks ??= found.asks
+    if (!found.sample) continue
+    samples.push(found.sample)
+    const made = foreignIn(found.sample.output)
+    makes ??= made && {
+      path: made.path,
+      message: `is made into what JSON does not have: ${made.message}`,
+    }
+  }
+  const output = jsonSchemaOf(schema, 'output')
+  const completed = output && structuredClone(output)
+  if (completed) for (const sample of samples) complete(trials, completed, sample)
+  const isSampled = samples.length > 0
+  return { output: completed, asks, makes, promise: trials.promise(), isSampled }
+}
+
+/** How many alternatives there are where a schema has the most. */
+function choicesIn(schema: unknown): number {
+  if (typeof schema !== 'object' || schema === null) return 1
+  const own = ['anyOf', 'oneOf'].map((name) => (schema as JsonSchema)[name])
+  const counts = own.map((each) => (Array.isArray(each) ? each.length : 1))
+  return Math.min(CHOICES_MAX, Math.max(...counts, ...Object.values(schema).map(choicesIn)))
+}
+
+interface Trials {
+  /** Has the schema check a value. */
+  of(value: unknown): Trial
+  promise(): Promise<unknown> | undefined
+  /** Nothing more is tried, and nothing more is known. */
+  isSpent(): boolean
+}
+
+function trialsOf(schema: StandardSchemaV1): Trials {
+  let left = EFFORT_MAX
+  let promise: Promise<unknown> | undefined
+  const refused: Trial = { is: 'refused', paths: [] }
+  return {
+    of(value) {
+      left -= countIn(value)
+      if (left < 0) return refused
+      try {
+        const outcome = schema['~standard'].validate(value)
+        if (outcome instanceof Promise) {
+          outcome.catch(() => undefined)
+          promise ??= outcome
+          return refused
+        }
+        if (!outcome.issues) return { is: 'taken', value: outcome.value }
+        left -= outcome.issues.length * COMPLAINT_EFFORT
+        const paths = outcome.issues.map(({ path = [] }) =>
+          path.map((step) => (typeof step === 'object' ? step.key : step)),
+        )
+        return { is: 'refused', paths }
+      } catch {
+        return refused
+      }
+    },
+    promise: () => promise,
+    isSpent: () => left <= 0,
+  }
+}
+
+function countIn(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1
+  return Object.values(value).reduce<number>((count, each) => count + countIn(each), 1)
+}
+
+/** What may stand where a made-up value is refused, the plainest first. */
+const PLAIN: readonly unknown[] = ['text', 1, true, null, {}, [], '1', ...Object.values(FORMATS)]
+/** What JSON has no values of. */
+const FOREIGN: readonly (readonly [name: string, value: unknown])[] = [
+  ['a Date', new Date(0)],
+  ['a bigint', 1n],
+  ['a Map', new Map()],
+  ['a Set', new Set()],
+  ['a Uint8Array', new Uint8Array(1)],
+  ['a function', () => undefined],
+  ['a symbol', Symbol('probe')],
+]
+
+/** Puts other values where the schema complains, until it takes the whole. */
+function repaired(
+  trials: Trials,
+  start: unknown,
+): { readonly sample?: Sample; readonly asks: Complaint | undefined } {
+  let input = start
+  let asks: Complaint | undefined
+  const visited = new Set<string>()
+  for (;;) {
+    const trial = trials.of(input)
+    if (trial.is === 'taken') return { sample: { input, output: trial.value }, asks }
+    const path = trial.paths.find((each) => !visited.has(keyOf(each)))
+    if (!path) return { asks }
+    visited.add(keyOf(path))
+    const plain = PLAIN.map((value) => withAt(input, path, value)).find((next) =>
+      isCleared(trials.of(next), path),
+    )
+    if (plain !== undefined) {
+      input = plain
+      continue
+    }
+    const others = new Set(trial.paths.map(keyOf).filter((key) => key !== keyOf(path)))
+    for (const [name, value] of FOREIGN) {
+      const next = withAt(input, path, value)
+      const tried = trials.of(next)
+      // Nothing else may be wrong with it than was wrong before.
+      if (tried.is === 'refused' && !(isCleared(tried, path) && isAmong(tried.paths, others)))
+        continue
+      asks ??= { path: pathText(path), message: `must be ${name}, which JSON does not have` }
+      input = next
+      break
+    }
+  }
+}
+
+const keyOf = (path: Path): string => JSON.stringify(path.map(String))
+
+/** Whether nothing is said of a place any more; what lies below it is looked at next. */
+const isCleared = (trial: Trial, path: Path): boolean =>
+  trial.is === 'taken' ||
+  (trial.paths.length > 0 && trial.paths.every((each) => keyOf(each) !== keyOf(path)))
+
+const isAmong = (paths: readonly Path[], known: ReadonlySet<string>): boolean =>
+  paths.every((path) => known.has(keyOf(path)))
+
+/** Has a JSON Schema say what was seen of its objects: see `completeObject`. */
+function complete(trials: Trials, root: JsonSchema, sample: Sample): void {
+  const visit = (schema: unknown, path: Path, depth: number): void => {
+    const value = valueAt(sample.output, path)
+    const found = isSchema(schema) && depth < DEPTH_MAX ? branchOf(root, schema, value) : undefined
+    if (!found) return
+    if (Array.isArray(value)) {
+      const fixed = Array.isArray(found['prefixItems']) ? (found['prefixItems'] as unknown[]) : []
+      for (const at of value.keys()) visit(fixed[at] ?? found['items'], [...path, at], depth + 1)
+    }
+    const properties = memberOf(found, 'properties')
+    if (!properties || !isObject(value)) return
+    completeObject(trials, found as Record<string, unknown>, sample, path)
+    for (const [name, property] of Object.entries(properties))
+      visit(property, [...path, name], depth + 1)
+  }
+  visit(root, [], 0)
+}
+
+const DEPTH_MAX = 32
+
+/** The one that describes a value, behind references and among alternatives. */
+function branchOf(root: JsonSchema, schema: JsonSchema, value: unknown): JsonSchema | undefined {
+  let found: JsonSchema | undefined = schema
+  for (let steps = 0; found && '$ref' in found; steps += 1)
+    found = steps < DEPTH_MAX ? localTarget(root, found['$ref']) : undefined
+  const branches = found && (found['anyOf'] ?? found['oneOf'])
+  if (!Array.isArray(branches)) return found
+  return branches
+    .filter(isSchema)
+    .map((branch) => branchOf(root, branch, value))
+    .find((branch) => branch && couldDescribe(branch, value))
+}
+
+function couldDescribe({ type, properties }: JsonSchema, value: unknown): boolean {
+  if (type === 'object' && !isObject(value)) return false
+  if (type === 'array' && !Array.isArray(value)) return false
+  if (!isSchema(properties) || !isObject(value)) return true
+  return Object.entries(properties).every(
+    ([name, property]) =>
+      !isSchema(property) || !('const' in property) || property['const'] === value[name],
+  )
+}
+
+/**
+ * Whether an object keeps fields that its schema does not name, and which fields are always there:
+ * those with a default come out although they were left out.
+ */
+function completeObject(
+  trials: Trials,
+  schema: Record<string, unknown>,
+  { input }: Sample,
+  path: Path,
+): void {
+  const given = valueAt(input, path)
+  if (!isObject(given) || trials.isSpent()) return
+  const properties = schema['properties'] as JsonSchema
+  const { additionalProperties: others } = schema
+  const isOpen = others === true || (isSchema(others) && Object.keys(others).length === 0)
+  if ((isOpen || others === undefined || others === false) && !('patternProperties' in schema)) {
+    const name = unnamed(properties)
+    const isKept = name in fieldsAt(trials, withAt(input, [...path, name], 1), path)
+    schema['additionalProperties'] = isKept ? {} : false
+  }
+  const required = new Set((schema['required'] as readonly string[] | undefined) ?? [])
+  const names = Object.keys(properties)
+  // First those that may have a default: of the others much is known.
+  for (const name of [...names.filter((each) => !required.has(each)), ...required]) {
+    if (!Object.hasOwn(given, name) || trials.isSpent()) continue
+    const trial = trials.of(without(input, path, name))
+    if (trial.is === 'refused') continue
+    const made = valueAt(trial.value, path)
+    if (isObject(made) && made[name] !== undefined) required.add(name)
+    else required.delete(name)
+  }
+  if (required.size > 0 || 'required' in schema) schema['required'] = [...required]
+}
+
+/** The fields that come out at a place; none where the whole is refused. */
+function fieldsAt(trials: Trials, input: unknown, path: Path): Readonly<Record<string, unknown>> {
+  const trial = trials.of(input)
+  const value = trial.is === 'taken' ? valueAt(trial.value, path) : undefined
+  return isObject(value) ? value : {}
+}
+
+function unnamed(properties: JsonSchema): string {
+  let name = 'undeclared'
+  while (Object.hasOwn(properties, name)) name += '_'
+  return name
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function valueAt(value: unknown, path: Path): unknown {
+  let found = value
+  for (const step of path) {
+    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, step)) return undefined
+    found = (found as Record<PropertyKey, unknown>)[step]
+  }
+  return found
+}
+
+/** A copy of data with another value at a place; what leads there is made where it is missing. */
+function withAt(data: unknown, path: Path, value: unknown): unknown {
+  const [step, ...rest] = path
+  if (step === undefined) return value
+  if (Array.isArray(data)) {
+    const list: unknown[] = [...(data as readonly unknown[])]
+    list[Number(step)] = withAt(list[Number(step)], rest, value)
+    return list
+  }
+  const fields = isObject(data) ? data : {}
+  return { ...fields, [step]: withAt(fields[String(step)], rest, value) }
+}
+
+function without(data: unknown, path: Path, name: string): unknown {
+  const rest = { ...(valueAt(data, path) as Record<string, unknown>) }
+  delete rest[name]
+  return withAt(data, path, rest)
+}
