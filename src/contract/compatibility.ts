@@ -2,7 +2,7 @@
 import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { JsonSchema } from './json-schema.ts'
-import { essenceOf, isSchema } from './json-schema.ts'
+import { essenceOf, isSchema, localTarget, OUTSIDE, unlikePointers } from './json-schema.ts'
 import { BOUNDS, nounOf, OF_TYPE, sameJson, shown } from './keywords.ts'
 
 /** A comparison of two whole schemas. Pure; ends after a bounded number of steps. */
@@ -35,18 +35,19 @@ const flaw = (path: string, message: string, of?: Flaw['of']): Flaws => [
  * such as one pattern from another, is a complaint.
  */
 export function incompatibilities(before: JsonSchema, now: JsonSchema): readonly Complaint[] {
-  const walk: Walk = {
-    before: essenceOf(before),
-    now: essenceOf(now),
-    open: new Map(),
-    steps: 0,
-    depth: 0,
-  }
-  if (sameJson(walk.before, walk.now)) return FINE
+  const [was, is] = [essenceOf(before), essenceOf(now)]
+  const unlike = unlikePointers(was) ?? unlikePointers(is)
+  if (unlike !== OUTSIDE && sameJson(was, is)) return FINE
+  if (unlike) return flaw('', `has ${unlike}, which cannot be compared: ${REFER_BY_POINTER}`)
+  const [{ $id: _was, ...first }, { $id: _is, ...next }] = [was, is]
+  const walk: Walk = { before: first, now: next, open: new Map(), steps: 0, depth: 0 }
   return compare(walk, walk.before, walk.now, '')
     .slice(0, LIMITS.complaintsMax)
     .map(({ path, message }) => ({ path, message }))
 }
+
+const REFER_BY_POINTER =
+  'refer to parts by "#/$defs/…", or give the message a new version, with the earlier one in its was'
 
 function compare(walk: Walk, before: unknown, now: unknown, path: string): Flaws {
   if (walk.steps >= STEPS_MAX || walk.depth >= DEPTH_MAX)
@@ -78,7 +79,7 @@ function resolved(root: JsonSchema, schema: unknown): JsonSchema | undefined {
   let found = schema
   for (let steps = 0; isSchema(found) && '$ref' in found; steps += 1) {
     const { $ref, $defs: _, ...beside } = found
-    const target = steps < LIMITS.depthMax ? pointed(root, $ref) : undefined
+    const target = steps < LIMITS.depthMax ? localTarget(root, $ref) : undefined
     if (Object.keys(beside).length > 0) return target && { ...beside, allOf: [target] }
     found = target
   }
@@ -88,25 +89,42 @@ function resolved(root: JsonSchema, schema: unknown): JsonSchema | undefined {
 const NEVER: JsonSchema = { not: {} }
 const isNever = ({ not }: JsonSchema): boolean => isSchema(not) && Object.keys(not).length === 0
 
-function pointed(root: JsonSchema, ref: unknown): JsonSchema | undefined {
-  if (typeof ref !== 'string' || !ref.startsWith('#')) return undefined
-  let at: unknown = root
-  for (const step of ref.slice(1).split('/').slice(1)) {
-    const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~')
-    at = isSchema(at) || Array.isArray(at) ? (at as JsonSchema)[name] : undefined
-  }
-  return isSchema(at) ? at : undefined
-}
+/** Keywords whose meaning depends on what stands beside them, in a way that is not followed here. */
+const ENTANGLED = [
+  'additionalItems',
+  'patternProperties',
+  'unevaluatedItems',
+  'unevaluatedProperties',
+]
 
 /** Each part of what must hold now follows from some part of what held before. */
 function compareParts(walk: Walk, before: JsonSchema, now: JsonSchema, path: string): Flaws {
-  const parts = partsOf(walk.before, before)
-  return partsOf(walk.now, now).flatMap((part) =>
+  const [were, are] = [partsOf(walk.before, before), partsOf(walk.now, now)]
+  const entangled = ENTANGLED.find((name) => [...were, ...are].some((part) => name in part))
+  if (entangled && !isNever(before) && Object.keys(now).length > 0)
+    return sameLeaf(before, now) ? FINE : flaw(path, notComparable(entangled))
+  const known = were.map((part) => withFieldsOf(part, were))
+  return are.flatMap((part) =>
     nearest(
-      parts.map((each) => compareCases(walk, each, part, path)),
+      known.map((each) => compareCases(walk, each, part, path)),
       path,
     ),
   )
+}
+
+/** A part that says nothing of other fields, with those that the parts beside it name. */
+function withFieldsOf(part: JsonSchema, all: readonly JsonSchema[]): JsonSchema {
+  if (all.length === 1 || part['additionalProperties'] !== undefined) return part
+  const others = all.filter((each) => each !== part).map(fieldsOf)
+  const names = new Set(others.flatMap((each) => Object.keys(each)))
+  const more = [...names]
+    .filter((name) => !Object.hasOwn(fieldsOf(part), name))
+    .map((name) => [
+      name,
+      { allOf: others.filter((each) => Object.hasOwn(each, name)).map((each) => each[name]) },
+    ])
+  if (more.length === 0) return part
+  return { ...part, properties: { ...fieldsOf(part), ...Object.fromEntries(more) } }
 }
 
 function partsOf(root: JsonSchema, schema: JsonSchema, depth = 0): readonly JsonSchema[] {
@@ -153,9 +171,12 @@ function compareCases(walk: Walk, before: JsonSchema, now: JsonSchema, path: str
 }
 
 /** Without a reference below, what looks the same is the same. */
-function sameLeaf(before: JsonSchema, now: JsonSchema): boolean {
+function sameLeaf(before: unknown, now: unknown): boolean {
   return sameJson(before, now) && !JSON.stringify(now).includes('"$ref"')
 }
+
+const notComparable = (name: string): string =>
+  `has ${name}, which cannot be compared: leave it as it was, or give the message a new version`
 
 /** The values that a schema lists. */
 function valuesOf(schema: JsonSchema): readonly unknown[] | undefined {
@@ -254,7 +275,7 @@ function concerns(name: string, { type }: JsonSchema): boolean {
 }
 
 function unlessSame(before: JsonSchema, name: string, value: unknown): string | undefined {
-  return sameJson(before[name], value) ? undefined : `has another ${name}, which cannot be compared`
+  return sameLeaf(before[name], value) ? undefined : `has another ${name}, which cannot be compared`
 }
 
 /** What is known of a value, as a schema. */
@@ -308,11 +329,12 @@ function compareFields(walk: Walk, before: JsonSchema, now: JsonSchema, path: st
     const old = Object.hasOwn(had, name) ? had[name] : others
     if (old !== false) flaws.push(...compare(walk, old, schema, below(path, name)))
   }
-  const isClosed = left === undefined || left === false || left === true
+  const isAny = left === true || (isSchema(left) && Object.keys(left).length === 0)
+  const isClosed = left === undefined || left === false || (isAny && Object.keys(has).length > 0)
   for (const [name, schema] of Object.entries(had)) {
     if (Object.hasOwn(has, name)) continue
     if (!isClosed) flaws.push(...compare(walk, schema, left, below(path, name)))
-    else if (always.has(name) && left !== true && !hasNoRules(now))
+    else if (always.has(name) && !hasNoRules(now))
       flaws.push(...flaw(below(path, name), 'was always there, and is gone'))
   }
   if (others !== false && left !== undefined)

@@ -7,8 +7,9 @@ import { compareText } from '../base/text.ts'
 import { incompatibilities } from '../contract/compatibility.ts'
 import type { ContractFacts } from '../contract/contract.ts'
 import type { JsonSchema } from '../contract/json-schema.ts'
-import { essenceOf, jsonSchemaOf } from '../contract/json-schema.ts'
+import { essenceOf, jsonSchemaOf, OUTSIDE, unlikePointers } from '../contract/json-schema.ts'
 import type { CommandType, EventType } from '../contract/message.ts'
+import { isUnprobed, probedOutput } from '../contract/probe.ts'
 import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import { CATALOG_TABLE, catalogRows } from './catalog.ts'
 import type { EngineTools } from './tools.ts'
@@ -20,6 +21,8 @@ export interface StoredSchema {
   readonly since: number
   /** `null` where its library could not say it as JSON Schema: it is compared with nothing. */
   readonly schema: JsonSchema | null
+  /** It says what the schema does. Absent: it is what its library states. */
+  readonly isProbed?: boolean
 }
 
 /** What a store keeps of one command or event, by the wire name under which it was written. */
@@ -57,22 +60,33 @@ export function complaintsOfStored(
   const byKey = new Map(stored.map((each) => [keyOf(each.contract, each.wire), each]))
   const complaints: Complaint[] = []
   for (const facts of contracts)
-    for (const type of messagesOf(facts))
+    for (const type of messagesOf(facts)) {
+      const stated = statedSchema(type, type.version)
+      // Once it was kept, no schema could ever be held against it.
+      if (stated && unlikePointers(stated) === OUTSIDE)
+        complaints.push({
+          path: type.wire,
+          message: `its JSON Schema has ${OUTSIDE}: ${KEEP_INSIDE}`,
+        })
       for (const wire of [type.wire, ...type.aliases]) {
         const known = byKey.get(keyOf(facts.name, wire))
         if (known) complaints.push(...complaintsOfMessage(type, known))
       }
+    }
   return complaints
 }
+
+const KEEP_INSIDE = 'put what it refers to into its own $defs'
 
 function complaintsOfMessage(type: Kept, stored: StoredMessage): readonly Complaint[] {
   const { wire, kind, schemas } = stored
   if (kind !== type.kind)
     return [{ path: wire, message: `was ${kindText(kind)}, and is ${kindText(type.kind)} now` }]
   const complaints = new Map<string, Complaint>()
-  for (const { version, schema } of schemas) {
+  for (const stored of schemas) {
+    const { version, schema } = stored
     const now = statedSchema(type, version)
-    if (!schema || !now) continue
+    if (!schema || !now || isStatedAlike(type, stored)) continue
     const where = type.version > 1 ? `${wire} version ${version}` : wire
     for (const { path, message } of incompatibilities(schema, now)) {
       const complaint = { path: path ? `${where}, ${path}` : where, message }
@@ -107,6 +121,8 @@ export function notesOnStored(
         note(`is stored in version ${newest}, which is not known here: its messages would be held`)
       else if (message.schemas.some((each) => !each.schema) || !statedSchema(type, type.version))
         note('has no JSON Schema in some version: that is compared with nothing')
+      else if (isUnprobed(type.schema))
+        note('takes no made-up data, so only what its library says is compared: give it examples')
     }
   return notes
 }
@@ -115,31 +131,46 @@ const kindText = (kind: Kept['kind']): string => (kind === 'event' ? 'an event' 
 
 /** How a contract says that data of a version is; nothing where it does not know the version. */
 function statedSchema(type: Kept, version: number): JsonSchema | undefined {
-  const schema = version === type.version ? type.schema : type.was[version - 1]?.[0]
-  const stated = schema && jsonSchemaOf(schema, 'output')
+  const schema = schemaAt(type, version)
+  const stated = schema && probedOutput(schema)
   return stated && essenceOf(stated)
+}
+
+const schemaAt = (type: Kept, version: number): Kept['schema'] | undefined =>
+  version === type.version ? type.schema : type.was[version - 1]?.[0]
+
+/** Whether a schema, of a time when nobody looked at what it does, is stated now as it was then. */
+function isStatedAlike(type: Kept, { version, schema, isProbed }: StoredSchema): boolean {
+  if (isProbed) return false
+  const now = schemaAt(type, version)
+  const stated = now && jsonSchemaOf(now, 'output')
+  return stated !== undefined && JSON.stringify(essenceOf(stated)) === JSON.stringify(schema)
 }
 
 /** Whether the schema under which a contract writes is among those that are kept. */
 function isKept({ schemas }: StoredMessage, type: Kept): boolean {
-  const text = JSON.stringify(statedSchema(type, type.version) ?? null)
-  return schemas.some(
-    ({ version, schema }) => version === type.version && JSON.stringify(schema) === text,
-  )
+  const stated = statedSchema(type, type.version) ?? null
+  return schemas.some((each) => isOf(each, type, stated) && (stated === null || each.isProbed))
 }
+
+const isOf = ({ version, schema }: StoredSchema, type: Kept, stated: JsonSchema | null): boolean =>
+  version === type.version && JSON.stringify(schema) === JSON.stringify(stated)
 
 /** What is kept of a message, with the schema under which a contract writes. */
 function withStated(
   facts: ContractFacts,
   type: Kept,
   stored: StoredMessage | undefined,
-  since: number,
+  now: number,
 ): StoredMessage {
   const { name, kind, wire, version } = type
   const schema = statedSchema(type, version) ?? null
-  const schemas = [...(stored?.schemas ?? []), { version, since, schema }]
-  const byVersion = schemas.toSorted((one, other) => one.version - other.version)
-  return { contract: facts.name, name, kind, wire, schemas: byVersion }
+  const known = stored?.schemas ?? []
+  const since = known.find((each) => isOf(each, type, schema))?.since ?? now
+  const others = known.filter((each) => !isOf(each, type, schema))
+  const stating = { version, since, schema, ...(schema === null ? {} : { isProbed: true }) }
+  const schemas = [...others, stating].toSorted((one, other) => one.version - other.version)
+  return { contract: facts.name, name, kind, wire, schemas }
 }
 
 /**

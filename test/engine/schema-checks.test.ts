@@ -1,0 +1,109 @@
+// Schemas that are looked at when an app starts: what they do, and what their JSON Schema leaves open.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { toStandardJsonSchema } from '@valibot/to-json-schema'
+import type { AnyContract } from 'throughline'
+import { contract, event, Fault, query, service } from 'throughline'
+import * as v from 'valibot'
+import { z } from 'zod'
+import { complaintsOfStored, storedMessages } from '../../src/engine/compatibility.ts'
+import { factsOf } from '../../src/contract/contract.ts'
+import { essenceOf, jsonSchemaOf } from '../../src/contract/json-schema.ts'
+import { world } from './years.ts'
+
+const nothing = async (): Promise<void> => undefined
+const owning = (...owns: AnyContract[]) => service('owner', { owns, runs: [] })
+const id = z.string()
+
+async function complaintsOf(started: Promise<unknown>, code: string): Promise<readonly string[]> {
+  try {
+    await started
+  } catch (cause) {
+    assert.ok(cause instanceof Fault, String(cause))
+    assert.equal(cause.code, code)
+    return cause.complaints.map(({ path, message }) => `${path}: ${message}`)
+  }
+  return []
+}
+
+describe('a start is refused', () => {
+  test('where a schema is asynchronous or makes instances, with all of them, before anything opens', async () => {
+    const { stage, run } = world()
+    const at = z.iso.datetime().transform((text) => new Date(text))
+    const One = contract(
+      'one',
+      { key: 'id' },
+      {
+        Late: event(z.object({ id: id.refine(async () => true) })),
+        Dated: event(z.object({ id, at: z.date() })),
+        Made: event(z.object({ id, at }), { was: [[z.object({ id, at }), (old) => old as never]] }),
+        Fine: event(z.object({ id })),
+        Asked: query(z.object({ id }), { answers: z.object({ at }) }),
+      },
+    )
+    const makes =
+      'is made into what JSON does not have: must be plain data, not an instance of a class'
+    assert.deepEqual(await complaintsOf(run(owning(One), nothing), 'SCHEMA_INVALID'), [
+      'one.Late: its schema is asynchronous, and a message is checked at once: let a handler ask what takes time',
+      'one.Dated, at: must be a Date, which JSON does not have',
+      `one.Made version 1, at: ${makes}`,
+      `one.Made, at: ${makes}`,
+      `the answer to one.Asked, at: ${makes}`,
+    ])
+    await assert.rejects(
+      stage.clock.until(storedMessages(stage.backend.store)),
+      'nothing was opened',
+    )
+  })
+
+  test('where a JSON Schema refers to another document: nothing could ever be held against it', async () => {
+    const { run } = world()
+    const json = { type: 'object', properties: { id: { $ref: 'http://x/id.json' } } }
+    const jsonSchema = { input: () => json, output: () => json }
+    const validate = (value: unknown): { value: unknown } => ({ value })
+    const schema = { '~standard': { version: 1, vendor: 'test', validate, jsonSchema } }
+    const One = contract('one', { key: 'id' }, { Told: event(schema as unknown as typeof Id) })
+    assert.deepEqual(await complaintsOf(run(owning(One), nothing), 'CONTRACT_INCOMPATIBLE'), [
+      'one.Told: its JSON Schema has a reference to another document: put what it refers to into its own $defs',
+    ])
+  })
+
+  test('where a field has a default now that stored messages lack, whatever the library says', async () => {
+    const { run } = world()
+    const paid = (currency: v.GenericSchema<string | undefined, string | undefined>) =>
+      toStandardJsonSchema(v.strictObject({ id: v.string(), currency }))
+    const Till = (schema: StandardSchemaV1) =>
+      contract('till', { key: 'id' }, { Paid: event(schema as unknown as typeof Id) })
+    await run(owning(Till(paid(v.optional(v.string())))), nothing)
+    assert.deepEqual(
+      await complaintsOf(
+        run(owning(Till(paid(v.optional(v.string(), 'EUR')))), nothing),
+        'CONTRACT_INCOMPATIBLE',
+      ),
+      ['till.Paid, currency: could be left out, and must be there now'],
+    )
+  })
+})
+
+const Id = z.object({ id })
+
+test('a schema that was kept as its library states it still fits, and is kept as it does now', async () => {
+  const { stage, run } = world()
+  const schema = toStandardJsonSchema(v.looseObject({ id: v.string() }))
+  const Till = contract('till', { key: 'id' }, { Paid: event(schema) })
+  const stated = jsonSchemaOf(schema, 'output')
+  assert.ok(stated)
+  const former = { version: 1, since: 7, schema: essenceOf(stated) }
+  const told = { contract: 'till', name: 'Paid', kind: 'event', wire: 'till.Paid' } as const
+  const stored = [{ ...told, schemas: [former] }]
+  assert.deepEqual(complaintsOfStored([factsOf(Till)], stored), [])
+  const Other = contract('till', { key: 'id' }, { Paid: event(z.object({ id: z.int() }) as never) })
+  assert.equal(complaintsOfStored([factsOf(Other)], stored).length, 1)
+  await run(owning(Till), nothing)
+  const [kept] = await stage.clock.until(storedMessages(stage.backend.store))
+  assert.deepEqual(
+    kept?.schemas.map(({ isProbed, schema: json }) => [isProbed, json?.['additionalProperties']]),
+    [[true, {}]],
+  )
+})
