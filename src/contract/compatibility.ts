@@ -112,9 +112,9 @@ function compareParts(walk: Walk, before: JsonSchema, now: JsonSchema, path: str
   )
 }
 
-/** A part that says nothing of other fields, with those that the parts beside it name. */
+/** A part that takes no other fields, with those that the parts beside it name. */
 function withFieldsOf(part: JsonSchema, all: readonly JsonSchema[]): JsonSchema {
-  if (all.length === 1 || part['additionalProperties'] !== undefined) return part
+  if (all.length === 1 || othersOf(part) !== false) return part
   const others = all.filter((each) => each !== part).map(fieldsOf)
   const names = new Set(others.flatMap((each) => Object.keys(each)))
   const more = [...names]

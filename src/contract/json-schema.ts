@@ -111,7 +111,7 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
 const isAnnotation = (name: string): boolean => ANNOTATIONS.has(name) || name.startsWith('x-')
 
 /** Keywords whose value is data, never a schema. */
-const DATA: ReadonlySet<string> = new Set(['const', 'enum'])
+const DATA: ReadonlySet<string> = new Set(['const', 'default', 'enum', 'example', 'examples'])
 /** Keywords whose value holds schemas by names of the user's. */
 export const NAMED: ReadonlySet<string> = new Set([
   '$defs',
@@ -199,17 +199,24 @@ export function unlikePointers(schema: JsonSchema): string | undefined {
 const isPointer = (ref: string): boolean => /^#(?:\/|$)/.test(ref)
 
 /** Every keyword that stands anywhere in a schema, with its values; names of fields are none. */
-function keywordsIn(schema: unknown, found = new Map<string, unknown[]>()): Map<string, unknown[]> {
-  if (Array.isArray(schema)) for (const each of schema) keywordsIn(each, found)
-  else if (isSchema(schema))
-    for (const [name, value] of Object.entries(schema)) {
+function keywordsIn(schema: JsonSchema): ReadonlyMap<string, readonly unknown[]> {
+  const found = new Map<string, unknown[]>()
+  for (const part of partsIn(schema))
+    for (const [name, value] of Object.entries(part)) {
       const values = found.get(name)
       if (values) values.push(value)
       else found.set(name, [value])
-      if (DATA.has(name)) continue
-      if (NAMED.has(name) && isSchema(value))
-        for (const each of Object.values(value)) keywordsIn(each, found)
-      else keywordsIn(value, found)
     }
   return found
+}
+
+/** A schema, and all schemas in it. */
+export function* partsIn(schema: unknown): Generator<JsonSchema, void, void> {
+  if (Array.isArray(schema)) for (const each of schema) yield* partsIn(each)
+  if (!isSchema(schema)) return
+  yield schema
+  for (const [name, value] of Object.entries(schema))
+    if (NAMED.has(name) && isSchema(value))
+      for (const each of Object.values(value)) yield* partsIn(each)
+    else if (!DATA.has(name)) yield* partsIn(value)
 }

@@ -206,6 +206,32 @@ describe('probing', () => {
     )
   })
 
+  test('looks at the parts of an intersection, which name fields beside one another', () => {
+    const both = (second: v.GenericSchema): Any =>
+      val(v.intersect([v.object({ a: v.string() }), second as never]))
+    const before = probedOutput(both(v.object({ b: v.number() })))
+    const loose = probedOutput(both(v.looseObject({ b: v.number() })))
+    const now = probedOutput(
+      val(
+        v.intersect([
+          v.object({ a: v.string(), b: v.optional(v.string()) }),
+          v.object({ c: v.optional(v.number()) }),
+        ]),
+      ),
+    )
+    assert.ok(before && loose && now)
+    assert.deepEqual(incompatibilities(before, before), [])
+    assert.ok(incompatibilities(before, now).some(({ path }) => path === 'b'))
+    assert.ok(incompatibilities(loose, now).some(({ path }) => path === 'c'))
+  })
+
+  test('finds what fits a pattern, so that it can say the rest', () => {
+    const sku = v.pipe(v.string(), v.regex(/^[A-Z]{3}-\d+$/))
+    const schema = val(v.object({ sku, note: v.optional(v.string(), '-') }))
+    const { additionalProperties, required } = objectIn(schema)
+    assert.deepEqual([additionalProperties, required], [false, ['sku', 'note']])
+  })
+
   test('comes to an end with schemas that contain themselves', () => {
     interface Tree {
       left: Tree | null
@@ -229,7 +255,19 @@ describe('probing', () => {
   test('leaves what a library says where no made-up value is taken', () => {
     const schema = z.object({ id: z.string().refine((id) => id === 'a secret') })
     assert.equal(isUnprobed(schema), true)
-    assert.deepEqual(probedOutput(schema)?.['required'], ['id'])
+    const { required, additionalProperties } = objectIn(schema)
+    assert.deepEqual([additionalProperties, required], [false, ['id']])
+  })
+
+  test('takes an object for a loose one where nobody says and no made-up value is taken', () => {
+    const secret = v.pipe(v.string(), v.regex(/^(?=b)[ab]c$/))
+    const schema = val(v.object({ id: secret, n: v.strictObject({ a: v.string() }) }))
+    assert.equal(isUnprobed(schema), true)
+    const inner = objectIn(schema, 'properties', 'n')
+    assert.deepEqual(
+      [objectIn(schema), inner].map((each) => each['additionalProperties']),
+      [{}, false],
+    )
   })
 })
 

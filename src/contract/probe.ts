@@ -4,7 +4,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Complaint } from '../base/fault.ts'
 import { foreignIn } from './shape.ts'
 import type { JsonSchema } from './json-schema.ts'
-import { isSchema, jsonSchemaOf, LENIENT, localTarget, memberOf } from './json-schema.ts'
+import { isSchema, jsonSchemaOf, LENIENT, localTarget, memberOf, partsIn } from './json-schema.ts'
 import { pathText } from './parse.ts'
 import { FORMATS, sampleOf } from './sample.ts'
 
@@ -104,7 +104,7 @@ function probed(schema: StandardSchemaV1): Probe {
   }
   const output = jsonSchemaOf(schema, 'output')
   const completed = output && structuredClone(output)
-  if (completed) for (const sample of samples) complete(trials, completed, sample)
+  if (completed) complete(trials, completed, samples)
   const isSampled = samples.length > 0
   return { output: completed, asks, makes, promise: trials.promise(), isSampled }
 }
@@ -218,24 +218,42 @@ const isCleared = (trial: Trial, path: Path): boolean =>
 const isAmong = (paths: readonly Path[], known: ReadonlySet<string>): boolean =>
   paths.every((path) => known.has(keyOf(path)))
 
-/** Has a JSON Schema say what was seen of its objects: see `completeObject`. */
-function complete(trials: Trials, root: JsonSchema, sample: Sample): void {
-  const visit = (schema: unknown, path: Path, depth: number): void => {
+/**
+ * Has a JSON Schema say what was seen of its objects: see `completeObject`. One that was not seen and
+ * does not say may hold anything.
+ */
+function complete(trials: Trials, root: JsonSchema, samples: readonly Sample[]): void {
+  const seen = new Set<JsonSchema>()
+  const visit = (
+    sample: Sample,
+    schema: unknown,
+    path: Path,
+    depth: number,
+    isPart = false,
+  ): void => {
     const value = valueAt(sample.output, path)
     const found = isSchema(schema) && depth < DEPTH_MAX ? branchOf(root, schema, value) : undefined
     if (!found) return
+    const { allOf, prefixItems, items } = found
+    if (Array.isArray(allOf)) for (const part of allOf) visit(sample, part, path, depth + 1, true)
     if (Array.isArray(value)) {
-      const fixed = Array.isArray(found['prefixItems']) ? (found['prefixItems'] as unknown[]) : []
-      for (const at of value.keys()) visit(fixed[at] ?? found['items'], [...path, at], depth + 1)
+      const fixed: readonly unknown[] = Array.isArray(prefixItems) ? prefixItems : []
+      for (const at of value.keys()) visit(sample, fixed[at] ?? items, [...path, at], depth + 1)
     }
     const properties = memberOf(found, 'properties')
     if (!properties || !isObject(value)) return
-    completeObject(trials, found as Record<string, unknown>, sample, path)
+    if (completeObject(trials, found, sample, path, isPart)) seen.add(found)
     for (const [name, property] of Object.entries(properties))
-      visit(property, [...path, name], depth + 1)
+      visit(sample, property, [...path, name], depth + 1)
   }
-  visit(root, [], 0)
+  for (const sample of samples) visit(sample, root, [], 0)
+  for (const part of partsIn(root))
+    if (isSchema(part['properties']) && saysNothing(part) && !seen.has(part))
+      Object.assign(part, { additionalProperties: {} })
 }
+
+const saysNothing = (schema: JsonSchema): boolean =>
+  schema['additionalProperties'] === undefined && !('patternProperties' in schema)
 
 const DEPTH_MAX = 32
 
@@ -264,23 +282,26 @@ function couldDescribe({ type, properties }: JsonSchema, value: unknown): boolea
 
 /**
  * Whether an object keeps fields that its schema does not name, and which fields are always there:
- * those with a default come out although they were left out.
+ * those with a default come out although they were left out. A part of a whole (`allOf`) cannot tell
+ * that there are no others, since the parts beside it may name them.
  */
 function completeObject(
   trials: Trials,
-  schema: Record<string, unknown>,
+  schema: JsonSchema,
   { input }: Sample,
   path: Path,
-): void {
+  isPart: boolean,
+): boolean {
   const given = valueAt(input, path)
-  if (!isObject(given) || trials.isSpent()) return
+  if (!isObject(given) || trials.isSpent()) return false
   const properties = schema['properties'] as JsonSchema
   const { additionalProperties: others } = schema
   const isOpen = others === true || (isSchema(others) && Object.keys(others).length === 0)
-  if ((isOpen || others === undefined || others === false) && !('patternProperties' in schema)) {
+  if (isOpen || others === false || saysNothing(schema)) {
     const name = unnamed(properties)
     const isKept = name in fieldsAt(trials, withAt(input, [...path, name], 1), path)
-    schema['additionalProperties'] = isKept ? {} : false
+    if (isKept) Object.assign(schema, { additionalProperties: {} })
+    else if (!isPart) Object.assign(schema, { additionalProperties: false })
   }
   const required = new Set((schema['required'] as readonly string[] | undefined) ?? [])
   const names = Object.keys(properties)
@@ -293,7 +314,8 @@ function completeObject(
     if (isObject(made) && made[name] !== undefined) required.add(name)
     else required.delete(name)
   }
-  if (required.size > 0 || 'required' in schema) schema['required'] = [...required]
+  if (required.size > 0 || 'required' in schema) Object.assign(schema, { required: [...required] })
+  return true
 }
 
 /** The fields that come out at a place; none where the whole is refused. */

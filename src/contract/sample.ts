@@ -1,5 +1,6 @@
 import type { JsonSchema, Resolve } from './json-schema.ts'
 import { listAt, memberOf, schemaFrom } from './json-schema.ts'
+import { textOfPattern } from './pattern-sample.ts'
 
 /** Deeper than this, and behind this many values, only what must be there is made. */
 const DEPTH_MAX = 4
@@ -32,7 +33,7 @@ interface Making {
 
 /**
  * A value that a JSON Schema allows, such as for a description: the plainest one. It is a guess:
- * patterns that no format names, and whatever else JSON Schema cannot say, are beyond it.
+ * patterns that look around, and whatever else JSON Schema cannot say, are beyond it.
  */
 export function sampleOf(schema: JsonSchema, resolve: Resolve, choice = 0): unknown {
   return made(schema, { resolve, choice, values: 0 }, 0)
@@ -118,7 +119,9 @@ function textOf(schema: JsonSchema): string {
   if (format !== undefined) return format
   const least = numberAt(schema, 'minLength') ?? 0
   const most = numberAt(schema, 'maxLength') ?? Infinity
-  return 'text'.padEnd(least, 'x').slice(0, most)
+  const plain = 'text'.padEnd(least, 'x').slice(0, most)
+  const { pattern } = schema
+  return (typeof pattern === 'string' ? textOfPattern(pattern) : undefined) ?? plain
 }
 
 function numberOf(schema: JsonSchema): number {
