@@ -5,10 +5,10 @@ import fc from 'fast-check'
 import { z } from 'zod'
 import { incompatibilities } from './compatibility.ts'
 import type { JsonSchema } from './json-schema.ts'
-import { jsonSchemaOf } from './json-schema.ts'
+import { probedOutput } from './probe.ts'
 
 const of = (schema: StandardSchemaV1): JsonSchema => {
-  const found = jsonSchemaOf(schema, 'output')
+  const found = probedOutput(schema)
   assert.ok(found, 'zod has a JSON Schema for it')
   return found
 }

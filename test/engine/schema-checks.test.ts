@@ -7,7 +7,11 @@ import type { AnyContract } from 'throughline'
 import { contract, event, Fault, query, service } from 'throughline'
 import * as v from 'valibot'
 import { z } from 'zod'
-import { complaintsOfStored, storedMessages } from '../../src/engine/compatibility.ts'
+import {
+  complaintsOfStored,
+  notesOnStored,
+  storedMessages,
+} from '../../src/engine/compatibility.ts'
 import { factsOf } from '../../src/contract/contract.ts'
 import { essenceOf, jsonSchemaOf } from '../../src/contract/json-schema.ts'
 import { world } from './years.ts'
@@ -106,4 +110,19 @@ test('a schema that was kept as its library states it still fits, and is kept as
     kept?.schemas.map(({ isProbed, schema: json }) => [isProbed, json?.['additionalProperties']]),
     [[true, {}]],
   )
+})
+
+test('a message that takes no made-up data is worth knowing of: only what its library says is compared', () => {
+  const secret = z.object({ id: id.refine((text) => text === 'a secret') })
+  const Till = contract('till', { key: 'id' }, { Paid: event(secret), Plain: event(Id) })
+  const stored = ['Paid', 'Plain'].map((name) => {
+    const schemas = [{ version: 1, since: 7, schema: {}, isProbed: true }]
+    return { contract: 'till', name, kind: 'event', wire: `till.${name}`, schemas } as const
+  })
+  assert.deepEqual(notesOnStored([factsOf(Till)], stored), [
+    {
+      path: 'till.Paid',
+      message: 'takes no made-up data, so only what its library says is compared: give it examples',
+    },
+  ])
 })
