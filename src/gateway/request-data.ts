@@ -2,7 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
-import { pathText } from '../contract/parse.ts'
+import { parse } from '../contract/parse.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
 import type { HttpRequest } from '../http/message.ts'
 import type { RouteParams } from '../http/routes.ts'
@@ -82,14 +82,9 @@ function withParams(
 }
 
 function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {
-  const outcome = schema['~standard'].validate(body)
-  if (outcome instanceof Promise) {
-    outcome.catch(() => undefined)
-    throw new Error(`the body's schema of a route of ${wire} is asynchronous`)
-  }
-  if (!outcome.issues) return outcome.value
-  const complaints = outcome.issues.map(({ path, message }) => ({ path: pathText(path), message }))
-  throw invalid(wire, complaints)
+  const outcome = parse(schema, `the body of ${wire}`, body)
+  if (outcome.is === 'taken') return outcome.value
+  throw invalid(wire, outcome.complaints)
 }
 
 export function invalid(wire: string, complaints: readonly Complaint[]): Fault {

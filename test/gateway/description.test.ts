@@ -208,7 +208,7 @@ describe('an example', () => {
 
   test('that its own schema refuses is left out', () => {
     const refused: readonly z.ZodType[] = [
-      z.object({ id, code: z.string().regex(/^[A-Z]{3}-\d$/) }),
+      z.object({ id, code: z.string().regex(/^(?=.*\d)[A-Z]{3}-\d$/) }),
       z.object({ id }).refine(() => false),
       z.object({ id }).refine(() => {
         throw new Error('a check that throws')
@@ -217,6 +217,8 @@ describe('an example', () => {
       z.object({ id, none: z.never() }),
     ]
     for (const schema of refused) assert.equal(exampleOf(schema), undefined)
+    const plain = z.object({ id, code: z.string().regex(/^[A-Z]{3}-\d$/) })
+    assert.deepEqual(exampleOf(plain), { id: 'text', code: 'AAA-1' })
   })
 
   test('has every member that must be there, and comes to an end', () => {
