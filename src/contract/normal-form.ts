@@ -83,7 +83,8 @@ function copiedList(
 function copiedObject(object: Members, before: unknown, depth: number, copy: Copy): Members {
   const known = (typeof before === 'object' ? before : undefined) as Members | null | undefined
   const made: Record<string, unknown> = {}
-  for (const name of Object.keys(object)) {
+  // Plain objects inherit nothing that is seen here, and need no list of their names.
+  for (const name in object) {
     const member = object[name]
     if (member === undefined) continue
     if (FORBIDDEN_KEYS.has(name)) return notPlain(copy)

@@ -95,6 +95,7 @@ export function unendedOf({ store, group, holds, options }: UnendedParts): Unend
       return { ...NOTHING, items: [first] }
     },
     committed({ items }) {
+      if (suspects.isEmpty()) return
       for (const item of items) if (!parked.has(nameOf(item))) suspects.committed(item)
     },
     async end() {
@@ -112,6 +113,7 @@ function suspectsOf() {
       for (const [name, count] of Object.entries(inHand)) counts.set(name, count)
       if (counts.size > 0) aloneLeft = 0
     },
+    isEmpty: (): boolean => counts.size === 0,
     has: (item: Item): boolean => counts.has(nameOf(item)),
     /** How often the item was begun alone; nothing where it need not be. */
     countOf(item: Item): number | undefined {
