@@ -258,6 +258,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'name one of the topics that there are',
   },
+  TWO_COPIES: {
+    meaning: 'there are two copies of the package in this process',
+    retryable: false,
+    cure: 'have all of it import the same one: npm ls throughline says where they come from',
+  },
   UNIT_CONFLICT: {
     meaning: 'a unit of work conflicts again and again, although nobody else changes its rows',
     retryable: true,
@@ -286,8 +291,23 @@ export interface FaultDetails {
   readonly cause?: unknown
 }
 
+/** Known to every copy of the package. */
+const IS_FAULT = Symbol.for('throughline.fault')
+
 /** What is thrown when something broke, or was called wrongly. */
 export class Fault extends Error {
+  /** A fault of another copy of the package is one, too, if its code is known here. */
+  static override [Symbol.hasInstance](value: unknown): value is Fault {
+    try {
+      if (typeof value !== 'object' || value === null || !(IS_FAULT in value)) return false
+      return Object.hasOwn(FAULTS, (value as Fault).code)
+    } catch {
+      // What is thrown may be a proxy that throws whoever looks at it.
+      return false
+    }
+  }
+
+  declare readonly [IS_FAULT]: true
   override readonly name = 'Fault'
   readonly code: FaultCode
   readonly retryable: boolean
@@ -304,6 +324,13 @@ export class Fault extends Error {
     this.complaints = complaints
     this.ids = details.ids ?? {}
   }
+}
+
+Object.defineProperty(Fault.prototype, IS_FAULT, { value: true })
+
+/** Whether the same again would only fail again: for what is thrown by code that has to be changed. */
+export function isFinal(cause: unknown): boolean {
+  return cause instanceof Fault && !cause.retryable
 }
 
 function sentence(code: FaultCode, detail: string, complaints: readonly Complaint[]): string {

@@ -1,7 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { branded } from '../base/copy.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
+import { unknownName } from '../base/options.ts'
 import { flawOfKey } from './door.ts'
 import type {
   CommandSpec,
@@ -121,6 +123,7 @@ export function contract<
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > LIMITS.partitionsMax)
     complain('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
   complainOfKeeping(keeping, complain)
+  complainOfUnknown(options, complain)
   const types: Record<string, MessageType> = {}
   const byName = new Map<string, MessageType>()
   const byWire = new Map<string, MessageType>()
@@ -141,7 +144,8 @@ export function contract<
   }
   if (complaints.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints })
   const facts: ContractFacts = { name, key, partitions, keeping, byWire, byName }
-  return Object.freeze(Object.defineProperty(types, ABOUT, { value: facts })) as Contract<C, M>
+  const made = branded(Object.defineProperty(types, ABOUT, { value: facts }))
+  return Object.freeze(made) as Contract<C, M>
 }
 
 function complainOfKeeping(
@@ -160,6 +164,42 @@ function complainOfKeeping(
       complain(path, `must be a whole number from ${min} on`)
 }
 
+/** The options that there are, below each of those that has some. */
+const OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  '': ['key', 'partitions', 'retention', 'compaction'],
+  retention: ['commands', 'events'],
+  'retention.commands': ['ageMs', 'bytes'],
+  'retention.events': ['ageMs', 'bytes'],
+  compaction: ['deleteRetentionMs'],
+}
+
+function complainOfUnknown(
+  given: object,
+  complain: (path: string, message: string) => void,
+  within = '',
+): void {
+  for (const [name, value] of Object.entries(given)) {
+    const path = within === '' ? name : `${within}.${name}`
+    const known = OPTIONS[within] ?? []
+    if (!known.includes(name)) complain(path, unknownName(name, known))
+    else if (typeof value === 'object' && value !== null) complainOfUnknown(value, complain, path)
+  }
+}
+
+/** The options of each kind of message. */
+const MESSAGE_OPTIONS: Readonly<Record<Spec['kind'], readonly string[]>> = {
+  command: ['refuses', 'refusal', 'was', 'wire', 'aliases'],
+  event: ['was', 'wire', 'aliases'],
+  query: ['answers', 'wire', 'aliases'],
+}
+
+function flawOfOptions(spec: Spec): string | undefined {
+  const known = MESSAGE_OPTIONS[spec.kind] ?? []
+  const names = Object.keys(spec).filter((name) => name !== 'kind' && name !== 'schema')
+  const unknown = names.find((name) => !known.includes(name))
+  return unknown === undefined ? undefined : `its option ${unknown} ${unknownName(unknown, known)}`
+}
+
 function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   if (!MESSAGE_NAME.test(name) || name.length > LIMITS.nameLengthMax)
     return `must be a name: letters and digits, up to ${LIMITS.nameLengthMax}`
@@ -169,7 +209,8 @@ function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   if (spec?.kind === 'command' && !spec.refuses.every(isCode))
     return `its refusal codes must be text of 1 to ${LIMITS.nameLengthMax} characters`
   if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
-  return spec === undefined || spec.kind === 'query' ? undefined : flawOfWas(spec.was)
+  if (spec === undefined) return undefined
+  return flawOfOptions(spec) ?? (spec.kind === 'query' ? undefined : flawOfWas(spec.was))
 }
 
 /** Without the help of types, anything may stand there. */
@@ -225,7 +266,7 @@ function typeOf(contract: string, name: string, kind: Kind, spec: Spec, names: W
   const was = spec.kind === 'query' ? [] : spec.was
   const make = (data: unknown) => Object.freeze({ contract, name, kind, data })
   Object.defineProperty(make, 'name', { value: name })
-  return Object.assign(make, {
+  return Object.assign(branded(make), {
     contract,
     kind,
     schema: spec.schema,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { describe, mock, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { z } from 'zod'
 import type { Complaint } from '../base/fault.ts'
@@ -50,7 +51,24 @@ const nested = (depth: number, innermost: unknown = 1): unknown => {
   return value
 }
 
+test('instances of classes of another realm are no plain data', () => {
+  const texts = ['new Date(0)', 'new Map()', 'new (class Object {})()', 'Object.create({})']
+  for (const text of texts)
+    assert.deepEqual(kept({ key: 'k', it: runInNewContext(text) }), [
+      { path: 'it', message: 'must be plain data, not an instance of a class' },
+    ])
+})
+
 describe('the door lets pass', () => {
+  test('plain data of another realm, as of node:vm, Jest or structuredClone', () => {
+    const made = runInNewContext('({ key: "k", list: [{ n: 1 }], bare: Object.create(null) })')
+    for (const data of [made, structuredClone({ key: 'k', list: [{ n: 1 }], bare: {} })]) {
+      const { verdict } = pass(data)
+      const json = '{"key":"k","list":[{"n":1}],"bare":{}}'
+      assert.deepEqual(verdict.is === 'passed' && verdict.checked.json, json)
+    }
+  })
+
   test('any plain data as JSON keeps it, with its one JSON text', () => {
     const data = fc.record(
       { key: fc.stringMatching(/^[a-z]{1,9}$/), rest: fc.jsonValue({ depthSize: 'small' }) },

@@ -142,8 +142,8 @@ function flawOfKind(value: unknown): string | undefined {
       return undefined
     case 'object': {
       if (value === null || Array.isArray(value)) return undefined
-      const prototype: unknown = Object.getPrototypeOf(value)
-      if (prototype !== Object.prototype && prototype !== null)
+      const prototype = Object.getPrototypeOf(value) as object | null
+      if (prototype !== Object.prototype && prototype !== null && !isOfOtherRealm(prototype))
         return 'must be plain data, not an instance of a class'
       return hidesToJson(value) ? 'must not have a hidden toJSON' : undefined
     }
@@ -166,6 +166,19 @@ export function foreignIn(value: unknown, path = '', depth = 0): Complaint | und
     if (found) return found
   }
   return undefined
+}
+
+/** Whether it is the `Object.prototype` of another realm, as of `node:vm` or Jest: plain there, too. */
+function isOfOtherRealm(prototype: object): boolean {
+  if (Object.getPrototypeOf(prototype) !== null || !Object.hasOwn(prototype, 'constructor'))
+    return false
+  const { constructor } = prototype
+  return (
+    typeof constructor === 'function' &&
+    constructor.name === 'Object' &&
+    constructor.prototype === prototype &&
+    Object.hasOwn(prototype, 'isPrototypeOf')
+  )
 }
 
 /** One that is seen is refused as a function; one that is not would say something else than is seen. */

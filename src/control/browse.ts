@@ -3,6 +3,7 @@ import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
+import { ruleName } from '../engine/catalog.ts'
 import { heldAmong } from '../engine/held-keys.ts'
 import { standingOf } from '../engine/operation-list.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
@@ -40,7 +41,9 @@ export function eventView(
     at,
     source,
     correlation,
-    ...(sender === undefined ? {} : { rule: sender.rule }),
+    ...(sender === undefined
+      ? {}
+      : { rule: ruleName(catalog, `${sender.service}/${sender.rule}`) ?? sender.rule }),
     ...(cause === undefined ? {} : { cause }),
     ...(withData ? { data: data === null ? null : (JSON.parse(data) as unknown) } : {}),
   }

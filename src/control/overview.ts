@@ -142,7 +142,7 @@ function topicView(
   ends: readonly LogEnd[],
 ): TopicView {
   const ofTopic = ends.filter(({ topic }) => topic === name)
-  const isReplies = services.some((service) => repliesTopic(service.name) === name)
+  const isReplies = services.some(({ id }) => repliesTopic(id) === name)
   const isCommands = carriesCommands(name)
   return {
     name,

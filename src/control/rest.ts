@@ -27,7 +27,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
   await store.open()
   const catalog = await storedCatalog(store)
   const services = catalog.services.map(({ name }) => name)
-  const pauses = pausesOf(store, clock, services, LOOK_MS)
+  const pauses = pausesOf(store, clock, catalog.services, LOOK_MS)
   const delays = delayClock(store, clock, () => undefined)
   // Data of a version before has no such clock.
   await delays.load().catch(() => undefined)

@@ -3,8 +3,9 @@ import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { InstanceRow, TimerRow } from '../engine/advance.ts'
 import type { CatalogService } from '../engine/catalog.ts'
+import { consumerName } from '../engine/catalog.ts'
 import type { HoldRow } from '../engine/holds.ts'
-import { serviceTables } from '../engine/plan.ts'
+import { serviceTables, tableOf } from '../engine/plan.ts'
 import type { EventStore, Progress, Row, Scan, ScannedRow, StreamEnd } from '../ports/store.ts'
 import type { System } from './system.ts'
 
@@ -22,9 +23,9 @@ export async function* verifyState({ backend: { store }, catalog }: System): Fin
   const known = await store.tables?.()
   const has = (table: string): boolean => known?.includes(table) ?? true
   for (const service of catalog.services) {
-    const { timers, holds } = serviceTables(service.name)
-    for (const { is, name } of service.rules) {
-      const table = `${service.name}.${name}`
+    const { timers, holds } = serviceTables(service.id)
+    for (const { id, is, name } of service.rules) {
+      const table = tableOf(id)
       if (!has(table)) continue
       const consumer = `${service.name}/${name}`
       if (is === 'entity') yield* readable(consumer, verifyEntity(store, consumer, table))
@@ -32,7 +33,7 @@ export async function* verifyState({ backend: { store }, catalog }: System): Fin
     }
     const { name } = service
     if (has(holds)) yield* readable(name, verifyHolds(store, service))
-    if (has(timers)) yield* readable(name, verifyTimers(store, name, timers))
+    if (has(timers)) yield* readable(name, verifyTimers(store, service, timers))
   }
 }
 
@@ -91,9 +92,10 @@ function flawOfStream({ version, entries }: StreamEnd, row: Row | undefined): st
   return row.version < version ? `its row has version ${row.version}, but ${events}` : undefined
 }
 
-async function* verifyHolds(store: EventStore, { name, rules }: CatalogService): Findings {
-  const { holds, held } = serviceTables(name)
-  const consumers = rules.map((rule) => `${name}/${rule.name}`)
+async function* verifyHolds(store: EventStore, service: CatalogService): Findings {
+  const { holds, held } = serviceTables(service.id)
+  const consumers = service.rules.map(({ id }) => id)
+  const nameOf = (id: string): string => consumerName({ services: [service], topics: [] }, id)
   const before = await store.progress(consumers)
   const messages = await countHeld(store, held)
   const counts = new Map<string, number>()
@@ -102,7 +104,8 @@ async function* verifyHolds(store: EventStore, { name, rules }: CatalogService):
   for (const holdKey of new Set([...counts.keys(), ...messages.keys()])) {
     if (counts.get(holdKey) === messages.get(holdKey)) continue
     const message = await flawOfHold(store, holds, held, holdKey)
-    if (message !== undefined) yield { path: holdKey.replace(':', ' '), message }
+    const [id = '', ...key] = holdKey.split(':')
+    if (message !== undefined) yield { path: `${nameOf(id)} ${key.join(':')}`, message }
   }
   const after = await store.progress(consumers)
   for (const consumer of consumers) {
@@ -112,7 +115,7 @@ async function* verifyHolds(store: EventStore, { name, rules }: CatalogService):
     let count = 0
     for (const [holdKey, held] of messages) if (holdKey.startsWith(`${consumer}:`)) count += held
     const message = `${pending} messages are pending, but ${count} are held: ${RESTORE}`
-    if (pending !== count) yield { path: consumer, message }
+    if (pending !== count) yield { path: nameOf(consumer), message }
   }
 }
 
@@ -147,7 +150,7 @@ async function flawOfHold(
   return `${messages} messages are held without a hold, so that nobody tries them: ${RESTORE}`
 }
 
-async function* verifyTimers(store: EventStore, service: string, table: string): Findings {
+async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Findings {
   for await (const rows of pages(store, { table })) {
     const timers = rows.map(({ body }) => JSON.parse(body) as TimerRow)
     const instances = await store.get(
@@ -156,7 +159,8 @@ async function* verifyTimers(store: EventStore, service: string, table: string):
     for (const [at, { rule, instance }] of timers.entries()) {
       if (instances[at] || !(await isThere(store, rows[at] as Row))) continue
       const message = `a timer waits for it, but its row is missing: ${RESTORE}`
-      yield { path: `${service}/${rule} ${instance}`, message }
+      const consumer = consumerName({ services: [service], topics: [] }, `${service.id}/${rule}`)
+      yield { path: `${consumer} ${instance}`, message }
     }
   }
 }

@@ -79,7 +79,7 @@ export function concerns({ rule, consumer }: Reaction, arrival: Arrival): boolea
   // Most messages are for anybody, and of those nobody reads the envelope yet.
   if (rule.hears === 'message') return true
   const { contract, name } = arrival.data as ReplyData
-  const isOurs = arrival.envelope.sender?.rule === consumer.rule.name
+  const isOurs = arrival.envelope.sender?.rule === consumer.ruleId
   return isOurs && rule.on.contract === contract && rule.on.name === name
 }
 
@@ -183,7 +183,7 @@ function withSent(instance: OpenInstance, message: Message, id: string): OpenIns
 
 function sendFrom(step: Step, saga: Saga, key: string, message: Message): string {
   mustDeclare(saga, saga.sends, message)
-  return publish(step, message, { sender: senderOf(step, saga, key) }).id
+  return publish(step, message, { sender: senderOf(step, key) }).id
 }
 
 function undo(
@@ -198,17 +198,20 @@ function undo(
     ({ contract, name }) => contract === undoes.contract && name === undoes.name,
   )
   if (!sent) throw ruleFault(`saga ${saga.name} has sent no ${undoes.contract}.${undoes.name}`)
-  return publish(step, message, { sender: senderOf(step, saga, key), undoes: sent.id }).id
+  return publish(step, message, { sender: senderOf(step, key), undoes: sent.id }).id
 }
 
-function senderOf(step: Step, saga: Saga, instance: string): NonNullable<Envelope['sender']> {
-  return { service: step.around.service.name, rule: saga.name, instance }
+function senderOf(step: Step, instance: string): NonNullable<Envelope['sender']> {
+  return { service: step.around.service.id, rule: step.reaction.consumer.ruleId, instance }
 }
 
 function mustDeclare(saga: Saga, declared: readonly MessageType[], message: Message): void {
   const { contract, name } = message
   if (!declared.some((type) => type.contract === contract && type.name === name))
-    throw ruleFault(`saga ${saga.name} does not declare that it sends ${contract}.${name}`)
+    throw ruleFault(
+      `saga ${saga.name} does not declare that it sends ${contract}.${name}: add it to its sends, or ` +
+        `to its emits where a timer publishes an event of its own service`,
+    )
 }
 
 function setTimer(
@@ -224,12 +227,12 @@ function setTimer(
   const { data } = checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
-  const { table } = reaction.consumer
+  const { table, ruleId } = reaction.consumer
   // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
   const { envelope } = arrival
   const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
   const index = timerIndex(around.delays, delayMs)
-  const kept = { table, rule: saga.name, instance, message: { ...message, data }, cause }
+  const kept = { table, rule: ruleId, instance, message: { ...message, data }, cause }
   const { version = 1 } = typeOf(around.plan, message) ?? {}
   const waits = { delayMs, dueAt: index.due }
   const value: TimerRow = version === 1 ? { ...kept, ...waits } : { ...kept, ...waits, version }
@@ -259,7 +262,7 @@ export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow):
   step.draft.put(timers, timerKey, { value: undefined, version: 0 })
   if (instance?.is !== 'open') return
   const isCommand = timer.message.kind === 'command'
-  const sender = senderOf(step, saga, timer.instance)
+  const sender = senderOf(step, timer.instance)
   const message = ofToday(step.around.plan, timer)
   const kept = checkedBefore(step.around.plan, message)
   const { id } = publishChecked(step, message, kept, isCommand ? { sender } : {})

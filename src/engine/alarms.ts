@@ -2,12 +2,13 @@ import type { InstanceRow } from './advance.ts'
 import { OPEN_SINCE_UNKNOWN } from './advance.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import { slowText, slowUnitsText } from './budget.ts'
+import { consumerName } from './catalog.ts'
 import type { KnownHold } from './holds.ts'
 import type { Alarm } from './listings.ts'
 import { isSaga } from './open-sagas.ts'
 import type { EngineOptions } from './options.ts'
 import { rulesIn } from './paging.ts'
-import { ruleTable, serviceTables } from './plan.ts'
+import { serviceTables } from './plan.ts'
 import type { Standing } from './status.ts'
 import { standingsOf, waitedMs } from './status.ts'
 import type { EngineTools } from './tools.ts'
@@ -30,12 +31,13 @@ const DEGRADING: ReadonlySet<Alarm['kind']> = new Set([
 /** Whether something waits that should not, so that the system is not well. */
 export const isDegrading = ({ kind }: Alarm): boolean => DEGRADING.has(kind)
 
-type InMemory = Pick<EngineTools, 'budget' | 'delays' | 'options' | 'watch'>
+type InMemory = Pick<EngineTools, 'budget' | 'catalog' | 'delays' | 'options' | 'watch'>
 
 /** What is known without asking the backend. */
-export function alarmsInMemory({ budget, delays, options, watch }: InMemory): readonly Alarm[] {
+export function alarmsInMemory(engine: InMemory): readonly Alarm[] {
+  const { budget, catalog, delays, options, watch } = engine
   return [
-    ...heldAlarms(watch.held(), options, delays.now()),
+    ...heldAlarms(watch.held(), options, delays.now(), (id) => consumerName(catalog, id)),
     ...budget.slow().map(slowAlarm),
     ...budget.slowUnits().map(slowUnitsAlarm),
     ...lossAlarms(watch, options),
@@ -77,6 +79,7 @@ export function heldAlarms(
   groups: Iterable<Iterable<KnownHold>>,
   { heldAlarmMs, heldAlarmAttempts }: HeldThresholds,
   now: number,
+  nameOf: (consumerId: string) => string = (id) => id,
 ): readonly Alarm[] {
   const tallies = new Map<string, Tally & { attempts: number }>()
   const look = ({ consumer, key, attempts, due, since = now }: KnownHold): void => {
@@ -91,15 +94,14 @@ export function heldAlarms(
     tally.attempts = Math.max(tally.attempts, attempts)
   }
   for (const holds of groups) for (const hold of holds) look(hold)
-  return [...tallies].map(([consumer, { attempts, ...tally }]) => ({
-    kind: 'held-keys',
-    message:
+  return [...tallies].map(([id, { attempts, ...tally }]) => {
+    const consumer = nameOf(id)
+    const message =
       `${consumer} holds ${many(tally, 'key')}, for up to ${secondsText(tally.ageMs)} and up to ` +
-      `${attempts} failed attempts`,
-    consumer,
-    ...tally,
-    threshold: { heldAlarmMs, heldAlarmAttempts },
-  }))
+      `${attempts} failed attempts`
+    const threshold = { heldAlarmMs, heldAlarmAttempts }
+    return { kind: 'held-keys', message, consumer, ...tally, threshold }
+  })
 }
 
 function slowAlarm(rule: SlowRule): Alarm {
@@ -188,9 +190,9 @@ async function timerAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
   const now = delays.now()
   const where = { index: 'due', upTo: now - timerAlarmMs }
   const tally = nothing()
-  for (const { name } of plan.services) {
+  for (const { id, name } of plan.services) {
     if (pauses.isPaused(name)) continue
-    const table = serviceTables(name).timers
+    const table = serviceTables(id).timers
     const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
     for (const { key, value } of rows) add(tally, `${name} ${key}`, now - Number(value))
   }
@@ -216,15 +218,17 @@ async function operationAlarms(
   const { delays, options, watch } = engine
   const { operationAlarmMs } = options
   const now = delays.now()
-  const entities = new Set(rulesIn(engine, ({ is }) => is === 'entity').map(({ id }) => id))
+  const entities = new Set(rulesIn(engine, ({ is }) => is === 'entity').map(({ name }) => name))
   const tally = nothing()
   for (const { standing, place, ageMs } of waiting)
     if (entities.has(standing.consumer) && ageMs >= operationAlarmMs)
       add(tally, place, ageMs, standing.lag)
   for (const holds of watch.held())
-    for (const { consumer, key, since = now } of holds)
+    for (const { consumer: id, key, since = now } of holds) {
+      const consumer = consumerName(engine.catalog, id)
       if (entities.has(consumer) && now - since >= operationAlarmMs)
         add(tally, `${consumer} ${key}`, now - since)
+    }
   for (const { operation, ageMs } of await openFor(engine, operationAlarmMs))
     add(tally, operation, ageMs)
   const message = `${many(tally, 'operation')} pending for up to ${secondsText(tally.ageMs)}`
@@ -239,8 +243,7 @@ async function openFor(
   const now = engine.delays.now()
   const where = { index: 'open', upTo: now - ageMsMin }
   const found = []
-  for (const { id: saga, service, name } of rulesIn(engine, isSaga)) {
-    const table = ruleTable(service, name)
+  for (const { name: saga, table } of rulesIn(engine, isSaga)) {
     const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
     for (const { key: instance, value, body } of rows) {
       const { operation } = JSON.parse(body) as InstanceRow

@@ -26,7 +26,7 @@ function stage() {
     wire = 'post.Write',
   ): void => {
     clock.ms += tookMs
-    const reaction = { consumer: { id: consumer }, message: { wire } }
+    const reaction = { consumer: { name: consumer }, message: { wire } }
     budget.end({ reaction, arrival: { envelope: { id, key: `key of ${id}` } } })
   }
   return { told, clock, budget, run }

@@ -38,7 +38,7 @@ export interface SlowUnit {
 
 /** What is run: whose rule, on which message. */
 interface Run {
-  readonly reaction: { readonly consumer: { readonly id: string }; readonly message: Wired }
+  readonly reaction: { readonly consumer: { readonly name: string }; readonly message: Wired }
   readonly arrival: { readonly envelope: { readonly id: string; readonly key: string } }
 }
 interface Wired {
@@ -83,7 +83,7 @@ export function budgetOf(
   let begunAt = clock.elapsed()
 
   function over(tookMs: number, { reaction, arrival }: Run): void {
-    const { id: consumer } = reaction.consumer
+    const { name: consumer } = reaction.consumer
     const { wire: type } = reaction.message
     const { id: messageId, key } = arrival.envelope
     const before = rules.get(`${consumer}\n${type}`)

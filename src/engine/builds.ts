@@ -7,7 +7,7 @@ import type { Build } from './build.ts'
 import { isSame, judge } from './build.ts'
 import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
 
-/** The builds of a service, by the names of their projections. */
+/** The builds of a service, by the `ruleId` of their projections. */
 type BuildsRow = Readonly<Record<string, Build>>
 
 /** What stands in the store of how the rows of a service's projections are made. */
@@ -88,9 +88,9 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
     begin: () => update(async (builds) => (await judged(store, service, builds)).next),
     version: kept.version,
     of: (projection) => kept.builds()[projection],
-    isDormant({ rule, id }) {
+    isDormant({ rule, ruleId, id }) {
       if (rule.is !== 'projection') return false
-      const live = kept.builds()[rule.name]?.live
+      const live = kept.builds()[ruleId]?.live
       const own = projections.find(({ consumer }) => consumer.id === id)?.definition
       return !live || live.isRetired === true || !isSame(live, own)
     },
@@ -122,10 +122,10 @@ export async function projectionsToMake(
   return making.flatMap(({ projections }, at) => {
     const builds = JSON.parse(rows[at]?.body ?? '{}') as BuildsRow
     const isMade = ({ consumer, definition }: ProjectionPlan): boolean => {
-      const live = builds[consumer.rule.name]?.live
+      const live = builds[consumer.ruleId]?.live
       return live !== undefined && !live.isRetired && isSame(live, definition)
     }
-    return projections.filter((each) => !isMade(each)).map(({ consumer }) => consumer.id)
+    return projections.filter((each) => !isMade(each)).map(({ consumer }) => consumer.name)
   })
 }
 
@@ -164,7 +164,7 @@ async function judged(
   builds: BuildsRow,
 ): Promise<Judged> {
   const changed = projections.filter(({ consumer, definition }) => {
-    const live = builds[consumer.rule.name]?.live
+    const live = builds[consumer.ruleId]?.live
     return live !== undefined && !isSame(live, definition)
   })
   const rows =
@@ -173,11 +173,11 @@ async function judged(
   const complaints: Complaint[] = []
   const next: Record<string, Build> = { ...builds }
   for (const { consumer, definition } of projections) {
-    const { name } = consumer.rule
-    const verdict = judge(definition, builds[name], moved.has(consumer.id))
-    if (typeof verdict === 'string') complaints.push({ path: consumer.id, message: verdict })
-    else next[name] = verdict
+    const { id, ruleId, name } = consumer
+    const verdict = judge(definition, builds[ruleId], moved.has(id))
+    if (typeof verdict === 'string') complaints.push({ path: name, message: verdict })
+    else next[ruleId] = verdict
   }
-  const isSo = projections.every(({ consumer: { rule } }) => next[rule.name] === builds[rule.name])
+  const isSo = projections.every(({ consumer: { ruleId } }) => next[ruleId] === builds[ruleId])
   return { complaints, next: isSo || complaints.length > 0 ? undefined : next }
 }

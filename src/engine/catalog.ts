@@ -15,6 +15,8 @@ export interface Catalog {
 }
 
 export interface CatalogService {
+  /** The name that it is stored under; differs once it was renamed. */
+  readonly id: string
   readonly name: string
   /** Names of its contracts. */
   readonly owns: readonly string[]
@@ -26,6 +28,8 @@ export interface CatalogService {
 }
 
 export interface CatalogRule {
+  /** `<service>/<rule>`, as its progress and its holds are stored. */
+  readonly id: string
   readonly name: string
   readonly is: Consuming['is']
   /** Topics that it hears. */
@@ -40,7 +44,7 @@ interface Entry {
   readonly topics: readonly TopicSpec[]
 }
 
-/** Holds a row for each service, under its name; and others, whose keys have a colon. */
+/** Holds a row for each service, under its id; and others, whose keys have a colon. */
 export const CATALOG_TABLE = 'throughline.catalog'
 
 const ROWS_PER_READ = 1_000
@@ -49,7 +53,7 @@ export function catalogOf({ services, topics }: Plan): Catalog {
   return { services: answering(services.map(catalogService)), topics: [...topics.values()] }
 }
 
-function catalogService({ name, service, groups }: ServicePlan): CatalogService {
+function catalogService({ id: serviceId, name, service, groups }: ServicePlan): CatalogService {
   const rules = groups.flatMap(({ consumers, reactions }) =>
     consumers.map(({ id, rule }) => {
       const heard = [...reactions].map(([topic, wires]) => {
@@ -58,11 +62,18 @@ function catalogService({ name, service, groups }: ServicePlan): CatalogService 
       })
       const reads = heard.filter(({ wires }) => wires.length > 0).map(({ topic }) => topic)
       const hears = [...new Set(heard.flatMap(({ wires }) => wires))]
-      return { name: rule.name, is: rule.is, reads, hears }
+      return { id, name: rule.name, is: rule.is, reads, hears }
     }),
   )
   const owns = service.owns.map((contract) => factsOf(contract).name)
-  return { name, owns, rules, writes: writesOf(service), refusals: refusalsOf(service) }
+  return {
+    id: serviceId,
+    name,
+    owns,
+    rules,
+    writes: writesOf(service),
+    refusals: refusalsOf(service),
+  }
 }
 
 function refusalsOf({ owns }: Service): readonly string[] {
@@ -77,9 +88,9 @@ function refusalsOf({ owns }: Service): readonly string[] {
 function answering(services: readonly CatalogService[]): readonly CatalogService[] {
   return services.map((service) => {
     const answers = services
-      .filter(({ name, rules }) => rules.some(({ reads }) => reads.includes(repliesTopic(name))))
+      .filter(({ id, rules }) => rules.some(({ reads }) => reads.includes(repliesTopic(id))))
       .filter(({ writes }) => service.owns.some((own) => writes.includes(commandsTopic(own))))
-      .map(({ name }) => repliesTopic(name))
+      .map(({ id }) => repliesTopic(id))
     return { ...service, writes: [...new Set([...service.writes, ...answers])] }
   })
 }
@@ -100,14 +111,14 @@ function writesOf(service: Service): readonly string[] {
  */
 export async function keepCatalog(store: EventStore, catalog: Catalog): Promise<void> {
   const { services } = catalog
-  const keys = services.map(({ name }) => ({ table: CATALOG_TABLE, key: name }))
+  const keys = services.map(({ id }) => ({ table: CATALOG_TABLE, key: id }))
   const kept = await store.get(keys)
   const rows = services.flatMap((service, at): RowWrite[] => {
     const body = JSON.stringify(entryOf(catalog, service))
     const before = kept[at]
     if (before?.body === body) return []
     const expected = before?.version ?? 0
-    return [{ table: CATALOG_TABLE, key: service.name, expected, version: expected + 1, body }]
+    return [{ table: CATALOG_TABLE, key: service.id, expected, version: expected + 1, body }]
   })
   if (rows.length === 0) return
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
@@ -123,7 +134,7 @@ function entryOf({ topics }: Catalog, service: CatalogService): Entry {
     ...service.writes,
     ...service.rules.flatMap(({ reads }) => reads),
     ...service.owns.flatMap((name) => [commandsTopic(name), eventsTopic(name)]),
-    repliesTopic(service.name),
+    repliesTopic(service.id),
   ])
   return { service, topics: topics.filter(({ name }) => near.has(name)) }
 }
@@ -144,8 +155,26 @@ export async function* catalogRows(store: EventStore): AsyncGenerator<Row> {
 export async function storedCatalog(store: EventStore): Promise<Catalog> {
   const entries: Entry[] = []
   for await (const { key, body } of catalogRows(store))
-    if (!key.includes(':')) entries.push(JSON.parse(body) as Entry)
+    if (!key.includes(':')) entries.push(entryIn(key, JSON.parse(body) as Entry))
   const topics = new Map(entries.flatMap((each) => each.topics).map((spec) => [spec.name, spec]))
   const services = answering(entries.map(({ service }) => service))
   return { services, topics: [...topics.values()] }
+}
+
+/** An entry that is older than the ids in it was written by code that had renamed nothing. */
+function entryIn(key: string, { service, topics }: Entry): Entry {
+  const rules = service.rules.map((rule) => ({ ...rule, id: rule.id ?? `${key}/${rule.name}` }))
+  return { service: { ...service, id: key, rules }, topics }
+}
+
+/** What a rule is called today, by its id. */
+export function ruleName({ services }: Catalog, id: string): string | undefined {
+  return services.flatMap(({ rules }) => rules).find((rule) => rule.id === id)?.name
+}
+
+/** `<service>/<rule>` as they are called today, by the id of a consumer; the id where nobody has it. */
+export function consumerName({ services }: Catalog, id: string): string {
+  const service = services.find(({ rules }) => rules.some((rule) => rule.id === id))
+  const rule = service?.rules.find((each) => each.id === id)
+  return service && rule ? `${service.name}/${rule.name}` : id
 }

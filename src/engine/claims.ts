@@ -44,12 +44,12 @@ type Answer = Awaited<ReturnType<EventStore['beat']>>
 export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgress): Claims {
   const { clock, options } = engine
   // Each group is a member of its own, since each beats for itself.
-  const member = `${engine.member}/${group.name}`
+  const member = `${engine.member}/${group.id}`
   const { store } = engine.backend
   const wants = [...new Set(progress.places.map(({ resource }) => resource))]
   // Only sagas set timers. They have no key of their own; whoever has the first shard fires them.
   const hasSagas = group.consumers.some(({ rule }) => rule.is === 'saga')
-  const timers = `${group.name}/0`
+  const timers = `${group.id}/0`
   const held = new Map<string, number>()
   let beatDue = 0
   let answeredAt = clock.elapsed()

@@ -1,5 +1,4 @@
 // The schemas that stored messages have had, kept beside the data, and contracts held against them.
-import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -12,6 +11,7 @@ import type { CommandType, EventType } from '../contract/message.ts'
 import { isUnprobed, probedOutput } from '../contract/probe.ts'
 import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import { CATALOG_TABLE, catalogRows } from './catalog.ts'
+import { keepTrying } from './keep-trying.ts'
 import type { EngineTools } from './tools.ts'
 
 /** One schema under which messages were stored. */
@@ -194,8 +194,6 @@ async function compatibleRows({ backend, plan }: EngineTools): Promise<Rows> {
   })
 }
 
-const ATTEMPTS = 10
-
 /**
  * Keeps the schemas under which this system is about to write, where they are not kept yet. Another
  * instance that starts meanwhile may have kept others: then all is held against those again.
@@ -203,18 +201,7 @@ const ATTEMPTS = 10
  * @throws Fault `CONTRACT_INCOMPATIBLE`, `STORE_UNKNOWN`
  */
 export async function keepSchemas(tools: EngineTools): Promise<void> {
-  const { clock, options } = tools
-  let cause: unknown
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-    try {
-      if (await areKept(tools)) return
-    } catch (thrown) {
-      if (thrown instanceof Fault && thrown.code === 'CONTRACT_INCOMPATIBLE') throw thrown
-      cause = thrown
-    }
-    await pause(clock, options.retryDelayMs)
-  }
-  throw new Fault('STORE_UNKNOWN', { detail: 'the schemas of messages', cause })
+  await keepTrying(tools, 'the schemas of messages', () => areKept(tools))
 }
 
 /** One try. Where it did not succeed, what is stored has to be looked at again. */

@@ -64,7 +64,7 @@ const placeOf = (group: string, subject: string): string => `${group}: ${subject
 const NOTHING = 'a unit without a message'
 
 const nameOf = ({ reaction, record }: Item): string =>
-  `${reaction.consumer.id} on ${record.type} ${record.id}`
+  `${reaction.consumer.name} on ${record.type} ${record.id}`
 const nameOfTimer = ({ key }: Cell): string => `the timer ${key}`
 
 function subjectOf({ items: [item], timers: [timer] }: Turn): string {

@@ -126,7 +126,10 @@ function accept(step: Step, entity: Entity, messages: readonly Message[]): boole
   const events: { topic: string; id: string; type: string }[] = []
   for (const message of messages) {
     if (!mayEmit(entity, message))
-      throw ruleFault(`entity ${entity.name} may not publish ${nameOf(message)}: see its emits`)
+      throw ruleFault(
+        `entity ${entity.name} may not publish ${nameOf(message)}: name it in its emits, if it is of ` +
+          `its own contract; another service decides on its own, when it is sent a command`,
+      )
     const passed = checked(around.plan, message)
     if (!evolve(step, message, passed)) return false
     const event = publishChecked(step, message, passed)
@@ -175,7 +178,9 @@ function refuse(step: Step, { code, complaints }: Refusal): void {
   const { reaction, arrival, around } = step
   const command = reaction.message as CommandType
   if (!command.refuses.includes(code))
-    throw ruleFault(`${command.wire} cannot be refused with ${code}: its contract lacks it`)
+    throw ruleFault(
+      `${command.wire} cannot be refused with ${code}: its contract lacks it, so add it to refuses there`,
+    )
   if (!isListOfComplaints(complaints))
     throw ruleFault(
       `the complaints of a refusal are up to ${LIMITS.complaintsMax} texts of up to ` +

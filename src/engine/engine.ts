@@ -2,7 +2,8 @@ import { pause, within } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
-import { CATALOG_TABLE, keepCatalog } from './catalog.ts'
+import { beginConsumers, mustKnowConsumers } from './begin-consumers.ts'
+import { keepCatalog } from './catalog.ts'
 import type { Builds } from './builds.ts'
 import { buildsOf } from './builds.ts'
 import { keepSchemas, mustBeCompatible } from './compatibility.ts'
@@ -12,7 +13,6 @@ import { processor } from './processor.ts'
 import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
 import { rebuilder } from './rebuild.ts'
 import { scan } from './scan.ts'
-import { schemasMustBeUsable } from './schemas.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
 import type { EngineTools } from './tools.ts'
@@ -34,15 +34,13 @@ export interface Engine {
 const ABORT_MS = 1_000
 
 /**
- * Opens the backend, declares topics and tables, and sets the processors going.
+ * Declares topics and tables on an open backend, and sets the processors going.
  *
- * @throws Fault `START_REFUSED` by a thread, `SCHEMA_INVALID`, `CONTRACT_INCOMPATIBLE`,
- * `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`, and what opening the backend throws
+ * @throws Fault `START_REFUSED` by what is stored of consumers, `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
-  const { plan, backend, clock } = tools
-  await tools.threads?.open()
-  const builds = await opened(tools).catch(async (cause: unknown) => {
+  const { plan, clock } = tools
+  const builds = await prepared(tools).catch(async (cause: unknown) => {
     await tools.threads?.stop()
     throw cause
   })
@@ -75,8 +73,7 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
       tools.watch.broke('stop', new Error(leftText(tools.calls.underWay())))
     await tools.threads?.stop()
     ending()
-    await backend.store.close()
-    await backend.log.close()
+    await tools.closeBackend()
   }
   return {
     sender: door,
@@ -103,10 +100,10 @@ export async function rebuildAlone(
   projection: string,
   options: RebuildOptions,
 ): Promise<Rebuilt> {
-  const { backend, plan } = tools
+  const { plan } = tools
   // Whoever asks for it here means it, also of a service that is paused.
   const alone = { ...tools, pauses: { ...tools.pauses, isPaused: () => false } }
-  const builds = await opened(alone)
+  const builds = await prepared(alone)
   const rebuilders = new Map(
     plan.services.map((each) => [
       each.name,
@@ -119,22 +116,19 @@ export async function rebuildAlone(
   } finally {
     for (const each of rebuilders.values()) each.stop()
     await Promise.all(running)
-    await backend.store.close()
-    await backend.log.close()
+    await tools.closeBackend()
   }
 }
 
-/** Opens the backend, and gives what the rows of each service are made by. */
-async function opened(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
+/** Readies what is stored, and gives what the rows of each service are made by. */
+async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
   const { plan, backend, clock } = tools
-  await schemasMustBeUsable(plan.contracts.values())
   const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
   try {
     await prepare(tools, builds)
   } catch (cause) {
     // Nothing runs, so nothing may stay open.
-    await backend.store.close()
-    await backend.log.close()
+    await tools.closeBackend()
     throw cause
   }
   return new Map(plan.services.map(({ name }, at) => [name, builds[at] as Builds]))
@@ -156,10 +150,9 @@ async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<voi
 async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<void> {
   const { plan, backend } = tools
   const { log, store } = backend
-  await log.open()
-  await store.open()
-  await store.declare([{ name: CATALOG_TABLE, indexes: [] }, CLOCK_TABLE])
+  await store.declare([CLOCK_TABLE])
   await tools.delays.load()
+  await mustKnowConsumers(tools)
   await mustBeCompatible(tools)
   const topics = await log.declare([...plan.topics.values()])
   const complaints = topics.flatMap(({ name, differences }) =>
@@ -169,6 +162,7 @@ async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<v
   await store.declare(plan.services.flatMap(({ tables }) => tables))
   await keepSchemas(tools)
   await mustBeMadeBy(builds)
+  await beginConsumers(tools)
 }
 
 /** Rows belong to the definition that made them: all that has changed without a word is listed. */
@@ -191,7 +185,7 @@ async function rebuilt(
   const found = rebuilders.get(service)
   if (found) return found.rebuild(name, options)
   const known = services.flatMap(({ projections }) =>
-    projections.map(({ consumer }) => consumer.id),
+    projections.map(({ consumer }) => consumer.name),
   )
   const detail = unknownOf(projection, known)
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service } })

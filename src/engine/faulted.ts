@@ -42,13 +42,13 @@ export function faultedBy({
 
 /** A fault of a consumer on a message of the log. */
 export function faultOf(
-  consumer: { readonly id: string },
+  consumer: { readonly name: string },
   { id: messageId, key, type, topic, partition, offset }: LogRecord,
   error: ThrownError,
   when: Pick<Faulted, 'at' | 'attempts' | 'nextAttemptAt'>,
 ): Faulted {
   const place = { messageId, key, type, topic, partition, offset }
-  return { consumer: consumer.id, ...place, ...faultedBy(error), ...when }
+  return { consumer: consumer.name, ...place, ...faultedBy(error), ...when }
 }
 
 /** A fault as text for a log: what, where, when, and the stack where there is one. */

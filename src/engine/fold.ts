@@ -2,7 +2,6 @@ import { factsOf } from '../contract/contract.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Rule } from '../rules/rule.ts'
 import { rulesOfEntity } from './definition.ts'
-import type { RuleSeen } from './seen.ts'
 
 /** The state of an entity as a row keeps it. */
 export interface EntityRow {
@@ -21,12 +20,14 @@ export interface Fold {
   readonly byWire: ReadonlyMap<string, Rule | undefined>
 }
 
-export function foldOf(entity: Entity, table: string, seen: RuleSeen = (rule) => rule): Fold {
+export function foldOf(entity: Entity, table: string): Fold {
   const byWire = new Map<string, Rule | undefined>()
   for (const [wire, type] of factsOf(entity.of).byWire)
     if (type.kind === 'event') {
-      const rule = entity.evolve.find(({ on }) => on === type)
-      byWire.set(wire, rule && seen(rule, 'entity'))
+      byWire.set(
+        wire,
+        entity.evolve.find(({ on }) => on === type),
+      )
     }
   return { entity, table, rules: rulesOfEntity(entity), byWire }
 }

@@ -49,7 +49,7 @@ export async function attempt(
   const { thread } = reaction.consumer.rule as Handler
   if (threads && thread !== undefined) return threads.attempt(call, signal)
   const handling: Handling = { ...handlingOf(call), signal }
-  const end = calls.begin(reaction.consumer.id)
+  const end = calls.begin(reaction.consumer.name)
   try {
     budget.begin()
     let running: unknown
@@ -93,7 +93,10 @@ export function handled(step: Step, returned: unknown): void {
     const declared = message.kind === 'command' ? handler.sends : handler.emits
     const { contract, name } = message
     if (!declared.some((type) => type.contract === contract && type.name === name))
-      throw ruleFault(`handler ${handler.name} does not declare ${contract}.${name}`)
+      throw ruleFault(
+        `handler ${handler.name} does not declare ${contract}.${name}: add it to its sends, or to its ` +
+          `emits where it is an event of its own service`,
+      )
     publish(step, message)
   }
 }

@@ -89,7 +89,7 @@ async function heldKey(
   const record = JSON.parse(front.body) as LogRecord
   const error = errorOf(row)
   return {
-    consumer: rule.id,
+    consumer: rule.name,
     key: row.key,
     since: row.since === undefined ? record.storedAt : shownAt(listed, row.since),
     count: row.count,
@@ -157,7 +157,7 @@ export async function holderOf(
     const [hold] = await listed.backend.store.get([
       { table: serviceTables(rule.service).holds, key },
     ])
-    if (hold && (await containsAny(listed, rule, key, [record]))) return rule.id
+    if (hold && (await containsAny(listed, rule, key, [record]))) return rule.name
   }
   return undefined
 }

@@ -5,7 +5,7 @@ import { holderOf } from './held-keys.ts'
 import type { Listing, OpenSaga, SagasOptions, WaitsFor } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'
 import { cursorIn, EVER, limitOf, mergedPage, rulesIn, shownAt } from './paging.ts'
-import { REPLY_TYPES, ruleTable, serviceTables } from './plan.ts'
+import { REPLY_TYPES, serviceTables } from './plan.ts'
 
 /** Commands of an instance that are looked for, newest first. */
 const SENT_LOOKED_AT = 50
@@ -33,7 +33,7 @@ export async function openSagas(
   }
   const where = { index: 'open', upTo: EVER }
   const page = { limit: limitOf(limit), after: cursorIn(after) }
-  const scanOf = ({ service, name }: ListedRule) => ({ table: ruleTable(service, name), where })
+  const scanOf = ({ table }: ListedRule) => ({ table, where })
   const { rows, next } = await mergedPage(listed.backend.store, sagas, scanOf, page)
   const items = await views(
     listed,
@@ -64,7 +64,7 @@ export async function instancesIn(
   const where = { index: 'operation', equals: operation }
   const instances: Instance[] = []
   for (const saga of sagas) {
-    const table = ruleTable(saga.service, saga.name)
+    const { table } = saga
     const rows = await store.scan({ table, where, limit: INSTANCES_OF_OPERATION })
     instances.push(...rows.map((row) => instanceIn(saga, row)))
   }
@@ -77,7 +77,7 @@ async function views(listed: Listed, instances: readonly Instance[]): Promise<re
     if (!isOpen(row)) continue
     const { operation, since } = row
     found.push({
-      saga: saga.id,
+      saga: saga.name,
       instance: key,
       operation,
       ...(since === undefined ? {} : { since: shownAt(listed, since) }),
@@ -149,7 +149,7 @@ export async function undecidedIn(
   const owner = listed.catalog.services.find(({ owns }) => owns.includes(contract))
   if (!record || !owner) return undefined
   const entities = rulesIn(listed, ({ is, service, reads, hears }) => {
-    const isDeciding = is === 'entity' && service === owner.name && reads.includes(topic)
+    const isDeciding = is === 'entity' && service === owner.id && reads.includes(topic)
     return isDeciding && (hears?.includes(record.type) ?? true)
   })
   const heldBy = await holderOf(listed, entities, record)

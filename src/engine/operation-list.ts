@@ -55,7 +55,7 @@ interface Owner {
 /** The owner of each topic of commands. */
 function ownersIn({ catalog }: Listed): ReadonlyMap<string, Owner> {
   return new Map(
-    catalog.services.flatMap(({ name: service, owns }) =>
+    catalog.services.flatMap(({ id: service, owns }) =>
       owns.map((contract) => [commandsTopic(contract), { service, contract }] as const),
     ),
   )

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
-import type { Outcome } from '../rules/effect.ts'
+import type { Outcome, OutcomeName } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
@@ -20,7 +20,7 @@ type Refused = Extract<Accepted, { readonly is: 'refused' }>
 
 /** What became of it in the end, sagas included. */
 export type Settled<R extends string = string> =
-  | Outcome
+  | (Outcome & { readonly is: OutcomeName })
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
 
 /** Where a command stands at the moment. */
@@ -149,12 +149,12 @@ async function findSettled(
   if (row.is === 'refused') return refusedAs(row)
   for (const event of row.events) if (!(await hasReachedSagas(engine, event))) return undefined
   const instances = await instancesOf(engine, id)
-  const outcomes: Outcome[] = []
+  const outcomes: Settled[] = []
   for (const instance of instances) {
     // The same id in another topic is another conversation.
     if (instance.origin !== row.origin) continue
     if (instance.is === 'open') return undefined
-    outcomes.push(instance.outcome)
+    outcomes.push(instance.outcome as Settled)
   }
   return outcomes.find(({ is }) => is !== 'completed') ?? { is: 'completed' }
 }
@@ -203,7 +203,7 @@ function hears(
 }
 
 function serviceOf({ plan }: EngineTools, consumerId: string): EngineTools['plan']['services'][0] {
-  const service = plan.services.find(({ name }) => consumerId.startsWith(`${name}/`))
+  const service = plan.services.find(({ id }) => consumerId.startsWith(`${id}/`))
   if (!service) throw new Error(`no service runs ${consumerId}`)
   return service
 }

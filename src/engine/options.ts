@@ -17,6 +17,11 @@ export const ENGINE_OPTIONS = {
   retentionLagEventsMax: { initial: 10_000_000, min: 1, max: 1_000_000_000_000 },
   /** How often it is looked whether topics hold more than their retention says. */
   upkeepMs: { initial: 60_000, min: 100, max: 86_400_000 },
+  /**
+   * Records older than this are history: a rule that is new to them has to say where it begins. What
+   * is younger may come from services that are started for the first time together.
+   */
+  historyAgeMs: { initial: 600_000, min: 0, max: 86_400_000 },
   /** How long a call to a backend may take before its answer counts as unknown. */
   deadlineMs: { initial: 15_000, min: 100, max: 300_000 },
   /** How long a claim lasts without a beat. */

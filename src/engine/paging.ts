@@ -4,6 +4,7 @@ import { compareText } from '../base/text.ts'
 import type { EventStore, Scan, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
+import { tableOf } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
 /** What a list is made from: a running engine, or stored data without one. */
@@ -87,10 +88,14 @@ function byValueAndKey(
 
 /** A rule as the catalog has it, with its service. */
 export interface ListedRule {
-  /** `<service>/<rule>`. */
+  /** `<service>/<rule>`, as its progress and its holds are stored. */
   readonly id: string
-  readonly service: string
+  /** `<service>/<rule>`, as they are called today. */
   readonly name: string
+  /** The id of its service. */
+  readonly service: string
+  /** The table of its rows. */
+  readonly table: string
   readonly is: 'entity' | 'projection' | 'saga' | 'handler'
   /** Topics that it hears. */
   readonly reads: readonly string[]
@@ -108,14 +113,16 @@ export function rulesIn(
   of: (rule: ListedRule) => boolean = () => true,
   named?: string,
 ): readonly ListedRule[] {
-  const rules = catalog.services.flatMap(({ name: service, rules: own }) =>
-    own.map((rule): ListedRule => ({ ...rule, id: `${service}/${rule.name}`, service })),
+  const rules = catalog.services.flatMap(({ id: service, name, rules: own }) =>
+    own.map((rule): ListedRule => {
+      return { ...rule, name: `${name}/${rule.name}`, service, table: tableOf(rule.id) }
+    }),
   )
   const wanted = rules.filter(of)
   if (named === undefined) return wanted
-  const found = wanted.filter(({ id }) => id === named)
+  const found = wanted.filter(({ name }) => name === named)
   if (found.length > 0) return found
-  const known = wanted.map(({ id }) => id).join(', ') || 'none'
+  const known = wanted.map(({ name }) => name).join(', ') || 'none'
   const ids = { consumer: named }
   throw new Fault('RULE_NOT_FOUND', { detail: `${named}; here are ${known}`, ids })
 }

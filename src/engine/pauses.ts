@@ -37,10 +37,16 @@ export const rewindsRow = (service: string): RowKey => {
 }
 const ATTEMPTS = 5
 
+/** A service with what its rows are stored under. */
+interface Controlled {
+  readonly id: string
+  readonly name: string
+}
+
 export function pausesOf(
   store: EventStore,
   clock: Clock,
-  services: readonly string[],
+  services: readonly Controlled[],
   lookMs: number,
 ): Pauses {
   const paused = new Set<string>()
@@ -59,8 +65,9 @@ export function pausesOf(
 
   async function read(): Promise<void> {
     const askedAt = clock.elapsed()
-    const rows = await store.get([...services.map(rowOf), ...services.map(rewindsRow)])
-    for (const [at, service] of services.entries()) {
+    const ids = services.map(({ id }) => id)
+    const rows = await store.get([...ids.map(rowOf), ...ids.map(rewindsRow)])
+    for (const [at, { name: service }] of services.entries()) {
       rewinds.set(service, rows[at + services.length]?.version ?? 0)
       const isPaused = rows[at] !== undefined
       if (isPaused === paused.has(service)) continue
@@ -90,11 +97,15 @@ export function pausesOf(
       waiting.delete(told)
     },
     async set(service, isPaused) {
-      if (!services.includes(service)) {
-        const detail = unknownOf(service, services)
+      const found = services.find(({ name }) => name === service)
+      if (!found) {
+        const detail = unknownOf(
+          service,
+          services.map(({ name }) => name),
+        )
         throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
       }
-      await write(store, clock, service, isPaused)
+      await write(store, clock, found, isPaused)
       await refresh()
     },
   }
@@ -104,16 +115,16 @@ export function pausesOf(
 async function write(
   store: EventStore,
   clock: Clock,
-  service: string,
+  { id, name: service }: Controlled,
   isPaused: boolean,
 ): Promise<void> {
   let cause: unknown
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const [row] = await store.get([rowOf(service)])
+    const [row] = await store.get([rowOf(id)])
     if ((row !== undefined) === isPaused) return
     const expected = row?.version ?? 0
     const body = isPaused ? JSON.stringify({ at: clock.now() }) : null
-    const written = { ...rowOf(service), expected, version: expected + 1, body }
+    const written = { ...rowOf(id), expected, version: expected + 1, body }
     const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
     const answer = await store.commit({ ...nothing, rows: [written] })
     if (answer.is === 'done') return

@@ -14,14 +14,20 @@ import { rulesOfProjection } from './definition.ts'
 import type { Fold } from './fold.ts'
 import { foldOf } from './fold.ts'
 import { controlTable } from './pauses.ts'
-import type { RuleSeen } from './seen.ts'
+import type { StoredNames } from './stored-names.ts'
+import { SAME_NAMES } from './stored-names.ts'
 
 /** A rule that consumes: it has progress, counters and holds of its own. */
 export type Consuming = Entity | Projection | Saga | Handler
 
-/** One rule of a service at work: `<service>/<rule>`. */
+/** One rule of a service at work. Its ids stay when it is renamed; people are shown its name. */
 export interface Consumer {
+  /** `<service>/<rule>`, as it is stored. */
   readonly id: string
+  /** The part of the rule in its id. */
+  readonly ruleId: string
+  /** `<service>/<rule>`, as the code says today. */
+  readonly name: string
   readonly rule: Consuming
   /** Where its rows are; handlers have none. */
   readonly table: string
@@ -42,7 +48,10 @@ export type Reactions = ReadonlyMap<string, ReadonlyMap<string, readonly Reactio
  * and one unit; each handler reads on its own, so that a slow outside holds up nobody else.
  */
 export interface Group {
+  /** What its work is claimed under. */
+  readonly id: string
   readonly name: string
+  /** The id of its service. */
   readonly service: string
   readonly consumers: readonly Consumer[]
   readonly reactions: Reactions
@@ -50,6 +59,8 @@ export interface Group {
 
 /** A service with everything looked up that its processors need. */
 export interface ServicePlan {
+  /** The name that it is stored under, which stays when it is renamed. */
+  readonly id: string
   readonly name: string
   readonly service: Service
   readonly groups: readonly Group[]
@@ -110,24 +121,29 @@ const REPLY_PARTITIONS = 8
 export function planOf(
   services: readonly Service[],
   elsewhere: readonly AnyContract[],
-  seen: RuleSeen = (rule) => rule,
+  stored: StoredNames = SAME_NAMES,
 ): Plan {
-  const contracts = new Map<string, ContractFacts>()
-  for (const contract of [...services.flatMap(({ owns }) => owns), ...elsewhere]) {
-    const facts = factsOf(contract)
-    contracts.set(facts.name, facts)
-  }
-  const plans = services.map((service) => servicePlan(service, seen))
+  const contracts = contractsOf(services, elsewhere)
+  const plans = services.map((service) => servicePlan(service, stored))
   const owners = new Map<string, ServicePlan>()
   for (const plan of plans)
     for (const contract of plan.service.owns) owners.set(factsOf(contract).name, plan)
-  return { services: plans, contracts, topics: topicsOf(services, contracts), owners }
+  return { services: plans, contracts, topics: topicsOf(plans, contracts), owners }
+}
+
+/** Every contract that services know, by its name. */
+export function contractsOf(
+  services: readonly Service[],
+  elsewhere: readonly AnyContract[],
+): ReadonlyMap<string, ContractFacts> {
+  const contracts = [...services.flatMap(({ owns }) => owns), ...elsewhere]
+  return new Map(contracts.map(factsOf).map((facts) => [facts.name, facts]))
 }
 
 type Kept = Pick<TopicSpec, 'retention' | 'compaction'>
 
 function topicsOf(
-  services: readonly Service[],
+  services: readonly ServicePlan[],
   contracts: ReadonlyMap<string, ContractFacts>,
 ): ReadonlyMap<string, TopicSpec> {
   const topics = new Map<string, TopicSpec>()
@@ -141,35 +157,43 @@ function topicsOf(
       ...(compaction && { compaction }),
     })
   }
-  for (const { name } of services) add(repliesTopic(name), REPLY_PARTITIONS)
+  for (const { id } of services) add(repliesTopic(id), REPLY_PARTITIONS)
   return topics
 }
 
-function servicePlan(service: Service, seen: RuleSeen): ServicePlan {
+function servicePlan(service: Service, stored: StoredNames): ServicePlan {
   const { name } = service
+  const id = stored.service(name)
   const consumers = service.runs
     .filter((rule): rule is Consuming => rule.is !== 'query')
-    .map((rule) => ({ id: `${name}/${rule.name}`, rule, table: ruleTable(name, rule.name) }))
+    .map((rule): Consumer => {
+      const ruleId = stored.rule(name, rule.name)
+      const consumerId = `${id}/${ruleId}`
+      const table = tableOf(consumerId)
+      return { id: consumerId, ruleId, name: `${name}/${rule.name}`, rule, table }
+    })
   const pure = consumers.filter(({ rule }) => rule.is !== 'handler')
   const handlers = consumers.filter(({ rule }) => rule.is === 'handler')
-  const group = (of: string, members: readonly Consumer[]): Group => ({
-    name: of,
-    service: name,
+  const group = (of: Pick<Group, 'id' | 'name'>, members: readonly Consumer[]): Group => ({
+    id: of.id,
+    name: of.name,
+    service: id,
     consumers: members,
-    reactions: reactionsOf(name, members, seen),
+    reactions: reactionsOf(id, members),
   })
-  const names = serviceTables(name)
-  const folds = foldsOf(consumers, seen)
+  const names = serviceTables(id)
+  const folds = foldsOf(consumers)
   return {
+    id,
     name,
     service,
     groups: [
-      ...(pure.length > 0 ? [group(name, pure)] : []),
-      ...handlers.map((consumer) => group(consumer.id, [consumer])),
+      ...(pure.length > 0 ? [group({ id, name }, pure)] : []),
+      ...handlers.map((consumer) => group(consumer, [consumer])),
     ],
-    evolvers: evolversOf(folds, seen),
+    evolvers: evolversOf(folds),
     folds,
-    projections: projectionsOf(name, consumers, seen),
+    projections: projectionsOf(id, consumers),
     tables: tablesOf(consumers, names),
     names,
   }
@@ -187,10 +211,10 @@ export function serviceTables(service: string): ServiceTables {
   }
 }
 
-/** The table of a rule's rows: entities, projections and sagas have one. */
-export const ruleTable = (service: string, rule: string): string => `${service}.${rule}`
+/** The table of a consumer's rows, by its id: entities, projections and sagas have one. */
+export const tableOf = (consumerId: string): string => consumerId.replace('/', '.')
 
-function reactionsOf(service: string, consumers: readonly Consumer[], seen: RuleSeen): Reactions {
+function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
   const topics = new Map<string, Map<string, Reaction[]>>()
   const add = (topic: string, wire: string, reaction: Reaction): void => {
     const wires = topics.get(topic) ?? new Map<string, Reaction[]>()
@@ -200,7 +224,7 @@ function reactionsOf(service: string, consumers: readonly Consumer[], seen: Rule
   for (const consumer of consumers)
     for (const rule of rulesOf(consumer.rule)) {
       const { on: message, hears } = rule
-      const reaction = { consumer, message, rule: seen(rule, consumer.rule.is) }
+      const reaction = { consumer, message, rule }
       if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
       else {
         const { contract, kind } = message
@@ -216,37 +240,30 @@ export function rulesOf(rule: Consuming): readonly Rule[] {
   return rule.is === 'entity' ? rule.decide : rule.rules
 }
 
-function projectionsOf(
-  service: string,
-  consumers: readonly Consumer[],
-  seen: RuleSeen,
-): readonly ProjectionPlan[] {
+function projectionsOf(service: string, consumers: readonly Consumer[]): readonly ProjectionPlan[] {
   return consumers.flatMap((consumer): ProjectionPlan[] => {
     const { id, rule, table } = consumer
     if (rule.is !== 'projection') return []
     // No rule has a dot in its name.
-    const shadow = { rule, id: `${id}.shadow`, table: `${table}.shadow` }
+    const shadow = { ...consumer, id: `${id}.shadow`, table: `${table}.shadow` }
     const definition = { version: rule.version, rules: rulesOfProjection(rule) }
-    return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow], seen) }]
+    return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
   })
 }
 
-function foldsOf(consumers: readonly Consumer[], seen: RuleSeen): ReadonlyMap<string, Fold> {
+function foldsOf(consumers: readonly Consumer[]): ReadonlyMap<string, Fold> {
   const folds = new Map<string, Fold>()
   for (const { rule, table } of consumers)
-    if (rule.is === 'entity') folds.set(table, foldOf(rule, table, seen))
+    if (rule.is === 'entity') folds.set(table, foldOf(rule, table))
   return folds
 }
 
-function evolversOf(
-  folds: ReadonlyMap<string, Fold>,
-  seen: RuleSeen,
-): ReadonlyMap<string, readonly Evolver[]> {
+function evolversOf(folds: ReadonlyMap<string, Fold>): ReadonlyMap<string, readonly Evolver[]> {
   const evolvers = new Map<string, Evolver[]>()
   for (const fold of folds.values())
     for (const rule of fold.entity.evolve) {
       const name = `${rule.on.contract}.${rule.on.name}`
-      const evolver = { fold, rule: seen(rule, 'entity') }
+      const evolver = { fold, rule }
       evolvers.set(name, [...(evolvers.get(name) ?? []), evolver])
     }
   return evolvers

@@ -57,7 +57,7 @@ export function progressOf(
   const nextOf = (key: string): number => next.get(key) ?? 0
   return {
     places,
-    resourceOf: (key) => `${group.name}/${partitionOf(key, shards)}`,
+    resourceOf: (key) => `${group.id}/${partitionOf(key, shards)}`,
     placeOf,
     async reload(isDormant) {
       const rows = await store.progress(group.consumers.map(({ id }) => id))
@@ -199,7 +199,7 @@ function placesOf(
       places.push({
         topic,
         partition,
-        resource: `${group.name}/${partition % shards}`,
+        resource: `${group.id}/${partition % shards}`,
         readers: [...consumers].map((consumer) => progressKey(consumer, topic, partition)),
       })
   }

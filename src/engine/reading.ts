@@ -5,7 +5,7 @@ import { parse } from '../contract/parse.ts'
 import type { Row, RowKey, Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
 import type { EntityRow } from './fold.ts'
-import type { ServicePlan } from './plan.ts'
+import type { Consumer, ServicePlan } from './plan.ts'
 import { keepStates, refoldFor } from './refold.ts'
 import type { Cell } from './rows.ts'
 import { cellOf } from './rows.ts'
@@ -66,7 +66,8 @@ function readerOf<E extends Readable>(
   readable: E,
 ): Reader<E> {
   const { store } = engine.backend
-  const table = `${service.name}.${readable.name}`
+  const consumers = service.groups.flatMap((group) => group.consumers)
+  const { table } = consumers.find(({ rule }) => rule === readable) as Consumer
   const { valueOf, valuesOf } = readable.is === 'entity' ? statesOf(engine, service) : parsed
   const reader: Reader<E> = {
     async get(id) {

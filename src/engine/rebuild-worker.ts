@@ -26,7 +26,7 @@ export function rebuildWorker(
 ): RebuildWorker {
   const { clock, options, pauses } = engine
   const { store } = engine.backend
-  const resource = `${service.name}.rebuild`
+  const resource = `${service.id}.rebuild`
   const member = { id: `${engine.member}/${resource}` }
   const shadows = new Map<string, Shadowing>()
   /** What this process has noted as begun, and of that what it goes on with. */
@@ -54,7 +54,7 @@ export function rebuildWorker(
   return {
     claims,
     async release() {
-      for (const name of noted) await builds.change(name, withoutUnended)
+      for (const ruleId of noted) await builds.change(ruleId, withoutUnended)
       if (claim) await store.beat(member, [], options.leaseMs)
     },
     async work(job) {
@@ -62,13 +62,13 @@ export function rebuildWorker(
       while (!signal.aborted && !pauses.isPaused(service.name) && (await claims()) && claim) {
         const step = stepOf(job, builds)
         if (!step) break
-        const { name } = job.consumer.rule
-        if (step !== 'folding') folding.delete(name)
-        else if (!folding.has(name)) {
-          noted.add(name)
+        const { ruleId } = job.consumer
+        if (step !== 'folding') folding.delete(ruleId)
+        else if (!folding.has(ruleId)) {
+          noted.add(ruleId)
           const failure = await beginFolding(engine, builds, job)
           if (failure) return failure
-          folding.add(name)
+          folding.add(ruleId)
         }
         const under = { claim, builds, version: builds.version() }
         const next = await STEPS[step]({ job, shadow, under, signal })
@@ -91,18 +91,18 @@ async function beginFolding(
   builds: Builds,
   job: ProjectionPlan,
 ): Promise<Fault | undefined> {
-  const { id, rule } = job.consumer
+  const { name, ruleId } = job.consumer
   const progress = await backend.store.progress([job.shadow.id])
   const at = progress.reduce((sum, { next }) => sum + next, 0)
   let count = 0
-  await builds.change(rule.name, (build) => {
+  await builds.change(ruleId, (build) => {
     const { shadow } = build
     if (shadow?.is !== 'folding' || !isSame(shadow, job.definition)) return build
     count = shadow.unended?.at === at ? shadow.unended.count : 0
     return { ...build, shadow: { ...shadow, unended: { at, count: count + 1 } } }
   })
   if (count < options.unendedAttemptsMax) return undefined
-  return failedAs(id, { messageId: '', error: `the process ended in each of ${count} attempts` })
+  return failedAs(name, { messageId: '', error: `the process ended in each of ${count} attempts` })
 }
 
 /** A build whose folding has come to an end as it should. */
@@ -117,7 +117,7 @@ export function stepOf(
   { consumer, definition }: ProjectionPlan,
   builds: Pick<Builds, 'of'>,
 ): RebuildStep | undefined {
-  const shadow = builds.of(consumer.rule.name)?.shadow
+  const shadow = builds.of(consumer.ruleId)?.shadow
   return shadow && (shadow.is === 'sweeping' || isSame(shadow, definition)) ? shadow.is : undefined
 }
 
@@ -155,8 +155,7 @@ const STEPS: Readonly<Record<RebuildStep, (work: Work) => Promise<StepEnd>>> = {
   },
   async sweeping({ job, shadow, under }) {
     if (await shadow.empty(under)) return 'again'
-    const { name } = job.consumer.rule
-    await under.builds.change(name, (build) =>
+    await under.builds.change(job.consumer.ruleId, (build) =>
       build.shadow?.is === 'sweeping' ? { live: build.live } : build,
     )
     return 'again'
@@ -168,7 +167,7 @@ async function moveOn<S extends RebuildStep>(
   from: S,
   to: (typeof REBUILD_STEPS)[S][number],
 ): Promise<StepEnd> {
-  await under.builds.change(job.consumer.rule.name, (build) => {
+  await under.builds.change(job.consumer.ruleId, (build) => {
     const { shadow, live } = build
     if (shadow?.is !== from || !isSame(shadow, job.definition)) return build
     const retired = to === 'retiring' ? { isRetired: true } : {}
@@ -181,12 +180,12 @@ async function fail(
   { job, under }: Work,
   { messageId, error }: { readonly messageId: string; readonly error: string },
 ): Promise<Fault> {
-  await under.builds.change(job.consumer.rule.name, (build) => {
+  await under.builds.change(job.consumer.ruleId, (build) => {
     const { shadow } = build
     if (shadow?.is !== 'folding' || shadow.failure) return build
     return { ...build, shadow: { ...shadow, failure: { messageId, error } } }
   })
-  return failedAs(job.consumer.id, { messageId, error })
+  return failedAs(job.consumer.name, { messageId, error })
 }
 
 /** What whoever waits for a rebuild is told. */

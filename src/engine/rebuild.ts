@@ -70,10 +70,10 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
     if (!job) return builds.changed(options.leaseMs, signal)
     if (!(await worker.claims())) return pause(clock, Math.floor(options.leaseMs / 3), signal)
     const failure = await worker.work(job)
-    const { id, rule } = job.consumer
+    const { name, rule } = job.consumer
     if (failure) failedUntil.set(rule.name, clock.elapsed() + FAILED_MS)
-    if (failure) watch.broke(`a rebuild of ${id}`, failure)
-    else watch.mended(`a rebuild of ${id}`)
+    if (failure) watch.broke(`a rebuild of ${name}`, failure)
+    else watch.mended(`a rebuild of ${name}`)
   }
 
   return {
@@ -96,7 +96,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
       const job = projectionNamed(service, name)
       failedUntil.delete(name)
       await builds.begin()
-      await builds.change(name, (build) => begun(build, job.definition))
+      await builds.change(job.consumer.ruleId, (build) => begun(build, job.definition))
       for (;;) {
         given?.throwIfAborted()
         if (signal.aborted)
@@ -104,7 +104,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
         const seen = await look(engine, builds, job).catch(mustPass)
         if (seen?.is === 'rebuilt') return seen.rebuilt
         if (seen) tell(seen.progress)
-        if (seen?.failure) throw failedAs(job.consumer.id, seen.failure)
+        if (seen?.failure) throw failedAs(job.consumer.name, seen.failure)
         await builds.changed(LOOK_MS, given ? AbortSignal.any([signal, given]) : signal)
       }
     },
@@ -114,7 +114,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
 async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): Promise<Seen> {
   const { consumer, definition } = job
   await builds.load()
-  const shadow = builds.of(consumer.rule.name)?.shadow
+  const shadow = builds.of(consumer.ruleId)?.shadow
   if (shadow && shadow.is !== 'sweeping') {
     const { failure } = shadow
     return { is: 'under way', progress: await progressOf(engine, job), failure }
@@ -122,7 +122,7 @@ async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): P
   const rows = await engine.backend.store.progress([consumer.id])
   const events = rows.reduce((sum, { completed }) => sum + completed, 0)
   const { version } = definition
-  return { is: 'rebuilt', rebuilt: { projection: consumer.id, version, events } }
+  return { is: 'rebuilt', rebuilt: { projection: consumer.name, version, events } }
 }
 
 /** A store that does not answer answers later; what will not change is thrown. */
@@ -133,7 +133,7 @@ function mustPass(cause: unknown): undefined {
 function projectionNamed(service: ServicePlan, name: string): ProjectionPlan {
   const found = service.projections.find(({ consumer }) => consumer.rule.name === name)
   if (found) return found
-  const known = service.projections.map(({ consumer }) => consumer.id)
+  const known = service.projections.map(({ consumer }) => consumer.name)
   const detail = unknownOf(`${service.name}/${name}`, known)
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service: service.name } })
 }
@@ -176,6 +176,6 @@ type Seen =
 /** Whether the rows are to be made anew, and nobody is at it. */
 function isWaiting({ consumer, definition }: ProjectionPlan, builds: Builds): boolean {
   if (!builds.isDormant(consumer)) return false
-  const shadow = builds.of(consumer.rule.name)?.shadow
+  const shadow = builds.of(consumer.ruleId)?.shadow
   return !shadow || shadow.is === 'sweeping' || !isSame(shadow, definition)
 }

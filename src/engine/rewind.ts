@@ -2,17 +2,18 @@ import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { Advance, Progress } from '../ports/store.ts'
+import type { StartFrom } from '../rules/rule.ts'
 import type { CatalogRule } from './catalog.ts'
 import type { Pauses } from './pauses.ts'
 import { rewindsRow } from './pauses.ts'
+import { flawOfStart, offsetOf } from './start-from.ts'
 import type { EngineTools } from './tools.ts'
 
-/** Where a handler shall begin again: `atMs` is a time since 1970, of what was stored then or later. */
-export type RewindTo =
-  | 'earliest'
-  | 'latest'
-  | { readonly offset: number }
-  | { readonly atMs: number }
+/**
+ * Where a handler shall begin again. `earliest` and `latest`, as Kafka calls them, are the same as
+ * `beginning` and `now`.
+ */
+export type RewindTo = StartFrom | 'earliest' | 'latest' | { readonly offset: number }
 
 /** Which of the partitions that it reads; all of them where nothing is said. */
 export interface RewindAt {
@@ -52,14 +53,14 @@ export async function rewind(system: Rewinding, asked: RewindRequest): Promise<r
   let cause: unknown
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const { store } = system.backend
-    const progress = await store.progress([asked.consumer])
+    const progress = await store.progress([rule.id])
     const rewound = places.map((place) => ({ ...place, from: standing(progress, place) }))
-    const mark = rewindsRow(serviceOf(asked.consumer))
+    const mark = rewindsRow(serviceOf(rule.id))
     const [row] = await store.get([mark])
     const expected = row?.version ?? 0
     const answer = await store.commit({
       fences: [],
-      progress: rewound.map((each) => moveOf(asked.consumer, each)),
+      progress: rewound.map((each) => moveOf(rule.id, each)),
       rows: [{ ...mark, expected, version: expected + 1, body: '{}' }],
       checks: [],
       appends: [],
@@ -80,12 +81,12 @@ const serviceOf = (consumer: string): string => consumer.split('/', 1)[0] ?? ''
 
 function handlerOf({ catalog }: Rewinding, consumer: string): CatalogRule {
   const rules = catalog.services.flatMap(({ name, rules: all }) =>
-    all.map((rule) => ({ id: `${name}/${rule.name}`, rule })),
+    all.map((rule) => ({ named: `${name}/${rule.name}`, rule })),
   )
-  const found = rules.find(({ id }) => id === consumer)?.rule
+  const found = rules.find(({ named }) => named === consumer)?.rule
   const ids = { consumer }
   if (!found) {
-    const known = rules.map(({ id }) => id)
+    const known = rules.map(({ named }) => named)
     throw new Fault('RULE_NOT_FOUND', { detail: unknownOf(consumer, known), ids })
   }
   if (found.is === 'handler') return found
@@ -114,15 +115,16 @@ async function placesOf(
     if (!Number.isSafeInteger(to.offset) || to.offset < first || to.offset > next)
       throw complain('to', `must be an offset from ${first} to ${next}`)
   }
+  const nextIn = async (end: LogEnd): Promise<number> => {
+    if (typeof to === 'object' && 'offset' in to) return to.offset
+    const from = to === 'earliest' ? 'beginning' : to === 'latest' ? 'now' : to
+    const flaw = flawOfStart(from)
+    if (flaw) throw complain('to', flaw)
+    return offsetOf(log, end, from)
+  }
   return Promise.all(
     ends.map(async (end) => {
-      const { topic: name, partition: part, first, next } = end
-      const place = { topic: name, partition: part }
-      if (to === 'earliest') return { ...place, next: first }
-      if (to === 'latest') return { ...place, next }
-      if ('offset' in to) return { ...place, next: to.offset }
-      if (!Number.isFinite(to.atMs)) throw complain('to', 'must be a time in milliseconds')
-      return { ...place, next: await log.offsetAt(name, part, to.atMs) }
+      return { topic: end.topic, partition: end.partition, next: await nextIn(end) }
     }),
   )
 }

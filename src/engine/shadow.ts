@@ -110,8 +110,8 @@ async function swap(
   if (!isDormant && places.some((place) => of(consumer.id, place) > of(shadow.id, place)))
     return 'behind'
   const isHeld = progress.some((each) => each.consumer === consumer.id && each.pending > 0)
-  const { name } = consumer.rule
-  if (isHeld && !builds.of(name)?.live.isRetired) return 'held'
+  const { ruleId } = consumer
+  if (isHeld && !builds.of(ruleId)?.live.isRetired) return 'held'
   if (builds.version() !== version) return 'lost'
   // Nobody may have moved since: neither the shadow, nor what it replaces.
   const still = [consumer.id, shadow.id].flatMap((id) =>
@@ -121,7 +121,7 @@ async function swap(
     ...NOTHING,
     fences: [under.claim],
     progress: still,
-    rows: [builds.writeOf(name, next)],
+    rows: [builds.writeOf(ruleId, next)],
     swap: { tables: [consumer.table, shadow.table], consumers: [consumer.id, shadow.id] },
   })
   return answer.is === 'done' ? 'swapped' : 'lost'

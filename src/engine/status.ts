@@ -46,7 +46,7 @@ export async function standingsOf({
   backend: { log, store },
 }: Pick<Running, 'catalog' | 'backend'>): Promise<readonly Standing[]> {
   const consumers = catalog.services.flatMap(({ name: service, rules }) =>
-    rules.map(({ name: rule, reads }) => ({ id: `${service}/${rule}`, service, rule, reads })),
+    rules.map(({ id, name: rule, reads }) => ({ id, service, rule, reads })),
   )
   const progress = await store.progress(consumers.map(({ id }) => id))
   const ends = await log.ends([...new Set(consumers.flatMap(({ reads }) => reads))])
@@ -55,11 +55,12 @@ export async function standingsOf({
   const reached = new Map(
     progress.map((each) => [placeOf(each.consumer, each.topic, each.partition), each]),
   )
-  return consumers.flatMap(({ id: consumer, service, rule, reads }) =>
+  return consumers.flatMap(({ id, service, rule, reads }) =>
     ends
       .filter(({ topic }) => reads.includes(topic))
       .map(({ topic, partition, first, next: end }) => {
-        const counted = reached.get(placeOf(consumer, topic, partition)) ?? NOTHING
+        const counted = reached.get(placeOf(id, topic, partition)) ?? NOTHING
+        const consumer = `${service}/${rule}`
         const lag = Math.max(0, end - Math.max(first, counted.next))
         return { ...counted, consumer, service, rule, topic, partition, end, lag }
       }),

@@ -1,10 +1,10 @@
 import type { Cancel, Clock } from '../base/clock.ts'
 import { within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import type { Service } from '../rules/service.ts'
 import type { Attempt, Call } from './handle.ts'
 import { handlingOf } from './handle.ts'
 import type { EngineOptions } from './options.ts'
-import type { Plan } from './plan.ts'
 import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
 
@@ -48,12 +48,12 @@ type ThreadOptions = Pick<EngineOptions, 'threadsMax' | 'threadBytesMax' | 'dead
  * has ended while it had nothing to do.
  */
 export function threadsOf(
-  plan: Plan,
+  services: readonly Service[],
   options: ThreadOptions,
   clock: Clock,
   tell: (cause: Fault) => void,
 ): Threads | undefined {
-  const threaded = threadedOf(plan)
+  const threaded = threadedOf(services)
   if (threaded.length === 0 || options.threadsMax === 0) return undefined
   const crew = crewOf(threaded, options, clock, tell)
   const waiting: Job[] = []
@@ -173,10 +173,10 @@ function crewOf(
   }
 }
 
-function threadedOf({ services }: Plan): readonly Threaded[] {
+function threadedOf(services: readonly Service[]): readonly Threaded[] {
   return services
-    .flatMap(({ groups }) => groups.flatMap(({ consumers }) => consumers))
-    .flatMap(({ id: consumer, rule }) =>
+    .flatMap(({ name, runs }) => runs.map((rule) => ({ consumer: `${name}/${rule.name}`, rule })))
+    .flatMap(({ consumer, rule }) =>
       rule.is === 'handler' && rule.thread !== undefined
         ? [{ consumer, handler: rule.name, module: rule.thread }]
         : [],
@@ -188,7 +188,7 @@ function crossing(call: Call): ThreadCall {
   const { contract, name } = reaction.message
   return {
     is: 'call',
-    consumer: reaction.consumer.id,
+    consumer: reaction.consumer.name,
     contract,
     name,
     // As the rule is to see it, which need not be as it is stored.

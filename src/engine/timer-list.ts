@@ -26,7 +26,9 @@ export async function timerList(
     const { rule, instance, message, attempts = 0 } = JSON.parse(row.body) as TimerRow
     const type = `${message.contract}.${message.name}`
     const dueAt = shownAt(listed, row.value)
-    return { saga: `${source}/${rule}`, instance, type, dueAt, attempts }
+    const id = `${source}/${rule}`
+    const named = sagas.find((each) => each.id === id)?.name ?? id
+    return { saga: named, instance, type, dueAt, attempts }
   })
   // A service has one table for the timers of all of its sagas.
   const items = entries.filter((entry) => saga === undefined || entry.saga === saga)

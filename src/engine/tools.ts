@@ -15,6 +15,8 @@ import type { Watch } from './watch.ts'
 /** What the engine is made with. */
 export interface EngineTools {
   readonly backend: Backend
+  /** Lets go of the backend. Idempotent. */
+  readonly closeBackend: () => Promise<void>
   readonly clock: Clock
   readonly delays: DelayClock
   readonly random: Random

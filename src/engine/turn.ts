@@ -1,4 +1,5 @@
 import type { Fault } from '../base/fault.ts'
+import { isFinal } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
 import { thrownError } from '../base/thrown.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
@@ -158,7 +159,7 @@ function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
   // It is gone already where a conflict has had it read again.
   if (staged.draft.cell(cell.table, cell.key)?.version === 0) return
   const timer = cell.value as TimerRow
-  const consumer = tools.group.consumers.find(({ rule }) => rule.name === timer.rule)
+  const consumer = tools.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
   try {
     if (cell.flaw) throw cell.flaw
     if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
@@ -180,7 +181,7 @@ function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): 
   const timer = cell.value as TimerRow
   const { clock, delays, service } = tools.around
   const attempts = (timer.attempts ?? 0) + 1
-  const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
+  const delayMs = retryDelayMs(tools.retry, isFinal(cause) ? Infinity : attempts, tools.random())
   const at = clock.now()
   const index = timerIndex(delays, delayMs)
   staged.draft.put(service.names.timers, cell.key, {
@@ -189,7 +190,8 @@ function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): 
     index,
   })
   const { id: messageId, key } = timer.cause
-  const consumer = `${service.name}/${timer.rule}`
+  const saga = tools.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
+  const consumer = saga?.name ?? `${service.name}/${timer.rule}`
   const type = `${timer.message.contract}.${timer.message.name}`
   const fault = { consumer, messageId, key, type, at, attempts, nextAttemptAt: at + delayMs }
   staged.faults.push({ ...fault, ...faultedBy(thrownError(cause)) })
@@ -273,7 +275,7 @@ function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unkno
   const cell = staged.draft.cell(names.holds, holdKey)
   const before = (cell?.value as { attempts: number } | undefined)?.attempts ?? 0
   const attempts = held ? before + 1 : 1
-  const delayMs = retryDelayMs(tools.retry, attempts, tools.random())
+  const delayMs = retryDelayMs(tools.retry, isFinal(cause) ? Infinity : attempts, tools.random())
   const error = thrownError(cause)
   const { at, since } = heldAt(tools)
   const fault = { error, due: tools.around.delays.dueIn(delayMs), delayMs, at, since }

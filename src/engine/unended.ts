@@ -139,8 +139,8 @@ function suspectsOf() {
   }
 }
 
-function rowOf(store: EventStore, { name, service }: Group) {
-  const row: RowKey = { table: controlTable(service), key: `unended:${name}` }
+function rowOf(store: EventStore, { id, name, service }: Group) {
+  const row: RowKey = { table: controlTable(service), key: `unended:${id}` }
   let version: number | undefined
   return {
     async read(): Promise<UnendedRow | undefined> {
@@ -172,6 +172,6 @@ const nameOf = ({ reaction, record: { topic, partition, offset } }: Item): strin
 
 function endedBy({ reaction, record }: Item, count: number): Fault {
   const { id, key, topic, type } = record
-  const detail = `${reaction.consumer.id} on ${type} ${id}, in each of ${count} attempts`
+  const detail = `${reaction.consumer.name} on ${type} ${id}, in each of ${count} attempts`
   return new Fault('PROCESS_ENDED', { detail, ids: { id, key, topic } })
 }

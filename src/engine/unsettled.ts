@@ -6,7 +6,6 @@ import type { Unsettled } from './listings.ts'
 import { isSaga } from './open-sagas.ts'
 import type { Listed } from './paging.ts'
 import { EVER, rulesIn } from './paging.ts'
-import { ruleTable } from './plan.ts'
 import { statusOf } from './status.ts'
 import type { EngineTools } from './tools.ts'
 
@@ -65,8 +64,8 @@ async function* unsettledIn(engine: Running): AsyncGenerator<Unsettled, void> {
   for (const { consumer, lag, pending } of await statusOf(engine))
     if (lag > 0 || pending > 0) yield { kind: 'consumer', consumer, lag, pending, held: [] }
   const where = { index: 'open', upTo: EVER }
-  for (const { id: saga, service, name } of rulesIn(engine, isSaga)) {
-    const rows = await store.scan({ table: ruleTable(service, name), where, limit: NAMED_MAX })
+  for (const { name: saga, table } of rulesIn(engine, isSaga)) {
+    const rows = await store.scan({ table, where, limit: NAMED_MAX })
     for (const { key } of rows) yield { kind: 'saga', saga, instance: key }
   }
   for (const projection of await projectionsToMake(store, engine.plan.services))

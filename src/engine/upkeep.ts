@@ -95,9 +95,7 @@ async function neededFrom(
 ): Promise<ReadonlyMap<string, number>> {
   // What runs here may not be in the stored one yet.
   const services = [...(await storedCatalog(store)).services, ...catalog.services]
-  const consumers = services.flatMap(({ name, rules }) =>
-    rules.map(({ name: rule, reads }) => ({ id: `${name}/${rule}`, reads })),
-  )
+  const consumers = services.flatMap(({ rules }) => rules)
   const progress = await store.progress(consumers.map(({ id }) => id))
   const reached = new Map(progress.map((each) => [`${each.consumer}\n${placeOf(each)}`, each.next]))
   return new Map(

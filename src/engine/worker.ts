@@ -208,7 +208,7 @@ function unitsOf(
 
 /** Takes over what a unit has committed, and tells those who watch. */
 function committed(
-  { slots, rows, holds, timers, progress }: Sources,
+  { group, slots, rows, holds, timers, progress }: Sources,
   watch: Watch,
   { turn, draft, touched, faults }: Staged,
   unit: Unit,
@@ -222,7 +222,9 @@ function committed(
   progress.advanced(unit.progress)
   for (const conversation of touched) watch.touched(conversation)
   for (const fault of faults) watch.faulted(fault)
-  for (const advance of unit.progress) if (advance.expired > 0) watch.expired(advance)
+  for (const { name: consumer, id } of group.consumers)
+    for (const each of unit.progress)
+      if (each.consumer === id && each.expired > 0) watch.expired({ ...each, consumer })
 }
 
 function unitOf(

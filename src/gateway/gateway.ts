@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { systemClock, within } from '../base/clock.ts'
+import { mustBeOneCopy } from '../base/copy.ts'
 import { idMaker } from '../base/id.ts'
 import { completeOptions } from '../base/options.ts'
 import { systemRandom } from '../base/random.ts'
@@ -69,13 +70,20 @@ const HANDING_MARGIN_MS = 1_000
  * operation; queries 200. Whatever is wrong is a problem by RFC 9457.
  *
  * @throws Fault `OPTION_INVALID` with all complaints: paths that clash or are not ours to give,
- * messages whose contract runs neither here nor elsewhere
+ * messages whose contract runs neither here nor elsewhere; `TWO_COPIES`
  */
 export function gateway(
   app: Pick<App, 'send' | 'ask' | 'find' | 'describe'>,
   options: GatewayOptions = {},
 ): Gateway {
   const { clock = systemClock(), elsewhere = [], deadlineMs, bodyBytesMax } = options
+  const { routes = [], opens = [] } = options
+  mustBeOneCopy([
+    ['app', app],
+    ...routes.map(({ method, path, type }) => [`${method} ${path}`, type] as const),
+    ...opens.map((contract, at) => [`opens[${at}]`, contract] as const),
+    ...elsewhere.map(({ contract }, at) => [`elsewhere[${at}]`, contract] as const),
+  ])
   const tools: GatewayTools = {
     app,
     clock,
@@ -87,7 +95,7 @@ export function gateway(
     neighbours: neighboursOf(elsewhere, clock),
     problemOf: problems(options.broke),
   }
-  const table = [...(options.routes ?? []), ...opened(options.opens ?? [])]
+  const table = [...routes, ...opened(opens)]
   mustBeRoutes(table, app.describe(), tools.neighbours)
   let description: OpenApi | undefined
   const describe = (): OpenApi => (description ??= openApiOf(table, options))

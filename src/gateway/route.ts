@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { mustBeOneCopy } from '../base/copy.ts'
 import type { Complaint } from '../base/fault.ts'
 import type { CommandType, DataOf, QueryType } from '../contract/message.ts'
 import type { RouteMethod } from '../http/routes.ts'
@@ -33,17 +34,16 @@ export interface Rejection {
   readonly complaints: readonly Complaint[]
 }
 
-const REJECTED = new WeakSet<object>()
+/** Known to every copy of the package. */
+const REJECTED = Symbol.for('throughline.rejection')
 
 /** Answers 400 with these complaints. */
 export function reject(complaints: readonly Complaint[]): Rejection {
-  const rejection = Object.freeze({ complaints })
-  REJECTED.add(rejection)
-  return rejection
+  return Object.freeze(Object.defineProperty({ complaints }, REJECTED, { value: true }))
 }
 
 export function isRejection(value: unknown): value is Rejection {
-  return typeof value === 'object' && value !== null && REJECTED.has(value)
+  return typeof value === 'object' && value !== null && REJECTED in value
 }
 
 /** One path of a gateway and the message that it stands for. */
@@ -83,6 +83,7 @@ export const route = {
     type: T,
     options: RouteOptions<DataOf<T>, B, ParamsOf<P>> = {},
   ): Route {
+    mustBeOneCopy([[`${method} ${path}`, type]])
     return { ...options, method, path, type } as Route
   },
   /** Answers 200 with what the query answers, and 404 where that is `null`. */
@@ -92,6 +93,7 @@ export const route = {
     type: T,
     options: RouteOptions<DataOf<T>, B, ParamsOf<P>> = {},
   ): Route {
+    mustBeOneCopy([[`${method} ${path}`, type]])
     return { ...options, method, path, type } as Route
   },
 } as const

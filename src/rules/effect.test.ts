@@ -126,3 +126,14 @@ describe('a decision', () => {
       assert.deepEqual(types, ['ordering.Place'])
     })
 })
+
+describe('a saga that finishes with what an operation says itself', () => {
+  for (const is of ['refused', 'pending', 'accepted', 'failed', undefined])
+    test(`${is} is refused by name`, () => {
+      assert.throws(() => finish({ is } as never), {
+        code: 'RULE_RETURNED',
+        message:
+          /cannot finish with the outcome (refused|pending|accepted|failed|undefined): .*name it/,
+      })
+    })
+})

@@ -1,3 +1,4 @@
+import { Fault } from '../base/fault.ts'
 import type { Message } from '../contract/message.ts'
 
 /** A domain "no": an answer, not a fault. Stored, and heard by who asked. */
@@ -72,6 +73,24 @@ export function compensate<M extends Message>(
   return Object.freeze({ effect: 'compensate', message, undoes: { contract, name } })
 }
 
+type Letter =
+  | ('a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h' | 'i' | 'j' | 'k' | 'l' | 'm' | 'n' | 'o' | 'p')
+  | ('q' | 'r' | 's' | 't' | 'u' | 'v' | 'w' | 'x' | 'y' | 'z' | '-')
+  | ('0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9')
+type First<W> = W extends `${infer C}${string}` ? C : never
+type Rest<W, C extends string> = W extends `${C}${infer R}` ? R : never
+type Except<W extends string, Before extends string = ''> =
+  | ('' extends W ? never : Before)
+  | `${Before}${Exclude<Letter, First<W>>}${string}`
+  | { [C in First<W>]: Except<Rest<W, C>, `${Before}${C}`> }[First<W>]
+
+/**
+ * Any name in lower case but those that an operation has beside the outcomes of sagas. TypeScript has
+ * no type for "every text but one", so the texts are told apart letter by letter: that is how
+ * `settled.is === 'refused'` comes to know the code.
+ */
+export type OutcomeName = Except<'pending' | 'refused'>
+
 /** How a saga ended, when there is more to say than that it completed. */
 export interface Outcome {
   readonly is: string
@@ -86,7 +105,30 @@ export interface Finish {
   readonly outcome: Outcome
 }
 
-export function finish(outcome: Outcome = COMPLETED): Finish {
+/** What an operation says itself, and a saga cannot: it would be taken for something else. */
+export const RESERVED_OUTCOMES = ['accepted', 'failed', 'pending', 'refused'] as const
+type Reserved = (typeof RESERVED_OUTCOMES)[number]
+
+/** An outcome whose name is known to the compiler, and is none of those that are reserved. */
+type Finishing<N extends string> = Outcome & {
+  readonly is: string extends N ? N : N extends Reserved ? never : N & OutcomeName
+}
+
+/**
+ * Ends the instance. The name of an outcome is of lower-case words joined by hyphens.
+ *
+ * @throws Fault `RULE_RETURNED` for an outcome that is reserved
+ */
+export function finish<const N extends string>(
+  outcome: Outcome & { readonly is: N } & Finishing<N> = COMPLETED as never,
+): Finish {
+  const { is } = outcome as { readonly is: unknown }
+  if (typeof is !== 'string' || RESERVED_OUTCOMES.some((each) => each === is))
+    throw new Fault('RULE_RETURNED', {
+      detail:
+        `a saga cannot finish with the outcome ${String(is)}: ${RESERVED_OUTCOMES.join(', ')} are ` +
+        'said of operations themselves, so name it otherwise',
+    })
   return Object.freeze({ effect: 'finish', outcome })
 }
 

@@ -1,8 +1,9 @@
+import { branded } from '../base/copy.ts'
 import { frozen } from '../base/frozen.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, Refusal } from './effect.ts'
-import type { Occasion, Rule, Several } from './rule.ts'
+import type { ConsumerOptions, Occasion, Rule, Several } from './rule.ts'
 import { on } from './rule.ts'
 
 /** The commands and the events of a contract. */
@@ -51,7 +52,12 @@ type DecidedBy<X, D> = D extends readonly DecideRule<infer R>[]
   ? Extract<EventsOf<X>, { readonly name: Extract<Flat<R>, { name: string }>['name'] }>
   : never
 
-export interface EntityOptions<X extends AnyContract, S, H extends EventType, M extends EventType> {
+export interface EntityOptions<
+  X extends AnyContract,
+  S,
+  H extends EventType,
+  M extends EventType,
+> extends ConsumerOptions {
   /** The contract whose commands it decides and whose events it may publish. */
   readonly of: X
   /** The field that names the entity in every message; a rule about several gives `ids` instead. */
@@ -69,7 +75,7 @@ export interface EntityOptions<X extends AnyContract, S, H extends EventType, M 
 }
 
 /** A thing with an id, a state and rules; its events are its history. */
-export interface Entity<N extends string = string, S = unknown> {
+export interface Entity<N extends string = string, S = unknown> extends ConsumerOptions {
   readonly is: 'entity'
   readonly name: N
   readonly of: AnyContract
@@ -108,7 +114,7 @@ export function entity<
   },
 ): Entity<N, S> {
   const { hears = [], version = 1, ...rest } = options
-  return {
+  return branded({
     is: 'entity',
     name,
     ...rest,
@@ -117,5 +123,5 @@ export function entity<
     hears,
     decide: rules.decide(on as DecideOn<X, S>),
     evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S>),
-  }
+  })
 }

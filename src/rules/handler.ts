@@ -1,7 +1,8 @@
+import { branded } from '../base/copy.ts'
 import type { CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, RetryAfter, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
-import type { Occasion, Rule, TypeHint } from './rule.ts'
+import type { ConsumerOptions, Occasion, Rule, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
 /** Tools by name, as hints of their types. */
@@ -38,7 +39,10 @@ interface HandleOn<H, T extends CommandType, E extends EventType> {
 export type HandlingOrder = 'key' | 'none'
 
 /** A rule with side effects: the only one that may touch the outside. */
-export interface Handler<N extends string = string, H extends ToolHints = ToolHints> {
+export interface Handler<
+  N extends string = string,
+  H extends ToolHints = ToolHints,
+> extends ConsumerOptions {
   readonly is: 'handler'
   readonly name: N
   readonly uses: H
@@ -98,13 +102,15 @@ export function handler<
     readonly order?: HandlingOrder
     /** How long after it was stored each event is handled at the earliest. Default 0. */
     readonly delayMs?: number
-  } & (Outside<H> | Apart),
+  } & ConsumerOptions &
+    (Outside<H> | Apart),
   rules: (on: HandleOn<H, T, E>) => readonly Rule[],
 ): Handler<N, H> {
-  const { uses = {} as H, sends = [], emits = [], thread } = options
+  const { uses = {} as H, sends = [], emits = [], thread, ...rest } = options
   const { concurrency = HANDLER_CONCURRENCY.initial, order = 'key' } = options
   const { delayMs = HANDLER_DELAY_MS.initial } = options
-  return {
+  return branded({
+    ...rest,
     is: 'handler',
     name,
     uses,
@@ -115,5 +121,5 @@ export function handler<
     delayMs,
     ...(thread === undefined ? {} : { thread: String(thread) }),
     rules: rules(on as HandleOn<H, T, E>),
-  }
+  })
 }

@@ -1,5 +1,6 @@
+import { branded } from '../base/copy.ts'
 import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
-import type { Occasion, Rule, Several, TypeHint } from './rule.ts'
+import type { ConsumerOptions, Occasion, Rule, Several, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What can be heard by anyone: events, and refusals of commands. */
@@ -25,7 +26,11 @@ type Indexable<R> = {
 }[keyof R & string]
 
 /** A read model: rows folded from events, found by id and by indexed fields. */
-export interface Projection<N extends string = string, R = unknown, I extends string = string> {
+export interface Projection<
+  N extends string = string,
+  R = unknown,
+  I extends string = string,
+> extends ConsumerOptions {
   readonly is: 'projection'
   readonly name: N
   readonly by: string
@@ -33,6 +38,11 @@ export interface Projection<N extends string = string, R = unknown, I extends st
   readonly version: number
   readonly rules: readonly Rule[]
   readonly row?: R
+}
+
+interface ProjectionStart extends ConsumerOptions {
+  /** Its rows follow from every event, so it begins at the beginning. */
+  readonly startFrom?: 'beginning'
 }
 
 /**
@@ -52,9 +62,16 @@ export function projection<const N extends string, R, const I extends Indexable<
      * are then rebuilt beside the live ones. Default 1.
      */
     readonly version?: number
-  },
+  } & ProjectionStart,
   rules: (on: ProjectOn<R>) => readonly Rule[],
 ): Projection<N, R, I> {
-  const { by, indexes = [], version = 1 } = options
-  return { is: 'projection', name, by, indexes, version, rules: rules(on as ProjectOn<R>) }
+  const { row: _, indexes = [], version = 1, ...rest } = options
+  return branded({
+    ...rest,
+    is: 'projection',
+    name,
+    indexes,
+    version,
+    rules: rules(on as ProjectOn<R>),
+  })
 }

@@ -1,3 +1,4 @@
+import { branded } from '../base/copy.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { AnswerOf, DataOf, QuerySpec, QueryType, WireName } from '../contract/message.ts'
 import { querySpec } from '../contract/message.ts'
@@ -71,6 +72,6 @@ export function query(
   rules?: (on: never) => readonly Rule[],
 ): Query | QuerySpec {
   if (typeof first !== 'string') return querySpec(first, options as { answers: StandardSchemaV1 })
-  const { of, reads } = options as { of: AnyContract; reads: readonly Readable[] }
-  return { is: 'query', name: first, of, reads, rules: rules?.(on as never) ?? [] }
+  const given = options as { of: AnyContract; reads: readonly Readable[] }
+  return branded({ ...given, is: 'query', name: first, rules: rules?.(on as never) ?? [] })
 }

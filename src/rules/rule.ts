@@ -9,6 +9,30 @@ export function type<T>(): TypeHint<T> {
   return {}
 }
 
+/**
+ * Where a consumer begins in a topic: with the first record that is retained, after the last one, or
+ * with the first that was stored at or after a time, in milliseconds since 1970.
+ */
+export type StartFrom = 'beginning' | 'now' | { readonly atMs: number }
+
+/** The name that a rule or a service had before. */
+export interface Renamed {
+  /**
+   * The former name: what is stored under it goes on under the new one. Once that code has run, it
+   * may be left out again.
+   */
+  readonly renamedFrom?: string
+}
+
+/** Who a consumer is to the store, and where one begins that the store does not know. */
+export interface ConsumerOptions extends Renamed {
+  /**
+   * Where it begins in each topic that is new to it and has a history. Applied once, when it is
+   * first started; later it goes on where it was. `start` refuses a consumer that has to say it.
+   */
+  readonly startFrom?: StartFrom
+}
+
 /** What a rule is told beside the message and what it knows. */
 export interface Occasion {
   /** The message's id. */

@@ -1,8 +1,9 @@
+import { branded } from '../base/copy.ts'
 import { frozen } from '../base/frozen.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
-import type { Occasion, Rule } from './rule.ts'
+import type { ConsumerOptions, Occasion, Rule } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What a step of a saga may do; the sends are those that it declares. */
@@ -48,7 +49,7 @@ interface SagaOn<S, T extends CommandType, E extends EventType, B extends string
 }
 
 /** Long-running coordination over services: the process manager. */
-export interface Saga<N extends string = string, S = unknown> {
+export interface Saga<N extends string = string, S = unknown> extends ConsumerOptions {
   readonly is: 'saga'
   readonly name: N
   readonly by: string
@@ -79,10 +80,10 @@ export function saga<
     readonly sends: readonly T[]
     /** The events of its own service that a timer may publish. */
     readonly emits?: readonly E[]
-  },
+  } & ConsumerOptions,
   rules: (on: SagaOn<S, T, E, B>) => readonly Rule[],
 ): Saga<N, S> {
-  const { by, sends, emits = [] } = options
+  const { sends = [], emits = [] } = options as Partial<typeof options>
   const initial = frozen(options.initial)
   const answers = {
     refused: (command: CommandType, run: Rule['run']): Rule => ({
@@ -100,5 +101,5 @@ export function saga<
     (message: Heard, step: unknown): Rule => on(message, step),
     answers,
   ) as unknown as SagaOn<S, T, E, B>
-  return { is: 'saga', name, by, initial, sends, emits, rules: rules(sagaOn) }
+  return branded({ ...options, is: 'saga', name, initial, sends, emits, rules: rules(sagaOn) })
 }

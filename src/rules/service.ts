@@ -1,8 +1,10 @@
+import { branded } from '../base/copy.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { Entity } from './entity.ts'
 import type { Handler, ToolHints, ToolsOf } from './handler.ts'
 import type { Projection } from './projection.ts'
 import type { Query } from './query.ts'
+import type { Renamed } from './rule.ts'
 import type { Saga } from './saga.ts'
 
 /** Everything that a service can run. */
@@ -14,7 +16,7 @@ type Together<U> = (U extends unknown ? (each: U) => void : never) extends (all:
   : never
 
 /** A service: what it owns, what it runs. Its tables are its own; nobody else reads them. */
-export interface Service<N extends string = string, T = unknown> {
+export interface Service<N extends string = string, T = unknown> extends Renamed {
   readonly is: 'service'
   readonly name: N
   readonly owns: readonly AnyContract[]
@@ -34,9 +36,9 @@ export type ToolsFor<S> = S extends readonly (infer E)[]
  */
 export function service<const N extends string, const R extends Runnable>(
   name: N,
-  options: { readonly owns?: readonly AnyContract[]; readonly runs: readonly R[] },
+  options: { readonly owns?: readonly AnyContract[]; readonly runs: readonly R[] } & Renamed,
 ): Service<N, ToolsOf<Together<HintsOf<R>>>> {
-  return { is: 'service', name, owns: options.owns ?? [], runs: options.runs }
+  return branded({ ...options, is: 'service', name, owns: options.owns ?? [] })
 }
 
 export type { ToolHints }

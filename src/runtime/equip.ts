@@ -7,18 +7,22 @@ import type { Random } from '../base/random.ts'
 import { systemRandom } from '../base/random.ts'
 import { thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
-import type { AnyContract } from '../contract/contract.ts'
+import type { AnyContract, ContractFacts } from '../contract/contract.ts'
 import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
 import { callsOf } from '../engine/calls.ts'
-import { catalogOf } from '../engine/catalog.ts'
+import { catalogOf, CATALOG_TABLE } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
 import { faultText } from '../engine/faulted.ts'
+import type { StoredIdentity } from '../engine/identity.ts'
+import { storedIdentities, storedNames } from '../engine/identity.ts'
 import type { EngineOptions } from '../engine/options.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
 import { pausesOf } from '../engine/pauses.ts'
-import { planOf } from '../engine/plan.ts'
-import type { RuleSeen } from '../engine/seen.ts'
+import type { Plan } from '../engine/plan.ts'
+import { contractsOf, planOf } from '../engine/plan.ts'
+import { schemasMustBeUsable } from '../engine/schemas.ts'
+import type { StoredNames } from '../engine/stored-names.ts'
 import { threadsOf } from '../engine/threads.ts'
 import type { EngineTools } from '../engine/tools.ts'
 import { untilEnded } from '../engine/until-ended.ts'
@@ -26,6 +30,8 @@ import type { Reports } from '../engine/watch.ts'
 import { watch } from '../engine/watch.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service } from '../rules/service.ts'
+import type { BackendUse } from './backend-use.ts'
+import { useOf } from './backend-use.ts'
 import { mustFit } from './fit.ts'
 
 export interface StartOptions extends Reports {
@@ -64,8 +70,17 @@ function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Req
   }
 }
 
+/** What an engine is made with, but for what depends on what is stored. */
+export interface Equipment extends Omit<EngineTools, 'plan' | 'catalog' | 'pauses'> {
+  /** How services are known by the names that they are stored under. */
+  readonly planBy: (names: StoredNames) => Plan
+  readonly services: readonly Service[]
+  readonly contracts: ReadonlyMap<string, ContractFacts>
+  readonly use: BackendUse
+}
+
 /**
- * Holds the services against one another, and gives what an engine is made with.
+ * Holds the services against one another.
  *
  * @throws Fault `START_REFUSED` with all complaints, `OPTION_INVALID`
  */
@@ -74,19 +89,19 @@ export function equip(
   backend: Backend,
   given: StartOptions & { readonly tools?: unknown },
   ended: AbortSignal,
-  seen?: RuleSeen,
-): EngineTools {
+): Equipment {
   const { elsewhere = [], clock = systemClock(), random = systemRandom } = given
   const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
   const options = completeOptions('engine', ENGINE_OPTIONS, given.engine)
   mustFit(services, elsewhere, tools)
-  const plan = planOf(services, elsewhere, seen)
   const mint = idMaker(clock, random)
   const inTime = withDeadlines(untilEnded(backend, ended), clock, options.deadlineMs)
   const tell = watch(reportsOf(given))
-  const names = plan.services.map(({ name }) => name)
+  const use = useOf(backend, inTime)
   return {
     backend: inTime,
+    closeBackend: use.close,
+    use,
     clock,
     delays: delayClock(inTime.store, clock, (cause) => {
       tell.broke('the wall clock', cause)
@@ -95,18 +110,48 @@ export function equip(
     random,
     mint,
     options,
-    plan,
-    catalog: catalogOf(plan),
+    planBy: (names) => planOf(services, elsewhere, names),
+    contracts: contractsOf(services, elsewhere),
+    services,
     member: mint(),
     tools,
     watch: tell,
     budget: budgetOf(clock, options, tell),
     calls: callsOf(),
-    threads: threadsOf(plan, options, clock, (cause) => {
+    threads: threadsOf(services, options, clock, (cause) => {
       tell.broke('threads', cause)
       tell.mended('threads')
     }),
-    pauses: pausesOf(inTime.store, clock, names, options.idleMs),
     ended,
+  }
+}
+
+/**
+ * Checks the schemas, opens the backend, and gives all that an engine is made with: services are planned by the names
+ * that they are stored under.
+ *
+ * @throws Fault `SCHEMA_INVALID`, and what opening the backend throws
+ */
+export async function opened(equipment: Equipment): Promise<EngineTools> {
+  const { planBy, services, contracts, use, ...tools } = equipment
+  await schemasMustBeUsable(contracts.values())
+  const { backend, clock, options } = tools
+  const plan = planBy(storedNames(services, await identitiesIn(backend, use)))
+  const pauses = pausesOf(backend.store, clock, plan.services, options.idleMs)
+  return { ...tools, plan, catalog: catalogOf(plan), pauses }
+}
+
+async function identitiesIn(
+  { store }: Backend,
+  use: BackendUse,
+): Promise<readonly StoredIdentity[]> {
+  try {
+    await use.open()
+    await store.declare([{ name: CATALOG_TABLE, indexes: [] }])
+    return await storedIdentities(store)
+  } catch (cause) {
+    // Nothing runs, so nothing may stay open.
+    await use.close()
+    throw cause
   }
 }

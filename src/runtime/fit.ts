@@ -1,3 +1,4 @@
+import { mustBeOneCopy } from '../base/copy.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -8,8 +9,11 @@ import type { MessageType } from '../contract/message.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Handler } from '../rules/handler.ts'
 import { HANDLER_CONCURRENCY, HANDLER_DELAY_MS } from '../rules/handler.ts'
+import { partsOfServices } from '../rules/parts.ts'
+import type { Query } from '../rules/query.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
+import { complaintsOfOptions, complaintsOfRenaming, complaintsOfStarts } from './known-options.ts'
 
 const NAME = /^[a-z][a-z0-9-]*$/
 const isName = (name: string): boolean => NAME.test(name) && name.length <= LIMITS.nameLengthMax
@@ -28,21 +32,29 @@ interface Fitting {
  * Holds the services against one another before anything starts. Every complaint names what is
  * wrong and how to cure it.
  *
- * @throws Fault `START_REFUSED`, with all complaints
+ * @throws Fault `START_REFUSED`, with all complaints; `TWO_COPIES`
  */
 export function mustFit(
   services: readonly Service[],
   elsewhere: readonly AnyContract[],
   tools: Readonly<Record<string, unknown>>,
 ): void {
+  const others = elsewhere.map((contract, at) => [`elsewhere[${at}]`, contract] as const)
+  mustBeOneCopy([...partsOfServices(services), ...others])
   const complaints: Complaint[] = []
   const complain = (path: string, message: string): void => void complaints.push({ path, message })
   const owners = ownersOf(services, elsewhere, complain)
   const fitting: Fitting = { services, owners, elsewhere, tools, complain }
   if (services.length === 0) complain('services', 'there is none: hand start at least one')
   namesMustDiffer(fitting)
-  for (const service of services)
+  for (const service of services) {
     for (const rule of service.runs) mustFitRule(fitting, service, rule)
+    complaints.push(...complaintsOfOptions(service.name, service))
+    const rules = service.runs.map((rule) => ({ ...rule, path: `${service.name}/${rule.name}` }))
+    complaints.push(...complaintsOfRenaming(rules, isName))
+  }
+  const named = services.map((service) => ({ ...service, path: service.name }))
+  complaints.push(...complaintsOfRenaming(named, isName))
   for (const [contract, service] of owners) commandsMustBeDecided(fitting, contract, service)
   if (complaints.length > 0)
     throw new Fault('START_REFUSED', { detail: `${complaints.length} complaints`, complaints })
@@ -99,6 +111,9 @@ function namesMustDiffer({ services, complain }: Fitting): void {
 function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
   const path = `${service.name}/${rule.name}`
   const { complain } = fitting
+  for (const each of [...complaintsOfOptions(path, rule), ...complaintsOfStarts(path, rule)])
+    complain(each.path, each.message)
+  if (!mustBeOfMessages(fitting, path, rule)) return
   if (rule.is === 'entity' || rule.is === 'query') {
     if (!isContract(rule.of)) return complain(path, 'is of no contract: make it with contract()')
     const facts = factsOf(rule.of)
@@ -117,8 +132,8 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
     return mustFitEntity(fitting, path, rule)
   }
   mustDiffer(fitting, path, rule.rules)
-  for (const each of rule.rules) mustBeKnown(fitting, path, each.on)
-  if (rule.is === 'query') return
+  if (rule.is === 'query') return mustFitQuery(fitting, service, path, rule)
+  for (const each of rule.rules) mustBeKnown(fitting, path, 'has a rule for', each.on)
   for (const { on, hears } of rule.rules)
     if (hears === 'message' && (on.kind === 'command' || on.kind === 'query'))
       complain(path, `hears the ${on.kind} ${on.wire}, which is for its owner: hear an event`)
@@ -126,7 +141,8 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
       complain(path, `waits for an answer to ${on.wire}, which it does not send: add it to sends`)
   if (rule.is === 'handler') mustFitHandler(complain, path, rule)
   if (rule.is === 'saga' || rule.is === 'handler') {
-    for (const type of [...rule.sends, ...rule.emits]) mustBeKnown(fitting, path, type)
+    for (const type of rule.sends) mustBeKnown(fitting, path, 'sends', type)
+    for (const type of rule.emits) mustBeKnown(fitting, path, 'emits', type)
     for (const type of rule.emits)
       if (!service.owns.some((each) => isContract(each) && factsOf(each).name === type.contract))
         complain(
@@ -135,6 +151,49 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
         )
   }
   if (rule.is === 'handler') mustHaveTools(fitting, path, rule)
+}
+
+/** The lists of messages that rules have, and what may be in them. */
+const LISTS = { sends: 'command', emits: 'event', hears: 'event' } as const
+
+/** Without the help of types a list may hold anything, such as a message whose name is misspelt. */
+function mustBeOfMessages({ complain }: Fitting, path: string, rule: Runnable): boolean {
+  let isSo = true
+  const refuse = (message: string): void => {
+    isSo = false
+    complain(path, message)
+  }
+  const lists = rule as unknown as Readonly<Record<string, readonly MessageType[] | undefined>>
+  for (const [list, kind] of Object.entries(LISTS))
+    for (const type of lists[list] ?? [])
+      if (type?.kind !== kind)
+        refuse(`its ${list} holds ${nameOf(type)}, which is no ${kind}: take it out`)
+  const rules = rule.is === 'entity' ? [...rule.decide, ...rule.evolve] : rule.rules
+  for (const { on } of rules as readonly { readonly on?: MessageType }[])
+    if (!on?.kind)
+      refuse(`has a rule for ${nameOf(on)}, which is no message: is its name misspelt?`)
+  return isSo
+}
+
+const nameOf = (type: Partial<MessageType> | undefined): string => type?.wire ?? typeof type
+
+/** A query answers for its contract alone, from rows and states that its service keeps. */
+function mustFitQuery({ complain }: Fitting, service: Service, path: string, query: Query): void {
+  const { byName, name } = factsOf(query.of)
+  for (const { on } of query.rules)
+    if (byName.get(on.name) !== on || on.kind !== 'query')
+      complain(path, `answers ${on.wire}, which is no query of ${name}: leave that rule out`)
+  if (!Array.isArray(query.reads))
+    return complain(path, 'has no reads: list the projections and entities that it reads')
+  for (const readable of query.reads) {
+    if (service.runs.includes(readable)) continue
+    const what = `${readable?.is ?? typeof readable} ${readable?.name ?? ''}`.trim()
+    complain(
+      path,
+      `reads ${what}, which ${service.name} does not run: rows belong to their service, so fold the ` +
+        `same events into a projection of ${service.name}`,
+    )
+  }
 }
 
 function mustHaveTools({ tools, complain }: Fitting, path: string, rule: Handler): void {
@@ -179,6 +238,7 @@ function mustDiffer({ complain }: Fitting, path: string, rules: readonly Rule[])
 function mustBeKnown(
   { owners, elsewhere, complain }: Fitting,
   path: string,
+  does: string,
   type: MessageType,
 ): void {
   const contract = [...owners.keys(), ...elsewhere].find(
@@ -188,11 +248,11 @@ function mustBeKnown(
   if (!contract)
     complain(
       path,
-      `has a rule for ${wire}, but no service here owns ${type.contract}: start its owner as ` +
+      `${does} ${wire}, but no service here owns ${type.contract}: start its owner as ` +
         `well, or name the contract in elsewhere`,
     )
   else if (factsOf(contract).byName.get(type.name) !== type)
-    complain(path, `has a rule for ${wire}, which contract ${type.contract} does not have`)
+    complain(path, `${does} ${wire}, which contract ${type.contract} does not have`)
 }
 
 function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
@@ -215,6 +275,13 @@ function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
     )
   for (const rule of entity.decide) belongs(rule, 'command')
   for (const rule of entity.evolve) belongs(rule, 'event')
+  for (const type of [...(entity.emits ?? []), ...entity.hears])
+    if (facts.byName.get(type.name) !== type)
+      fitting.complain(
+        path,
+        `lists ${type.wire} in emits or hears, which contract ${facts.name} lacks: an entity decides ` +
+          `and hears events of its own contract`,
+      )
   if (!entity.emits) return
   for (const { on } of entity.evolve)
     if (![...entity.emits, ...entity.hears].some(({ name }) => name === on.name))
@@ -259,11 +326,18 @@ function eventMustEvolve(
   const emitters = entities.filter(
     ({ emits, decide }) => decide.length > 0 && (emits?.some((each) => each === type) ?? true),
   )
-  const isEvolved = entities.some(({ evolve }) => evolve.some(({ on }) => on === type))
+  const evolvers = entities.filter(({ evolve }) => evolve.some(({ on }) => on === type))
+  const isEvolved = evolvers.length > 0
   if (emitters.length > 0 && !isEvolved)
     complain(
       path,
       `may be decided by ${emitters.map(({ name }) => name).join(' and ')}, but no entity evolves ` +
         `by it: add an evolve rule, or leave it out of the entity's emits`,
+    )
+  if (emitters.length === 0 && evolvers.some(({ emits }) => !emits))
+    complain(
+      path,
+      `is evolved by ${evolvers.map(({ name }) => name).join(' and ')}, but no entity may decide it: ` +
+        `add it to the emits of the entity that does, or leave the evolve rule out`,
     )
 }

@@ -1,4 +1,5 @@
 // What operators see of a running app, and how they reach it.
+import { branded, mustBeOneCopy } from '../base/copy.ts'
 import { Fault } from '../base/fault.ts'
 import type { ControlSocket } from '../control/socket.ts'
 import { openSocket } from '../control/socket.ts'
@@ -15,11 +16,12 @@ const SYSTEMS = new WeakMap<object, System>()
 
 /** Says what operators see of an app. */
 export function operate(app: object, system: System): void {
-  SYSTEMS.set(app, system)
+  SYSTEMS.set(branded(app), system)
 }
 
 /** A running app as operators see it. */
 export function systemOf(app: object): System {
+  mustBeOneCopy([['app', app]])
   const system = SYSTEMS.get(app)
   if (!system) throw new Fault('OPTION_INVALID', { detail: 'this is no app that start has made' })
   return system

@@ -3,7 +3,7 @@ import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
 import type { Backend } from '../ports/store.ts'
 import type { Service } from '../rules/service.ts'
 import type { StartOptions } from './equip.ts'
-import { equip } from './equip.ts'
+import { equip, opened } from './equip.ts'
 
 /**
  * Rebuilds one projection of services that nobody runs: none of their other rules runs, and nothing
@@ -11,12 +11,13 @@ import { equip } from './equip.ts'
  *
  * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`, and what `start` throws
  */
-export function rebuildAlone(
+export async function rebuildAlone(
   services: readonly Service[],
   backend: Backend,
   projection: string,
   options: StartOptions & RebuildOptions & { readonly tools?: unknown },
 ): Promise<Rebuilt> {
   const ended = new AbortController()
-  return rebuildAloneBy(equip(services, backend, options, ended.signal), projection, options)
+  const tools = await opened(equip(services, backend, options, ended.signal))
+  return rebuildAloneBy(tools, projection, options)
 }

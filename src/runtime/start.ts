@@ -13,7 +13,6 @@ import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
 import { ask } from '../engine/reading.ts'
 import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
 import { rewind } from '../engine/rewind.ts'
-import type { RuleSeen } from '../engine/seen.ts'
 import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
 import type { ConsumerStatus } from '../engine/status.ts'
 import type { HealthReport } from '../engine/health.ts'
@@ -42,7 +41,7 @@ import type { Service, ToolsFor } from '../rules/service.ts'
 import type { Description } from './describe.ts'
 import { describe } from './describe.ts'
 import type { StartOptions } from './equip.ts'
-import { equip } from './equip.ts'
+import { equip, opened } from './equip.ts'
 import { operate, runningSystem, socketOf } from './operating.ts'
 
 export type { StartOptions } from './equip.ts'
@@ -184,15 +183,20 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   return launch(services, backend, rest[0] ?? {})
 }
 
-/** What `start` does; `seen` stands between the engine and each rule. */
+/** What `start` does, without its types. */
 export async function launch(
   services: readonly Service[],
   backend: Backend,
   given: StartOptions & { readonly tools?: unknown },
-  seen?: RuleSeen,
 ): Promise<App> {
   const ended = new AbortController()
-  const engineTools = equip(services, backend, given, ended.signal, seen)
+  const equipment = equip(services, backend, given, ended.signal)
+  // What a thread refuses is refused before the backend is touched.
+  await equipment.threads?.open()
+  const engineTools = await opened(equipment).catch(async (cause: unknown) => {
+    await equipment.threads?.stop()
+    throw cause
+  })
   const { plan, pauses, watch: tell } = engineTools
   const engine = await runEngine(engineTools)
   const system = runningSystem(engineTools, engine)

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { mustBeOneCopy } from '../base/copy.ts'
 import type { Complaint } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import { factsOf } from '../contract/contract.ts'
@@ -15,6 +16,7 @@ import type { Projection } from '../rules/projection.ts'
 import type { Query, Readable } from '../rules/query.ts'
 import type { Occasion, Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
+import { partsOfRule } from '../rules/parts.ts'
 import type { Runnable } from '../rules/service.ts'
 
 /** What a rule that only computes is expected to do. */
@@ -57,6 +59,7 @@ export function given<N extends string, H extends ToolHints>(
 export function given(rule: Query, ...history: readonly Message[]): WhenAsync
 export function given(rule: Entity | Projection | Saga, ...history: readonly Message[]): When
 export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenAsync {
+  mustBeOneCopy(partsOfRule(rule?.name, rule))
   const history = rest as readonly Message[]
   switch (rule.is) {
     case 'entity':

@@ -1,6 +1,7 @@
 import { memory } from '../backends/memory/index.ts'
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
+import { mustBeOneCopy } from '../base/copy.ts'
 import { hours } from '../base/duration.ts'
 import { seededRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
@@ -20,11 +21,11 @@ import { isSettled, unsettledOf, unsettledText } from '../engine/unsettled.ts'
 import type { Faulted } from '../engine/faulted.ts'
 import type { EventLog, LogRecord, Position } from '../ports/log.ts'
 import type { Backend } from '../ports/store.ts'
+import { partsOfServices } from '../rules/parts.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { App, SentOperation, StartOptions, WithTools } from '../runtime/start.ts'
 import { launch } from '../runtime/start.ts'
 import { manualClock } from './clock.ts'
-import { withFrozenData } from './frozen-data.ts'
 import type { Link } from './link.ts'
 import { link } from './link.ts'
 
@@ -85,7 +86,7 @@ export interface World {
    */
   settled(): Promise<void>
   /** Moves time on until the promise has settled: for operations and the like. */
-  until<T>(promise: Promise<T>): Promise<T>
+  until<P extends Promise<unknown>>(promise: P): Promise<Awaited<P>>
   /** Everything in the log. */
   messages(): Promise<readonly Seen[]>
   status(): Promise<readonly ConsumerStatus[]>
@@ -111,6 +112,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
   services: S,
   options: SimulateOptions & WithTools<ToolsFor<S>>,
 ): Promise<World> {
+  mustBeOneCopy(partsOfServices(services))
   const { seed, latencyMsMax = LATENCY_MS_MAX, patienceMs = PATIENCE_MS, tools, engine } = options
   const random = seededRandom(seed)
   const clock = manualClock()
@@ -164,7 +166,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
       await clock.until(launch(name))
     },
     settled: () => clock.until(settle(outside, clock, patienceMs)),
-    until: (promise) => clock.until(promise, patienceMs),
+    until: (promise) => clock.until(promise, patienceMs) as never,
     messages: () => clock.until(allOf(backend.log, [...outside.plan.topics.keys()])),
     status: () => clock.until(statusOf(outside)),
     faults: () => faults,
@@ -234,7 +236,7 @@ function instancesOf(
       const elsewhere = services.filter((other) => other !== service).flatMap(({ owns }) => owns)
       const ofService = link(backend, clock)
       const startOptions = { ...options, elsewhere, clock: ofService.clock } as StartOptions
-      const app = await launch([service], ofService.backend, startOptions, withFrozenData())
+      const app = await launch([service], ofService.backend, startOptions)
       instances.set(name, { app, link: ofService })
     },
   }

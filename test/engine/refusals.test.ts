@@ -54,7 +54,7 @@ const booking = saga(
       send(Travel.Cancel(data)),
       finish({ is: 'rolled-back', reason: `${code}: ${complaints.join()}` }),
     ]),
-    on.failed(Bank.Charge, () => finish({ is: 'failed' })),
+    on.failed(Bank.Charge, () => finish({ is: 'charge-failed' })),
   ],
 )
 const account = entity(

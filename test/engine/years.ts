@@ -15,7 +15,7 @@ export const New = z.object({ id, totalCents: z.int(), currency: z.string().defa
 export const engine = { retryDelayMs: 50, retryDelayMsMax: 200 }
 
 export function world() {
-  const stage = stageOf(memory, 8)
+  const stage = stageOf(memory, 9)
   const faults: string[] = []
   const { clock } = stage
   return {

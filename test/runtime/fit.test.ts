@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Complaint } from 'throughline'
 import { Fault, command, contract, entity, event, handler, projection } from 'throughline'
-import { service, start, type } from 'throughline'
+import { query, saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { through } from '../../src/ports/through.ts'
@@ -181,6 +181,189 @@ describe('start refuses, and touches nothing, where', () => {
     const services = [service('shop', { owns: [Ordering], runs: [order, mail] })]
     assert.equal((await refused(services, { tools })).length, 1)
   })
+})
+
+/** Something declared without types, as from JavaScript. */
+const untyped = { entity, handler, projection, query, saga, service } as unknown as Readonly<
+  Record<string, (...given: readonly unknown[]) => never>
+>
+type On = ((...given: readonly unknown[]) => unknown) & {
+  readonly refused: (...given: readonly unknown[]) => unknown
+}
+const nothing = (): never[] => []
+const Asked = contract(
+  'asked',
+  { key: 'id' },
+  { Ask: command(Id, { refuses: ['no'] }), Told: event(Id), Look: query(Id, { answers: Id }) },
+)
+const asked = untyped['entity']?.(
+  'asked',
+  { of: Asked, id: 'id', initial: 0 },
+  {
+    decide: (on: On) => [on(Asked.Ask, nothing)],
+    evolve: (on: On) => [on(Asked.Told, () => 1)],
+  },
+)
+const entityOf = (options: object): never =>
+  untyped['entity']?.(
+    'other',
+    { of: Asked, id: 'id', initial: 0, ...options },
+    { decide: nothing, evolve: nothing },
+  ) as never
+const shelves = projection('shelves', { by: 'id', row: type<object>() }, () => [])
+const storage = service('storage', { runs: [shelves] })
+const inAsked = (...runs: readonly unknown[]): readonly unknown[] => [
+  untyped['service']?.('asking', { owns: [Asked], runs: [asked, ...runs] }),
+]
+const handlerOf = (options: object): readonly unknown[] =>
+  inAsked(untyped['handler']?.('one', options, nothing))
+const sagaOf = (options: object): readonly unknown[] =>
+  inAsked(untyped['saga']?.('one', { by: 'id', initial: 0, ...options }, nothing))
+
+/** What types refuse, or lists that are declared; of whom it is said, and how it ends. */
+const DECLARED: Readonly<Record<string, readonly [services: readonly unknown[], RegExp]>> = {
+  'an entity lists an event of another contract in emits': [
+    inAsked(entityOf({ emits: [Ordering.Placed] })),
+    /^asking\/other: lists ordering\.Placed in emits or hears, which contract asked lacks: /,
+  ],
+  'an entity hears an event of another contract': [
+    inAsked(entityOf({ hears: [Ordering.Placed] })),
+    /^asking\/other: lists ordering\.Placed in emits or hears, which contract asked lacks: /,
+  ],
+  'an entity lists a command in emits': [
+    inAsked(entityOf({ emits: [Asked.Ask] })),
+    /^asking\/other: its emits holds asked\.Ask, which is no event: take it out$/,
+  ],
+  'a handler sends an event': [
+    handlerOf({ sends: [Asked.Told] }),
+    /^asking\/one: its sends holds asked\.Told, which is no command: take it out$/,
+  ],
+  'a saga sends a message whose name is misspelt': [
+    sagaOf({ sends: [undefined] }),
+    /^asking\/one: its sends holds undefined, which is no command: take it out$/,
+  ],
+  'a handler sends what nobody here knows': [
+    handlerOf({ sends: [Payments.Pay] }),
+    /^asking\/one: sends payments\.Pay, but no service here owns payments: start its owner/,
+  ],
+  'a rule is for a message whose name is misspelt': [
+    inAsked(untyped['handler']?.('one', {}, (on: On) => [on(undefined, nothing)])),
+    /^asking\/one: has a rule for undefined, which is no message: is its name misspelt\?$/,
+  ],
+  'a query reads a projection of another service': [
+    [...inAsked(query('one', { of: Asked, reads: [shelves] }, () => [])), storage],
+    /^asking\/one: reads projection shelves, which asking does not run: rows belong to their service/,
+  ],
+  'a query answers a command': [
+    inAsked(
+      untyped['query']?.('one', { of: Asked, reads: [] }, (on: On) => [on(Asked.Ask, nothing)]),
+    ),
+    /^asking\/one: answers asked\.Ask, which is no query of asked: leave that rule out$/,
+  ],
+  'a query says nothing of what it reads': [
+    inAsked(untyped['query']?.('one', { of: Asked }, nothing)),
+    /^asking\/one: has no reads: list the projections and entities that it reads$/,
+  ],
+  'an option of a handler is misspelt': [
+    handlerOf({ concurency: 4 }),
+    /^asking\/one: its option concurency is not known: did you mean "concurrency"\?$/,
+  ],
+  'an option of an entity is misspelt': [
+    inAsked(entityOf({ emit: [] })),
+    /^asking\/other: its option emit is not known: did you mean "emits"\?$/,
+  ],
+  'an option of a saga is misspelt': [
+    sagaOf({ sends: [], renameFrom: 'two' }),
+    /^asking\/one: its option renameFrom is not known: did you mean "renamedFrom"\?$/,
+  ],
+  'an option of a projection is misspelt': [
+    inAsked(untyped['projection']?.('one', { by: 'id', index: [] }, nothing)),
+    /^asking\/one: its option index is not known: did you mean "indexes"\?$/,
+  ],
+  'an option of a query is misspelt': [
+    inAsked(untyped['query']?.('one', { of: Asked, reads: [], read: [] }, nothing)),
+    /^asking\/one: its option read is not known: did you mean "reads"\?$/,
+  ],
+  'an option of a service is misspelt': [
+    [untyped['service']?.('shop', { owns: [Ordering], runs: [order], run: [] })],
+    /^shop: its option run is not known: did you mean "runs"\?$/,
+  ],
+  'a handler starts nowhere that there is': [
+    handlerOf({ startFrom: 'earliest' }),
+    /^asking\/one: its startFrom must be 'beginning', 'now' or \{ atMs: a time in milliseconds \}$/,
+  ],
+  'an entity starts at an offset': [
+    inAsked(entityOf({ startFrom: { offset: 3 } })),
+    /^asking\/other: its startFrom must be 'beginning', 'now' or \{ atMs/,
+  ],
+  'a projection starts in the middle': [
+    inAsked(untyped['projection']?.('one', { by: 'id', startFrom: 'now' }, nothing)),
+    /^asking\/one: its startFrom must be 'beginning': the rows of a projection follow/,
+  ],
+  'a rule is renamed from what can be no name': [
+    handlerOf({ renamedFrom: 'My mail' }),
+    /^asking\/one: its renamedFrom must be the name that it had before$/,
+  ],
+  'a rule is renamed from its own name': [
+    handlerOf({ renamedFrom: 'one' }),
+    /^asking\/one: its renamedFrom is its name of today: leave it out$/,
+  ],
+  'two services are renamed from one': [
+    [
+      untyped['service']?.('shop', { owns: [Ordering], runs: [order], renamedFrom: 'till' }),
+      untyped['service']?.('stall', { owns: [], runs: [], renamedFrom: 'till' }),
+    ],
+    /^stall: is renamed from till, and so is shop: only one can go on with it$/,
+  ],
+}
+
+describe('start refuses for JavaScript what types refuse for TypeScript, where', () => {
+  for (const [name, [services, expected]] of Object.entries(DECLARED))
+    test(name, async () => {
+      const [complaint, ...others] = await refused(services)
+      assert.deepEqual(others, [])
+      assert.match(`${complaint?.path}: ${complaint?.message}`, expected)
+    })
+
+  test('an event is evolved that no entity may decide', async () => {
+    const options = { of: Asked, id: 'id', initial: 0 }
+    const lists = (decide: readonly unknown[], evolve: readonly unknown[]) => ({
+      decide: (on: On) => decide.map((each) => on(each, nothing)),
+      evolve: (on: On) => evolve.map((each) => on(each, nothing)),
+    })
+    const hearing = untyped['entity']?.('hearing', options, lists([], [Asked.Told]))
+    const mute = untyped['entity']?.('mute', { ...options, emits: [] }, lists([Asked.Ask], []))
+    const services = [untyped['service']?.('asking', { owns: [Asked], runs: [hearing, mute] })]
+    const [complaint] = await refused(services)
+    assert.match(
+      complaint?.message ?? '',
+      /^is evolved by hearing, but no entity may decide it: add/,
+    )
+  })
+
+  test('an option of a contract or of a message is misspelt', () => {
+    const declare = (options: object, message: unknown = event(Id)) =>
+      contract('odd', { key: 'id', ...options } as never, { Odd: message } as never)
+    const cases: readonly (readonly [() => unknown, RegExp])[] = [
+      [() => declare({ partition: 4 }), /partition: is not known: did you mean "partitions"\?/],
+      [
+        () => declare({ retention: { events: { ageMS: 1 } } }),
+        /retention\.events\.ageMS: is not known: did you mean "ageMs"\?/,
+      ],
+      [
+        () => declare({}, command(Id, { refuse: ['no'] } as never)),
+        /Odd: its option refuse is not known: did you mean "refuses"\?/,
+      ],
+    ]
+    for (const [declaring, message] of cases)
+      assert.throws(declaring, { code: 'CONTRACT_INVALID', message })
+  })
+})
+
+test('a contract of events alone needs no entity', async () => {
+  const Readings = contract('readings', { key: 'id' }, { Read: event(Id) })
+  await using app = await start([service('house', { owns: [Readings], runs: [] })], memory())
+  assert.equal(app.describe().contracts.length, 1)
 })
 
 test('a cure cures: the tool handed in, the owner named elsewhere', async () => {

@@ -180,6 +180,17 @@ saga('nameless', { by: 'sku', initial: { is: 'new' }, sends: [Payments.Refund] }
   on(Ordering.OrderPlaced, () => finish()),
 ])
 
+saga('settled', { ...step, sends: [Payments.Refund] }, (on) => [
+  on(Ordering.OrderPlaced, () => [
+    // @ts-expect-error What an operation says itself cannot be an outcome.
+    finish({ is: 'refused' }),
+    // @ts-expect-error It would never settle.
+    finish({ is: 'pending', reason: 'later' }),
+    // @ts-expect-error An outcome is named in lower case.
+    finish({ is: 'Rolled back' }),
+  ]),
+])
+
 const apart = { thread: import.meta.url, sends: [Payments.Refund] } as const
 handler('apart', apart, (on) => [
   on(Ordering.OrderPlaced, ({ orderId, customerId, totalCents: cents }) =>

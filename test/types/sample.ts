@@ -18,6 +18,7 @@ import {
   start,
   type,
 } from 'throughline'
+import type { OperationState, Settled } from 'throughline'
 import { memory } from 'throughline/testing'
 
 const Line = z.object({ sku: z.string(), quantity: z.int(), unitPriceCents: z.int() })
@@ -180,6 +181,22 @@ export const receipts = handler('receipts', { uses: { mail: type<Mail>() } }, (o
 
 export const payments = service('payments', { owns: [Payments], runs: [payment, receipts] })
 
+/** What an operation settles with is told apart by its `is` alone; outcomes have names of their own. */
+function toldOf(settled: Settled<'already-placed'>): string {
+  if (settled.is === 'refused') {
+    const code: 'already-placed' = settled.code
+    return `${code} ${settled.complaints.join()}`
+  }
+  if (settled.is === 'rolled-back') return settled.reason ?? 'for no reason'
+  return settled.is
+}
+
+/** While it is looked at, it may be pending, too. */
+export function stateOf(state: OperationState<'limit' | 'closed'>): string {
+  if (state.is === 'pending') return 'not yet'
+  return state.is === 'refused' ? state.code : (state.reason ?? state.is)
+}
+
 export async function main(mail: Mail): Promise<string> {
   await using app = await start([ordering, payments], memory(), { tools: { mail } })
   const operation = await app.send(
@@ -193,5 +210,5 @@ export async function main(mail: Mail): Promise<string> {
   }
   const found = await app.ask(Ordering.FindOpenOrders({ customerId: 'c-1' }))
   const total: number | undefined = found[0]?.totalCents
-  return `${(await operation.settled()).is} ${total}`
+  return `${toldOf(await operation.settled())} ${total}`
 }

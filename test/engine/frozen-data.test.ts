@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
-import { contract } from '../contract/contract.ts'
-import { command, event } from '../contract/message.ts'
-import { become } from '../rules/effect.ts'
-import { entity } from '../rules/entity.ts'
-import { handler } from '../rules/handler.ts'
-import { projection } from '../rules/projection.ts'
-import { type } from '../rules/rule.ts'
-import { saga } from '../rules/saga.ts'
-import { service } from '../rules/service.ts'
-import { simulate } from './simulate.ts'
+import { contract } from '../../src/contract/contract.ts'
+import { command, event } from '../../src/contract/message.ts'
+import { become } from '../../src/rules/effect.ts'
+import { entity } from '../../src/rules/entity.ts'
+import { handler } from '../../src/rules/handler.ts'
+import { projection } from '../../src/rules/projection.ts'
+import { type } from '../../src/rules/rule.ts'
+import { saga } from '../../src/rules/saga.ts'
+import { service } from '../../src/rules/service.ts'
+import { simulate } from 'throughline/testing'
 
 /** `change` names the rule that is to change what it is handed, and what of it. */
 const Data = z.object({ id: z.string(), tags: z.array(z.string()), change: z.string() })
@@ -74,7 +74,7 @@ async function faultsOf(change: string): Promise<readonly string[]> {
   return [...new Set(world.faults().map(({ consumer, error }) => `${consumer}: ${error}`))]
 }
 
-describe('in a simulated world, a rule that changes what it is handed is at fault:', () => {
+describe('in a running world, a rule that changes what it is handed is at fault:', () => {
   const changes = {
     'decide data': 'decider',
     'decide state': 'decider',

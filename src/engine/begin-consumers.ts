@@ -1,0 +1,311 @@
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import { compareText } from '../base/text.ts'
+import { factsOf, repliesTopic } from '../contract/contract.ts'
+import type { LogEnd } from '../ports/log.ts'
+import type { Advance, RowWrite } from '../ports/store.ts'
+import type { StartFrom } from '../rules/rule.ts'
+import type { RuleIdentity, ServiceIdentity, StoredIdentity } from './identity.ts'
+import { identityWrites, storedIdentities } from './identity.ts'
+import { keepTrying } from './keep-trying.ts'
+import type { Consumer, ServicePlan } from './plan.ts'
+import { offsetOf } from './start-from.ts'
+import type { KnownNames, Named } from './stored-names.ts'
+import { isStoredTwice } from './stored-names.ts'
+import type { EngineTools } from './tools.ts'
+
+/** A consumer that reads topics which it has never read before. */
+interface Newcomer {
+  readonly service: ServicePlan
+  readonly consumer: Consumer
+  /** What is stored of it, where only some topics are new to it. */
+  readonly known: RuleIdentity | undefined
+  readonly topics: readonly string[]
+  readonly ends: readonly LogEnd[]
+}
+
+/** A stored rule that the code does not have. */
+interface Missing extends RuleIdentity {
+  readonly service: StoredIdentity
+  readonly name: string
+}
+
+/**
+ * Refuses to start where a consumer would handle what was handled before, or what nobody has said it
+ * shall handle: a new one over topics with a history. Changes nothing.
+ *
+ * @throws Fault `START_REFUSED` with all complaints
+ */
+export async function mustKnowConsumers(tools: EngineTools): Promise<void> {
+  const stored = await storedIdentities(tools.backend.store)
+  const newcomers = await newcomersOf(tools, stored)
+  const complaints = [
+    ...complaintsOfNames(tools, stored),
+    ...complaintsOfKinds(tools, stored),
+    ...(await complaintsOfStarts(tools, stored, newcomers)),
+  ]
+  const detail = `${complaints.length} complaints`
+  if (complaints.length > 0) throw new Fault('START_REFUSED', { detail, complaints })
+}
+
+/**
+ * Writes down who the consumers are and, in the same unit, where those that are new begin.
+ *
+ * @throws Fault `START_REFUSED`, `STORE_UNKNOWN`
+ */
+export async function beginConsumers(tools: EngineTools): Promise<void> {
+  await keepTrying(tools, 'the identities of consumers', () => areBegun(tools))
+}
+
+/** One try. Another instance of the same services may write the same at the same time. */
+async function areBegun(tools: EngineTools): Promise<boolean> {
+  const { plan, backend } = tools
+  const stored = await storedIdentities(backend.store)
+  const newcomers = await newcomersOf(tools, stored)
+  const rows = plan.services.flatMap((service): readonly RowWrite[] => {
+    const known = stored.find(({ id }) => id === service.id)
+    return identityWrites(service.id, identityOf(tools, service, known, newcomers), known)
+  })
+  if (rows.length === 0) return true
+  const starts = await Promise.all(newcomers.map((each) => startsOf(tools, each)))
+  const nothing = { fences: [], checks: [], appends: [], streams: [] }
+  const sorted = rows.toSorted((a, b) => compareText(a.key, b.key))
+  const answer = await backend.store.commit({ ...nothing, rows: sorted, progress: starts.flat() })
+  if (answer.is === 'unknown')
+    throw new Fault('STORE_UNKNOWN', { detail: 'an identity', cause: answer.cause })
+  return answer.is === 'done'
+}
+
+function consumersOf({ plan }: EngineTools): readonly (readonly [ServicePlan, Consumer])[] {
+  return plan.services.flatMap((service) =>
+    service.groups.flatMap(({ consumers }) =>
+      consumers.map((consumer) => [service, consumer] as const),
+    ),
+  )
+}
+
+async function newcomersOf(
+  tools: EngineTools,
+  stored: readonly StoredIdentity[],
+): Promise<readonly Newcomer[]> {
+  const { catalog, backend } = tools
+  const reads = new Map(
+    catalog.services.flatMap(({ rules }) => rules.map((each) => [each.id, each.reads])),
+  )
+  const consumers = consumersOf(tools)
+  // Who has progress in a topic has begun there, whether or not that was written down.
+  const begun = await backend.store.progress(consumers.map(([, { id }]) => id))
+  const newcomers = consumers.map(([service, consumer]): Newcomer => {
+    const ofIt = begun.filter((each) => each.consumer === consumer.id)
+    const known = stored.find(({ id }) => id === service.id)?.rules[consumer.ruleId]
+    const topics = (reads.get(consumer.id) ?? []).filter(
+      (topic) => !(topic in (known?.topics ?? {})) && !ofIt.some((each) => each.topic === topic),
+    )
+    return { service, consumer, known, topics, ends: [] }
+  })
+  const ends = await backend.log.ends([...new Set(newcomers.flatMap(({ topics }) => topics))])
+  return newcomers
+    .filter(({ topics }) => topics.length > 0)
+    .map((each) => ({ ...each, ends: ends.filter(({ topic }) => each.topics.includes(topic)) }))
+}
+
+/** What has progress of its own under its new name cannot go on with that of the former one. */
+function complaintsOfNames(
+  { plan }: EngineTools,
+  stored: readonly StoredIdentity[],
+): readonly Complaint[] {
+  const complaints: Complaint[] = []
+  const look = (path: string, named: Named, known: readonly KnownNames[]): void => {
+    if (!isStoredTwice(named, known)) return
+    const { name, renamedFrom } = named
+    const message = `has run as ${name}, beside ${renamedFrom}: leave out renamedFrom: '${renamedFrom}'`
+    complaints.push({ path, message })
+  }
+  for (const { id, name, service } of plan.services) {
+    look(name, service, stored)
+    const rules = stored.find((each) => each.id === id)?.rules ?? {}
+    const known = Object.entries(rules).map(([ruleId, { names }]) => ({ id: ruleId, names }))
+    for (const rule of service.runs)
+      if (rule.is !== 'query') look(`${name}/${rule.name}`, rule, known)
+  }
+  return complaints
+}
+
+/** A name that has another kind of rule behind it would take over rows and progress of the former. */
+function complaintsOfKinds(
+  tools: EngineTools,
+  stored: readonly StoredIdentity[],
+): readonly Complaint[] {
+  return consumersOf(tools).flatMap(([service, { ruleId, name: path, rule }]): Complaint[] => {
+    const known = stored.find(({ id }) => id === service.id)?.rules[ruleId]
+    if (!known || known.kind === rule.is) return []
+    const message = `is of kind ${rule.is}, and was of kind ${known.kind}: give it a new name`
+    return [{ path, message }]
+  })
+}
+
+async function complaintsOfStarts(
+  tools: EngineTools,
+  stored: readonly StoredIdentity[],
+  newcomers: readonly Newcomer[],
+): Promise<readonly Complaint[]> {
+  const missing = missingOf(tools, stored)
+  const complaints: Complaint[] = []
+  for (const service of tools.plan.services) {
+    const isNew = !stored.some(({ id }) => id === service.id)
+    const silent: { each: Newcomer; former: readonly Missing[] }[] = []
+    for (const each of newcomers.filter((one) => one.service === service)) {
+      const former = formerOf(each, missing)
+      if (await mustSay(tools, stored, each, former)) silent.push({ each, former })
+    }
+    const renamed = isNew ? silent.flatMap(({ former }) => former.map((one) => one.service)) : []
+    if (renamed.length > 0)
+      complaints.push({ path: service.name, message: serviceText(renamed, silent) })
+    else for (const { each, former } of silent) complaints.push(complaintOf(each, former))
+  }
+  return complaints
+}
+
+/** Rules of former code. Where a store is shared, a service that is not here may run elsewhere. */
+function missingOf(
+  { plan, backend }: EngineTools,
+  stored: readonly StoredIdentity[],
+): readonly Missing[] {
+  return stored.flatMap((service): Missing[] => {
+    const here = plan.services.find(({ id }) => id === service.id)
+    const isElsewhere =
+      backend.store.can.shared && !service.owns.some((name) => plan.owners.has(name))
+    if (!here && isElsewhere) return []
+    const ids = here?.groups.flatMap(({ consumers }) => consumers.map(({ ruleId }) => ruleId)) ?? []
+    return Object.entries(service.rules)
+      .filter(([id]) => !ids.includes(id))
+      .map(([id, rule]) => ({ ...rule, service, name: rule.names.at(-1) ?? id }))
+  })
+}
+
+/** Rules of its kind over its topics that are not here any more: it may be one of them, renamed. */
+function formerOf(
+  { consumer: { rule }, topics, known }: Newcomer,
+  missing: readonly Missing[],
+): readonly Missing[] {
+  return missing.filter(
+    ({ kind, topics: read, isGone }) =>
+      kind === rule.is &&
+      topics.some((topic) => topic in read) &&
+      // Rows can be made again at any time: only what goes as they come may be a mistake.
+      (kind !== 'projection' || (!isGone && !known)),
+  )
+}
+
+/** Whether a newcomer has to say where it begins, and does not. */
+async function mustSay(
+  tools: EngineTools,
+  stored: readonly StoredIdentity[],
+  { service, consumer: { rule }, known, ends }: Newcomer,
+  former: readonly Missing[],
+): Promise<boolean> {
+  if (rule.startFrom !== undefined) return false
+  // Nothing there can be an answer to a rule that has never sent anything.
+  const own = repliesTopic(service.id)
+  const past = ends.filter(({ topic, next }) => next > 0 && (known || topic !== own))
+  if (past.length === 0 || former.length > 0) return past.length > 0
+  if (rule.is === 'projection') return false
+  // Commands that nobody has ever read wait for whoever is the first to decide them.
+  const isRead = ({ topic }: LogEnd): boolean =>
+    stored.some(({ rules }) => Object.values(rules).some(({ topics }) => topic in topics))
+  if (rule.is === 'entity' && !past.some(isRead)) return false
+  const old = await Promise.all(past.map((end) => isHistory(tools, end)))
+  return old.includes(true)
+}
+
+/** Services that are started one after another for the first time leave nothing older behind. */
+async function isHistory(
+  { backend: { log }, clock, options }: EngineTools,
+  { topic, partition, first }: LogEnd,
+): Promise<boolean> {
+  if (first > 0) return true
+  return (await log.offsetAt(topic, partition, clock.now() - options.historyAgeMs)) > first
+}
+
+function complaintOf(
+  { consumer, known, topics, ends }: Newcomer,
+  former: readonly Missing[],
+): Complaint {
+  const { rule, id, name: path } = consumer
+  const read = topics.filter((name) => ends.some(({ topic, next }) => topic === name && next > 0))
+  const records = ends.reduce((sum, { first, next }) => sum + next - first, 0)
+  const own = known ? [] : former.filter(({ service }) => id.startsWith(`${service.id}/`))
+  const names = (own.length > 0 ? own : former).map(({ name }) => name).join(' or ')
+  const cure = own.map(({ name }) => `renamedFrom: '${name}'`).join(' or ')
+  const message =
+    `is new to ${read.join(' and ')} (${records} records)` +
+    (former.length > 0 ? `, and ${names}, which read them, is not here any more: ` : ': ') +
+    (cure ? `give it ${cure} to go on where that was, or ` : 'give it ') +
+    (rule.is === 'projection' ? `startFrom: 'beginning'` : `startFrom: 'beginning' or 'now'`)
+  return { path, message }
+}
+
+function serviceText(
+  renamed: readonly StoredIdentity[],
+  silent: readonly { readonly each: Newcomer }[],
+): string {
+  const names = [...new Set(renamed.map(({ names: all, id }) => all.at(-1) ?? id))]
+  const cure = names.map((name) => `renamedFrom: '${name}'`).join(' or ')
+  const rules = silent.map(({ each }) => {
+    const records = each.ends.reduce((sum, { first, next }) => sum + next - first, 0)
+    return `${each.consumer.rule.name} (${records} records)`
+  })
+  return (
+    `is new, and ${names.join(' and ')}, whose topics it reads, is not here any more: give it ${cure} ` +
+    `to go on where that was, or say startFrom: 'beginning' or 'now' for ${rules.join(', ')}`
+  )
+}
+
+/** Where a newcomer begins that does not begin at the beginning. */
+async function startsOf(
+  { backend: { log } }: EngineTools,
+  { consumer, ends }: Newcomer,
+): Promise<readonly Advance[]> {
+  const { id, rule } = consumer
+  const { startFrom = 'beginning' } = rule
+  if (startFrom === 'beginning') return []
+  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
+  return Promise.all(
+    ends.map(async (end) => {
+      const { topic, partition } = end
+      const next = await offsetOf(log, end, startFrom)
+      return { consumer: id, topic, partition, from: 0, next, ...counts }
+    }),
+  )
+}
+
+function identityOf(
+  { catalog }: EngineTools,
+  service: ServicePlan,
+  known: StoredIdentity | undefined,
+  newcomers: readonly Newcomer[],
+): ServiceIdentity {
+  const rules: Record<string, RuleIdentity> = {}
+  for (const [id, rule] of Object.entries(known?.rules ?? {})) rules[id] = { ...rule, isGone: true }
+  const reads = catalog.services.find(({ id }) => id === service.id)?.rules ?? []
+  for (const { consumers } of service.groups)
+    for (const { id, ruleId, rule } of consumers) {
+      const before = known?.rules[ruleId]
+      const { startFrom = 'beginning' } = rule
+      const isNew = newcomers.find(({ consumer }) => consumer.id === id)?.topics ?? []
+      const all = reads.find((each) => each.id === id)?.reads ?? []
+      const begun = all.map((topic): [string, StartFrom] => {
+        const from = isNew.includes(topic) ? startFrom : 'beginning'
+        return [topic, before?.topics[topic] ?? from]
+      })
+      const topics = { ...before?.topics, ...Object.fromEntries(begun) }
+      rules[ruleId] = { kind: rule.is, names: withToday(before?.names, rule.name), topics }
+    }
+  const owns = service.service.owns.map((contract) => factsOf(contract).name)
+  return { names: withToday(known?.names, service.name), owns, rules }
+}
+
+const withToday = (names: readonly string[] = [], name: string): readonly string[] => [
+  ...names.filter((each) => each !== name),
+  name,
+]

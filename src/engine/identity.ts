@@ -1,0 +1,99 @@
+import type { Row, RowWrite, EventStore } from '../ports/store.ts'
+import type { StartFrom } from '../rules/rule.ts'
+import type { Service } from '../rules/service.ts'
+import { CATALOG_TABLE, catalogRows } from './catalog.ts'
+import type { CatalogRule, CatalogService } from './catalog.ts'
+import type { KnownNames, StoredNames } from './stored-names.ts'
+import { idsFor } from './stored-names.ts'
+
+/** Who a rule is to the store. */
+export interface RuleIdentity {
+  readonly kind: CatalogRule['is']
+  /** Every name that it has had, today's last. */
+  readonly names: readonly string[]
+  /** Where it began in each topic that it has ever read. */
+  readonly topics: Readonly<Record<string, StartFrom>>
+  /** The code that was started last does not have it. */
+  readonly isGone?: true
+}
+
+/** Who a service and its rules are to the store; stored as a row of the catalog. */
+export interface ServiceIdentity {
+  readonly names: readonly string[]
+  /** Names of its contracts. */
+  readonly owns: readonly string[]
+  /** By their ids. */
+  readonly rules: Readonly<Record<string, RuleIdentity>>
+}
+
+export interface StoredIdentity extends ServiceIdentity, KnownNames {
+  /** Of its row; 0 while there is none. */
+  readonly version: number
+  readonly body?: string
+}
+
+const PREFIX = 'identity:'
+
+/** Every service that has run on a store, also those of versions that kept no identities. */
+export async function storedIdentities(store: EventStore): Promise<readonly StoredIdentity[]> {
+  const stored = new Map<string, StoredIdentity>()
+  for await (const row of catalogRows(store)) {
+    const isCatalog = !row.key.includes(':')
+    if (row.key.startsWith(PREFIX)) stored.set(row.key.slice(PREFIX.length), identityIn(row))
+    else if (isCatalog && !stored.has(row.key)) stored.set(row.key, identityBefore(row))
+  }
+  return [...stored.values()]
+}
+
+function identityIn({ key, version, body }: Row): StoredIdentity {
+  return { ...(JSON.parse(body) as ServiceIdentity), id: key.slice(PREFIX.length), version, body }
+}
+
+/** What the catalog of a former version tells: its rules began at the beginning. */
+function identityBefore({ key, body }: Row): StoredIdentity {
+  const { service } = JSON.parse(body) as { readonly service: CatalogService }
+  const rules = service.rules.map(({ name, is, reads }): [string, RuleIdentity] => {
+    const topics = Object.fromEntries(reads.map((topic) => [topic, 'beginning' as const]))
+    return [name, { kind: is, names: [name], topics }]
+  })
+  const { owns } = service
+  return { id: key, names: [key], owns, rules: Object.fromEntries(rules), version: 0 }
+}
+
+/** The write of an identity, where it is not as it is stored. */
+export function identityWrites(
+  id: string,
+  { names, owns, rules }: ServiceIdentity,
+  stored: StoredIdentity | undefined,
+): readonly RowWrite[] {
+  const body = JSON.stringify({ names, owns, rules })
+  if (stored?.body === body) return []
+  const expected = stored?.version ?? 0
+  const row = { table: CATALOG_TABLE, key: `${PREFIX}${id}` }
+  return [{ ...row, expected, version: expected + 1, body }]
+}
+
+/** Under which names services and their rules are stored, or will be. */
+export function storedNames(
+  services: readonly Service[],
+  stored: readonly StoredIdentity[],
+): StoredNames {
+  const ids = idsFor(services, stored)
+  const rules = new Map(
+    services.map(({ name, runs }) => {
+      const known = stored.find(({ id }) => id === ids.get(name))?.rules ?? {}
+      const named = Object.entries(known).map(([id, { names }]) => ({ id, names }))
+      return [
+        name,
+        idsFor(
+          runs.filter(({ is }) => is !== 'query'),
+          named,
+        ),
+      ]
+    }),
+  )
+  return {
+    service: (name) => ids.get(name) ?? name,
+    rule: (service, name) => rules.get(service)?.get(name) ?? name,
+  }
+}

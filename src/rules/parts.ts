@@ -1,0 +1,34 @@
+import type { Runnable, Service } from './service.ts'
+
+/** A value of the package, and where it stands. */
+type Part = readonly [path: string, value: unknown]
+
+/** A rule with everything in it that the package made. Nothing may be as types say. */
+export function* partsOfRule(path: string, rule: Partial<Runnable> | undefined): Generator<Part> {
+  yield [path, rule]
+  const { of, rules, decide, evolve, sends, emits, hears } = (rule ?? {}) as Loose
+  yield [path, of]
+  for (const each of [rules, decide, evolve].flat()) yield [path, each?.on]
+  for (const type of [sends, emits, hears].flat()) yield [path, type]
+}
+
+/** What a rule of any kind may have. */
+interface Loose {
+  readonly of?: unknown
+  readonly rules?: readonly { readonly on: unknown }[]
+  readonly decide?: Loose['rules']
+  readonly evolve?: Loose['rules']
+  readonly sends?: readonly unknown[]
+  readonly emits?: readonly unknown[]
+  readonly hears?: readonly unknown[]
+}
+
+/** Services with their contracts and rules. */
+export function* partsOfServices(services: readonly Partial<Service>[]): Generator<Part> {
+  for (const service of services) {
+    const { name, owns = [], runs = [] } = service ?? {}
+    yield [`${name}`, service]
+    for (const contract of owns) yield [`owns of ${name}`, contract]
+    for (const rule of runs) yield* partsOfRule(`${name}/${rule?.name}`, rule)
+  }
+}

@@ -1,0 +1,99 @@
+// What a rule of JavaScript returns against what it declares is seen when it runs. It is held like any
+// fault, but nothing that will not heal is tried again soon, and the text says what to change.
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { command, contract, entity, event, handler, saga, send, service, start } from 'throughline'
+import { after, refuse } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import type { Faulted } from '../../src/engine/faulted.ts'
+import { stageOf } from './stage.ts'
+
+const Id = z.object({ id: z.string() })
+const Bell = contract(
+  'bell',
+  { key: 'id' },
+  {
+    Ring: command(Id, { refuses: ['worn'] }),
+    Rang: event(Id),
+    Mend: command(Id),
+    Mended: event(Id),
+  },
+)
+const Other = contract('other', { key: 'id' }, { Do: command(Id), Done: event(Id) })
+
+/** Runs a bell whose rules do these, and says what was told within that time. */
+async function toldOf(does: { decide?: unknown; handle?: unknown; step?: unknown }, forMs: number) {
+  const stage = stageOf(memory, 5)
+  const answer = (what: unknown, data: unknown): never => {
+    if (what instanceof Error) throw what
+    return (typeof what === 'function' ? what(data) : what) as never
+  }
+  const bell = entity(
+    'bell',
+    { of: Bell, id: 'id', initial: 0 },
+    {
+      decide: (on) => [
+        on(Bell.Ring, (data) => ('decide' in does ? answer(does.decide, data) : Bell.Rang(data))),
+        on(Bell.Mend, (data) => Bell.Mended(data)),
+      ],
+      evolve: (on) => [
+        on(Bell.Rang, (_, count) => count + 1),
+        on(Bell.Mended, (_, count) => count),
+      ],
+    },
+  )
+  const listen = handler('listen', {}, (on) => [on(Bell.Rang, (data) => answer(does.handle, data))])
+  const flow = saga('flow', { by: 'id', initial: {}, sends: [] }, (on) => [
+    on(Bell.Rang, (data) => answer(does.step ?? [], data)),
+  ])
+  const faults: Faulted[] = []
+  const { backend, clock, random } = stage.instance()
+  const tower = service('tower', { owns: [Bell], runs: [bell, listen, flow] })
+  const faulted = (fault: Faulted): void => void faults.push(fault)
+  const options = { clock, random, faulted, elsewhere: [Other] }
+  const app = await stage.clock.until(start([tower], backend, options))
+  await stage.clock.until(app.send(Bell.Ring({ id: 'a' })))
+  await stage.clock.advance(forMs)
+  await stage.clock.until(app.stop())
+  return faults
+}
+
+type Data = z.infer<typeof Id>
+const CASES: Readonly<Record<string, readonly [Parameters<typeof toldOf>[0], RegExp]>> = {
+  'an event of another contract': [
+    { decide: (data: Data) => Other.Done(data) },
+    /may not publish other\.Done: name it in its emits, if it is of its own contract/,
+  ],
+  'a refusal code that the contract lacks': [
+    { decide: () => refuse('tired') },
+    /cannot be refused with tired: its contract lacks it, so add it to refuses there/,
+  ],
+  'a command that a handler does not declare': [
+    { handle: (data: Data) => send(Bell.Mend(data)) },
+    /handler listen does not declare bell\.Mend: add it to its sends/,
+  ],
+  'a command that a saga does not declare': [
+    { step: (data: Data) => send(Bell.Mend(data)) },
+    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+  ],
+  'a timer that a saga does not declare': [
+    { step: (data: Data) => after(1_000, Bell.Mend(data)) },
+    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+  ],
+}
+
+describe('a rule that returns what it may not is held with the cure, and not tried again soon', () => {
+  for (const [name, [does, text]] of Object.entries(CASES))
+    test(name, async () => {
+      const faults = await toldOf(does, 45_000)
+      assert.equal(faults.length, 1)
+      assert.match(faults[0]?.error ?? '', text)
+      assert.equal((await toldOf(does, 65_000)).length, 2)
+    })
+
+  test('while what may heal is tried again at once', async () => {
+    const faults = await toldOf({ handle: new Error('closed') }, 45_000)
+    assert.ok(faults.length > 5, String(faults.length))
+  })
+})
