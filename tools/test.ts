@@ -1,7 +1,9 @@
-// Runs the tests: all of them, or those of the files that are named. A skipped test is a failure
-// where CI is set, since there everything that a test needs is there.
+// Runs the tests: those that need nothing but the repo, those that need more (a browser, the registry
+// of packages), or those of the files that are named. A skipped test is a failure where CI is set,
+// since there everything that a test needs is there.
 //
 //   npm test -- [FILE...]
+//   npm run test:servers
 //   npm run test:long -- [--times N] [FILE...]   with N times as many tries of laws; default 10
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
@@ -11,7 +13,10 @@ import { parseArgs, stripVTControlCharacters } from 'node:util'
 
 const everywhere = ['src', 'examples', 'test', 'bench'].map((room) => `${room}/**/*.test.ts`)
 const { values, positionals: named } = parseArgs({
-  options: { times: { type: 'string', default: '1' } },
+  options: {
+    times: { type: 'string', default: '1' },
+    servers: { type: 'boolean', default: false },
+  },
   allowPositionals: true,
 })
 // Rules fail on purpose in tests; those that look at the faults ask to be told.
@@ -21,11 +26,11 @@ const flags = [
   // By default one core is left idle, and much of the time tests wait: for a disk, for processes.
   `--test-concurrency=${availableParallelism() + 1}`,
 ]
-/** What installs packages or opens a browser takes longest, and so begins first. */
-const isLong = (file: string): boolean => /^test[/\\](?:package|page)[/\\]/.test(file)
+/** What installs packages or opens a browser. */
+const needsServers = (file: string): boolean => /^test[/\\](?:package|page)[/\\]/.test(file)
 const found = everywhere.flatMap((pattern) => globSync(pattern)).sort()
-const ordered = [...found.filter(isLong), ...found.filter((file) => !isLong(file))]
-const files = named.length > 0 ? named : ordered
+const wanted = found.filter((file) => needsServers(file) === values.servers)
+const files = named.length > 0 ? named : wanted
 // Hundreds of processes load the same modules: they are compiled once.
 const cache = resolve('node_modules', '.cache', 'throughline')
 const child = spawn(process.execPath, [...flags, ...files], {
