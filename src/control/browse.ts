@@ -150,8 +150,11 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
   const { log } = system.backend
   const found = await findEvent(system, id)
   if (!found) throw new Fault('MESSAGE_NOT_FOUND', { detail: id, ids: { message: id } })
-  const { correlation } = decodeEnvelope(found)
-  const first = await findEvent(system, correlation)
+  const { correlation, origin } = decodeEnvelope(found)
+  // The same id in another topic begins another conversation.
+  const first = await (origin === undefined
+    ? findEvent(system, correlation)
+    : log.find?.(origin, correlation))
   const since = Math.min(found.at, first?.at ?? found.at) - SLACK_MS
   const ends = await log.ends(system.catalog.topics.map(({ name }) => name))
   let from: readonly Position[] = await Promise.all(ends.map((end) => positionAt(log, end, since)))
@@ -166,12 +169,15 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
     for (const slice of slices)
       for (const record of slice.records)
         // Most heads are of others: told without parsing them.
-        if (record.head.includes(JSON.stringify(correlation)) && belongs(record, correlation))
+        if (
+          record.head.includes(JSON.stringify(correlation)) &&
+          belongs(record, correlation, origin)
+        )
           records.push(record)
     from = slices.map(({ topic, partition, next }) => ({ topic, partition, next }))
     await breathe(system.clock)
   }
-  const state = await system.operation(correlation)
+  const state = await system.operation(correlation, origin)
   const standing = first && (await standingOf(system, first))
   return {
     correlation,
@@ -183,8 +189,9 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
   }
 }
 
-function belongs(record: LogRecord, correlation: string): boolean {
-  return decodeEnvelope(record).correlation === correlation
+function belongs(record: LogRecord, correlation: string, origin: string | undefined): boolean {
+  const envelope = decodeEnvelope(record)
+  return envelope.correlation === correlation && envelope.origin === origin
 }
 
 /** Where a partition's messages of an instant begin: by halves, since time grows with the offset. */

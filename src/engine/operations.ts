@@ -84,15 +84,17 @@ async function waitFor<T>(
 
 /**
  * The operation of a command that a contract owned here has taken, whatever its type; where several
- * have one under this id, any. Only with a log that finds by id, while that retains the command.
+ * have one under this id, that in `topic`, or any. Only with a log that finds by id, while that retains the command.
  */
 export async function findById(
   engine: EngineTools,
   id: string,
+  topic?: string,
 ): Promise<FoundOperation | undefined> {
   const { plan, backend } = engine
   if (flawOfKey(id)) return undefined
   for (const contract of plan.owners.keys()) {
+    if (topic !== undefined && topic !== commandsTopic(contract)) continue
     const record = await backend.log.find?.(commandsTopic(contract), id)
     const command = record && plan.contracts.get(contract)?.byWire.get(record.type)
     if (command?.kind === 'command') return { ...operationOf(engine, id, command), command }

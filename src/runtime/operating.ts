@@ -39,7 +39,7 @@ export function runningSystem(engine: EngineTools, running: Pick<Engine, 'rebuil
     setPaused: (service, isPaused) => whileUp(() => pauses.set(service, isPaused)),
     rewind: (asked) => whileUp(() => rewind(engine, asked)),
     rebuild: (projection, tell) => whileUp(() => running.rebuild(projection, { tell })),
-    operation: (id) => whileUp(async () => (await findById(engine, id))?.look()),
+    operation: (id, topic) => whileUp(async () => (await findById(engine, id, topic))?.look()),
   }
 }
 

@@ -6,6 +6,8 @@ import { command, contract, entity, event, finish, refuse, saga, service, start 
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { Backend, UnitAnswer } from '../../src/ports/store.ts'
+import { chainOf } from '../../src/control/browse.ts'
+import { systemOf } from '../../src/runtime/operating.ts'
 import { handClock, wayTo } from './stage.ts'
 
 const Data = z.object({ id: z.string(), note: z.string().optional() })
@@ -73,6 +75,32 @@ suite('the same id in two contracts of one service', () => {
     assert.deepEqual(await opened.settled(), { is: 'completed' })
     await app.stop()
   })
+})
+
+test('the chain of a message has nothing of the conversation that has the same id elsewhere', async () => {
+  const app = await start([shop], memory())
+  const placed = await app.send(Orders.Place({ id: 'a' }), { id: 'x' })
+  await placed.settled()
+  const opened = await app.send(Bills.Open({ id: 'a', note: 'refuse' }), { id: 'x' })
+  await opened.settled()
+  const { log } = systemOf(app).backend
+  const from = await log.ends(['orders.events', 'bills.events'])
+  const everything = from.map(({ topic, partition }) => ({ topic, partition, next: 0 }))
+  const slices = await log.read(everything, { records: 100, bytes: 1e6 }, { ms: 0 })
+  const events = slices.flatMap(({ records }) => records)
+  for (const [wire, types, is] of [
+    ['orders.Placed', ['orders.Place', 'orders.Placed'], 'rolled-back'],
+    ['bills.OpenRefused', ['bills.Open', 'bills.OpenRefused'], 'refused'],
+  ] as const) {
+    const { id = '' } = events.find(({ type }) => type === wire) ?? {}
+    const chain = await chainOf(systemOf(app), id, 1_000)
+    assert.deepEqual(
+      chain.events.map(({ type }) => type),
+      types,
+    )
+    assert.equal(chain.operation?.is, is)
+  }
+  await app.stop()
 })
 
 suite('an id that retention has forgotten', () => {
