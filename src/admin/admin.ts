@@ -16,19 +16,12 @@ import { eventStream } from '../http/stream.ts'
 import type { App } from '../runtime/start.ts'
 import { systemOf } from '../runtime/operating.ts'
 import type { History } from './history.ts'
+import type { Board } from './board.ts'
+import { boardView } from './board.ts'
 import { keepHistory } from './history.ts'
 import { pageRoutes } from './page.ts'
 import { probeRoutes } from './probes.ts'
-import type { BoardView, EventView, Overview } from './wire.ts'
-
-/** Counts that a system shows of itself on the page, such as its orders by state. */
-export interface Board {
-  readonly title: string
-  /** Asked about once a second while somebody looks. */
-  readonly states: () => Promise<Readonly<Record<string, number>>>
-  /** How some of the states are to be taken, and coloured; the others are neither good nor bad. */
-  readonly tones?: Readonly<Record<string, 'good' | 'bad' | 'undone'>>
-}
+import type { EventView, Overview } from './wire.ts'
 
 export interface AdminOptions {
   /** Every write must carry it. */
@@ -114,16 +107,7 @@ const FRESH = { 'cache-control': 'no-store' }
 
 async function overviewOf(system: System, boards: readonly Board[]): Promise<Overview> {
   const seen = (await runVerb(system, 'overview', {})) as Omit<Overview, 'boards'>
-  const views = boards.map(async ({ title, states, tones = {} }): Promise<BoardView> => {
-    const counts = Object.entries(await states())
-    return {
-      title,
-      states: counts.map(([name, count]) => {
-        const tone = Object.hasOwn(tones, name) ? tones[name] : undefined
-        return { name, count, ...(tone === undefined ? {} : { tone }) }
-      }),
-    }
-  })
+  const views = boards.map((board) => boardView(system.clock, board))
   return { ...seen, boards: await Promise.all(views) }
 }
 

@@ -5,7 +5,7 @@ import type { ListenOptions } from '../http/listen.ts'
 import { listen } from '../http/listen.ts'
 import type { App } from '../runtime/start.ts'
 import { systemOf } from '../runtime/operating.ts'
-import type { Board } from './admin.ts'
+import type { Board } from './board.ts'
 import { admin } from './admin.ts'
 
 export interface ServeOptions extends GatewayOptions, ListenOptions {

@@ -47,6 +47,8 @@ export interface BoardView {
     readonly count: number
     readonly tone?: 'good' | 'bad' | 'undone'
   }[]
+  /** Why it has no counts at the moment. */
+  readonly error?: string
 }
 
 /** A refusal of the API, by RFC 9457. */

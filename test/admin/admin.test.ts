@@ -24,7 +24,14 @@ before(async () => {
   app = await start(talking, memory())
   let looks = 0
   const states = async (): Promise<Record<string, number>> => ({ looks: (looks += 1) })
-  served = await serve(app, { port: 0, opens: [Asking], boards: [{ title: 'Looks', states }] })
+  const broken = async (): Promise<never> => {
+    throw new Error('out of chalk')
+  }
+  const boards = [
+    { title: 'Looks', states },
+    { title: 'Broken', states: broken },
+  ]
+  served = await serve(app, { port: 0, opens: [Asking], boards })
   token = new URL(served.page).hash.replace('#token=', '')
   await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })
   await app.settled()
@@ -49,6 +56,11 @@ describe('a look', () => {
     )
     assert.equal(ack, 'memory')
     assert.equal(boards[0]?.title, 'Looks')
+  })
+
+  test('is there although a board throws, which says why', async () => {
+    const { boards } = await json<Overview>('/admin/overview')
+    assert.deepEqual(boards[1], { title: 'Broken', states: [], error: 'out of chalk' })
   })
 
   test('asks the boards once, however many look at the same time', async () => {

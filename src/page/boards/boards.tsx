@@ -16,7 +16,7 @@ export function Boards({ boards }: { boards: readonly BoardView[] }): ReactNode 
   )
 }
 
-function Board({ board: { title, states } }: { board: BoardView }): ReactNode {
+function Board({ board: { title, states, error } }: { board: BoardView }): ReactNode {
   const shares = sharesOf(states.map(({ count }) => count))
   const shades = shadesOf(states.map(({ tone }) => tone))
   const whole = states.reduce((sum, { count }) => sum + count, 0)
@@ -24,8 +24,9 @@ function Board({ board: { title, states } }: { board: BoardView }): ReactNode {
     <div className="board">
       <div className="section-head">
         <h2>{visible(title)}</h2>
-        <p className="board-whole">{countText(whole)}</p>
+        {error === undefined && <p className="board-whole">{countText(whole)}</p>}
       </div>
+      {error !== undefined && <p className="board-error">It cannot be shown: {visible(error)}</p>}
       <div className="bar" aria-hidden>
         {states.map(({ name }, index) => (
           <span
