@@ -7,13 +7,13 @@ export const VERSION = '0.1.0'
 /** One copy of the package in this process. */
 export interface Copy {
   readonly version: string
-  /** The address of this module. */
+  /** Where this module is. */
   readonly from: string
 }
 
 /** Known to every copy of the package, so that each can tell what another one has made. */
 const BRAND = Symbol.for('throughline.copy')
-const THIS: Copy = Object.freeze({ version: VERSION, from: import.meta.url })
+const THIS: Copy = Object.freeze({ version: VERSION, from: import.meta.filename })
 
 /** Marks a value as made by this copy of the package. */
 export function branded<T extends object>(value: T): T {
