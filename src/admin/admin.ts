@@ -9,6 +9,7 @@ import type { HttpAnswer, HttpHandler, HttpRequest } from '../http/message.ts'
 import { json } from '../http/message.ts'
 import type { Broke } from '../http/problem.ts'
 import { problem, problems } from '../http/problem.ts'
+import { isFromOtherSite } from '../http/other-site.ts'
 import type { HttpRoute } from '../http/routes.ts'
 import { routes } from '../http/routes.ts'
 import type { StreamEvent } from '../http/stream.ts'
@@ -126,8 +127,7 @@ function givenBy(verb: VerbName, query: URLSearchParams): Given {
 
 /** Why a write is refused, if it is. */
 function refusalOf(request: HttpRequest, token: string): HttpAnswer | undefined {
-  const origin = request.header('origin')
-  if (origin !== undefined && origin !== `http://${request.header('host')}`)
+  if (isFromOtherSite(request))
     return problem('ORIGIN_REFUSED', { detail: 'a page of another origin may not do this' })
   const [, given] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? []
   if (isToken(given, token)) return undefined

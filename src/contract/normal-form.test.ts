@@ -95,6 +95,11 @@ suite('normal form', () => {
       assert.ok(complaintsOfForm({ value }, MESSAGE_SHAPE).length > 0)
     })
 
+  test('is bounded in the names of members, too', () => {
+    const name = 'n'.repeat(MESSAGE_SHAPE.textLengthMax + 1)
+    assert.equal(normalForm({ [name]: 1 }, MESSAGE_SHAPE), undefined)
+  })
+
   test('is bounded, however often a part is repeated', () => {
     let value: unknown = [1, 2, 3]
     for (let depth = 0; depth < 28; depth += 1) value = [value, value]

@@ -89,6 +89,7 @@ function copiedObject(object: Members, before: unknown, depth: number, copy: Cop
     if (member === undefined) continue
     if (FORBIDDEN_KEYS.has(name)) return notPlain(copy)
     copy.textLength += name.length
+    if (copy.textLength > copy.limits.textLengthMax) return notPlain(copy)
     made[name] = copied(member, known?.[name], depth, copy)
     if (!copy.isPlain) break
   }

@@ -1,9 +1,9 @@
-import { Fault } from '../base/fault.ts'
 import { commandsTopic, eventsTopic, factsOf, repliesTopic } from '../contract/contract.ts'
 import type { TopicSpec } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import type { Service } from '../rules/service.ts'
 import type { Consuming, Plan, ServicePlan } from './plan.ts'
+import { writeRows } from './write-rows.ts'
 
 /**
  * What runs, as plain data: enough to look at a system without its code. Each service keeps its
@@ -123,10 +123,7 @@ export async function keepCatalog(store: EventStore, catalog: Catalog): Promise<
   if (rows.length === 0) return
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
   // A conflict means that another instance of the same services has just written the same.
-  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-  const answer = await store.commit({ ...nothing, rows: sorted })
-  if (answer.is === 'unknown')
-    throw new Fault('STORE_UNKNOWN', { detail: 'the catalog', cause: answer.cause })
+  await writeRows(store, 'the catalog', sorted)
 }
 
 function entryOf({ topics }: Catalog, service: CatalogService): Entry {

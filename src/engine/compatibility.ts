@@ -13,6 +13,7 @@ import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import { CATALOG_TABLE, catalogRows } from './catalog.ts'
 import { keepTrying } from './keep-trying.ts'
 import type { EngineTools } from './tools.ts'
+import { writeRows } from './write-rows.ts'
 
 /** One schema under which messages were stored. */
 export interface StoredSchema {
@@ -210,11 +211,7 @@ async function areKept(tools: EngineTools): Promise<boolean> {
   // Written over the very rows that were compared: what others kept meanwhile is a conflict.
   const rows = writesOf(plan.contracts.values(), await compatibleRows(tools), clock.now())
   if (rows.length === 0) return true
-  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-  const answer = await backend.store.commit({ ...nothing, rows })
-  if (answer.is === 'unknown')
-    throw new Fault('STORE_UNKNOWN', { detail: 'a schema', cause: answer.cause })
-  return answer.is === 'done'
+  return (await writeRows(backend.store, 'a schema', rows)) === 'done'
 }
 
 type Rows = ReadonlyMap<string, Row>

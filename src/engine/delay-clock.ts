@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
-import type { EventStore, RowKey, RowWrite, TableSpec } from '../ports/store.ts'
+import type { EventStore, RowKey, TableSpec } from '../ports/store.ts'
+import { writeRows } from './write-rows.ts'
 
 /**
  * What delays in rows are measured by. Counts evenly from the wall clock at start, and goes on from
@@ -114,16 +114,5 @@ async function write(store: Pick<EventStore, 'get' | 'commit'>, kept: Kept): Pro
   const expected = row?.version ?? 0
   const written = { ...ROW, expected, version: expected + 1, body: JSON.stringify(kept) }
   // A conflict means that another instance has just seen the same step.
-  await writeRows(store, [written])
-}
-
-/** Writes rows by themselves. @throws Fault `STORE_UNKNOWN` where it is unknown whether it has */
-export async function writeRows(
-  store: Pick<EventStore, 'commit'>,
-  rows: readonly RowWrite[],
-): Promise<'done' | 'fenced' | 'conflict'> {
-  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-  const answer = await store.commit({ ...nothing, rows })
-  if (answer.is !== 'unknown') return answer.is
-  throw new Fault('STORE_UNKNOWN', { detail: 'rows that wait', cause: answer.cause })
+  await writeRows(store, 'the step of the clock', [written])
 }

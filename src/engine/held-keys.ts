@@ -141,9 +141,17 @@ async function containsAny(
 ): Promise<boolean> {
   const table = serviceTables(service).held
   const where = { index: 'hold', equals: holdKey }
-  const rows = await store.scan({ table, where, limit: HELD_PER_LOOK })
-  const held = rows.map(({ body }) => JSON.parse(body) as LogRecord)
-  return held.some((one) => records.some(({ id, topic }) => id === one.id && topic === one.topic))
+  let after: { readonly key: string; readonly value: string } | undefined
+  do {
+    const page = { limit: HELD_PER_LOOK, ...(after ? { after } : {}) }
+    const rows = await store.scan({ table, where, ...page })
+    const held = rows.map(({ body }) => JSON.parse(body) as LogRecord)
+    if (held.some((one) => records.some(({ id, topic }) => id === one.id && topic === one.topic)))
+      return true
+    const last = rows.length === HELD_PER_LOOK ? rows.at(-1) : undefined
+    after = last && { key: last.key, value: holdKey }
+  } while (after)
+  return false
 }
 
 /** The consumer among these, of those that keep the order of keys, that holds a message. */

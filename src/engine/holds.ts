@@ -2,9 +2,10 @@ import type { ThrownError } from '../base/thrown.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
-import { SKEW_MS, writeRows } from './delay-clock.ts'
+import { SKEW_MS } from './delay-clock.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
+import { writeRows } from './write-rows.ts'
 
 /**
  * A key that waits at one consumer behind a fault. While it is held, only later messages of that
@@ -121,7 +122,7 @@ export function holdsOf(
       for (const { id } of consumers)
         for await (const page of pagesOf(store, tables.holds, id)) {
           const redated = page.flatMap((row) => redatedHold(row, delays.now(), retry))
-          if (redated.length > 0) await writeRows(store, redated)
+          if (redated.length > 0) await writeRows(store, 'held keys', redated)
           for (const { key, body } of [...page, ...redated])
             known.set(key, knownHold(JSON.parse(body) as HoldRow))
         }

@@ -154,7 +154,7 @@ const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
 const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
 
 /** Events of a decision that a saga has yet to hear, or holds. */
-async function unheardOf(
+export async function unheardOf(
   listed: Listed,
   events: readonly { readonly topic: string; readonly id: string; readonly type: string }[],
 ): Promise<readonly WaitsFor[]> {

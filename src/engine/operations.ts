@@ -6,9 +6,10 @@ import type { CommandType } from '../contract/message.ts'
 import type { Outcome, OutcomeName } from '../rules/effect.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
-import { holdKeyOf } from './holds.ts'
+import { instancesIn, isSaga } from './open-sagas.ts'
+import { unheardOf } from './operation-list.ts'
+import { rulesIn } from './paging.ts'
 import type { EngineTools } from './tools.ts'
-import { consumersOf, instancesOf } from './status.ts'
 import { mustRun } from './until-ended.ts'
 
 /** What became of a command's own unit. */
@@ -149,63 +150,13 @@ async function findSettled(
   const row = await findOperation(engine, id, command)
   if (!row) return undefined
   if (row.is === 'refused') return refusedAs(row)
-  for (const event of row.events) if (!(await hasReachedSagas(engine, event))) return undefined
-  const instances = await instancesOf(engine, id)
+  if ((await unheardOf(engine, row.events)).length > 0) return undefined
   const outcomes: Settled[] = []
-  for (const instance of instances) {
+  for (const { row: instance } of await instancesIn(engine, rulesIn(engine, isSaga), id)) {
     // The same id in another topic is another conversation.
     if (instance.origin !== row.origin) continue
     if (instance.is === 'open') return undefined
     outcomes.push(instance.outcome as Settled)
   }
   return outcomes.find(({ is }) => is !== 'completed') ?? { is: 'completed' }
-}
-
-/** Whether every saga that hears an event has done so, and holds it no longer. */
-async function hasReachedSagas(
-  engine: EngineTools,
-  event: { readonly topic: string; readonly id: string; readonly type: string },
-): Promise<boolean> {
-  const { log, store } = engine.backend
-  const sagas = consumersOf(engine).filter(({ rule }) => rule.is === 'saga')
-  const hearing = sagas.filter((consumer) => hears(engine, consumer.id, event))
-  if (hearing.length === 0) return true
-  const record = await log.find?.(event.topic, event.id)
-  if (!record) return true
-  const progress = await store.progress(hearing.map(({ id }) => id))
-  for (const consumer of hearing) {
-    const passed = progress.find(
-      (each) =>
-        each.consumer === consumer.id &&
-        each.topic === event.topic &&
-        each.partition === record.partition,
-    )
-    if (!passed || passed.next <= record.offset) return false
-    const { names } = serviceOf(engine, consumer.id)
-    const key = holdKeyOf(consumer, record)
-    const [hold] = await store.get([{ table: names.holds, key }])
-    if (hold) return false
-  }
-  return true
-}
-
-function hears(
-  { plan }: EngineTools,
-  consumerId: string,
-  { topic, type }: { readonly topic: string; readonly type: string },
-): boolean {
-  return plan.services.some(({ groups }) =>
-    groups.some(({ reactions }) =>
-      reactions
-        .get(topic)
-        ?.get(type)
-        ?.some(({ consumer }) => consumer.id === consumerId),
-    ),
-  )
-}
-
-function serviceOf({ plan }: EngineTools, consumerId: string): EngineTools['plan']['services'][0] {
-  const service = plan.services.find(({ id }) => consumerId.startsWith(`${id}/`))
-  if (!service) throw new Error(`no service runs ${consumerId}`)
-  return service
 }

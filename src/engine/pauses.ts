@@ -3,6 +3,7 @@ import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
+import { updateRow } from './write-rows.ts'
 
 /**
  * What operators have said to services: to take nothing more for now, or that a rule was rewound.
@@ -35,7 +36,6 @@ const rowOf = (service: string): RowKey => ({ table: controlTable(service), key:
 export const rewindsRow = (service: string): RowKey => {
   return { table: controlTable(service), key: 'rewound' }
 }
-const ATTEMPTS = 5
 
 /** A service with what its rows are stored under. */
 interface Controlled {
@@ -105,30 +105,21 @@ export function pausesOf(
         )
         throw new Fault('SERVICE_NOT_FOUND', { detail, ids: { service } })
       }
-      await write(store, clock, found, isPaused)
+      await write(store, clock, found, isPaused, lookMs)
       await refresh()
     },
   }
 }
 
-/** Another operator may do the same at the same time: then it is looked at again. */
 async function write(
   store: EventStore,
   clock: Clock,
-  { id, name: service }: Controlled,
+  { id, name }: Controlled,
   isPaused: boolean,
+  retryDelayMs: number,
 ): Promise<void> {
-  let cause: unknown
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const [row] = await store.get([rowOf(id)])
-    if ((row !== undefined) === isPaused) return
-    const expected = row?.version ?? 0
-    const body = isPaused ? JSON.stringify({ at: clock.now() }) : null
-    const written = { ...rowOf(id), expected, version: expected + 1, body }
-    const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-    const answer = await store.commit({ ...nothing, rows: [written] })
-    if (answer.is === 'done') return
-    cause = answer.is === 'unknown' ? answer.cause : answer.is
-  }
-  throw new Fault('STORE_UNKNOWN', { detail: `a pause of ${service}`, ids: { service }, cause })
+  await updateRow({ store, clock, retryDelayMs }, rowOf(id), `a pause of ${name}`, (row) => {
+    if ((row !== undefined) === isPaused) return undefined
+    return isPaused ? JSON.stringify({ at: clock.now() }) : null
+  })
 }

@@ -1,7 +1,5 @@
 import type { EventLog } from '../ports/log.ts'
 import type { Progress } from '../ports/store.ts'
-import type { InstanceRow } from './advance.ts'
-import type { Consumer } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
 /** What runs, and on what. */
@@ -23,11 +21,6 @@ export interface ConsumerStatus {
   readonly expired: number
   /** Records between its progress and the ends of its topics: an upper bound of what is unread. */
   readonly lag: number
-}
-
-/** The consumers of every service that runs here. */
-export function consumersOf({ plan }: Pick<Running, 'plan'>): readonly Consumer[] {
-  return plan.services.flatMap(({ groups }) => groups.flatMap(({ consumers }) => consumers))
 }
 
 /** Where one consumer stands in one partition that it reads. */
@@ -101,19 +94,4 @@ export async function statusOf(
     })
   }
   return [...totals].map(([consumer, total]) => ({ consumer, ...total }))
-}
-
-/** The instances of all sagas here that belong to one conversation. */
-export async function instancesOf(
-  engine: Running,
-  operation: string,
-): Promise<readonly InstanceRow[]> {
-  const instances: InstanceRow[] = []
-  for (const { rule, table } of consumersOf(engine)) {
-    if (rule.is !== 'saga') continue
-    const where = { index: 'operation', equals: operation }
-    const rows = await engine.backend.store.scan({ table, where, limit: 1_000 })
-    for (const { body } of rows) instances.push(JSON.parse(body) as InstanceRow)
-  }
-  return instances
 }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
+import { frozen } from '../base/frozen.ts'
 import { thrownError, thrownText } from '../base/thrown.ts'
 import { withoutStarting } from '../base/without-starting.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
@@ -63,7 +64,7 @@ async function call({ consumer, contract, name, json, handling }: ThreadCall): P
     const { rules } = handlers.get(consumer) as Handler
     const rule = rules.find(({ on }) => on.contract === contract && on.name === name)
     if (!rule) throw new Error(`the module of ${consumer} has no rule for ${contract}.${name} here`)
-    const data: unknown = json === undefined ? undefined : JSON.parse(json)
+    const data: unknown = json === undefined ? undefined : frozen(JSON.parse(json))
     const told = { ...handling, signal: calling.signal }
     const returned: unknown = await withoutStarting(refuseStart, () =>
       rule.run(data as never, {} as never, told),

@@ -1,9 +1,11 @@
 import type { EventStore, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { TimerRow } from './advance.ts'
 import type { DelayClock } from './delay-clock.ts'
-import { SKEW_MS, writeRows } from './delay-clock.ts'
+import { SKEW_MS } from './delay-clock.ts'
+import { EVER } from './paging.ts'
 import type { ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
+import { writeRows } from './write-rows.ts'
 
 /** The timers of one service: durable rows, and in memory when the next one is due. */
 export interface Timers {
@@ -25,7 +27,6 @@ export interface TimerTimes {
   readonly lookMs: number
 }
 
-const EVER = Number.MAX_SAFE_INTEGER
 const PAGE = 1_000
 
 /** By what the row of a timer is found that is set now. */
@@ -52,7 +53,7 @@ export function timersOf(
       const after = { key: '', value: delays.now() + SKEW_MS }
       const rows = await store.scan({ table, where, after, limit: PAGE })
       const redated = rows.map((row) => redatedTimer(row, delays))
-      isDone = rows.length === 0 || (await writeRows(store, redated)) !== 'done'
+      isDone = rows.length === 0 || (await writeRows(store, 'timers', redated)) !== 'done'
     }
   }
 

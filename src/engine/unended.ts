@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
 import type { Holds } from './holds.ts'
@@ -5,6 +6,7 @@ import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
 import { controlTable } from './pauses.ts'
 import type { Item, Turn } from './turn.ts'
+import { updateRow } from './write-rows.ts'
 
 /**
  * Finds the message that ends its process. While a group works it has a row, which a clean end
@@ -30,9 +32,10 @@ export interface Unended {
 
 export interface UnendedParts {
   readonly store: EventStore
+  readonly clock: Clock
   readonly group: Group
   readonly holds: Pick<Holds, 'shelve'>
-  readonly options: Pick<EngineOptions, 'unendedAttemptsMax' | 'unitRecordsMax'>
+  readonly options: Pick<EngineOptions, 'retryDelayMs' | 'unendedAttemptsMax' | 'unitRecordsMax'>
 }
 
 /** What a row keeps: items that are in hand, with how often each was begun alone. */
@@ -42,10 +45,10 @@ interface UnendedRow {
 
 /** Items that are begun alone at once after an unclean end: one of the first is the likely cause. */
 const ALONE_AT_FIRST = 32
-const WRITE_ATTEMPTS = 5
 
-export function unendedOf({ store, group, holds, options }: UnendedParts): Unended {
-  const row = rowOf(store, group)
+export function unendedOf(parts: UnendedParts): Unended {
+  const { holds, options } = parts
+  const row = rowOf(parts)
   const suspects = suspectsOf()
   /** Items that are held since they have ended the process too often. */
   const parked = new Set<string>()
@@ -139,29 +142,19 @@ function suspectsOf() {
   }
 }
 
-function rowOf(store: EventStore, { id, name, service }: Group) {
-  const row: RowKey = { table: controlTable(service), key: `unended:${id}` }
-  let version: number | undefined
+function rowOf({ store, clock, group, options }: UnendedParts) {
+  const { id, name, service } = group
+  const key: RowKey = { table: controlTable(service), key: `unended:${id}` }
+  const parts = { store, clock, retryDelayMs: options.retryDelayMs }
   return {
     async read(): Promise<UnendedRow | undefined> {
-      const [before] = await store.get([row])
-      version = before?.version ?? 0
+      const [before] = await store.get([key])
       return before && (JSON.parse(before.body) as UnendedRow)
     },
-    async write(value: UnendedRow | undefined): Promise<void> {
-      const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-      let cause: unknown
-      for (let attempt = 0; attempt < WRITE_ATTEMPTS; attempt += 1) {
-        const expected: number = version ?? (await store.get([row]))[0]?.version ?? 0
-        const next = { ...row, expected, version: expected + 1, body: null }
-        const written = value ? { ...next, body: JSON.stringify(value) } : { ...next, version: 0 }
-        const answer = await store.commit({ ...nothing, rows: [written] })
-        version = answer.is === 'done' ? written.version : undefined
-        if (answer.is === 'done') return
-        cause = answer.is === 'unknown' ? answer.cause : answer.is
-      }
-      throw new Fault('STORE_UNKNOWN', { detail: `what ${name} has in hand`, cause })
-    },
+    write: (value: UnendedRow | undefined): Promise<void> =>
+      updateRow(parts, key, `what ${name} has in hand`, () =>
+        value ? JSON.stringify(value) : null,
+      ),
   }
 }
 

@@ -127,7 +127,7 @@ export function workerOf(
   }
 
   const { store } = engine.backend
-  const unended = unendedOf({ store, group, holds, options: engine.options })
+  const unended = unendedOf({ store, clock: engine.clock, group, holds, options: engine.options })
   const work = unitsOf(engine, service, { sources, basis, unended, reset })
   return { sources, outside, unended, reset, isOutOfDate: basis.isOutOfDate, work }
 }

@@ -90,6 +90,19 @@ suite('a held key', () => {
         await assert.rejects(until(app.held(wrong)), { code: 'OPTION_INVALID' })
     }))
 
+  test('names the last of many commands that it holds', () =>
+    inWorld({ broken: ['bad-1'] }, async ({ app, until, pass }) => {
+      const commands = Array.from({ length: 1_200 }, (_, n) => Work.Note({ id: 'bad-1', n }))
+      await until(app.append(commands))
+      await pass(5_000)
+      const { items } = await until(app.held())
+      assert.equal(items[0]?.count, 1_200)
+      const { items: operations } = await until(app.operations({ limit: 1 }))
+      const [newest] = operations
+      assert.equal(newest?.state.kind, 'pending')
+      assert.partialDeepStrictEqual(newest.waitsFor, [{ heldBy: 'worker/thing' }])
+    }))
+
   test('is gone once its message is handled, and begins anew behind the next one', () =>
     inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until, broken }) => {
       await doing('bad', 'bad')

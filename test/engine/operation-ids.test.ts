@@ -103,6 +103,44 @@ test('the chain of a message has nothing of the conversation that has the same i
   await app.stop()
 })
 
+test('an operation is settled although a later message of its key is held', async () => {
+  const Line = z.object({ id: z.string(), line: z.string() })
+  const Lines = contract('lines', { key: 'id' }, { Add: command(Line), Added: event(Line) })
+  const list = entity(
+    'list',
+    { of: Lines, id: 'id', initial: 0 },
+    {
+      decide: (on) => [on(Lines.Add, (asked) => Lines.Added(asked))],
+      evolve: (on) => [on(Lines.Added, (_, count) => count + 1)],
+    },
+  )
+  const printing = saga('printing', { by: 'line', initial: {}, sends: [] }, (on) => [
+    on(Lines.Added, ({ line }) => {
+      if (line === 'second') throw new Error('out of ink')
+      return finish()
+    }),
+  ])
+  const clock = handClock()
+  const printer = service('printer', { owns: [Lines], runs: [list, printing] })
+  const options = { clock, faulted: () => undefined }
+  const app = await clock.until(start([printer], memory({ clock }), options))
+  const first = await clock.until(app.send(Lines.Add({ id: 'a', line: 'first' })))
+  await clock.advance(2_000)
+  const second = await clock.until(app.send(Lines.Add({ id: 'a', line: 'second' })))
+  await clock.advance(2_000)
+  assert.deepEqual(await clock.until(first.look()), { is: 'completed' })
+  assert.deepEqual(await clock.until(second.look()), { is: 'pending' })
+  const { items } = await clock.until(app.operations())
+  assert.deepEqual(
+    items.map(({ id, state }) => [id, state.status]),
+    [
+      [second.id, 'pending'],
+      [first.id, 'completed'],
+    ],
+  )
+  await clock.until(app.stop())
+})
+
 suite('an id that retention has forgotten', () => {
   const Notes = contract(
     'notes',

@@ -190,12 +190,14 @@ describe('a handler in a thread', () => {
       { key: 'b', number: 1, to: 'return-date' },
       { key: 'c', number: 2, to: 'return-undeclared' },
       { key: 'd', number: 3, to: 'cut' },
+      { key: 'e', number: 5, to: 'change' },
     ])
-    await until(() => new Set(faults).size >= 3)
+    await until(() => new Set(faults).size >= 4)
     assert.ok(faults.includes('the chisel broke on 4'), faults[0])
     const texts = [...new Set(faults)].join('\n')
     assert.match(texts, /RULE_RETURNED: .*at: must be plain data, not an instance of a class/s)
     assert.match(texts, /RULE_RETURNED: .*handler mason does not declare quarry.Noted/)
+    assert.match(texts, /read only property 'number'/, 'data is frozen in a thread, too')
     const { items } = await app.held({ key: 'a' })
     assert.match(items[0]?.error?.stack ?? '', /chisel broke on 4\n.*threaded\/quarry\.ts/)
     await app.stop({ graceMs: 10_000 })

@@ -15,6 +15,7 @@ const Stone = z.object({
     'await-abort',
     'ignore-abort',
     'throw',
+    'change',
     'exit-once',
     'stray-once',
     'fill-memory-once',
@@ -109,6 +110,7 @@ async function treat(stone: Stone, signal: AbortSignal): Promise<void> {
   }
   if (to === 'ignore-abort' && isFirst(stone)) burnUntil(() => false)
   if (to === 'throw') throw new Error(`the chisel broke on ${stone.number}`)
+  if (to === 'change') stone.number += 1
   if (to === 'exit-once' && isFirst(stone)) process.exit(3)
   if (to === 'stray-once' && isFirst(stone)) {
     setImmediate(() => {

@@ -1,0 +1,62 @@
+// Units that change rows alone.
+import { pause } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
+import type { EventStore, Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+
+/** A unit that changes nothing; spread it below what a unit does change. */
+export const EMPTY_UNIT = {
+  fences: [],
+  progress: [],
+  rows: [],
+  checks: [],
+  appends: [],
+  streams: [],
+} satisfies Unit
+
+/**
+ * Commits rows in one unit. `conflict`: another instance has changed one of them.
+ *
+ * @throws Fault `STORE_UNKNOWN` with `detail`
+ */
+export async function writeRows(
+  store: Pick<EventStore, 'commit'>,
+  detail: string,
+  rows: readonly RowWrite[],
+): Promise<'done' | 'fenced' | 'conflict'> {
+  const answer = await store.commit({ ...EMPTY_UNIT, rows })
+  if (answer.is !== 'unknown') return answer.is
+  throw new Fault('STORE_UNKNOWN', { detail, cause: answer.cause })
+}
+
+const ATTEMPTS = 20
+
+/**
+ * Reads a row, and writes what `next` makes of it; again after a conflict or an unknown answer.
+ * `next` returns a body, `null` to delete the row, or `undefined` to leave it as it is.
+ *
+ * @throws Fault `STORE_UNKNOWN` with `detail` after 20 attempts
+ */
+export async function updateRow(
+  { store, clock, retryDelayMs }: { store: EventStore; clock: Clock; retryDelayMs: number },
+  key: RowKey,
+  detail: string,
+  next: (row: Row | undefined) => string | null | undefined,
+): Promise<void> {
+  let cause: unknown
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const [row] = await store.get([key])
+    const body = next(row)
+    if (body === undefined || (body === null && !row)) return
+    const expected = row?.version ?? 0
+    const version = body === null ? 0 : expected + 1
+    const answer = await store.commit({
+      ...EMPTY_UNIT,
+      rows: [{ ...key, expected, version, body }],
+    })
+    if (answer.is === 'done') return
+    cause = answer.is === 'unknown' ? answer.cause : answer.is
+    if (answer.is === 'unknown') await pause(clock, retryDelayMs)
+  }
+  throw new Fault('STORE_UNKNOWN', { detail, cause })
+}
