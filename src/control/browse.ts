@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { ruleName } from '../engine/catalog.ts'
+import { mustBeUndamaged } from '../engine/damage.ts'
 import { heldAmong } from '../engine/held-keys.ts'
 import { standingOf } from '../engine/operation-list.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
@@ -64,7 +65,10 @@ export interface TopicWish {
   readonly limit: number
 }
 
-/** @throws Fault `TOPIC_NOT_FOUND` */
+/**
+ * @throws Fault `TOPIC_NOT_FOUND`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` where it begins at
+ * what cannot be read
+ */
 export async function readTopic(looking: Looking, wish: TopicWish): Promise<TopicPage> {
   const { topic, partition, from, limit } = wish
   mustBeTopic(looking, topic)
@@ -80,6 +84,7 @@ export async function readTopic(looking: Looking, wish: TopicWish): Promise<Topi
           { records: limit, bytes: BYTES_PER_READ },
           { ms: 0 },
         )
+  for (const slice of slices) if (slice.records.length === 0) mustBeUndamaged(slice)
   const records = slices.flatMap((slice) => slice.records).toSorted(byTime)
   return {
     events: records.slice(-limit).map((record) => eventView(looking, record)),

@@ -4,7 +4,7 @@ import type { CloudEvent } from '../contract/envelope.ts'
 import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
 import type { EventLog, LogRecord } from '../ports/log.ts'
 import { mustBeTopic } from './browse.ts'
-import { mustBeUndamaged } from './damage.ts'
+import { mustBeUndamaged } from '../engine/damage.ts'
 import { momentsOf, offsetOf } from './moment.ts'
 import type { System } from './system.ts'
 

@@ -1,3 +1,4 @@
+import { thrownText } from '../base/thrown.ts'
 import type { InstanceRow } from './advance.ts'
 import { OPEN_SINCE_UNKNOWN } from './advance.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
@@ -21,6 +22,7 @@ const EXAMPLES_MAX = 3
 
 /** Alarms about the present; the others are about what has happened since the start. */
 const DEGRADING: ReadonlySet<Alarm['kind']> = new Set([
+  'failed-rebuild',
   'held-keys',
   'lag',
   'old-sagas',
@@ -41,6 +43,7 @@ export function alarmsInMemory(engine: InMemory): readonly Alarm[] {
     ...budget.slow().map(slowAlarm),
     ...budget.slowUnits().map(slowUnitsAlarm),
     ...lossAlarms(watch, options),
+    ...[...watch.failedRebuilds()].map(rebuildAlarm),
     ...delays.alarms().map(clockAlarm),
   ]
 }
@@ -97,7 +100,7 @@ export function heldAlarms(
   return [...tallies].map(([id, { attempts, ...tally }]) => {
     const consumer = nameOf(id)
     const message =
-      `${consumer} holds ${many(tally, 'key')}, for up to ${secondsText(tally.ageMs)} and up to ` +
+      `${consumer} holds ${many(tally, 'key')}, for up to ${ageText(tally.ageMs)} and up to ` +
       `${attempts} failed attempts`
     const threshold = { heldAlarmMs, heldAlarmAttempts }
     return { kind: 'held-keys', message, consumer, ...tally, threshold }
@@ -135,6 +138,12 @@ function lossAlarms(
     examples: [],
     threshold: { retentionLagEventsMax },
   }))
+}
+
+function rebuildAlarm([projection, failure]: readonly [string, unknown]): Alarm {
+  const message = `a rebuild of ${projection} cannot go on: ${thrownText(failure).split('\n')[0]}`
+  const consumer = projection
+  return { kind: 'failed-rebuild', message, consumer, count: 1, examples: [], threshold: {} }
 }
 
 function clockAlarm(message: string): Alarm {
@@ -177,7 +186,7 @@ function lagAlarms(waiting: readonly Waiting[], lagAlarmMs: number): readonly Al
     kind: 'lag',
     message:
       `${consumer} has ${tally.count} records to read, of which the oldest has waited for ` +
-      secondsText(tally.ageMs),
+      ageText(tally.ageMs),
     consumer,
     ...tally,
     threshold: { lagAlarmMs },
@@ -196,7 +205,7 @@ async function timerAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
     const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
     for (const { key, value } of rows) add(tally, `${name} ${key}`, now - Number(value))
   }
-  const overdue = `, overdue by up to ${secondsText(tally.ageMs)}`
+  const overdue = `, overdue by up to ${ageText(tally.ageMs)}`
   const message = `${many(tally, 'timer')} should have been sent${overdue}`
   return oneOf({ kind: 'overdue-timers', message, ...tally, threshold: { timerAlarmMs } })
 }
@@ -206,7 +215,7 @@ async function sagaAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
   const tally = nothing()
   for (const { saga, instance, ageMs } of await openFor(engine, sagaAlarmMs))
     add(tally, `${saga} ${instance}`, ageMs)
-  const message = `${many(tally, 'saga instance')} open for up to ${secondsText(tally.ageMs)}`
+  const message = `${many(tally, 'saga instance')} open for up to ${ageText(tally.ageMs)}`
   return oneOf({ kind: 'old-sagas', message, ...tally, threshold: { sagaAlarmMs } })
 }
 
@@ -231,7 +240,7 @@ async function operationAlarms(
     }
   for (const { operation, ageMs } of await openFor(engine, operationAlarmMs))
     add(tally, operation, ageMs)
-  const message = `${many(tally, 'operation')} pending for up to ${secondsText(tally.ageMs)}`
+  const message = `${many(tally, 'operation')} pending for up to ${ageText(tally.ageMs)}`
   return oneOf({ kind: 'pending-operations', message, ...tally, threshold: { operationAlarmMs } })
 }
 
@@ -257,14 +266,21 @@ async function openFor(
 
 const oneOf = (alarm: Alarm): readonly Alarm[] => (alarm.count > 0 ? [alarm] : [])
 
-/** `1 key: a`, `5 keys: a, b, c and more`. */
+/** `1 key (a)`, `5 keys (a, b, c and more)`. */
 function many({ count, examples }: Tally, one: string): string {
   const named = examples.join(', ')
   const more = count > examples.length ? ' and more' : ''
   return `${count} ${one}${count === 1 ? '' : 's'} (${named}${more})`
 }
 
-function secondsText(ms: number): string {
-  const seconds = Math.round(ms / 1_000)
-  return seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`
+const UNITS = [
+  ['s', 1_000, 120],
+  ['min', 60_000, 120],
+  ['h', 3_600_000, 48],
+  ['days', 86_400_000, Infinity],
+] as const
+
+function ageText(ms: number): string {
+  const [unit, unitMs] = UNITS.find(([, each, max]) => ms / each < max) ?? UNITS[3]
+  return `${Math.round(ms / unitMs)} ${unit}`
 }

@@ -156,6 +156,7 @@ export interface TimersOptions extends ListingOptions {
 /** What an alarm is about. */
 export type AlarmKind =
   | 'clock-step'
+  | 'failed-rebuild'
   | 'held-keys'
   | 'lag'
   | 'lost-records'

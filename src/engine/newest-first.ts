@@ -1,5 +1,6 @@
 import { compareText } from '../base/text.ts'
 import type { EventLog, LogEnd, LogRecord, Position } from '../ports/log.ts'
+import { mustBeUndamaged } from './damage.ts'
 import { listFault } from './paging.ts'
 
 /** Which records: stored since a time, before a time, and after a cursor in the order of reading. */
@@ -31,7 +32,8 @@ interface Backwards {
  * Records of several topics, the one that was stored last first; each with a cursor that goes on
  * behind it.
  *
- * @throws Fault `OPTION_INVALID`
+ * @throws Fault `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` where it comes to
+ * what cannot be read
  */
 export async function* newestFirst(
   log: EventLog,
@@ -86,6 +88,7 @@ async function fill(log: EventLog, from: Backwards): Promise<void> {
     let position: Position = { topic, partition, next: begin }
     while (position.next < from.bound) {
       const [slice] = await log.read([position], CHUNK, { ms: 0 })
+      if (slice && slice.records.length === 0) mustBeUndamaged(slice)
       if (!slice || slice.next <= position.next) break
       records.push(...slice.records.filter(({ offset }) => offset < from.bound))
       position = { topic, partition, next: slice.next }

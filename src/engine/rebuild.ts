@@ -72,8 +72,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
     const failure = await worker.work(job)
     const { name, rule } = job.consumer
     if (failure) failedUntil.set(rule.name, clock.elapsed() + FAILED_MS)
-    if (failure) watch.broke(`a rebuild of ${name}`, failure)
-    else watch.mended(`a rebuild of ${name}`)
+    watch.rebuilding(name, failure)
   }
 
   return {

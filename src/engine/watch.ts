@@ -19,6 +19,10 @@ export interface Watch {
   broke(group: string, cause: unknown): void
   /** It works again. */
   mended(group: string): void
+  /** A rebuild of a projection cannot go on, or goes on again. The live rows are as they were. */
+  rebuilding(projection: string, failure: unknown): void
+  /** Rebuilds that cannot go on, by projection, with the reason. */
+  failedRebuilds(): ReadonlyMap<string, unknown>
   /** A consumer came too late to something that retention took away. */
   expired(lost: Expired): void
   /** What consumers have lost since the start, by consumer. */
@@ -53,6 +57,7 @@ export type Expired = Pick<Advance, 'consumer' | 'topic' | 'partition' | 'expire
 export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
+  const failedRebuilds = new Map<string, unknown>()
   const shares = new Map<string, Share>()
   const losses = new Map<string, number>()
   const holding = new Map<string, () => Iterable<KnownHold>>()
@@ -68,6 +73,12 @@ export function watch(reports: Reports): Watch {
       reports.broke?.(group, cause)
     },
     mended: (group) => void broken.delete(group),
+    rebuilding(projection, failure) {
+      if (failure === undefined) return void failedRebuilds.delete(projection)
+      failedRebuilds.set(projection, failure)
+      reports.broke?.(`a rebuild of ${projection}`, failure)
+    },
+    failedRebuilds: () => failedRebuilds,
     expired(lost) {
       losses.set(lost.consumer, (losses.get(lost.consumer) ?? 0) + lost.expired)
       const { consumer, topic, partition, expired } = lost

@@ -1,6 +1,6 @@
 // Old messages moved into files by the command line, and read from there by everything else.
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
+import { readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { ArchivedTopic } from '../../src/control/archive.ts'
@@ -56,5 +56,26 @@ test('who holds an archive back is said, and data is changed only where that was
   const { code, err } = await at.say(['archive', 'asking.commands', ...ALL])
   assert.equal(code, 1)
   assert.match(err, /^DATA_READ_ONLY: /)
+  at.remove()
+})
+
+test('an archive that is gone is never shown as nothing', async () => {
+  const at = place()
+  const app = await at.launch()
+  await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })
+  await app.settled()
+  await app.stop()
+  await at.say(['archive', 'asking.commands', ...ALL, '--offline'])
+  renameSync(join(at.root, 'old'), join(at.root, 'elsewhere'))
+  for (const argv of [
+    ['log', 'asking.commands'],
+    ['log', 'asking.commands', '--from', '0'],
+    ['operations'],
+    ['replay', 'asking.commands'],
+  ]) {
+    const { code, out, err } = await at.say(argv)
+    assert.deepEqual([code, out], [1, ''], argv.join(' '))
+    assert.match(err, /^ARCHIVE_MISSING: .*asking\.commands\/\d@\d/, argv.join(' '))
+  }
   at.remove()
 })

@@ -87,7 +87,9 @@ describe('a rebuild', () => {
     )
     assert.deepEqual(await world.rows(), rows)
     assert.match(world.broken[0] ?? '', /^a rebuild of store\/shelves: Fault: REBUILD_FAILED/)
-    assert.equal((await world.until(app.health())).is, 'failing')
+    const health = await world.until(app.health())
+    assert.deepEqual([health.is, health.alarms[0]?.kind], ['degraded', 'failed-rebuild'])
+    assert.match(health.detail, /store\/shelves cannot go on: REBUILD_FAILED.*no i-6/)
     isPoisoned = false
     await world.until(fill(app, 5, 30))
     await world.until(app.rebuild(NAME))

@@ -19,6 +19,7 @@ const service = ({ consumer, examples: [group = ''] }: Alarm): string =>
 
 export const ALARMS: Readonly<Record<Alarm['kind'], AlarmSort>> = {
   'clock-step': { isPressing: false, text: 'See the timers', place: () => list('timers') },
+  'failed-rebuild': { isPressing: true, text: 'See the service', place: service },
   'held-keys': {
     isPressing: true,
     text: 'See what is held',
