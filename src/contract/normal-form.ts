@@ -58,9 +58,9 @@ function copied(value: unknown, before: unknown, depth: number, copy: Copy): unk
   }
   if (typeof value === 'number' && Number.isFinite(value)) return value === 0 ? 0 : value
   if (typeof value === 'boolean' || value === null) return value
-  if (value === before && value !== undefined) return value
-  if (typeof value !== 'object' || depth >= LIMITS.depthMax || flawOfValue(value))
-    return notPlain(copy)
+  if (typeof value !== 'object') return notPlain(copy)
+  if (value === before) return value
+  if (depth >= LIMITS.depthMax || flawOfValue(value)) return notPlain(copy)
   if (Array.isArray(value)) return copiedList(value, before, depth + 1, copy)
   return copiedObject(value as Members, before, depth + 1, copy)
 }

@@ -1,4 +1,3 @@
-import type { Fault } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import { faultIn } from '../base/thrown.ts'
 import type { Envelope } from '../contract/envelope.ts'
@@ -17,14 +16,35 @@ export interface ReplyData {
 }
 
 /**
- * A record as the rules of a group are handed it, whichever version it was stored under; worked out
- * once for all of them. What stands in the way is kept as the fault of this one message.
+ * A record as the rules of a group are handed it, whichever version it was stored under. It is worked
+ * out once for all of them, when the first one wants it: upcasters are code of the user, whose time
+ * counts as that of a rule. What stands in the way is kept as the fault of this one message.
  */
 export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Arrival {
+  const { id: messageId, at, key } = record
+  let [contents, envelope]: [Contents?, Envelope?] = []
+  const read = (): Contents => (contents ??= contentsOf(record, reactions))
+  return {
+    occasion: { messageId, at, key },
+    get data() {
+      return read().data
+    },
+    get fault() {
+      return read().fault
+    },
+    get envelope() {
+      return (envelope ??= decodeEnvelope(record))
+    },
+  }
+}
+
+type Contents = Pick<Arrival, 'data' | 'fault'>
+
+function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents {
   const stored: unknown = record.data === null ? undefined : JSON.parse(record.data)
   const [first] = reactions
   // A tombstone has no data to be of any version.
-  if (!first || stored === undefined) return arrival(record, stored)
+  if (!first || stored === undefined) return { data: frozen(stored) }
   try {
     const version = versionIn(record)
     const data =
@@ -32,25 +52,11 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
         ? upcast(first.message, stored, version)
         : upcastReply(reactions, stored as ReplyData, version)
     // Several rules are handed it: none of them may change it for the next one.
-    return arrival(record, frozen(data))
+    return { data: frozen(data) }
   } catch (cause) {
     const fault = faultIn(cause)
     if (!fault) throw cause
-    return arrival(record, stored, fault)
-  }
-}
-
-/** Many rules never look at the envelope, which is read when it is wanted first. */
-function arrival(record: LogRecord, data: unknown, fault?: Fault): Arrival {
-  const { id: messageId, at, key } = record
-  let envelope: Envelope | undefined
-  return {
-    data,
-    occasion: { messageId, at, key },
-    get envelope() {
-      return (envelope ??= decodeEnvelope(record))
-    },
-    ...(fault ? { fault } : {}),
+    return { data: stored, fault }
   }
 }
 

@@ -44,14 +44,19 @@ export async function attempt(
   computed: (tookMs: number) => void = () => undefined,
 ): Promise<Attempt | undefined> {
   const { reaction, arrival } = call
-  if (arrival.fault) return { is: 'failed', cause: arrival.fault }
   if (signal.aborted) return undefined
+  // Reading the message may run upcasters, which take their time as the rule does.
+  budget.begin()
+  const { fault } = arrival
+  if (fault) {
+    computed(budget.end(call))
+    return { is: 'failed', cause: fault }
+  }
   const { thread } = reaction.consumer.rule as Handler
   if (threads && thread !== undefined) return threads.attempt(call, signal)
   const handling: Handling = { ...handlingOf(call), signal }
   const end = calls.begin(reaction.consumer.name)
   try {
-    budget.begin()
     let running: unknown
     try {
       running = reaction.rule.run(arrival.data as never, tools as never, handling)

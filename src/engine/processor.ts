@@ -46,13 +46,22 @@ export function processor(
     return isOther || answer === 'changed'
   }
 
+  /** Whether what was gathered is still this group's to work on. */
+  async function mayGoOn(): Promise<boolean> {
+    await pauses.look()
+    const isSame = pauses.rewinds(service.name) === rewindsSeen && !worker.isOutOfDate()
+    const isHere = isSame && clock.elapsed() < sources.claims.beatDue()
+    return isHere && !stopping.signal.aborted && !pauses.isPaused(service.name)
+  }
+
   async function turn(): Promise<void> {
     if (await isChanged()) await worker.reset()
     const gathered = await gather(sources, stopping.signal)
     if (stopping.signal.aborted || pauses.isPaused(service.name)) return
     const begun = await unended.begin(gathered)
     const isCalled = isOutside && !begun.items.some(({ flaw }) => flaw)
-    await worker.work(isCalled ? await outside.attempt(begun) : begun)
+    let left = await worker.work(isCalled ? await outside.attempt(begun) : begun)
+    while (left && (await mayGoOn())) left = await worker.work(left)
   }
 
   /** Commits what ends while there is grace, so that the next start need not repeat it. */

@@ -34,7 +34,7 @@ export interface Arrival {
   /** Of the version that the code knows; as it was stored where there is a fault. */
   readonly data: unknown
   /** Why the data cannot be handed to a rule. */
-  readonly fault?: Fault
+  readonly fault?: Fault | undefined
 }
 
 /**

@@ -69,11 +69,10 @@ export function timersOf(
       if (nowMs < lookAt && (next === undefined || next > nowMs)) return []
       if (store.can.shared) lookAt = nowMs + lookMs
       const where = { index: 'due', upTo: EVER }
-      // One row more than is due tells when to look again.
-      const rows = await store.scan({ table, where, limit: limit + 1 })
-      const dueRows = rows.slice(0, limit).filter(({ value }) => Number(value) <= nowMs)
-      const rest = rows[dueRows.length]
-      next = rest && Number(rest.value)
+      const rows = await store.scan({ table, where, limit })
+      const dueRows = rows.filter(({ value }) => Number(value) <= nowMs)
+      // Whoever is handed them may let them be: they are due until a unit has committed them.
+      next = rows[0] && Number(rows[0].value)
       return dueRows.map(({ key, version, body }) => {
         return { table, key, version, value: JSON.parse(body) as TimerRow, bytes: body.length }
       })

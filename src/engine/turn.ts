@@ -63,7 +63,7 @@ export interface Staged {
 }
 
 /** What is staged while the rules run. */
-type Unended = Omit<Staged, 'turn' | 'computedMs'> & { computedMs: number }
+type UnitInProgress = Omit<Staged, 'turn' | 'computedMs'> & { computedMs: number }
 
 export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
   accepted: number
@@ -125,8 +125,8 @@ export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
 
 /** Runs all rules of a turn in order, and stages what they return. */
 export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
-  await tools.rows.load(rowsAhead(tools, turn))
-  const staged: Unended = {
+  await tools.rows.load(rowsAhead(tools, { ...turn, items: [] }))
+  const staged: UnitInProgress = {
     computedMs: 0,
     draft: draftOver({ cell: tools.rows.peek }),
     appends: [],
@@ -143,6 +143,7 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   for (const item of turn.items) {
     // Others wait meanwhile: what is left is for the next unit.
     if (staged.computedMs > tools.computeMsMax) break
+    if (ran % ITEMS_PER_LOAD === 0) await loadAhead(tools, staged, turn, ran)
     ran += 1
     // Only rows that no rule could name before make this wait.
     const pending = runItem(tools, staged, item, blocked)
@@ -155,7 +156,25 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   return { ...staged, turn: { ...turn, items: turn.items.slice(0, ran), slices: [] } }
 }
 
-function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
+/** Items whose rows are loaded together: which ones they are is told by code of the user, too. */
+const ITEMS_PER_LOAD = 128
+
+async function loadAhead(
+  tools: TurnTools,
+  staged: UnitInProgress,
+  { slices, items }: Turn,
+  from: number,
+): Promise<void> {
+  const { clock } = tools.around
+  const beganAt = clock.elapsed()
+  const next = items.slice(from, from + ITEMS_PER_LOAD)
+  const keys = rowsAhead(tools, { timers: [], items: next, slices })
+  staged.computedMs += clock.elapsed() - beganAt
+  await tools.rows.load(keys)
+  tools.budget.begin()
+}
+
+function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
   // It is gone already where a conflict has had it read again.
   if (staged.draft.cell(cell.table, cell.key)?.version === 0) return
   const timer = cell.value as TimerRow
@@ -177,7 +196,7 @@ function fireTimer(tools: TurnTools, staged: Unended, cell: Cell): void {
 }
 
 /** A timer that cannot be sent waits longer each time, and stops nobody else. */
-function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): void {
+function putOff(tools: TurnTools, staged: UnitInProgress, cell: Cell, cause: unknown): void {
   const timer = cell.value as TimerRow
   const { clock, delays, service } = tools.around
   const attempts = (timer.attempts ?? 0) + 1
@@ -199,7 +218,7 @@ function putOff(tools: TurnTools, staged: Unended, cell: Cell, cause: unknown): 
 
 function runItem(
   tools: TurnTools,
-  staged: Unended,
+  staged: UnitInProgress,
   item: Item,
   blocked: Set<string>,
 ): Promise<void> | undefined {
@@ -251,7 +270,7 @@ function heldAt({ around: { clock, delays } }: TurnTools): Pick<Held, 'at' | 'si
 /** Without a fault: it was not its time yet, or it takes longer than its unit can wait. */
 function wait(
   tools: TurnTools,
-  staged: Unended,
+  staged: UnitInProgress,
   item: Item,
   attempt: Extract<Attempt, { readonly is: 'later' | 'under way' }>,
 ): void {
@@ -268,7 +287,7 @@ function wait(
   holdBack(staged.draft, names, reaction.consumer, record, waits)
 }
 
-function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unknown): void {
+function recordFault(tools: TurnTools, staged: UnitInProgress, item: Item, cause: unknown): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service
   const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
@@ -291,7 +310,7 @@ function recordFault(tools: TurnTools, staged: Unended, item: Item, cause: unkno
 /** Nothing when the rule ran; the cause when it threw. Waits only for rows it did not foresee. */
 function tryItem(
   tools: TurnTools,
-  staged: Unended,
+  staged: UnitInProgress,
   item: Item,
 ): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
   const flaw = item.flaw ?? item.arrival.fault
@@ -331,7 +350,7 @@ function runRule(step: Step, { attempt, reaction }: Item): boolean {
   }
 }
 
-function stepOf(tools: TurnTools, staged: Unended, arrival: Arrival, reaction: Reaction): Step {
+function stepOf(tools: TurnTools, staged: UnitInProgress, arrival: Arrival, reaction: Reaction): Step {
   staged.draft.begin()
   return {
     around: tools.around,
@@ -346,14 +365,14 @@ function stepOf(tools: TurnTools, staged: Unended, arrival: Arrival, reaction: R
   }
 }
 
-function take(staged: Unended, step: Step): void {
+function take(staged: UnitInProgress, step: Step): void {
   const first = staged.appends.length
   for (const event of step.appends) staged.appends.push(event)
   for (const entry of step.streams) staged.streams.push({ ...entry, append: entry.append + first })
 }
 
 function count(
-  staged: Unended,
+  staged: UnitInProgress,
   { reaction, record }: Item,
   added: Partial<Pick<Counts, 'accepted' | 'completed' | 'pending'>>,
 ): void {
@@ -366,7 +385,7 @@ function count(
 const DONE = { accepted: 1, completed: 1 }
 
 function countsOf(
-  { counts, tallies }: Unended,
+  { counts, tallies }: UnitInProgress,
   consumer: Consumer,
   { topic, partition }: LogRecord,
 ): Counts {

@@ -42,9 +42,10 @@ export interface Worker {
   isOutOfDate(): boolean
   /**
    * Runs a turn and commits it; a conflict splits it in halves, down to one message. Without a turn,
-   * since its work has gone to another member, it resets.
+   * since its work has gone to another member, it resets. Answers what is left where a unit ended
+   * early.
    */
-  work(turn: Turn | undefined): Promise<void>
+  work(turn: Turn | undefined): Promise<Turn | undefined>
 }
 
 function sourcesOf(
@@ -152,10 +153,13 @@ function unitsOf(
   const tools: TurnTools = { around, group, rows, holds, random, retry, budget, computeMsMax }
   const conflicts = conflictsOf(group.name, watch)
 
-  async function work(turn: Turn | undefined): Promise<void> {
-    if (!turn) return reset()
+  async function work(turn: Turn | undefined): Promise<Turn | undefined> {
+    if (!turn) {
+      await reset()
+      return undefined
+    }
     const isEmpty = turn.items.length === 0 && turn.timers.length === 0
-    if (isEmpty && !progress.moves(turn.slices)) return
+    if (isEmpty && !progress.moves(turn.slices)) return undefined
     const staged = await runTurn(tools, turn).catch(damageIn)
     if (staged instanceof Fault) return isolate(turn, staged)
     const { unit, cells } = unitOf(sources, basis, staged)
@@ -165,11 +169,12 @@ function unitsOf(
       conflicts.committed(staged.turn)
       unended.committed(staged.turn)
       committed(sources, watch, staged, unit, cells)
-      return staged.turn === turn ? undefined : endedEarly(staged)
+      return staged.turn === turn ? undefined : endedEarly(staged, turn)
     }
     await reset()
     if (answer.is === 'conflict') await conflicted(turn, answer.rows)
     else slots?.forget()
+    return undefined
   }
 
   /** The rows are as another commit left them; what conflicts with nobody is the fault of one message. */
@@ -179,7 +184,7 @@ function unitsOf(
     await rows.load(keys)
     // The rest is read again once the first half is through.
     const half = halfOf(turn, (item) => item.held !== undefined || progress.isAhead(item))
-    if (half) return work(half)
+    if (half) return void (await work(half))
     const fault = conflicts.met(
       turn,
       keys.map(({ table, key }) => rows.peek(table, key)),
@@ -188,19 +193,21 @@ function unitsOf(
   }
 
   /** What cannot be kept is the fault of one message: found by halves, it is held like any other. */
-  async function isolate(turn: Turn, flaw: Fault): Promise<void> {
+  async function isolate(turn: Turn, flaw: Fault): Promise<undefined> {
     const half = halfOf(turn, () => true)
-    if (half) return work(half)
+    if (half) return void (await work(half))
     const { timers, items } = turn
     const [one] = [...timers, ...items]
     if (!one || one.flaw) throw flaw
     const flawed = <T>(all: readonly T[]): readonly T[] => all.map((each) => ({ ...each, flaw }))
     await work({ timers: flawed(timers), items: flawed(items), slices: [] })
+    return undefined
   }
 
-  async function endedEarly({ computedMs, turn }: Staged): Promise<void> {
-    budget.endedEarly(group.name, { tookMs: computedMs, messages: turn.items.length })
+  async function endedEarly({ computedMs, turn: { items } }: Staged, turn: Turn): Promise<Turn> {
+    budget.endedEarly(group.name, { tookMs: computedMs, messages: items.length })
     await breathe(clock)
+    return { ...turn, timers: [], items: turn.items.slice(items.length) }
   }
 
   return work
