@@ -69,8 +69,11 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
     await within(clock, graceMs, all)
     for (const each of processors) each.abort()
     const ended = Promise.all([all, tools.calls.ended()])
-    if (!(await within(clock, ABORT_MS, ended)))
+    if (!(await within(clock, ABORT_MS, ended))) {
       tools.watch.broke('stop', new Error(leftText(tools.calls.underWay())))
+      const left = Promise.allSettled(processors.map((each) => each.leave()))
+      await within(clock, ABORT_MS, left)
+    }
     await tools.threads?.stop()
     ending()
     await tools.closeBackend()

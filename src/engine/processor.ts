@@ -3,6 +3,7 @@ import type { Builds } from './builds.ts'
 import { gather } from './gathering.ts'
 import type { Group, ServicePlan } from './plan.ts'
 import type { EngineTools } from './tools.ts'
+import type { Worker } from './worker.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
 
 /** The loop that polls a group's partitions and moves their records through the rules. */
@@ -13,6 +14,8 @@ export interface Processor {
   stop(): void
   /** Aborts handlers that still run. */
   abort(): void
+  /** Says that what still runs is left behind: the process does not end by it. */
+  leave(): Promise<void>
 }
 
 /**
@@ -31,37 +34,21 @@ export function processor(
   const worker = workerOf(engine, service, group, signals, builds)
   const { sources, outside, unended } = worker
   const isOutside = isOutsideGroup(group)
-  let rewindsSeen = 0
-
-  /** Whether what is in memory may no longer be so: by a beat, or by an operator. */
-  async function isChanged(): Promise<boolean> {
-    const { claims } = sources
-    const rewound = pauses.rewinds(service.name)
-    const isRewound = rewound !== rewindsSeen
-    rewindsSeen = rewound
-    const isOther = isRewound || worker.isOutOfDate()
-    if (clock.elapsed() < claims.beatDue()) return isOther
-    const answer = await claims.beat()
-    watch.shared(group.name, claims.share())
-    return isOther || answer === 'changed'
-  }
-
-  /** Whether what was gathered is still this group's to work on. */
-  async function mayGoOn(): Promise<boolean> {
-    await pauses.look()
-    const isSame = pauses.rewinds(service.name) === rewindsSeen && !worker.isOutOfDate()
-    const isHere = isSame && clock.elapsed() < sources.claims.beatDue()
-    return isHere && !stopping.signal.aborted && !pauses.isPaused(service.name)
-  }
+  const changes = changesOf(engine, service, group, worker)
 
   async function turn(): Promise<void> {
-    if (await isChanged()) await worker.reset()
+    if (await changes.isChanged()) await worker.reset()
     const gathered = await gather(sources, stopping.signal)
     if (stopping.signal.aborted || pauses.isPaused(service.name)) return
     const begun = await unended.begin(gathered)
-    const isCalled = isOutside && !begun.items.some(({ flaw }) => flaw)
-    let left = await worker.work(isCalled ? await outside.attempt(begun) : begun)
-    while (left && (await mayGoOn())) left = await worker.work(left)
+    try {
+      const isCalled = isOutside && !begun.items.some(({ flaw }) => flaw)
+      let left = await worker.work(isCalled ? await outside.attempt(begun) : begun)
+      while (left && !stopping.signal.aborted && (await changes.mayGoOn()))
+        left = await worker.work(left)
+    } finally {
+      unended.done()
+    }
   }
 
   /** Commits what ends while there is grace, so that the next start need not repeat it. */
@@ -96,5 +83,36 @@ export function processor(
     },
     stop: () => stopping.abort(),
     abort: () => aborting.abort(),
+    leave: unended.end,
+  }
+}
+
+/** Tells whether what a group has in memory, or in hand, may no longer be its own. */
+function changesOf(
+  { clock, pauses, watch }: EngineTools,
+  service: ServicePlan,
+  group: Group,
+  worker: Worker,
+) {
+  const { claims } = worker.sources
+  let rewindsSeen = 0
+  return {
+    /** Whether what is in memory may no longer be so: by a beat, or by an operator. */
+    async isChanged(): Promise<boolean> {
+      const rewound = pauses.rewinds(service.name)
+      const isRewound = rewound !== rewindsSeen
+      rewindsSeen = rewound
+      const isOther = isRewound || worker.isOutOfDate()
+      if (clock.elapsed() < claims.beatDue()) return isOther
+      const answer = await claims.beat()
+      watch.shared(group.name, claims.share())
+      return isOther || answer === 'changed'
+    },
+    /** Whether what was gathered is still to be worked on, without a look at the claims. */
+    async mayGoOn(): Promise<boolean> {
+      await pauses.look()
+      const isSame = pauses.rewinds(service.name) === rewindsSeen && !worker.isOutOfDate()
+      return isSame && clock.elapsed() < claims.beatDue() && !pauses.isPaused(service.name)
+    },
   }
 }

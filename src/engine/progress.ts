@@ -29,6 +29,8 @@ export interface GroupProgress {
    * for a consumer that is dormant.
    */
   isAhead(item: Item): boolean
+  /** Whether a consumer has come past an offset. */
+  hasPassed(consumer: string, topic: string, partition: number, offset: number): boolean
   /** Whether slices bring anybody further. */
   moves(slices: readonly Slice[]): boolean
   /** What a unit says of progress: how far it comes, and what it counts. */
@@ -65,9 +67,7 @@ export function progressOf(
       reached.clear()
       for (const row of rows)
         next.set(progressKey(row.consumer, row.topic, row.partition), row.next)
-      const dormant = new Set(group.consumers.filter(isDormant).map(({ id }) => id))
-      for (const key of places.flatMap(({ readers }) => readers))
-        if (dormant.has(key.split('\n')[0] ?? '')) next.set(key, Infinity)
+      for (const key of dormantIn(group, places, isDormant)) next.set(key, Infinity)
     },
     positions: (isHeld) =>
       places
@@ -80,6 +80,8 @@ export function progressOf(
       const at = reached.by(reaction.consumer, topic)[partition] ?? 0
       return held ? at < Infinity : offset >= at
     },
+    hasPassed: (consumer, topic, partition, offset) =>
+      nextOf(progressKey(consumer, topic, partition)) > offset,
     moves: (slices) =>
       slices.some(({ topic, partition, next: to }) =>
         placeOf(topic, partition)?.readers.some((key) => nextOf(key) < to),
@@ -111,6 +113,17 @@ export function progressOf(
         next.set(progressKey(consumer, topic, partition), to)
     },
   }
+}
+
+/** Keys of the progress of consumers that come no further for now. */
+function dormantIn(
+  { consumers }: Group,
+  places: readonly Place[],
+  isDormant: (consumer: Consumer) => boolean,
+): readonly string[] {
+  const dormant = new Set(consumers.filter(isDormant).map(({ id }) => id))
+  const keys = places.flatMap(({ readers }) => readers)
+  return keys.filter((key) => dormant.has(key.split('\n')[0] ?? ''))
 }
 
 /** How far consumers are, by consumer and topic, for the question that each event asks. */

@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { IdMaker } from '../base/id.ts'
 import type { Random } from '../base/random.ts'
 import type { Backend } from '../ports/store.ts'
+import type { Alone } from './alone.ts'
 import type { Budget } from './budget.ts'
 import type { Calls } from './calls.ts'
 import type { Catalog } from './catalog.ts'
@@ -33,6 +34,7 @@ export interface EngineTools {
   /** Where handlers run that ask for a thread. */
   readonly threads: Threads | undefined
   readonly watch: Watch
+  readonly alone: Alone
   readonly pauses: Pauses
   /** Aborts once the engine has stopped, for those who still wait for something. */
   readonly ended: AbortSignal

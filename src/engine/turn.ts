@@ -3,13 +3,13 @@ import { isFinal } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
 import { thrownError } from '../base/thrown.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
-import type { Advance, RowKey, StreamEntry } from '../ports/store.ts'
+import type { Advance, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
-import { advance, concerns, fire, rowsToAdvance, rowsToFire } from './advance.ts'
+import { advance, concerns, fire } from './advance.ts'
 import type { TimerRow } from './advance.ts'
 import { timerIndex } from './timers.ts'
 import type { Budget } from './budget.ts'
-import { decide, rowsToDecide } from './decide.ts'
+import { decide } from './decide.ts'
 import type { Faulted } from './faulted.ts'
 import { faultedBy, faultOf } from './faulted.ts'
 import type { Attempt } from './handle.ts'
@@ -17,7 +17,8 @@ import { handled } from './handle.ts'
 import type { Held, Holds, RetryOptions } from './holds.ts'
 import { holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
 import type { Consumer, Group, Reaction } from './plan.ts'
-import { project, rowsToProject } from './project.ts'
+import { project } from './project.ts'
+import { ITEMS_PER_LOAD, loadAhead, rowsAhead } from './rows-ahead.ts'
 import type { Cell, Draft, RowCache } from './rows.ts'
 import { draftOver } from './rows.ts'
 import type { Arrival, Step, Surroundings } from './step.ts'
@@ -94,35 +95,6 @@ export function itemsOf(group: Group, record: LogRecord): Item[] {
     .map((reaction) => ({ reaction, record, arrival }))
 }
 
-/** Rows that a turn will need, as far as can be told before it runs. */
-export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
-  const { around } = tools
-  const { holds, held: heldRows } = around.service.names
-  const isAnyHeld = tools.holds.count() > 0
-  const rows: RowKey[] = timers.flatMap(({ table, key, value }) => [
-    { table, key },
-    ...rowsToFire(value as TimerRow),
-  ])
-  for (const { reaction, arrival, record, held, flaw } of items) {
-    // Gathered already, and gone again where a conflict has emptied the cache.
-    if (held) rows.push({ table: heldRows, key: held.key })
-    if (held || isAnyHeld) {
-      const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
-      if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
-    }
-    if (arrival.fault || flaw) continue
-    try {
-      const { is } = reaction.consumer.rule
-      if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
-      if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
-      if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
-    } catch {
-      // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
-    }
-  }
-  return rows
-}
-
 /** Runs all rules of a turn in order, and stages what they return. */
 export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   await tools.rows.load(rowsAhead(tools, { ...turn, items: [] }))
@@ -143,7 +115,7 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   for (const item of turn.items) {
     // Others wait meanwhile: what is left is for the next unit.
     if (staged.computedMs > tools.computeMsMax) break
-    if (ran % ITEMS_PER_LOAD === 0) await loadAhead(tools, staged, turn, ran)
+    if (ran % ITEMS_PER_LOAD === 0) staged.computedMs += await loadAhead(tools, turn, ran)
     ran += 1
     // Only rows that no rule could name before make this wait.
     const pending = runItem(tools, staged, item, blocked)
@@ -154,24 +126,6 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   if (ran === turn.items.length) return { ...staged, turn }
   // A record may have been run for some of its consumers: each has come past its own last item.
   return { ...staged, turn: { ...turn, items: turn.items.slice(0, ran), slices: [] } }
-}
-
-/** Items whose rows are loaded together: which ones they are is told by code of the user, too. */
-const ITEMS_PER_LOAD = 128
-
-async function loadAhead(
-  tools: TurnTools,
-  staged: UnitInProgress,
-  { slices, items }: Turn,
-  from: number,
-): Promise<void> {
-  const { clock } = tools.around
-  const beganAt = clock.elapsed()
-  const next = items.slice(from, from + ITEMS_PER_LOAD)
-  const keys = rowsAhead(tools, { timers: [], items: next, slices })
-  staged.computedMs += clock.elapsed() - beganAt
-  await tools.rows.load(keys)
-  tools.budget.begin()
 }
 
 function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
@@ -350,7 +304,12 @@ function runRule(step: Step, { attempt, reaction }: Item): boolean {
   }
 }
 
-function stepOf(tools: TurnTools, staged: UnitInProgress, arrival: Arrival, reaction: Reaction): Step {
+function stepOf(
+  tools: TurnTools,
+  staged: UnitInProgress,
+  arrival: Arrival,
+  reaction: Reaction,
+): Step {
   staged.draft.begin()
   return {
     around: tools.around,

@@ -1,10 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
+import type { Alone } from './alone.ts'
 import type { Holds } from './holds.ts'
 import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
 import { controlTable } from './pauses.ts'
+import type { GroupProgress } from './progress.ts'
 import type { Item, Turn } from './turn.ts'
 import { updateRow } from './write-rows.ts'
 
@@ -26,6 +28,8 @@ export interface Unended {
   begin(turn: Turn): Promise<Turn>
   /** Takes over what a unit has committed. */
   committed(turn: Turn): void
+  /** Says that nobody works on what was begun any more, but for what its unit has gone on without. */
+  done(): void
   /** Says that the group has come to an end. */
   end(): Promise<void>
 }
@@ -35,7 +39,9 @@ export interface UnendedParts {
   readonly clock: Clock
   readonly group: Group
   readonly holds: Pick<Holds, 'shelve'>
-  readonly options: Pick<EngineOptions, 'retryDelayMs' | 'unendedAttemptsMax' | 'unitRecordsMax'>
+  readonly progress: Pick<GroupProgress, 'hasPassed'>
+  readonly alone: Alone
+  readonly options: EngineOptions
 }
 
 /** What a row keeps: items that are in hand, with how often each was begun alone. */
@@ -47,7 +53,7 @@ interface UnendedRow {
 const ALONE_AT_FIRST = 32
 
 export function unendedOf(parts: UnendedParts): Unended {
-  const { holds, options } = parts
+  const { alone, group, holds, options } = parts
   const row = rowOf(parts)
   const suspects = suspectsOf()
   /** Items that are held since they have ended the process too often. */
@@ -55,11 +61,14 @@ export function unendedOf(parts: UnendedParts): Unended {
   let isUnclean: boolean | undefined
   /** Items that are noted before they are begun, beside retries. */
   let watchedLeft = options.unitRecordsMax
+  /** Whether the row has more than the suspects. */
+  let hasWatched = false
 
   async function load(): Promise<boolean> {
     const before = await row.read()
-    if (before) suspects.load(before)
+    if (before) suspects.load(before, passedBy(parts.progress))
     else await row.write({ inHand: {} })
+    hasWatched = before !== undefined
     return before !== undefined
   }
 
@@ -81,7 +90,8 @@ export function unendedOf(parts: UnendedParts): Unended {
     // Retries are few, and any of them may have been in hand.
     const watched = part.items.filter(({ held }) => held !== undefined || watchedLeft > 0)
     watchedLeft = Math.max(0, watchedLeft - part.items.length)
-    if (watched.length > 0) await row.write(suspects.inHand(watched, 0))
+    if (watched.length > 0 || hasWatched) await row.write(suspects.inHand(watched, 0))
+    hasWatched = watched.length > 0
     return part
   }
 
@@ -94,6 +104,9 @@ export function unendedOf(parts: UnendedParts): Unended {
       const count = suspects.countOf(first)
       if (count === undefined) return together(turn)
       if (count >= options.unendedAttemptsMax) return park(first, count)
+      // They need not wait for the permit, and no rule runs for them.
+      if (turn.timers.length > 0) return { ...NOTHING, timers: turn.timers }
+      if (!(await alone.take(group.id, options.idleMs))) return NOTHING
       await row.write(suspects.inHand([first], count + 1))
       return { ...NOTHING, items: [first] }
     },
@@ -101,21 +114,37 @@ export function unendedOf(parts: UnendedParts): Unended {
       if (suspects.isEmpty()) return
       for (const item of items) if (!parked.has(nameOf(item))) suspects.committed(item)
     },
+    done() {
+      if (!suspects.isUnderWay()) alone.release(group.id)
+    },
     async end() {
       if (isUnclean !== undefined) await row.write(undefined)
     },
   }
 }
 
+/** What a consumer has come past is done, or held. */
+function passedBy(progress: UnendedParts['progress']): (name: string) => boolean {
+  return (name) => {
+    const [, consumer, topic, partition, offset] = NAME.exec(name) ?? []
+    if (consumer === undefined || topic === undefined) return true
+    return progress.hasPassed(consumer, topic, Number(partition), Number(offset))
+  }
+}
+
 /** Items to begin alone, with how often each was. */
 function suspectsOf() {
   const counts = new Map<string, number>()
+  const underWay = new Set<string>()
   let aloneLeft = ALONE_AT_FIRST
   return {
-    load({ inHand }: UnendedRow): void {
-      for (const [name, count] of Object.entries(inHand)) counts.set(name, count)
-      if (counts.size > 0) aloneLeft = 0
+    /** Of what was not begun alone, only what is yet to be done can have ended the process. */
+    load({ inHand }: UnendedRow, isPassed: (name: string) => boolean): void {
+      const all = Object.entries(inHand)
+      for (const [name, count] of all) if (count > 0 || !isPassed(name)) counts.set(name, count)
+      if (all.length > 0) aloneLeft = 0
     },
+    isUnderWay: (): boolean => underWay.size > 0,
     isEmpty: (): boolean => counts.size === 0,
     has: (item: Item): boolean => counts.has(nameOf(item)),
     /** How often the item was begun alone; nothing where it need not be. */
@@ -136,8 +165,11 @@ function suspectsOf() {
       const count = counts.get(name)
       if (count === undefined) return
       // What its unit has gone on without is still in hand.
-      if (item.attempt?.is === 'under way') counts.set(name, count + 1)
+      const isLeft = item.attempt?.is === 'under way'
+      if (isLeft) counts.set(name, count + 1)
       else counts.delete(name)
+      if (isLeft) underWay.add(name)
+      else underWay.delete(name)
     },
   }
 }
@@ -160,6 +192,7 @@ function rowOf({ store, clock, group, options }: UnendedParts) {
 
 const NOTHING: Turn = { timers: [], items: [], slices: [] }
 
+const NAME = /^(\S+) (\S+)\/(\d+)@(\d+)$/
 const nameOf = ({ reaction, record: { topic, partition, offset } }: Item): string =>
   `${reaction.consumer.id} ${topic}/${partition}@${offset}`
 

@@ -128,7 +128,8 @@ export function workerOf(
   }
 
   const { store } = engine.backend
-  const unended = unendedOf({ store, clock: engine.clock, group, holds, options: engine.options })
+  const { alone, clock, options } = engine
+  const unended = unendedOf({ store, clock, group, holds, progress, alone, options })
   const work = unitsOf(engine, service, { sources, basis, unended, reset })
   return { sources, outside, unended, reset, isOutOfDate: basis.isOutOfDate, work }
 }
@@ -149,15 +150,12 @@ function unitsOf(
   const around = { plan, service, clock, delays, mint }
   // Handlers have computed before, and what they returned is only staged here.
   const computeMsMax = isOutsideGroup(group) ? Infinity : options.unitComputeMsMax
-  const retry = options
-  const tools: TurnTools = { around, group, rows, holds, random, retry, budget, computeMsMax }
+  const limits = { retry: options, computeMsMax }
+  const tools: TurnTools = { around, group, rows, holds, random, budget, ...limits }
   const conflicts = conflictsOf(group.name, watch)
 
   async function work(turn: Turn | undefined): Promise<Turn | undefined> {
-    if (!turn) {
-      await reset()
-      return undefined
-    }
+    if (!turn) return reset().then(() => undefined)
     const isEmpty = turn.items.length === 0 && turn.timers.length === 0
     if (isEmpty && !progress.moves(turn.slices)) return undefined
     const staged = await runTurn(tools, turn).catch(damageIn)
@@ -169,7 +167,11 @@ function unitsOf(
       conflicts.committed(staged.turn)
       unended.committed(staged.turn)
       committed(sources, watch, staged, unit, cells)
-      return staged.turn === turn ? undefined : endedEarly(staged, turn)
+      if (staged.turn === turn) return undefined
+      const { length: messages } = staged.turn.items
+      budget.endedEarly(group.name, { tookMs: staged.computedMs, messages })
+      await breathe(clock)
+      return { ...turn, timers: [], items: turn.items.slice(messages) }
     }
     await reset()
     if (answer.is === 'conflict') await conflicted(turn, answer.rows)
@@ -202,12 +204,6 @@ function unitsOf(
     const flawed = <T>(all: readonly T[]): readonly T[] => all.map((each) => ({ ...each, flaw }))
     await work({ timers: flawed(timers), items: flawed(items), slices: [] })
     return undefined
-  }
-
-  async function endedEarly({ computedMs, turn: { items } }: Staged, turn: Turn): Promise<Turn> {
-    budget.endedEarly(group.name, { tookMs: computedMs, messages: items.length })
-    await breathe(clock)
-    return { ...turn, timers: [], items: turn.items.slice(items.length) }
   }
 
   return work

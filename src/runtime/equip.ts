@@ -9,6 +9,7 @@ import { thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
 import type { AnyContract, ContractFacts } from '../contract/contract.ts'
 import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
+import { aloneOf } from '../engine/alone.ts'
 import { callsOf } from '../engine/calls.ts'
 import { catalogOf, CATALOG_TABLE } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
@@ -118,6 +119,7 @@ export function equip(
     watch: tell,
     budget: budgetOf(clock, options, tell),
     calls: callsOf(),
+    alone: aloneOf(clock, options.leaseMs),
     threads: threadsOf(services, options, clock, (cause) => {
       tell.broke('threads', cause)
       tell.mended('threads')

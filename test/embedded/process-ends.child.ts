@@ -73,6 +73,37 @@ if (kind === 'rebuild') {
   await app.stop()
 }
 
+/** The one with the message, and others with much to do beside it. */
+if (kind === 'beside') {
+  const bank = handler('bank', {}, (on) => [
+    on(Work.Done, () => new Promise((resolve) => setTimeout(resolve, 20))),
+  ])
+  const rows = projection('rows', { by: 'key', row: type<number>() }, (on) => [
+    on(Work.Done, ({ n }) => n),
+  ])
+  const services = [
+    service('svc', { owns: [Work], runs: [outside('none')] }),
+    service('other', { runs: [bank, rows] }),
+  ]
+  const app = await start(services, embedded({ directory }))
+  const messages = Array.from({ length: MESSAGES }, (_, n) => Work.Done({ key: `k${n}`, n }))
+  await app.append(messages, { ids: messages.map((_, n) => `m${n}`) })
+  for (;;) {
+    const status = await app.status()
+    const isThrough = status.every(({ consumer, completed }) => {
+      return completed === (consumer === 'svc/poisoned' ? MESSAGES - 1 : MESSAGES)
+    })
+    const { items } = await app.held()
+    // Somebody else is held: that will not change.
+    const isWrong = items.some(({ consumer }) => consumer !== 'svc/poisoned')
+    if ((isThrough && items.length > 0) || isWrong) break
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  const { items } = await app.held()
+  console.log(JSON.stringify(items.map(({ consumer, key }) => `${consumer} ${key}`)))
+  await app.stop()
+}
+
 const rule = rules[kind as keyof typeof rules]
 if (rule) {
   const app = await start([service('svc', { owns: [Work], runs: [rule] })], embedded({ directory }))

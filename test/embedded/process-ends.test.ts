@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { MESSAGES, POISON } from './process-ends.child.ts'
 
 const child = fileURLToPath(new URL('process-ends.child.ts', import.meta.url))
-const STARTS_MAX = 6
+const STARTS_MAX = 8
 
 let root: string
 before(() => (root = mkdtempSync(join(tmpdir(), 'throughline process '))))
@@ -55,4 +55,9 @@ test('a rebuild whose rule ends the process fails, and everything else goes on',
   const { starts, stdout } = untilItStays(directory, 'rebuild', 'exit')
   assert.ok(starts > 3, 'it is tried three times before it fails')
   assert.match(stdout, /REBUILD_FAILED.*the process ended in each of 3 attempts/)
+})
+
+test('a message that ends its process has no message of another consumer held', () => {
+  const { stdout } = untilItStays(join(root, 'beside'), 'beside', 'exit')
+  assert.deepEqual(JSON.parse(stdout), [`svc/poisoned k${POISON}`])
 })

@@ -1,0 +1,52 @@
+// What a group notes of the messages that it begins, after an end that was not clean.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { contract, event, handler, projection, service, start, type } from 'throughline'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { caughtUp, stageOf } from './stage.ts'
+
+const Work = contract('work', { key: 'id' }, { Done: event(z.object({ id: z.string() })) })
+const table = 'svc.control'
+
+test('a handler that is left behind at a stop has not ended its process', async () => {
+  const stage = stageOf(memory, 1)
+  const stuck = handler('stuck', {}, (on) => [on(Work.Done, () => new Promise(() => undefined))])
+  const svc = service('svc', { owns: [Work], runs: [stuck] })
+  const options = { broke: () => undefined }
+  for (let starts = 0; starts < 5; starts += 1) {
+    const app = await stage.clock.until(
+      start([svc], stage.backend, { ...stage.instance(), ...options }),
+    )
+    if (starts === 0) await stage.clock.until(app.append([Work.Done({ id: 'a' })]))
+    await stage.clock.advance(2_000)
+    const { items } = await stage.clock.until(app.held())
+    assert.deepEqual(items, [])
+    await stage.clock.until(app.stop({ graceMs: 100 }))
+    const [row] = await stage.clock.until(
+      stage.backend.store.get([{ table, key: 'unended:svc/stuck' }]),
+    )
+    assert.equal(row, undefined, 'its end was clean')
+  }
+})
+
+test('what is noted does not grow with the number of kills', async () => {
+  const stage = stageOf(memory, 2)
+  const rows = projection('rows', { by: 'id', row: type<object>() }, (on) => [
+    on(Work.Done, (done) => done),
+  ])
+  const svc = service('svc', { owns: [Work], runs: [rows] })
+  const sizes: number[] = []
+  for (let kill = 0; kill < 6; kill += 1) {
+    const { crash, ...instance } = stage.instance()
+    const app = await stage.clock.until(start([svc], instance.backend, instance))
+    const messages = Array.from({ length: 300 }, (_, n) => Work.Done({ id: `${kill}-${n}` }))
+    await stage.clock.until(app.append(messages))
+    await stage.clock.until(caughtUp(stage.clock, app))
+    crash()
+    await stage.clock.advance(60_000)
+    const [row] = await stage.clock.until(stage.backend.store.get([{ table, key: 'unended:svc' }]))
+    sizes.push(row?.body.length ?? 0)
+  }
+  assert.ok(Math.max(...sizes.slice(3)) <= 1.5 * Math.max(...sizes.slice(0, 3)), sizes.join())
+})
