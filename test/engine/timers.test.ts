@@ -7,8 +7,9 @@ import { hours, minutes, saga, service, start } from 'throughline'
 import type { World } from 'throughline/testing'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
+import type { Backend } from '../../src/ports/store.ts'
 import { runs } from '../extent.ts'
-import { stageOf } from './stage.ts'
+import { handClock, stageOf } from './stage.ts'
 
 const Id = z.object({ id: z.string() })
 const Cooking = contract(
@@ -247,4 +248,63 @@ test('a delay that is none is a fault of the rule', async () => {
     await world.advance(100)
     assert.match(world.faults()[0]?.error ?? '', /RULE_RETURNED.*delay/, String(delayMs))
   }
+})
+
+/** A backend of one process, where nobody else sets timers. */
+const ofOneProcess = ({ log, store }: Backend): Backend => {
+  return { log, store: { ...store, can: { ...store.can, shared: false } } }
+}
+
+describe('a timer that is due is sent', () => {
+  test('although its process was killed while messages waited', async () => {
+    const stage = stageOf(memory, 9)
+    const first = stage.instance()
+    const app = await stage.clock.until(start([kitchen], ofOneProcess(first.backend), first))
+    await stage.clock.until(app.send(Cooking.Begin({ id: 'a', delayMs: 1_500 })))
+    await stage.clock.advance(500)
+    for (const id of ['b', 'c', 'd'])
+      void app.send(Cooking.Begin({ id, delayMs: days(1) })).catch(() => undefined)
+    await stage.clock.advance(5)
+    first.crash()
+    await stage.clock.advance(60_000)
+    const second = stage.instance()
+    const again = await stage.clock.until(start([kitchen], ofOneProcess(second.backend), second))
+    await stage.clock.advance(10_000)
+    const { items } = await stage.clock.until(again.timers({ until: stage.clock.now() }))
+    assert.deepEqual(items, [])
+    await stage.clock.until(again.stop())
+  })
+
+  test('although retention has taken away what the saga had yet to read', async () => {
+    const Ticks = contract(
+      'ticks',
+      { key: 'id', partitions: 1, retention: { events: { ageMs: 200 } } },
+      { Tick: event(Id) },
+    )
+    const timed = saga('timed', { by: 'id', initial: {}, sends: [Cooking.Ring] }, (on) => [
+      on(Cooking.Begun, ({ id, delayMs }) => after(delayMs, Cooking.Ring({ id }))),
+      on(Cooking.Rung, () => finish()),
+      on(Ticks.Tick, () => []),
+    ])
+    const clock = handClock()
+    const services = [
+      service('kitchen', { owns: [Cooking], runs: [pot, timed] }),
+      service('clock', { owns: [Ticks], runs: [] }),
+    ]
+    const engine = { upkeepMs: 100, retentionLagEventsMax: 1 }
+    const options = { clock, engine, expired: () => undefined }
+    const app = await clock.until(start(services, ofOneProcess(memory({ clock })), options))
+    await clock.until(app.append([Ticks.Tick({ id: 't' })]))
+    const operation = await clock.until(app.send(Cooking.Begin({ id: 'a', delayMs: 1_000 })))
+    await clock.advance(300)
+    await clock.until(app.pause('kitchen'))
+    const ticks = Array.from({ length: 20 }, (_, n) => Ticks.Tick({ id: `t${n}` }))
+    await clock.until(app.append(ticks))
+    await clock.advance(1_500)
+    await clock.until(app.append([Ticks.Tick({ id: 'u' })]))
+    await clock.until(app.resume('kitchen'))
+    await clock.advance(5_000)
+    assert.deepEqual(await clock.until(operation.look()), { is: 'completed' })
+    await clock.until(app.stop())
+  })
 })

@@ -50,3 +50,52 @@ test('what is noted does not grow with the number of kills', async () => {
   }
   assert.ok(Math.max(...sizes.slice(3)) <= 1.5 * Math.max(...sizes.slice(0, 3)), sizes.join())
 })
+
+test('whoever has a message in hand beside the one that ends the process is not blamed', async () => {
+  const stage = stageOf(memory, 3)
+  let crash = (): void => undefined
+  const poisoned = handler('poisoned', { order: 'none' }, (on) => [
+    on(Work.Done, async ({ id }) => {
+      // Long enough for others to have begun something.
+      await new Promise<void>((resolve) => stage.clock.after(50, resolve))
+      if (id === 'k5') crash()
+    }),
+  ])
+  const bank = handler('bank', {}, (on) => [
+    on(Work.Done, () => new Promise<void>((resolve) => void stage.clock.after(200, resolve))),
+  ])
+  const services = [
+    service('svc', { owns: [Work], runs: [poisoned] }),
+    service('paying', { runs: [bank] }),
+  ]
+  const messages = Array.from({ length: 20 }, (_, n) => Work.Done({ id: `k${n}` }))
+  for (let starts = 0; starts < 12; starts += 1) {
+    const { crash: end, ...instance } = stage.instance()
+    let isOver = false
+    crash = () => {
+      isOver = true
+      end()
+    }
+    const app = await stage.clock.until(
+      start(services, instance.backend, { ...instance, faulted: () => undefined }),
+    )
+    if (starts === 0) void app.append(messages)
+    await stage.clock.advance(60_000)
+    if (isOver) continue
+    const { items } = await stage.clock.until(app.held())
+    assert.deepEqual(
+      items.map(({ consumer, key, error }) => [consumer, key, error?.code]),
+      [['svc/poisoned', 'k5', 'PROCESS_ENDED']],
+    )
+    const status = await stage.clock.until(app.status())
+    assert.deepEqual(
+      status.map(({ completed, lag }) => [completed, lag]),
+      [
+        [19, 0],
+        [20, 0],
+      ],
+    )
+    return
+  }
+  assert.fail('it ends again and again')
+})
