@@ -4,52 +4,66 @@ import type { TimerRow } from './advance.ts'
 import { rowsToDecide } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
 import { rowsToProject } from './project.ts'
-import type { Turn, TurnTools } from './turn.ts'
+import type { Cell } from './rows.ts'
+import type { Item, Turn, TurnTools } from './turn.ts'
 
-/** Rows that a turn will need, as far as can be told before it runs. */
-export function rowsAhead(tools: TurnTools, { timers, items }: Turn): RowKey[] {
-  const { around } = tools
-  const { holds, held: heldRows } = around.service.names
-  const isAnyHeld = tools.holds.count() > 0
-  const rows: RowKey[] = timers.flatMap(({ table, key, value }) => [
+/** Rows that timers will need. */
+export function rowsOfTimers(timers: readonly Cell[]): RowKey[] {
+  return timers.flatMap(({ table, key, value }) => [
     { table, key },
     ...rowsToFire(value as TimerRow),
   ])
-  for (const { reaction, arrival, record, held, flaw } of items) {
-    // Gathered already, and gone again where a conflict has emptied the cache.
-    if (held) rows.push({ table: heldRows, key: held.key })
-    if (held || isAnyHeld) {
-      const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
-      if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
-    }
-    if (arrival.fault || flaw) continue
-    try {
-      const { is } = reaction.consumer.rule
-      if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
-      if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
-      if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
-    } catch {
-      // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
-    }
+}
+
+/** Rows that an item will need, as far as can be told before it runs. */
+function rowsOfItem(tools: TurnTools, item: Item): readonly RowKey[] {
+  const { reaction, arrival, record, held, flaw } = item
+  const { around } = tools
+  const { holds, held: heldRows } = around.service.names
+  const rows: RowKey[] = []
+  // Gathered already, and gone again where a conflict has emptied the cache.
+  if (held) rows.push({ table: heldRows, key: held.key })
+  if (held || tools.holds.count() > 0) {
+    const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
+    if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
+  }
+  if (flaw || arrival.fault) return rows
+  try {
+    const { is } = reaction.consumer.rule
+    if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
+    if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
+    if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
+  } catch {
+    // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
   }
   return rows
 }
 
-/** Items whose rows are loaded together: which ones they are is told by code of the user, too. */
-export const ITEMS_PER_LOAD = 128
+/** Items whose rows are loaded together at most. */
+const ITEMS_PER_LOAD = 128
+/** The part of a unit's time that naming rows may take before what is named is worked on. */
+const NAMING_SHARE = 0.25
 
-/** Loads the rows of the next items, and answers how long the rules took to name them. */
+/**
+ * Loads the rows of the next items. Which ones they are is told by code of the user, so that it stops
+ * after a share of the unit's time. Answers how long it took, and up to which item it has come.
+ */
 export async function loadAhead(
   tools: TurnTools,
-  { slices, items }: Turn,
+  { items }: Turn,
   from: number,
-): Promise<number> {
+): Promise<{ readonly tookMs: number; readonly upTo: number }> {
   const { clock } = tools.around
   const beganAt = clock.elapsed()
-  const next = items.slice(from, from + ITEMS_PER_LOAD)
-  const keys = rowsAhead(tools, { timers: [], items: next, slices })
-  const tookMs = clock.elapsed() - beganAt
+  const end = Math.min(items.length, from + ITEMS_PER_LOAD)
+  const keys: RowKey[] = []
+  let [upTo, tookMs] = [from, 0]
+  while (upTo < end && tookMs <= tools.computeMsMax * NAMING_SHARE) {
+    keys.push(...rowsOfItem(tools, items[upTo] as Item))
+    upTo += 1
+    tookMs = clock.elapsed() - beganAt
+  }
   await tools.rows.load(keys)
   tools.budget.begin()
-  return tookMs
+  return { tookMs, upTo }
 }

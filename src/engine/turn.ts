@@ -18,7 +18,7 @@ import type { Held, Holds, RetryOptions } from './holds.ts'
 import { holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
 import type { Consumer, Group, Reaction } from './plan.ts'
 import { project } from './project.ts'
-import { ITEMS_PER_LOAD, loadAhead, rowsAhead } from './rows-ahead.ts'
+import { loadAhead, rowsOfTimers } from './rows-ahead.ts'
 import type { Cell, Draft, RowCache } from './rows.ts'
 import { draftOver } from './rows.ts'
 import type { Arrival, Step, Surroundings } from './step.ts'
@@ -97,7 +97,7 @@ export function itemsOf(group: Group, record: LogRecord): Item[] {
 
 /** Runs all rules of a turn in order, and stages what they return. */
 export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
-  await tools.rows.load(rowsAhead(tools, { ...turn, items: [] }))
+  await tools.rows.load(rowsOfTimers(turn.timers))
   const staged: UnitInProgress = {
     computedMs: 0,
     draft: draftOver({ cell: tools.rows.peek }),
@@ -111,11 +111,15 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   for (const timer of turn.timers) fireTimer(tools, staged, timer)
   const blocked = new Set<string>()
   tools.budget.begin()
-  let ran = 0
+  let [ran, loaded] = [0, 0]
   for (const item of turn.items) {
     // Others wait meanwhile: what is left is for the next unit.
     if (staged.computedMs > tools.computeMsMax) break
-    if (ran % ITEMS_PER_LOAD === 0) staged.computedMs += await loadAhead(tools, turn, ran)
+    if (ran === loaded) {
+      const ahead = await loadAhead(tools, turn, ran)
+      staged.computedMs += ahead.tookMs
+      loaded = ahead.upTo
+    }
     ran += 1
     // Only rows that no rule could name before make this wait.
     const pending = runItem(tools, staged, item, blocked)

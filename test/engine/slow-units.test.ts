@@ -18,18 +18,28 @@ const EACH_MS = 40
 type SlowUnits = Parameters<NonNullable<StartOptions['onSlowUnits']>>[0]
 
 /** Runs commands whose `slow` rule takes 40 ms each, and notes how long each unit has computed. */
-async function run(slow: 'deciding' | 'outside', keyCount: number, order: 'key' | 'none') {
+async function run(
+  slow: 'deciding' | 'naming' | 'outside',
+  keyCount: number,
+  order: 'key' | 'none',
+) {
   const clock = handClock()
   let spentMs = 0
   let lastMs = 0
   const units: number[] = []
   const take = (rule: string): void => void (spentMs += rule === slow ? EACH_MS : 0)
+  let names = 0
+  const named = ({ id }: { id: string }): string[] => {
+    names += 1
+    take('naming')
+    return [id]
+  }
   const deciding = entity(
     'deciding',
     { of: Work, id: 'id', initial: 0 },
     {
       decide: (on) => [
-        on(Work.Do, (asked) => {
+        on(Work.Do, { ids: named }, (asked) => {
           take('deciding')
           return Work.Done(asked)
         }),
@@ -73,7 +83,7 @@ async function run(slow: 'deciding' | 'outside', keyCount: number, order: 'key' 
     status.map(({ completed }) => completed),
     [MESSAGES, MESSAGES, MESSAGES],
   )
-  return { units, calls, told, slowUnits }
+  return { units, calls, told, slowUnits, names }
 }
 
 suite('a unit ends early once its rules have computed for 200 ms', () => {
@@ -101,4 +111,13 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
         assert.deepEqual([first?.group, first?.limitMs], [group, 200])
         assert.ok((first?.worst.tookMs ?? 0) > 200)
       })
+
+  test('ids that take long to name are named once ahead and once by the rule, not for each unit', async () => {
+    const { units, names } = await run('naming', MESSAGES, 'key')
+    // All of them are named at the door once more, before the first unit.
+    const atDoorMs = MESSAGES * EACH_MS
+    const longest = Math.max((units[0] ?? 0) - atDoorMs, ...units.slice(1))
+    assert.ok(longest <= 200 + 2 * EACH_MS, `a unit computed for ${longest} ms`)
+    assert.ok(names <= 4 * MESSAGES, `${names} times for ${MESSAGES} messages`)
+  })
 })
