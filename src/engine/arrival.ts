@@ -21,20 +21,33 @@ export interface ReplyData {
  * counts as that of a rule. What stands in the way is kept as the fault of this one message.
  */
 export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Arrival {
-  const { id: messageId, at, key } = record
-  let [contents, envelope]: [Contents?, Envelope?] = []
-  const read = (): Contents => (contents ??= contentsOf(record, reactions))
-  return {
-    occasion: { messageId, at, key },
-    get data() {
-      return read().data
-    },
-    get fault() {
-      return read().fault
-    },
-    get envelope() {
-      return (envelope ??= decodeEnvelope(record))
-    },
+  return new LazyArrival(record, reactions)
+}
+
+class LazyArrival implements Arrival {
+  readonly occasion: Arrival['occasion']
+  readonly #record: LogRecord
+  readonly #reactions: readonly Reaction[]
+  #contents: Contents | undefined
+  #envelope: Envelope | undefined
+
+  constructor(record: LogRecord, reactions: readonly Reaction[]) {
+    const { id: messageId, at, key } = record
+    this.occasion = { messageId, at, key }
+    this.#record = record
+    this.#reactions = reactions
+  }
+
+  get data(): unknown {
+    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).data
+  }
+
+  get fault(): Arrival['fault'] {
+    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).fault
+  }
+
+  get envelope(): Envelope {
+    return (this.#envelope ??= decodeEnvelope(this.#record))
   }
 }
 

@@ -15,19 +15,18 @@ export function rowsOfTimers(timers: readonly Cell[]): RowKey[] {
   ])
 }
 
-/** Rows that an item will need, as far as can be told before it runs. */
-function rowsOfItem(tools: TurnTools, item: Item): readonly RowKey[] {
+/** Adds the rows that an item will need, as far as can be told before it runs. */
+function addRowsOf(tools: TurnTools, item: Item, rows: RowKey[]): void {
   const { reaction, arrival, record, held, flaw } = item
   const { around } = tools
   const { holds, held: heldRows } = around.service.names
-  const rows: RowKey[] = []
   // Gathered already, and gone again where a conflict has emptied the cache.
   if (held) rows.push({ table: heldRows, key: held.key })
   if (held || tools.holds.count() > 0) {
     const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
     if (tools.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
   }
-  if (flaw || arrival.fault) return rows
+  if (flaw || arrival.fault) return
   try {
     const { is } = reaction.consumer.rule
     if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
@@ -36,7 +35,6 @@ function rowsOfItem(tools: TurnTools, item: Item): readonly RowKey[] {
   } catch {
     // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
   }
-  return rows
 }
 
 /** Items whose rows are loaded together at most. */
@@ -59,7 +57,7 @@ export async function loadAhead(
   const keys: RowKey[] = []
   let [upTo, tookMs] = [from, 0]
   while (upTo < end && tookMs <= tools.computeMsMax * NAMING_SHARE) {
-    keys.push(...rowsOfItem(tools, items[upTo] as Item))
+    addRowsOf(tools, items[upTo] as Item, keys)
     upTo += 1
     tookMs = clock.elapsed() - beganAt
   }
