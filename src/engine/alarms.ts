@@ -20,18 +20,8 @@ const COUNTED_MAX = 100
 /** Keys, instances and ids that an alarm names. */
 const EXAMPLES_MAX = 3
 
-/** Alarms about the present; the others are about what has happened since the start. */
-const DEGRADING: ReadonlySet<Alarm['kind']> = new Set([
-  'failed-rebuild',
-  'held-keys',
-  'lag',
-  'old-sagas',
-  'overdue-timers',
-  'pending-operations',
-])
-
 /** Whether something waits that should not, so that the system is not well. */
-export const isDegrading = ({ kind }: Alarm): boolean => DEGRADING.has(kind)
+export const isDegrading = (alarm: Alarm): boolean => alarm.isDegrading
 
 type InMemory = Pick<EngineTools, 'budget' | 'catalog' | 'delays' | 'options' | 'watch'>
 
@@ -103,7 +93,7 @@ export function heldAlarms(
       `${consumer} holds ${many(tally, 'key')}, for up to ${ageText(tally.ageMs)} and up to ` +
       `${attempts} failed attempts`
     const threshold = { heldAlarmMs, heldAlarmAttempts }
-    return { kind: 'held-keys', message, consumer, ...tally, threshold }
+    return { kind: 'held-keys', isDegrading: true, message, consumer, ...tally, threshold }
   })
 }
 
@@ -111,7 +101,15 @@ function slowAlarm(rule: SlowRule): Alarm {
   const { consumer, count, budgetMs, worst } = rule
   const threshold = { ruleBudgetMs: budgetMs }
   const examples = [worst.messageId]
-  return { kind: 'slow-rule', message: slowText(rule), consumer, count, examples, threshold }
+  return {
+    kind: 'slow-rule',
+    isDegrading: false,
+    message: slowText(rule),
+    consumer,
+    count,
+    examples,
+    threshold,
+  }
 }
 
 function slowUnitsAlarm(units: SlowUnits): Alarm {
@@ -119,6 +117,7 @@ function slowUnitsAlarm(units: SlowUnits): Alarm {
   const threshold = { unitComputeMsMax: limitMs }
   return {
     kind: 'slow-units',
+    isDegrading: false,
     message: slowUnitsText(units),
     count,
     examples: [group],
@@ -132,6 +131,7 @@ function lossAlarms(
 ): readonly Alarm[] {
   return [...losses()].map(([consumer, count]) => ({
     kind: 'lost-records',
+    isDegrading: false,
     message: `retention took away ${count} records that ${consumer} had yet to read`,
     consumer,
     count,
@@ -143,11 +143,26 @@ function lossAlarms(
 function rebuildAlarm([projection, failure]: readonly [string, unknown]): Alarm {
   const message = `a rebuild of ${projection} cannot go on: ${thrownText(failure).split('\n')[0]}`
   const consumer = projection
-  return { kind: 'failed-rebuild', message, consumer, count: 1, examples: [], threshold: {} }
+  return {
+    kind: 'failed-rebuild',
+    isDegrading: true,
+    message,
+    consumer,
+    count: 1,
+    examples: [],
+    threshold: {},
+  }
 }
 
 function clockAlarm(message: string): Alarm {
-  return { kind: 'clock-step', message, count: 1, examples: [], threshold: {} }
+  return {
+    kind: 'clock-step',
+    isDegrading: false,
+    message,
+    count: 1,
+    examples: [],
+    threshold: {},
+  }
 }
 
 /** A consumer at a partition with records that it has yet to read, and how long the first waits. */
@@ -184,6 +199,7 @@ function lagAlarms(waiting: readonly Waiting[], lagAlarmMs: number): readonly Al
   }
   return [...tallies].map(([consumer, tally]) => ({
     kind: 'lag',
+    isDegrading: true,
     message:
       `${consumer} has ${tally.count} records to read, of which the oldest has waited for ` +
       ageText(tally.ageMs),
@@ -207,7 +223,13 @@ async function timerAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
   }
   const overdue = `, overdue by up to ${ageText(tally.ageMs)}`
   const message = `${many(tally, 'timer')} should have been sent${overdue}`
-  return oneOf({ kind: 'overdue-timers', message, ...tally, threshold: { timerAlarmMs } })
+  return oneOf({
+    kind: 'overdue-timers',
+    isDegrading: true,
+    message,
+    ...tally,
+    threshold: { timerAlarmMs },
+  })
 }
 
 async function sagaAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
@@ -216,7 +238,13 @@ async function sagaAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
   for (const { saga, instance, ageMs } of await openFor(engine, sagaAlarmMs))
     add(tally, `${saga} ${instance}`, ageMs)
   const message = `${many(tally, 'saga instance')} open for up to ${ageText(tally.ageMs)}`
-  return oneOf({ kind: 'old-sagas', message, ...tally, threshold: { sagaAlarmMs } })
+  return oneOf({
+    kind: 'old-sagas',
+    isDegrading: true,
+    message,
+    ...tally,
+    threshold: { sagaAlarmMs },
+  })
 }
 
 /** A command waits to be read, or behind a fault; or its sagas have not finished. */
@@ -241,7 +269,13 @@ async function operationAlarms(
   for (const { operation, ageMs } of await openFor(engine, operationAlarmMs))
     add(tally, operation, ageMs)
   const message = `${many(tally, 'operation')} pending for up to ${ageText(tally.ageMs)}`
-  return oneOf({ kind: 'pending-operations', message, ...tally, threshold: { operationAlarmMs } })
+  return oneOf({
+    kind: 'pending-operations',
+    isDegrading: true,
+    message,
+    ...tally,
+    threshold: { operationAlarmMs },
+  })
 }
 
 /** Instances that have been open for at least this long, the oldest first. */

@@ -169,6 +169,11 @@ export type AlarmKind =
 /** Something that somebody should look at. */
 export interface Alarm {
   readonly kind: AlarmKind
+  /**
+   * Something waits that should not, so that the system is not well. The others tell what has happened
+   * since the start.
+   */
+  readonly isDegrading: boolean
   /** The whole as a sentence, without its full stop. */
   readonly message: string
   /** `<service>/<rule>`, where it is about one. */

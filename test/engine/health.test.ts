@@ -23,6 +23,7 @@ suite('health', () => {
       assert.equal(alarm?.message, detail)
       assert.match(detail, /^worker\/outside holds 2 keys \(bad-1, bad-2\), for up to 1 s /)
       assert.partialDeepStrictEqual(alarm, {
+        isDegrading: true,
         consumer: 'worker/outside',
         count: 2,
         examples: ['bad-1', 'bad-2'],

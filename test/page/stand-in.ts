@@ -268,9 +268,10 @@ function overviewOf(shop: World, scene: Scene): Overview {
 }
 
 function healthOf(shop: World): Overview['health'] {
-  const { paused, held } = shop
+  const { broken, paused, held } = shop
   const slow: Alarm = {
     kind: 'slow-rule',
+    isDegrading: false,
     message: 'account/purchases took 212 ms for one event, and may take 100 ms',
     consumer: 'account/purchases',
     count: 3,
@@ -284,13 +285,16 @@ function healthOf(shop: World): Overview['health'] {
       'and 6 failed attempts'
     const alarm: Alarm = {
       kind: 'held-keys',
+      isDegrading: true,
       message,
       consumer: 'inventory/product',
       count: held.size,
       examples: keys,
       threshold: { heldAlarmMs: 30_000, heldAlarmAttempts: 5 },
     }
-    return { is: 'degraded', detail: message, alarms: [slow, alarm] }
+    const alarms = [slow, alarm]
+    if (broken !== undefined) return { is: 'failing', detail: broken, alarms }
+    return { is: 'degraded', detail: message, alarms }
   }
   if (paused.size === 0) return { is: 'well', detail: 'All services run.', alarms: [] }
   return { is: 'paused', detail: `${[...paused].join(', ')} is paused by its owner.`, alarms: [] }

@@ -88,7 +88,7 @@ describe('the page before stuck keys', { skip }, () => {
   }
 
   test('never says that all is well, and leads to what is held and why', async () => {
-    await page.locator('.health', { hasText: /2 (keys|events) held/ }).waitFor()
+    await page.locator('.health', { hasText: /2 (keys held|events wait)/ }).waitFor()
     await page.getByRole('link', { name: 'See what is held' }).click()
     await page.locator('.item').nth(1).waitFor()
     const [first = ''] = await page.locator('.item').allTextContents()

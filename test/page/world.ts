@@ -23,6 +23,8 @@ export interface World {
   readonly outcomes: Map<string, OutcomeView>
   /** Orders in this part of a thousand fail at inventory for ever. */
   stuck: number
+  /** Why the log does not work, where it does not. */
+  broken?: string
   /** Events that wait at inventory, by key, in order. */
   readonly held: Map<string, EventView[]>
   /** Orders that are due, and a part of the next one. */

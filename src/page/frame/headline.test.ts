@@ -74,12 +74,19 @@ test('it never says that all is well over stuck keys', () => {
     })
     return `${state}: ${title}`
   }
-  const alarm = { message: 'payment/money holds 4 keys', examples: [], threshold: {} }
-  assert.equal(said('well', []), 'degraded: 6 events held')
-  assert.equal(said('paused', []), 'degraded: 6 events held')
+  const alarm = {
+    isDegrading: true,
+    message: 'payment/money holds 4 keys',
+    examples: [],
+    threshold: {},
+  }
+  assert.equal(said('well', []), 'degraded: 6 events wait')
+  assert.equal(said('paused', []), 'degraded: 6 events wait')
   assert.equal(
     said('degraded', [{ ...alarm, kind: 'held-keys', count: 4 }]),
     'degraded: 4 keys held',
   )
-  assert.equal(said('failing', []), 'failing: Failing')
+  const keys = [{ ...alarm, kind: 'held-keys', count: 4 }] as const
+  assert.equal(said('failing', []), 'failing: Failing, 6 events wait')
+  assert.equal(said('failing', keys), 'failing: Failing, 4 keys held')
 })

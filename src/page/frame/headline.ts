@@ -18,8 +18,9 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
   }
   if (!overview) return { is: 'waiting', title: 'Connecting', detail: '' }
   const { is, detail } = overview.health
-  if (is === 'failing') return { is, title: 'Failing', detail }
   const held = heldText(overview)
+  if (is === 'failing')
+    return { is, title: held === undefined ? 'Failing' : `Failing, ${held}`, detail }
   if (is === 'degraded' || held !== undefined)
     return { is: 'degraded', title: held ?? 'Degraded', detail }
   if (is === 'well') return { is, title: 'All well', detail }
@@ -27,14 +28,22 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
   return { is, title: paused.length > 0 ? `${listOf(paused)} paused` : 'Paused', detail }
 }
 
-/** What is held outweighs how health puts it: before an alarm is due, an event waits all the same. */
-function heldText({ services, health }: Overview): string | undefined {
-  const pending = services.reduce((sum, service) => sum + service.pending, 0)
+/** Events that wait behind a fault of their key. */
+export const pendingIn = ({ services }: Overview): number =>
+  services.reduce((sum, { pending }) => sum + pending, 0)
+
+/**
+ * What is held outweighs how health puts it: before an alarm is due, an event waits all the same. Keys
+ * are held, and events wait: how many keys it is, only the alarms tell.
+ */
+function heldText(overview: Overview): string | undefined {
+  const pending = pendingIn(overview)
   if (pending === 0) return undefined
-  const keys = health.alarms.reduce((sum, { kind, count }) => {
+  const keys = overview.health.alarms.reduce((sum, { kind, count }) => {
     return kind === 'held-keys' ? sum + count : sum
   }, 0)
-  return keys > 0 ? `${manyText(keys, 'key')} held` : `${manyText(pending, 'event')} held`
+  if (keys > 0) return `${manyText(keys, 'key')} held`
+  return `${manyText(pending, 'event')} ${pending === 1 ? 'waits' : 'wait'}`
 }
 
 function listOf(names: readonly string[]): string {

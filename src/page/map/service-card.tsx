@@ -85,7 +85,11 @@ function CardHead({ view, rates, samples }: HeadProps): ReactNode {
           <Pause size={10} aria-hidden /> paused
         </span>
       )}
-      {pending > 0 && <span className="tag tag-failing">{countText(pending)} held</span>}
+      {pending > 0 && (
+        <span className="tag tag-failing">
+          {countText(pending)} {pending === 1 ? 'waits' : 'wait'}
+        </span>
+      )}
       {!isPaused && pending === 0 && (
         <Sparkline values={samples.map(({ services }) => services[name]?.perSecond ?? 0)} />
       )}
