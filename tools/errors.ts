@@ -9,6 +9,11 @@ import { FAULT_STATUS, PROBLEMS, problem } from '../src/http/problem.ts'
 
 export const page: URL = new URL('../docs/errors.md', import.meta.url)
 
+const damages = Object.entries(FAULT_STATUS)
+  .filter(([, status]) => status === PROBLEMS.INTERNAL.status)
+  .map(([code]) => `\`${code}\``)
+  .join(', ')
+
 const HEAD = `# Errors
 
 Made by \`node tools/node.mjs tools/errors.ts\` from \`src/base/fault.ts\` and
@@ -38,7 +43,8 @@ CONTRACT_INVALID false [ 'name', 'key' ]
 ## Faults
 
 HTTP is the status with which a gateway answers; 500 tells the client no more than an id, under
-which the server reports the rest.
+which the server reports the rest. Of damage it tells what is damaged:
+${damages}.
 
 | Code | Means | Again? | HTTP | What to do |
 |---|---|---|---|---|

@@ -58,4 +58,6 @@ export interface ProblemView {
   readonly status: number
   readonly detail: string
   readonly code: string
+  /** What is wrong with which option, one by one. */
+  readonly complaints: readonly { readonly path: string; readonly message: string }[]
 }

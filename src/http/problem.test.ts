@@ -53,6 +53,12 @@ describe('a problem', () => {
     }
   })
 
+  test('of an archive says which file is missing or harmed', () => {
+    const detail = 'archive/1.gz, which holds offsets 0 to 99 of shop.events/0'
+    for (const code of ['ARCHIVE_MISSING', 'ARCHIVE_DAMAGED'] as const)
+      assert.equal(bodyOf(new Fault(code, { detail })).detail, detail)
+  })
+
   test('of anything else says an id, under which the cause is told', () => {
     for (const cause of [new Error('secret'), 'secret', undefined, { secret: 1 }]) {
       told.length = 0

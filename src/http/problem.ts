@@ -34,6 +34,8 @@ export type ProblemCode = keyof typeof PROBLEMS
 /** What HTTP says of a fault; one that is not listed is the server's own, 500. */
 export const FAULT_STATUS: Readonly<Partial<Record<FaultCode, number>>> = {
   APP_STOPPING: 503,
+  ARCHIVE_DAMAGED: 500,
+  ARCHIVE_MISSING: 500,
   BACKPRESSURE: 429,
   EARLIER_NOT_STORED: 503,
   ID_CONFLICT: 409,

@@ -127,6 +127,12 @@ describe('the page before stuck keys', { skip }, () => {
     assert.equal(await page.locator('.item').count(), 3)
   })
 
+  test('says what is wrong with a filter that somebody has typed into the address', async () => {
+    await open('#/operations?since=abc', '.panel [role="alert"]')
+    const said = (await page.locator('.panel [role="alert"]').textContent()) ?? ''
+    assert.match(said, /: operations.*since must be a whole number from 0 to /)
+  })
+
   test('finds a conversation by its key', async () => {
     await page.keyboard.press('Escape')
     await page.keyboard.press('/')

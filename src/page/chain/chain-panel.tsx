@@ -8,6 +8,7 @@ import { useLive } from '../live/live.tsx'
 import { HeldItem } from '../lists/held-item.tsx'
 import { Waits } from '../lists/waits.tsx'
 import { Panel } from '../panel/panel.tsx'
+import { RefusedNote } from '../panel/refused-note.tsx'
 import { durationText, manyText, shortId, timeText } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 import './chain.css'
@@ -29,7 +30,7 @@ export function ChainPanel({ id }: { id: string }): ReactNode {
             {asked.status === 404 ? 'No event has this id' : 'It could not be looked up'}
           </p>
           <p className="mono">{visible(id)}</p>
-          {asked.status !== 404 && <p>{asked.reason}</p>}
+          {asked.status !== 404 && <RefusedNote refused={asked} />}
         </div>
       )}
       {asked.is === 'answered' && <Chain chain={asked.answer} id={id} />}

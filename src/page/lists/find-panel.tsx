@@ -5,6 +5,7 @@ import { EventLine } from '../events/event-line.tsx'
 import '../events/events.css'
 import { useLive } from '../live/live.tsx'
 import { Panel } from '../panel/panel.tsx'
+import { RefusedNote } from '../panel/refused-note.tsx'
 import { fragmentOf } from '../route/route.ts'
 import { visible } from '../text/visible.ts'
 import './lists.css'
@@ -27,7 +28,7 @@ export function FindPanel({ text }: { text: string }): ReactNode {
   return (
     <Panel kind="Search" title={text} isWide>
       {(asked.is === 'asking' || isOnlyById) && <p className="note">Looking for it…</p>}
-      {asked.is === 'refused' && <p className="note">{asked.reason}</p>}
+      {asked.is === 'refused' && <RefusedNote refused={asked} />}
       {isNothing && !pages.on && (
         <div className="chain-missing">
           <p className="empty-title">No message has this id or this key</p>

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react'
 import type { Listing } from '../../admin/wire.ts'
 import { useLive } from '../live/live.tsx'
 import { Panel } from '../panel/panel.tsx'
+import { RefusedNote } from '../panel/refused-note.tsx'
 import type { Filter, ListName } from '../route/route.ts'
 import { go } from '../route/use-route.ts'
 import type { FilterField } from './filter-form.tsx'
@@ -49,7 +50,7 @@ function Items<T>({ name, title, empty, filter, words, item }: Props<T>): ReactN
   )
   const { asked } = pages
   if (asked.is === 'asking') return <p className="note">Asking…</p>
-  if (asked.is === 'refused') return <p className="note">{asked.reason}</p>
+  if (asked.is === 'refused') return <RefusedNote refused={asked} />
   const { items } = asked.answer
   const isSearching = items.length === 0 && pages.on !== undefined
   return (

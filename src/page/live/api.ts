@@ -6,7 +6,16 @@ import { visible } from '../text/visible.ts'
 export type Asked<T> =
   | { readonly is: 'asking' }
   | { readonly is: 'answered'; readonly answer: T }
-  | { readonly is: 'refused'; readonly status: number; readonly reason: string }
+  | Refused
+
+/** Why there is no answer. */
+export interface Refused {
+  readonly is: 'refused'
+  readonly status: number
+  readonly reason: string
+  /** What is wrong, one by one. */
+  readonly complaints: readonly string[]
+}
 
 export async function askChain(id: string): Promise<Asked<ChainView>> {
   return ask<ChainView>(`/admin/chain/${encodeURIComponent(id)}`)
@@ -40,17 +49,32 @@ async function ask<T>(url: string, request?: RequestInit): Promise<Asked<T>> {
     if (response.ok) {
       return { is: 'answered', answer: (text ? JSON.parse(text) : undefined) as T }
     }
-    return { is: 'refused', status: response.status, reason: reasonOf(text, response.statusText) }
+    return refusedBy(response, text)
   } catch {
-    return { is: 'refused', status: 0, reason: 'The system does not answer.' }
+    return { is: 'refused', status: 0, reason: 'The system does not answer.', complaints: [] }
   }
 }
 
-function reasonOf(text: string, otherwise: string): string {
+/** All that an error says: what it is, what it says of this case, and its complaints. */
+export function refusedBy(
+  { status, statusText }: Pick<Response, 'status' | 'statusText'>,
+  text: string,
+): Refused {
+  const { title, detail, complaints = [] } = problemIn(text)
+  const said = new Set([title, detail].filter((each) => each !== undefined && each !== ''))
+  return {
+    is: 'refused',
+    status,
+    reason: visible(said.size > 0 ? [...said].join(': ') : statusText || `Status ${status}`),
+    complaints: complaints.map(({ path, message }) => visible(`${path} ${message}`)),
+  }
+}
+
+/** Nothing where somebody else has answered, such as a proxy. */
+function problemIn(text: string): Partial<ProblemView> {
   try {
-    const { detail, title } = JSON.parse(text) as Partial<ProblemView>
-    return visible(detail ?? title ?? otherwise)
+    return (JSON.parse(text) as Partial<ProblemView> | null) ?? {}
   } catch {
-    return otherwise
+    return {}
   }
 }

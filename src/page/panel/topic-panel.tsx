@@ -10,6 +10,7 @@ import type { Filter } from '../route/route.ts'
 import { go } from '../route/use-route.ts'
 import { countText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
+import { RefusedNote } from './refused-note.tsx'
 
 const SHOWN = 50
 
@@ -67,7 +68,7 @@ function Messages({ name, filter, appended }: MessagesProps): ReactNode {
   const pages = useList<Listing<EventView>>(path, query, isWhole ? appended : 0)
   const { asked, on, pagesBefore } = pages
   if (asked.is === 'asking') return <p className="note">Asking…</p>
-  if (asked.is === 'refused') return <p className="note">{asked.reason}</p>
+  if (asked.is === 'refused') return <RefusedNote refused={asked} />
   const { items } = asked.answer
   const isCut = items.length < SHOWN && on !== undefined
   return (

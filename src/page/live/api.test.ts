@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { refusedBy } from './api.ts'
+
+describe('an error of the system is shown whole', () => {
+  const shown = (status: number, problem: object | string): readonly string[] => {
+    const text = typeof problem === 'string' ? problem : JSON.stringify(problem)
+    const { reason, complaints } = refusedBy({ status, statusText: 'Bad' }, text)
+    return [reason, ...complaints]
+  }
+
+  test('with its title, its detail and every complaint', () => {
+    const complaints = [
+      { path: 'since', message: 'must be a whole number' },
+      { path: 'limit', message: 'must be text' },
+    ]
+    assert.deepEqual(shown(400, { title: 'options are wrong', detail: 'operations', complaints }), [
+      'options are wrong: operations',
+      'since must be a whole number',
+      'limit must be text',
+    ])
+    const broken = { title: 'something broke here', detail: 'it was reported as 1', complaints: [] }
+    assert.deepEqual(shown(500, broken), ['something broke here: it was reported as 1'])
+  })
+
+  test('once, where title and detail are the same, and by what there is, where one is missing', () => {
+    assert.deepEqual(shown(403, { title: 'not from here', detail: 'not from here' }), [
+      'not from here',
+    ])
+    assert.deepEqual(shown(404, { title: 'nothing' }), ['nothing'])
+    assert.deepEqual(shown(502, '<html>'), ['Bad'])
+    assert.deepEqual(shown(502, 'null'), ['Bad'])
+  })
+})
