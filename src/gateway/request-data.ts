@@ -45,8 +45,13 @@ export function dataMaker({ method, path, type, body: schema, map }: Route): Dat
   const textsOf = (params: RouteParams): Map<string, readonly string[]> =>
     new Map(named.map((name) => [name, [params[name] ?? '']]))
   if (method === 'GET')
-    // The path wins: it says what the request is about.
-    return (_body, { query }, params) => read(new Map([...listed(query), ...textsOf(params)]))
+    return (_body, { query }, params) => {
+      const [asked, texts] = [listed(query), textsOf(params)]
+      const fromPath = read(new Map([...asked, ...texts]))
+      if (named.some((name) => asked.has(name)))
+        mustAgree(wire, named, read(new Map([...texts, ...asked])), fromPath)
+      return fromPath
+    }
   return (body, _request, params) => {
     const said = check(body === undefined && shapes.length > 0 ? {} : body)
     if (named.length === 0 || !isObject(said)) return said
@@ -68,17 +73,27 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The path says what the body leaves out; where both say something, they say the same. */
+/** The path says what the body leaves out. */
 function withParams(
   wire: string,
   said: Readonly<Record<string, unknown>>,
   fromPath: Readonly<Record<string, unknown>>,
 ): unknown {
-  const complaints = Object.keys(fromPath)
+  mustAgree(wire, Object.keys(fromPath), said, fromPath)
+  return { ...said, ...fromPath }
+}
+
+/** Where the path and what comes beside it both say something, they say the same. */
+function mustAgree(
+  wire: string,
+  names: readonly string[],
+  said: Readonly<Record<string, unknown>>,
+  fromPath: Readonly<Record<string, unknown>>,
+): void {
+  const complaints = names
     .filter((name) => Object.hasOwn(said, name) && !isSame(said[name], fromPath[name]))
     .map((path) => ({ path, message: 'is not what the path says' }))
   if (complaints.length > 0) throw invalid(wire, complaints)
-  return { ...said, ...fromPath }
 }
 
 function checked(wire: string, schema: StandardSchemaV1, body: unknown): unknown {

@@ -39,12 +39,21 @@ describe('a query', () => {
       )
   })
 
-  test('cannot be asked about another thing than its path names', async () => {
+  test('whose query string contradicts its path is refused, and not answered by the path', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1')
     await shop.app.settled()
-    const answer = await fetch(`${shop.origin}/customers/c-2/orders?customerId=c-1`)
-    assert.deepEqual(await answer.json(), [])
+    const ask = (query: string) => fetch(`${shop.origin}/customers/c-1/orders?${query}`)
+    for (const query of ['customerId=c-2', 'customerId=c-1&customerId=c-2', 'customerId=']) {
+      const answer = await ask(query)
+      assert.equal(answer.status, 400, query)
+      assert.partialDeepStrictEqual(await answer.json(), {
+        code: 'MESSAGE_INVALID',
+        complaints: [{ path: 'customerId', message: 'is not what the path says' }],
+      })
+    }
+    const same = await ask('customerId=c-1')
+    assert.deepEqual([same.status, await same.json()], [200, [{ orderId: 'o-1' }]])
   })
 
   test('is opened as it is, too, with a body', async () => {
