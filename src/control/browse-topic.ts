@@ -1,5 +1,6 @@
 // One topic, page by page, the newest first; and messages by their id or their key, in all topics.
 import { breathe } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { Listing } from '../engine/listings.ts'
 import type { Span } from '../engine/newest-first.ts'
@@ -43,6 +44,7 @@ export async function browseTopic(
   { topic, partition, offset, since, until, key, type, text, limit, after }: BrowseOptions,
 ): Promise<Listing<EventView>> {
   mustBeTopic(looking, topic)
+  mustBePartition(looking, topic, partition)
   const holdsKey = partitionsOf(looking, key)
   const span = {
     since,
@@ -54,6 +56,17 @@ export async function browseTopic(
   }
   const isWanted = matching({ key, type, text })
   return page(looking, [topic], span, isWanted, limit)
+}
+
+/** @throws Fault `OPTION_INVALID` */
+function mustBePartition({ catalog }: Looking, topic: string, partition: number | undefined): void {
+  const { partitions = 1 } = catalog.topics.find(({ name }) => name === topic) ?? {}
+  if (partition === undefined || partition < partitions) return
+  const message = `must be a whole number from 0 to ${partitions - 1}: ${topic} has no other`
+  throw new Fault('OPTION_INVALID', {
+    detail: 'browse',
+    complaints: [{ path: 'partition', message }],
+  })
 }
 
 type Place = Pick<LogRecord, 'topic' | 'partition'>

@@ -1,7 +1,7 @@
 // One topic page by page with a filter, messages by their key, and what a conversation waits for.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { App } from 'throughline'
+import type { App, Fault } from 'throughline'
 import { after as later, command, contract, entity, event, handler, hours, saga } from 'throughline'
 import { service, start } from 'throughline'
 import { memory } from 'throughline/testing'
@@ -81,6 +81,15 @@ describe('a topic', () => {
       items.map((each) => [each.partition, each.offset]),
       [2, 1, 0].map((offset) => [partition, offset]),
     )
+  })
+
+  test('of which a partition is asked for that it has not says which ones it has', async () => {
+    await assert.rejects(browse({ partition: 4 }), ({ code, complaints }: Fault) => {
+      const message = 'must be a whole number from 0 to 3: notes.commands has no other'
+      assert.deepEqual([code, complaints], ['OPTION_INVALID', [{ path: 'partition', message }]])
+      return true
+    })
+    assert.ok(await browse({ partition: 3 }))
   })
 
   test('is filtered by key, by a part of the type, and by a text in its data', async () => {
