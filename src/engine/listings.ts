@@ -125,7 +125,7 @@ export interface OperationsOptions extends ListingOptions {
   /** `pending`, `completed`, `refused`, `finished` by a saga in any words, or the name of that outcome. */
   readonly state?: string
   readonly key?: string
-  /** Wire name of the command. */
+  /** Part of the wire name of the command, in letters of any case. */
   readonly type?: string
   /** Stored at this time or later … */
   readonly since?: number

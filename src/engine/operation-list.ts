@@ -19,8 +19,10 @@ import { limitOf, rulesIn } from './paging.ts'
 import { serviceTables } from './plan.ts'
 import { newestFirst } from './newest-first.ts'
 
-/** Commands that one call looks at where only some are wanted. */
+/** Commands from outside of which one call looks up where they stand … */
 const LOOKED_AT_MAX = 2_000
+/** … and commands, those of services too, that it reads to find them. */
+const READ_MAX = 20_000
 const BREATHE_EVERY = 100
 
 /** Where an operation stands, and what it waits for. */
@@ -63,8 +65,8 @@ function ownersIn({ catalog }: Listed): ReadonlyMap<string, Owner> {
 
 /**
  * Commands from outside that the log retains, the newest first, and where each stands. One call looks
- * at 2,000 commands at most: where few of them are wanted, a page may have less than `limit`, and a
- * `next`.
+ * up where 2,000 stand at most, and reads 20,000 commands, those of services too: where few of them are
+ * wanted, a page may have less than `limit`, and a `next`.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -75,7 +77,8 @@ export async function operationList(
   const limit = limitOf(wanted)
   const owners = ownersIn(listed)
   const items: OperationEntry[] = []
-  let lookedAt = 0
+  const typePart = type?.toLowerCase() ?? ''
+  let [read, lookedAt] = [0, 0]
   let next: string | undefined
   const span = { since, until, after }
   for await (const { record, cursor } of newestFirst(
@@ -83,15 +86,16 @@ export async function operationList(
     [...owners.keys()],
     span,
   )) {
-    if (items.length === limit || lookedAt === LOOKED_AT_MAX)
+    if (items.length === limit || lookedAt === LOOKED_AT_MAX || read === READ_MAX)
       return next === undefined ? { items } : { items, next }
-    lookedAt += 1
-    if (lookedAt % BREATHE_EVERY === 0) await breathe(listed.clock)
+    read += 1
+    if (read % BREATHE_EVERY === 0) await breathe(listed.clock)
     next = cursor
-    if ((key !== undefined && record.key !== key) || (type !== undefined && record.type !== type))
+    if ((key !== undefined && record.key !== key) || !record.type.toLowerCase().includes(typePart))
       continue
     const owner = owners.get(record.topic)
     if (!owner || decodeEnvelope(record).hops > 0) continue
+    lookedAt += 1
     const found = await stateOf(listed, owner, record)
     if (state !== undefined && !isIn(found.state, state)) continue
     items.push({

@@ -8,6 +8,7 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { browseTopic } from '../../src/control/browse-topic.ts'
 import type { System } from '../../src/control/system.ts'
+import { operationList } from '../../src/engine/operation-list.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { ChainView, EventView, FoundMessages, Listing } from '../../src/control/views.ts'
 import type { EventLog, LogRecord } from '../../src/ports/log.ts'
@@ -116,8 +117,8 @@ describe('a topic', () => {
   })
 })
 
-test('a search of a long topic ends after a bound of records, and goes on from there', async () => {
-  const COUNT_LONG = 25_000
+/** A topic with so many messages, of which those are from outside that `isOutside` says. */
+function longTopic(count: number, isOutside: (offset: number) => boolean = () => true) {
   const record = (offset: number): LogRecord => ({
     topic: 'notes.commands',
     partition: 0,
@@ -127,32 +128,58 @@ test('a search of a long topic ends after a bound of records, and goes on from t
     type: 'notes.Write',
     at: offset,
     storedAt: offset,
-    head: JSON.stringify({ source: 'door', correlation: `r${offset}`, hops: 0 }),
+    head: JSON.stringify({
+      source: 'door',
+      correlation: `r${offset}`,
+      hops: isOutside(offset) ? 0 : 1,
+    }),
     data: offset === 3 ? '"here"' : '"x"',
   })
   let read = 0
   const log: EventLog = {
     ...system.backend.log,
-    ends: async () => [{ topic: 'notes.commands', partition: 0, first: 0, next: COUNT_LONG }],
-    offsetAt: async (_, __, atMs) => Math.min(COUNT_LONG, atMs),
+    ends: async () => [{ topic: 'notes.commands', partition: 0, first: 0, next: count }],
+    offsetAt: async (_, __, atMs) => Math.min(count, atMs),
     read: async ([position], { records: max }) => {
       const { next = 0 } = position ?? {}
-      const count = Math.min(max, COUNT_LONG - next)
-      read += count
-      const records = Array.from({ length: count }, (_, index) => record(next + index))
-      const place = { topic: 'notes.commands', partition: 0, end: COUNT_LONG }
-      return [{ ...place, records, next: next + count }]
+      const taken = Math.min(max, count - next)
+      read += taken
+      const records = Array.from({ length: taken }, (_, index) => record(next + index))
+      const place = { topic: 'notes.commands', partition: 0, end: count }
+      return [{ ...place, records, next: next + taken }]
     },
   }
-  const looking = { ...system, backend: { ...system.backend, log } }
+  return { looking: { ...system, backend: { ...system.backend, log } }, read: () => read }
+}
+
+test('a search of a long topic ends after a bound of records, and goes on from there', async () => {
+  const { looking, read } = longTopic(25_000)
   const wanted = { topic: 'notes.commands', text: 'here', limit: 10 }
   const first = await browseTopic(looking, wanted)
   assert.deepEqual(first.items, [])
   assert.ok(first.next !== undefined)
-  assert.ok(read <= 20_100, `${read} records were read`)
+  assert.ok(read() <= 20_100, `${read()} records were read`)
   const second = await browseTopic(looking, { ...wanted, after: first.next })
   assert.deepEqual(ids(second), ['r3'])
   assert.equal(second.next, undefined)
+})
+
+test('an operation is found behind thousands of commands that services have sent', async () => {
+  const { looking } = longTopic(5_000, (offset) => offset === 3)
+  const { items } = await operationList(looking, { state: 'pending' })
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    ['r3'],
+  )
+})
+
+test('a list of operations ends after a bound of commands, and goes on from there', async () => {
+  const { looking, read } = longTopic(25_000, (offset) => offset === 3)
+  const { items, next } = await operationList(looking)
+  assert.deepEqual(items, [])
+  assert.ok(next !== undefined)
+  assert.ok(read() <= 20_100, `${read()} records were read`)
+  assert.equal((await operationList(looking, { after: next })).items[0]?.id, 'r3')
 })
 
 describe('a search', () => {

@@ -269,6 +269,7 @@ suite('operations', () => {
         '1-plain completed',
       ])
       assert.deepEqual(await list({ type: 'work.Note' }), [], 'a saga sent those')
+      assert.equal((await list({ type: 'RK.d' })).length, 5, 'a part, in any case')
       const paged: OperationEntry[] = []
       let after: string | undefined
       do {
