@@ -96,6 +96,7 @@ async function heldKey(
     event: placeOf(record),
     attempts: row.attempts,
     nextAttemptAt: shownAt(listed, row.due),
+    ...((rule.hears?.includes(record.type) ?? true) ? {} : { isUnread: true }),
     ...(error === undefined ? {} : { error }),
   }
 }

@@ -55,6 +55,8 @@ export interface HeldKey {
   /** Failed attempts at the event in front; 0 where it only waits for its time. */
   readonly attempts: number
   readonly nextAttemptAt: number
+  /** The consumer has no rule for the event in front any more, so it is not tried again. */
+  readonly isUnread?: true
   /** Absent where the event in front has not failed. */
   readonly error?: ErrorView
 }

@@ -167,6 +167,26 @@ suite('a held key', () => {
   })
 })
 
+test('a held key whose rule is gone says that no rule reads it', async () => {
+  const stage = stageOf(memory, 7)
+  const { backend, clock, random } = stage.instance()
+  const { until } = stage.clock
+  const broken = { keys: new Set(['bad']) }
+  const other = handler('outside', {}, (on) => [on(Work.Noted, () => undefined)])
+  const options = { clock, random, faulted: () => undefined }
+  const seen: (true | undefined)[] = []
+  for (const rule of [outside(broken), other]) {
+    const worker = service('worker', { owns: [Work], runs: [thing(broken), rule] })
+    const app = await until(start([worker], backend, options))
+    if (rule !== other) await until(app.send(Work.Do({ id: 'bad', n: 1 })))
+    await stage.clock.advance(60_000)
+    const { items } = await until(app.held())
+    seen.push(...items.map(({ isUnread }) => isUnread))
+    await until(app.stop())
+  }
+  assert.deepEqual(seen, [undefined, true])
+})
+
 test('an event that a queue holds by itself is found by its key all the same', async () => {
   const stage = stageOf(memory, 7)
   const { backend, clock, random } = stage.instance()

@@ -1,12 +1,13 @@
 import type { ReactNode } from 'react'
 import type { HeldKey } from '../../admin/wire.ts'
-import { ageText, dateText, dueText, manyText } from '../text/format.ts'
+import { ageText, dateText, manyText } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 import './lists.css'
+import { nextTryText } from './next-try-text.ts'
 
 /** A key that is held: where, since when, behind which event, by which error, and until when. */
 export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNode {
-  const { consumer, key, since, count, event, attempts, nextAttemptAt, error } = held
+  const { consumer, key, since, count, event, attempts, error } = held
   const rest = count > 1 ? `${manyText(count - 1, 'event')} behind it` : 'nothing behind it'
   return (
     <li className="item">
@@ -29,7 +30,7 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
         </a>
         <span>in front, {rest}</span>
         <span>{attempts === 0 ? 'not tried yet' : manyText(attempts, 'failed attempt')}</span>
-        <span>{nextText(nextAttemptAt, now)}</span>
+        <span>{nextTryText(held, now)}</span>
       </p>
       {error?.stack !== undefined && (
         <details className="item-more">
@@ -46,10 +47,4 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
       )}
     </li>
   )
-}
-
-/** What has no rule here is never tried again by itself, which JSON says as no number. */
-function nextText(at: number, now: number): string {
-  if (!Number.isFinite(at)) return 'not tried again by itself'
-  return at > now ? `next try ${dueText(at, now)}` : 'next try now'
 }
