@@ -1,4 +1,4 @@
-import type { WaitsFor } from '../../admin/wire.ts'
+import type { WaitLine } from '../../admin/wait-lines.ts'
 import { dueText } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 
@@ -6,11 +6,13 @@ import { visible } from '../text/visible.ts'
 const TYPES_MAX = 4
 
 /** What has to happen next, in one line. */
-export function waitsText(waits: WaitsFor, now: number): string {
+export function waitsText({ waits, count }: WaitLine, now: number): string {
   switch (waits.kind) {
     case 'timer': {
-      const due = waits.dueAt === undefined ? '' : `, due ${dueText(waits.dueAt, now)}`
-      return `waits for the timer ${visible(waits.type)}${due}`
+      const type = visible(waits.type)
+      const due = waits.dueAt === undefined ? '' : dueText(waits.dueAt, now)
+      if (count > 1) return `waits for ${count} timers, the next for ${type} ${due}`.trimEnd()
+      return `waits for the timer ${type}${due && `, due ${due}`}`
     }
     case 'answer':
       return `waits for the answer to ${visible(waits.command)}${heldText(waits)}`

@@ -1,5 +1,6 @@
 import { CornerDownLeft, Radio, Timer } from 'lucide-react'
 import type { ReactNode } from 'react'
+import { waitLines } from '../../admin/wait-lines.ts'
 import type { WaitsFor } from '../../admin/wire.ts'
 import { waitsText } from './waits-text.ts'
 
@@ -16,7 +17,8 @@ export function Waits({
   if (waitsFor.length === 0) return null
   return (
     <ul className="waits" aria-label="Waits for">
-      {waitsFor.map((each, index) => {
+      {waitLines(waitsFor).map((line, index) => {
+        const { waits: each } = line
         const Icon = ICONS[each.kind]
         const isHeld = each.kind !== 'timer' && each.heldBy !== undefined
         return (
@@ -24,10 +26,10 @@ export function Waits({
             <Icon size={12} aria-hidden />
             {isHeld ? (
               <a className="link" href={`#/held?${new URLSearchParams({ consumer: each.heldBy })}`}>
-                {waitsText(each, now)}
+                {waitsText(line, now)}
               </a>
             ) : (
-              <span>{waitsText(each, now)}</span>
+              <span>{waitsText(line, now)}</span>
             )}
           </li>
         )
