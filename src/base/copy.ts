@@ -21,7 +21,7 @@ export function branded<T extends object>(value: T): T {
 }
 
 /** The copy that made a value, where that is another one. */
-export function otherCopyOf(value: unknown): Copy | undefined {
+function otherCopyOf(value: unknown): Copy | undefined {
   const copy = (value as { readonly [BRAND]?: Copy } | null | undefined)?.[BRAND]
   return copy === THIS ? undefined : copy
 }

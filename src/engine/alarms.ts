@@ -20,9 +20,6 @@ const COUNTED_MAX = 100
 /** Keys, instances and ids that an alarm names. */
 const EXAMPLES_MAX = 3
 
-/** Whether something waits that should not, so that the system is not well. */
-export const isDegrading = (alarm: Alarm): boolean => alarm.isDegrading
-
 type InMemory = Pick<EngineTools, 'budget' | 'catalog' | 'delays' | 'options' | 'watch'>
 
 /** What is known without asking the backend. */

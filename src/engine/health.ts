@@ -1,6 +1,6 @@
 import { thrownText } from '../base/thrown.ts'
 import type { Ack } from '../ports/log.ts'
-import { alarmsInMemory, alarmsInStore, isDegrading } from './alarms.ts'
+import { alarmsInMemory, alarmsInStore } from './alarms.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import type { Alarm } from './listings.ts'
 import type { EngineTools } from './tools.ts'
@@ -67,7 +67,7 @@ export async function healthOf(engine: EngineTools): Promise<HealthReport> {
     alarms,
   }
   if (failing.length > 0) return { is: 'failing', ...told, detail: failing.join('; ') }
-  const degrading = alarms.filter(isDegrading).map(({ message }) => message)
+  const degrading = alarms.filter(({ isDegrading }) => isDegrading).map(({ message }) => message)
   if (degrading.length > 0) return { is: 'degraded', ...told, detail: degrading.join('; ') }
   if (paused.length > 0) return { is: 'paused', ...told, detail: `paused: ${paused.join(', ')}` }
   return { is: 'well', ...told, detail: ports[0].detail }

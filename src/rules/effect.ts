@@ -106,7 +106,7 @@ export interface Finish {
 }
 
 /** What an operation says itself, and a saga cannot: it would be taken for something else. */
-export const RESERVED_OUTCOMES = ['accepted', 'failed', 'pending', 'refused'] as const
+const RESERVED_OUTCOMES = ['accepted', 'failed', 'pending', 'refused'] as const
 type Reserved = (typeof RESERVED_OUTCOMES)[number]
 
 /** An outcome whose name is known to the compiler, and is none of those that are reserved. */
