@@ -3,6 +3,7 @@ import { suite, test } from 'node:test'
 import { cut, table, tableText } from './table.ts'
 
 const plain = (_: unknown, text: string): string => text
+const UUID = '01a1fdb4-36f4-7258-97c0-6d2e490a0433'
 const COLUMNS = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: 'note' }]
 
 suite('a table', () => {
@@ -43,6 +44,36 @@ suite('a table', () => {
     ])
     const cutAt = table(columns, plain, 30)
     assert.deepEqual(cutAt.lines(rows), ['a         {}', 'a very …  {"whole":true}'])
+  })
+
+  test('shows the column that matters on a terminal of ordinary width', () => {
+    const limited = (title: string) => ({ title, widthMax: 64 })
+    const lists = [
+      ['consumer', 'key', 'for', 'waiting', 'behind', 'attempts', 'next', 'error'],
+      ['time', 'command', 'key', 'id', 'state', 'waits for, or why'],
+    ]
+    const rows = [
+      ['ordering/mail', 'c:14606', '12 min', '3', `ordering.OrderPlaced ${UUID}`, '18', 'in 41 s'],
+      ['2026-11-21T10:43:28.628Z', 'ordering.PlaceOrder', `order:${UUID}`, UUID, 'pending'],
+    ]
+    for (const [at, titles] of lists.entries()) {
+      const columns = titles.map((title) =>
+        ['consumer', 'command', 'key', 'behind', 'id'].includes(title) ? limited(title) : { title },
+      )
+      for (const width of [80, 100, 120]) {
+        const narrow = table(columns, plain, width)
+        const [line = ''] = narrow.lines([[...(rows[at] ?? []), 'connect ECONNREFUSED 10.0.0.1']])
+        assert.match(line, /(?:in 41 s|pending) +connect ECONN/)
+        assert.ok(line.length <= width, `${width}: ${line}`)
+        assert.ok(titles.every((title) => narrow.head().includes(title)))
+      }
+      assert.equal(
+        table(columns, plain, 300)
+          .lines([rows[at] ?? []])[0]
+          ?.includes('…'),
+        false,
+      )
+    }
   })
 
   test('cuts no character in half', () => {

@@ -1,4 +1,4 @@
-import { printable } from './printable.ts'
+import { printable } from '../base/printable.ts'
 import type { Paint } from './terminal.ts'
 
 export interface Column {
@@ -16,32 +16,62 @@ export interface Table {
 
 const GAP = '  '
 
+/** Where a terminal is narrow: what a limited column keeps, and what the last one gets. */
+const SHRUNK_MIN = 6
+const LAST_MIN = 20
+
 /**
  * Columns are as wide as the widest text so far, up to their limit. A text beyond it pushes only what
- * follows it in its own line; where lines are cut at `widthMax`, on a terminal, it is cut, too.
+ * follows it in its own line. Where lines end at `widthMax`, on a terminal, it is cut, and limited
+ * columns shrink, the widest first, so that the columns behind them are seen.
  */
 export function table(columns: readonly Column[], paint: Paint, widthMax?: number): Table {
-  const widths = columns.map(({ title }) => title.length)
-  const limitOf = (at: number): number => columns[at]?.widthMax ?? Infinity
-  const cellOf = (text: string, at: number): string =>
-    cut(printable(text), widthMax === undefined ? Infinity : limitOf(at))
-  const line = (cells: readonly string[]): string => {
+  const titles = columns.map(({ title }) => title)
+  const widest = titles.map(({ length }) => length)
+  const line = (cells: readonly string[], widths: readonly number[]): string => {
     const padded = cells.map((cell, at) => {
       const width = widths[at] ?? 0
-      return columns[at]?.isNumber ? cell.padStart(width) : cell.padEnd(width)
+      const isCut = widthMax !== undefined && columns[at]?.widthMax !== undefined
+      const text = isCut ? cut(cell, width) : cell
+      return columns[at]?.isNumber ? text.padStart(width) : text.padEnd(width)
     })
     return cut(padded.join(GAP).trimEnd(), widthMax)
   }
+  const widthsNow = (): readonly number[] => fitted(columns, widest, widthMax)
   return {
-    head: () => paint('bold', line(columns.map(({ title }) => title))),
+    head: () => paint('bold', line(titles, widthsNow())),
     lines(rows) {
-      const clean = rows.map((cells) => cells.map(cellOf))
+      const clean = rows.map((cells) => cells.map(printable))
       for (const cells of clean)
-        for (const [at, cell] of cells.entries())
-          widths[at] = Math.max(widths[at] ?? 0, Math.min(cell.length, limitOf(at)))
-      return clean.map(line)
+        for (const [at, cell] of cells.entries()) {
+          const limit = columns[at]?.widthMax ?? Infinity
+          widest[at] = Math.max(widest[at] ?? 0, Math.min(cell.length, limit))
+        }
+      const widths = widthsNow()
+      return clean.map((cells) => line(cells, widths))
     },
   }
+}
+
+/** Widths with which a line ends at `widthMax`, as far as shrinking limited columns can do that. */
+function fitted(
+  columns: readonly Column[],
+  widest: readonly number[],
+  widthMax = Infinity,
+): readonly number[] {
+  const widthsBy = (limit: number): readonly number[] =>
+    widest.map((width, at) => {
+      const { title, widthMax: own } = columns[at] as Column
+      return own === undefined ? width : Math.min(width, Math.max(limit, title.length))
+    })
+  const sizeOf = (widths: readonly number[]): number =>
+    widths.reduce((sum, width, at) => {
+      const isLast = at === widths.length - 1
+      return sum + (isLast ? Math.min(width, LAST_MIN) : width + GAP.length)
+    }, 0)
+  let limit = Math.max(...widest)
+  while (limit > SHRUNK_MIN && sizeOf(widthsBy(limit)) > widthMax) limit -= 1
+  return widthsBy(limit)
 }
 
 /** All of a table at once, its head first. */

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util'
 import type { Io, Screen } from './environment.ts'
-import { printableLines, printablePainted } from './printable.ts'
+import { printableLines, printablePainted } from '../base/printable.ts'
 
 /** Colours text for one screen; leaves it as it is where colours are not wanted. */
 export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string

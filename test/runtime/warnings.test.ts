@@ -37,6 +37,16 @@ test('a rule that throws is a warning of the process where nobody listens', asyn
   await app.stop()
 })
 
+test('what others have sent steers no terminal by a warning, and a stack keeps its lines', async () => {
+  const warned = once(process, 'warning')
+  warnOnce()('work/rule holds \u001b]0;owned\u0007\u202e: no\r\n    at one\n\tat other\u009b2J')
+  const [{ message }] = (await warned) as [Error]
+  assert.equal(
+    message,
+    'work/rule holds \\u001b]0;owned\\u0007\\u202e: no\\u000d\n    at one\n\tat other\\u009b2J',
+  )
+})
+
 test('what differs only below its first line is told once', async () => {
   const told: string[] = []
   const listener = ({ message }: Error): void => void told.push(message)

@@ -4,7 +4,7 @@ import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { durationText } from '../figures.ts'
 import { inText, waitsForText } from '../listing.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../base/printable.ts'
 import { tableText } from '../table.ts'
 
 const COLUMNS = [

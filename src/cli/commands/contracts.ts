@@ -13,7 +13,7 @@ import { reach } from '../data.ts'
 import { EXITS } from '../exits.ts'
 import { manyText, timeText } from '../figures.ts'
 import { importContracts } from '../system-module.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../base/printable.ts'
 import { tableText } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 

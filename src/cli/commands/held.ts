@@ -2,10 +2,10 @@ import type { HeldKey } from '../../engine/listings.ts'
 import type { Command } from '../command.ts'
 import { countText, durationText, timeText } from '../figures.ts'
 import { givenIn, inText, printListing, WIDTH_MAX } from '../listing.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../base/printable.ts'
 
 const COLUMNS = [
-  { title: 'consumer' },
+  { title: 'consumer', widthMax: WIDTH_MAX },
   { title: 'key', widthMax: WIDTH_MAX },
   { title: 'for', isNumber: true },
   { title: 'waiting', isNumber: true },

@@ -5,7 +5,7 @@ import { givenIn, printListing, timesIn, waitsForText, WIDTH_MAX } from '../list
 
 const COLUMNS = [
   { title: 'time' },
-  { title: 'command' },
+  { title: 'command', widthMax: WIDTH_MAX },
   { title: 'key', widthMax: WIDTH_MAX },
   { title: 'id', widthMax: WIDTH_MAX },
   { title: 'state' },

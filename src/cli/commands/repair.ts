@@ -5,7 +5,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Asked, Command } from '../command.ts'
 import { directoryOf } from '../data.ts'
 import { EXITS } from '../exits.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../base/printable.ts'
 
 export const repair: Command = async (asked) => {
   const { terminal, flags } = asked

@@ -4,7 +4,7 @@ import { durationText } from '../figures.ts'
 import { givenIn, printListing, waitsForText, WIDTH_MAX } from '../listing.ts'
 
 const COLUMNS = [
-  { title: 'saga' },
+  { title: 'saga', widthMax: WIDTH_MAX },
   { title: 'instance', widthMax: WIDTH_MAX },
   { title: 'open for', isNumber: true },
   { title: 'operation', widthMax: WIDTH_MAX },

@@ -6,9 +6,9 @@ import { givenIn, inText, printListing, timesIn, WIDTH_MAX } from '../listing.ts
 const COLUMNS = [
   { title: 'due' },
   { title: 'which is' },
-  { title: 'saga' },
+  { title: 'saga', widthMax: WIDTH_MAX },
   { title: 'instance', widthMax: WIDTH_MAX },
-  { title: 'sends' },
+  { title: 'sends', widthMax: WIDTH_MAX },
   { title: 'attempts', isNumber: true },
 ]
 

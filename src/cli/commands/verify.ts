@@ -3,7 +3,7 @@ import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { EXITS } from '../exits.ts'
 import { barText, countText, manyText } from '../figures.ts'
-import { printable } from '../printable.ts'
+import { printable } from '../../base/printable.ts'
 
 const BAR_WIDTH = 30
 
