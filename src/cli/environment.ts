@@ -32,6 +32,25 @@ export async function endProcess(code: number): Promise<void> {
   process.exit(code)
 }
 
+/** Hears how the process comes to an end before what it waits for is there. */
+export interface EarlyEnd {
+  /** Nothing is left that could go on. What is begun here goes on. */
+  onIdle(): void
+  /** The process ends now: by this exit code, whatever it was to be. */
+  onExit(): number
+}
+
+/** Watches for an early end of the process. Answers what ends that. */
+export function onEarlyEnd({ onIdle, onExit }: EarlyEnd): () => void {
+  const exit = (): void => void (process.exitCode = onExit())
+  process.on('beforeExit', onIdle)
+  process.on('exit', exit)
+  return () => {
+    process.off('beforeExit', onIdle)
+    process.off('exit', exit)
+  }
+}
+
 export function processIo(): Io {
   const { stdout, stderr, env } = process
   return { stdout, stderr, env, cwd: process.cwd() }

@@ -4,6 +4,7 @@ import { Command as Parser, InvalidArgumentError, Option } from 'commander'
 import type { Command, Flags } from './command.ts'
 import { EXITS } from './exits.ts'
 import { findData } from './find-data.ts'
+import { parse } from './parse.ts'
 import type { Terminal } from './terminal.ts'
 
 /** How the help lists the commands: group by group, each in the order of `commands`. */
@@ -346,13 +347,7 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
     .description('Runs event-driven services, and shows what goes on inside them.')
     .version(versionOf(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
-    .addHelpCommand(
-      new Parser('help')
-        .helpOption(false)
-        .argument('[command]')
-        .description('show the help of a command')
-        .helpGroup(headingOf('begin')),
-    )
+    .helpCommand(false)
     .exitOverride()
     .showHelpAfterError('(--help says more)')
     .configureOutput({
@@ -366,7 +361,15 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
     .addHelpText('after', AFTER)
   for (const group of GROUP_NAMES)
     for (const spec of commands) if (spec.group === group) add(parser, spec, terminal, ended)
+  addHelp(parser)
   return parser
+}
+
+/** `help COMMAND` says what `COMMAND --help` does. */
+function addHelp(parser: Parser): void {
+  const help = parser.command('help [command]').description('show the help of a command')
+  help.helpGroup(headingOf('begin'))
+  help.action((name?: string) => parse(parser, name === undefined ? ['--help'] : [name, '--help']))
 }
 
 const headingOf = (group: Group): string => `${GROUPS[group]}:`

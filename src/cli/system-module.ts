@@ -11,6 +11,8 @@ import type { EngineOptions } from '../engine/options.ts'
 import type { GatewayOptions } from '../gateway/index.ts'
 import type { App } from '../runtime/start.ts'
 import type { Service } from '../rules/service.ts'
+import { onEarlyEnd } from './environment.ts'
+import { errorText, errorView, exitOf } from './exits.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a module exports so that `throughline run` can run it. */
@@ -56,23 +58,38 @@ export async function importSystem(terminal: Terminal, file: string): Promise<Sy
 
 type Exports = Readonly<Record<string, unknown>>
 
-/** Reads what a module exports, and starts nothing: not even what the module itself would start. */
+/**
+ * Reads what a module exports, and starts nothing: not even what the module itself would start. A
+ * module that ends the process is said by name, with the exit code of wrong usage.
+ */
 async function importModule(terminal: Terminal, file: string, detail: string): Promise<Exports> {
   const path = resolve(terminal.cwd, file)
   const refused = (message: string): Fault =>
     new Fault('OPTION_INVALID', { detail, complaints: [{ path: file, message }] })
   if (!existsSync(path)) throw refused(`is not there: ${path}`)
-  const started = Promise.withResolvers<never>()
+  const refusal = Promise.withResolvers<never>()
   let isRead = false
   const onStart = (call: string): void => {
     if (isRead)
       terminal.tell(`${file} calls ${call}: a command starts nothing but what it exports.`)
-    else started.reject(refused(`calls ${call} when it is imported, which was not done: ${CURE}`))
+    else refusal.reject(refused(`calls ${call} when it is imported, which was not done: ${CURE}`))
   }
-  const importing = withoutStarting(onStart, () => import(pathToFileURL(path).href))
-  const exported = (await Promise.race([importing, started.promise])) as Exports
-  isRead = true
-  return exported
+  const letGo = onEarlyEnd({
+    onIdle: () => refusal.reject(refused(`never ends its import: ${CURE}`)),
+    onExit() {
+      const fault = refused(`ends the process when it is imported: ${CURE}`)
+      terminal.fail(errorView(fault), errorText(fault))
+      return exitOf(fault)
+    },
+  })
+  try {
+    const importing = withoutStarting(onStart, () => import(pathToFileURL(path).href))
+    const exported = (await Promise.race([importing, refusal.promise])) as Exports
+    isRead = true
+    return exported
+  } finally {
+    letGo()
+  }
 }
 
 const CURE = 'name the module that it takes its services from, such as service.ts'
@@ -89,11 +106,17 @@ export async function importContracts(
 ): Promise<readonly AnyContract[]> {
   const given = await importModule(terminal, file, 'contracts')
   const { services } = given
-  const owned = complaintsOfServices(services, []).length > 0 ? [] : (services as Service[])
+  const wrong = complaintsOfServices(services, [])
+  const owned = wrong.length > 0 ? [] : (services as Service[])
   const found = [...owned.flatMap(({ owns }) => owns), ...Object.values(given).filter(isContract)]
   if (found.length > 0) return [...new Set(found)]
-  const message = `exports neither services nor contracts, only ${Object.keys(given).join(', ')}`
-  throw new Fault('OPTION_INVALID', { detail: file, complaints: [{ path: file, message }] })
+  const exported = Object.keys(given)
+  const message = `exports neither services nor contracts, ${onlyText(exported)}`
+  const complaints = [
+    ...(services === undefined ? [{ path: file, message }] : wrong),
+    ...(owned.length > 0 ? [{ path: 'services', message: 'own no contract' }] : []),
+  ]
+  throw new Fault('OPTION_INVALID', { detail: file, complaints })
 }
 
 function complaintsOf(given: Readonly<Record<string, unknown>>): readonly Complaint[] {
@@ -108,8 +131,7 @@ function complaintsOf(given: Readonly<Record<string, unknown>>): readonly Compla
 function complaintsOfServices(services: unknown, exported: readonly string[]): Complaint[] {
   const path = 'services'
   if (services === undefined) {
-    const others = exported.length > 0 ? `only ${exported.join(', ')}` : 'nothing'
-    const message = `is not exported (${others}): export const services = [service(…), …]`
+    const message = `is not exported (${onlyText(exported)}): export const services = [service(…), …]`
     return [{ path, message }]
   }
   if (!Array.isArray(services) || services.length === 0)
@@ -122,6 +144,9 @@ function complaintsOfServices(services: unknown, exported: readonly string[]): C
     return strange ? [{ path: `${place}.owns`, message: OTHER_COPY }] : []
   })
 }
+
+const onlyText = (exported: readonly string[]): string =>
+  exported.length > 0 ? `only ${exported.join(', ')}` : 'nothing'
 
 const OTHER_COPY =
   'holds what contract(…) of this very package did not make: is it installed twice? ' +

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import type { Io, Screen } from './environment.ts'
+import type { ErrorView } from './exits.ts'
 import { printableLines, printablePainted } from '../base/printable.ts'
 
 /** Colours text for one screen; leaves it as it is where colours are not wanted. */
@@ -22,16 +23,19 @@ export interface Terminal {
   drained(): Promise<void>
   /** A line beside the output: progress, hints, faults. */
   tell(line: string): void
+  /** What went wrong, beside the output: as JSON where that was asked for. */
+  fail(error: ErrorView, text: string): void
   /** A line beside the output that the next one replaces; only where somebody sees it. */
   show(line: string): void
 }
 
-export function terminalOf({ stdout, stderr, cwd, env, signal }: Io): Terminal {
+export function terminalOf({ stdout, stderr, cwd, env, signal }: Io, isJson = false): Terminal {
   const unread = new AbortController()
   const out = writing(stdout, () => unread.abort())
   const err = writing(stderr, () => undefined)
   const wantsNone = (env['NO_COLOR'] ?? '') !== ''
   const isColoured = stdout.isTTY === true && !wantsNone
+  const tell = (line: string): void => err.write(`${printableLines(line)}\n`)
   return {
     cwd,
     signal,
@@ -41,7 +45,8 @@ export function terminalOf({ stdout, stderr, cwd, env, signal }: Io): Terminal {
     paint: (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text),
     print: (line) => out.write(`${printablePainted(line)}\n`),
     drained: () => out.drained(),
-    tell: (line) => err.write(`${printableLines(line)}\n`),
+    tell,
+    fail: (error, text) => tell(isJson ? JSON.stringify({ error }) : text),
     show(line) {
       if (stderr.isTTY) err.write(`\r\u001b[K${line}`)
     },

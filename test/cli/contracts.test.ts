@@ -61,6 +61,15 @@ inBothWays('contracts', (at) => {
     assert.match(err, /asking\.Asked/)
   })
 
+  test('contracts of a name that is like none lists the names', async () => {
+    const { code, err } = await at.say(['contracts', 'nope'])
+    assert.equal(code, 2)
+    assert.match(
+      err,
+      /name: "nope" is not known \(here are asking, asking\.Ask, .*telling\.Told\)$/m,
+    )
+  })
+
   test('a module that fits is said to', async () => {
     const argv = ['contracts', '--check', systemFile('talking')]
     assert.deepEqual(await at.say(argv), {
@@ -111,6 +120,16 @@ inBothWays('contracts', (at) => {
 })
 
 suite('a module to check', () => {
+  test('that exports services is told what is wrong with them', async () => {
+    const at = place()
+    writeFileSync(join(at.root, 'empty.mjs'), 'export const services = []')
+    const { code, err } = await at.say(['contracts', '--check', 'empty.mjs'])
+    assert.equal(code, 2)
+    assert.match(err, /^ {2}- services: must be a list of at least one service$/m)
+    assert.doesNotMatch(err, /exports neither/)
+    at.remove()
+  })
+
   test('that is not there, or has nothing to check, is wrong usage', async () => {
     const at = place()
     const app = await at.launch()
@@ -123,6 +142,9 @@ suite('a module to check', () => {
     const none = await at.say(['contracts', '--check', empty])
     assert.equal(none.code, 2)
     assert.match(none.err, /exports neither services nor contracts, only other/)
+    writeFileSync(join(at.root, 'nothing.mjs'), '')
+    const nothing = await at.say(['contracts', '--check', 'nothing.mjs'])
+    assert.match(nothing.err, /nothing\.mjs: exports neither services nor contracts, nothing$/m)
     at.remove()
   })
 })

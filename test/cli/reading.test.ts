@@ -1,7 +1,8 @@
 // A module is read for what it exports: by no command does it start anything.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Place } from './stage.ts'
@@ -50,6 +51,33 @@ suite('a module that starts a system when it is imported is refused', () => {
     assert.equal(error.code, 'OPTION_INVALID')
     at.remove()
   })
+})
+
+suite('a module that is never imported to its end is refused, and passes no check', () => {
+  const modules: Readonly<Record<string, readonly [text: string, what: string]>> = {
+    'waits-for-ever.mjs': ['await new Promise(() => {})', 'never ends its import'],
+    'ends-the-process.mjs': ['process.exit(0)', 'ends the process when it is imported'],
+    'ends-it-below.mjs': [
+      'await 1; setTimeout(() => process.exit(), 1); await new Promise(() => {})',
+      'ends the process when it is imported',
+    ],
+  }
+  for (const [name, [text, what]] of Object.entries(modules))
+    for (const [verb, argv] of Object.entries(verbs))
+      test(`by ${verb}: ${name}`, () => {
+        const at = place()
+        writeFileSync(join(at.root, name), text)
+        const { status, stdout, stderr } = say(at, ...argv(name))
+        assert.deepEqual([status, stdout], [2, ''])
+        assert.ok(String(stderr).startsWith('OPTION_INVALID: '), String(stderr))
+        assert.ok(String(stderr).includes(`  - ${name}: ${what}`), String(stderr))
+        const asJson = say(at, ...argv(name), '--json')
+        assert.equal(asJson.status, 2)
+        const { error } = JSON.parse(String(asJson.stderr)) as { error: { code: string } }
+        assert.equal(error.code, 'OPTION_INVALID')
+        assert.equal(existsSync(at.data), false)
+        at.remove()
+      })
 })
 
 test('a module that starts its services after it was imported is told that nothing starts', async () => {

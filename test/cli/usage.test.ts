@@ -102,6 +102,9 @@ suite('wrong usage', () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
     [[], /^Usage: throughline/],
     [['topcs'], /unknown command 'topcs'\n\(Did you mean topics\?\)/],
+    [['help', 'frob'], /^error: unknown command 'frob'\n/],
+    [['frob', '--help'], /^error: unknown command 'frob'\n/],
+    [['help', 'topcs'], /^error: unknown command 'topcs'\n\(Did you mean topics\?\)/],
     [['topics', '--jsn'], /unknown option '--jsn'\n\(Did you mean --json\?\)/],
     [['topics', 'more'], /too many arguments/],
     [['log'], /missing required argument 'topic'/],
@@ -127,6 +130,11 @@ suite('wrong usage', () => {
       const { error } = JSON.parse(asJson.err) as { error: Readonly<Record<string, unknown>> }
       assert.deepEqual(Object.keys(error), ['code', 'message', 'complaints', 'ids'])
       assert.equal(error['code'], 'OPTION_INVALID')
+      assert.doesNotMatch(
+        String(error['message']),
+        /^error: /,
+        'that it is one is said by its code',
+      )
     })
 })
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Complaint } from '../../base/fault.ts'
 import { Fault } from '../../base/fault.ts'
-import { unknownName } from '../../base/options.ts'
+import { unknownOf } from '../../base/options.ts'
 import type { AnyContract } from '../../contract/contract.ts'
 import { factsOf } from '../../contract/contract.ts'
 import type { StoredMessage } from '../../engine/compatibility.ts'
@@ -76,7 +76,7 @@ function named(stored: readonly StoredMessage[], name: string): readonly StoredM
   const known = [...new Set(stored.flatMap(({ contract, wire }) => [contract, wire]))]
   throw new Fault('OPTION_INVALID', {
     detail: 'contracts',
-    complaints: [{ path: 'name', message: `"${name}" ${unknownName(name, known)}` }],
+    complaints: [{ path: 'name', message: unknownOf(name, known) }],
   })
 }
 
