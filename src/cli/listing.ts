@@ -17,7 +17,7 @@ export const WIDTH_MAX = 64
 /** How a list is shown to people. */
 export interface ListingView<T> {
   readonly columns: readonly Column[]
-  row(item: T, now: number): readonly string[]
+  row(item: T, now: number, isRunning: boolean): readonly string[]
   /** What is said in place of an empty list. */
   readonly none: string
   /** Lines below the table. */
@@ -32,13 +32,13 @@ export async function printListing<T>(
   view: ListingView<T>,
 ): Promise<number> {
   const { terminal, flags } = asked
-  const listing = await whole<T>(asked, verb, given)
+  const { listing, isRunning } = await whole<T>(asked, verb, given)
   if (flags.json) terminal.print(JSON.stringify(listing))
   else if (listing.items.length === 0) terminal.tell(view.none)
   else {
     const now = systemClock().now()
     const shown = table(view.columns, terminal.paint, terminal.columns)
-    const lines = shown.lines(listing.items.map((item) => view.row(item, now)))
+    const lines = shown.lines(listing.items.map((item) => view.row(item, now, isRunning)))
     terminal.print(shown.head())
     for (const line of [...lines, ...(view.details?.(listing.items) ?? [])]) terminal.print(line)
   }
@@ -47,19 +47,24 @@ export async function printListing<T>(
   return 0
 }
 
-async function whole<T>(asked: Asked, verb: VerbName, given: Given): Promise<Listing<T>> {
+async function whole<T>(
+  asked: Asked,
+  verb: VerbName,
+  given: Given,
+): Promise<{ readonly listing: Listing<T>; readonly isRunning: boolean }> {
   const { limit } = asked.flags
   const items: T[] = []
   let after = asked.flags.after
   await using system = await reach(asked)
+  const { isRunning } = system
   for (;;) {
     const from = after === undefined ? {} : { after }
     const wanted = { ...given, ...from, limit: limit - items.length }
     const page = (await system.run(verb, wanted)) as Listing<T>
     items.push(...page.items)
     after = page.next
-    if (after === undefined) return { items }
-    if (items.length >= limit) return { items, next: after }
+    if (after === undefined) return { listing: { items }, isRunning }
+    if (items.length >= limit) return { listing: { items, next: after }, isRunning }
   }
 }
 
@@ -97,6 +102,11 @@ export function waitsForText(waits: WaitsFor, now: number): string {
   const by = waits.heldBy === undefined ? '' : `, held by ${waits.heldBy}`
   if (waits.kind === 'answer') return `answer to ${waits.command} ${waits.id}${by}`
   return `${waits.types.join(' or ') || 'an event'}${by}`
+}
+
+/** When something is tried again: that needs its owner. */
+export function nextText(at: number, now: number, isRunning: boolean): string {
+  return isRunning ? inText(at, now) : 'once it runs'
 }
 
 /** `in 3 s`, or `now` where it is due. */

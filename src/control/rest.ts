@@ -1,10 +1,14 @@
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import { commandsTopic } from '../contract/contract.ts'
 import { heldAlarms } from '../engine/alarms.ts'
 import { storedCatalog } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
 import { heldKeys } from '../engine/held-keys.ts'
 import type { Alarm } from '../engine/listings.ts'
+import type { OperationStanding } from '../engine/operation-list.ts'
+import { standingOf } from '../engine/operation-list.ts'
+import type { OperationState } from '../engine/operations.ts'
 import { ENGINE_OPTIONS } from '../engine/options.ts'
 import type { Listed } from '../engine/paging.ts'
 import { pausesOf } from '../engine/pauses.ts'
@@ -44,19 +48,35 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       const told = { ack, paused, slowRules: [], slowUnits: [], groups: [], alarms }
       if (is === 'failing') return { is, ...told, detail }
       const rests = alarms.length > 0 ? 'degraded' : paused.length > 0 ? 'paused' : 'well'
-      return { is: rests, ...told, detail: 'nobody runs it' }
+      return { is: rests, ...told, detail: 'its data can be read' }
     },
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
     rewind: (asked) => rewind({ backend, catalog, pauses }, asked),
     async rebuild(projection) {
       throw new Fault('DATA_READ_ONLY', { detail: `nobody runs the rules of ${projection}` })
     },
-    operation: async () => undefined,
+    async operation(id, topic) {
+      const owned = catalog.services.flatMap(({ owns }) => owns.map(commandsTopic))
+      for (const each of topic === undefined ? owned : [topic]) {
+        const record = await log.find?.(each, id)
+        const standing = record && (await standingOf({ backend, catalog, clock, delays }, record))
+        if (standing) return asState(standing)
+      }
+      return undefined
+    },
     async close() {
       await store.close()
       await log.close()
     },
   }
+}
+
+/** Where an operation stands, as its owner would say it. */
+function asState({ state, complaints = [] }: OperationStanding): OperationState {
+  const { kind, status, reason } = state
+  if (kind === 'pending') return { is: 'pending' }
+  if (kind === 'refused') return { is: 'refused', code: reason ?? '', complaints }
+  return { is: status, ...(reason === undefined ? {} : { reason }) } as OperationState
 }
 
 /** Alarms of the first keys that are held, by the thresholds that hold where none are stated. */

@@ -21,9 +21,6 @@ export interface System {
   rewind(asked: RewindRequest): Promise<readonly Rewound[]>
   /** @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`; `DATA_READ_ONLY` where nobody runs it */
   rebuild(projection: string, tell: (progress: RebuildProgress) => void): Promise<Rebuilt>
-  /**
-   * What became of a command from outside, that in `topic` where several have the id; `undefined`
-   * where nobody runs who could tell.
-   */
+  /** What became of a command from outside, that in `topic` where several have the id. */
   operation(id: string, topic?: string): Promise<OperationState | undefined>
 }

@@ -26,7 +26,10 @@ const READ_MAX = 20_000
 const BREATHE_EVERY = 100
 
 /** Where an operation stands, and what it waits for. */
-export type OperationStanding = Pick<OperationEntry, 'state' | 'waitsFor'>
+export interface OperationStanding extends Pick<OperationEntry, 'state' | 'waitsFor'> {
+  /** What a refusal says in detail. */
+  readonly complaints?: readonly string[]
+}
 
 /** Where the operation of a command stands; nothing where it did not come from outside. */
 export async function standingOf(
@@ -96,14 +99,15 @@ export async function operationList(
     const owner = owners.get(record.topic)
     if (!owner || decodeEnvelope(record).hops > 0) continue
     lookedAt += 1
-    const found = await stateOf(listed, owner, record)
-    if (state !== undefined && !isIn(found.state, state)) continue
+    const { state: found, waitsFor } = await stateOf(listed, owner, record)
+    if (state !== undefined && !isIn(found, state)) continue
     items.push({
       id: record.id,
       command: record.type,
       key: record.key,
       at: record.storedAt,
-      ...found,
+      state: found,
+      waitsFor,
     })
   }
   return { items }
@@ -129,7 +133,10 @@ async function stateOf(
     ])
   }
   if (operation.is === 'refused')
-    return ended({ kind: 'refused', status: 'refused', reason: operation.code })
+    return {
+      ...ended({ kind: 'refused', status: 'refused', reason: operation.code }),
+      complaints: operation.complaints,
+    }
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)
   const waits: WaitsFor[] = []

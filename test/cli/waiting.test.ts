@@ -4,9 +4,10 @@ import { after, before, suite, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import type { App, HeldKey, Listing, OpenSaga, OperationEntry, TimerEntry } from 'throughline'
 import { command, contract, entity, event, handler, hours, saga, service } from 'throughline'
-import { after as later, start } from 'throughline'
+import { after as later, refuse, start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
+import type { ChainView } from '../../src/control/views.ts'
 import type { Place } from './stage.ts'
 import { place } from './stage.ts'
 
@@ -75,7 +76,9 @@ for (const isRunning of [true, false])
       assert.equal(lines.length, 2)
       assert.match(
         lines[0] ?? '',
-        /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +(in|now).* the bank/,
+        isRunning
+          ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +(in|now).* the bank/
+          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +once it runs +the bank/,
       )
       assert.ok(!out.includes('\u001b'), 'what users threw does not steer the terminal')
       const items = await list<HeldKey>('held', '--consumer', 'work/outside')
@@ -126,13 +129,24 @@ for (const isRunning of [true, false])
       assert.equal(more.err, `There is more: --after ${JSON.stringify(first.next)}\n`)
     })
 
+    test('chain and operations say the same of where a command stands', async () => {
+      const { operation } = (await at.ask('chain', 'do-good')) as ChainView
+      const entries = await list<OperationEntry>('operations', '--key', 'good')
+      assert.deepEqual(
+        entries.map(({ state }) => [state.kind, state.status]),
+        [[operation?.kind, operation?.is]],
+      )
+      assert.match((await at.say(['chain', 'do-good'])).out, /^Outcome: pending$/m)
+    })
+
     test('chain says where it is held and what it waits for', async () => {
       const { out } = await at.say(['chain', 'do-bad-1'])
       assert.match(out, /^Waits for: timer for work\.Note in 5 h$/m)
       assert.match(
         out,
-        /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, /m,
+        /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, the next /m,
       )
+      assert.equal(/the next once it runs: the bank/.test(out), !isRunning)
       assert.doesNotMatch((await at.say(['chain', 'do-good'])).out, /^Held/m)
     })
 
@@ -141,6 +155,7 @@ for (const isRunning of [true, false])
       assert.equal(code, 1)
       assert.match(out, /^degraded: 1 alarm\n/)
       assert.match(out, /^Alarm: work\/outside holds 2 keys \(bad-1, bad-2\), for up to /m)
+      assert.equal(/^Nobody runs it\.$/m.test(out), !isRunning)
       const report = JSON.parse((await at.say(['health', '--json'])).out) as object
       assert.partialDeepStrictEqual(report, { is: 'degraded', isRunning })
     })
@@ -157,3 +172,25 @@ for (const isRunning of [true, false])
       assert.match(time.err, /since: "2030-01-31T12:00" has no zone/)
     })
   })
+
+test('chain says what a command was refused for, also of data that nobody runs', async () => {
+  const at = place()
+  const Late = contract('late', { key: 'id' }, { Ask: command(Id, { refuses: ['late'] }) })
+  const clerk = entity(
+    'clerk',
+    { of: Late, id: 'id', initial: 0 },
+    { decide: (on) => [on(Late.Ask, () => refuse('late', ['come at nine']))], evolve: () => [] },
+  )
+  const closed = service('office', { owns: [Late], runs: [clerk] })
+  const app = await start([closed], embedded({ directory: at.data }))
+  await (await app.send(Late.Ask({ id: 'a' }), { id: 'ask' })).settled()
+  const seen = async (): Promise<unknown> => {
+    assert.match((await at.say(['chain', 'ask'])).out, /^Outcome: refused \(late\)$/m)
+    return ((await at.ask('chain', 'ask')) as ChainView).operation
+  }
+  const live = await seen()
+  await app.stop()
+  assert.deepEqual(await seen(), live)
+  assert.partialDeepStrictEqual(live, { kind: 'refused', complaints: ['come at nine'] })
+  at.remove()
+})

@@ -3,7 +3,7 @@ import type { ChainView, EventView, HeldKey } from '../../control/views.ts'
 import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { durationText } from '../figures.ts'
-import { inText, waitsForText } from '../listing.ts'
+import { nextText, waitsForText } from '../listing.ts'
 import { printable } from '../../base/printable.ts'
 import { tableText } from '../table.ts'
 
@@ -33,30 +33,27 @@ export const chain: Command = async (asked) => {
   })
   terminal.print(tableText(COLUMNS, rows, terminal.paint))
   terminal.print('')
-  terminal.print(outcomeText(view, system.isRunning))
+  terminal.print(outcomeText(view))
   const now = systemClock().now()
+  const { isRunning } = system
   for (const waits of view.waitsFor)
     terminal.print(`Waits for: ${printable(waitsForText(waits, now))}`)
-  for (const held of view.held) terminal.print(`Held: ${printable(heldText(held, now))}`)
+  for (const held of view.held) terminal.print(`Held: ${printable(heldText(held, now, isRunning))}`)
   if (!view.isComplete) terminal.print('It is longer than what was searched: this is a part of it.')
   return 0
 }
 
-function outcomeText({ operation }: ChainView, isRunning: boolean): string {
-  if (operation) {
-    const { is, reason } = operation
-    return reason === undefined ? `Outcome: ${is}` : `Outcome: ${is} (${reason})`
-  }
-  return isRunning
-    ? 'Outcome: none, since no command from outside began it'
-    : 'Outcome: only its owner can tell, and nobody runs it'
+function outcomeText({ operation }: ChainView): string {
+  if (!operation) return 'Outcome: none, since no command from outside began it'
+  const { is, reason } = operation
+  return reason === undefined ? `Outcome: ${is}` : `Outcome: ${is} (${reason})`
 }
 
-function heldText(held: HeldKey, now: number): string {
+function heldText(held: HeldKey, now: number, isRunning: boolean): string {
   const { consumer, key, event, attempts, nextAttemptAt, error } = held
   const why = error ? `: ${error.message}` : ''
   const times = `${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}`
-  const next = `the next ${inText(nextAttemptAt, now)}`
+  const next = `the next ${nextText(nextAttemptAt, now, isRunning)}`
   return `${consumer} holds ${key} behind ${event.type} ${event.id}, ${times}, ${next}${why}`
 }
 

@@ -16,9 +16,9 @@ export const health: Command = async (asked) => {
   else {
     terminal.print(`${terminal.paint(STYLES[is], is)}: ${textOf(report)}`)
     terminal.print(`An ack means: ${ack}.`)
+    if (!isRunning) terminal.print('Nobody runs it.')
     if (is !== 'paused' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
     for (const rule of slowRules) terminal.print(`Slow: ${slowText(rule)}.`)
-    if (is === 'paused' && !isRunning) terminal.print('nobody runs it')
     const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
     if (idle.length > 0) terminal.print(`Standing by for: ${idle.join(', ')}.`)
     // Slow rules have been named above.

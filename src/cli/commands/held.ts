@@ -1,7 +1,7 @@
 import type { HeldKey } from '../../engine/listings.ts'
 import type { Command } from '../command.ts'
 import { countText, durationText, timeText } from '../figures.ts'
-import { givenIn, inText, printListing, WIDTH_MAX } from '../listing.ts'
+import { givenIn, nextText, printListing, WIDTH_MAX } from '../listing.ts'
 import { printable } from '../../base/printable.ts'
 
 const COLUMNS = [
@@ -25,7 +25,7 @@ export const held: Command = async (asked) => {
   })
 }
 
-function rowOf(item: HeldKey, now: number): readonly string[] {
+function rowOf(item: HeldKey, now: number, isRunning: boolean): readonly string[] {
   const { consumer, key, since, count, event, attempts, nextAttemptAt, error } = item
   return [
     consumer,
@@ -34,7 +34,7 @@ function rowOf(item: HeldKey, now: number): readonly string[] {
     countText(count),
     `${event.type} ${event.id}`,
     countText(attempts),
-    inText(nextAttemptAt, now),
+    nextText(nextAttemptAt, now, isRunning),
     error?.message ?? '',
   ]
 }
