@@ -1,5 +1,7 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { createServer } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Fastify from 'fastify'
 import type { Clock } from '../base/clock.ts'
@@ -83,6 +85,26 @@ export async function listen(
     close: ({ graceMs = GRACE_MS } = {}) => close(graceMs),
     [Symbol.asyncDispose]: () => close(GRACE_MS),
   }
+}
+
+/**
+ * Holds that it could be listened there, so that nothing is begun that nobody could reach.
+ *
+ * @throws Fault `OPTION_INVALID`, `PORT_BUSY`
+ */
+export async function mustBeFree({
+  port,
+  host = '127.0.0.1',
+  token,
+}: Pick<ListenOptions, 'port' | 'host' | 'token'>): Promise<void> {
+  mustBeSafe(port, host, token)
+  const probe = createServer()
+  try {
+    await once(probe.listen(port, host), 'listening')
+  } catch (cause) {
+    throw faultOf(cause, port, host)
+  }
+  await new Promise((resolve) => probe.close(resolve))
 }
 
 function mustBeSafe(port: number, host: string, token: string | undefined): void {

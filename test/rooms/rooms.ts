@@ -73,7 +73,7 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'src/http',
     rooms: ['src/base'],
-    packages: ['fastify', 'find-my-way', 'node:crypto', 'node:http', 'node:net'],
+    packages: ['fastify', 'find-my-way', 'node:crypto', 'node:events', 'node:http', 'node:net'],
   },
   {
     folder: 'src/gateway',

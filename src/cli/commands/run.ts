@@ -1,6 +1,7 @@
 import type { Served } from '../../admin/index.ts'
 import { serve } from '../../admin/index.ts'
 import { embedded } from '../../backends/embedded/index.ts'
+import { mustBeFree } from '../../http/listen.ts'
 import type { App } from '../../runtime/start.ts'
 import { start } from '../../runtime/start.ts'
 import type { Asked, Command, Flags } from '../command.ts'
@@ -14,13 +15,12 @@ export const run: Command = async (asked) => {
   const [file = ''] = args
   const stopped = stopOf(terminal)
   const system = await importSystem(terminal, file)
+  const where = { port: flags.port, ...whereOf(flags) }
+  // Before the app makes data that nobody could reach.
+  await mustBeFree(where)
   await using app = await launch(system, asked)
   // Closed first, so that nobody is let in to an app that stops.
-  await using served = await serve(app, {
-    port: flags.port,
-    ...reachOf(system, app),
-    ...whereOf(flags),
-  })
+  await using served = await serve(app, { ...where, ...reachOf(system, app) })
   announce(asked, app, served)
   await stopped
   if (flags.json) terminal.print('{"event":"stopping"}')
