@@ -60,18 +60,16 @@ inBothWays('a backup', (at) => {
     assert.match(own.err, /^DIRECTORY_TAKEN: .*data is the data itself$/m)
     for (const to of ['data/copy', 'link/copy', 'data/archive/copy']) {
       const { code, err } = await at.say(['backup', to])
-      assert.equal(code, 1)
-      assert.match(err, /^DIRECTORY_TAKEN: .*copy lies inside the data, which is .*data$/m)
+      assert.equal(code, 2)
+      assert.match(err, /^OPTION_INVALID: .*copy$/m)
+      assert.match(err, /^ {2}- to: lies inside the data: name a place outside of it$/m)
     }
     assert.deepEqual(readdirSync(at.data).toSorted(), before)
     rmSync(join(at.root, 'link'))
     await at.say(['backup', 'tuesday'])
     const restored = await at.say(['restore', 'tuesday', '--data', 'tuesday/again'])
-    assert.equal(restored.code, 1)
-    assert.match(
-      restored.err,
-      /^DIRECTORY_TAKEN: .*again lies inside the data, which is .*tuesday$/m,
-    )
+    assert.equal(restored.code, 2)
+    assert.match(restored.err, /^ {2}- data: lies inside the backup: name a place outside of it$/m)
     assert.equal(existsSync(join(at.root, 'tuesday/again')), false)
   })
 

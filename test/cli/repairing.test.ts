@@ -114,7 +114,7 @@ suite('salvage', () => {
   test('writes no file inside the data, nor an empty one where there is none', async (t) => {
     const at = await ended(t)
     const inside = await at.say(['salvage', '--to', 'data/saved.ndjson'])
-    assert.match(inside.err, /^DIRECTORY_TAKEN: .*saved\.ndjson lies inside the data/)
+    assert.match(inside.err, /^ {2}- to: lies inside the data: name a place outside of it$/m)
     const { code, err } = await at.say(['salvage', '--to', 'saved', '--data', 'nowhere'])
     assert.equal(code, 1)
     assert.match(err, /^DATA_MISSING: /)

@@ -39,7 +39,7 @@ export interface BackupSource {
  * Copies the database of an open data directory into a new directory. It is made under another name
  * beside it, and gets its own once everything in it is synced: a killed backup leaves none.
  *
- * @throws Fault `DIRECTORY_TAKEN`, and `DATA_OWNED` while another backup is made there
+ * @throws Fault `DIRECTORY_TAKEN`, `OPTION_INVALID`, and `DATA_OWNED` while another backup is made there
  */
 export async function backUp(
   source: BackupSource,
@@ -49,7 +49,7 @@ export async function backUp(
 ): Promise<BackedUp> {
   const at = clock.now()
   const target = resolve(to)
-  mustLieOutside(source.directory, target)
+  mustLieOutside(source.directory, { path: target, option: 'to', of: 'data' })
   mustBeFree(target)
   mkdirSync(dirname(target), { recursive: true })
   const part = filesOf(`${target}.part`)

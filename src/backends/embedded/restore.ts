@@ -40,14 +40,15 @@ export interface Restored extends BackedUp {
  * leaves nothing; of one that was killed the next one clears away what is there, and until then
  * nothing starts on it.
  *
- * @throws Fault `BACKUP_MISSING`, `BACKUP_DAMAGED`, `DATA_NEWER`, `DIRECTORY_TAKEN`, `DATA_OWNED`
+ * @throws Fault `BACKUP_MISSING`, `BACKUP_DAMAGED`, `DATA_NEWER`, `DIRECTORY_TAKEN`, `DATA_OWNED`,
+ * `OPTION_INVALID`
  */
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const { clock = systemClock(), tell = () => undefined } = options
   const from = resolve(options.from)
   const note = readNote(from)
   const files = filesOf(resolve(options.directory))
-  mustLieOutside(from, files.directory)
+  mustLieOutside(from, { path: files.directory, option: 'data', of: 'backup' })
   const isNew = !existsSync(files.directory)
   const ownership = begin(files, clock)
   try {

@@ -20,7 +20,7 @@ export const salvage: Command = async (asked) => {
   }
   const directory = directoryOf(asked)
   const path = resolve(terminal.cwd, flags.to)
-  mustLieOutside(directory, path)
+  mustLieOutside(directory, { path, option: 'to', of: 'data' })
   const counts = { records: 0, flawed: 0, unreadable: 0, unarchived: 0, compacted: 0 }
   let file: WriteStream | undefined
   for (const found of salvaged(directory)) {
