@@ -1,3 +1,5 @@
+import { thrownText } from '../base/thrown.ts'
+import { warnOnce } from '../base/warning.ts'
 import { rebuildAlone as rebuildAloneBy } from '../engine/engine.ts'
 import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
 import type { Backend } from '../ports/store.ts'
@@ -18,6 +20,11 @@ export async function rebuildAlone(
   options: StartOptions & RebuildOptions & { readonly tools?: unknown },
 ): Promise<Rebuilt> {
   const ended = new AbortController()
-  const tools = await opened(equip(services, backend, options, ended.signal))
+  const warn = warnOnce()
+  const broke = (what: string, cause: unknown): void => {
+    // What becomes of the one that was asked for is thrown.
+    if (what !== `a rebuild of ${projection}`) warn(`${what}: ${thrownText(cause)}`)
+  }
+  const tools = await opened(equip(services, backend, { broke, ...options }, ended.signal))
   return rebuildAloneBy(tools, projection, options)
 }

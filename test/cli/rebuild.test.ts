@@ -1,12 +1,15 @@
 // `throughline rebuild`: by the running owner, and by a module where nobody runs the data.
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { after, before, suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import type { Place } from './stage.ts'
 import { place, systemFile } from './stage.ts'
 import { Counting, services } from './systems/counting.ts'
 
+const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
 const file = systemFile('counting')
 
 suite('rebuild', () => {
@@ -38,6 +41,18 @@ suite('rebuild', () => {
     const wrong = await at.say(['rebuild', file, 'counters/time'])
     assert.equal(wrong.code, 1)
     assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "counters\/times"/)
+  })
+
+  test('says once why it failed', () => {
+    const argv = ['rebuild', systemFile('miscounting'), 'counters/times']
+    const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], {
+      cwd: at.root,
+      encoding: 'utf8',
+      timeout: 20_000,
+    })
+    assert.deepEqual([status, stdout], [1, ''])
+    assert.match(stderr, /^REBUILD_FAILED: /)
+    assert.equal(stderr.split('the abacus is broken').length - 1, 1, stderr)
   })
 
   test('says what is not there: data, the module, the projection', async () => {

@@ -9,7 +9,7 @@ export const Counting = contract(
   { Count: command(Id), Counted: event(Id) },
 )
 
-const counter = entity(
+export const counter = entity(
   'counter',
   { of: Counting, id: 'id', initial: 0 },
   {
