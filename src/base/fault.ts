@@ -16,7 +16,7 @@ export const FAULTS = {
   ARCHIVE_MISSING: {
     meaning: 'a file of the archive is not there',
     retryable: false,
-    cure: 'put the file that is named back; only what it holds cannot be read meanwhile',
+    cure: 'restore the archive file that is named; until then only its records cannot be read',
   },
   BACKEND_CANNOT: {
     meaning: 'what the services run on cannot do that',
@@ -91,7 +91,7 @@ export const FAULTS = {
   DATA_UNAVAILABLE: {
     meaning: 'the system does not let the data directory be opened',
     retryable: true,
-    cure: 'set right what the system says of the disk or of rights, and start again; the data is as it was',
+    cure: 'fix what the operating system reports (disk, permissions) and start again; the data is unchanged',
   },
   DIRECTORY_TAKEN: {
     meaning: 'the directory holds something already',
@@ -216,12 +216,12 @@ export const FAULTS = {
   SCHEMA_INVALID: {
     meaning: 'the schema of a message is asynchronous, or makes what JSON cannot hold',
     retryable: false,
-    cure: 'have the schema answer at once, with plain data: text instead of a date, for example',
+    cure: 'make the schema synchronous and let it return JSON values: z.iso.datetime(), not z.date(), for example',
   },
   SERVICE_NOT_FOUND: {
     meaning: 'no service has this name',
     retryable: false,
-    cure: 'name one of the services that there are',
+    cure: 'use a name that the message lists',
   },
   START_REFUSED: {
     meaning: 'the services do not fit together',
@@ -256,7 +256,7 @@ export const FAULTS = {
   TOPIC_NOT_FOUND: {
     meaning: 'no topic has this name',
     retryable: false,
-    cure: 'name one of the topics that there are',
+    cure: 'use a name that the message lists',
   },
   TWO_COPIES: {
     meaning: 'there are two copies of the package in this process',
@@ -281,6 +281,11 @@ export type FaultCode = keyof typeof FAULTS
 export interface Complaint {
   readonly path: string
   readonly message: string
+}
+
+/** The detail of a fault that is about all of them: `1 complaint`, `2 complaints`. */
+export function complaintsText({ length }: readonly Complaint[]): string {
+  return `${length} complaint${length === 1 ? '' : 's'}`
 }
 
 export interface FaultDetails {

@@ -1,5 +1,5 @@
 import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import { complaintsText, Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import { factsOf, repliesTopic } from '../contract/contract.ts'
 import type { LogEnd } from '../ports/log.ts'
@@ -44,7 +44,7 @@ export async function mustKnowConsumers(tools: EngineTools): Promise<void> {
     ...complaintsOfKinds(tools, stored),
     ...(await complaintsOfStarts(tools, stored, newcomers)),
   ]
-  const detail = `${complaints.length} complaints`
+  const detail = complaintsText(complaints)
   if (complaints.length > 0) throw new Fault('START_REFUSED', { detail, complaints })
 }
 

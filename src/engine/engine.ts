@@ -1,6 +1,6 @@
 import { pause, within } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import { complaintsText, Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import { beginConsumers, mustKnowConsumers } from './begin-consumers.ts'
 import { keepCatalog } from './catalog.ts'
@@ -174,7 +174,7 @@ async function mustBeMadeBy(builds: readonly Builds[]): Promise<void> {
   const unread = (): readonly Complaint[] => []
   const found = await Promise.all(builds.map((each) => each.complaints().catch(unread)))
   const complaints = found.flat()
-  const detail = `${complaints.length} complaints`
+  const detail = complaintsText(complaints)
   if (complaints.length > 0) throw new Fault('PROJECTION_CHANGED', { detail, complaints })
 }
 

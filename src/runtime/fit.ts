@@ -1,6 +1,6 @@
 import { mustBeOneCopy } from '../base/copy.ts'
 import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import { complaintsText, Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { factsOf, isContract } from '../contract/contract.ts'
@@ -57,7 +57,7 @@ export function mustFit(
   complaints.push(...complaintsOfRenaming(named, isName))
   for (const [contract, service] of owners) commandsMustBeDecided(fitting, contract, service)
   if (complaints.length > 0)
-    throw new Fault('START_REFUSED', { detail: `${complaints.length} complaints`, complaints })
+    throw new Fault('START_REFUSED', { detail: complaintsText(complaints), complaints })
 }
 
 function ownersOf(
