@@ -14,14 +14,15 @@ export type Instant = { readonly atMs: number } | { readonly message: string }
  */
 export function instantOf(text: string): Instant {
   const [matched, date, minutes, seconds = '00', fraction = '', zone] = FORM.exec(text) ?? []
-  if (matched === undefined || date === undefined) return { message: 'is none' }
+  if (matched === undefined || date === undefined)
+    return { message: 'is not a date or RFC 3339 timestamp, such as 2026-11-21T10:43:28Z' }
   if (minutes !== undefined && zone === undefined)
     return { message: 'has no zone: add Z for UTC, or one such as +01:00' }
   const local = `${date}T${minutes ?? '00:00'}:${seconds}`
   const localMs = Date.parse(`${local}Z`)
   // The parts must come back: 30 February would be 2 March, and 24:00 the next day.
   if (Number.isNaN(localMs) || !new Date(localMs).toISOString().startsWith(local))
-    return { message: 'is on no calendar or clock' }
+    return { message: 'does not exist: no calendar or clock shows it' }
   const ms = Number(fraction.slice(0, 3).padEnd(3, '0'))
   return { atMs: localMs + ms - offsetMsOf(zone) }
 }

@@ -6,3 +6,10 @@ export async function parse(parser: Parser, argv: readonly string[]): Promise<vo
   const isKnown = name.startsWith('-') || parser.commands.some((each) => each.name() === name)
   await parser.parseAsync(isKnown ? argv : [name], { from: 'user' })
 }
+
+/** `help COMMAND` says what `COMMAND --help` does. */
+export function addHelp(parser: Parser, heading: string): void {
+  const help = parser.command('help [command]').description('show the help of a command')
+  help.helpGroup(heading)
+  help.action((name?: string) => parse(parser, name === undefined ? ['--help'] : [name, '--help']))
+}

@@ -4,7 +4,7 @@ import { Command as Parser, InvalidArgumentError, Option } from 'commander'
 import type { Command, Flags } from './command.ts'
 import { EXITS } from './exits.ts'
 import { findData } from './find-data.ts'
-import { parse } from './parse.ts'
+import { addHelp } from './parse.ts'
 import type { Terminal } from './terminal.ts'
 
 /** How the help lists the commands: group by group, each in the order of `commands`. */
@@ -156,7 +156,10 @@ they are tried again. With --key, all of it, and the stack.`,
     usage: 'operations',
     does: 'Lists the commands from outside, the newest first, and where each stands.',
     options: listing(
-      new Option('--state <state>', 'pending, completed, refused, or the outcome of a saga'),
+      new Option(
+        '--state <state>',
+        'pending, completed, refused, finished, or what a saga finished with',
+      ),
       new Option('--key <key>', 'only of this key'),
       new Option('--type <type>', 'only commands of this wire name'),
       new Option('--since <time>', 'stored at this time or later, such as 2030-01-31T12:00:00Z'),
@@ -361,15 +364,8 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
     .addHelpText('after', AFTER)
   for (const group of GROUP_NAMES)
     for (const spec of commands) if (spec.group === group) add(parser, spec, terminal, ended)
-  addHelp(parser)
+  addHelp(parser, headingOf('begin'))
   return parser
-}
-
-/** `help COMMAND` says what `COMMAND --help` does. */
-function addHelp(parser: Parser): void {
-  const help = parser.command('help [command]').description('show the help of a command')
-  help.helpGroup(headingOf('begin'))
-  help.action((name?: string) => parse(parser, name === undefined ? ['--help'] : [name, '--help']))
 }
 
 const headingOf = (group: Group): string => `${GROUPS[group]}:`

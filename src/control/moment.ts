@@ -9,7 +9,6 @@ export type Moment =
   | { readonly is: 'time'; readonly atMs: number }
 
 const OFFSET = /^\d{1,15}$/
-const EXAMPLE = '2026-11-21T10:43:28Z'
 
 /**
  * What somebody means by places: each an offset, or an instant as `instantOf` reads it.
@@ -29,7 +28,7 @@ export function momentsOf<P extends string, W extends string = never>(
     if (OFFSET.test(text)) return { is: 'offset', offset: Number(text) }
     const instant = instantOf(text)
     if ('atMs' in instant) return { is: 'time', ...instant }
-    const known = [...words, 'an offset', `or a time such as ${EXAMPLE}`].join(', ')
+    const known = [...words, 'an offset', 'or a time'].join(', ')
     complaints.push({ path, message: `must be ${known}: "${text}" ${instant.message}` })
     return undefined
   }

@@ -4,7 +4,7 @@ import type { InstanceRow, TimerRow } from './advance.ts'
 import { holderOf } from './held-keys.ts'
 import type { Listing, OpenSaga, SagasOptions, WaitsFor } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'
-import { cursorIn, EVER, limitOf, mergedPage, rulesIn, shownAt } from './paging.ts'
+import { cursorIn, EVER, limitOf, listFault, mergedPage, rulesIn, shownAt } from './paging.ts'
 import { REPLY_TYPES, serviceTables } from './plan.ts'
 
 /** Commands of an instance that are looked for, newest first. */
@@ -18,6 +18,18 @@ type OpenRow = Extract<InstanceRow, { is: 'open' }>
 export const isSaga = ({ is }: Pick<ListedRule, 'is'>): boolean => is === 'saga'
 
 /**
+ * The sagas here, or the one that is named.
+ *
+ * @throws Fault `OPTION_INVALID` for a rule of another kind, `RULE_NOT_FOUND`
+ */
+export function sagasIn(listed: Listed, named?: string): readonly ListedRule[] {
+  const other = rulesIn(listed).find((rule) => rule.name === named && !isSaga(rule))
+  if (!other) return rulesIn(listed, isSaga, named)
+  const known = rulesIn(listed, isSaga).map(({ name }) => name)
+  throw listFault('saga', `${named} is no saga; here are ${known.join(', ') || 'none'}`)
+}
+
+/**
  * The instances of sagas that have not finished, the oldest first, and what each waits for.
  *
  * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
@@ -26,7 +38,7 @@ export async function openSagas(
   listed: Listed,
   { saga, operation, limit, after }: SagasOptions = {},
 ): Promise<Listing<OpenSaga>> {
-  const sagas = rulesIn(listed, isSaga, saga)
+  const sagas = sagasIn(listed, saga)
   if (operation !== undefined) {
     const found = (await instancesIn(listed, sagas, operation)).filter(({ row }) => isOpen(row))
     return { items: await views(listed, found) }

@@ -1,8 +1,8 @@
 import type { TimerRow } from './advance.ts'
 import type { Listing, TimerEntry, TimersOptions } from './listings.ts'
-import { isSaga } from './open-sagas.ts'
+import { sagasIn } from './open-sagas.ts'
 import type { Listed } from './paging.ts'
-import { cursorIn, EVER, limitOf, mergedPage, rulesIn, shownAt } from './paging.ts'
+import { cursorIn, EVER, limitOf, mergedPage, shownAt } from './paging.ts'
 import { serviceTables } from './plan.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function timerList(
   listed: Listed,
   { saga, until, limit, after }: TimersOptions = {},
 ): Promise<Listing<TimerEntry>> {
-  const sagas = rulesIn(listed, isSaga, saga)
+  const sagas = sagasIn(listed, saga)
   const services = [...new Set(sagas.map(({ service }) => service))]
   // As the delay clock counts.
   const upTo = until === undefined ? EVER : until - 1 - shownAt(listed, 0)

@@ -37,7 +37,7 @@ suite('repair', () => {
     spoil(at)
     const found = await at.say(['repair'])
     assert.equal(found.code, 1)
-    assert.match(found.out, /Damaged: 1 losses are known/)
+    assert.match(found.out, /Damaged: 1 loss is known\./)
     const [, where] = /^ +(\S+\/\d+): offset \d+ is not what was written$/m.exec(found.out) ?? []
     assert.ok(where, found.out)
     assert.match(found.err, /--accept TOPIC\/PARTITION/)

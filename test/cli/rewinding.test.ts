@@ -81,8 +81,14 @@ suite('groups rewind', () => {
       /to: must be earliest, latest, an offset, or a time/,
     )
     assert.match(await to('2026-11-01T01:30:00'), /"2026-11-01T01:30:00" has no zone: add Z/)
-    assert.match(await to('2026-02-30'), /"2026-02-30" is on no calendar or clock/)
-    assert.match(await to('2026-02-01 12:00'), /"2026-02-01 12:00" is none/)
+    assert.match(
+      await to('2026-02-30'),
+      /"2026-02-30" does not exist: no calendar or clock shows it/,
+    )
+    assert.match(
+      await to('2026-02-01 12:00'),
+      /"2026-02-01 12:00" is not a date or RFC 3339 timestamp/,
+    )
   })
 
   test('changes data that nobody runs only where that was said', async () => {

@@ -5,6 +5,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Asked, Command } from '../command.ts'
 import { directoryOf } from '../data.ts'
 import { EXITS } from '../exits.ts'
+import { countText } from '../figures.ts'
 import { printable } from '../../base/printable.ts'
 
 export const repair: Command = async (asked) => {
@@ -35,7 +36,9 @@ function acceptedBy({ flags }: Asked): readonly Accepted[] {
 
 function print({ terminal }: Asked, { losses, pages, mark }: Repaired, isSound: boolean): void {
   const verdict = isSound ? terminal.paint('green', 'Sound') : terminal.paint('red', 'Damaged')
-  terminal.print(`${verdict}: ${losses.length} losses are known.`)
+  terminal.print(
+    `${verdict}: ${losses.length === 1 ? '1 loss is' : `${countText(losses.length)} losses are`} known.`,
+  )
   if (mark !== undefined) terminal.print(`  The high-water mark was made anew: ${mark}.`)
   for (const { topic, partition, what, isAccepted } of losses) {
     const place = topic === undefined ? 'units' : `${topic}/${partition}`
