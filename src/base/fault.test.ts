@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { FaultCode } from './fault.ts'
-import { Fault, FAULTS } from './fault.ts'
+import { complaintsText, Fault, FAULTS } from './fault.ts'
 
 const codes = Object.keys(FAULTS) as FaultCode[]
+
+test('one complaint is not told as several', () => {
+  const complaint = { path: 'port', message: 'is missing' }
+  assert.equal(complaintsText([complaint]), '1 complaint')
+  assert.equal(complaintsText([complaint, complaint]), '2 complaints')
+})
 
 describe('the table of faults', () => {
   test('has a meaning and a cure for every code', () => {
