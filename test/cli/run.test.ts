@@ -144,6 +144,7 @@ suite('run', () => {
 
   test('says which port is busy, and how that is cured', async (t) => {
     const server = createServer().listen(0, '127.0.0.1')
+    t.after(() => server.close())
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
     const child = begin(t, 'run', systemFile('talking'), '--port', String(port), '--json')
@@ -154,7 +155,6 @@ suite('run', () => {
     assert.ok(error.message.includes(`127.0.0.1:${port}`))
     assert.match(error.message, /0 takes any that is free/)
     assert.equal(existsSync(at.data), false, 'a busy port leaves nothing behind')
-    server.close()
     at.remove()
   })
 
