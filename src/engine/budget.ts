@@ -21,7 +21,7 @@ export interface SlowRun {
 
 /** A group whose units were ended early, since their rules computed for too long. */
 export interface SlowUnits {
-  /** `<service>`, or `<service>/<handler>`. */
+  /** `<service>`, `<service>/<handler>`, or `<service>/<projection>` while that is rebuilt. */
   readonly group: string
   readonly limitMs: number
   /** Units that were ended early since the start. */

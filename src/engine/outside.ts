@@ -1,10 +1,10 @@
-import type { Slice } from '../ports/log.ts'
 import type { Sources } from './gathering.ts'
 import { heldItems } from './gathering.ts'
 import { holdKeyOf, isQueue } from './holds.ts'
 import type { LanesParts } from './lanes.ts'
 import { lanesOf } from './lanes.ts'
 import type { Group } from './plan.ts'
+import { slicesBefore } from './slices-before.ts'
 import type { Slots } from './slots.ts'
 import { slotsOf } from './slots.ts'
 import type { EngineTools } from './tools.ts'
@@ -68,7 +68,13 @@ export function outsideOf(
     const items = slots
       ? await slots.work(gathered.items, { stopping, lost })
       : await lanes.attempt(gathered.items, AbortSignal.any([aborting, lost]))
-    return { ...gathered, items, slices: upToBegun(gathered, items.length) }
+    // What was not begun is read again.
+    const rest = gathered.items.slice(items.length).filter(({ held }) => !held)
+    const slices = slicesBefore(
+      gathered.slices,
+      rest.map(({ record }) => record),
+    )
+    return { ...gathered, items, slices }
   }
 
   /** Beats meanwhile. */
@@ -98,15 +104,4 @@ export function outsideOf(
       return undefined
     },
   }
-}
-
-/** Slices that end before what was not begun, which is read again. */
-function upToBegun({ items, slices }: Turn, begun: number): readonly Slice[] {
-  const ends = new Map<string, number>()
-  for (const { record, held } of items.slice(begun).toReversed())
-    if (!held) ends.set(`${record.topic}\n${record.partition}`, record.offset)
-  return slices.map((slice) => {
-    const end = ends.get(`${slice.topic}\n${slice.partition}`)
-    return end === undefined ? slice : { ...slice, next: end }
-  })
 }

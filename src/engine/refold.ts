@@ -47,6 +47,8 @@ export interface RefoldParts {
   readonly folds: ReadonlyMap<string, Fold>
   /** The table of snapshots. */
   readonly snapshots: string
+  /** How long folding may compute before everybody else gets a turn. */
+  readonly computeMsMax: number
 }
 
 /**
@@ -56,21 +58,16 @@ export interface RefoldParts {
  * the cell carries the flaw, which is the fault of whoever looks at it.
  */
 export function refolding(parts: RefoldParts): Refold {
-  const { clock, folds } = parts
+  const { folds } = parts
   return async (cells, isInDoubt = () => false) => {
     const ends = await endsBehind(parts, cells.filter(isInDoubt))
     if (ends.size === 0 && !cells.some((cell) => staleBy(folds, cell))) return cells
     const fresh: Cell[] = []
-    let foldedCount = 0
+    const rest = restOf(parts)
     for (const cell of cells) {
       const end = ends.get(cell)
       const fold = end === undefined ? staleBy(folds, cell) : folds.get(cell.table)
-      fresh.push(fold ? await refold(parts, fold, cell, end) : cell)
-      if (!fold) continue
-      foldedCount += end ?? cell.version
-      if (foldedCount < PAGE) continue
-      foldedCount = 0
-      await breathe(clock)
+      fresh.push(fold ? await refold(parts, fold, cell, { end, rest }) : cell)
     }
     return fresh
   }
@@ -78,10 +75,26 @@ export function refolding(parts: RefoldParts): Refold {
 
 /** For the entities of a service. */
 export function refoldFor(
-  { clock, backend: { store } }: Pick<EngineTools, 'clock' | 'backend'>,
+  { clock, options, backend: { store } }: Pick<EngineTools, 'clock' | 'options' | 'backend'>,
   { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
 ): Refold {
-  return refolding({ store, clock, folds, snapshots: names.snapshots })
+  const { unitComputeMsMax: computeMsMax } = options
+  return refolding({ store, clock, folds, snapshots: names.snapshots, computeMsMax })
+}
+
+/** Called after each event: everybody else gets a turn after a page of them, or once that took long. */
+type Rest = () => Promise<void> | undefined
+
+function restOf({ clock, computeMsMax }: RefoldParts): Rest {
+  let [count, begunAt] = [0, clock.elapsed()]
+  return () => {
+    count += 1
+    if (count < PAGE && clock.elapsed() - begunAt <= computeMsMax) return undefined
+    return breathe(clock).then(() => {
+      count = 0
+      begunAt = clock.elapsed()
+    })
+  }
 }
 
 /** The fold of a cell whose state other rules have made. */
@@ -107,11 +120,11 @@ async function refold(
   parts: RefoldParts,
   fold: Fold,
   row: Cell,
-  version = row.version,
+  { end: version = row.version, rest }: { readonly end: number | undefined; readonly rest: Rest },
 ): Promise<Cell> {
   const { table, key } = row
   const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
-  const outcome = await foldOn(parts, fold, { ...row, version }, keeper)
+  const outcome = await foldOn(parts.store, fold, { ...row, version }, { keeper, rest })
   if (outcome.is === 'flawed') return { ...row, flaw: outcome.fault }
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
@@ -129,10 +142,10 @@ type Outcome =
   | { readonly is: 'flawed'; readonly fault: Fault }
 
 async function foldOn(
-  { store, clock }: RefoldParts,
+  store: EventStore,
   fold: Fold,
   { table, key, version: end }: Cell,
-  keeper: Keeper,
+  { keeper, rest }: { readonly keeper: Keeper; readonly rest: Rest },
 ): Promise<Outcome> {
   let { version, state } = await keeper.begin()
   let last: LogRecord | undefined
@@ -148,10 +161,11 @@ async function foldOn(
       if (outcome.is === 'flawed') return outcome
       state = outcome.state
       version += 1
+      const resting = rest()
+      if (resting) await resting
     }
     last = records.at(-1)
     if (version < end) await keeper.keep(version, state)
-    await breathe(clock)
   }
   const complaints = complaintsOfShape(state, ROW_SHAPE)
   return complaints.length === 0 ? { is: 'folded', state } : unkept(fold, key, complaints)

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
@@ -10,6 +11,7 @@ import type { Plan, ProjectionPlan, Reaction, Reactions, ServicePlan } from './p
 import { project, rowsToProject } from './project.ts'
 import type { Draft } from './rows.ts'
 import { byKey, draftOver, rowCache, writesOf } from './rows.ts'
+import { slicesBefore } from './slices-before.ts'
 import type { Arrival, Step } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
@@ -153,9 +155,10 @@ interface Folding extends Pick<Shadowing, 'fold'> {
 }
 
 function foldingOf(
-  { plan, budget, options, backend: { log, store } }: EngineTools,
-  { shadow, reactions }: ProjectionPlan,
+  { plan, budget, clock, options, backend: { log, store } }: EngineTools,
+  { consumer, shadow, reactions }: ProjectionPlan,
 ): Folding {
+  const { unitComputeMsMax: computeMsMax } = options
   const reader = orderedReader(log)
   const rows = rowCache(store, options.cacheBytesMax)
   const places = placesOf(plan, reactions)
@@ -180,15 +183,20 @@ function foldingOf(
       const slices = await reader.read(from, MAX, { ms: 0, signal })
       const damaged = slices.find(({ damage }) => damage !== undefined)
       if (damaged) return failed(undefined, `${nameOf(damaged)}: ${damaged.damage ?? ''}`)
-      const isAtEnd = slices.every(({ next, end }) => next >= end)
-      const items = itemsIn(slices, reactions)
-      const progress = advancesOf(shadow.id, slices, at, items)
-      if (progress.length === 0) return { is: 'folded', isAtEnd }
-      await rows.load(items.flatMap(rowsAhead))
+      const heard = heardIn(slices, reactions)
+      const prepared = preparedOf(heard, clock, computeMsMax / 2)
+      await rows.load(prepared.items.flatMap(({ keys }) => keys))
       const draft = draftOver({ cell: rows.peek })
-      const failure = projected(items, draft, budget)
-      if (failure) reset()
-      if (failure) return failure
+      const run = projected(prepared, draft, budget, computeMsMax)
+      if (run.is === 'failed') reset()
+      if (run.is === 'failed') return run
+      const items = prepared.items.slice(0, run.count)
+      const records = new Set(items.map(({ record }) => record))
+      const rest = heard.flatMap(({ record }) => (records.has(record) ? [] : [record]))
+      const read = slicesBefore(slices, rest)
+      const isAtEnd = read.every(({ next, end }) => next >= end)
+      const progress = advancesOf(shadow.id, read, at, items)
+      if (progress.length === 0) return { is: 'folded', isAtEnd }
       const { writes, cells } = writesOf(draft)
       const isDone = await commit(store, under, { progress, rows: writes })
       if (!isDone) reset()
@@ -196,49 +204,100 @@ function foldingOf(
       rows.keep(cells)
       rows.trim()
       for (const each of progress) at.set(placeOf(each), each.next)
+      const unit = { tookMs: run.computedMs, messages: records.size }
+      if (rest.length > 0) budget.endedEarly(consumer.name, unit)
       return { is: 'folded', isAtEnd }
     },
   }
 }
 
-/** Folds events into a draft; answers the first that cannot be. */
-function projected(items: readonly ShadowItem[], draft: Draft, budget: Budget): Folded | undefined {
+/** Events that a unit folds, and how long it has computed to get at them. */
+interface Prepared {
+  readonly items: readonly ShadowItem[]
+  readonly computedMs: number
+}
+
+/** What the projection is handed: upcasts and `ids` compute, too, and end a unit early like rules. */
+function preparedOf(
+  heard: readonly Heard[],
+  clock: Pick<Clock, 'elapsed'>,
+  computeMsMax: number,
+): Prepared {
+  const begunAt = clock.elapsed()
+  const items: ShadowItem[] = []
+  let computedMs = 0
+  for (const { record, reactions } of heard) {
+    const arrival = arrivalOf(record, reactions)
+    for (const reaction of reactions)
+      items.push({ record, reaction, arrival, keys: rowsAhead(reaction, arrival) })
+    computedMs = clock.elapsed() - begunAt
+    if (computedMs > computeMsMax) break
+  }
+  return { items, computedMs }
+}
+
+type Projected =
+  | { readonly is: 'projected'; readonly count: number; readonly computedMs: number }
+  | Extract<Folded, { readonly is: 'failed' }>
+
+/**
+ * Folds events into a draft, until they have computed for as long as a unit may; answers how many, or
+ * the first that cannot be folded.
+ */
+function projected(
+  { items, computedMs: preparedMs }: Prepared,
+  draft: Draft,
+  budget: Budget,
+  computeMsMax: number,
+): Projected {
+  let [count, computedMs] = [0, preparedMs]
   budget.begin()
-  for (const { reaction, arrival } of items)
+  for (const { record, reaction, arrival } of items) {
+    // A record is folded whole, or not at all.
+    if (computedMs > computeMsMax && record !== items[count - 1]?.record) break
     try {
       if (arrival.fault) throw arrival.fault
       project({ reaction, arrival, draft, wanted: [] } as unknown as Step)
     } catch (cause) {
       return failed(arrival, cause)
     } finally {
-      budget.end({ reaction, arrival })
+      computedMs += budget.end({ reaction, arrival })
     }
-  return undefined
+    count += 1
+  }
+  return { is: 'projected', count, computedMs }
 }
 
-function failed(arrival: Arrival | undefined, cause: unknown): Folded {
+function failed(
+  arrival: Arrival | undefined,
+  cause: unknown,
+): Extract<Folded, { readonly is: 'failed' }> {
   return { is: 'failed', messageId: arrival?.envelope.id ?? '', error: thrownText(cause) }
+}
+
+interface Heard {
+  readonly record: LogRecord
+  readonly reactions: readonly Reaction[]
 }
 
 interface ShadowItem {
   readonly record: LogRecord
   readonly reaction: Reaction
   readonly arrival: Arrival
+  readonly keys: readonly RowKey[]
 }
 
 /** What the projection hears, in the order of the log. */
-function itemsIn(slices: readonly Slice[], reactions: Reactions): readonly ShadowItem[] {
+function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard[] {
   const records = slices.flatMap((slice) => slice.records)
   if (slices.length > 1) records.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
   return records.flatMap((record) => {
     const heard = reactions.get(record.topic)?.get(record.type)
-    if (!heard) return []
-    const arrival = arrivalOf(record, heard)
-    return heard.map((reaction) => ({ record, reaction, arrival }))
+    return heard ? [{ record, reactions: heard }] : []
   })
 }
 
-function rowsAhead({ reaction, arrival }: ShadowItem): readonly RowKey[] {
+function rowsAhead(reaction: Reaction, arrival: Arrival): readonly RowKey[] {
   try {
     return rowsToProject(reaction, arrival)
   } catch {

@@ -335,7 +335,13 @@ describe('a stream', () => {
   const folding = async (store: EventStore, version: number): Promise<Cell | undefined> => {
     const clock = handClock()
     const folds = new Map([['pantry.jar', fold]])
-    const refold = refolding({ store, clock, folds, snapshots: 'pantry.snapshots' })
+    const refold = refolding({
+      store,
+      clock,
+      folds,
+      snapshots: 'pantry.snapshots',
+      computeMsMax: 200,
+    })
     return (await clock.until(refold([stale(version)])))[0]
   }
   const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow | undefined)?.state

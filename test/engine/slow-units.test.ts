@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { StartOptions } from 'throughline'
 import { command, contract, entity, event, handler, projection, service, start } from 'throughline'
-import { type } from 'throughline'
+import { query, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { Unit } from '../../src/ports/store.ts'
 import { through } from '../../src/ports/through.ts'
-import { handClock, unbalanced } from './stage.ts'
+import { handClock, unbalanced, wayTo } from './stage.ts'
 
 const Id = z.object({ id: z.string() })
 const Work = contract('work', { key: 'id', partitions: 2 }, { Do: command(Id), Done: event(Id) })
@@ -120,4 +120,142 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
     assert.ok(longest <= 200 + 2 * EACH_MS, `a unit computed for ${longest} ms`)
     assert.ok(names <= 4 * MESSAGES, `${names} times for ${MESSAGES} messages`)
   })
+})
+
+/** Rebuilds a projection of which one part takes 40 ms for each event, and notes what each unit computed. */
+async function rebuilt(slow: 'rule' | 'ids' | 'upcast') {
+  const clock = handClock()
+  let [spentMs, lastMs, version] = [0, 0, 1]
+  const take = (part: string): void =>
+    void (spentMs += part === slow && version === 2 ? EACH_MS : 0)
+  const Later = z.object({ id: z.string(), count: z.int() })
+  const jobs = () => {
+    const upcasters = [
+      [
+        Id,
+        ({ id }: z.infer<typeof Id>) => {
+          take('upcast')
+          return { id, count: 1 }
+        },
+      ],
+    ] as const
+    const Done = version === 1 ? event(Id) : event(Later, { was: upcasters })
+    const Jobs = contract('jobs', { key: 'id', partitions: 2 }, { Done })
+    const rows = projection(
+      'rows',
+      { by: 'id', row: type<{ count: number }>(), version, startFrom: 'beginning' },
+      (on) => [
+        on(
+          Jobs.Done as typeof Jobs.Done & { readonly kind: 'event' },
+          {
+            ids: ({ id }: z.infer<typeof Id>) => {
+              take('ids')
+              return [id]
+            },
+          },
+          (_: unknown, row: { count: number } | undefined) => {
+            take('rule')
+            return { count: (row?.count ?? 0) + 1 }
+          },
+        ),
+      ],
+    )
+    return { Jobs, shop: service('shop', { owns: [Jobs], runs: [rows] }) }
+  }
+  const units: number[] = []
+  const backend = wayTo(memory({ clock }), async (method, call, [unit]) => {
+    const { progress = [] } = method === 'store.commit' ? (unit as Unit) : {}
+    if (progress.some(({ consumer, completed }) => /shadow/.test(consumer) && completed > 0)) {
+      units.push(spentMs - lastMs)
+      lastMs = spentMs
+    }
+    return call()
+  })
+  const own = { ...clock, elapsed: () => clock.elapsed() + spentMs }
+  const first = jobs()
+  const before = await clock.until(start([first.shop], backend, { clock: own }))
+  await clock.until(
+    before.append(
+      Array.from({ length: MESSAGES }, (_, at) => first.Jobs.Done({ id: `k${at % 7}` } as never)),
+    ),
+  )
+  await clock.until(before.settled())
+  await clock.until(before.stop())
+  version = 2
+  const app = await clock.until(
+    start([jobs().shop], backend, { clock: own, onSlowUnits: () => undefined }),
+  )
+  await clock.until(app.settled())
+  const rebuild = await clock.until(app.rebuild('shop/rows'))
+  const { slowUnits } = await clock.until(app.health())
+  const status = await clock.until(app.status())
+  await clock.until(app.stop())
+  return { units, slowUnits, status, rebuild }
+}
+
+suite('a rebuild', () => {
+  for (const slow of ['rule', 'ids', 'upcast'] as const)
+    test(`does not keep everybody else waiting where its ${slow} takes long`, async () => {
+      const { units, slowUnits, status, rebuild } = await rebuilt(slow)
+      const worst = Math.max(...units)
+      // The rows of an event are asked for twice: to load them, and to fold it.
+      assert.ok(worst <= 200 + 2 * EACH_MS, `a unit computed for ${worst} ms`)
+      assert.deepEqual(
+        slowUnits.map(({ group }) => group),
+        ['shop/rows'],
+      )
+      assert.equal(rebuild.events, MESSAGES)
+      assert.deepEqual(unbalanced(status), [])
+      assert.equal(status[0]?.completed, MESSAGES)
+    })
+})
+
+test('a state folded again by slow rules does not keep everybody else waiting', async () => {
+  const clock = handClock()
+  let [spentMs, lastMs, worstMs, version] = [0, 0, 0, 1]
+  const breathed = (): void => {
+    worstMs = Math.max(worstMs, spentMs - lastMs)
+    lastMs = spentMs
+  }
+  const own = {
+    ...clock,
+    elapsed: () => clock.elapsed() + spentMs,
+    soon: (run: () => void) => (breathed(), clock.soon(run)),
+  }
+  const Asked = contract(
+    'asked',
+    { key: 'id' },
+    { Do: command(Id), Done: event(Id), Count: query(Id, { answers: z.unknown() }) },
+  )
+  const shop = () => {
+    const counted = entity(
+      'counted',
+      { of: Asked, id: 'id', initial: 0, version },
+      {
+        decide: (on) => [on(Asked.Do, (asked) => Asked.Done(asked))],
+        evolve: (on) => [
+          on(Asked.Done, (_, count) => {
+            if (version === 2) spentMs += EACH_MS
+            return count + 1
+          }),
+        ],
+      },
+    )
+    const counts = query('counts', { of: Asked, reads: [counted] }, (on) => [
+      on(Asked.Count, ({ id }, read) => read(counted).get(id)),
+    ])
+    return service('shop', { owns: [Asked], runs: [counted, counts] })
+  }
+  const backend = wayTo(memory({ clock }), (_, call) => call())
+  const before = await clock.until(start([shop()], backend, { clock: own }))
+  await clock.until(before.append(Array.from({ length: MESSAGES }, () => Asked.Do({ id: 'a' }))))
+  await clock.until(before.settled())
+  await clock.until(before.stop())
+  version = 2
+  const app = await clock.until(start([shop()], backend, { clock: own }))
+  assert.equal(await clock.until(app.ask(Asked.Count({ id: 'a' }))), MESSAGES)
+  breathed()
+  await clock.until(app.stop())
+  assert.equal(spentMs, MESSAGES * EACH_MS)
+  assert.ok(worstMs <= 200 + EACH_MS, `nobody else had a turn for ${worstMs} ms`)
 })
