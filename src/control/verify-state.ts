@@ -61,6 +61,7 @@ async function* pages(
 }
 
 const REFOLDS = 'its next command, or a query for it by its id, makes the row anew from them'
+const REMADE = 'the next start of the service makes the hold anew from them'
 const RESTORE = 'restore a backup'
 
 async function* verifyEntity(store: EventStore, consumer: string, table: string): Findings {
@@ -147,7 +148,7 @@ async function flawOfHold(
   const count = hold ? (JSON.parse(hold.body) as HoldRow).count : 0
   if (count === messages) return undefined
   if (hold) return `its hold has ${count} messages, but ${messages} are there: ${RESTORE}`
-  return `${messages} messages are held without a hold, so that nobody tries them: ${RESTORE}`
+  return `${messages} messages are held without a hold, so that nobody tries them: ${REMADE}`
 }
 
 async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Findings {

@@ -3,6 +3,7 @@ import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
+import { remakeHolds } from './lost-holds.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import { writeRows } from './write-rows.ts'
@@ -119,13 +120,20 @@ export function holdsOf(
   return {
     async load() {
       known.clear()
-      for (const { id } of consumers)
-        for await (const page of pagesOf(store, tables.holds, id)) {
-          const redated = page.flatMap((row) => redatedHold(row, delays.now(), retry))
-          if (redated.length > 0) await writeRows(store, 'held keys', redated)
-          for (const { key, body } of [...page, ...redated])
-            known.set(key, knownHold(JSON.parse(body) as HoldRow))
+      const progress = await store.progress(consumers.map(({ id }) => id))
+      for (const { id } of consumers) {
+        let [pending, count] = [0, 0]
+        for (const each of progress) if (each.consumer === id) pending += each.pending
+        for await (const [key, hold] of holdsIn(store, tables.holds, id, { delays, retry })) {
+          known.set(key, knownHold(hold))
+          count += hold.count
         }
+        // Messages wait that no hold counts: its row was lost.
+        if (pending === count) continue
+        const parts = { isKnown: (key: string) => known.has(key), now: delays.now() }
+        for (const { key, hold } of await remakeHolds(store, tables, id, parts))
+          known.set(key, knownHold(hold))
+      }
     },
     isKnown: (holdKey) => known.has(holdKey),
     isAny: (draft) => known.size > 0 || draft.touches(tables.holds),
@@ -172,17 +180,21 @@ export function holdsOf(
   }
 }
 
-/** All holds of a consumer. */
-async function* pagesOf(
+/** All holds of a consumer, none of which waits longer than it may. */
+async function* holdsIn(
   store: EventStore,
   table: string,
   consumer: string,
-): AsyncGenerator<readonly ScannedRow[]> {
+  { delays, retry }: HoldTimes,
+): AsyncGenerator<readonly [holdKey: string, hold: HoldRow]> {
   const where = { index: 'consumer', equals: consumer }
   let after: { key: string; value: string } | undefined
   do {
     const page = await store.scan({ table, where, limit: PAGE, ...(after ? { after } : {}) })
-    yield page
+    const redated = page.flatMap((row) => redatedHold(row, delays.now(), retry))
+    if (redated.length > 0) await writeRows(store, 'held keys', redated)
+    const bodies = new Map([...page, ...redated].map(({ key, body }) => [key, body]))
+    for (const [key, body] of bodies) yield [key, JSON.parse(body) as HoldRow]
     const last = page.length === PAGE ? page.at(-1) : undefined
     after = last ? { key: last.key, value: consumer } : undefined
   } while (after)
@@ -241,7 +253,9 @@ export function holdBack(
   const holdKey = holdKeyOf(consumer, record)
   const cell = draft.cell(tables.holds, holdKey)
   const before = cell?.value as HoldRow | undefined
-  const number = before?.next ?? 0
+  let number = before?.next ?? 0
+  // A message that is held is never replaced, whatever the hold says of it.
+  while (draft.cell(tables.held, heldKey(holdKey, number))?.value !== undefined) number += 1
   const row: HoldRow = before
     ? { ...before, next: number + 1, count: before.count + 1 }
     : {
@@ -252,7 +266,7 @@ export function holdBack(
         delayMs,
         ...(error === undefined ? {} : { error: { ...error, firstAt: at, lastAt: at } }),
         since,
-        next: 1,
+        next: number + 1,
         count: 1,
       }
   const change = { value: row, index: { consumer: consumer.id } }
@@ -274,7 +288,9 @@ export function holdOn(
   held: Held & { readonly isFirst: boolean },
 ): void {
   const cell = draft.cell(tables.holds, holdKey) as Cell
-  const before = cell.value as HoldRow
+  const before = cell.value as HoldRow | undefined
+  // Whoever works on it begins anew, and has it made anew.
+  if (!before) throw new Error(`the row of the hold ${holdKey} is gone`)
   const { error, due, delayMs, at, isFirst } = held
   const { error: _, since = held.since, ...kept } = before
   const earlier = isFirst ? before.attempts : 0
@@ -290,7 +306,9 @@ export function holdOn(
 export function letGo(draft: Draft, tables: ServiceTables, holdKey: string, held: string): void {
   draft.put(tables.held, held, { value: undefined, version: 0 })
   const cell = draft.cell(tables.holds, holdKey) as Cell
-  const before = cell.value as HoldRow
+  const before = cell.value as HoldRow | undefined
+  // A hold that was lost is made anew with the next look at all of them.
+  if (!before) return
   const count = before.count - 1
   const { error: _, ...kept } = before
   const value: HoldRow | undefined = count === 0 ? undefined : { ...kept, count, attempts: 0 }
