@@ -25,11 +25,18 @@ export interface DelayClock {
    */
   load(): Promise<void>
   /**
-   * Keeps a step that the wall clock has made since the last look, for the next start.
+   * Keeps a step that the wall clock has made since the last look, for the next start; and while
+   * something waits, about every minute what this clock has come to.
    *
    * @throws Fault `STORE_UNKNOWN`, and what the store throws
    */
-  look(): Promise<void>
+  look(isWaiting?: boolean): Promise<void>
+  /**
+   * Keeps what this clock has come to, if something has waited since that was last kept.
+   *
+   * @throws as `look` does
+   */
+  end(): Promise<void>
   /** What somebody should look at, as sentences. */
   alarms(): readonly string[]
 }
@@ -38,14 +45,20 @@ export interface DelayClock {
 export const SKEW_MS = 1_000
 /** A longer step than this is reported. */
 const REPORTED_MS = 60_000
+/** How much of a delay a start may not know to have passed, where its wall clock is behind. */
+const KEPT_EVERY_MS = 60_000
 
 export const CLOCK_TABLE: TableSpec = { name: 'throughline.clock', indexes: [] }
 const ROW: RowKey = { table: CLOCK_TABLE.name, key: 'steps' }
 
-/** What the row keeps: how far the delay clock is from the wall clock, and what it had come to. */
+/** What the row keeps. */
 interface Kept {
+  /** How far the delay clock is from a wall clock that is right, as far as anybody has seen. */
   readonly offsetMs: number
+  /** What the delay clock had come to: the next start does not begin before it. */
   readonly at: number
+  /** How far it was from the wall clock of the process that wrote this. Absent: `offsetMs`. */
+  readonly ownMs?: number
 }
 
 /** `report` hears of each long step once. */
@@ -58,7 +71,10 @@ export function delayClock(
   const beganAt = clock.wall() - clock.elapsed()
   const unstepped = (): number => beganAt + clock.elapsed()
   let offsetMs = 0
-  let keptMs = 0
+  /** The offset for the next start, which is another one while this wall clock may be behind. */
+  let nextMs = 0
+  let [keptMs, keptAt] = [0, clock.elapsed()]
+  let hasWaited = false
   let hasStepped = false
   let alarm: string | undefined
   let keeping: Promise<void> | undefined
@@ -68,13 +84,21 @@ export function delayClock(
   const steppedMs = (): number => clock.wall() - unstepped()
 
   async function keep(totalMs: number): Promise<void> {
-    await write(store, { offsetMs: offsetMs - totalMs, at: now() })
     const stepMs = totalMs - keptMs
-    keptMs = totalMs
+    // A step that was seen tells which wall clock is right: the one of now.
+    const isStep = Math.abs(stepMs) > SKEW_MS
+    const [baseMs, fromMs] = isStep ? [offsetMs, totalMs] : [nextMs, keptMs]
+    await write(store, { offsetMs: baseMs - fromMs, at: now(), ownMs: offsetMs - fromMs })
+    ;[nextMs, keptMs, keptAt] = [baseMs, fromMs, clock.elapsed()]
+    hasWaited = false
     if (Math.abs(stepMs) < REPORTED_MS) return
     alarm = stepText(stepMs, clock.wall())
     report(new Error(alarm))
   }
+
+  /** Whoever comes meanwhile waits for the same. */
+  const kept = (): Promise<void> =>
+    (keeping ??= keep(steppedMs()).finally(() => (keeping = undefined)))
 
   return {
     now,
@@ -87,19 +111,27 @@ export function delayClock(
     async load() {
       const [row] = await store.get([ROW])
       if (!row) return
-      const kept = JSON.parse(row.body) as Kept
-      // What was wrong and was put right while nobody looked takes no time back.
-      offsetMs = Math.max(kept.offsetMs, kept.at - unstepped())
+      const before = JSON.parse(row.body) as Kept
+      nextMs = before.offsetMs
+      offsetMs = offsetAfter(before, unstepped())
     },
-    async look() {
-      const totalMs = steppedMs()
-      if (Math.abs(totalMs - keptMs) <= SKEW_MS) return
-      hasStepped = true
-      keeping ??= keep(totalMs).finally(() => (keeping = undefined))
-      await keeping
+    async look(isWaiting = false) {
+      hasWaited ||= isWaiting
+      const hasStep = Math.abs(steppedMs() - keptMs) > SKEW_MS
+      if (hasStep) hasStepped = true
+      if (hasStep || (hasWaited && clock.elapsed() - keptAt >= KEPT_EVERY_MS)) await kept()
+    },
+    async end() {
+      if (hasWaited) await kept()
     },
     alarms: () => (alarm === undefined ? [] : [alarm]),
   }
+}
+
+/** How far the delay clock is from a wall clock that has not stepped since the start. */
+function offsetAfter({ offsetMs, at, ownMs = offsetMs }: Kept, wallMs: number): number {
+  // What was wrong and was put right while nobody looked takes no time back.
+  return wallMs + offsetMs < at ? Math.max(ownMs, at - wallMs) : offsetMs
 }
 
 function stepText(stepMs: number, wallMs: number): string {

@@ -74,6 +74,10 @@ export async function runEngine(tools: EngineTools): Promise<Engine> {
       const left = Promise.allSettled(processors.map((each) => each.leave()))
       await within(clock, ABORT_MS, left)
     }
+    const clockKept = tools.delays.end().catch((cause: unknown) => {
+      tools.watch.broke('the wall clock', cause)
+    })
+    await within(clock, ABORT_MS, clockKept)
     await tools.threads?.stop()
     ending()
     await tools.closeBackend()

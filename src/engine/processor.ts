@@ -67,7 +67,7 @@ export function processor(
           if (isStale) watch.mended(group.name)
           isStale = false
           await pauses.look()
-          await delays.look()
+          await delays.look(isWaiting(sources))
           if (pauses.isPaused(service.name)) await pauses.changed(stopping.signal)
           else await turn()
         } catch (cause) {
@@ -115,4 +115,9 @@ function changesOf(
       return isSame && clock.elapsed() < claims.beatDue() && !pauses.isPaused(service.name)
     },
   }
+}
+
+/** Whether a delay is under way that a restart must not begin anew. */
+function isWaiting({ holds, timers }: Worker['sources']): boolean {
+  return holds.count() > 0 || timers.nextDue() < Infinity
 }

@@ -57,7 +57,7 @@ interface Waited {
 }
 
 /** A service with delays of every kind, whose processes can be started one after another. */
-function world(seed = 1) {
+function world(seed = 1, polls: Partial<EngineOptions> = {}) {
   const stage = stageOf(memory, seed)
   const { clock } = stage
   const waits = new Map<string, Waited>()
@@ -105,7 +105,8 @@ function world(seed = 1) {
     async launch() {
       instance = stage.instance()
       const { backend, random } = instance
-      const options = { clock: instance.clock, random, engine, faulted: () => undefined }
+      const settings = { clock: instance.clock, random, faulted: () => undefined }
+      const options = { ...settings, engine: { ...engine, ...polls } }
       const report = (_: string, cause: unknown): void => void broke.push(cause)
       app = await clock.until(start([ovens], backend, { ...options, broke: report }))
     },
@@ -251,6 +252,51 @@ describe('a process had a wall clock that was ten years ahead, and was killed', 
     assert.deepEqual(wrong(future, 'before', restartedMs), [])
     await future.end()
   })
+})
+
+describe('each process starts with a wall clock that is behind', () => {
+  /** A timer of two minutes over short lives; how late it rings. */
+  async function lateMs(
+    life: { readonly ms: number; readonly isKilled: boolean; readonly isPutRight: boolean },
+    behindMs: number,
+  ): Promise<number> {
+    const behind = world(1, { idleMs: 2_000, leaseMs: 6_000 })
+    await behind.launch()
+    await behind.begin('long', minutes(2))
+    const { fromMs } = behind.waits.get('timer long') as Waited
+    await behind.clock.advance(life.ms)
+    let isBehind = false
+    const isOver = (): boolean => behind.waits.get('timer long')?.calledMs !== undefined
+    for (let restart = 0; restart < 8 && !isOver(); restart += 1) {
+      if (life.isKilled) behind.crash()
+      else await behind.end()
+      if (!isBehind) behind.clock.step(-behindMs)
+      await behind.launch()
+      await behind.clock.advance(300)
+      if (life.isPutRight) behind.clock.step(behindMs)
+      isBehind = !life.isPutRight
+      await behind.clock.advance(life.ms)
+    }
+    await behind.end()
+    return (behind.waits.get('timer long')?.calledMs ?? Infinity) - fromMs - minutes(2)
+  }
+
+  for (const [which, behindMs] of [
+    ['an hour', hours(1)],
+    ['decades', 8 * YEARS_10],
+  ] as const)
+    for (const isPutRight of [true, false]) {
+      const then = isPutRight ? 'and is put right' : 'and stays so'
+      test(`by ${which} ${then}: a timer does not begin anew with each start`, async () => {
+        const late = await lateMs({ ms: 25_000, isKilled: false, isPutRight }, behindMs)
+        assert.ok(late >= 0 && late <= 10_000, `late by ${late} ms`)
+      })
+
+      test(`by ${which} ${then}, and is killed: each start costs a timer a minute at most`, async () => {
+        const late = await lateMs({ ms: 70_000, isKilled: true, isPutRight }, behindMs)
+        assert.ok(late >= 0 && late <= minutes(1) + 10_000, `late by ${late} ms`)
+      })
+    }
 })
 
 test('a hold of an earlier version, ten years ahead, is tried within the longest delay', async () => {
