@@ -115,18 +115,24 @@ function complaintsOfNames(
   stored: readonly StoredIdentity[],
 ): readonly Complaint[] {
   const complaints: Complaint[] = []
-  const look = (path: string, named: Named, known: readonly KnownNames[]): void => {
-    if (!isStoredTwice(named, known)) return
+  const look = (
+    path: string,
+    named: Named,
+    known: readonly KnownNames[],
+    all: readonly Named[],
+  ): void => {
+    if (!isStoredTwice(named, known, all)) return
     const { name, renamedFrom } = named
     const message = `has run as ${name}, beside ${renamedFrom}: leave out renamedFrom: '${renamedFrom}'`
     complaints.push({ path, message })
   }
+  const services = plan.services.map(({ service }) => service)
   for (const { id, name, service } of plan.services) {
-    look(name, service, stored)
+    look(name, service, stored, services)
     const rules = stored.find((each) => each.id === id)?.rules ?? {}
     const known = Object.entries(rules).map(([ruleId, { names }]) => ({ id: ruleId, names }))
-    for (const rule of service.runs)
-      if (rule.is !== 'query') look(`${name}/${rule.name}`, rule, known)
+    const all = service.runs.filter(({ is }) => is !== 'query')
+    for (const rule of all) look(`${name}/${rule.name}`, rule, known, all)
   }
   return complaints
 }

@@ -29,6 +29,31 @@ const CASES: Readonly<Record<string, readonly [readonly Named[], readonly KnownN
       [known('a', 'a')],
       { a: 'a.2', b: 'a' },
     ],
+    'two names that are swapped each keep what they have': [
+      [was('b', 'a'), was('a', 'b')],
+      [known('a', 'a'), known('b', 'b')],
+      { a: 'b', b: 'a' },
+    ],
+    'a swap is made once': [
+      [was('b', 'a'), was('a', 'b')],
+      [known('a', 'a', 'b'), known('b', 'b', 'a')],
+      { a: 'b', b: 'a' },
+    ],
+    'a swap needs no renamedFrom once it is stored': [
+      [{ name: 'b' }, { name: 'a' }],
+      [known('a', 'a', 'b'), known('b', 'b', 'a')],
+      { a: 'b', b: 'a' },
+    ],
+    'names that go on in a row each keep what they have': [
+      [was('b', 'a'), was('c', 'b'), was('a', 'c')],
+      [known('a', 'a'), known('b', 'b'), known('c', 'c')],
+      { a: 'c', b: 'a', c: 'b' },
+    ],
+    'after a swap a renaming is from the name of today': [
+      [was('c', 'a'), { name: 'b' }],
+      [known('a', 'a', 'b'), known('b', 'b', 'a')],
+      { b: 'a', c: 'b' },
+    ],
     'a former name that is used anew has an id of its own': [
       [{ name: 'a' }, { name: 'b' }],
       [known('a', 'a', 'b')],
@@ -40,10 +65,21 @@ describe('ids', () => {
   for (const [name, [named, stored, ids]] of Object.entries(CASES))
     test(name, () => assert.deepEqual(fromEntries(idsFor(named, stored)), ids))
 
-  test('what is stored under both names cannot become one, nor trade its names', () => {
+  test('what is stored under both names cannot become one', () => {
     const both = [known('a', 'a'), known('b', 'b')]
-    assert.equal(isStoredTwice(was('b', 'a'), both), true)
-    assert.equal(isStoredTwice(was('b', 'a'), [known('a', 'a', 'b'), known('a.2', 'a')]), false)
-    assert.equal(isStoredTwice(was('b', 'a'), [known('a', 'a')]), false)
+    const alone = [was('b', 'a')]
+    assert.equal(isStoredTwice(was('b', 'a'), both, alone), true)
+    const once = [known('a', 'a', 'b'), known('a.2', 'a')]
+    assert.equal(isStoredTwice(was('b', 'a'), once, alone), false)
+    assert.equal(isStoredTwice(was('b', 'a'), [known('a', 'a')], alone), false)
+  })
+
+  test('what is stored under both names can trade them', () => {
+    const both = [known('a', 'a'), known('b', 'b')]
+    const swapped = [was('b', 'a'), was('a', 'b')]
+    for (const each of swapped) assert.equal(isStoredTwice(each, both, swapped), false)
+    // Who claims the name has gone on with something else already.
+    const apart = [known('a', 'a'), known('b', 'b', 'c'), known('b.2', 'b')]
+    assert.equal(isStoredTwice(was('b', 'a'), apart, [was('b', 'a'), was('c', 'b')]), true)
   })
 })

@@ -30,7 +30,9 @@ export function idsFor(
   const ids = new Map<string, string>()
   const taken = new Set<string>()
   const ways: readonly ((each: Named, stored: KnownNames) => boolean)[] = [
-    ({ name, renamedFrom }, { names }) => renamedFrom !== undefined && names.at(-1) === name,
+    ({ name, renamedFrom }, { names }) =>
+      names.at(-1) === name && names.some((former) => former === renamedFrom),
+    ({ renamedFrom }, { names }) => names.at(-1) === renamedFrom,
     ({ renamedFrom }, { names }) => names.some((name) => name === renamedFrom),
     ({ name }, { names }) => names.at(-1) === name,
     ({ name }, { names }) => names.includes(name),
@@ -47,11 +49,19 @@ export function idsFor(
   return ids
 }
 
-/** Whether both names of something that says `renamedFrom` are stored, each for something else. */
-export function isStoredTwice({ name, renamedFrom }: Named, known: readonly KnownNames[]): boolean {
+/**
+ * Whether both names of something that says `renamedFrom` are stored, each for something else. What is
+ * stored under its own name may go to another: names can be swapped, or go on in a row.
+ */
+export function isStoredTwice(
+  { name, renamedFrom }: Named,
+  known: readonly KnownNames[],
+  all: readonly Named[],
+): boolean {
   const own = known.find(({ names }) => names.at(-1) === name)
   const former = known.some(({ names }) => names.at(-1) === renamedFrom)
-  return former && own !== undefined && !own.names.some((each) => each === renamedFrom)
+  if (!former || !own || own.names.some((each) => each === renamedFrom)) return false
+  return ![...idsFor(all, known).values()].includes(own.id)
 }
 
 /** No name has a dot in it, so that a numbered one is nobody's name. */
