@@ -338,6 +338,11 @@ export function isFinal(cause: unknown): boolean {
   return cause instanceof Fault && !cause.retryable
 }
 
+/** The same of a code, as it is stored; one that is not of ours is not final. */
+export function isFinalCode(code: string | undefined): boolean {
+  return code !== undefined && Object.hasOwn(FAULTS, code) && !FAULTS[code as FaultCode].retryable
+}
+
 function sentence(code: FaultCode, detail: string, complaints: readonly Complaint[]): string {
   const list = complaints.map(({ path, message }) => `\n  - ${path ? `${path}: ` : ''}${message}`)
   const { meaning, cure } = FAULTS[code]

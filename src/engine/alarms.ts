@@ -72,12 +72,14 @@ export function heldAlarms(
   nameOf: (consumerId: string) => string = (id) => id,
 ): readonly Alarm[] {
   const tallies = new Map<string, Tally & { attempts: number }>()
-  const look = ({ consumer, key, attempts, due, since = now }: KnownHold): void => {
+  const look = (hold: KnownHold): void => {
+    const { consumer, key, attempts, due, since = now, isFinal = false } = hold
     // Without a rule for its message a key is never tried again; without a failure it is not stuck.
     const isStuck = due === Infinity || attempts > 0
     const isOld = heldAlarmMs > 0 && now - since >= heldAlarmMs
     const isOften = heldAlarmAttempts > 0 && attempts >= heldAlarmAttempts
-    if (!isStuck || !(isOld || isOften)) return
+    // What no further attempt can heal need not be waited for.
+    if (!isStuck || !(isOld || isOften || isFinal)) return
     const tally = tallies.get(consumer) ?? { ...nothing(), attempts: 0 }
     tallies.set(consumer, tally)
     add(tally, key, now - since)

@@ -1,3 +1,4 @@
+import { isFinalCode } from '../base/fault.ts'
 import type { ThrownError } from '../base/thrown.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
@@ -39,7 +40,13 @@ export interface HoldError extends ThrownError {
 }
 
 /** What of a hold is kept in memory. */
-export type KnownHold = Pick<HoldRow, 'consumer' | 'key' | 'attempts' | 'due' | 'since'>
+export interface KnownHold extends Pick<
+  HoldRow,
+  'consumer' | 'key' | 'attempts' | 'due' | 'since'
+> {
+  /** Whether only other code can heal it. */
+  readonly isFinal?: boolean
+}
 
 /** A message that is held, copied, so that retention cannot take it away. */
 export type HeldRow = LogRecord
@@ -215,8 +222,10 @@ function redatedHold(
 }
 
 /** Without its error, whose stack would be kept in memory for every held key. */
-function knownHold({ consumer, key, attempts, due, since }: HoldRow): KnownHold {
-  return { consumer, key, attempts, due, ...(since === undefined ? {} : { since }) }
+function knownHold(hold: HoldRow): KnownHold {
+  const { consumer, key, attempts, due, since } = hold
+  const isFinal = isFinalCode(errorOf(hold)?.code)
+  return { consumer, key, attempts, due, isFinal, ...(since === undefined ? {} : { since }) }
 }
 
 /** What a hold says of its error, whichever version wrote it. */

@@ -87,6 +87,8 @@ test('whoever has a message in hand beside the one that ends the process is not 
       items.map(({ consumer, key, error }) => [consumer, key, error?.code]),
       [['svc/poisoned', 'k5', 'PROCESS_ENDED']],
     )
+    const { is, alarms } = await stage.clock.until(app.health())
+    assert.deepEqual([is, alarms[0]?.kind], ['degraded', 'held-keys'])
     const status = await stage.clock.until(app.status())
     assert.deepEqual(
       status.map(({ completed, lag }) => [completed, lag]),
