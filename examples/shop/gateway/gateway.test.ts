@@ -101,6 +101,8 @@ test('goods come back over HTTP, and more than was bought does not', async () =>
 
 describe('a body that the shop cannot take', () => {
   const refused = async (path: string, body: unknown): Promise<readonly object[]> => {
+    // What came before is read to its end: an answer does not wait for rows.
+    await app.settled()
     const before = await app.status()
     const answer = await post(path, body)
     assert.equal(answer.status, 400)
