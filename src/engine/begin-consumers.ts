@@ -13,6 +13,7 @@ import { offsetOf } from './start-from.ts'
 import type { KnownNames, Named } from './stored-names.ts'
 import { isStoredTwice } from './stored-names.ts'
 import type { EngineTools } from './tools.ts'
+import { EMPTY_UNIT } from './write-rows.ts'
 
 /** A consumer that reads topics which it has never read before. */
 interface Newcomer {
@@ -68,9 +69,12 @@ async function areBegun(tools: EngineTools): Promise<boolean> {
   })
   if (rows.length === 0) return true
   const starts = await Promise.all(newcomers.map((each) => startsOf(tools, each)))
-  const nothing = { fences: [], checks: [], appends: [], streams: [] }
   const sorted = rows.toSorted((a, b) => compareText(a.key, b.key))
-  const answer = await backend.store.commit({ ...nothing, rows: sorted, progress: starts.flat() })
+  const answer = await backend.store.commit({
+    ...EMPTY_UNIT,
+    rows: sorted,
+    progress: starts.flat(),
+  })
   if (answer.is === 'unknown')
     throw new Fault('STORE_UNKNOWN', { detail: 'an identity', cause: answer.cause })
   return answer.is === 'done'

@@ -6,6 +6,7 @@ import type { EventStore, RowCheck, RowWrite } from '../ports/store.ts'
 import type { Build } from './build.ts'
 import { isSame, judge } from './build.ts'
 import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
+import { EMPTY_UNIT } from './write-rows.ts'
 
 /** The builds of a service, by the `ruleId` of their projections. */
 type BuildsRow = Readonly<Record<string, Build>>
@@ -45,7 +46,6 @@ export interface Builds {
 
 const KEY = 'builds'
 const ATTEMPTS = 20
-const NOTHING = { fences: [], progress: [], checks: [], appends: [], streams: [] }
 
 export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan): Builds {
   const { projections } = service
@@ -71,7 +71,7 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
       await read()
       const changed = await next(kept.builds())
       if (!changed) return
-      const answer = await store.commit({ ...NOTHING, rows: [kept.writeOf(changed)] })
+      const answer = await store.commit({ ...EMPTY_UNIT, rows: [kept.writeOf(changed)] })
       if (answer.is === 'done') return read()
       cause = answer.is === 'unknown' ? answer.cause : answer.is
     }

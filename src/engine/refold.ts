@@ -15,6 +15,7 @@ import { dataOf } from './arrival.ts'
 import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
 import type { EngineTools } from './tools.ts'
+import { EMPTY_UNIT } from './write-rows.ts'
 
 /**
  * Brings states up to the rules of today; other rows are answered as they are. Rows in doubt may have
@@ -269,8 +270,6 @@ function writeOf({ table, key, version, value }: Cell, expected = version): RowW
   return { table, key, expected, version, body: JSON.stringify(value) }
 }
 
-const NOTHING = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-
 function unitOf(rows: readonly RowWrite[]): Parameters<EventStore['commit']>[0] {
-  return { ...NOTHING, rows }
+  return { ...EMPTY_UNIT, rows }
 }

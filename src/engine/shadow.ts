@@ -15,6 +15,7 @@ import { slicesBefore } from './slices-before.ts'
 import type { Arrival, Step } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
+import { EMPTY_UNIT } from './write-rows.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface Shadowing {
@@ -120,7 +121,7 @@ async function swap(
     places.map((place) => stillAt(id, place, of(id, place))),
   )
   const answer = await store.commit({
-    ...NOTHING,
+    ...EMPTY_UNIT,
     fences: [under.claim],
     progress: still,
     rows: [builds.writeOf(ruleId, next)],
@@ -136,17 +137,8 @@ async function commit(
   parts: Pick<Partial<Unit>, 'rows' | 'progress'>,
 ): Promise<boolean> {
   const checks = [builds.guard(version)]
-  const answer = await store.commit({ ...NOTHING, ...parts, fences: [claim], checks })
+  const answer = await store.commit({ ...EMPTY_UNIT, ...parts, fences: [claim], checks })
   return answer.is === 'done'
-}
-
-const NOTHING: Unit = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
 }
 
 interface Folding extends Pick<Shadowing, 'fold'> {
