@@ -233,7 +233,7 @@ test('any script ends with the books of the oracle, whatever is cut off on the w
         assert.equal(sum('refundedCents'), books.money.refundedCents)
       },
     ),
-    { numRuns: runs(15) },
+    { numRuns: runs(8) },
   )
 })
 
@@ -283,7 +283,7 @@ describe('scarce stock', () => {
         assert.deepEqual(assertShelves(await world.messages(), openingStock), stock)
         for (const reason of Object.keys(orders.rolledBack)) reasons.add(reason)
       }),
-      { numRuns: runs(15) },
+      { numRuns: runs(8) },
     )
     assert.ok(reasons.has('out-of-stock'))
   })

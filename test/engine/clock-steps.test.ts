@@ -371,6 +371,6 @@ test('no delay ends early or late, whatever the wall clock does, over any restar
       assert.deepEqual([...lines, ...stored], [])
       await any.end()
     }),
-    { numRuns: runs(12), seed: 41 },
+    { numRuns: runs(6), seed: 41 },
   )
 })

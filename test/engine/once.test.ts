@@ -158,7 +158,7 @@ test('each effect happens once where the answer to an append is lost', async () 
       })
       await mustBeWhole(await runOf(seed, around))
     }),
-    { numRuns: runs(8), seed: 12 },
+    { numRuns: runs(5), seed: 12 },
   )
 })
 
@@ -195,6 +195,6 @@ test('each effect happens once through misfortune of every kind', async () => {
       }
       await mustBeWhole(await runOf(seed, around, stubborn(times)))
     }),
-    { numRuns: runs(8), seed: 14 },
+    { numRuns: runs(5), seed: 14 },
   )
 })
