@@ -48,7 +48,7 @@ export interface Turn {
 
 /** What a turn has staged: the makings of a unit. */
 export interface Staged {
-  /** The part of the turn that was run; the rest is read again. */
+  /** The part of the turn that was run; the rest is for the next unit. */
   readonly turn: Turn
   readonly draft: Draft
   readonly appends: LogEvent[]

@@ -225,9 +225,11 @@ function committed(
   progress.advanced(unit.progress)
   for (const conversation of touched) watch.touched(conversation)
   for (const fault of faults) watch.faulted(fault)
-  for (const { name: consumer, id } of group.consumers)
-    for (const each of unit.progress)
-      if (each.consumer === id && each.expired > 0) watch.expired({ ...each, consumer })
+  for (const lost of unit.progress) {
+    if (lost.expired === 0) continue
+    for (const { name: consumer, id } of group.consumers)
+      if (id === lost.consumer) watch.expired({ ...lost, consumer })
+  }
 }
 
 function unitOf(
