@@ -42,8 +42,22 @@ export type InstanceRow =
       readonly is: 'closed'
       readonly operation: string
       readonly origin?: string
-      readonly outcome: Outcome
+      readonly outcome: StoredOutcome
     }
+
+/** How an instance ended, as its row keeps it: these names are in stored data. */
+export interface StoredOutcome {
+  readonly is: string
+  readonly reason?: string
+}
+
+const storedOutcome = ({ is, reason }: Outcome): StoredOutcome => {
+  return { is, ...(reason === undefined ? {} : { reason }) }
+}
+
+export const outcomeOf = ({ is, reason }: StoredOutcome): Outcome => {
+  return { is, ...(reason === undefined ? {} : { reason }) }
+}
 
 /** A timer of this length or more begins the count of hops anew. */
 const TIMER_ENDS_HOPS_MS = 1_000
@@ -173,7 +187,12 @@ function performAll(
   if (!outcome) return open
   if (!cancelTimers(step, open.timers)) return undefined
   const { operation, origin } = open
-  return { is: 'closed', operation, ...(origin === undefined ? {} : { origin }), outcome }
+  return {
+    is: 'closed',
+    operation,
+    ...(origin === undefined ? {} : { origin }),
+    outcome: storedOutcome(outcome),
+  }
 }
 
 function withSent(instance: OpenInstance, message: Message, id: string): OpenInstance {

@@ -4,6 +4,7 @@ import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome, OutcomeName } from '../rules/effect.ts'
+import { outcomeOf } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
 import { instancesIn, isSaga } from './open-sagas.ts'
@@ -137,9 +138,12 @@ function mayAnswer(row: OperationRow, { contract, refuses }: CommandType): boole
   return row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
-/** Without what is of no concern to whoever asks. */
-function refusedAs({ is, code, complaints }: Refused): Refused {
-  return { is, code, complaints }
+/** The refusal that a row keeps, as its caller sees it. */
+function refusedAs({
+  code,
+  complaints,
+}: Extract<OperationRow, { readonly is: 'refused' }>): Refused {
+  return { is: 'refused', code, complaints }
 }
 
 async function findSettled(
@@ -156,7 +160,7 @@ async function findSettled(
     // The same id in another topic is another conversation.
     if (instance.origin !== row.origin) continue
     if (instance.is === 'open') return undefined
-    outcomes.push(instance.outcome as Settled)
+    outcomes.push(outcomeOf(instance.outcome) as Settled)
   }
   return outcomes.find(({ is }) => is !== 'completed') ?? { is: 'completed' }
 }
