@@ -20,7 +20,7 @@ export type {
   RefusalType,
   Schema,
 } from './contract/message.ts'
-export { command, event } from './contract/message.ts'
+export { command, event, query } from './contract/message.ts'
 export type { GroupShare, HealthReport } from './engine/health.ts'
 export type {
   Alarm,
@@ -64,7 +64,7 @@ export { handler } from './rules/handler.ts'
 export type { Projection } from './rules/projection.ts'
 export { projection } from './rules/projection.ts'
 export type { Page, Query, Read, Reader } from './rules/query.ts'
-export { query } from './rules/query.ts'
+export { queryHandler } from './rules/query.ts'
 export type { Occasion, StartFrom } from './rules/rule.ts'
 export { type } from './rules/rule.ts'
 export type { Saga } from './rules/saga.ts'

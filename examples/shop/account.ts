@@ -1,5 +1,5 @@
 // Account hears of every order and answers what a customer ordered, paid and got back.
-import { projection, query, service, type } from 'throughline'
+import { projection, queryHandler, service, type } from 'throughline'
 import { Account, Ordering, Payment } from './contracts.ts'
 
 /** One order, as its customer's account shows it. */
@@ -53,7 +53,7 @@ export const purchases = projection(
   ],
 )
 
-export const statement = query('statement', { of: Account, reads: [purchases] }, (on) => [
+export const statement = queryHandler('statement', { of: Account, reads: [purchases] }, (on) => [
   on(Account.FindAccount, async ({ customerId }, read) => {
     const { rows } = await read(purchases).find({ customerId }, { limit: 10_000 })
     const orders = rows.map(({ id: orderId, row }) => ({ orderId, ...row }))

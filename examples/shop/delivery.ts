@@ -1,5 +1,5 @@
 // Delivery schedules a drop for each order, where the shop delivers.
-import { entity, query, refuse, service } from 'throughline'
+import { entity, queryHandler, refuse, service } from 'throughline'
 import { Delivery } from './contracts.ts'
 
 type Drop = { is: 'absent' } | { is: 'scheduled' } | { is: 'rolled-back' }
@@ -30,7 +30,7 @@ export const drop = entity(
   },
 )
 
-export const tracking = query('tracking', { of: Delivery, reads: [drop] }, (on) => [
+export const tracking = queryHandler('tracking', { of: Delivery, reads: [drop] }, (on) => [
   on(Delivery.FindDelivery, async ({ orderId }, read) => {
     const state = await read(drop).get(orderId)
     return state && state.is !== 'absent' ? { orderId, is: state.is } : null

@@ -1,5 +1,5 @@
 // Inventory keeps the stock of each product. An order takes all its lines or none.
-import { entity, query, refuse, service } from 'throughline'
+import { entity, queryHandler, refuse, service } from 'throughline'
 import type { Goods } from './contracts.ts'
 import { Inventory } from './contracts.ts'
 
@@ -85,7 +85,7 @@ export function productEntity(openingStock: number) {
 /** The inventory of a shop whose products start with `openingStock` pieces on first sight. */
 export function inventory(openingStock: number = stockOnFirstSight) {
   const product = productEntity(openingStock)
-  const stocktaking = query('stocktaking', { of: Inventory, reads: [product] }, (on) => [
+  const stocktaking = queryHandler('stocktaking', { of: Inventory, reads: [product] }, (on) => [
     on(Inventory.FindStock, async ({ sku }, read) => {
       const row = await read(product).get(sku)
       return row ? { sku, ...row } : null

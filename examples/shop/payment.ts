@@ -1,5 +1,5 @@
 // Payment charges orders up to a limit, and gives money back.
-import { entity, query, refuse, service } from 'throughline'
+import { entity, queryHandler, refuse, service } from 'throughline'
 import type { Refund } from './contracts.ts'
 import { Payment } from './contracts.ts'
 
@@ -65,7 +65,7 @@ export const money = entity(
   },
 )
 
-export const summing = query('summing', { of: Payment, reads: [money] }, (on) => [
+export const summing = queryHandler('summing', { of: Payment, reads: [money] }, (on) => [
   on(Payment.SumPayments, async (_, read) => {
     let [chargedCents, refundedCents] = [0, 0]
     for await (const { row } of read(money).all()) {

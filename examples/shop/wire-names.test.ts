@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CommandType, EventType, RefusalType } from 'throughline'
-import { contract, projection, query, service, start, type } from 'throughline'
+import { contract, projection, query, queryHandler, service, start, type } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
 import { Account, Delivery, Inventory, Ordering, Payment } from './contracts.ts'
@@ -84,7 +84,7 @@ describe('a message that is stored', () => {
         on(message as EventType, { ids: ({ id }) => [id] }, () => ({ as: message.name })),
       ),
     )
-    const finding = query('finding', { of: Listening, reads: [notes] }, (on) => [
+    const finding = queryHandler('finding', { of: Listening, reads: [notes] }, (on) => [
       on(Listening.FindHeard, async ({ id }, read) => (await read(notes).get(id))?.as ?? 'nothing'),
     ])
     const listener = service('listener', { owns: [Listening], runs: [notes, finding] })

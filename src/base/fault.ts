@@ -186,7 +186,7 @@ export const FAULTS = {
   QUERY_NOT_ANSWERED: {
     meaning: 'no running service answers this query',
     retryable: false,
-    cure: 'add a query rule for it to the service that owns the contract',
+    cure: 'add a queryHandler for it to the service that owns the contract',
   },
   REBUILD_FAILED: {
     meaning: 'a rebuild cannot go on: a rule throws; the live rows stay as they are',

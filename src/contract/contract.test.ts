@@ -11,7 +11,7 @@ import {
   isContract,
   repliesTopic,
 } from './contract.ts'
-import { command, event, querySpec } from './message.ts'
+import { command, event, query } from './message.ts'
 
 const Data = z.object({ customerId: z.string() })
 const key = 'customerId'
@@ -38,7 +38,7 @@ describe('a contract', () => {
     {
       PlaceOrder: command(Data, { wire: 'PLACE', aliases: ['PLACE_1', 'PLACE_2'] }),
       OrderPlaced: event(Data),
-      FindOrders: querySpec(z.object({}), { answers: z.array(z.string()) }),
+      FindOrders: query(z.object({}), { answers: z.array(z.string()) }),
     },
   )
 
@@ -219,7 +219,7 @@ describe('a wrong contract is refused', () => {
   })
 
   test('for a query whose answer has no schema', () => {
-    const messages = { Find: querySpec(Data, {} as never) }
+    const messages = { Find: query(Data, {} as never) }
     const message = 'has no schema for its answer'
     assert.deepEqual(complaintsOf('a', { key }, messages), [{ path: 'Find', message }])
   })

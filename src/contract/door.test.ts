@@ -9,7 +9,7 @@ import { LIMITS } from '../base/limits.ts'
 import { contract, factsOf } from './contract.ts'
 import type { Verdict } from './door.ts'
 import { checkMessage, flawOfKey } from './door.ts'
-import { command, event, querySpec } from './message.ts'
+import { command, event, query } from './message.ts'
 import type { Message } from './message.ts'
 
 type Validate = StandardSchemaV1<unknown, { key: string }>['~standard']['validate']
@@ -116,7 +116,7 @@ describe('the door lets pass', () => {
       'asked',
       { key: 'key' },
       {
-        Find: querySpec(z.object({ text: z.string() }), { answers: z.string() }),
+        Find: query(z.object({ text: z.string() }), { answers: z.string() }),
       },
     )
     const verdict = checkMessage(factsOf(Asked), Asked.Find({ text: 'a' }))

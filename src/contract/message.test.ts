@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
 import { contract } from './contract.ts'
-import { command, event, querySpec } from './message.ts'
+import { command, event, query } from './message.ts'
 
 const Data = z.object({ orderId: z.string(), customerId: z.string() })
 const Ordering = contract(
@@ -11,7 +11,7 @@ const Ordering = contract(
   {
     PlaceOrder: command(Data, { refuses: ['already-placed'], aliases: ['PLACE_ORDER'] }),
     OrderPlaced: event(Data, { wire: 'ORDER_PLACED' }),
-    FindOrders: querySpec(z.object({}), { answers: z.array(z.string()) }),
+    FindOrders: query(z.object({}), { answers: z.array(z.string()) }),
   },
 )
 const data = { orderId: 'o-1', customerId: 'c-1' }
@@ -68,7 +68,7 @@ describe('what a contract declares', () => {
     const plain = { kind: 'command', schema: Data, was: [], refuses: [], refusal: {} }
     assert.deepEqual(command(Data), plain)
     const answers = z.string()
-    assert.deepEqual(querySpec(Data, { answers }), { kind: 'query', schema: Data, answers })
+    assert.deepEqual(query(Data, { answers }), { kind: 'query', schema: Data, answers })
   })
 
   test('of a refusal may have a wire name of its own', () => {

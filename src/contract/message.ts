@@ -222,7 +222,7 @@ export function event<S extends Anything, const W extends readonly Anything[] = 
 }
 
 /** Declares a query: a question without effect, and the schema of its answer. */
-export function querySpec<S extends Anything, A extends Anything>(
+export function query<S extends Anything, A extends Anything>(
   schema: S,
   options: WireName & { readonly answers: A },
 ): QuerySpec<S, A> {

@@ -1,8 +1,6 @@
 import { branded } from '../base/copy.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { AnswerOf, DataOf, QuerySpec, QueryType, WireName } from '../contract/message.ts'
-import { querySpec } from '../contract/message.ts'
-import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { AnswerOf, DataOf, QueryType } from '../contract/message.ts'
 import type { Entity } from './entity.ts'
 import type { Projection } from './projection.ts'
 import type { Rule } from './rule.ts'
@@ -55,23 +53,11 @@ export interface Query<N extends string = string> {
   readonly rules: readonly Rule[]
 }
 
-/** Declares a query of a contract: a question without effect, and the schema of its answer. */
-export function query<S extends StandardSchemaV1, A extends StandardSchemaV1>(
-  schema: S,
-  options: WireName & { readonly answers: A },
-): QuerySpec<S, A>
 /** Declares the rules that answer a contract's queries from rows of the same service. */
-export function query<const N extends string, X extends AnyContract, T extends Readable>(
+export function queryHandler<const N extends string, X extends AnyContract, T extends Readable>(
   name: N,
   options: { readonly of: X; readonly reads: readonly T[] },
   rules: (on: AnswerOn<X, T>) => readonly Rule[],
-): Query<N>
-export function query(
-  first: string | StandardSchemaV1,
-  options: { of: AnyContract; reads: readonly Readable[] } | { answers: StandardSchemaV1 },
-  rules?: (on: never) => readonly Rule[],
-): Query | QuerySpec {
-  if (typeof first !== 'string') return querySpec(first, options as { answers: StandardSchemaV1 })
-  const given = options as { of: AnyContract; reads: readonly Readable[] }
-  return branded({ ...given, is: 'query', name: first, rules: rules?.(on as never) ?? [] })
+): Query<N> {
+  return branded({ ...options, is: 'query', name, rules: rules(on as AnswerOn<X, T>) })
 }

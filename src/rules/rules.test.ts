@@ -13,6 +13,7 @@ import {
   handler,
   projection,
   query,
+  queryHandler,
   saga,
   service,
   start,
@@ -44,7 +45,7 @@ const untyped = {
   saga: saga as unknown as Untyped,
   projection: projection as unknown as Untyped,
   handler: handler as unknown as Untyped,
-  query: query as unknown as Untyped,
+  query: queryHandler as unknown as Untyped,
   service: service as unknown as Untyped,
 }
 type Lists = Readonly<Record<'decide' | 'evolve', readonly (readonly unknown[])[]>>
@@ -157,8 +158,8 @@ describe('rules as they are declared', () => {
     assert.deepEqual(service('s', { runs: [] }).owns, [])
   })
 
-  test('of a query are told from the query of a contract', () => {
-    const { is, name, rules } = query('find', { of: Ordering, reads: [] }, (on) => [
+  test('of a query handler differ from the query of a contract', () => {
+    const { is, name, rules } = queryHandler('find', { of: Ordering, reads: [] }, (on) => [
       on(Ordering.Find, () => []),
     ])
     assert.deepEqual([is, name, rules.length], ['query', 'find', 1])

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
 import { contract } from '../contract/contract.ts'
-import { command, event } from '../contract/message.ts'
+import { command, event, query } from '../contract/message.ts'
 import { after, become, compensate, finish, refuse, send } from '../rules/effect.ts'
 import { entity } from '../rules/entity.ts'
 import { handler } from '../rules/handler.ts'
 import { projection } from '../rules/projection.ts'
-import { query } from '../rules/query.ts'
+import { queryHandler } from '../rules/query.ts'
 import { type } from '../rules/rule.ts'
 import { saga } from '../rules/saga.ts'
 import { given } from './given.ts'
@@ -111,7 +111,7 @@ const receipts = handler(
     }),
   ],
 )
-const find = query('find', { of: Ordering, reads: [openOrders, order] }, (on) => [
+const find = queryHandler('find', { of: Ordering, reads: [openOrders, order] }, (on) => [
   on(Ordering.Find, async ({ customerId }, read) => {
     const { rows } = await read(openOrders).find({ customerId })
     const found: string[] = []

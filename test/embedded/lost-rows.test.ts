@@ -6,7 +6,17 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { command, contract, entity, event, query, refuse, service, start } from 'throughline'
+import {
+  command,
+  contract,
+  entity,
+  event,
+  query,
+  queryHandler,
+  refuse,
+  service,
+  start,
+} from 'throughline'
 import type { App } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
@@ -48,7 +58,7 @@ const jar = entity(
     evolve: (on) => [on(Jars.Filled, ({ beans }, held) => held + beans)],
   },
 )
-const reading = query('reading', { of: Jars, reads: [jar] }, (on) => [
+const reading = queryHandler('reading', { of: Jars, reads: [jar] }, (on) => [
   on(Jars.Count, async ({ jar: id }, read) => (await read(jar).get(id)) ?? null),
 ])
 const pantry = service('pantry', { owns: [Jars], runs: [jar, reading] })

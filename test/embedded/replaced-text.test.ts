@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { contract, event, projection, query, service, start, type } from 'throughline'
+import { contract, event, projection, query, queryHandler, service, start, type } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
 import { stateSum } from '../../src/backends/embedded/sums.ts'
@@ -30,7 +30,7 @@ const indexes = ['owner'] as const
 const open = projection('open', { by: 'taskId', row: type<{ owner: string }>(), indexes }, (on) => [
   on(Tasks.Opened, ({ owner }) => ({ owner })),
 ])
-const reading = query('reading', { of: Tasks, reads: [open] }, (on) => [
+const reading = queryHandler('reading', { of: Tasks, reads: [open] }, (on) => [
   on(Tasks.All, async (_, read) => (await read(open).find()).rows.map(({ id }) => id)),
   on(Tasks.Of, async ({ owner }, read) => {
     return (await read(open).find({ owner })).rows.map(({ id }) => id)

@@ -1,12 +1,12 @@
 // A small service that shows what was handled, in which order and how often: an entity, a
 // projection, a saga and a handler that all keep lists of numbers by account.
 import { contract } from '../../src/contract/contract.ts'
-import { command, event } from '../../src/contract/message.ts'
+import { command, event, query } from '../../src/contract/message.ts'
 import { partitionOf } from '../../src/contract/partition.ts'
 import { entity } from '../../src/rules/entity.ts'
 import { handler } from '../../src/rules/handler.ts'
 import { projection } from '../../src/rules/projection.ts'
-import { query } from '../../src/rules/query.ts'
+import { queryHandler } from '../../src/rules/query.ts'
 import { become } from '../../src/rules/effect.ts'
 import { saga } from '../../src/rules/saga.ts'
 import { service } from '../../src/rules/service.ts'
@@ -83,7 +83,7 @@ export function ledgerOf(
   const letters = handler('letters', { uses: { outside: type<Outside>() } }, (on) => [
     on(Ledger.Entered, (entry, { outside }, { effectKey }) => outside.tell(entry, effectKey)),
   ])
-  const read = query('read', { of: Ledger, reads: [book, journal] }, (on) => [
+  const read = queryHandler('read', { of: Ledger, reads: [book, journal] }, (on) => [
     on(Ledger.Read, async ({ account }, read) => ({
       book: (await read(book).get(account)) ?? [],
       journal: (await read(journal).get(account)) ?? [],

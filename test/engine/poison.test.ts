@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
 import { after, become, command, contract, entity, event, finish, handler } from 'throughline'
-import { projection, query, refuse, saga, service, start, type } from 'throughline'
+import { projection, query, queryHandler, refuse, saga, service, start, type } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
 import { upcast } from '../../src/contract/upcast.ts'
 
@@ -225,7 +225,7 @@ test('an initial state that cannot be kept is refused at start', async () => {
 })
 
 test('an answer that its query does not promise is a fault', async () => {
-  const counting = query('counting', { of: Work, reads: [] }, (on) => [
+  const counting = queryHandler('counting', { of: Work, reads: [] }, (on) => [
     on(Work.Count, () => ({}) as { count: number }),
   ])
   const worker = service('worker', { owns: [Work], runs: [well, counting] })

@@ -1,7 +1,16 @@
 // Projections and queries: rows come, change and go, and are found by id and by indexed fields.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Fault, command, contract, entity, event, projection, query } from 'throughline'
+import {
+  Fault,
+  command,
+  contract,
+  entity,
+  event,
+  projection,
+  query,
+  queryHandler,
+} from 'throughline'
 import { service, start, type } from 'throughline'
 import type { World } from 'throughline/testing'
 import { memory, simulate } from 'throughline/testing'
@@ -57,7 +66,7 @@ const counts = projection('counts', { by: 'isbn', row: type<number>() }, (on) =>
     (_, count = 0) => count + 1,
   ),
 ])
-const search = query('search', { of: Library, reads: [shelves, book, counts] }, (on) => [
+const search = queryHandler('search', { of: Library, reads: [shelves, book, counts] }, (on) => [
   on(Library.OnShelf, async ({ shelf, limit }, read) => {
     const all: { id: string; copies: number }[] = []
     let page = await read(shelves).find({ shelf }, { limit })
@@ -84,7 +93,7 @@ const search = query('search', { of: Library, reads: [shelves, book, counts] }, 
   })),
 ])
 type ReadAnything = (of: unknown) => { get(id: string): Promise<unknown> }
-const nosy = query('nosy', { of: Library, reads: [] }, (on) => [
+const nosy = queryHandler('nosy', { of: Library, reads: [] }, (on) => [
   on(Library.Nosy, ({ isbn }, read) => (read as unknown as ReadAnything)(shelves).get(isbn)),
 ])
 const library = service('library', {
@@ -238,7 +247,7 @@ describe('a question', () => {
     await using world = await filled(9, 4)
     const asked = Library.OnShelf({ shelf: 'a', limit: 10 })
     assert.equal((await world.ask(asked)).length, 2)
-    const careless = query('search', { of: Library, reads: [shelves] }, (on) => [
+    const careless = queryHandler('search', { of: Library, reads: [shelves] }, (on) => [
       on(Library.Everything, async (_, read) => {
         const { rows } = await read(shelves).find({ shelf: undefined } as never)
         return rows.map(({ id, row }) => ({ id, copies: row.copies }))

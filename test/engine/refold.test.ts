@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Fault, command, contract, entity, event, query, service, start } from 'throughline'
 import type { Service } from 'throughline'
+import { Fault, command, contract, entity, event, query } from 'throughline'
+import { queryHandler, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { runs } from '../extent.ts'
@@ -53,7 +54,7 @@ function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Serv
       evolve: (on) => [on(Jars.Filled, evolve)],
     },
   )
-  const reading = query('reading', { of: Jars, reads: [jar] }, (on) => [
+  const reading = queryHandler('reading', { of: Jars, reads: [jar] }, (on) => [
     on(Jars.Count, ({ jar: id }, read) => read(jar).get(id)),
     on(Jars.All, async (_, read) => (await read(jar).find()).rows.map(({ row }) => row)),
   ])
@@ -194,7 +195,7 @@ describe('a state that other rules have folded', () => {
           evolve: (on) => [on(Later.Filled, ({ count: beans }, before) => before + beans)],
         },
       )
-      const reading = query('reading', { of: Later, reads: [jar] }, (on) => [
+      const reading = queryHandler('reading', { of: Later, reads: [jar] }, (on) => [
         on(Later.Count, ({ jar: id }, read) => read(jar).get(id)),
       ])
       const pantry = service('pantry', { owns: [Later], runs: [jar, reading] })

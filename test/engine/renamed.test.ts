@@ -3,7 +3,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { after, become, command, contract, entity, event, finish } from 'throughline'
-import { Fault, handler, projection, query, refuse, saga, service, start, type } from 'throughline'
+import {
+  Fault,
+  handler,
+  projection,
+  query,
+  queryHandler,
+  refuse,
+  saga,
+  service,
+  start,
+  type,
+} from 'throughline'
 import { hours, minutes } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -88,7 +99,7 @@ function code({ service: ofService, ...of }: Names) {
   const mail = handler(handlerName, { uses: { outside: type<Outside>() }, ...ofHandler }, (on) => [
     on(Till.Paid, ({ id }, { outside }, { effectKey }) => outside.tell(id, effectKey)),
   ])
-  const answers = query('answers', { of: Till, reads: [till, board] }, (on) => [
+  const answers = queryHandler('answers', { of: Till, reads: [till, board] }, (on) => [
     on(Till.State, async ({ id }, read) => ({ count: (await read(till).get(id)) ?? 0 })),
     on(Till.Row, async ({ id }, read) => (await read(board).get(id)) ?? { count: 0 }),
   ])

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Entity } from 'throughline'
-import { become, command, contract, entity, event, finish, projection, query } from 'throughline'
+import {
+  become,
+  command,
+  contract,
+  entity,
+  event,
+  finish,
+  projection,
+  query,
+  queryHandler,
+} from 'throughline'
 import { saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -57,7 +67,7 @@ function servicesOf(version: number) {
     on(Box.Placed, ({ note }) => become({ note, zero: -0 })),
     on(Box.Looked, (_, state) => finish({ is: 'seen', reason: told(state) })),
   ])
-  const peeking = query('peeking', { of: Box, reads: [box, rows] }, (on) => [
+  const peeking = queryHandler('peeking', { of: Box, reads: [box, rows] }, (on) => [
     on(Box.Peek, async ({ id }, read) => [await read(box).get(id), await read(rows).get(id)]),
   ])
   return [service('boxes', { owns: [Box], runs: [box, rows, watching, peeking] })] as const
@@ -104,7 +114,7 @@ test('a rule that changes event data in place is at fault, and the next rule see
   const counting = projection('counting', { by: 'id', row: type<State>() }, (on) => [
     on(Box.Placed, ({ count }) => ({ count })),
   ])
-  const reading = query('reading', { of: Box, reads: [counting] }, (on) => [
+  const reading = queryHandler('reading', { of: Box, reads: [counting] }, (on) => [
     on(Box.Peek, ({ id }, read) => read(counting).get(id)),
   ])
   const [box] = servicesOf(1)[0].runs as readonly Entity[] as [Entity]

@@ -1,7 +1,17 @@
 // What a schema may do: it may change its value, and then does so once on every way of a message.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { after, command, compensate, contract, entity, event, handler, query } from 'throughline'
+import {
+  after,
+  command,
+  compensate,
+  contract,
+  entity,
+  event,
+  handler,
+  query,
+  queryHandler,
+} from 'throughline'
 import { saga, send, service, start } from 'throughline'
 import { given, memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -56,7 +66,7 @@ const telling = handler('telling', { emits: [Pay.Told], sends: [Pay.Charge] }, (
     Pay.Told({ id: 'handler-event', cents }),
   ]),
 ])
-const counting = query('counting', { of: Pay, reads: [] }, (on) => [
+const counting = queryHandler('counting', { of: Pay, reads: [] }, (on) => [
   on(Pay.Counted, async (asked) => ({ id: String(asked.cents), cents })),
 ])
 

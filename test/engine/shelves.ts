@@ -1,6 +1,16 @@
 // A service whose projection hears two contracts, keeps the order of what it heard, and can be
 // changed in every way that a rebuild is about; and what its rows must be, worked out by hand.
-import { command, contract, entity, event, projection, query, service, type } from 'throughline'
+import {
+  command,
+  contract,
+  entity,
+  event,
+  projection,
+  query,
+  queryHandler,
+  service,
+  type,
+} from 'throughline'
 import type { App, Service } from 'throughline'
 import type { LogRecord } from '../../src/ports/log.ts'
 import type { Backend } from '../../src/ports/store.ts'
@@ -86,7 +96,7 @@ export function shelvesOf(bend: Bend = {}): Service {
       on(Prices.WasSet, ({ item, shelf }, row) => withItem(row, `${item}!`, shelf)),
     ],
   )
-  const asking = query('asking', { of: Asked, reads: [shelves] }, (on) => [
+  const asking = queryHandler('asking', { of: Asked, reads: [shelves] }, (on) => [
     on(Asked.Shelf, async ({ shelf }, read) => ({
       row: await read(shelves).get(shelf),
       found: (await read(shelves).find({ last: shelf })).rows.length,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { StartOptions } from 'throughline'
 import { command, contract, entity, event, handler, projection, service, start } from 'throughline'
-import { query, type } from 'throughline'
+import { query, queryHandler, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { Unit } from '../../src/ports/store.ts'
@@ -241,7 +241,7 @@ test('a state folded again by slow rules does not keep everybody else waiting', 
         ],
       },
     )
-    const counts = query('counts', { of: Asked, reads: [counted] }, (on) => [
+    const counts = queryHandler('counts', { of: Asked, reads: [counted] }, (on) => [
       on(Asked.Count, ({ id }, read) => read(counted).get(id)),
     ])
     return service('shop', { owns: [Asked], runs: [counted, counts] })

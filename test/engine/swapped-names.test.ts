@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App } from 'throughline'
-import { contract, event, handler, projection, query, service, start, type } from 'throughline'
+import {
+  contract,
+  event,
+  handler,
+  projection,
+  query,
+  queryHandler,
+  service,
+  start,
+  type,
+} from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { handClock, unbalanced, wayTo } from './stage.ts'
@@ -49,7 +59,7 @@ function world() {
         on(Work.Done, (_, row) => ({ n: (row?.n ?? 0) + step })),
       ])
     const [one, two] = [projectionOf(ones, 1), projectionOf(twos, 2)]
-    const look = query('look', { of: Work, reads: [one, two] }, (on) => [
+    const look = queryHandler('look', { of: Work, reads: [one, two] }, (on) => [
       on(Work.Look, async ({ k }, read) => [
         (await read(one).get(k))?.n,
         (await read(two).get(k))?.n,

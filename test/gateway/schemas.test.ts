@@ -1,7 +1,7 @@
 // Schemas that change their value, and schemas that are wrong, seen from HTTP.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { command, contract, entity, event, query, service, start } from 'throughline'
+import { command, contract, entity, event, query, queryHandler, service, start } from 'throughline'
 import { fetchHandler, gateway, listen } from 'throughline/gateway'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -29,7 +29,7 @@ const pay = entity(
     evolve: (on) => [on(Pay.Charged, ({ id, cents }) => (charged.set(id, cents), cents))],
   },
 )
-const convert = query('convert', { of: Pay, reads: [] }, (on) => [
+const convert = queryHandler('convert', { of: Pay, reads: [] }, (on) => [
   on(Pay.Convert, async ({ cents }) => ({ cents })),
 ])
 const Other = contract('other', { key: 'id' }, { Done: event(z.object({ id: z.string() })) })

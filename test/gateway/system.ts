@@ -5,7 +5,7 @@ import {
   entity,
   finish,
   projection,
-  query,
+  queryHandler,
   refuse,
   saga,
   service,
@@ -65,7 +65,7 @@ const closing = saga(
   ],
 )
 
-const find = query('find', { of: Ordering, reads: [orders] }, (on) => [
+const find = queryHandler('find', { of: Ordering, reads: [orders] }, (on) => [
   on(Ordering.FindOrder, async ({ orderId }, read) => {
     if (orderId === 'broken') throw new Error('a secret of the rule')
     const row = await read(orders).get(orderId)
@@ -101,7 +101,7 @@ const charges = projection(
   (on) => [on(Payment.Charged, ({ cents }, row) => ({ cents: (row?.cents ?? 0) + cents }))],
 )
 
-const sums = query('sums', { of: Payment, reads: [charges] }, (on) => [
+const sums = queryHandler('sums', { of: Payment, reads: [charges] }, (on) => [
   on(Payment.SumCharges, async ({ customerId }, read) => ({
     cents: (await read(charges).get(customerId))?.cents ?? 0,
   })),

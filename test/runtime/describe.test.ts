@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Description } from 'throughline'
-import { command, contract, entity, event, handler, projection, query } from 'throughline'
+import {
+  command,
+  contract,
+  entity,
+  event,
+  handler,
+  projection,
+  query,
+  queryHandler,
+} from 'throughline'
 import { saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -39,7 +48,7 @@ const paying = saga('paying', { by: 'id', initial: 0, sends: [Payments.Pay] }, (
 const mail = handler('mail', { emits: [Ordering.Forgotten] }, (on) => [
   on(Ordering.Placed, () => undefined),
 ])
-const find = query('find', { of: Ordering, reads: [orders] }, (on) => [
+const find = queryHandler('find', { of: Ordering, reads: [orders] }, (on) => [
   on(Ordering.Find, (asked) => asked),
 ])
 const shop = service('shop', { owns: [Ordering], runs: [order, orders, paying, mail, find] })

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Complaint } from 'throughline'
 import { Fault, command, contract, entity, event, handler, projection } from 'throughline'
-import { query, saga, service, start, type } from 'throughline'
+import { query, queryHandler, saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { through } from '../../src/ports/through.ts'
@@ -251,7 +251,7 @@ const DECLARED: Readonly<Record<string, readonly [services: readonly unknown[], 
     /^asking\/one: has a rule for undefined, which is no message: is its name misspelt\?$/,
   ],
   'a query reads a projection of another service': [
-    [...inAsked(query('one', { of: Asked, reads: [shelves] }, () => [])), storage],
+    [...inAsked(queryHandler('one', { of: Asked, reads: [shelves] }, () => [])), storage],
     /^asking\/one: reads projection shelves, which asking does not run: rows belong to their service/,
   ],
   'a query answers a command': [

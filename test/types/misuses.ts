@@ -10,7 +10,7 @@ import {
   finish,
   handler,
   projection,
-  query,
+  queryHandler,
   refuse,
   saga,
   send,
@@ -205,7 +205,7 @@ handler('equipped', { thread: import.meta.url, uses: { mail: type<object>() } },
 // @ts-expect-error An index over a field that the row does not have.
 projection('indexed', { by: 'orderId', row: type<{ a: string }>(), indexes: ['b'] }, () => [])
 
-query('other', { of: Ordering, reads: [openOrders] }, (on) => [
+queryHandler('other', { of: Ordering, reads: [openOrders] }, (on) => [
   on(Ordering.FindOpenOrders, async (_asked, read) => {
     // @ts-expect-error Not an indexed field.
     await read(openOrders).find({ totalCents: 1 })

@@ -11,6 +11,7 @@ import {
   handler,
   projection,
   query,
+  queryHandler,
   refuse,
   saga,
   send,
@@ -102,7 +103,7 @@ export const openOrders = projection(
   ],
 )
 
-export const findOpenOrders = query(
+export const findOpenOrders = queryHandler(
   'find-open-orders',
   { of: Ordering, reads: [openOrders] },
   (on) => [

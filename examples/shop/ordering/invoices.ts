@@ -1,5 +1,5 @@
 // Every invoice and where it stands: what the shop's books count.
-import { projection, query, type } from 'throughline'
+import { projection, queryHandler, type } from 'throughline'
 import { Ordering } from '../contracts.ts'
 
 export interface InvoiceRow {
@@ -69,7 +69,7 @@ const invoicesPerPage = 1_000
 /** More orders than this a customer does not look at. */
 const ordersMax = 10_000
 
-export const looking = query('looking', { of: Ordering, reads: [invoices] }, (on) => [
+export const looking = queryHandler('looking', { of: Ordering, reads: [invoices] }, (on) => [
   on(Ordering.FindOrder, async ({ orderId }, read) => {
     const row = await read(invoices).get(orderId)
     return row ? { orderId, ...row } : null
@@ -84,7 +84,7 @@ export const looking = query('looking', { of: Ordering, reads: [invoices] }, (on
   }),
 ])
 
-export const counting = query('counting', { of: Ordering, reads: [invoices] }, (on) => [
+export const counting = queryHandler('counting', { of: Ordering, reads: [invoices] }, (on) => [
   on(Ordering.CountInvoices, async (_, read) => {
     const counted = {
       accepted: 0,

@@ -5,7 +5,7 @@ import {
   finish,
   hours,
   projection,
-  query,
+  queryHandler,
   refuse,
   saga,
   service,
@@ -72,16 +72,20 @@ export const openLoans = projection(
   ],
 )
 
-export const loansOfMember = query('loans-of-member', { of: Lending, reads: [openLoans] }, (on) => [
-  on(Lending.FindLoans, async ({ memberId }, read) => {
-    const { rows } = await read(openLoans).find({ memberId })
-    const loans = rows.map(({ id: loanId, row }) => {
-      const { bookId, isOverdue } = row
-      return { loanId, bookId, isOverdue }
-    })
-    return { loans }
-  }),
-])
+export const loansOfMember = queryHandler(
+  'loans-of-member',
+  { of: Lending, reads: [openLoans] },
+  (on) => [
+    on(Lending.FindLoans, async ({ memberId }, read) => {
+      const { rows } = await read(openLoans).find({ memberId })
+      const loans = rows.map(({ id: loanId, row }) => {
+        const { bookId, isOverdue } = row
+        return { loanId, bookId, isOverdue }
+      })
+      return { loans }
+    }),
+  ],
+)
 
 export const readingRoom = service('reading-room', {
   owns: [Lending],
