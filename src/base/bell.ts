@@ -1,10 +1,10 @@
 import type { Cancel, Clock } from './clock.ts'
 
-/** Wakes everyone who waits for something new. */
+/** Wakes waiting callers when something new is there. */
 export interface Bell {
-  /** Everyone who waits goes on. */
+  /** Resolves every pending `wait`. */
   ring(): void
-  /** Resolves at the next ring, after `waitMs`, or when the signal aborts. */
+  /** Resolves at the next `notify`, after `waitMs`, or when the signal aborts. */
   wait(waitMs: number, signal?: AbortSignal): Promise<void>
 }
 

@@ -30,14 +30,14 @@ function runAll({ waiting }: ReturnType<typeof stillClock>): void {
 }
 
 describe('the system clock', () => {
-  test('does not go back when the machine does', (t) => {
+  test('does not go back when the clock of the machine is set back', (t) => {
     const times = [5_000, 4_000, 4_999, 5_001]
     t.mock.method(Date, 'now', () => times.shift() ?? 0)
     const { now } = systemClock()
     assert.deepEqual([now(), now(), now(), now()], [5_000, 5_000, 5_000, 5_001])
   })
 
-  test('says what the wall clock of the machine says, too', (t) => {
+  test('gives the unmodified wall clock, too', (t) => {
     const times = [5_000, 4_000]
     t.mock.method(Date, 'now', () => times.shift() ?? 0)
     const { wall } = systemClock()
@@ -50,7 +50,7 @@ describe('the system clock', () => {
     assert.ok(elapsed() >= first)
   })
 
-  test('runs work of the same turn after what is already due', async () => {
+  test('runs deferred work after calls that are already due', async () => {
     const order: string[] = []
     const done = Promise.withResolvers<void>()
     systemClock().soon(() => {
@@ -82,7 +82,7 @@ describe('timers of the system clock', () => {
     assert.equal(runs(), 1)
   })
 
-  test('of a time that has passed run at once, but never inside the call', (t) => {
+  test('with a negative delay run at once, but never inside the call', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] })
     const { runs } = scheduled(-5)
     assert.equal(runs(), 0)
@@ -125,8 +125,8 @@ describe('timers of the system clock', () => {
   })
 })
 
-describe('pause', () => {
-  test('ends after its time and leaves nobody listening to the signal', async () => {
+describe('sleep', () => {
+  test('ends after its time and removes its abort listener', async () => {
     const clock = stillClock()
     const { signal } = new AbortController()
     const paused = pause(clock, 70, signal)
@@ -136,7 +136,7 @@ describe('pause', () => {
     assert.equal(getEventListeners(signal, 'abort').length, 0)
   })
 
-  test('ends at once when the signal aborts, and takes its timer along', async () => {
+  test('ends when the signal aborts, and cancels its timer', async () => {
     const clock = stillClock()
     const controller = new AbortController()
     const paused = pause(clock, 70, controller.signal)
@@ -146,28 +146,28 @@ describe('pause', () => {
     assert.equal(getEventListeners(controller.signal, 'abort').length, 0)
   })
 
-  test('schedules nothing for a signal that has aborted already', async () => {
+  test('schedules nothing when the signal is already aborted', async () => {
     const clock = stillClock()
     await pause(clock, 70, AbortSignal.abort())
     assert.equal(clock.waiting.size, 0)
   })
 })
 
-describe('within', () => {
-  test('gives the value of a promise that is in time, and lets go of the deadline', async () => {
+describe('withTimeout', () => {
+  test('gives the value of a promise that settles in time, and cancels the timer', async () => {
     const clock = stillClock()
     assert.equal(await within(clock, 30, Promise.resolve('value')), 'value')
     assert.equal(clock.waiting.size, 0)
   })
 
-  test('hands on the cause of a promise that fails in time', async () => {
+  test('rejects with the cause of a promise that fails in time', async () => {
     const clock = stillClock()
     const cause = new Error('broken')
     await assert.rejects(within(clock, 30, Promise.reject(cause)), cause)
     assert.equal(clock.waiting.size, 0)
   })
 
-  test('gives undefined at the deadline, and a later failure disturbs nobody', async () => {
+  test('gives undefined at the deadline, and a later rejection is handled', async () => {
     const clock = stillClock()
     const late = Promise.withResolvers<string>()
     const answer = within(clock, 30, late.promise)

@@ -1,27 +1,27 @@
-/** Stops something that was scheduled; harmless when it already ran. */
+/** Cancels a scheduled call; has no effect once it has run. */
 export type Cancel = () => void
 
 /**
- * Time and scheduling, passed in everywhere, so that a whole system can be replayed from a seed.
- * Nothing outside this room asks the machine for the time.
+ * Time and scheduling, passed in everywhere, so that a simulation can replay a whole system from a
+ * seed. Only this module reads the time of the machine.
  */
 export interface Clock {
-  /** Wall-clock time in milliseconds since 1970; never goes back. To show and to order, not to wait for. */
+  /** Wall-clock time in milliseconds since 1970; never goes back. For timestamps and order, not for delays. */
   now(): number
-  /** What the wall clock says at this moment: it may step either way. */
+  /** The wall clock as the machine reports it: it may step forward or back. */
   wall(): number
-  /** Milliseconds that pass evenly, from an arbitrary start; every delay is measured by them. */
+  /** Monotonic milliseconds from an arbitrary start; every delay is measured by them. */
   elapsed(): number
-  /** Runs once, `delayMs` from now or later. */
+  /** Runs once, not before `delayMs` have passed. */
   after(delayMs: number, run: () => void): Cancel
-  /** Runs after everything that is already due, so that work of one turn can gather. */
+  /** Runs after all calls that are already due, so that the work of one event-loop turn can be batched. */
   soon(run: () => void): void
 }
 
-/** Longest delay that one timer of the machine can hold; longer ones are chained. */
+/** Longest delay that `setTimeout` accepts; longer ones are chained. */
 const TIMER_MS_MAX = 2 ** 31 - 1
 
-/** The machine's clock. */
+/** The clock of the machine. */
 export function systemClock(): Clock {
   const wall = (): number => Date.now()
   return {
@@ -33,7 +33,7 @@ export function systemClock(): Clock {
   }
 }
 
-/** A clock that is held at the latest time seen where the one that it reads steps back. */
+/** A clock that keeps the latest time it has seen while the clock it reads is set back. */
 export function neverBack(read: () => number): () => number {
   let latest = 0
   return () => {
@@ -55,7 +55,7 @@ function timer(delayMs: number, run: () => void): Cancel {
   return () => cancel()
 }
 
-/** Resolves after `delayMs`, or at once when the signal aborts. */
+/** Resolves after `delayMs`, or as soon as the signal aborts. */
 export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted) return resolve()
@@ -69,12 +69,12 @@ export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
   })
 }
 
-/** Lets everybody else have a turn: between the steps of long work, which would keep them waiting. */
+/** Lets other pending work run; call it between the steps of long synchronous work. */
 export function breathe(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.soon(resolve))
 }
 
-/** The value of a promise, or `undefined` once `deadlineMs` has passed; the promise runs on. */
+/** The value of a promise, or `undefined` once `deadlineMs` have passed; the promise is not cancelled. */
 export function within<T>(
   clock: Clock,
   deadlineMs: number,

@@ -5,10 +5,10 @@ import { complaintsText, Fault, FAULTS } from './fault.ts'
 
 const codes = Object.keys(FAULTS) as FaultCode[]
 
-test('one complaint is not told as several', () => {
-  const complaint = { path: 'port', message: 'is missing' }
-  assert.equal(complaintsText([complaint]), '1 complaint')
-  assert.equal(complaintsText([complaint, complaint]), '2 complaints')
+test('one issue is counted in the singular', () => {
+  const issue = { path: 'port', message: 'is missing' }
+  assert.equal(complaintsText([issue]), '1 issue')
+  assert.equal(complaintsText([issue, issue]), '2 issues')
 })
 
 describe('the table of faults', () => {
@@ -16,7 +16,7 @@ describe('the table of faults', () => {
     for (const code of codes) {
       const { meaning, cure, retryable } = FAULTS[code]
       for (const text of [meaning, cure]) {
-        // Nobody sees a detail as such: what it says stands in the sentence before the cure.
+        // The detail is printed in front of the cure, so no text refers to it by that word.
         assert.doesNotMatch(text, /detail/)
         assert.match(text, /^[a-z].{10,}[a-z]$/s, `${code}: ${text}`)
         assert.ok(text.length <= 120, `${code}: ${text}`)
@@ -25,15 +25,15 @@ describe('the table of faults', () => {
     }
   })
 
-  test('is in order of its codes, and no two mean the same', () => {
+  test('is sorted by code, and no two meanings are the same', () => {
     assert.deepEqual(codes, codes.toSorted())
     assert.equal(new Set(codes.map((code) => FAULTS[code].meaning)).size, codes.length)
     for (const code of codes) assert.match(code, /^[A-Z]+(_[A-Z]+)*$/)
   })
 
-  test('says of what may be repeated that it may, and of nothing else', () => {
-    const repeatable = codes.filter((code) => FAULTS[code].retryable)
-    assert.deepEqual(repeatable, [
+  test('marks exactly the faults that a retry may cure as retryable', () => {
+    const retryable = codes.filter((code) => FAULTS[code].retryable)
+    assert.deepEqual(retryable, [
       'APP_STOPPING',
       'BACKPRESSURE',
       'DATA_OWNED',
@@ -52,7 +52,7 @@ describe('the table of faults', () => {
 })
 
 describe('a fault', () => {
-  test('says its code, what it means, what it is about and what to do next', () => {
+  test('has a message of code, meaning, detail and cure', () => {
     for (const code of codes) {
       const { message } = new Fault(code, { detail: 'orders' })
       assert.ok(message.startsWith(`${code}: ${FAULTS[code].meaning}: orders`), message)
@@ -60,7 +60,7 @@ describe('a fault', () => {
     }
   })
 
-  test('lists every complaint with its place', () => {
+  test('lists every issue with its path', () => {
     const complaints = [
       { path: 'lines[3].quantity', message: 'must be a whole number' },
       { path: '', message: 'must be an object' },
@@ -72,7 +72,7 @@ describe('a fault', () => {
     assert.equal(lines.length, 4)
   })
 
-  test('keeps complaints, ids and cause for who catches it', () => {
+  test('carries issues, ids and cause', () => {
     const cause = new Error('disk full')
     const complaints = [{ path: 'a', message: 'b' }]
     const fault = new Fault('LOG_UNKNOWN', { detail: '', complaints, ids: { id: 'm-1' }, cause })
@@ -85,7 +85,7 @@ describe('a fault', () => {
     assert.match(String(fault.stack), /^Fault: LOG_UNKNOWN/)
   })
 
-  test('has empty lists where there is nothing to say', () => {
+  test('has empty issues and ids by default', () => {
     const { complaints, ids, cause } = new Fault('DATA_DAMAGED', { detail: 'log' })
     assert.deepEqual([complaints, ids, cause], [[], {}, undefined])
   })

@@ -1,52 +1,52 @@
 /**
- * Every fault that Throughline throws, by its stable code. Refusals are answers and are returned;
- * a fault means that something is broken or was called wrongly. `cure` says what to do next.
+ * Every error that Throughline throws, by its stable code. A refusal is an answer and is returned; a
+ * fault means that something is broken or was called wrongly. `cure` says what to do next.
  */
 export const FAULTS = {
   APP_STOPPING: {
-    meaning: 'the app is stopping and takes nothing new',
+    meaning: 'the app is stopping and accepts nothing new',
     retryable: true,
     cure: 'send it again, with the same id, once the app has started again',
   },
   ARCHIVE_DAMAGED: {
-    meaning: 'a file of the archive is not as it was written',
+    meaning: 'an archive file does not match its checksum',
     retryable: false,
-    cure: 'put back an unharmed copy of the file; only what it holds cannot be read meanwhile',
+    cure: 'put back an undamaged copy of the file; only the records in it cannot be read until then',
   },
   ARCHIVE_MISSING: {
-    meaning: 'a file of the archive is not there',
+    meaning: 'an archive file is missing',
     retryable: false,
-    cure: 'restore the archive file that is named; until then only its records cannot be read',
+    cure: 'restore the archive file that is named; only the records in it cannot be read until then',
   },
   BACKEND_CANNOT: {
-    meaning: 'what the services run on cannot do that',
+    meaning: 'the backend does not support this operation',
     retryable: false,
-    cure: 'use the means of what is underneath',
+    cure: "use the tools of the backend's own database",
   },
   BACKPRESSURE: {
-    meaning: 'too much is in flight already',
+    meaning: 'too many messages are in flight or unread',
     retryable: true,
     cure: 'wait and send it again with the same id, or make the consumer faster',
   },
   BACKUP_DAMAGED: {
-    meaning: 'the backup is not as it was written',
+    meaning: 'the backup does not match its checksums',
     retryable: false,
     cure: 'use another backup; nothing was restored',
   },
   BACKUP_MISSING: {
-    meaning: 'there is no backup here',
+    meaning: 'the directory holds no backup',
     retryable: false,
     cure: 'name a directory that throughline backup has written',
   },
   CONTRACT_INCOMPATIBLE: {
-    meaning: 'a contract does not fit the messages that are stored',
+    meaning: 'a contract is not compatible with the messages that are stored',
     retryable: false,
-    cure: 'give each message that changed a new version, with the earlier one in its was',
+    cure: 'give each message that changed a new version, with the earlier one among its upcasters',
   },
   CONTRACT_INVALID: {
-    meaning: 'a contract cannot be as it is written',
+    meaning: 'a contract is not valid',
     retryable: false,
-    cure: 'correct the contract as each complaint says',
+    cure: 'correct the contract as each issue says',
   },
   DATA_DAMAGED: {
     meaning: 'the data directory is damaged',
@@ -54,17 +54,17 @@ export const FAULTS = {
     cure: 'keep the directory as it is, and restore a backup into another one',
   },
   DATA_FOREIGN: {
-    meaning: 'the data directory holds something that is not ours',
+    meaning: 'the data directory holds files that are not of Throughline',
     retryable: false,
     cure: 'name another directory; nothing was changed in this one',
   },
   DATA_IS_BACKUP: {
-    meaning: 'the directory is a backup, which stays as it was written',
+    meaning: 'the directory is a backup, which is never written to',
     retryable: false,
     cure: 'restore it into a directory of its own (throughline restore), and run that one',
   },
   DATA_MISSING: {
-    meaning: 'there is no data here',
+    meaning: 'the directory holds no data',
     retryable: false,
     cure: 'name the data directory of a system that has run (--data DIRECTORY), or start one there',
   },
@@ -76,47 +76,47 @@ export const FAULTS = {
   DATA_OLDER: {
     meaning: 'the data was written by an older version of Throughline',
     retryable: false,
-    cure: 'start its owner once, which brings it up to this version; looking alone changes nothing',
+    cure: 'start its owner once to migrate the data to this version; reading alone changes nothing',
   },
   DATA_OWNED: {
-    meaning: 'the data directory is owned already',
+    meaning: 'the data directory is in use by another owner',
     retryable: true,
     cure: 'stop that process first, or name another directory',
   },
   DATA_READ_ONLY: {
-    meaning: 'the data is only open for reading',
+    meaning: 'the data is open for reading only',
     retryable: false,
-    cure: 'start its owner, or say --offline to change it without one',
+    cure: 'start its owner, or use --offline to change it without one',
   },
   DATA_UNAVAILABLE: {
-    meaning: 'the system does not let the data directory be opened',
+    meaning: 'the operating system does not allow the data directory to be opened',
     retryable: true,
     cure: 'fix what the operating system reports (disk, permissions) and start again; the data is unchanged',
   },
   DIRECTORY_TAKEN: {
-    meaning: 'the directory holds something already',
+    meaning: 'the directory is not empty',
     retryable: false,
     cure: 'name a new directory; nothing was changed in this one',
   },
   EARLIER_NOT_STORED: {
-    meaning: 'an earlier message of the same key was not stored, so this one would overtake it',
+    meaning: 'an earlier message of the same key was not stored, and this one must not overtake it',
     retryable: true,
     cure: 'send the earlier one again, then this one, each with its own id',
   },
   ID_CONFLICT: {
-    meaning: 'the topic already holds another message under this id',
+    meaning: 'the topic already holds another message with this id',
     retryable: false,
-    cure: 'use the id of a message for that message alone',
+    cure: 'use each id for one message only',
   },
   LOG_DAMAGED: {
-    meaning: 'a partition of the log is damaged, and takes and gives nothing more',
+    meaning: 'a partition of the log is damaged and is neither read nor written any more',
     retryable: false,
-    cure: 'run `throughline verify`, which names the range, and restore a backup; the rest goes on',
+    cure: 'run `throughline verify`, which names the range, and restore a backup; other partitions go on',
   },
   LOG_FULL: {
     meaning: 'the disk is full, and nothing was stored',
     retryable: true,
-    cure: 'make room on the disk, then send it again with the same id; it goes on by itself',
+    cure: 'free disk space, then send it again with the same id; the engine resumes by itself',
   },
   LOG_REFUSED: {
     meaning: 'the log refused a message',
@@ -129,9 +129,9 @@ export const FAULTS = {
     cure: 'send it again with the same id; it is stored once',
   },
   MESSAGE_INVALID: {
-    meaning: 'a message does not have the form that its contract states',
+    meaning: 'a message does not match the schema of its contract',
     retryable: false,
-    cure: 'correct every complaint; nothing was stored',
+    cure: 'correct every issue; nothing was stored',
   },
   MESSAGE_NEWER: {
     meaning: 'a stored message has a newer version than the code knows',
@@ -144,39 +144,39 @@ export const FAULTS = {
     cure: 'look the id up in the log or on the page',
   },
   NOT_SETTLED: {
-    meaning: 'not everything is done yet',
+    meaning: 'not all accepted messages have been handled yet',
     retryable: true,
-    cure: 'look at what each complaint names, with throughline held, sagas and operations',
+    cure: 'look at what each issue names, with throughline held, sagas and operations',
   },
   OPERATION_NOT_FOUND: {
     meaning: 'no operation has this id',
     retryable: false,
-    cure: 'use the id under which the command was sent',
+    cure: 'use the id that the command was sent with',
   },
   OPTION_INVALID: {
-    meaning: 'an option is wrong',
+    meaning: 'an option is not valid',
     retryable: false,
-    cure: 'correct the options as each complaint says',
+    cure: 'correct the options as each issue says',
   },
   OWNER_GONE: {
     meaning: 'the owner of the data directory went away before it had answered',
     retryable: true,
-    cure: 'say it again: without an owner the data is opened for reading',
+    cure: 'run the command again: without an owner the data is opened for reading',
   },
   PORT_BUSY: {
-    meaning: 'the port is taken already',
+    meaning: 'the port is in use',
     retryable: true,
-    cure: 'stop what listens there, or name another port; 0 takes any that is free',
+    cure: 'stop the process that listens there, or name another port; 0 takes any that is free',
   },
   PROCESS_ENDED: {
-    meaning: 'the process ended each time that a rule was run on this message',
+    meaning: 'the process ended each time that a rule ran on this message',
     retryable: false,
-    cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a stop and a start',
+    cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a restart',
   },
   PROJECTION_CHANGED: {
-    meaning: 'a projection is not what its rows were made by',
+    meaning: 'the definition of a projection has changed since its rows were made',
     retryable: false,
-    cure: 'raise its version: then its rows are rebuilt, and those that are there stay until then',
+    cure: 'raise its version: its rows are then rebuilt, and the present rows stay readable until then',
   },
   PROJECTION_NOT_FOUND: {
     meaning: 'no projection has this name',
@@ -189,19 +189,19 @@ export const FAULTS = {
     cure: 'add a queryHandler for it to the service that owns the contract',
   },
   REBUILD_FAILED: {
-    meaning: 'a rebuild cannot go on: a rule throws; the live rows stay as they are',
+    meaning: 'a rebuild stopped because a rule throws; the live rows are unchanged',
     retryable: false,
     cure: 'correct the rule, raise the version of the projection, and start again',
   },
   REWIND_REFUSED: {
     meaning: 'this rule cannot be rewound',
     retryable: false,
-    cure: 'rewind a handler; rebuild a projection; what an entity or a saga has done stays done',
+    cure: 'rewind handlers only; rebuild a projection; entities and sagas cannot be run again',
   },
   RULE_INVALID: {
-    meaning: 'a rule is not as it must be',
+    meaning: 'a rule is not valid',
     retryable: false,
-    cure: 'correct the rule as each complaint says',
+    cure: 'correct the rule as each issue says',
   },
   RULE_NOT_FOUND: {
     meaning: 'no rule that reads topics has this name',
@@ -214,7 +214,7 @@ export const FAULTS = {
     cure: 'return only what the rule declares: messages, effects or a refusal of its contract',
   },
   SCHEMA_INVALID: {
-    meaning: 'the schema of a message is asynchronous, or makes what JSON cannot hold',
+    meaning: 'the schema of a message is asynchronous, or returns values that JSON cannot hold',
     retryable: false,
     cure: 'make the schema synchronous and let it return JSON values: z.iso.datetime(), not z.date(), for example',
   },
@@ -224,24 +224,24 @@ export const FAULTS = {
     cure: 'use a name that the message lists',
   },
   START_REFUSED: {
-    meaning: 'the services do not fit together',
+    meaning: 'the services are not valid together',
     retryable: false,
-    cure: 'correct each complaint; nothing was started',
+    cure: 'correct each issue; nothing was started',
   },
   STORE_UNKNOWN: {
     meaning: 'the store did not answer in time',
     retryable: true,
-    cure: 'look at the health of the store; the engine tries again by itself',
+    cure: 'look at the health of the store; the engine retries by itself',
   },
   STREAM_INCOMPLETE: {
-    meaning: 'events of an entity are gone, so its state cannot be folded again by changed rules',
+    meaning: 'events of an entity are missing, so changed rules cannot fold its state again',
     retryable: false,
-    cure: 'go back to the former evolve rules, or bring the events back from a backup or an archive',
+    cure: 'go back to the earlier evolve rules, or restore the events from a backup or an archive',
   },
   THREAD_ENDED: {
-    meaning: 'the thread that ran a handler ended in the middle of it',
+    meaning: 'the worker thread of a handler ended during a call',
     retryable: true,
-    cure: 'look at what the handler does with that message; it is tried again in another thread',
+    cure: 'look at what the handler does with that message; it is retried in another thread',
   },
   TOKEN_REFUSED: {
     meaning: 'the token is missing or wrong',
@@ -261,37 +261,37 @@ export const FAULTS = {
   TWO_COPIES: {
     meaning: 'there are two copies of the package in this process',
     retryable: false,
-    cure: 'have all of it import the same one: npm ls throughline says where they come from',
+    cure: 'make every import resolve to the same copy: npm ls throughline shows where they come from',
   },
   UNIT_CONFLICT: {
-    meaning: 'a unit of work conflicts again and again, although nobody else changes its rows',
+    meaning: 'a unit of work conflicts repeatedly, although nothing else changes its rows',
     retryable: true,
-    cure: 'look at the rows that are named (`throughline verify`); it is tried again by itself',
+    cure: 'look at the rows that are named (`throughline verify`); the engine retries by itself',
   },
   UPCAST_FAILED: {
-    meaning: 'an old message could not be brought to the version of today',
+    meaning: 'a stored message could not be upcast to the current version',
     retryable: false,
-    cure: 'correct the up of that version in the contract; until then the message is held',
+    cure: 'correct the upcaster of that version in the contract; until then the message is held',
   },
 } as const satisfies Record<string, { meaning: string; retryable: boolean; cure: string }>
 
 export type FaultCode = keyof typeof FAULTS
 
-/** One thing that is wrong with an input, and where: `lines[3].quantity`. */
+/** One problem of an input: what is wrong, and at which path, such as `lines[3].quantity`. */
 export interface Complaint {
   readonly path: string
   readonly message: string
 }
 
-/** The detail of a fault that is about all of them: `1 complaint`, `2 complaints`. */
+/** The detail of a fault that only lists issues: `1 issue`, `2 issues`. */
 export function complaintsText({ length }: readonly Complaint[]): string {
-  return `${length} complaint${length === 1 ? '' : 's'}`
+  return `${length} issue${length === 1 ? '' : 's'}`
 }
 
 export interface FaultDetails {
   readonly detail: string
   readonly complaints?: readonly Complaint[]
-  /** The ids by which the matter can be looked up. */
+  /** Ids of the message, topic, consumer or directory that the fault is about. */
   readonly ids?: Readonly<Record<string, string>>
   readonly cause?: unknown
 }
@@ -299,15 +299,15 @@ export interface FaultDetails {
 /** Known to every copy of the package. */
 const IS_FAULT = Symbol.for('throughline.fault')
 
-/** What is thrown when something broke, or was called wrongly. */
+/** The error that Throughline throws when something is broken or was called wrongly. */
 export class Fault extends Error {
-  /** A fault of another copy of the package is one, too, if its code is known here. */
+  /** Accepts faults of another copy of the package, if this copy knows their code. */
   static override [Symbol.hasInstance](value: unknown): value is Fault {
     try {
       if (typeof value !== 'object' || value === null || !(IS_FAULT in value)) return false
       return Object.hasOwn(FAULTS, (value as Fault).code)
     } catch {
-      // What is thrown may be a proxy that throws whoever looks at it.
+      // A thrown value may be a proxy whose traps throw.
       return false
     }
   }
@@ -321,30 +321,30 @@ export class Fault extends Error {
   readonly ids: Readonly<Record<string, string>>
 
   constructor(code: FaultCode, details: FaultDetails) {
-    const complaints = details.complaints ?? []
-    super(sentence(code, details.detail, complaints), { cause: details.cause })
+    const issues = details.complaints ?? []
+    super(sentence(code, details.detail, issues), { cause: details.cause })
     this.code = code
     this.retryable = FAULTS[code].retryable
     this.detail = details.detail
-    this.complaints = complaints
+    this.complaints = issues
     this.ids = details.ids ?? {}
   }
 }
 
 Object.defineProperty(Fault.prototype, IS_FAULT, { value: true })
 
-/** Whether the same again would only fail again: for what is thrown by code that has to be changed. */
+/** Whether a retry cannot help, because code or options have to be changed first. */
 export function isFinal(cause: unknown): boolean {
   return cause instanceof Fault && !cause.retryable
 }
 
-/** The same of a code, as it is stored; one that is not of ours is not final. */
+/** `isFinal` for a stored code; a code that is not in `FAULTS` is not final. */
 export function isFinalCode(code: string | undefined): boolean {
   return code !== undefined && Object.hasOwn(FAULTS, code) && !FAULTS[code as FaultCode].retryable
 }
 
-function sentence(code: FaultCode, detail: string, complaints: readonly Complaint[]): string {
-  const list = complaints.map(({ path, message }) => `\n  - ${path ? `${path}: ` : ''}${message}`)
+function sentence(code: FaultCode, detail: string, issues: readonly Complaint[]): string {
+  const list = issues.map(({ path, message }) => `\n  - ${path ? `${path}: ` : ''}${message}`)
   const { meaning, cure } = FAULTS[code]
   return `${code}: ${meaning}: ${detail}${list.join('')}\n${cure}.`
 }

@@ -1,9 +1,9 @@
-/** Makes plain data unchangeable, in place and all the way down. */
+/** Freezes plain data deeply, in place. */
 export function frozen<T>(value: T): T {
   return typeof value === 'object' && value !== null ? frozenObject(value) : value
 }
 
-// Most members are no objects, and are left alone without a call.
+// Most members are not objects: skip them without a function call.
 function frozenObject<T extends object>(value: T): T {
   if (Array.isArray(value)) {
     for (const member of value as readonly unknown[])

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { guarded } from './guard.ts'
 
-test('a hook that throws is reported, and its caller goes on', () => {
+test('an error of a hook is reported and does not reach its caller', () => {
   const failures: unknown[] = []
   const hook = guarded(
     (_text: string) => {
@@ -15,7 +15,7 @@ test('a hook that throws is reported, and its caller goes on', () => {
   assert.match(String(failures[0]), /the logger threw/)
 })
 
-test('a hook whose promise rejects is reported, and is no unhandled rejection', async () => {
+test('a rejected promise of a hook is reported and is not an unhandled rejection', async () => {
   const failed = Promise.withResolvers<unknown>()
   guarded(async () => {
     throw new Error('the logger rejected')
@@ -23,7 +23,7 @@ test('a hook whose promise rejects is reported, and is no unhandled rejection', 
   assert.match(String(await failed.promise), /the logger rejected/)
 })
 
-test('a hook that works is handed everything', () => {
+test('a hook receives all arguments', () => {
   const calls: unknown[] = []
   guarded(
     (...args: readonly unknown[]) => calls.push(args),

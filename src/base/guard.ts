@@ -1,8 +1,8 @@
 import { memberOf } from './thrown.ts'
 
 /**
- * A hook of the user behind a guard: what it throws, and what a promise that it returns rejects
- * with, goes to `failed` and no further. A logger that breaks must not stop what it logs.
+ * Wraps a hook of the user: what it throws, or what a promise that it returns rejects with, goes to
+ * `onError` only. A logger that throws must not stop the work that it logs.
  */
 export function guarded<A extends readonly unknown[]>(
   hook: (...args: A) => unknown,

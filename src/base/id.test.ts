@@ -33,7 +33,7 @@ function mustGrow(ids: readonly string[]): void {
 }
 
 describe('ids', () => {
-  test('are UUIDs of version 7 that carry the millisecond', () => {
+  test('are UUIDs of version 7 that hold the millisecond', () => {
     const time = fc.integer({ min: 1, max: LATEST_MS })
     fc.assert(
       fc.property(time, fc.integer(), (now, seed) => {
@@ -44,7 +44,7 @@ describe('ids', () => {
     )
   })
 
-  test('grow strictly, whichever way the clock goes', () => {
+  test('grow strictly, however the clock moves', () => {
     const times = fc.array(fc.integer({ min: 1, max: LATEST_MS }), { minLength: 2 })
     fc.assert(
       fc.property(times, fc.integer(), (clock, seed) => {
@@ -64,7 +64,7 @@ describe('ids', () => {
     assert.ok(aheadMs >= 23 && aheadMs <= 25, `${aheadMs} ms ahead`)
   })
 
-  test('grow strictly when the clock jumps back, and follow it once it has caught up', () => {
+  test('grow strictly while the clock is set back, and follow it once it has caught up', () => {
     const clock = [BEGIN_MS, BEGIN_MS - 3_600_000, BEGIN_MS - 1, BEGIN_MS, BEGIN_MS + 5]
     const mint = idMaker(clockOf(clock), seededRandom(2))
     const ids = clock.map(() => mint())
@@ -73,14 +73,14 @@ describe('ids', () => {
     assert.deepEqual(ids.map(timeOf), times)
   })
 
-  test('stay in form for the extremes of chance', () => {
+  test('are valid for the smallest and the largest random numbers', () => {
     for (const chance of [0, 1 - 2 ** -53]) {
       const mint = idMaker(clockOf([BEGIN_MS]), () => chance)
       mustGrow(Array.from({ length: 5_000 }, () => mint()))
     }
   })
 
-  test('of two makers differ by chance alone', () => {
+  test('of two generators differ by their random part', () => {
     const clock = clockOf([BEGIN_MS])
     const one = idMaker(clock, seededRandom(3))
     const other = idMaker(clock, seededRandom(4))

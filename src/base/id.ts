@@ -1,16 +1,16 @@
 import type { Clock } from './clock.ts'
 import type { Random } from './random.ts'
 
-/** Makes event ids: UUID version 7 (RFC 9562), each one greater than the last of its maker. */
+/** Makes event ids: UUID version 7 (RFC 9562), each greater than the one before it. */
 export type IdMaker = () => string
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 const COUNTER_MAX = 0xfff
 
 /**
- * Ids in one process grow strictly: inside a millisecond a 12-bit counter runs on, and when that is
- * used up the time field is moved ahead (RFC 9562, section 6.2, method 1). An index over them is
- * appended to at its right edge only, which keeps inserts flat as a log grows.
+ * Ids of one generator grow strictly: within a millisecond a 12-bit counter is incremented, and when
+ * it is exhausted the time field moves ahead (RFC 9562, section 6.2, method 1). Inserts into an index
+ * of such ids go to its right edge, so that their cost does not grow with the log.
  */
 export function idMaker(clock: Clock, random: Random): IdMaker {
   let time = 0

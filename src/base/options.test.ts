@@ -24,14 +24,14 @@ function complaintsOf(given: unknown): readonly Complaint[] {
 }
 
 describe('options', () => {
-  test('that are left out or undefined have their initial value', () => {
+  test('that are left out or undefined have their default', () => {
     const initial = { attemptsMax: 5, pollMs: 250 }
     assert.deepEqual(completeOptions('engine', table), initial)
     assert.deepEqual(completeOptions('engine', table, {}), initial)
     assert.deepEqual(completeOptions('engine', table, { pollMs: undefined } as never), initial)
   })
 
-  test('are taken at their bounds and in between, zero included', () => {
+  test('are accepted at and between their bounds, zero included', () => {
     const pollMs = fc.integer({ min: 0, max: 60_000 })
     const attemptsMax = fc.integer({ min: 1, max: 100 })
     fc.assert(
@@ -43,7 +43,7 @@ describe('options', () => {
     )
   })
 
-  test('that are no whole number in their bounds are refused', () => {
+  test('that are not an integer within the bounds are refused', () => {
     const wrong = [-1, 60_001, 0.5, Number.NaN, Infinity, 2 ** 53, '250', null, true, [1], {}, 1n]
     for (const pollMs of wrong)
       assert.deepEqual(
@@ -53,7 +53,7 @@ describe('options', () => {
       )
   })
 
-  test('are complained about all at once', () => {
+  test('are refused with all issues at once', () => {
     const complaints = complaintsOf({ pollMs: -1, attemptsMax: 0, polMs: 3, nothingLikeIt: 1 })
     assert.deepEqual(complaints, [
       { path: 'pollMs', message: 'must be a whole number from 0 to 60000' },
@@ -63,14 +63,14 @@ describe('options', () => {
     ])
   })
 
-  test('that are called like members of every object are not known', () => {
+  test('named like members of Object.prototype are unknown', () => {
     for (const path of ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf']) {
       const given: unknown = JSON.parse(`{ "${path}": 1 }`)
       assert.deepEqual(complaintsOf(given), [{ path, message: 'is not known' }])
     }
   })
 
-  test('that are inherited are not taken unchecked', () => {
+  test('that are inherited are ignored', () => {
     const given: unknown = Object.create({ pollMs: -1 })
     if (complaintsOf(given).length > 0) return
     assert.equal(completeOptions('engine', table, given as never).pollMs, 250)
@@ -78,7 +78,7 @@ describe('options', () => {
 })
 
 describe('an unknown name', () => {
-  test('is answered with the nearest known one', () => {
+  test('is refused with the most similar known name', () => {
     const known = ['pollMs', 'polls', 'attemptsMax']
     assert.equal(unknownName('pollms', known), 'is not known: did you mean "pollMs"?')
     assert.equal(unknownName('attemtsMax', known), 'is not known: did you mean "attemptsMax"?')
@@ -86,7 +86,7 @@ describe('an unknown name', () => {
     assert.equal(unknownName('poll', []), 'is not known')
   })
 
-  test('with one letter added, lost or changed is always recognised', () => {
+  test('with one letter added, lost or changed is always recognized', () => {
     const known = ['attemptsMax', 'lagEventsMax', 'retryDelayMs']
     const typo = fc.tuple(fc.constantFrom(...known), fc.nat(8), fc.constantFrom(0, 1, 2))
     fc.assert(

@@ -1,7 +1,7 @@
 import type { Complaint } from './fault.ts'
 import { Fault } from './fault.ts'
 
-/** One line of a table of options: a whole number with its bounds. */
+/** An option: an integer with a default and bounds. */
 export interface NumberOption {
   readonly initial: number
   readonly min: number
@@ -12,8 +12,8 @@ export type OptionTable = Readonly<Record<string, NumberOption>>
 export type Options<T extends OptionTable> = { readonly [K in keyof T]: number }
 
 /**
- * Completes options from their table. All complaints are listed at once; an unknown name is
- * answered with the nearest known one.
+ * Validates options against their table and fills in the defaults. All issues are listed at once; for
+ * an unknown name, the most similar known name is suggested.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -22,14 +22,14 @@ export function completeOptions<T extends OptionTable>(
   table: T,
   given: Partial<Options<T>> = {},
 ): Options<T> {
-  const complaints: Complaint[] = []
+  const issues: Complaint[] = []
   for (const [path, value] of Object.entries(given)) {
-    const line = Object.hasOwn(table, path) ? table[path] : undefined
-    if (!line) complaints.push({ path, message: unknownName(path, Object.keys(table)) })
-    else if (value !== undefined && !fits(value, line))
-      complaints.push({ path, message: `must be a whole number from ${line.min} to ${line.max}` })
+    const option = Object.hasOwn(table, path) ? table[path] : undefined
+    if (!option) issues.push({ path, message: unknownName(path, Object.keys(table)) })
+    else if (value !== undefined && !fits(value, option))
+      issues.push({ path, message: `must be a whole number from ${option.min} to ${option.max}` })
   }
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, complaints })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, complaints: issues })
   return Object.fromEntries(
     Object.entries(table).map(([name, { initial }]) => {
       return [name, (Object.hasOwn(given, name) ? given[name] : undefined) ?? initial]
@@ -41,7 +41,7 @@ function fits(value: unknown, { min, max }: NumberOption): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
-/** "is not known: did you mean …?", for any closed list of names. */
+/** The message for an unknown name: "is not known: did you mean …?" */
 export function unknownName(name: string, known: readonly string[]): string {
   const nearest = known
     .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
@@ -50,13 +50,13 @@ export function unknownName(name: string, known: readonly string[]): string {
   return close ? `is not known: did you mean "${nearest.candidate}"?` : 'is not known'
 }
 
-/** The same with the name, and with all that there are. */
+/** The same with the name in front and all known names behind. */
 export function unknownOf(name: string, known: readonly string[]): string {
   const all = known.toSorted().join(', ') || 'none'
-  return `"${name}" ${unknownName(name, known)} (here are ${all})`
+  return `"${name}" ${unknownName(name, known)} (known: ${all})`
 }
 
-/** Levenshtein distance, with one row of the table kept. */
+/** Levenshtein distance, computed with one row of the table. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i += 1) {

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { seededRandom, systemRandom } from './random.ts'
 
-describe('chance', () => {
-  test('of one seed is the same on every machine', () => {
+describe('random numbers', () => {
+  test('of one seed are the same on every machine', () => {
     const numbers = (seed: number): number[] => {
       const random = seededRandom(seed)
       return [random(), random(), random()].map((number) => number * 2 ** 32)
@@ -13,7 +13,7 @@ describe('chance', () => {
     assert.deepEqual(numbers(-1), [3_850_105_811, 813_802_916, 3_073_704_848])
   })
 
-  test('lies from 0 up to 1, 1 excluded', () => {
+  test('are at least 0 and less than 1', () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const random = seededRandom(seed)
@@ -27,7 +27,7 @@ describe('chance', () => {
     assert.ok(number >= 0 && number < 1)
   })
 
-  test('fills ten equal parts alike, and differs from seed to seed', () => {
+  test('are evenly distributed and differ by seed', () => {
     const firsts = new Set<number>()
     for (let seed = 0; seed < 20; seed += 1) {
       const random = seededRandom(seed)

@@ -1,10 +1,10 @@
-/** A number from 0 up to, not including, 1. */
+/** A number from 0 up to but not including 1. */
 export type Random = () => number
 
 export const systemRandom: Random = () => Math.random()
 
 /**
- * The same numbers for the same seed, on every machine. For simulation and tests, never for secrets.
+ * The same sequence for the same seed, on every machine. For simulation and tests, never for secrets.
  * Algorithm: mulberry32 (Tommy Ettinger, public domain).
  */
 export function seededRandom(seed: number): Random {

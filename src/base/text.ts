@@ -1,6 +1,6 @@
 /**
- * Compares text by code point, which is the order of its UTF-8 bytes and so the order of SQLite's
- * BINARY and PostgreSQL's "C" collation. JavaScript's own `<` differs beyond U+FFFF.
+ * Compares text by code point. This is the order of the UTF-8 bytes, of SQLite's BINARY and of
+ * PostgreSQL's "C" collation; JavaScript's `<` orders characters above U+FFFF differently.
  */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0
@@ -9,7 +9,7 @@ export function compareText(a: string, b: string): number {
     const left = a.charCodeAt(index)
     const right = b.charCodeAt(index)
     if (left === right) continue
-    // Surrogates stand for the highest code points and lie below the last units of the first plane.
+    // Surrogates encode the highest code points, but are smaller than the units from U+E000 on.
     const isLeftHigh = left >= 0xd800 && left <= 0xdfff
     const isRightHigh = right >= 0xd800 && right <= 0xdfff
     if (isLeftHigh !== isRightHigh) return isLeftHigh ? 1 : -1

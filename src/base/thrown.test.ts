@@ -28,7 +28,7 @@ const HOSTILE: Readonly<Record<string, () => unknown>> = {
   nothing: () => undefined,
 }
 
-suite('a thrown value never breaks who looks at it:', () => {
+suite('reading a thrown value never throws:', () => {
   for (const [what, make] of Object.entries(HOSTILE))
     test(what, () => {
       const { message } = thrownError(make())
@@ -46,12 +46,12 @@ test('an error gives its message, code and stack, each bounded', () => {
   assert.deepEqual([message.length, code, stack?.length], [1_000, 'ECONNREFUSED', 8_192])
 })
 
-test('text that is thrown is its own message, and has no stack', () => {
+test('thrown text is the message and has no stack', () => {
   assert.deepEqual(thrownError('out of ink'), { message: 'out of ink' })
   assert.equal(thrownText(5n), '5')
 })
 
-test('a fault is found, and keeps its code', () => {
+test('a fault is recognized and keeps its code', () => {
   const fault = new Fault('BACKPRESSURE', { detail: 'x' })
   assert.equal(faultIn(fault), fault)
   assert.equal(thrownError(fault).code, 'BACKPRESSURE')

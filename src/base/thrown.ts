@@ -1,9 +1,9 @@
 import { Fault } from './fault.ts'
 
-/** What was thrown, as plain text that is safe to keep, to print and to send. */
+/** A thrown value as bounded plain text, safe to store, print and send. */
 export interface ThrownError {
   readonly message: string
-  /** A stable code where the thrown value has one: `ECONNREFUSED`, `RULE_RETURNED`. */
+  /** The stable code, if the thrown value has one: `ECONNREFUSED`, `RULE_RETURNED`. */
   readonly code?: string
   readonly stack?: string
 }
@@ -12,11 +12,11 @@ const MESSAGE_LENGTH_MAX = 1_000
 const CODE_LENGTH_MAX = 128
 const STACK_LENGTH_MAX = 8_192
 
-const NO_TEXT = 'something was thrown that has no text'
+const NO_TEXT = 'the thrown value has no message'
 
 /**
- * Looks at a thrown value. User code may throw anything: text, a proxy that was revoked, an error
- * whose getters throw. This function never throws, and reads each member once.
+ * Reads message, code and stack of a thrown value. User code may throw anything: text, a revoked
+ * proxy, an error whose getters throw. This function never throws and reads each property once.
  */
 export function thrownError(cause: unknown): ThrownError {
   const isError = isInstance(cause, Error)
@@ -30,17 +30,17 @@ export function thrownError(cause: unknown): ThrownError {
   }
 }
 
-/** The message of a thrown value alone. */
+/** The message of a thrown value. */
 export function thrownText(cause: unknown): string {
   return thrownError(cause).message
 }
 
-/** The thrown value where it is a fault of ours; `instanceof` itself may throw. */
+/** The thrown value if it is a `Fault`; a plain `instanceof` may throw. */
 export function faultIn(cause: unknown): Fault | undefined {
   return isInstance(cause, Fault) ? (cause as Fault) : undefined
 }
 
-/** A member of a value that may throw when it is read; `undefined` then. */
+/** A property of a value; `undefined` if reading it throws. */
 export function memberOf(value: unknown, name: string): unknown {
   try {
     return (value as Readonly<Record<string, unknown>> | null | undefined)?.[name]

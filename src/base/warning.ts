@@ -1,19 +1,19 @@
 import { printableLines } from './printable.ts'
 
-/** Different texts that one teller tells; more of them would only scroll away what matters. */
+/** Different warnings that are emitted at most, so that they do not flood the terminal. */
 const TEXTS_MAX = 100
 
 /**
- * Tells each text once, as a warning of the process: on stderr, unless somebody listens. The first
- * line says what it is; further ones, such as a stack or a time, may differ from time to time. What
- * others have sent or thrown steers no terminal.
+ * Returns a function that emits each text once as a warning of the process, which Node prints on
+ * stderr. Texts with the same first line count as the same; further lines, such as a stack or a time,
+ * may differ. Control characters are escaped.
  */
 export function warnOnce(): (text: string) => void {
   const told = new Set<string>()
   return (text) => {
-    const [about = ''] = text.split('\n', 1)
-    if (told.has(about) || told.size >= TEXTS_MAX) return
-    told.add(about)
+    const [firstLine = ''] = text.split('\n', 1)
+    if (told.has(firstLine) || told.size >= TEXTS_MAX) return
+    told.add(firstLine)
     process.emitWarning(printableLines(text), 'Throughline')
   }
 }

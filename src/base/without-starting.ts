@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 
-/** Hears the name of a call that would have started something; may throw, for the caller to hear. */
+/** Receives the name of a call that would have started a system; what it throws reaches that caller. */
 export type OnStart = (call: string) => void
 
-/** Shared by all copies of the package in a process: a module may import another one than we do. */
+/** Shared by all copies of the package in a process: a module may import another copy. */
 const KEY = Symbol.for('throughline.without-starting')
 
 function context(): AsyncLocalStorage<OnStart> {
@@ -12,17 +12,16 @@ function context(): AsyncLocalStorage<OnStart> {
 }
 
 /**
- * Runs something that may start no system, such as the import of a module that is only read. That
- * holds for everything that it begins, also for what goes on after it has ended.
+ * Runs a function in which no system may start, such as the import of a module that is only inspected.
+ * The ban also holds for asynchronous work that the function begins and that runs on after it.
  */
 export function withoutStarting<T>(onStart: OnStart, run: () => T): T {
   return context().run(onStart, run)
 }
 
 /**
- * Returns at once where a system may start. Elsewhere it throws what `onStart` throws, and otherwise
- * never resolves: a rejection that the module does not catch would end the process before anybody
- * could say why.
+ * Resolves where a system may start. Elsewhere it throws what `onStart` throws, or never resolves: an
+ * unhandled rejection in the module would end the process before its importer could report the reason.
  */
 export async function mayStart(call: string): Promise<void> {
   const onStart = context().getStore()

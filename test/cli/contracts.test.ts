@@ -64,10 +64,7 @@ inBothWays('contracts', (at) => {
   test('contracts of a name that is like none lists the names', async () => {
     const { code, err } = await at.say(['contracts', 'nope'])
     assert.equal(code, 2)
-    assert.match(
-      err,
-      /name: "nope" is not known \(here are asking, asking\.Ask, .*telling\.Told\)$/m,
-    )
+    assert.match(err, /name: "nope" is not known \(known: asking, asking\.Ask, .*telling\.Told\)$/m)
   })
 
   test('a module that fits is said to', async () => {

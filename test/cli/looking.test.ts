@@ -212,7 +212,7 @@ suite('data that nobody runs', () => {
     for (const argv of [['topics'], ['pause', 'teller', '--offline'], ['resume', 'teller']]) {
       const { code, err } = await elsewhere.say(argv)
       assert.equal(code, 1)
-      assert.match(err, /^DATA_MISSING: there is no data here: .*data\n/)
+      assert.match(err, /^DATA_MISSING: the directory holds no data: .*data\n/)
     }
     const usual = join('.throughline', 'shop', 'log')
     mkdirSync(join(elsewhere.root, '.throughline/other'), { recursive: true })

@@ -61,7 +61,7 @@ suite('rebuild', () => {
     const module = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
     assert.deepEqual([module.code, /nowhere\.ts: is not there/.test(module.err)], [2, true])
     const projection = await at.say(['rebuild', file, 'counter/times'])
-    assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*here are counters\/times/)
+    assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*known: counters\/times/)
     assert.equal((await at.say(['rebuild', file])).code, 2)
   })
 })

@@ -44,7 +44,7 @@ suite('repair', () => {
     const wrong = await at.say(['repair', '--accept', 'everything'])
     assert.equal(wrong.code, 2)
     const topic = await at.say(['repair', '--accept', 'asking.evnts/0'])
-    assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "asking\.events"\? \(here are asker/)
+    assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "asking\.events"\? \(known: asker/)
     const partition = await at.say(['repair', '--accept', 'asking.events/99'])
     assert.equal(partition.code, 2)
     assert.match(partition.err, /accept: must be from 0 to \d+ for asking\.events, not 99/)
