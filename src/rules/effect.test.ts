@@ -46,25 +46,25 @@ const effects: Readonly<Record<string, readonly [made: unknown, plain: unknown]>
 
 for (const [name, [made, plain]] of Object.entries(effects))
   describe(name, () => {
-    test('is a plain value, the same after JSON', () => {
+    test('is a plain value that survives JSON unchanged', () => {
       assert.deepEqual(made, plain)
       assert.deepEqual(JSON.parse(JSON.stringify(made)), plain)
     })
 
-    test('cannot be changed once it is made', () => {
+    test('is frozen', () => {
       assert.ok(Object.isFrozen(made))
     })
   })
 
 describe('what a rule returns', () => {
-  test('is taken as a list, whether it is one thing, several or nothing', () => {
+  test('is read as an array, whether it is one value, several or none', () => {
     assert.deepEqual(listOf(undefined), [])
     assert.deepEqual(listOf(charge), [charge])
     assert.deepEqual(listOf([]), [])
     assert.deepEqual(listOf([charge, refund]), [charge, refund])
   })
 
-  test('of an ending saga is the one shared outcome, which cannot be changed', () => {
+  test('of a finishing saga is the shared frozen outcome', () => {
     assert.equal(finish().outcome, COMPLETED)
     assert.ok(Object.isFrozen(COMPLETED))
   })
@@ -127,13 +127,13 @@ describe('a decision', () => {
     })
 })
 
-describe('a saga that finishes with what an operation says itself', () => {
+describe('a saga that finishes with a reserved status', () => {
   for (const is of ['refused', 'pending', 'accepted', 'failed', undefined])
-    test(`${is} is refused by name`, () => {
+    test(`${is} is refused`, () => {
       assert.throws(() => finish({ is } as never), {
         code: 'RULE_RETURNED',
         message:
-          /cannot finish with the outcome (refused|pending|accepted|failed|undefined): .*name it/,
+          /cannot finish with the status (refused|pending|accepted|failed|undefined): .*another name/,
       })
     })
 })

@@ -1,14 +1,14 @@
 import { Fault } from '../base/fault.ts'
 import type { Message } from '../contract/message.ts'
 
-/** A domain "no": an answer, not a fault. Stored, and heard by who asked. */
+/** A domain "no" to a command: an answer, not a fault. It is stored and sent to the sender. */
 export interface Refusal<R extends string = string> {
   readonly effect: 'refuse'
   readonly code: R
   readonly complaints: readonly string[]
 }
 
-/** Refuses a command with a code that its contract lists. */
+/** Refuses a command with one of the codes that its contract declares. */
 export function refuse<const R extends string>(
   code: R,
   complaints: readonly string[] = [],
@@ -16,27 +16,29 @@ export function refuse<const R extends string>(
   return Object.freeze({ effect: 'refuse', code, complaints })
 }
 
-/** The next state of a saga's instance. */
+/** The next state of a saga instance. */
 export interface Become<S = unknown> {
   readonly effect: 'become'
   readonly state: S
 }
 
+/** Sets the state of the saga instance. */
 export function become<const S>(state: S): Become<S> {
   return Object.freeze({ effect: 'become', state })
 }
 
-/** A command to another service, or to one's own. */
+/** A command to the service that owns its contract. */
 export interface Send<M = Message> {
   readonly effect: 'send'
   readonly message: M
 }
 
+/** Sends a command when the unit of work commits. */
 export function send<M extends Message>(message: M): Send<M> {
   return Object.freeze({ effect: 'send', message })
 }
 
-/** A message that is sent later, unless the instance has finished by then. */
+/** A message that is sent after a delay, unless the instance has finished by then. */
 export interface After<M = Message> {
   readonly effect: 'after'
   readonly delayMs: number
@@ -44,27 +46,27 @@ export interface After<M = Message> {
 }
 
 /**
- * Sends `message` once `delayMs` have passed; survives restarts; never early. A conversation may
- * take 256 steps; a delay of a second or more begins their count anew.
+ * Sends `message` after `delayMs`, never earlier. The timer is stored and survives restarts. A
+ * conversation may take 256 hops; a delay of one second or more resets their count.
  */
 export function after<M extends Message>(delayMs: number, message: M): After<M> {
   return Object.freeze({ effect: 'after', delayMs, message })
 }
 
-/** A command that undoes one which this instance has sent. */
+/** A command that undoes an earlier command of this instance. */
 export interface Compensate<M = Message> {
   readonly effect: 'compensate'
   readonly message: M
   readonly undoes: NameOfType
 }
 
-/** A message type, by name: enough to find what was sent, and comparable by value. */
+/** A message type by contract and name: enough to find what was sent, and comparable by value. */
 export interface NameOfType {
   readonly contract: string
   readonly name: string
 }
 
-/** Undoes the latest command of type `undoes` that the instance has sent. */
+/** Sends a command that undoes the latest command of type `undoes` that the instance has sent. */
 export function compensate<M extends Message>(
   message: M,
   options: { readonly undoes: NameOfType },
@@ -85,13 +87,13 @@ type Except<W extends string, Before extends string = ''> =
   | { [C in First<W>]: Except<Rest<W, C>, `${Before}${C}`> }[First<W>]
 
 /**
- * Any name in lower case but those that an operation has beside the outcomes of sagas. TypeScript has
- * no type for "every text but one", so the texts are told apart letter by letter: that is how
- * `settled.is === 'refused'` comes to know the code.
+ * Any name in lower case except `pending` and `refused`, which an operation uses itself. TypeScript has
+ * no type for "every string except", so the type enumerates the strings letter by letter; with it,
+ * `settled.status === 'refused'` narrows to the member that has the code.
  */
 export type OutcomeName = Except<'pending' | 'refused'>
 
-/** How a saga ended, when there is more to say than that it completed. */
+/** The outcome with which a saga instance finished. Default: `completed`. */
 export interface Outcome {
   readonly is: string
   readonly reason?: string
@@ -99,25 +101,25 @@ export interface Outcome {
 
 export const COMPLETED: Outcome = Object.freeze({ is: 'completed' })
 
-/** The end of a saga's instance: its timers are cancelled, later messages do not revive it. */
+/** Ends a saga instance: its timers are cancelled, and later messages do not start it again. */
 export interface Finish {
   readonly effect: 'finish'
   readonly outcome: Outcome
 }
 
-/** What an operation says itself, and a saga cannot: it would be taken for something else. */
+/** Statuses that operations use themselves, so that no saga may finish with them. */
 const RESERVED_OUTCOMES = ['accepted', 'failed', 'pending', 'refused'] as const
 type Reserved = (typeof RESERVED_OUTCOMES)[number]
 
-/** An outcome whose name is known to the compiler, and is none of those that are reserved. */
+/** An outcome whose status the compiler knows and that is not reserved. */
 type Finishing<N extends string> = Outcome & {
   readonly is: string extends N ? N : N extends Reserved ? never : N & OutcomeName
 }
 
 /**
- * Ends the instance. The name of an outcome is of lower-case words joined by hyphens.
+ * Ends the instance. The status of an outcome is lower-case words joined by hyphens.
  *
- * @throws Fault `RULE_RETURNED` for an outcome that is reserved
+ * @throws Fault `RULE_RETURNED` for a reserved status
  */
 export function finish<const N extends string>(
   outcome: Outcome & { readonly is: N } & Finishing<N> = COMPLETED as never,
@@ -126,29 +128,29 @@ export function finish<const N extends string>(
   if (typeof is !== 'string' || RESERVED_OUTCOMES.some((each) => each === is))
     throw new Fault('RULE_RETURNED', {
       detail:
-        `a saga cannot finish with the outcome ${String(is)}: ${RESERVED_OUTCOMES.join(', ')} are ` +
-        'said of operations themselves, so name it otherwise',
+        `a saga cannot finish with the status ${String(is)}: operations use ` +
+        `${RESERVED_OUTCOMES.join(', ')} themselves, so choose another name`,
     })
   return Object.freeze({ effect: 'finish', outcome })
 }
 
 export type Effect = Become | Send | After | Compensate | Finish
 
-/** Not now: the handler asks to be called with the same event later. */
+/** The handler asks to be called with the same event again later. */
 export interface RetryAfter {
   readonly effect: 'retry-after'
   readonly delayMs: number
 }
 
 /**
- * What a handler returns, or throws, to be called again `delayMs` from now or later. It is no fault:
- * nobody is told, and no attempt is counted. With `order: 'key'` the later events of the key wait.
+ * Returned or thrown by a handler to be called again after `delayMs`. It is not an error: no hook is
+ * called and no attempt is counted. With `consume: 'stream'` the later events of the key wait.
  */
 export function retryAfter(delayMs: number): RetryAfter {
   return Object.freeze({ effect: 'retry-after', delayMs })
 }
 
-/** One value or a list of them: what rules may return. */
+/** One value or an array of them. */
 export type OneOrMany<T> = T | readonly T[]
 
 export function listOf<T>(given: OneOrMany<T> | undefined): readonly T[] {

@@ -10,10 +10,10 @@ import { on } from './rule.ts'
 export type CommandsOf<X> = Extract<X[keyof X], CommandType>
 export type EventsOf<X> = Extract<X[keyof X], EventType>
 
-/** What a decision may be: events of its own contract, nothing at all, or a refusal by contract. */
+/** What a decide rule may return: events of its contract, an empty array, or a declared refusal. */
 type Decision<X, T> = OneOrMany<MessageOf<EventsOf<X>>> | Refusal<CodeOf<T>>
 
-/** A decide rule that remembers what it may return. */
+/** A decide rule, with the type of what it returns. */
 export interface DecideRule<R = unknown> extends Rule {
   readonly decides?: R
 }
@@ -23,12 +23,12 @@ export interface EvolveRule extends Rule {
 }
 
 interface DecideOn<X, S> {
-  /** Decides over the one entity that the command's id names. */
+  /** Decides on the one entity that the id field of the command names. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
     command: T,
     decide: (command: DataOf<T>, state: S, occasion: Occasion) => R,
   ): DecideRule<R>
-  /** Decides over several entities at once, all or nothing. */
+  /** Decides on several entities at once, all or nothing. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
     command: T,
     several: Several<DataOf<T>>,
@@ -38,7 +38,7 @@ interface DecideOn<X, S> {
 
 interface EvolveOn<E extends EventType, S> {
   <T extends E>(event: T, evolve: (event: DataOf<T>, state: S, id: string) => S): EvolveRule
-  /** One event that is about several entities; the rule runs once for each. */
+  /** For an event that concerns several entities; the rule runs once for each. */
   <T extends E>(
     event: T,
     several: Several<DataOf<T>>,
@@ -47,7 +47,7 @@ interface EvolveOn<E extends EventType, S> {
 }
 
 type Flat<R> = R extends readonly (infer M)[] ? M : R
-/** The events that a list of decide rules may return, as types of the contract. */
+/** The event types of the contract that a list of decide rules may return. */
 type DecidedBy<X, D> = D extends readonly DecideRule<infer R>[]
   ? Extract<EventsOf<X>, { readonly name: Extract<Flat<R>, { name: string }>['name'] }>
   : never
@@ -58,23 +58,23 @@ export interface EntityOptions<
   H extends EventType,
   M extends EventType,
 > extends ConsumerOptions {
-  /** The contract whose commands it decides and whose events it may publish. */
+  /** The contract whose commands the entity decides and whose events it publishes. */
   readonly of: X
-  /** The field that names the entity in every message; a rule about several gives `ids` instead. */
+  /** The field that holds the entity's id in every message; a rule for several entities gives `ids` instead. */
   readonly id: string
   readonly initial: S
-  /** The events it may publish. Default: every event of the contract. */
+  /** The events that it may publish. Default: every event of the contract. */
   readonly emits?: readonly M[]
-  /** Events that other entities of the contract decide, and that change this one as well. */
+  /** Events that other entities of the contract publish and that change this one, too. */
   readonly hears?: readonly H[]
   /**
-   * Raise it when what the evolve rules call has changed: then every state is folded again. A change
-   * of the rules themselves is seen without. Default 1.
+   * Raise it when functions that the evolve rules call have changed: every state is then folded again.
+   * A change of the rules themselves is detected. Default 1.
    */
   readonly version?: number
 }
 
-/** A thing with an id, a state and rules; its events are its history. */
+/** An event-sourced entity: an id, a state, and rules that decide commands and fold events. */
 export interface Entity<N extends string = string, S = unknown> extends ConsumerOptions {
   readonly is: 'entity'
   readonly name: N
@@ -89,14 +89,13 @@ export interface Entity<N extends string = string, S = unknown> extends Consumer
 }
 
 /**
- * Declares an entity. `decide` answers a command with events or a refusal, knowing the state;
- * `evolve` folds each event into the state. Both are pure: same input, same result. The state is
- * plain JSON data and is never changed in place.
+ * Declares an entity. `decide` rules answer a command with events or a refusal, given the current
+ * state; `evolve` rules fold each event into the state. Both must be pure. The state is plain JSON
+ * data and is never changed in place.
  *
- * The engine commits events, states and the command's acknowledgement in one unit. Two units that
- * decide over the same entity cannot both commit: the second decides again on the new state. When
- * the evolve rules have changed, a state is folded again from the entity's own events before it is
- * looked at.
+ * The engine commits events, states and the progress of the command in one unit of work. Two units
+ * that decide on the same entity cannot both commit: the second decides again on the new state. When
+ * the evolve rules have changed, a state is folded again from the entity's events before it is read.
  */
 export function entity<
   const N extends string,

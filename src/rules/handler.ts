@@ -5,17 +5,17 @@ import type { Heard } from './projection.ts'
 import type { ConsumerOptions, Occasion, Rule, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
-/** Tools by name, as hints of their types. */
+/** The tools of a handler by name, as declared by `tool<T>()`. */
 export type ToolHints = Readonly<Record<string, TypeHint<unknown>>>
 export type ToolsOf<H> = {
   readonly [K in keyof H]: H[K] extends TypeHint<infer T> ? T : never
 }
 
-/** What a handler is told beside the event and its tools. */
+/** The message context of a handler call, with its effect key and abort signal. */
 export interface Handling extends Occasion {
-  /** The same for every attempt at this event by this handler: hand it to what is outside. */
+  /** Idempotency key: the same for every attempt at this event by this handler. Pass it to the outside system. */
   readonly effectKey: string
-  /** Aborts when the app stops or the work was given to another. */
+  /** Aborts when the app stops or the lease on the work is lost. */
   readonly signal: AbortSignal
 }
 
@@ -33,12 +33,12 @@ interface HandleOn<H, T extends CommandType, E extends EventType> {
 }
 
 /**
- * In which order a handler is called. `key`: the events of a key one after another, as they were
- * stored. `none`: each event by itself, as work from a queue.
+ * How a handler consumes its topics. `stream`: the events of a key one after another, in stored order.
+ * `queue`: each event independently of all others.
  */
 export type HandlingOrder = 'key' | 'none'
 
-/** A rule with side effects: the only one that may touch the outside. */
+/** A rule with side effects: the only kind of rule that may call outside systems. */
 export interface Handler<
   N extends string = string,
   H extends ToolHints = ToolHints,
@@ -51,39 +51,40 @@ export interface Handler<
   readonly concurrency: number
   readonly order: HandlingOrder
   readonly delayMs: number
-  /** The module that exports it, where it runs in a thread: a URL. */
+  /** The URL of the module that exports the handler, if it runs in a worker thread. */
   readonly thread?: string
   readonly rules: readonly Rule[]
 }
 
-/** A handler that is called where the app runs. */
+/** Options of a handler that runs in the thread of the app. */
 interface Outside<H> {
-  /** The tools it needs: `{ bank: type<Bank>() }`. `start` demands each one. */
+  /** The tools that it needs: `{ bank: tool<Bank>() }`. `start` requires each of them. */
   readonly uses?: H
   readonly thread?: never
 }
 
-/** A handler that computes for long, and so runs in a thread. */
+/** Options of a CPU-heavy handler, which runs in a worker thread. */
 interface Apart {
   /**
-   * The module that exports the handler: `import.meta.url`. A thread imports it, so that module starts
-   * nothing, and makes for itself what the handler needs: no tool can cross over.
+   * The module that exports the handler: `import.meta.url`. Each thread imports that module, so it must
+   * not start an app, and it creates what the handler needs itself: tools cannot be passed to a thread.
    */
   readonly thread: string | URL
   readonly uses?: never
 }
 
-/** How many keys, or events where there is no order, one handler works on at the same time. */
+/** How many keys, or with `consume: 'queue'` events, a handler works on at the same time. */
 export const HANDLER_CONCURRENCY = { initial: 16, min: 1, max: 1_024 } as const
 
-/** How long after it was stored an event is handled at the earliest. Up to ten years. */
+/** The least delay between storing and handling an event. Up to ten years. */
 export const HANDLER_DELAY_MS = { initial: 0, min: 0, max: 315_576_000_000 } as const
 
 /**
- * Declares a handler. It runs before its unit commits, outside any transaction, so an attempt may
- * be repeated: `effectKey` stays the same, and whoever is outside can tell. Events of one key are
- * handled one after another, of different keys at the same time, up to `concurrency`; with
- * `order: 'none'` each event by itself. What it returns is sent with its acknowledgement.
+ * Declares a handler. It runs before its unit of work commits and outside any transaction, so an
+ * attempt may be repeated; `effectKey` stays the same, so that the outside system can deduplicate.
+ * Events of one key are handled one after another, events of different keys concurrently, up to
+ * `concurrency`; with `consume: 'queue'` each event is handled on its own. The messages that it
+ * returns are committed together with its progress.
  */
 export function handler<
   const N extends string,
@@ -98,9 +99,9 @@ export function handler<
     readonly emits?: readonly E[]
     /** Default 16, 1 to 1,024. */
     readonly concurrency?: number
-    /** Default `key`. */
+    /** Default `stream`. */
     readonly order?: HandlingOrder
-    /** How long after it was stored each event is handled at the earliest. Default 0. */
+    /** The least delay between storing and handling an event. Default 0. */
     readonly delayMs?: number
   } & ConsumerOptions &
     (Outside<H> | Apart),

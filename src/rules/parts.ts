@@ -1,9 +1,9 @@
 import type { Runnable, Service } from './service.ts'
 
-/** A value of the package, and where it stands. */
+/** A value that the package has made, with the path that names it in an issue. */
 type Part = readonly [path: string, value: unknown]
 
-/** A rule with everything in it that the package made. Nothing may be as types say. */
+/** A rule and all values in it that the package has made. The input is not validated yet. */
 export function* partsOfRule(path: string, rule: Partial<Runnable> | undefined): Generator<Part> {
   yield [path, rule]
   const { of, rules, decide, evolve, sends, emits, hears } = (rule ?? {}) as Loose
@@ -12,7 +12,7 @@ export function* partsOfRule(path: string, rule: Partial<Runnable> | undefined):
   for (const type of [sends, emits, hears].flat()) yield [path, type]
 }
 
-/** What a rule of any kind may have. */
+/** Members that a rule of any kind may have. */
 interface Loose {
   readonly of?: unknown
   readonly rules?: readonly { readonly on: unknown }[]
@@ -23,7 +23,7 @@ interface Loose {
   readonly hears?: readonly unknown[]
 }
 
-/** Services with their contracts and rules. */
+/** Services, their contracts and their rules. */
 export function* partsOfServices(services: readonly Partial<Service>[]): Generator<Part> {
   for (const service of services) {
     const { name, owns = [], runs = [] } = service ?? {}

@@ -3,16 +3,16 @@ import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
 import type { ConsumerOptions, Occasion, Rule, Several, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
-/** What can be heard by anyone: events, and refusals of commands. */
+/** Message types that any service may subscribe to: events, and refusals of commands. */
 export type Heard = EventType | RefusalType
 
 interface ProjectOn<R> {
-  /** The row that the event's `by` field names, folded; `undefined` is a tombstone. */
+  /** Folds the event into the row that its `by` field names; `undefined` deletes the row. */
   <T extends Heard>(
     event: T,
     project: (event: DataOf<T>, row: R | undefined, occasion: Occasion) => R | undefined,
   ): Rule
-  /** One event that is about several rows; the rule runs once for each. */
+  /** For an event that concerns several rows; the rule runs once for each. */
   <T extends Heard>(
     event: T,
     several: Several<DataOf<T>>,
@@ -20,7 +20,7 @@ interface ProjectOn<R> {
   ): Rule
 }
 
-/** Fields of a row that hold text or a number: what an index can be over. */
+/** Fields of a row that can be indexed: those that hold text or a number. */
 type Indexable<R> = {
   [K in keyof R & string]-?: R[K] extends string | number | null | undefined ? K : never
 }[keyof R & string]
@@ -41,15 +41,15 @@ export interface Projection<
 }
 
 interface ProjectionStart extends ConsumerOptions {
-  /** Its rows follow from every event, so it begins at the beginning. */
+  /** A projection reads every event, so it always starts at the beginning. */
   readonly startFrom?: 'beginning'
 }
 
 /**
- * Declares a projection. `by` names the field that holds the row's id; rows are plain JSON data.
- * Rules are pure folds; the engine commits rows and progress in one unit, so each event counts
- * once. Rows can be found by each indexed field. A changed definition needs a higher version: `start`
- * refuses it otherwise (`PROJECTION_CHANGED`).
+ * Declares a projection. `by` names the field that holds the id of the row; rows are plain JSON data.
+ * Rules are pure folds; the engine commits rows and progress in one unit of work, so each event is
+ * applied once. Rows are found by id and by indexed fields. A changed definition needs a higher
+ * version; without it, `start` throws `PROJECTION_CHANGED`.
  */
 export function projection<const N extends string, R, const I extends Indexable<R> = never>(
   name: N,
@@ -58,8 +58,8 @@ export function projection<const N extends string, R, const I extends Indexable<
     readonly row: TypeHint<R>
     readonly indexes?: readonly I[]
     /**
-     * Raise it with every change of the rules, `by` or `indexes`, and of what they call: the rows
-     * are then rebuilt beside the live ones. Default 1.
+     * Raise it with every change of the rules, `by` or `indexes`, and of functions that the rules call:
+     * the rows are then rebuilt beside the live ones. Default 1.
      */
     readonly version?: number
   } & ProjectionStart,

@@ -6,35 +6,35 @@ import type { Projection } from './projection.ts'
 import type { Rule } from './rule.ts'
 import { on } from './rule.ts'
 
-/** What a query may read: rows of a projection, states of an entity; of its own service. */
+/** What a query handler may read: rows of a projection or states of an entity, of its own service. */
 export type Readable = Projection | Entity
 type RowOf<T> =
   T extends Projection<string, infer R> ? R : T extends Entity<string, infer S> ? S : never
 type IndexOf<T> = T extends Projection<string, unknown, infer I> ? I : never
 
-/** One page of rows, in order of their ids. */
+/** One page of rows, ordered by id. */
 export interface Page<R> {
   readonly rows: readonly { readonly id: string; readonly row: R }[]
-  /** Hand it back as `after` for the next page; absent at the end, or on the page after that. */
+  /** Pass it as `after` to get the next page. Absent on the last page; that page may be empty. */
   readonly after?: string
 }
 
-/** The committed rows of one readable. */
+/** Reads the committed rows of one projection or states of one entity. */
 export interface Reader<T> {
-  /** One row by its id; an entity that has no history yet is `undefined`, too. */
+  /** One row by id; `undefined` if there is none, or if an entity has no events yet. */
   get(id: string): Promise<RowOf<T> | undefined>
-  /** Rows whose indexed field has this value, or all rows; a page of at most 10,000. */
+  /** Rows whose indexed field has this value, or all rows; at most 10,000 per page. */
   find(
     where?: { readonly [K in IndexOf<T>]?: string | number },
     page?: { readonly after?: string | undefined; readonly limit?: number | undefined },
   ): Promise<Page<RowOf<T>>>
-  /** All of them, one after another, in order of their ids; read in pages as they are needed. */
+  /** All such rows one after another, ordered by id; read page by page while you iterate. */
   all(where?: {
     readonly [K in IndexOf<T>]?: string | number
   }): AsyncIterable<Page<RowOf<T>>['rows'][number]>
 }
 
-/** Reads what the query has declared. */
+/** Gives the reader of a projection or entity that the query handler declares in `reads`. */
 export type Read<T extends Readable> = <E extends T>(readable: E) => Reader<E>
 
 interface AnswerOn<X, T extends Readable> {
@@ -44,7 +44,7 @@ interface AnswerOn<X, T extends Readable> {
   ): Rule
 }
 
-/** Answers to a contract's queries; reads only, never changes anything. */
+/** Answers queries of a contract. It only reads. */
 export interface Query<N extends string = string> {
   readonly is: 'query'
   readonly name: N
@@ -53,7 +53,7 @@ export interface Query<N extends string = string> {
   readonly rules: readonly Rule[]
 }
 
-/** Declares the rules that answer a contract's queries from rows of the same service. */
+/** Declares how a service answers queries of its contract from its own rows. */
 export function queryHandler<const N extends string, X extends AnyContract, T extends Readable>(
   name: N,
   options: { readonly of: X; readonly reads: readonly T[] },

@@ -1,6 +1,6 @@
 import type { MessageType } from '../contract/message.ts'
 
-/** Says a type where no value can: the row of a projection, a tool of a handler. */
+/** Carries a type without a value: of a tool of a handler, or of the rows of a projection. */
 export interface TypeHint<T> {
   readonly hint?: T
 }
@@ -10,58 +10,58 @@ export function type<T>(): TypeHint<T> {
 }
 
 /**
- * Where a consumer begins in a topic: with the first record that is retained, after the last one, or
- * with the first that was stored at or after a time, in milliseconds since 1970.
+ * Where a consumer starts in a topic: at the first retained record, after the last record, or at the
+ * first record that was stored at or after a time, in milliseconds since 1970.
  */
 export type StartFrom = 'beginning' | 'now' | { readonly atMs: number }
 
-/** The name that a rule or a service had before. */
+/** Names the former name of a rule or service. */
 export interface Renamed {
   /**
-   * The former name: what is stored under it goes on under the new one. Once that code has run, it
-   * may be left out again.
+   * The former name. Stored state and progress are carried over to the new name at the next start;
+   * after that the option may be removed.
    */
   readonly renamedFrom?: string
 }
 
-/** Who a consumer is to the store, and where one begins that the store does not know. */
+/** Options for the identity of a consumer in the store and for the start of a new one. */
 export interface ConsumerOptions extends Renamed {
   /**
-   * Where it begins in each topic that is new to it and has a history. Applied once, when it is
-   * first started; later it goes on where it was. `start` refuses a consumer that has to say it.
+   * Where a new consumer starts in topics that already hold records. Applied once, at its first start;
+   * later it continues at its offsets. `start` refuses a new consumer that needs the option and lacks it.
    */
   readonly startFrom?: StartFrom
 }
 
-/** What a rule is told beside the message and what it knows. */
+/** The metadata of the message that a rule is called with. */
 export interface Occasion {
-  /** The message's id. */
+  /** The id of the message. */
   readonly messageId: string
   /** When the message was made, in milliseconds since 1970. */
   readonly at: number
-  /** The message's key. */
+  /** The key of the message. */
   readonly key: string
 }
 
-/** Which entities, rows or instances a message is about; each once, in any order. */
+/** The ids of the entities or rows that a message concerns, in any order. */
 export type IdsOf = (data: never) => readonly string[]
 
-/** One rule: on this message, do that. The one shape of them all. */
+/** A message type and the function that runs on it. All kinds of rules have this shape. */
 export interface Rule {
   readonly on: MessageType
-  /** `refused` and `failed` answer commands that a saga has sent. */
+  /** What triggers the rule: a message, or the refusal or failure of a command that the saga sent. */
   readonly hears: 'message' | 'refused' | 'failed'
-  /** Set where a rule is about several at once. */
+  /** Set if the rule concerns several entities or rows at once. */
   readonly ids?: IdsOf
   readonly run: (data: never, known: never, occasion: Occasion) => unknown
 }
 
-/** What `on` is given besides the message and the rule. */
+/** The optional second argument of `on`: which ids the message concerns. */
 export interface Several<D> {
   readonly ids: (data: D) => readonly string[]
 }
 
-/** The loosely typed `on` behind every typed one. */
+/** The untyped implementation behind every typed `on`. */
 export function on(message: MessageType, first: unknown, second?: unknown): Rule {
   const hears = 'message'
   return typeof first === 'function'

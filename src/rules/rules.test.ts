@@ -38,7 +38,7 @@ const initial = { is: 'absent' }
 const nothing = (): never[] => []
 const stay = (_data: unknown, state: unknown): unknown => state
 
-/** Something declared without types, as from JavaScript. */
+/** Functions without their types, as JavaScript calls them. */
 type Untyped = (...given: readonly unknown[]) => never
 const untyped = {
   entity: entity as unknown as Untyped,
@@ -110,7 +110,7 @@ async function mustComplain(services: readonly never[], ...expected: RegExp[]): 
 }
 
 describe('rules as they are declared', () => {
-  test('are plain lists of what they hear and do', () => {
+  test('are plain lists of message types and functions', () => {
     const run = (): never[] => []
     const ids = (): string[] => ['a']
     const declared = entityOf(
@@ -135,7 +135,7 @@ describe('rules as they are declared', () => {
     })
   })
 
-  test('of a saga tell events, refusals and failures apart', () => {
+  test('of a saga distinguish events, refusals and failures', () => {
     const run = (): ReturnType<typeof finish> => finish()
     const declared = saga('s', { by: 'orderId', initial, sends: [Payments.Charge] }, (on) => [
       on(Ordering.Placed, run),
@@ -168,22 +168,31 @@ describe('rules as they are declared', () => {
 })
 
 describe('start refuses services', () => {
-  test('where there is none', async () => {
-    await mustComplain([], /^services: there is none/)
+  test('if there is none', async () => {
+    await mustComplain([], /^services: is empty/)
   })
 
-  test('that fit, never', async () => {
+  test('never if they are valid', async () => {
     assert.deepEqual(await complaintsOf([shop(), till]), [])
     assert.deepEqual(await complaintsOf([shop()], { elsewhere: [Payments] }), [])
   })
 
   test('with wrong, reserved or repeated names', async () => {
     const named = (name: string): never => untyped.handler(name, {}, nothing)
-    await mustComplain([shop(named('Mail'))], /^shop\/Mail: a rule name is lower-case/)
+    await mustComplain([shop(named('Mail'))], /^shop\/Mail: a rule name must be lower-case/)
     for (const name of ['operations', 'timers', 'holds', 'held'])
-      await mustComplain([shop(named(name))], /: this name is taken in the service/)
-    await mustComplain([shop(named('mail'), named('mail'))], /^shop\/mail: this name is taken/)
-    await mustComplain([untyped.service('My Shop', { runs: [] })], /a service name is lower-case/)
+      await mustComplain(
+        [shop(named(name))],
+        /: this name is reserved or used twice in the service/,
+      )
+    await mustComplain(
+      [shop(named('mail'), named('mail'))],
+      /^shop\/mail: this name is reserved or used twice/,
+    )
+    await mustComplain(
+      [untyped.service('My Shop', { runs: [] })],
+      /a service name must be lower-case/,
+    )
     await mustComplain([till, untyped.service('till', { runs: [] })], /two services have this name/)
   })
 
@@ -193,7 +202,7 @@ describe('start refuses services', () => {
     await mustComplain([shop(untyped.handler(name, {}, nothing))], /name/)
   })
 
-  test('that own one contract twice, or two of one name', async () => {
+  test('that own one contract twice, or two contracts of one name', async () => {
     const other = contract('payments', { key }, {})
     await mustComplain(
       [till, untyped.service('b', { owns: [Payments], runs: [] })],
@@ -205,35 +214,38 @@ describe('start refuses services', () => {
     )
   })
 
-  test('that own something else than a contract', async () => {
+  test('that own a value that is not a contract', async () => {
     for (const other of [{}, 'ordering', { ...Payments }])
-      await mustComplain([till, untyped.service('b', { owns: [other], runs: [] })], /no contract/)
+      await mustComplain(
+        [till, untyped.service('b', { owns: [other], runs: [] })],
+        /not a contract/,
+      )
   })
 
-  test('that own what is no contract, without a TypeError for what they run', async () => {
+  test('that own a value that is not a contract, without a TypeError from their rules', async () => {
     const mail = untyped.handler('mail', { emits: [Payments.Charged] }, nothing)
     const complaints = await complaintsOf([
       till,
       untyped.service('b', { owns: [{}], runs: [mail] }),
     ])
-    assert.ok(complaints.some((complaint) => /no contract/.test(complaint)))
+    assert.ok(complaints.some((complaint) => /not a contract/.test(complaint)))
   })
 
-  test('with a rule of something else than a contract, without a TypeError', async () => {
+  test('with a rule of a value that is not a contract, without a TypeError', async () => {
     const complaints = await complaintsOf([
       shop(entityOf('lost', { of: {} }, { decide: [], evolve: [] })),
     ])
     assert.ok(complaints.some((complaint) => complaint.startsWith('shop/lost: ')))
   })
 
-  test('with all complaints at once', async () => {
+  test('with all issues at once', async () => {
     const lost = untyped.handler('Lost', { uses: { mail: type() } }, nothing)
     await mustComplain(
       [shop(lost), untyped.service('shop', { owns: [Payments], runs: [] })],
       /two services have this name/,
       /Lost: a rule name/,
       /needs the tool mail/,
-      /^payments.Charge: nobody decides/,
+      /^payments.Charge: no entity decides/,
     )
   })
 })
@@ -246,7 +258,7 @@ describe('start refuses rules', () => {
     await mustComplain([shop(asked), till], /^shop\/asked: is a rule of contract payments/)
   })
 
-  test('for messages of a contract that nobody here knows', async () => {
+  test('for messages of an unknown contract', async () => {
     const rules = rulesOf([Payments.Charged, finish])
     const on = [
       untyped.saga('a', { by: 'orderId', initial, sends: [] }, rules),
@@ -260,7 +272,7 @@ describe('start refuses rules', () => {
     assert.deepEqual(await complaintsOf([shop(...on)], { elsewhere: [Payments] }), [])
   })
 
-  test('for a message that its contract does not have, such as of another copy', async () => {
+  test('for a message that its contract does not have, such as one of another copy', async () => {
     const copy = contract('payments', { key }, { Charged: event(Data), Lost: event(Data) })
     for (const lost of [copy.Lost, copy.Charged]) {
       const seen = untyped.projection('seen', { by: 'orderId' }, rulesOf([lost, nothing]))
@@ -279,16 +291,16 @@ describe('start refuses rules', () => {
     )
   })
 
-  test('that lack a tool, and takes none that only every object has', async () => {
+  test('that lack a tool, also one named like a member of Object.prototype', async () => {
     const uses = { toString: type(), mail: type() }
     const mail = shop(untyped.handler('mail', { uses }, nothing))
     await mustComplain([mail], /needs the tool toString/, /needs the tool mail/)
     assert.deepEqual(await complaintsOf([mail], { tools: { mail: 1, toString: 1 } }), [])
   })
 
-  test('for commands that nobody decides, or two entities do', async () => {
+  test('for commands that no entity decides, or that two entities decide', async () => {
     const empty: never = untyped.service('shop', { owns: [Ordering], runs: [] })
-    await mustComplain([empty], /^ordering.Place: nobody decides this command/)
+    await mustComplain([empty], /^ordering.Place: no entity decides this command/)
     const second = entityOf(
       'second',
       { emits: [] },
@@ -313,25 +325,31 @@ describe('start refuses rules', () => {
     }
     await mustComplain(
       [shop(entityOf('odd', {}, lists)), till],
-      /^shop\/odd: has a rule for payments.Charge, which contract ordering lacks/,
-      /^shop\/odd: has a rule for payments.Charged, which contract ordering lacks/,
-      /^shop\/odd: Placed is no command: move it/,
-      /^shop\/odd: Place is no event: move it/,
+      /^shop\/odd: has a rule for payments.Charge, which contract ordering does not have/,
+      /^shop\/odd: has a rule for payments.Charged, which contract ordering does not have/,
+      /^shop\/odd: Placed is not of kind command: move/,
+      /^shop\/odd: Place is not of kind event: move/,
     )
   })
 
-  test('of an entity whose events nobody evolves by, or that evolves by others', async () => {
+  test('of an entity that has no evolve rule for its events, or one for foreign events', async () => {
     const decide = [[Ordering.Place, nothing]]
     const deaf: never = untyped.service('shop', {
       owns: [Ordering],
       runs: [entityOf('order', {}, { decide, evolve: [] })],
     })
-    await mustComplain([deaf], /^ordering.Placed: may be decided by order, but no entity evolves/)
+    await mustComplain(
+      [deaf],
+      /^ordering.Placed: may be emitted by order, but no entity has an evolve/,
+    )
     const mute: never = untyped.service('shop', {
       owns: [Ordering],
       runs: [entityOf('order', { emits: [] }, { decide, evolve: [[Ordering.Placed, stay]] })],
     })
-    await mustComplain([mute], /^shop\/order: evolves by Placed, which it does not decide/)
+    await mustComplain(
+      [mute],
+      /^shop\/order: has an evolve rule for Placed, which it does not emit/,
+    )
   })
 
   test('of one entity that decide one command twice', async () => {
@@ -359,7 +377,7 @@ describe('start refuses rules', () => {
     await mustComplain([shop(untyped.projection('seen', { by: 'orderId' }, rules))], /Placed/)
   })
 
-  test('of a saga that wait for an answer to a command they never send', async () => {
+  test('of a saga that wait for an answer to a command that it never sends', async () => {
     const answers = untyped.saga(
       'waits',
       { by: 'orderId', initial, sends: [] },
@@ -368,7 +386,7 @@ describe('start refuses rules', () => {
     await mustComplain([shop(answers), till], /^shop\/waits: .*Charge/)
   })
 
-  test('that hear commands, which are for entities alone', async () => {
+  test('for commands, which only entities handle', async () => {
     const rules = rulesOf([Payments.Charge, finish])
     const on = [
       untyped.saga('a', { by: 'orderId', initial, sends: [] }, rules),

@@ -6,7 +6,7 @@ import type { Heard } from './projection.ts'
 import type { ConsumerOptions, Occasion, Rule } from './rule.ts'
 import { on } from './rule.ts'
 
-/** What a step of a saga may do; the sends are those that it declares. */
+/** What a step of a saga may return; it may send only what the saga declares. */
 type Step<S, T, E> = OneOrMany<
   | Become<S>
   | Send<MessageOf<T>>
@@ -15,16 +15,16 @@ type Step<S, T, E> = OneOrMany<
   | Finish
 >
 
-/** The message type, if its data has the field that names the instance. */
+/** The message type, if its data has the field that holds the instance id. */
 type NamedBy<E, B extends string> = DataOf<E> extends { readonly [K in B]: string } ? E : never
 
 interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
-  /** An event of any contract; its `by` field names the instance. */
+  /** An event of any contract; its `by` field holds the instance id. */
   <H extends Heard>(
     event: H & NamedBy<H, B>,
     step: (event: DataOf<H>, state: S, occasion: Occasion) => Step<S, T, E>,
   ): Rule
-  /** The owner refused a command of this instance. */
+  /** The owner refused a command that this instance sent. */
   refused<C extends T>(
     command: C,
     step: (
@@ -37,7 +37,7 @@ interface SagaOn<S, T extends CommandType, E extends EventType, B extends string
       occasion: Occasion,
     ) => Step<S, T, E>,
   ): Rule
-  /** A command of this instance has become a dead letter: wait for a redrive, or undo it. */
+  /** A command that this instance sent has become a dead letter: wait for a redrive, or compensate. */
   failed<C extends T>(
     command: C,
     step: (
@@ -48,7 +48,7 @@ interface SagaOn<S, T extends CommandType, E extends EventType, B extends string
   ): Rule
 }
 
-/** Long-running coordination over services: the process manager. */
+/** A process manager: long-running coordination across services. */
 export interface Saga<N extends string = string, S = unknown> extends ConsumerOptions {
   readonly is: 'saga'
   readonly name: N
@@ -60,10 +60,10 @@ export interface Saga<N extends string = string, S = unknown> extends ConsumerOp
 }
 
 /**
- * Declares a saga: one instance for each value of the field `by`. A step returns effects as
- * values; the engine commits state, sends and timers together with the acknowledgement, so each
- * step happens once. Steps of one instance run one after another. After `finish` nothing revives
- * the instance.
+ * Declares a saga: one instance for each value of the field `by`. A step returns effects as values;
+ * the engine commits state, sent messages and timers together with the progress, so each step takes
+ * effect once. Steps of one instance run one after another. After `finish`, later messages do not
+ * start the instance again.
  */
 export function saga<
   const N extends string,
@@ -78,7 +78,7 @@ export function saga<
     readonly initial: S
     /** The commands that it may send. */
     readonly sends: readonly T[]
-    /** The events of its own service that a timer may publish. */
+    /** The events of its own service that a timer (`after`) may publish. */
     readonly emits?: readonly E[]
   } & ConsumerOptions,
   rules: (on: SagaOn<S, T, E, B>) => readonly Rule[],

@@ -7,7 +7,7 @@ import type { Query } from './query.ts'
 import type { Renamed } from './rule.ts'
 import type { Saga } from './saga.ts'
 
-/** Everything that a service can run. */
+/** Any kind of rule that a service can run. */
 export type Runnable = Entity | Projection | Saga | Handler | Query
 
 type HintsOf<R> = R extends Handler<string, infer H> ? H : never
@@ -15,7 +15,7 @@ type Together<U> = (U extends unknown ? (each: U) => void : never) extends (all:
   ? I
   : never
 
-/** A service: what it owns, what it runs. Its tables are its own; nobody else reads them. */
+/** A service: the contracts that it owns and the rules that it runs. No other service reads its tables. */
 export interface Service<N extends string = string, T = unknown> extends Renamed {
   readonly is: 'service'
   readonly name: N
@@ -25,14 +25,14 @@ export interface Service<N extends string = string, T = unknown> extends Renamed
   readonly tools?: T
 }
 
-/** The tools that a list of services needs, all together. */
+/** The tools that a list of services needs in total. */
 export type ToolsFor<S> = S extends readonly (infer E)[]
   ? Together<E extends Service<string, infer T> ? T : never>
   : never
 
 /**
- * Declares a service. It alone publishes the events of the contracts that it owns, and it alone
- * takes their commands.
+ * Declares a service. Only this service handles the commands and publishes the events of the contracts
+ * that it owns.
  */
 export function service<const N extends string, const R extends Runnable>(
   name: N,

@@ -1,18 +1,18 @@
 import { Fault } from '../base/fault.ts'
 import type { Backend } from '../ports/store.ts'
 
-/** How many apps of this process run on each backend. */
+/** The number of apps of this process that have each backend open. */
 const APPS = new WeakMap<Backend, number>()
 
-/** What one app has open. */
+/** Opens and closes a backend that several apps of a process may share. */
 export interface BackendUse {
-  /** @throws Fault `DATA_OWNED` where another app runs on it that cannot share it */
+  /** @throws Fault `DATA_OWNED` if another app uses the backend and it cannot be shared */
   open(): Promise<void>
-  /** Closes the backend after the last of its apps. Idempotent. */
+  /** Closes the backend once its last app has called it. Idempotent. */
   close(): Promise<void>
 }
 
-/** The use of a `backend` by one app, which calls it by `calls`. */
+/** A handle for one app. `backend` identifies what is shared; `calls` are the ports that the app calls. */
 export function useOf(backend: Backend, calls: Pick<Backend, 'log' | 'store'>): BackendUse {
   const { log, store } = calls
   let isOpen = false
@@ -23,7 +23,7 @@ export function useOf(backend: Backend, calls: Pick<Backend, 'log' | 'store'>): 
         throw new Fault('DATA_OWNED', {
           detail:
             `${backend.directory ?? 'the backend'} is in use by another app of this process, which was ` +
-            'started with this very value: stop that app first',
+            'started with the same backend value: stop that app first',
         })
       APPS.set(backend, apps + 1)
       isOpen = true

@@ -4,7 +4,7 @@ import type { Plan } from '../engine/plan.ts'
 import { rulesOf } from '../engine/plan.ts'
 import type { Runnable } from '../rules/service.ts'
 
-/** What runs, as data: one source for a command line, a page, docs and a topology. */
+/** The services, contracts and topics of an app, as JSON data. */
 export interface Description {
   readonly services: readonly ServiceDescription[]
   readonly contracts: readonly ContractDescription[]
@@ -20,11 +20,11 @@ export interface ServiceDescription {
 export interface RuleDescription {
   readonly name: string
   readonly is: Runnable['is']
-  /** Wire names of the messages that it has rules for. */
+  /** Wire names of the messages that the rule handles. */
   readonly hears: readonly string[]
-  /** Wire names of the commands that it may send. */
+  /** Wire names of the commands that the rule may send. */
   readonly sends: readonly string[]
-  /** Wire names of the events that it may publish. */
+  /** Wire names of the events that the rule may publish. */
   readonly emits: readonly string[]
 }
 

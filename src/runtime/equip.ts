@@ -36,17 +36,17 @@ import { useOf } from './backend-use.ts'
 import { mustFit } from './fit.ts'
 
 export interface StartOptions extends Reports {
-  /** Contracts whose owners run in another process, so that rules here may hear and send them. */
+  /** Contracts whose owners run in another process; rules here may subscribe to their events and send their commands. */
   readonly elsewhere?: readonly AnyContract[]
   readonly clock?: Clock
   readonly random?: Random
-  /** Limits and waits of the engine: see `ENGINE_OPTIONS`. */
+  /** Limits and intervals of the engine: see `ENGINE_OPTIONS`. */
   readonly engine?: Partial<EngineOptions>
 }
 
 /**
- * Where nobody asked to be told, the process warns: what nobody hears of is not mended. Each hook is
- * guarded: what it throws becomes a warning, and the work that it was told of goes on.
+ * The hooks of `start`. Without a hook, the process emits a warning, so that no error goes unnoticed.
+ * An error that a hook throws becomes a warning, too, and does not stop the engine.
  */
 function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Required<Reports> {
   const warn = warnOnce()
@@ -71,9 +71,9 @@ function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Req
   }
 }
 
-/** What an engine is made with, but for what depends on what is stored. */
+/** Everything that the engine needs and that does not depend on stored data. */
 export interface Equipment extends Omit<EngineTools, 'plan' | 'catalog' | 'pauses'> {
-  /** How services are known by the names that they are stored under. */
+  /** Plans the services, given the names under which they are stored. */
   readonly planBy: (names: StoredNames) => Plan
   readonly services: readonly Service[]
   readonly contracts: ReadonlyMap<string, ContractFacts>
@@ -81,9 +81,9 @@ export interface Equipment extends Omit<EngineTools, 'plan' | 'catalog' | 'pause
 }
 
 /**
- * Holds the services against one another.
+ * Validates services and options and creates what the engine needs; does not touch the backend.
  *
- * @throws Fault `START_REFUSED` with all complaints, `OPTION_INVALID`
+ * @throws Fault `START_REFUSED` with all issues, `OPTION_INVALID`
  */
 export function equip(
   services: readonly Service[],
@@ -129,8 +129,8 @@ export function equip(
 }
 
 /**
- * Checks the schemas, opens the backend, and gives all that an engine is made with: services are planned by the names
- * that they are stored under.
+ * Checks the schemas, opens the backend and completes the engine context. Services are planned by the
+ * names under which they are stored.
  *
  * @throws Fault `SCHEMA_INVALID`, and what opening the backend throws
  */
@@ -152,7 +152,7 @@ async function identitiesIn(
     await store.declare([{ name: CATALOG_TABLE, indexes: [] }])
     return await storedIdentities(store)
   } catch (cause) {
-    // Nothing runs, so nothing may stay open.
+    // The start has failed, so the backend must not stay open.
     await use.close()
     throw cause
   }

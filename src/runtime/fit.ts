@@ -18,10 +18,10 @@ import { complaintsOfOptions, complaintsOfRenaming, complaintsOfStarts } from '.
 const NAME = /^[a-z][a-z0-9-]*$/
 const isName = (name: string): boolean => NAME.test(name) && name.length <= LIMITS.nameLengthMax
 
-/** What is known while the services are held against one another. */
+/** What the checks of one `validateServices` call share. */
 interface Fitting {
   readonly services: readonly Service[]
-  /** The service here that owns a contract. */
+  /** The service that owns each contract. */
   readonly owners: ReadonlyMap<AnyContract, Service>
   readonly elsewhere: readonly AnyContract[]
   readonly tools: Readonly<Record<string, unknown>>
@@ -29,10 +29,10 @@ interface Fitting {
 }
 
 /**
- * Holds the services against one another before anything starts. Every complaint names what is
- * wrong and how to cure it.
+ * Validates the services together before anything starts. Every issue says what is wrong and how to
+ * correct it.
  *
- * @throws Fault `START_REFUSED`, with all complaints; `TWO_COPIES`
+ * @throws Fault `START_REFUSED`, with all issues; `TWO_COPIES`
  */
 export function mustFit(
   services: readonly Service[],
@@ -41,23 +41,23 @@ export function mustFit(
 ): void {
   const others = elsewhere.map((contract, at) => [`elsewhere[${at}]`, contract] as const)
   mustBeOneCopy([...partsOfServices(services), ...others])
-  const complaints: Complaint[] = []
-  const complain = (path: string, message: string): void => void complaints.push({ path, message })
+  const issues: Complaint[] = []
+  const complain = (path: string, message: string): void => void issues.push({ path, message })
   const owners = ownersOf(services, elsewhere, complain)
   const fitting: Fitting = { services, owners, elsewhere, tools, complain }
-  if (services.length === 0) complain('services', 'there is none: hand start at least one')
+  if (services.length === 0) complain('services', 'is empty: pass at least one service to start')
   namesMustDiffer(fitting)
   for (const service of services) {
     for (const rule of service.runs) mustFitRule(fitting, service, rule)
-    complaints.push(...complaintsOfOptions(service.name, service))
+    issues.push(...complaintsOfOptions(service.name, service))
     const rules = service.runs.map((rule) => ({ ...rule, path: `${service.name}/${rule.name}` }))
-    complaints.push(...complaintsOfRenaming(rules, isName))
+    issues.push(...complaintsOfRenaming(rules, isName))
   }
   const named = services.map((service) => ({ ...service, path: service.name }))
-  complaints.push(...complaintsOfRenaming(named, isName))
+  issues.push(...complaintsOfRenaming(named, isName))
   for (const [contract, service] of owners) commandsMustBeDecided(fitting, contract, service)
-  if (complaints.length > 0)
-    throw new Fault('START_REFUSED', { detail: complaintsText(complaints), complaints })
+  if (issues.length > 0)
+    throw new Fault('START_REFUSED', { detail: complaintsText(issues), complaints: issues })
 }
 
 function ownersOf(
@@ -71,7 +71,7 @@ function ownersOf(
   for (const service of services)
     for (const contract of service.owns) {
       if (!isContract(contract)) {
-        complain(service.name, 'owns something that is no contract: make it with contract()')
+        complain(service.name, 'owns a value that is not a contract: create it with contract()')
         continue
       }
       const { name } = factsOf(contract)
@@ -79,11 +79,11 @@ function ownersOf(
       if (first)
         complain(
           service.name,
-          `contract ${name} is owned by ${first.name} already: one service owns a contract, ` +
-            `so take it out of the owns of one of them`,
+          `contract ${name} is owned by ${first.name} already: a contract has one owner, ` +
+            `so remove it from the owns of one of them`,
         )
       else if (byName.has(name))
-        complain(service.name, `another contract is called ${name}: give one of them a new name`)
+        complain(service.name, `another contract is named ${name}: rename one of them`)
       else owners.set(contract, service)
       byName.set(name, contract)
     }
@@ -93,16 +93,19 @@ function ownersOf(
 function namesMustDiffer({ services, complain }: Fitting): void {
   const seen = new Set<string>()
   for (const { name, runs } of services) {
-    if (!isName(name)) complain(name, 'a service name is lower-case words joined by hyphens')
-    if (name === 'throughline') complain(name, 'this name is taken: rename the service')
+    if (!isName(name)) complain(name, 'a service name must be lower-case words joined by hyphens')
+    if (name === 'throughline') complain(name, 'this name is reserved: rename the service')
     if (seen.has(name)) complain(name, 'two services have this name: rename one')
     seen.add(name)
     const rules = new Set<string>(['operations', 'timers', 'holds', 'held', 'control', 'snapshots'])
     for (const rule of runs) {
       if (!isName(rule.name))
-        complain(`${name}/${rule.name}`, 'a rule name is lower-case words joined by hyphens')
+        complain(`${name}/${rule.name}`, 'a rule name must be lower-case words joined by hyphens')
       if (rules.has(rule.name))
-        complain(`${name}/${rule.name}`, 'this name is taken in the service: rename the rule')
+        complain(
+          `${name}/${rule.name}`,
+          'this name is reserved or used twice in the service: rename the rule',
+        )
       rules.add(rule.name)
     }
   }
@@ -115,17 +118,21 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
     complain(each.path, each.message)
   if (!mustBeOfMessages(fitting, path, rule)) return
   if (rule.is === 'entity' || rule.is === 'query') {
-    if (!isContract(rule.of)) return complain(path, 'is of no contract: make it with contract()')
+    if (!isContract(rule.of))
+      return complain(path, 'its option of is not a contract: create it with contract()')
     const facts = factsOf(rule.of)
     if (fitting.owners.get(rule.of) !== service)
-      complain(path, `is a rule of contract ${facts.name}: add it to the owns of ${service.name}`)
+      complain(
+        path,
+        `is a rule of contract ${facts.name}: add the contract to the owns of ${service.name}`,
+      )
   }
   if (rule.is === 'entity' || rule.is === 'saga')
     for (const { path: where, message } of complaintsOfShape(rule.initial))
-      complain(path, `its initial state cannot be kept: ${where} ${message}`)
+      complain(path, `its initial state cannot be stored: ${where} ${message}`)
   if (rule.is === 'entity' || rule.is === 'projection')
     if (!Number.isSafeInteger(rule.version) || rule.version < 1)
-      complain(path, 'its version must be a whole number from 1 on')
+      complain(path, 'its version must be a whole number of at least 1')
   if (rule.is === 'entity') {
     mustDiffer(fitting, path, rule.decide)
     mustDiffer(fitting, path, rule.evolve)
@@ -136,7 +143,10 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
   for (const each of rule.rules) mustBeKnown(fitting, path, 'has a rule for', each.on)
   for (const { on, hears } of rule.rules)
     if (hears === 'message' && (on.kind === 'command' || on.kind === 'query'))
-      complain(path, `hears the ${on.kind} ${on.wire}, which is for its owner: hear an event`)
+      complain(
+        path,
+        `has a rule for the ${on.kind} ${on.wire}, which only its owner handles: use an event`,
+      )
     else if (hears !== 'message' && !(rule.is === 'saga' && rule.sends.some((each) => each === on)))
       complain(path, `waits for an answer to ${on.wire}, which it does not send: add it to sends`)
   if (rule.is === 'handler') mustFitHandler(complain, path, rule)
@@ -147,42 +157,42 @@ function mustFitRule(fitting: Fitting, service: Service, rule: Runnable): void {
       if (!service.owns.some((each) => isContract(each) && factsOf(each).name === type.contract))
         complain(
           path,
-          `emits ${type.wire}, which ${service.name} does not own: let its owner do so`,
+          `emits ${type.wire}, which ${service.name} does not own: let the owner emit it`,
         )
   }
   if (rule.is === 'handler') mustHaveTools(fitting, path, rule)
 }
 
-/** The lists of messages that rules have, and what may be in them. */
+/** The options of rules that are lists of message types, with the kind that each may contain. */
 const LISTS = { sends: 'command', emits: 'event', hears: 'event' } as const
 
-/** Without the help of types a list may hold anything, such as a message whose name is misspelt. */
+/** In JavaScript a list may contain any value, such as `undefined` for a misspelt message name. */
 function mustBeOfMessages({ complain }: Fitting, path: string, rule: Runnable): boolean {
-  let isSo = true
+  let isValid = true
   const refuse = (message: string): void => {
-    isSo = false
+    isValid = false
     complain(path, message)
   }
   const lists = rule as unknown as Readonly<Record<string, readonly MessageType[] | undefined>>
   for (const [list, kind] of Object.entries(LISTS))
     for (const type of lists[list] ?? [])
       if (type?.kind !== kind)
-        refuse(`its ${list} holds ${nameOf(type)}, which is no ${kind}: take it out`)
+        refuse(`its ${list} contains ${nameOf(type)}, which is not of kind ${kind}: remove it`)
   const rules = rule.is === 'entity' ? [...rule.decide, ...rule.evolve] : rule.rules
   for (const { on } of rules as readonly { readonly on?: MessageType }[])
     if (!on?.kind)
-      refuse(`has a rule for ${nameOf(on)}, which is no message: is its name misspelt?`)
-  return isSo
+      refuse(`has a rule for ${nameOf(on)}, which is not a message type: is its name misspelt?`)
+  return isValid
 }
 
 const nameOf = (type: Partial<MessageType> | undefined): string => type?.wire ?? typeof type
 
-/** A query answers for its contract alone, from rows and states that its service keeps. */
+/** A query handler answers queries of its own contract from rows and states of its own service. */
 function mustFitQuery({ complain }: Fitting, service: Service, path: string, query: Query): void {
   const { byName, name } = factsOf(query.of)
   for (const { on } of query.rules)
     if (byName.get(on.name) !== on || on.kind !== 'query')
-      complain(path, `answers ${on.wire}, which is no query of ${name}: leave that rule out`)
+      complain(path, `answers ${on.wire}, which is not a query of ${name}: remove that rule`)
   if (!Array.isArray(query.reads))
     return complain(path, 'has no reads: list the projections and entities that it reads')
   for (const readable of query.reads) {
@@ -190,8 +200,8 @@ function mustFitQuery({ complain }: Fitting, service: Service, path: string, que
     const what = `${readable?.is ?? typeof readable} ${readable?.name ?? ''}`.trim()
     complain(
       path,
-      `reads ${what}, which ${service.name} does not run: rows belong to their service, so fold the ` +
-        `same events into a projection of ${service.name}`,
+      `reads ${what}, which ${service.name} does not run: a service reads only its own rows, so fold ` +
+        `the same events into a projection of ${service.name}`,
     )
   }
 }
@@ -202,7 +212,7 @@ function mustHaveTools({ tools, complain }: Fitting, path: string, rule: Handler
   if (thread === undefined) {
     for (const tool of names)
       if (!Object.hasOwn(tools, tool))
-        complain(path, `needs the tool ${tool}: hand it to start as tools: { ${tool} }`)
+        complain(path, `needs the tool ${tool}: pass it to start in tools: { ${tool} }`)
     return
   }
   if (!URL.canParse(thread) || new URL(thread).protocol !== 'file:')
@@ -210,8 +220,8 @@ function mustHaveTools({ tools, complain }: Fitting, path: string, rule: Handler
   if (names.length > 0)
     complain(
       path,
-      `runs in a thread, and no tool can cross over: let its module make ${names.join(', ')}, and ` +
-        `leave out uses`,
+      `runs in a thread, and tools cannot be passed to threads: create ${names.join(', ')} in its ` +
+        `module, and remove uses`,
     )
 }
 
@@ -225,14 +235,14 @@ function mustFitHandler(complain: Fitting['complain'], path: string, rule: Handl
       complain(path, `its ${name} must be a whole number from ${min} to ${max}`)
   }
   if (rule.order !== 'key' && rule.order !== 'none')
-    complain(path, 'its order must be "key" or "none"')
+    complain(path, 'its consume must be "stream" or "queue"')
 }
 
-/** A message has one rule in a list: two would both run, and be counted twice. */
+/** A list has at most one rule per message: two would both run, and the message would be counted twice. */
 function mustDiffer({ complain }: Fitting, path: string, rules: readonly Rule[]): void {
   for (const [at, { on, hears }] of rules.entries())
     if (rules.findIndex((other) => other.on === on && other.hears === hears) < at)
-      complain(path, `has two rules for ${on.wire}: make them one`)
+      complain(path, `has two rules for ${on.wire}: merge them`)
 }
 
 function mustBeKnown(
@@ -248,8 +258,8 @@ function mustBeKnown(
   if (!contract)
     complain(
       path,
-      `${does} ${wire}, but no service here owns ${type.contract}: start its owner as ` +
-        `well, or name the contract in elsewhere`,
+      `${does} ${wire}, but no service here owns ${type.contract}: start its owner, too, ` +
+        `or list the contract in remote`,
     )
   else if (factsOf(contract).byName.get(type.name) !== type)
     complain(path, `${does} ${wire}, which contract ${type.contract} does not have`)
@@ -261,17 +271,20 @@ function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
     if (rule.on.contract !== facts.name || facts.byName.get(rule.on.name) !== rule.on)
       fitting.complain(
         path,
-        `has a rule for ${rule.on.contract}.${rule.on.name}, which contract ${facts.name} lacks`,
+        `has a rule for ${rule.on.contract}.${rule.on.name}, which contract ${facts.name} does not have`,
       )
     else if (rule.on.kind !== kind)
-      fitting.complain(path, `${rule.on.name} is no ${kind}: move it to the other list of rules`)
+      fitting.complain(
+        path,
+        `${rule.on.name} is not of kind ${kind}: move its rule to the other list`,
+      )
   }
   const { keeping } = facts
   if (entity.evolve.length > 0 && (keeping.retention?.events || keeping.compaction))
     fitting.complain(
       path,
-      `is made of the events of ${facts.name}, which has them taken away: leave out its ` +
-        `retention of events and its compaction`,
+      `folds the events of ${facts.name}, which its retention or compaction deletes: remove ` +
+        `retention.events and compaction from the contract`,
     )
   for (const rule of entity.decide) belongs(rule, 'command')
   for (const rule of entity.evolve) belongs(rule, 'event')
@@ -279,20 +292,20 @@ function mustFitEntity(fitting: Fitting, path: string, entity: Entity): void {
     if (facts.byName.get(type.name) !== type)
       fitting.complain(
         path,
-        `lists ${type.wire} in emits or hears, which contract ${facts.name} lacks: an entity decides ` +
-          `and hears events of its own contract`,
+        `lists ${type.wire} in emits or receives, which contract ${facts.name} does not have: an entity ` +
+          `emits and receives events of its own contract`,
       )
   if (!entity.emits) return
   for (const { on } of entity.evolve)
     if (![...entity.emits, ...entity.hears].some(({ name }) => name === on.name))
       fitting.complain(
         path,
-        `evolves by ${on.name}, which it does not decide: add it to emits, or to hears if ` +
-          `another entity decides it`,
+        `has an evolve rule for ${on.name}, which it does not emit: add it to emits, or to receives ` +
+          `if another entity emits it`,
       )
 }
 
-/** Each command has one decision; each event that may be decided changes some entity. */
+/** Exactly one entity decides each command; some entity evolves by each event that may be emitted. */
 function commandsMustBeDecided(fitting: Fitting, contract: AnyContract, service: Service): void {
   const { byName, name } = factsOf(contract)
   const entities = service.runs.filter(
@@ -305,12 +318,12 @@ function commandsMustBeDecided(fitting: Fitting, contract: AnyContract, service:
       if (deciders.length === 0)
         fitting.complain(
           path,
-          `nobody decides this command: give an entity of ${service.name} a decide rule for it`,
+          `no entity decides this command: add a decide rule for it to an entity of ${service.name}`,
         )
       if (deciders.length > 1)
         fitting.complain(
           path,
-          `is decided by ${deciders.map((each) => each.name).join(' and ')}: keep one of them`,
+          `is decided by ${deciders.map((each) => each.name).join(' and ')}: keep one of the rules`,
         )
     }
     if (type.kind === 'event') eventMustEvolve(fitting, path, type, entities)
@@ -331,13 +344,13 @@ function eventMustEvolve(
   if (emitters.length > 0 && !isEvolved)
     complain(
       path,
-      `may be decided by ${emitters.map(({ name }) => name).join(' and ')}, but no entity evolves ` +
-        `by it: add an evolve rule, or leave it out of the entity's emits`,
+      `may be emitted by ${emitters.map(({ name }) => name).join(' and ')}, but no entity has an ` +
+        `evolve rule for it: add one, or remove the event from emits`,
     )
   if (emitters.length === 0 && evolvers.some(({ emits }) => !emits))
     complain(
       path,
-      `is evolved by ${evolvers.map(({ name }) => name).join(' and ')}, but no entity may decide it: ` +
-        `add it to the emits of the entity that does, or leave the evolve rule out`,
+      `has an evolve rule in ${evolvers.map(({ name }) => name).join(' and ')}, but no entity may emit ` +
+        `it: add it to the emits of one, or remove the evolve rule`,
     )
 }

@@ -4,11 +4,11 @@ import { flawOfStart } from '../engine/start-from.ts'
 import type { Renamed } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
 
-/** What nobody gives as an option: it has a place of its own in the call. */
+/** Members of a rule or service that are not options but separate arguments. */
 const ARGUMENTS = new Set(['is', 'name', 'rules', 'decide', 'evolve'])
 const CONSUMER = ['renamedFrom', 'startFrom']
 
-/** The options of each kind, by their names. */
+/** The names of the options of each kind of rule, and of a service. */
 const OPTIONS: Readonly<Record<(Runnable | Service)['is'], readonly string[]>> = {
   entity: ['of', 'id', 'initial', 'emits', 'hears', 'version', ...CONSUMER],
   projection: ['by', 'row', 'indexes', 'version', ...CONSUMER],
@@ -18,7 +18,7 @@ const OPTIONS: Readonly<Record<(Runnable | Service)['is'], readonly string[]>> =
   service: ['owns', 'runs', 'renamedFrom'],
 }
 
-/** Options that there are not, each with the nearest that there is. */
+/** Unknown options, each with the most similar known name. */
 export function complaintsOfOptions(path: string, given: Runnable | Service): readonly Complaint[] {
   const known = OPTIONS[given.is] ?? []
   return Object.keys(given)
@@ -26,7 +26,7 @@ export function complaintsOfOptions(path: string, given: Runnable | Service): re
     .map((name) => ({ path, message: `its option ${name} ${unknownName(name, known)}` }))
 }
 
-/** Where a rule begins, and the names that things had: what only types hold otherwise. */
+/** Issues of `startFrom`, which only TypeScript would catch otherwise. */
 export function complaintsOfStarts(
   path: string,
   { is, startFrom }: Runnable & { readonly startFrom?: unknown },
@@ -38,10 +38,10 @@ export function complaintsOfStarts(
 
 function flawOfProjection(startFrom: unknown): string | undefined {
   if (startFrom === 'beginning') return undefined
-  return `must be 'beginning': the rows of a projection follow from every event`
+  return `must be 'beginning': a projection reads every event`
 }
 
-/** Former names that are none, are those of today, or are claimed by two. */
+/** Issues of `renamedFrom`: not a name, the present name, or given twice. */
 export function complaintsOfRenaming(
   all: readonly (Renamed & { readonly path: string; readonly name: string })[],
   isName: (name: string) => boolean,
@@ -50,11 +50,11 @@ export function complaintsOfRenaming(
     if (renamedFrom === undefined) return []
     const first = all.findIndex((other) => other.renamedFrom === renamedFrom)
     if (typeof renamedFrom !== 'string' || !isName(renamedFrom))
-      return [{ path, message: 'its renamedFrom must be the name that it had before' }]
+      return [{ path, message: 'its renamedFrom must be its former name' }]
     if (renamedFrom === name)
-      return [{ path, message: 'its renamedFrom is its name of today: leave it out' }]
+      return [{ path, message: 'its renamedFrom is its present name: remove it' }]
     const other = all[first]?.path
-    const message = `is renamed from ${renamedFrom}, and so is ${other}: only one can go on with it`
+    const message = `is renamed from ${renamedFrom}, and so is ${other}: only one can take over its state`
     return first < at ? [{ path, message }] : []
   })
 }

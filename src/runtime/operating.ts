@@ -1,4 +1,4 @@
-// What operators see of a running app, and how they reach it.
+// The view that operators have of a running app, and the control socket.
 import { branded, mustBeOneCopy } from '../base/copy.ts'
 import { Fault } from '../base/fault.ts'
 import type { ControlSocket } from '../control/socket.ts'
@@ -14,16 +14,17 @@ import type { Watch } from '../engine/watch.ts'
 
 const SYSTEMS = new WeakMap<object, System>()
 
-/** Says what operators see of an app. */
+/** Registers the system of an app, for `systemOf`. */
 export function operate(app: object, system: System): void {
   SYSTEMS.set(branded(app), system)
 }
 
-/** A running app as operators see it. */
+/** The system of a running app: what the gateway, the admin server and the control socket use. */
 export function systemOf(app: object): System {
   mustBeOneCopy([['app', app]])
   const system = SYSTEMS.get(app)
-  if (!system) throw new Fault('OPTION_INVALID', { detail: 'this is no app that start has made' })
+  if (!system)
+    throw new Fault('OPTION_INVALID', { detail: 'this is not an app that start has returned' })
   return system
 }
 
@@ -43,7 +44,7 @@ export function runningSystem(engine: EngineTools, running: Pick<Engine, 'rebuil
   }
 }
 
-/** Operators reach the owner of a data directory by its socket; without one it runs all the same. */
+/** Opens the control socket of a data directory. If that fails, the app runs without one. */
 export async function socketOf(
   directory: string | undefined,
   system: System,

@@ -8,8 +8,8 @@ import type { StartOptions } from './equip.ts'
 import { equip, opened } from './equip.ts'
 
 /**
- * Rebuilds one projection of services that nobody runs: none of their other rules runs, and nothing
- * is sent. The backend is closed afterwards.
+ * Rebuilds one projection while no app runs the services: no other rule runs, and no message is sent.
+ * The backend is closed afterwards.
  *
  * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`, and what `start` throws
  */
@@ -22,7 +22,7 @@ export async function rebuildAlone(
   const ended = new AbortController()
   const warn = warnOnce()
   const broke = (what: string, cause: unknown): void => {
-    // What becomes of the one that was asked for is thrown.
+    // A failure of the requested rebuild is thrown instead.
     if (what !== `a rebuild of ${projection}`) warn(`${what}: ${thrownText(cause)}`)
   }
   const tools = await opened(equip(services, backend, { broke, ...options }, ended.signal))

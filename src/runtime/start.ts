@@ -46,7 +46,7 @@ import { operate, runningSystem, socketOf } from './operating.ts'
 
 export type { StartOptions } from './equip.ts'
 
-/** The tools that the services' handlers need; nothing to say where none does. */
+/** The tools that the handlers of the services need; optional if none needs any. */
 export type WithTools<T> = keyof T extends never
   ? { readonly tools?: Readonly<Record<string, unknown>> }
   : { readonly tools: T }
@@ -54,10 +54,11 @@ export type WithTools<T> = keyof T extends never
 /** A running system of services. */
 export interface App {
   /**
-   * Sends a command. Durable, as the backend's ack says, when it resolves; the same id sent again
-   * takes effect once. Calls with one key keep their order.
+   * Sends a command. When it resolves, the command is stored as durably as the ack of the backend
+   * promises. A command that is sent again with the same id takes effect once. Calls with the same key
+   * keep their order.
    *
-   * @throws Fault `MESSAGE_INVALID` with all complaints, `ID_CONFLICT`, `BACKPRESSURE`,
+   * @throws Fault `MESSAGE_INVALID` with all issues, `ID_CONFLICT`, `BACKPRESSURE`,
    * `LOG_UNKNOWN`, `EARLIER_NOT_STORED`, `APP_STOPPING`
    */
   send<R extends string = string>(
@@ -65,64 +66,63 @@ export interface App {
     options?: SendOptions,
   ): Promise<SentOperation<R>>
   /**
-   * Appends a batch with one sync: commands, and events of a contract owned here that no rule here
-   * publishes, such as the readings of a sensor. One answer for each, in their order; what is stored
-   * is durable, as the backend's ack says. Messages of one key keep their order: after the first that
-   * was not stored, later ones of that key are refused (`EARLIER_NOT_STORED`). With `isAtomic` one
-   * refusal refuses all, over all topics (`BATCH_REFUSED`). At most 10,000 messages.
+   * Appends a batch of up to 10,000 messages with one sync: commands, and events of a contract owned
+   * here that no rule publishes, such as the readings of a sensor. Gives one result per message, in
+   * order; stored messages are as durable as the ack of the backend promises. Messages of one key keep
+   * their order: after the first that was not stored, later ones of that key are refused
+   * (`EARLIER_NOT_STORED`). With `isAtomic`, one refusal refuses the whole batch (`BATCH_REFUSED`).
    *
-   * @throws Fault `BACKPRESSURE`, `APP_STOPPING`, and then has taken none
+   * @throws Fault `BACKPRESSURE`, `APP_STOPPING`; then no message was stored
    */
   append(messages: readonly Message[], options?: AppendOptions): Promise<readonly Appended[]>
-  /** The operation of a command that was sent before, also before a restart. */
+  /** The operation of a command that was sent earlier, also before a restart. */
   operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
-  /** The operation of a command that was sent to a service here, by its id; also before a restart. */
+  /** Finds the operation of a command to a service of this app by the id of the command alone. */
   find(id: string): Promise<FoundOperation | undefined>
-  /** Answers a query from the owning service's committed rows. */
+  /** Answers a query from the committed rows of the service that owns its contract. */
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
-  /** What runs, as data. */
+  /** The services, contracts and topics, as JSON data. */
   describe(): Description
-  /** Counters and lag of every consumer, from one consistent read. */
+  /** Counters and lag of every consumer; the counters come from one consistent read. */
   status(): Promise<readonly ConsumerStatus[]>
-  /** How the system is, told as it is. */
+  /** The health of log, store and consumers, with alarms. */
   health(): Promise<HealthReport>
   /**
-   * The keys that are held, each with the event in front, what was thrown at it, and when it is tried
-   * again.
+   * The held keys, each with the event in front, its error and the time of the next attempt.
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
   held(options?: HeldOptions): Promise<Listing<HeldKey>>
   /**
-   * The instances of sagas that have not finished, the oldest first, and what each waits for.
+   * The saga instances that have not finished, oldest first, and what each waits for.
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
   sagas(options?: SagasOptions): Promise<Listing<OpenSaga>>
   /**
-   * The commands from outside that the log retains, the newest first, and where each stands.
+   * The operations of retained commands from outside, newest first, with their states.
    *
    * @throws Fault `OPTION_INVALID`
    */
   operations(options?: OperationsOptions): Promise<Listing<OperationEntry>>
   /**
-   * The timers that sagas have set, in the order in which they are due.
+   * The pending timers of sagas, ordered by due time.
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
   timers(options?: TimersOptions): Promise<Listing<TimerEntry>>
   /**
-   * Has a service take nothing more until `resume`; what is in hand commits first. Stored, so that
-   * it survives a restart. Queries are still answered. Idempotent.
+   * Pauses all consumers of a service until `resume`; work in progress commits first. The pause is
+   * stored and survives a restart. Queries are still answered. Idempotent.
    *
    * @throws Fault `SERVICE_NOT_FOUND`
    */
   pause(service: string): Promise<void>
   resume(service: string): Promise<void>
   /**
-   * Has a handler begin again elsewhere in the topics that it reads: at their ends, at an offset, or
-   * at what was stored since a time. What it handles again keeps its effect key and is counted
-   * again; what it passes over is counted nowhere. Works while it runs, from any process.
+   * Moves the offsets of a handler: to the beginning or end of its topics, to an offset, or to the first
+   * record stored since a time. An event that is handled again keeps its effect key and is counted
+   * again; skipped events are not counted. Works while the handler runs, from any process.
    *
    * @param consumer `<service>/<handler>`
    * @param at only this topic, or this partition of it; an offset needs both
@@ -130,45 +130,46 @@ export interface App {
    */
   rewind(consumer: string, to: RewindTo, at?: RewindAt): Promise<readonly Rewound[]>
   /**
-   * Makes the rows of a projection, named as `SERVICE/PROJECTION`, anew: from the first event that
-   * is retained, into shadow rows, while the live ones are kept up and read; then the shadow takes
-   * their place at once. Survives a restart. One that is under way is joined. Resolves when it is
-   * done; `signal` ends the waiting only.
+   * Rebuilds the rows of a projection, named as `SERVICE/PROJECTION`, from the first retained event
+   * into shadow rows. The live rows are updated and read meanwhile; then the shadow rows replace them
+   * atomically. Survives a restart. If a rebuild is in progress, the call waits for that one; `signal`
+   * only ends the waiting.
    *
    * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
    */
   rebuild(projection: string, options?: RebuildOptions): Promise<Rebuilt>
   /**
-   * Resolves once everything that was accepted is done: nothing unread, held or under way, and no
-   * rows that a changed projection has yet to make anew.
+   * Resolves once no message is unread, held or in progress, no saga instance is open, and no changed
+   * projection is still to be rebuilt.
    *
-   * @throws Fault `NOT_SETTLED` once the signal aborts, with what it still waits for
+   * @throws Fault `NOT_SETTLED` once the signal aborts, with one issue for each thing it still waits for
    */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** What `settled` waits for at the moment; empty once everything is done. */
+  /** What `settled` waits for at the moment; empty if it would resolve. */
   unsettled(): Promise<readonly Unsettled[]>
   /**
-   * Takes nothing new, ends what is in hand, gives up claims and closes the backend. Handlers that
-   * run longer than `graceMs` (default 10,000) see their signal abort; those that have not ended a
-   * second later are left behind, and `broke` hears which. Afterwards everything but `describe` throws `APP_STOPPING`. Idempotent.
+   * Stops gracefully: accepts nothing new, completes work in progress, releases leases and closes the
+   * backend. The signal of handlers that run longer than `graceMs` (default 10,000) aborts; handlers
+   * that have not ended one second later are abandoned and reported to `onBackendError`. Afterwards
+   * every method but `describe` throws `APP_STOPPING`. Idempotent.
    */
   stop(options?: { readonly graceMs?: number }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** The operation of a command just sent. */
+/** The operation of a command that was just sent. */
 export interface SentOperation<R extends string = string> extends Operation<R> {
-  /** The log had this id already: it was sent before. */
+  /** The log already held a command with this id: it had been sent before. */
   readonly isRepeat: boolean
 }
 
 const GRACE_MS = 10_000
 
 /**
- * Starts services on a backend: checks that they fit together, creates topics and tables, and
- * sets every rule going. A module that is imported by a thread, or read by a command, starts nothing.
+ * Starts services on a backend: validates them together, creates topics and tables, and runs all
+ * rules. Does not start in a worker thread of a handler, nor in a module that the CLI only inspects.
  *
- * @throws Fault `START_REFUSED`, `SCHEMA_INVALID` and `CONTRACT_INCOMPATIBLE` with all complaints,
+ * @throws Fault `START_REFUSED`, `SCHEMA_INVALID` and `CONTRACT_INCOMPATIBLE` with all issues,
  * `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `OPTION_INVALID`, and what opening the backend throws
  * (`DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`)
  */
@@ -183,7 +184,7 @@ export async function start<const S extends readonly Service<string, unknown>[]>
   return launch(services, backend, rest[0] ?? {})
 }
 
-/** What `start` does, without its types. */
+/** The untyped implementation of `start`. */
 export async function launch(
   services: readonly Service[],
   backend: Backend,
@@ -191,7 +192,7 @@ export async function launch(
 ): Promise<App> {
   const ended = new AbortController()
   const equipment = equip(services, backend, given, ended.signal)
-  // What a thread refuses is refused before the backend is touched.
+  // Threads validate the modules of handlers, which must fail before the backend is opened.
   await equipment.threads?.open()
   const engineTools = await opened(equipment).catch(async (cause: unknown) => {
     await equipment.threads?.stop()
@@ -206,7 +207,7 @@ export async function launch(
       ended.abort()
       void socket?.close()
     })
-  /** What needs the backend is refused by name once that is closed. */
+  /** Throws `APP_STOPPING` once the backend is closed. */
   const whileUp = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended.signal, call)
   const app: App = {
     async send(message, sendOptions = {}) {

@@ -208,7 +208,7 @@ test('an initial state belongs to nobody, whoever tries to change it', async () 
   assert.match(world.faults()[0]?.error ?? '', /read only/)
 })
 
-test('an initial state that cannot be kept is refused at start', async () => {
+test('an initial state that cannot be stored is refused at start', async () => {
   const odd = entity(
     'doing',
     { of: Work, id: 'id', initial: { seen: new Set<string>() }, emits: [Work.Done] },
@@ -220,7 +220,7 @@ test('an initial state that cannot be kept is refused at start', async () => {
   const worker = service('worker', { owns: [Work], runs: [odd] })
   await assert.rejects(
     start([worker], memory()),
-    /START_REFUSED[^]*initial state cannot be kept: seen/,
+    /START_REFUSED[^]*initial state cannot be stored: seen/,
   )
 })
 

@@ -353,9 +353,9 @@ describe('start refuses', () => {
       /^quarry\/mason its thread must be the module that exports it: thread: import.meta.url/,
     ],
     [
-      'tools, which cannot cross over',
+      'tools, which cannot be passed to it',
       { ...on(urlOf('threaded/quarry.ts')), uses: { saw: {} } },
-      /^quarry\/mason runs in a thread, and no tool can cross over: let its module make saw/,
+      /^quarry\/mason runs in a thread, and tools cannot be passed to threads: create saw/,
     ],
   ]
   for (const [what, misfit, said] of misfits)

@@ -1,5 +1,5 @@
-// What start says of services that do not fit together, beside what types and rules.test.ts say:
-// each complaint names what is wrong and its cure, all of them come at once, nothing is started.
+// What start says about services that are not valid together, beside types and rules.test.ts: each
+// issue says what is wrong and how to correct it, all issues come at once, and nothing is started.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Complaint } from 'throughline'
@@ -35,7 +35,7 @@ const payments = projection('payments', { by: 'id', row: type<object>() }, (on) 
   on(Payments.Paid, (data) => data),
 ])
 
-/** Starts over a backend that must not be touched, and gives the complaints. */
+/** Starts on a backend that must not be called, and gives the issues. */
 async function refused(services: readonly unknown[], options: object = {}) {
   const calls: string[] = []
   const { log, store } = through(memory(), (method, call) => {
@@ -76,24 +76,24 @@ const late = handler('late', { order: 'any' as 'none', delayMs: -1 }, (on) => [
   on(Ordering.Placed, () => undefined),
 ])
 
-/** Who is named, what is wrong, and the cure. */
+/** The path, the problem and the cure of each case. */
 const CASES: readonly (readonly [string, readonly unknown[], Complaint])[] = [
   [
     'a tool is missing',
     [service('shop', { owns: [Ordering], runs: [order, mail] })],
     {
       path: 'shop/mail',
-      message: 'needs the tool mailer: hand it to start as tools: { mailer }',
+      message: 'needs the tool mailer: pass it to start in tools: { mailer }',
     },
   ],
   [
-    'an entity is made of events that are taken away',
+    'an entity folds events that retention deletes',
     [service('shop', { owns: [Fleeting], runs: [moment] })],
     {
       path: 'shop/moment',
       message:
-        'is made of the events of fleeting, which has them taken away: leave out its retention ' +
-        'of events and its compaction',
+        'folds the events of fleeting, which its retention or compaction deletes: remove ' +
+        'retention.events and compaction from the contract',
     },
   ],
   [
@@ -102,45 +102,45 @@ const CASES: readonly (readonly [string, readonly unknown[], Complaint])[] = [
     {
       path: 'other',
       message:
-        'contract ordering is owned by shop already: one service owns a contract, so take it out ' +
-        'of the owns of one of them',
+        'contract ordering is owned by shop already: a contract has one owner, so remove it from ' +
+        'the owns of one of them',
     },
   ],
   [
-    'a rule hears what no contract here has',
+    'a rule is for a message that no contract here has',
     [service('shop', { owns: [Ordering], runs: [order, payments] })],
     {
       path: 'shop/payments',
       message:
-        'has a rule for payments.Paid, but no service here owns payments: start its owner as ' +
-        'well, or name the contract in elsewhere',
+        'has a rule for payments.Paid, but no service here owns payments: start its owner, too, ' +
+        'or list the contract in remote',
     },
   ],
   [
-    'a command has nobody who decides it',
+    'no entity decides a command',
     [noService],
     {
       path: 'ordering.Place',
-      message: 'nobody decides this command: give an entity of shop a decide rule for it',
+      message: 'no entity decides this command: add a decide rule for it to an entity of shop',
     },
   ],
   [
-    'an event is decided and changes nothing',
+    'no entity evolves by an event that may be emitted',
     [deaf],
     {
       path: 'ordering.Placed',
       message:
-        'may be decided by order, but no entity evolves by it: add an evolve rule, or leave it ' +
-        "out of the entity's emits",
+        'may be emitted by order, but no entity has an evolve rule for it: add one, or remove the ' +
+        'event from emits',
     },
   ],
 ]
 
-describe('start refuses, and touches nothing, where', () => {
+describe('start refuses without calling the backend if', () => {
   for (const [name, services, complaint] of CASES)
     test(name, async () => assert.deepEqual(await refused(services), [complaint]))
 
-  test('everything is wrong: with all complaints at once', async () => {
+  test('everything is wrong, with all issues at once', async () => {
     const all = [
       service('shop', { owns: [Ordering], runs: [deafOrder, mail, payments] }),
       service('other', { owns: [Ordering], runs: [] }),
@@ -154,37 +154,37 @@ describe('start refuses, and touches nothing, where', () => {
     ])
   })
 
-  test('a handler has an order and a delay that there are not', async () => {
+  test('a handler has an invalid consume mode and an invalid delay', async () => {
     const services = [service('shop', { owns: [Ordering], runs: [order, late] })]
     assert.deepEqual(
       (await refused(services)).map(({ message }) => message),
       [
         'its delayMs must be a whole number from 0 to 315576000000',
-        'its order must be "key" or "none"',
+        'its consume must be "stream" or "queue"',
       ],
     )
   })
 
-  test('an entity or a projection has a version that is no whole number from 1 on', async () => {
+  test('an entity or a projection has a version that is not a whole number of at least 1', async () => {
     for (const version of [0, -1, 1.5, Number.NaN]) {
       const rows = projection('rows', { by: 'id', row: type<object>(), version }, () => [])
       const services = [service('shop', { owns: [Ordering], runs: [{ ...order, version }, rows] })]
       assert.deepEqual(await refused(services), [
-        { path: 'shop/order', message: 'its version must be a whole number from 1 on' },
-        { path: 'shop/rows', message: 'its version must be a whole number from 1 on' },
+        { path: 'shop/order', message: 'its version must be a whole number of at least 1' },
+        { path: 'shop/rows', message: 'its version must be a whole number of at least 1' },
       ])
     }
   })
 
-  test('a tool is there, but not its own', async () => {
+  test('a tool is only inherited', async () => {
     const tools = Object.create({ mailer: {} }) as object
     const services = [service('shop', { owns: [Ordering], runs: [order, mail] })]
     assert.equal((await refused(services, { tools })).length, 1)
   })
 })
 
-/** Something declared without types, as from JavaScript. */
-const untyped = { entity, handler, projection, query, saga, service } as unknown as Readonly<
+/** Functions without their types, as JavaScript calls them. */
+const untyped = { entity, handler, projection, queryHandler, saga, service } as unknown as Readonly<
   Record<string, (...given: readonly unknown[]) => never>
 >
 type On = ((...given: readonly unknown[]) => unknown) & {
@@ -220,48 +220,50 @@ const handlerOf = (options: object): readonly unknown[] =>
 const sagaOf = (options: object): readonly unknown[] =>
   inAsked(untyped['saga']?.('one', { by: 'id', initial: 0, ...options }, nothing))
 
-/** What types refuse, or lists that are declared; of whom it is said, and how it ends. */
+/** Services that TypeScript would refuse, and the issue that each causes. */
 const DECLARED: Readonly<Record<string, readonly [services: readonly unknown[], RegExp]>> = {
   'an entity lists an event of another contract in emits': [
     inAsked(entityOf({ emits: [Ordering.Placed] })),
-    /^asking\/other: lists ordering\.Placed in emits or hears, which contract asked lacks: /,
+    /^asking\/other: lists ordering\.Placed in emits or receives, which contract asked does not have: /,
   ],
-  'an entity hears an event of another contract': [
+  'an entity receives an event of another contract': [
     inAsked(entityOf({ hears: [Ordering.Placed] })),
-    /^asking\/other: lists ordering\.Placed in emits or hears, which contract asked lacks: /,
+    /^asking\/other: lists ordering\.Placed in emits or receives, which contract asked does not have: /,
   ],
   'an entity lists a command in emits': [
     inAsked(entityOf({ emits: [Asked.Ask] })),
-    /^asking\/other: its emits holds asked\.Ask, which is no event: take it out$/,
+    /^asking\/other: its emits contains asked\.Ask, which is not of kind event: remove it$/,
   ],
   'a handler sends an event': [
     handlerOf({ sends: [Asked.Told] }),
-    /^asking\/one: its sends holds asked\.Told, which is no command: take it out$/,
+    /^asking\/one: its sends contains asked\.Told, which is not of kind command: remove it$/,
   ],
   'a saga sends a message whose name is misspelt': [
     sagaOf({ sends: [undefined] }),
-    /^asking\/one: its sends holds undefined, which is no command: take it out$/,
+    /^asking\/one: its sends contains undefined, which is not of kind command: remove it$/,
   ],
-  'a handler sends what nobody here knows': [
+  'a handler sends a command of an unknown contract': [
     handlerOf({ sends: [Payments.Pay] }),
     /^asking\/one: sends payments\.Pay, but no service here owns payments: start its owner/,
   ],
   'a rule is for a message whose name is misspelt': [
     inAsked(untyped['handler']?.('one', {}, (on: On) => [on(undefined, nothing)])),
-    /^asking\/one: has a rule for undefined, which is no message: is its name misspelt\?$/,
+    /^asking\/one: has a rule for undefined, which is not a message type: is its name misspelt\?$/,
   ],
   'a query reads a projection of another service': [
     [...inAsked(queryHandler('one', { of: Asked, reads: [shelves] }, () => [])), storage],
-    /^asking\/one: reads projection shelves, which asking does not run: rows belong to their service/,
+    /^asking\/one: reads projection shelves, which asking does not run: a service reads only its own rows/,
   ],
   'a query answers a command': [
     inAsked(
-      untyped['query']?.('one', { of: Asked, reads: [] }, (on: On) => [on(Asked.Ask, nothing)]),
+      untyped['queryHandler']?.('one', { of: Asked, reads: [] }, (on: On) => [
+        on(Asked.Ask, nothing),
+      ]),
     ),
-    /^asking\/one: answers asked\.Ask, which is no query of asked: leave that rule out$/,
+    /^asking\/one: answers asked\.Ask, which is not a query of asked: remove that rule$/,
   ],
-  'a query says nothing of what it reads': [
-    inAsked(untyped['query']?.('one', { of: Asked }, nothing)),
+  'a query handler has no reads': [
+    inAsked(untyped['queryHandler']?.('one', { of: Asked }, nothing)),
     /^asking\/one: has no reads: list the projections and entities that it reads$/,
   ],
   'an option of a handler is misspelt': [
@@ -281,14 +283,14 @@ const DECLARED: Readonly<Record<string, readonly [services: readonly unknown[], 
     /^asking\/one: its option index is not known: did you mean "indexes"\?$/,
   ],
   'an option of a query is misspelt': [
-    inAsked(untyped['query']?.('one', { of: Asked, reads: [], read: [] }, nothing)),
+    inAsked(untyped['queryHandler']?.('one', { of: Asked, reads: [], read: [] }, nothing)),
     /^asking\/one: its option read is not known: did you mean "reads"\?$/,
   ],
   'an option of a service is misspelt': [
     [untyped['service']?.('shop', { owns: [Ordering], runs: [order], run: [] })],
     /^shop: its option run is not known: did you mean "runs"\?$/,
   ],
-  'a handler starts nowhere that there is': [
+  'a handler has an invalid startFrom': [
     handlerOf({ startFrom: 'earliest' }),
     /^asking\/one: its startFrom must be 'beginning', 'now' or \{ atMs: a time in milliseconds \}$/,
   ],
@@ -296,28 +298,28 @@ const DECLARED: Readonly<Record<string, readonly [services: readonly unknown[], 
     inAsked(entityOf({ startFrom: { offset: 3 } })),
     /^asking\/other: its startFrom must be 'beginning', 'now' or \{ atMs/,
   ],
-  'a projection starts in the middle': [
+  'a projection does not start at the beginning': [
     inAsked(untyped['projection']?.('one', { by: 'id', startFrom: 'now' }, nothing)),
-    /^asking\/one: its startFrom must be 'beginning': the rows of a projection follow/,
+    /^asking\/one: its startFrom must be 'beginning': a projection reads every event/,
   ],
-  'a rule is renamed from what can be no name': [
+  'a rule is renamed from an invalid name': [
     handlerOf({ renamedFrom: 'My mail' }),
-    /^asking\/one: its renamedFrom must be the name that it had before$/,
+    /^asking\/one: its renamedFrom must be its former name$/,
   ],
-  'a rule is renamed from its own name': [
+  'a rule is renamed from its present name': [
     handlerOf({ renamedFrom: 'one' }),
-    /^asking\/one: its renamedFrom is its name of today: leave it out$/,
+    /^asking\/one: its renamedFrom is its present name: remove it$/,
   ],
-  'two services are renamed from one': [
+  'two services are renamed from the same one': [
     [
       untyped['service']?.('shop', { owns: [Ordering], runs: [order], renamedFrom: 'till' }),
       untyped['service']?.('stall', { owns: [], runs: [], renamedFrom: 'till' }),
     ],
-    /^stall: is renamed from till, and so is shop: only one can go on with it$/,
+    /^stall: is renamed from till, and so is shop: only one can take over its state$/,
   ],
 }
 
-describe('start refuses for JavaScript what types refuse for TypeScript, where', () => {
+describe('start refuses, as types do in TypeScript, if', () => {
   for (const [name, [services, expected]] of Object.entries(DECLARED))
     test(name, async () => {
       const [complaint, ...others] = await refused(services)
@@ -325,7 +327,7 @@ describe('start refuses for JavaScript what types refuse for TypeScript, where',
       assert.match(`${complaint?.path}: ${complaint?.message}`, expected)
     })
 
-  test('an event is evolved that no entity may decide', async () => {
+  test('an entity evolves by an event that no entity may emit', async () => {
     const options = { of: Asked, id: 'id', initial: 0 }
     const lists = (decide: readonly unknown[], evolve: readonly unknown[]) => ({
       decide: (on: On) => decide.map((each) => on(each, nothing)),
@@ -337,7 +339,7 @@ describe('start refuses for JavaScript what types refuse for TypeScript, where',
     const [complaint] = await refused(services)
     assert.match(
       complaint?.message ?? '',
-      /^is evolved by hearing, but no entity may decide it: add/,
+      /^has an evolve rule in hearing, but no entity may emit it: add/,
     )
   })
 
@@ -366,14 +368,14 @@ test('a contract of events alone needs no entity', async () => {
   assert.equal(app.describe().contracts.length, 1)
 })
 
-test('a cure cures: the tool handed in, the owner named elsewhere', async () => {
+test('following the cures starts the services: the tool passed, the contract listed in remote', async () => {
   const cured = service('shop', { owns: [Ordering], runs: [order, mail, payments] })
   const options = { tools: { mailer: {} }, elsewhere: [Payments] }
   await using app = await start([cured], memory(), options)
   assert.equal((await app.status()).length, 3)
 })
 
-test('a topic that exists with other settings is reported, and left as it is', async () => {
+test('a topic that exists with other settings is reported and not changed', async () => {
   const backend = memory()
   await backend.log.declare([{ name: 'ordering.events', partitions: 5, strategy: 'murmur2' }])
   await assert.rejects(start([shop], backend), (fault) => {
