@@ -1,6 +1,6 @@
 import { describe, test } from 'node:test'
 import { given } from 'throughline/testing'
-import { purchases, statement } from './account.ts'
+import { purchases, accountQueries } from './account.ts'
 import { Account, Ordering, Payment } from './contracts.ts'
 
 const customerId = 'c:17850'
@@ -16,39 +16,45 @@ const refunded = (returnId: string, ...refunds: { orderId: string; amountCents: 
   Payment.PaymentRefunded({ returnId, customerId, refunds })
 
 describe('purchases', () => {
-  const purchase = { customerId, is: 'ordered', orderedCents: 900, paidCents: 0, refundedCents: 0 }
+  const purchase = {
+    customerId,
+    status: 'ordered',
+    orderedCents: 900,
+    paidCents: 0,
+    refundedCents: 0,
+  }
   const paid = { ...purchase, paidCents: 900 }
 
-  test('follow an order to its end', () => {
+  test('follow an order until it completes', () => {
     given(purchases).when(confirmed('1', 900)).then({ 1: purchase })
     const history = [confirmed('1', 900), charged('1', 900)]
     given(purchases, confirmed('1', 900)).when(charged('1', 900)).then({ 1: paid })
     given(purchases, ...history)
       .when(completed('1'))
-      .then({ 1: { ...paid, is: 'completed' } })
+      .then({ 1: { ...paid, status: 'completed' } })
   })
 
-  test('show the money of an order that was rolled back as paid and given back', () => {
+  test('show a rolled back order as paid and refunded', () => {
     const back = Payment.PaymentRolledBack({ orderId: '1', customerId, amountCents: 900 })
     given(purchases, confirmed('1', 900), charged('1', 900), back)
       .when(rolledBack('1', 'not-served'))
-      .then({ 1: { ...paid, is: 'rolled-back', refundedCents: 900 } })
+      .then({ 1: { ...paid, status: 'rolled-back', refundedCents: 900 } })
   })
 
-  test('show nothing paid for an order that payment declined', () => {
+  test('show nothing as paid for an order whose charge was refused', () => {
     given(purchases, confirmed('1', 900))
       .when(rolledBack('1', 'payment-limit'))
-      .then({ 1: { ...purchase, is: 'rolled-back' } })
+      .then({ 1: { ...purchase, status: 'rolled-back' } })
   })
 
-  test('come out the same when payment is heard of before the order', () => {
+  test('are the same if the payment arrives before the order', () => {
     const back = refunded('C2', { orderId: '1', amountCents: 300 })
     given(purchases, charged('1', 900), back, confirmed('1', 900))
       .when(completed('1'))
-      .then({ 1: { ...paid, is: 'completed', refundedCents: 300 } })
+      .then({ 1: { ...paid, status: 'completed', refundedCents: 300 } })
   })
 
-  test('share out a return over the orders that it draws on, and add up', () => {
+  test('assign a return to the orders that it takes from, and add up', () => {
     const history = [confirmed('1', 900), confirmed('2', 500), charged('1', 900), charged('2', 500)]
     const first = refunded('C3', { orderId: '1', amountCents: 100 })
     given(purchases, ...history, first)
@@ -61,7 +67,7 @@ describe('purchases', () => {
 })
 
 describe('an account', () => {
-  test('sums what its customer ordered, paid and got back, and nobody else', async () => {
+  test('sums what its customer ordered, paid and got back', async () => {
     const history = [
       confirmed('1', 900),
       confirmed('2', 500_001),
@@ -72,9 +78,9 @@ describe('an account', () => {
       rolledBack('2', 'payment-limit'),
       refunded('C4', { orderId: '1', amountCents: 300 }),
     ]
-    const first = { is: 'completed', orderedCents: 900, paidCents: 900, refundedCents: 300 }
-    const second = { is: 'rolled-back', orderedCents: 500_001, paidCents: 0, refundedCents: 0 }
-    await given(statement, ...history)
+    const first = { status: 'completed', orderedCents: 900, paidCents: 900, refundedCents: 300 }
+    const second = { status: 'rolled-back', orderedCents: 500_001, paidCents: 0, refundedCents: 0 }
+    await given(accountQueries, ...history)
       .when(Account.FindAccount({ customerId }))
       .then({
         customerId,
@@ -88,8 +94,8 @@ describe('an account', () => {
       })
   })
 
-  test('of a stranger is empty', async () => {
-    await given(statement, confirmed('1', 900))
+  test('of an unknown customer is empty', async () => {
+    await given(accountQueries, confirmed('1', 900))
       .when(Account.FindAccount({ customerId: 'c:1' }))
       .then({ customerId: 'c:1', orders: [], orderedCents: 0, paidCents: 0, refundedCents: 0 })
   })

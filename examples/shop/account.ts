@@ -1,23 +1,23 @@
-// Account hears of every order and answers what a customer ordered, paid and got back.
+// Account subscribes to orders and payments and answers what a customer ordered, paid and got back.
 import { projection, queryHandler, service, type } from 'throughline'
 import { Account, Ordering, Payment } from './contracts.ts'
 
 /** One order, as its customer's account shows it. */
 interface Purchase {
   readonly customerId: string
-  readonly is: 'ordered' | 'completed' | 'rolled-back'
+  readonly status: 'ordered' | 'completed' | 'rolled-back'
   readonly orderedCents: number
   readonly paidCents: number
   readonly refundedCents: number
 }
 
-/** Payment may be heard of before the order itself: they come by different topics. */
+/** A payment may arrive before its order, since they come from different topics. */
 const purchaseOf = (customerId: string, row: Purchase | undefined): Purchase =>
-  row ?? { customerId, is: 'ordered', orderedCents: 0, paidCents: 0, refundedCents: 0 }
+  row ?? { customerId, status: 'ordered', orderedCents: 0, paidCents: 0, refundedCents: 0 }
 
 export const purchases = projection(
   'purchases',
-  { by: 'orderId', row: type<Purchase>(), indexes: ['customerId'] },
+  { by: 'orderId', row: type<Purchase>(), indexes: ['customerId'], version: 2 },
   (on) => [
     on(Ordering.OrderConfirmed, ({ customerId, totalCents }, row) => ({
       ...purchaseOf(customerId, row),
@@ -25,11 +25,11 @@ export const purchases = projection(
     })),
     on(Ordering.OrderCompleted, ({ customerId }, row) => ({
       ...purchaseOf(customerId, row),
-      is: 'completed',
+      status: 'completed',
     })),
     on(Ordering.OrderRolledBack, ({ customerId }, row) => ({
       ...purchaseOf(customerId, row),
-      is: 'rolled-back',
+      status: 'rolled-back',
     })),
     on(Payment.PaymentCharged, ({ customerId, amountCents }, row) => ({
       ...purchaseOf(customerId, row),
@@ -53,20 +53,24 @@ export const purchases = projection(
   ],
 )
 
-export const statement = queryHandler('statement', { of: Account, reads: [purchases] }, (on) => [
-  on(Account.FindAccount, async ({ customerId }, read) => {
-    const { rows } = await read(purchases).find({ customerId }, { limit: 10_000 })
-    const orders = rows.map(({ id: orderId, row }) => ({ orderId, ...row }))
-    const sum = (of: 'orderedCents' | 'paidCents' | 'refundedCents'): number =>
-      orders.reduce((sumCents, order) => sumCents + order[of], 0)
-    return {
-      customerId,
-      orders,
-      orderedCents: sum('orderedCents'),
-      paidCents: sum('paidCents'),
-      refundedCents: sum('refundedCents'),
-    }
-  }),
-])
+export const accountQueries = queryHandler(
+  'account-queries',
+  { of: Account, reads: [purchases] },
+  (on) => [
+    on(Account.FindAccount, async ({ customerId }, read) => {
+      const { rows } = await read(purchases).find({ customerId }, { limit: 10_000 })
+      const orders = rows.map(({ id: orderId, row }) => ({ orderId, ...row }))
+      const sum = (of: 'orderedCents' | 'paidCents' | 'refundedCents'): number =>
+        orders.reduce((sumCents, order) => sumCents + order[of], 0)
+      return {
+        customerId,
+        orders,
+        orderedCents: sum('orderedCents'),
+        paidCents: sum('paidCents'),
+        refundedCents: sum('refundedCents'),
+      }
+    }),
+  ],
+)
 
-export const account = service('account', { owns: [Account], runs: [purchases, statement] })
+export const account = service('account', { owns: [Account], runs: [purchases, accountQueries] })

@@ -42,7 +42,7 @@ test('each difference is a sentence', () => {
   assert.equal(differencesOf(books, undefined).length, 1)
 })
 
-test('where stock runs short, only what timing cannot change is compared', () => {
+test('if stock runs short, only figures that do not depend on timing are compared', () => {
   const scarce = `${text}4,A,LANTERN,2,2010-12-01T08:26:00Z,1,,France\n`
   const books = booksOf(scarce, { startStock: 2 })
   assert.equal(books.warnings.length, 1)
@@ -67,7 +67,7 @@ test('where stock runs short, only what timing cannot change is compared', () =>
   ])
 })
 
-test('a summary that does not balance is said so', () => {
+test('an unbalanced summary is reported', () => {
   const { orders, money, stock } = booksOf(text)
   assert.deepEqual(imbalancesOf({ orders, money, stock }), [])
   const broken = {

@@ -1,13 +1,13 @@
 /**
- * Prints what the shop's books must say about a file of invoices, as one line of JSON, and compares
- * the shop's summary with it.
+ * Computes the totals that the shop must reach for a file of invoices, prints them as one line of JSON,
+ * and compares the summary of a run with them.
  *
  *     check-books.ts FILE[.gz] [SUMMARY.json] [--stock PIECES]
  *
- * The summary is the last line of its file, as `--json` prints it. `--stock` is what each product
- * starts with, as it was for the shop. Where stock runs short, who loses depends on timing: a
- * warning says so, and then only those figures are compared that do not, and the summary has to
- * balance. Exits 1 on any difference, 2 on wrong use or where the file cannot be read.
+ * The summary is the last line of its file, as `--json` prints it. `--stock` is the initial stock of
+ * each product and must be that of the run. If stock runs short, which orders are refused depends on
+ * timing: a warning says so, only the figures that do not depend on it are compared, and the summary
+ * must balance. Exits 1 on any difference, 2 on wrong usage or if the file cannot be read.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -19,7 +19,7 @@ const stockMax = 1_000_000_000
 
 type Wanted = { file: string; summaryFile: string | undefined; options: BooksOptions }
 
-/** Runs the command line; the answer is its exit code. */
+/** Runs the command line and returns its exit code. */
 export function checkBooks(args: string[]): number {
   let wanted: Wanted
   let books: Books
@@ -57,9 +57,9 @@ function readArgs(args: string[]): Wanted {
 }
 
 /**
- * How a summary of the shop differs from these books in orders, money and stock, one sentence
- * each. A reason that either side leaves out counts as 0. `malformedRows` is compared where the
- * summary has it. Books with warnings are only compared where timing changes nothing.
+ * The differences between a summary and the expected totals in orders, money and stock, one sentence
+ * each. A reason that one side leaves out counts as 0. `malformedRows` is compared if the summary has
+ * it. With warnings, only figures that do not depend on timing are compared.
  */
 export function differencesOf(books: Books, summary: unknown): string[] {
   if (typeof summary !== 'object' || summary === null) return ['the summary is not an object']
@@ -82,7 +82,7 @@ export function differencesOf(books: Books, summary: unknown): string[] {
   return differences
 }
 
-/** Whether a figure is the same whoever loses when stock runs short. */
+/** Whether a figure does not depend on which orders are refused when stock runs short. */
 function isFirm(path: string): boolean {
   const ofReturns = 'orders.refused.nothing-to-return'
   if (path.startsWith('orders.refused.')) return path !== ofReturns
@@ -90,7 +90,7 @@ function isFirm(path: string): boolean {
   return [...firm, 'malformedRows'].includes(path)
 }
 
-/** Which laws of the books a summary breaks, one sentence each. */
+/** The equations that a summary violates, one sentence each. */
 export function imbalancesOf(summary: unknown): string[] {
   const figures = new Map<string, unknown>()
   flatten('', summary, figures)

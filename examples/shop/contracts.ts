@@ -1,5 +1,5 @@
-// What the five services say to one another. The customer is the key of every message, so that
-// each customer's messages stay in order in every topic; a guest's order is its own key.
+// The messages of the five services. The customer is the key of every message, so that each customer's
+// messages stay in order in every topic. The key of a guest's order is the order itself.
 import { command, contract, event, query } from 'throughline'
 import { z } from 'zod'
 import { names } from './wire-names.ts'
@@ -9,22 +9,22 @@ const Key = z.string().min(1).max(80)
 const Cents = z.int().min(0)
 const Pieces = z.int().min(1)
 
-/** One line of an order, as the customer sees it. */
+/** One line of an order. */
 const OrderLine = z.object({ sku: Id, quantity: Pieces, unitPriceCents: z.int().min(1) })
 /** Pieces of one product. */
 const Goods = z.object({ sku: Id, quantity: Pieces })
-/** Pieces that come back, with the order that they were bought in and the price that was paid. */
+/** Pieces that are returned, with the order that they were bought in and the price that was paid. */
 const ReturnedLine = OrderLine.extend({ orderId: Id })
-/** Money of one order that goes back. */
+/** The amount that is refunded for one order. */
 const Refund = z.object({ orderId: Id, amountCents: Cents })
 const Complaint = z.object({ line: z.int(), reason: z.string(), message: z.string() })
 
-/** An order or a return as ordering knows it. */
+/** An order or a return, as a query answers it. */
 const AnInvoice = z.object({
   orderId: z.string(),
   customerId: z.string(),
   kind: z.enum(['order', 'return']),
-  is: z.string(),
+  status: z.string(),
   reason: z.string().nullable(),
   standingCents: z.int(),
 })
@@ -142,7 +142,7 @@ export const Payment = contract(
   },
 )
 
-/** Units of work share products nearly always, so more partitions would only get in their way. */
+/** Nearly all units of work touch the same products, so that more partitions would only cause conflicts. */
 export const Inventory = contract(
   'inventory',
   { key: 'customerId', partitions: 1 },
@@ -154,7 +154,7 @@ export const Inventory = contract(
     InventoryUpdated: event(
       z.object({
         ...anOrder,
-        /** `opening` is the stock that a product starts with, on its first line ever; else 0. */
+        /** `opening` is the initial stock of a product, on the first line that ever names it; else 0. */
         lines: z.array(Goods.extend({ opening: z.int().min(0) })),
       }),
       names.InventoryUpdated,
@@ -215,7 +215,7 @@ export const Delivery = contract(
     }),
     DeliveryRolledBack: event(z.object(anOrder), names.DeliveryRolledBack),
     FindDelivery: query(z.object({ orderId: Id }), {
-      answers: z.object({ orderId: z.string(), is: z.string() }).nullable(),
+      answers: z.object({ orderId: z.string(), status: z.string() }).nullable(),
     }),
   },
 )
@@ -230,7 +230,7 @@ export const Account = contract(
         orders: z.array(
           z.object({
             orderId: z.string(),
-            is: z.string(),
+            status: z.string(),
             orderedCents: z.int(),
             paidCents: z.int(),
             refundedCents: z.int(),
@@ -244,5 +244,5 @@ export const Account = contract(
   },
 )
 
-/** Customers are `c:…`; whoever has no customer number is a guest, `g:<invoice>`. */
+/** The key of a customer is `c:<customer number>`, that of a guest `g:<invoice number>`. */
 export const isGuest = (customerId: string): boolean => customerId.startsWith('g:')

@@ -1,12 +1,12 @@
-// Delivery schedules a drop for each order, where the shop delivers.
+// Delivery schedules a drop for each order, unless the shop does not deliver to its country.
 import { entity, queryHandler, refuse, service } from 'throughline'
 import { Delivery } from './contracts.ts'
 
-type Drop = { is: 'absent' } | { is: 'scheduled' } | { is: 'rolled-back' }
+type Drop = { status: 'absent' } | { status: 'scheduled' } | { status: 'rolled-back' }
 
-const absent = { is: 'absent' } as Drop
+const absent = { status: 'absent' } as Drop
 
-/** Places that no van finds. */
+/** Countries of the data set that are no places. */
 const notServed: ReadonlySet<string> = new Set(['Unspecified', 'European Community'])
 
 export const drop = entity(
@@ -15,26 +15,30 @@ export const drop = entity(
   {
     decide: (on) => [
       on(Delivery.ScheduleDelivery, (asked, state) => {
-        if (state.is === 'scheduled') return refuse('already-scheduled')
+        if (state.status === 'scheduled') return refuse('already-scheduled')
         if (notServed.has(asked.country)) return refuse('not-served')
         return Delivery.DeliveryScheduled(asked)
       }),
       on(Delivery.RollBackDelivery, (asked, state) =>
-        state.is === 'scheduled' ? Delivery.DeliveryRolledBack(asked) : refuse('not-scheduled'),
+        state.status === 'scheduled' ? Delivery.DeliveryRolledBack(asked) : refuse('not-scheduled'),
       ),
     ],
     evolve: (on) => [
-      on(Delivery.DeliveryScheduled, () => ({ is: 'scheduled' })),
-      on(Delivery.DeliveryRolledBack, () => ({ is: 'rolled-back' })),
+      on(Delivery.DeliveryScheduled, () => ({ status: 'scheduled' })),
+      on(Delivery.DeliveryRolledBack, () => ({ status: 'rolled-back' })),
     ],
   },
 )
 
-export const tracking = queryHandler('tracking', { of: Delivery, reads: [drop] }, (on) => [
-  on(Delivery.FindDelivery, async ({ orderId }, read) => {
-    const state = await read(drop).get(orderId)
-    return state && state.is !== 'absent' ? { orderId, is: state.is } : null
-  }),
-])
+export const deliveryQueries = queryHandler(
+  'delivery-queries',
+  { of: Delivery, reads: [drop] },
+  (on) => [
+    on(Delivery.FindDelivery, async ({ orderId }, read) => {
+      const state = await read(drop).get(orderId)
+      return state && state.status !== 'absent' ? { orderId, status: state.status } : null
+    }),
+  ],
+)
 
-export const delivery = service('delivery', { owns: [Delivery], runs: [drop, tracking] })
+export const delivery = service('delivery', { owns: [Delivery], runs: [drop, deliveryQueries] })

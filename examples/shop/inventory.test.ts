@@ -37,7 +37,7 @@ describe('taking stock', () => {
       .then(updated(next, '22423'))
   })
 
-  test('unless the shop says otherwise that is 100,000 pieces', () => {
+  test('the default opening stock is 100,000 pieces', () => {
     const lines = goods(['85123A', 100_000])
     const opened = lines.map((line) => ({ ...line, opening: 100_000 }))
     given(productEntity(stockOnFirstSight))
@@ -61,7 +61,7 @@ describe('taking stock', () => {
       given(product, before).when(update(tooMuch)).then(refuse('out-of-stock'))
   })
 
-  test('a refused order has opened nothing: the next one is the first sight', () => {
+  test('a refused order does not set the opening stock: the next order does', () => {
     const lines = goods(['A', 10])
     given(product)
       .when(update(goods(['A', 11], ['B', 1])))
@@ -83,7 +83,7 @@ describe('taking stock', () => {
       .then(refuse('out-of-stock'))
   })
 
-  test('a product that is first seen on two lines of an order opens once', () => {
+  test('a product first named on two lines of an order gets its opening stock once', () => {
     const opened = [
       { sku: 'A', quantity: 1, opening: 10 },
       { sku: 'A', quantity: 2, opening: 0 },
@@ -93,14 +93,14 @@ describe('taking stock', () => {
       .then(Inventory.InventoryUpdated({ ...order, lines: opened }))
   })
 
-  test('codes that differ by case only are two products', () => {
+  test('codes that differ only by case are two products', () => {
     const lines = goods(['85123A', 10], ['85123a', 10])
     given(product)
       .when(update(lines))
       .then(updated(lines, '85123A', '85123a'))
   })
 
-  test('an order without goods takes no stock and passes', () => {
+  test('an order without goods takes no stock and is accepted', () => {
     given(product).when(update([])).then(updated([]))
   })
 
@@ -120,7 +120,7 @@ describe('putting back', () => {
   const seven = goods(['A', 4], ['A', 3])
   const before = updated(seven, 'A')
 
-  test('what was rolled back can be taken again, and does not open anew', () => {
+  test('rolled back pieces can be taken again, and the opening stock is not added twice', () => {
     const all = goods(['A', 10])
     given(product, before)
       .when(Inventory.RollBackInventory({ ...order, lines: seven }))
@@ -131,7 +131,7 @@ describe('putting back', () => {
       .then(refuse('out-of-stock'))
   })
 
-  test('what was restocked can be taken again', () => {
+  test('restocked pieces can be taken again', () => {
     const two = goods(['A', 1], ['A', 1])
     given(product, before)
       .when(Inventory.RestockInventory({ ...aReturn, lines: two }))
@@ -143,7 +143,7 @@ describe('putting back', () => {
       .then(refuse('out-of-stock'))
   })
 
-  test('a return of charges alone restocks nothing and is answered', () => {
+  test('a return of charges only restocks nothing and is answered', () => {
     given(product)
       .when(Inventory.RestockInventory({ ...aReturn, lines: [] }))
       .then(restocked([]))
@@ -151,15 +151,15 @@ describe('putting back', () => {
 })
 
 test('the stock of all products: start - shipped + returned = on hand, net of rollbacks', async () => {
-  const stocktaking = inventory(10).runs.find((each) => each.is === 'query')
-  assert.ok(stocktaking)
+  const stockQueries = inventory(10).runs.find((each) => each.is === 'query')
+  assert.ok(stockQueries)
   const history = [
     updated(goods(['A', 4], ['A', 3], ['B', 5]), 'A', 'B'),
     updated(goods(['B', 2], ['C', 10]), 'C'),
     rolledBack(goods(['B', 2], ['C', 10])),
     restocked(goods(['A', 2], ['A', 1])),
   ]
-  await given(stocktaking, ...history)
+  await given(stockQueries, ...history)
     .when(Inventory.CountStock({}))
     .then({ start: 30, shipped: 12, returned: 3, onHand: 21 })
 })

@@ -1,12 +1,12 @@
-// Inventory keeps the stock of each product. An order takes all its lines or none.
+// Inventory keeps the stock of each product. An order takes the pieces of all its lines or none.
 import { entity, queryHandler, refuse, service } from 'throughline'
 import type { Goods } from './contracts.ts'
 import { Inventory } from './contracts.ts'
 
-/** A product's pieces: `start - shipped + returned = onHand`, always. */
+/** The stock of a product; always `start - shipped + returned = onHand`. */
 interface Product {
   readonly start: number
-  /** Net of what was rolled back. */
+  /** Without the pieces that were rolled back. */
   readonly shipped: number
   readonly returned: number
   readonly onHand: number
@@ -14,12 +14,12 @@ interface Product {
 
 const unseen: Product = { start: 0, shipped: 0, returned: 0, onHand: 0 }
 
-/** What a product starts with on first sight, unless the shop says otherwise. */
+/** The default stock of a product when an order first names it. */
 export const stockOnFirstSight = 100_000
 
 const skusIn = ({ lines }: { lines: readonly Goods[] }): string[] => lines.map(({ sku }) => sku)
 
-/** Pieces of one product in a list of lines. */
+/** The pieces of one product in a list of lines. */
 const piecesOf = (lines: readonly Goods[], sku: string): number =>
   lines.filter((line) => line.sku === sku).reduce((sum, { quantity }) => sum + quantity, 0)
 
@@ -82,10 +82,10 @@ export function productEntity(openingStock: number) {
   )
 }
 
-/** The inventory of a shop whose products start with `openingStock` pieces on first sight. */
+/** The service; each product has `openingStock` pieces when an order first names it. */
 export function inventory(openingStock: number = stockOnFirstSight) {
   const product = productEntity(openingStock)
-  const stocktaking = queryHandler('stocktaking', { of: Inventory, reads: [product] }, (on) => [
+  const stockQueries = queryHandler('stock-queries', { of: Inventory, reads: [product] }, (on) => [
     on(Inventory.FindStock, async ({ sku }, read) => {
       const row = await read(product).get(sku)
       return row ? { sku, ...row } : null
@@ -102,5 +102,5 @@ export function inventory(openingStock: number = stockOnFirstSight) {
       return total
     }),
   ])
-  return service('inventory', { owns: [Inventory], runs: [product, stocktaking] })
+  return service('inventory', { owns: [Inventory], runs: [product, stockQueries] })
 }

@@ -65,7 +65,7 @@ const summaryIn = ({ out }: Ended): object =>
   JSON.parse(out.trimEnd().split('\n').at(-1) ?? '') as object
 
 suite('the shop', { concurrency: 2 }, () => {
-  test('settles the excerpt as other code reads it from the file, and says so again', async () => {
+  test('settles the excerpt with the totals of the oracle, and does so again after a restart', async () => {
     const books = booksOfFile(excerpt, {})
     const first = await run('--once', '--json', '--data', 'excerpt')
     assert.equal(first.code, 0, first.errors)
@@ -73,7 +73,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.deepEqual(imbalancesOf(summaryIn(first)), [])
     const second = await run('--once', '--json', '--data', 'excerpt')
     assert.equal(second.code, 0)
-    assert.match(second.errors, /All was settled already in excerpt.*--fresh/)
+    assert.match(second.errors, /All orders in excerpt.* had settled already.*--fresh/)
     for (const part of ['orders', 'money', 'stock', 'events'])
       assert.deepEqual(Reflect.get(summaryIn(second), part), Reflect.get(summaryIn(first), part))
   })
@@ -88,7 +88,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.deepEqual(differencesOf(books, summary), [])
   })
 
-  test('goes on where a kill left it: no order twice, none lost', async () => {
+  test('continues after a kill: no order is settled twice or lost', async () => {
     const killed = launch(['--once', '--data', 'killed', '--rate', '100'])
     await killed.said('orders ')
     killed.child.kill('SIGKILL')
@@ -98,7 +98,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.deepEqual(differencesOf(booksOfFile(excerpt, {}), summaryIn(ended)), [])
   })
 
-  test('stays up until it is told to stop, and shows its books as a table', async () => {
+  test('runs until it is stopped, and prints its totals as a table', async () => {
     const shop = launch(['--data', 'staying', '--port', '0'])
     await shop.said('What to try next')
     const other = await run('--data', 'staying', '--once')
@@ -115,7 +115,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.doesNotMatch(out, /\{/)
   })
 
-  test('ends in peace when it is told to stop while it is being fed', async () => {
+  test('stops cleanly while orders are being sent', async () => {
     const shop = launch(['--once', '--data', 'stopped', '--rate', '100'])
     await shop.said('orders ')
     shop.child.kill('SIGINT')
@@ -127,7 +127,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.deepEqual(differencesOf(booksOfFile(excerpt, {}), summaryIn(ended)), [])
   })
 
-  test('refuses a directory that was fed from another input, with the cure', async () => {
+  test('refuses a directory of another input, with the cure', async () => {
     assert.equal((await run('--once', '--data', 'fed', ...few)).code, 0)
     const other = await run('--once', '--data', 'fed', '--stock', '7', ...few)
     assert.equal(other.code, 1)
@@ -136,7 +136,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.equal(fresh.code, 0, fresh.errors)
   })
 
-  test('deletes nothing that is not its own', async () => {
+  test('deletes only its own data', async () => {
     mkdirSync(join(root, 'mine'))
     writeFileSync(join(root, 'mine', 'thesis.txt'), 'years of work')
     const ended = await run('--once', '--data', 'mine', '--fresh')
@@ -145,7 +145,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.equal(readFileSync(join(root, 'mine', 'thesis.txt'), 'utf8'), 'years of work')
   })
 
-  test('answers wrong options with what is right, and never with a stack', async () => {
+  test('answers invalid options with the usage, never with a stack', async () => {
     const wrong = [['--ordres', 'x'], ['--rate', 'fast'], ['--stock', '1.5'], ['orders.csv']]
     for (const args of wrong) {
       const options = readOptions(args, 1)
@@ -164,7 +164,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.equal((await run('--help')).code, 0)
   })
 
-  test('says where it listens first, and a busy port by name', async () => {
+  test('prints its addresses first, and names a busy port', async () => {
     const shop = launch(['--data', 'listening', '--port', '0', '--json', ...few])
     await shop.said('What to try next')
     const { event, gateway, page } = JSON.parse(shop.out().split('\n')[0] ?? '') as {

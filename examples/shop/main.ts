@@ -27,7 +27,7 @@ async function main(options: RunOptions): Promise<number> {
   const began = performance.now()
   const { orders = excerpt, openingStock, once, json } = options
   const { invoices, malformedRows, contentHash } = await readInvoices(orders)
-  // As texts of their own: parts of the file would keep all of it in memory.
+  // Copies, since substrings would keep the text of the whole file in memory.
   const inFile = new Set(structuredClone(invoices.map(({ invoiceId }) => invoiceId)))
   const directory = options.data ?? join('.throughline', `shop-${contentHash.slice(0, 12)}`)
   if (options.fresh) await startOver(directory)
@@ -66,7 +66,7 @@ async function main(options: RunOptions): Promise<number> {
   const broken = imbalances(summary)
   tell('')
   if (inFile.size > 0 && fed.repeated === inFile.size)
-    tell(`All was settled already in ${directory}. To start over: npm start -- --fresh\n`)
+    tell(`All orders in ${directory} had settled already. To start over: npm start -- --fresh\n`)
   if (!json) process.stdout.write(`${table(summary)}\n`)
   for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
@@ -80,7 +80,7 @@ async function main(options: RunOptions): Promise<number> {
   return broken.length === 0 ? 0 : 1
 }
 
-/** Opens the doors, and says where they are before anything else is said. */
+/** Starts gateway and page, and prints their addresses before anything else. */
 async function serveShop(app: App, { ports, json }: RunOptions): Promise<Served> {
   try {
     const served = await serveOn(app, ports)
@@ -106,18 +106,18 @@ async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Prom
 
 function nextSteps(directory: string, { gateway, page }: Served): string {
   return `
-The shop is up; Ctrl-C ends it. Its log is in ${logDirectory(directory)}. What to try next:
+The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. What to try next:
   open ${page}
   curl -i ${gateway}/orders -H 'content-type: application/json' -H 'idempotency-key: my-first' \\
     -d '{"customerId":"17850","country":"France","lines":[{"sku":"85123A","quantity":6,"unitPrice":2.55}]}'
   curl '${gateway}/operations/ordering.ConfirmOrder:my-first?wait=10'
-  end this with Ctrl-C, and start it again: everything is settled already
-  npm start -- --fresh --rate 50, then kill -9 ${process.pid} or its like: started again, it goes on
+  stop it with Ctrl-C and start it again: all orders have settled already
+  npm start -- --fresh --rate 50, then kill -9 its process: started again, it continues
   npm start -- --stock 50 --data .throughline/scarce --once     what happens when stock is short
   npm start -- --help                              all options`
 }
 
-/** Ends the app on the first signal; a second one ends the process at once. */
+/** Stops the app on the first signal; a second signal ends the process immediately. */
 function stopOnSignal(app: App, served: Served): Promise<void> {
   return new Promise((resolve) => {
     const onSignal = (): void => {
@@ -144,11 +144,11 @@ if ('print' in options) {
 try {
   process.exitCode = await main(options)
 } catch (cause) {
-  // Ctrl-C while it was being fed: it has stopped as it was told to.
+  // Ctrl-C while orders were being sent: the app has stopped as requested.
   const isStop = cause instanceof Fault && cause.code === 'APP_STOPPING'
   const isForPeople =
     cause instanceof Fault || cause instanceof DirectoryRefused || 'code' in (cause as object)
-  if (isStop) tell('Stopped. Start it again, and it goes on where it was.')
+  if (isStop) tell('Stopped. Start it again to continue.')
   else tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
   process.exitCode = isStop ? 130 : 1
 }

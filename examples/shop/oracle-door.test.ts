@@ -46,7 +46,7 @@ function agree(text: string): Seen {
   return seen
 }
 
-test('door and oracle read the same out of any dirt', () => {
+test('intake and oracle read the same from any invalid input', () => {
   const odd = [
     '',
     ' ',
@@ -102,7 +102,7 @@ test('door and oracle read the same out of any dirt', () => {
   assert.deepEqual([...kinds].sort(), expected)
 })
 
-test('door and oracle have the same limits', () => {
+test('intake and oracle have the same limits', () => {
   const { linesPerInvoiceMax, rowLengthMax } = INTAKE_LIMITS
   const big = sound.replace(',6,', ',10000000,').replace('2.55', '1000000')
   const longRow = (length: number): string =>
@@ -126,7 +126,7 @@ test('door and oracle have the same limits', () => {
   }
 })
 
-test('door and oracle know the same header', () => {
+test('intake and oracle expect the same header', () => {
   const headers = [header, `\ufeff${header}`, `\n\n${header}`, `${header}\r`]
   headers.push(`"${COLUMNS.join('","')}"`)
   for (const good of headers) assert.equal(agree(`${good}\n${sound}\n`).read, 1)

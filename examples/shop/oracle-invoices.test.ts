@@ -36,14 +36,14 @@ describe('quoting', () => {
     assert.equal(outcome('"1","A",,"2","2010-12-01T08:26:00Z","1.00",,"United Kingdom"'), 200)
   })
 
-  test('broken quoting refuses the invoice', () => {
+  test('broken quoting rejects the invoice', () => {
     for (const description of ['A"B', '"A"B', '"A" ', ' "A"', 'A"', '"A"B"']) {
       const text = row('1', 'A', '2', '1', { description })
       assert.equal(outcome(text), 'malformed', description)
     }
   })
 
-  test('an unclosed quote does not swallow a whole row', () => {
+  test('an unclosed quote does not include a whole row', () => {
     const { orders, malformedRows } = booksOfRows(
       row('1', 'A', '1', '1', { description: '"A' }),
       row('2', 'A', '1', '1', { description: '"B ""X"""' }),
@@ -78,7 +78,7 @@ describe('quoting', () => {
     assert.deepEqual(booksOf(`\ufeff\n${text}\n\n`.replaceAll('\n', '\r\n')), books)
   })
 
-  test('a row that is too long is malformed, and swallows no more than its own line', () => {
+  test('an over-long row is malformed and spans only its own line', () => {
     const { orders } = booksOfRows(
       row('1', 'A', '1', '1', { description: 'A'.repeat(70_000) }),
       row('2', 'A', '1', '1', { description: '"A' }),

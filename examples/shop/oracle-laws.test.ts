@@ -62,7 +62,7 @@ const dirtyRow = fc.oneof(
 const sum = (reasons: { [reason: string]: number }): number =>
   Object.values(reasons).reduce((a, b) => a + b, 0)
 
-test('nothing is lost on dirty input, with scarce stock too', () => {
+test('nothing is lost on invalid input, also with scarce stock', () => {
   const seen = new Set<string>()
   const rows = fc.array(dirtyRow, { maxLength: 60, size: 'max' })
   const limit = fc.constantFrom(20_000, 500_000)
@@ -111,7 +111,7 @@ test('quotes around every cell do not matter', () => {
   )
 })
 
-test('who returns all that he bought has paid nothing', () => {
+test('a customer who returns everything has paid nothing', () => {
   fc.assert(
     fc.property(realRows, (texts) => {
       const bought = texts.filter((text) => {

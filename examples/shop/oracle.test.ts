@@ -41,7 +41,7 @@ describe('orders', () => {
     })
   })
 
-  test('a file of the header alone has empty books', () => {
+  test('a file with only the header gives totals of 0', () => {
     const { orders, money, stock } = booksOf(`${header}\n`)
     assert.equal(orders.read, 0)
     assert.equal(money.chargedCents, 0)
@@ -87,7 +87,7 @@ describe('orders', () => {
     assert.equal(goods.stock.shipped, 4)
   })
 
-  test('an order of charges alone passes all steps, delivery too', () => {
+  test('an order of only charges passes all steps, including delivery', () => {
     const { orders, stock } = booksOfRows(
       row('1', 'POST', '1', '1'),
       row('2', 'POST', '1', '1', { country: 'European Community' }),
@@ -151,7 +151,7 @@ describe('refusals', () => {
     for (const text of sound) assert.equal(outcome(text), 100, text)
   })
 
-  test('one bad line refuses its order whole, and touches no other', () => {
+  test('one invalid line rejects its whole order and no other', () => {
     const { orders, money, stock } = booksOfRows(
       row('1', 'A', '1', '1'),
       row('2', 'B', '1', '1'),
@@ -210,7 +210,7 @@ describe('rollbacks', () => {
     assert.equal(outcome(row('1', 'A', '1', '2'), { paymentLimitCents: 199 }), 'payment-limit')
   })
 
-  test('a country not served is charged and refunded, and its products have started', () => {
+  test('an order to a country that is not served is charged and refunded, and sets the opening stock', () => {
     for (const country of ['Unspecified', 'European Community']) {
       const { orders, money, stock } = booksOfRows(
         row('1', 'A', '2', '3', { country }),
@@ -278,7 +278,7 @@ describe('returns', () => {
     assert.equal(early.orders.returned, 1)
   })
 
-  test('taken whole or refused whole, repeated lines added up', () => {
+  test('accepted or refused as a whole, with repeated lines added up', () => {
     const orders = [row('1', 'A', '2', '1'), row('1', 'B', '1', '1')]
     const whole = booksOfRows(...orders, row('C2', 'A', '-1', '0'), row('C2', 'A', '-1', '0'))
     assert.equal(whole.money.refundedCents, 200)
@@ -294,7 +294,7 @@ describe('returns', () => {
     assert.equal(short.money.refundedCents, 100)
   })
 
-  test('product codes compare exactly, and nobody returns what another bought', () => {
+  test('product codes are compared exactly, and a customer cannot return what another bought', () => {
     const { orders } = booksOfRows(
       row('1', '85123A', '1', '1'),
       row('C2', '85123a', '-1', '0'),
@@ -322,7 +322,7 @@ describe('returns', () => {
     assert.deepEqual(stock, { start: 0, shipped: 0, returned: 0, onHand: 0 })
   })
 
-  test('without a customer refused, unless it is worse', () => {
+  test('without a customer are refused, unless they are malformed', () => {
     const nameless = { customer: '' }
     const { orders } = booksOfRows(
       row('1', 'A', '5', '1', nameless),

@@ -2,7 +2,7 @@ import { describe, test } from 'node:test'
 import { refuse } from 'throughline'
 import { given } from 'throughline/testing'
 import { Payment } from './contracts.ts'
-import { money, paymentLimitCents, summing } from './payment.ts'
+import { money, paymentLimitCents, paymentTotals } from './payment.ts'
 
 const order = { orderId: '536365', customerId: 'c:17850' }
 const charged = (amountCents: number, orderId = order.orderId) =>
@@ -17,7 +17,7 @@ const refund = (...amounts: [orderId: string, amountCents: number][]) => ({
 describe('charging', () => {
   const charge = (amountCents: number) => Payment.ChargePayment({ ...order, amountCents })
 
-  test('the limit is 5,000.00, which itself passes', () => {
+  test('the limit is 5,000.00, inclusive', () => {
     given(money).when(charge(1)).then(charged(1))
     given(money).when(charge(500_000)).then(charged(500_000))
     given(money).when(charge(500_001)).then(refuse('payment-limit'))
@@ -25,7 +25,7 @@ describe('charging', () => {
     given(money).when(charge(paymentLimitCents)).then(charged(500_000))
   })
 
-  test('an order is charged once, also after its money went back', () => {
+  test('an order is charged once, also after it was refunded', () => {
     given(money, charged(900)).when(charge(900)).then(refuse('already-charged'))
     const history = [charged(900), rolledBack(900)]
     given(money, ...history)
@@ -37,13 +37,13 @@ describe('charging', () => {
 describe('rolling back', () => {
   const rollBack = Payment.RollBackPayment(order)
 
-  test('gives back what was charged, once', () => {
+  test('refunds the charge once', () => {
     given(money, charged(900)).when(rollBack).then(rolledBack(900))
     given(money, charged(900), rolledBack(900)).when(rollBack).then(refuse('not-charged'))
     given(money).when(rollBack).then(refuse('not-charged'))
   })
 
-  test('gives back what refunds have left', () => {
+  test('refunds what earlier refunds have left', () => {
     const history = [charged(900), Payment.PaymentRefunded(refund(['536365', 200]))]
     given(money, ...history)
       .when(rollBack)
@@ -54,7 +54,7 @@ describe('rolling back', () => {
 describe('refunding', () => {
   const history = [charged(900), charged(500, '536373')]
 
-  test('gives money back for several orders at once, up to what was charged', () => {
+  test('refunds several orders at once, up to what was charged', () => {
     const all = refund(['536365', 900], ['536373', 500])
     given(money, ...history)
       .when(Payment.RefundPayment(all))
@@ -65,7 +65,7 @@ describe('refunding', () => {
       .then(refuse('not-charged'))
   })
 
-  test('gives nothing back when one order is not covered', () => {
+  test('refunds nothing if one order is not covered', () => {
     for (const wrong of [
       refund(['536365', 900], ['536373', 501]),
       refund(['536365', 901], ['536373', 500]),
@@ -103,8 +103,10 @@ test('the sums are gross: refunded includes what was rolled back', async () => {
     rolledBack(900),
     Payment.PaymentRefunded(refund(['536373', 200], ['536374', 10])),
   ]
-  await given(summing, ...history)
+  await given(paymentTotals, ...history)
     .when(Payment.SumPayments({}))
     .then({ chargedCents: 1_410, refundedCents: 1_110 })
-  await given(summing).when(Payment.SumPayments({})).then({ chargedCents: 0, refundedCents: 0 })
+  await given(paymentTotals)
+    .when(Payment.SumPayments({}))
+    .then({ chargedCents: 0, refundedCents: 0 })
 })

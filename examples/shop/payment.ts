@@ -1,27 +1,31 @@
-// Payment charges orders up to a limit, and gives money back.
+// Payment charges orders up to a limit, and refunds them.
 import { entity, queryHandler, refuse, service } from 'throughline'
 import type { Refund } from './contracts.ts'
 import { Payment } from './contracts.ts'
 
-/** An order's money: what was charged, what went back. */
-type Money = { is: 'absent' } | { is: 'charged'; chargedCents: number; refundedCents: number }
+/** What was charged for an order, and what was refunded. */
+type Money =
+  | { status: 'absent' }
+  | { status: 'charged'; chargedCents: number; refundedCents: number }
 
-const absent = { is: 'absent' } as Money
+const absent = { status: 'absent' } as Money
 
-/** What can still go back. */
+/** What can still be refunded. */
 const heldCents = (money: Money | undefined): number =>
-  money?.is === 'charged' ? money.chargedCents - money.refundedCents : 0
+  money?.status === 'charged' ? money.chargedCents - money.refundedCents : 0
 
 const giveBack = (money: Money, amountCents: number): Money =>
-  money.is === 'charged' ? { ...money, refundedCents: money.refundedCents + amountCents } : money
+  money.status === 'charged'
+    ? { ...money, refundedCents: money.refundedCents + amountCents }
+    : money
 
-/** What a list of refunds gives back of one order. */
+/** What a list of refunds pays back for one order. */
 const dueTo = (refunds: readonly Refund[], orderId: string): number =>
   refunds
     .filter((refund) => refund.orderId === orderId)
     .reduce((sum, { amountCents }) => sum + amountCents, 0)
 
-/** A total above the limit is declined; the limit itself passes. */
+/** A charge above the limit is refused; the limit itself is allowed. */
 export const paymentLimitCents = 500_000
 
 export const money = entity(
@@ -30,7 +34,7 @@ export const money = entity(
   {
     decide: (on) => [
       on(Payment.ChargePayment, (charge, state) => {
-        if (state.is === 'charged') return refuse('already-charged')
+        if (state.status === 'charged') return refuse('already-charged')
         if (charge.amountCents > paymentLimitCents) return refuse('payment-limit')
         return Payment.PaymentCharged(charge)
       }),
@@ -53,7 +57,7 @@ export const money = entity(
     ],
     evolve: (on) => [
       on(Payment.PaymentCharged, ({ amountCents }) => {
-        return { is: 'charged', chargedCents: amountCents, refundedCents: 0 }
+        return { status: 'charged', chargedCents: amountCents, refundedCents: 0 }
       }),
       on(Payment.PaymentRolledBack, ({ amountCents }, state) => giveBack(state, amountCents)),
       on(
@@ -65,16 +69,20 @@ export const money = entity(
   },
 )
 
-export const summing = queryHandler('summing', { of: Payment, reads: [money] }, (on) => [
-  on(Payment.SumPayments, async (_, read) => {
-    let [chargedCents, refundedCents] = [0, 0]
-    for await (const { row } of read(money).all()) {
-      if (row.is !== 'charged') continue
-      chargedCents += row.chargedCents
-      refundedCents += row.refundedCents
-    }
-    return { chargedCents, refundedCents }
-  }),
-])
+export const paymentTotals = queryHandler(
+  'payment-totals',
+  { of: Payment, reads: [money] },
+  (on) => [
+    on(Payment.SumPayments, async (_, read) => {
+      let [chargedCents, refundedCents] = [0, 0]
+      for await (const { row } of read(money).all()) {
+        if (row.status !== 'charged') continue
+        chargedCents += row.chargedCents
+        refundedCents += row.refundedCents
+      }
+      return { chargedCents, refundedCents }
+    }),
+  ],
+)
 
-export const payment = service('payment', { owns: [Payment], runs: [money, summing] })
+export const payment = service('payment', { owns: [Payment], runs: [money, paymentTotals] })

@@ -1,4 +1,4 @@
-// The five services, together.
+// The five services of the shop.
 import { account } from './account.ts'
 import { delivery } from './delivery.ts'
 import { inventory } from './inventory.ts'

@@ -166,7 +166,7 @@ describe('a crash', () => {
     return { books: await booksIn(world, script.length), accounts: await accountsIn(world, script) }
   }
 
-  test('apart, the script meets every end that an invoice can have', async () => {
+  test('is absent: the script reaches every final status of an invoice', async () => {
     const { orders } = expected
     assert.deepEqual(expected.warnings, [])
     assert.ok(orders.completed > 5 && orders.returned > 1)
@@ -203,7 +203,7 @@ describe('a crash', () => {
   })
 })
 
-test('any script ends with the books of the oracle, whatever is cut off on the way', async () => {
+test('any script ends with the totals of the oracle, whatever is isolated meanwhile', async () => {
   const disturbance = fc.record({
     name: fc.constantFrom(...serviceNames.slice(1)),
     from: fc.nat(12),
@@ -264,7 +264,7 @@ describe('scarce stock', () => {
     return { start: shelf.size * openingStock, shipped, returned, onHand }
   }
 
-  test('the books balance, and nobody ships what was not there', async () => {
+  test('the totals balance, and nothing is shipped that was not in stock', async () => {
     const reasons = new Set<string>()
     const openings = fc.integer({ min: 1, max: 15 })
     await fc.assert(

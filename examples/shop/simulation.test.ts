@@ -53,7 +53,7 @@ function assertInOrder(messages: readonly Seen[]): void {
   }
 }
 
-describe('account and delivery are cut off while orders flow', () => {
+describe('account and delivery are isolated while orders are placed', () => {
   for (const cutOffMs of [500, 90_000])
     test(`for ${cutOffMs} ms, and catch up`, async () => {
       await using world = await simulate(shop(), { seed: cutOffMs })
@@ -110,14 +110,14 @@ describe('account and delivery are cut off while orders flow', () => {
       total.orderedCents += found.orderedCents
       total.paidCents += found.paidCents
       total.orders += found.orders.length
-      assert.ok(found.orders.every(({ is }) => is !== 'ordered'))
+      assert.ok(found.orders.every(({ status }) => status !== 'ordered'))
     }
     assert.deepEqual(total, { orderedCents: 5 * 500_002 + 7_000, paidCents: 7_000, orders: 40 })
     assert.deepEqual(world.faults(), [])
   }
 })
 
-describe('the race between stock and drop', () => {
+describe('the race between stock and delivery', () => {
   const begin = [
     'CONFIRM_ORDER',
     'ORDER_CONFIRMATION_SUCCESS',
@@ -210,7 +210,7 @@ describe('the race between stock and drop', () => {
     }
   })
 
-  test('a declined payment rolls back the order alone', async () => {
+  test('a refused charge rolls back only the order', async () => {
     await using world = await simulate(shop(), { seed: 7 })
     const operation = await place(world, '1', { unitPriceCents: 250_001 })
     assert.deepEqual(await world.until(operation.settled(soon())), rolledBack('payment-limit'))
@@ -222,8 +222,8 @@ describe('the race between stock and drop', () => {
   })
 })
 
-describe('a return behind an order that hangs', () => {
-  test('is parked, holds up nobody, and is decided by what settles the order', async () => {
+describe('a return behind an unsettled order', () => {
+  test('is parked, delays no other customer, and is decided when the order settles', async () => {
     await using world = await simulate(shop(), { seed: 11 })
     world.isolate('delivery')
     await place(world, '1', { quantity: 3 })
@@ -251,7 +251,7 @@ describe('a return behind an order that hangs', () => {
     })
   })
 
-  test('is declined where the order goes back', async () => {
+  test('is declined if the order is rolled back', async () => {
     await using world = await simulate(shop(), { seed: 12 })
     world.isolate('delivery')
     await place(world, '1', { country: 'Unspecified' })
@@ -279,13 +279,13 @@ describe('a seed', () => {
     return world.messages()
   }
 
-  test('gives the same messages again, through crash and isolation', async () => {
+  test('gives the same messages again, also with crashes and isolation', async () => {
     const first = await run(5)
     assert.ok(first.length > 100)
     assert.deepEqual(await run(5), first)
   })
 
-  test('another one gives other ids and times', async () => {
+  test('that differs gives other ids and times', async () => {
     const [one, other] = [await run(5), await run(6)]
     const idsOf = (messages: readonly Seen[]) => messages.map(({ id, at }) => `${id} ${at}`)
     assert.notDeepEqual(idsOf(one), idsOf(other))

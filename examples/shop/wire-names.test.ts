@@ -77,7 +77,7 @@ describe('a message that is stored', () => {
     },
   )
 
-  test('under its name or an alias is heard as the same message', async () => {
+  test('under its name or an alias is handled as the same message', async () => {
     // Hears all that can be heard, and notes as what.
     const notes = projection('notes', { by: 'orderId', row: type<{ as: string }>() }, (on) =>
       heard.map((message) =>
@@ -116,7 +116,7 @@ describe('a message that is stored', () => {
     for (const each of records) await backend.log.append([each])
     await app.settled()
     const found = await app.ask(Account.FindAccount({ customerId: order.customerId }))
-    assert.equal(found.orders[0]?.is, 'rolled-back')
+    assert.equal(found.orders[0]?.status, 'rolled-back')
     assert.equal(found.orderedCents, 300)
     assert.equal(found.paidCents, 300)
     assert.equal(found.refundedCents, 300)

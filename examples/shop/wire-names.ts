@@ -1,7 +1,7 @@
 /**
- * How the shop's messages are called on the wire. Two vocabularies were in use for the same
- * outcomes; the first is written, the other is still read. `_SUCCESS`, `_ERROR` and `_ROLLBACK`
- * are outcomes; an `_ERROR` is a stored refusal, named beside the command that is refused.
+ * The names of the shop's messages on the wire. Two vocabularies were in use for the same outcomes:
+ * `wire` is written, the aliases are still read. `_SUCCESS` and `_ROLLBACK` are events; `_ERROR` is
+ * the stored refusal of a command and is declared with the command.
  */
 interface Names {
   readonly wire: string

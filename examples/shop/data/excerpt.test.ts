@@ -187,8 +187,8 @@ const becomes: Record<string, string[]> = {
   return: ['C-PLANTED-20'],
 }
 
-describe('what is planted', () => {
-  test('becomes what it was planted for', () => {
+describe('a planted row', () => {
+  test('has the effect that it was planted for', () => {
     for (const [outcome, numbers] of Object.entries(becomes)) {
       for (const number of numbers) {
         const invoice = outcomes.get(number)
@@ -201,7 +201,7 @@ describe('what is planted', () => {
     assert.ok(text.includes('\r\n') && text.includes('\n\n'))
   })
 
-  test('is marked, and stands in the excerpt once', () => {
+  test('is marked and occurs in the excerpt once', () => {
     for (const { text: rows, kind } of planted) {
       assert.match(rows, /PLANTED/, kind)
       assert.equal(text.split(`\n${rows}\n`).length, 2, kind)
@@ -222,11 +222,11 @@ describe('the excerpt', () => {
     assert.ok(intake.rowCount <= 10_000)
   })
 
-  test('cut once more, without what is planted, is the same', () => {
+  test('is the same when cut again from itself without planted rows', () => {
     assert.equal(excerptOf(bare), text)
   })
 
-  test('takes all of its customers and nothing of others, wherever it stands', () => {
+  test('holds all rows of its customers and none of others', () => {
     const [header = '', first = '', ...rest] = bare.trimEnd().split('\n')
     const stranger = '999999,22423,LANTERN,1,2010-12-01T08:26:00Z,1.00,99999,France'
     const late = first.replace(/^[^,]*/, '999998')
@@ -241,7 +241,7 @@ describe('the excerpt', () => {
     assert.throws(() => excerptOf(`${header}\n1,A\n`), /no row: 1,A/)
   })
 
-  test('has these books', () => {
+  test('has these totals', () => {
     assert.deepEqual(books, {
       orders: {
         read: 494,

@@ -1,10 +1,11 @@
 /**
- * Cuts the excerpt that the shop replays by default out of the whole file, which is not kept here.
+ * Cuts the excerpt that the shop uses by default out of the whole data set, which is not in this
+ * repository.
  *
  *     excerpt.ts FILE[.gz] > orders.csv
  *
- * Customers come with all that they ever ordered and returned, so that returns find their orders;
- * rows keep their sequence and their bytes. The same file gives the same excerpt.
+ * The excerpt holds all orders and returns of each selected customer, so that returns find their
+ * orders. Rows keep their order and their bytes. The same file gives the same excerpt.
  */
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
@@ -12,7 +13,7 @@ import { COLUMNS } from '../intake/rows.ts'
 import { scan } from '../intake/scan.ts'
 import { planted } from './planted.ts'
 
-/** Customers who are taken for what they did. */
+/** Selected customers, with the reason. */
 const customers: ReadonlyMap<string, string> = new Map([
   ['12363', 'of Unspecified'],
   ['16320', 'of Unspecified'],
@@ -42,7 +43,7 @@ const customers: ReadonlyMap<string, string> = new Map([
   ['13319', 'several returns that draw on several orders'],
 ])
 
-/** Invoices of guests that are taken for what they are. */
+/** Selected invoices of guests, with the reason. */
 const guests: ReadonlyMap<string, string> = new Map([
   ['537434', 'the order of 675 lines'],
   ['536862', 'DOT, postage of the web shop'],
@@ -56,7 +57,7 @@ const guests: ReadonlyMap<string, string> = new Map([
   ['541109', 'a price of 0 among sound lines'],
 ])
 
-/** And a fair share of all the rest. */
+/** An even sample of the others. */
 const customerStep = 60
 const guestStep = 43
 const guestLinesMax = 60
@@ -67,7 +68,7 @@ interface FileRow {
   readonly customerId: string
 }
 
-/** The excerpt of a whole file's text, with planted rows. Throws at a row that does not read. */
+/** The excerpt of the whole text, with planted rows. Throws on a row that cannot be parsed. */
 export function excerptOf(text: string): string {
   const [header = '', ...lines] = text.split('\n').filter((line) => line !== '')
   if (header !== COLUMNS.join(',')) throw new Error(`the first line must be ${COLUMNS.join(',')}`)
@@ -79,9 +80,9 @@ export function excerptOf(text: string): string {
 }
 
 function rowOf(text: string): FileRow {
-  const { is, fields } = scan(text)
+  const { status, fields } = scan(text)
   const [invoiceId = ''] = fields
-  if (is !== 'whole' || fields.length !== COLUMNS.length) throw new Error(`no row: ${text}`)
+  if (status !== 'whole' || fields.length !== COLUMNS.length) throw new Error(`no row: ${text}`)
   return { text, invoiceId, customerId: fields[6] ?? '' }
 }
 
@@ -91,7 +92,7 @@ function isTaken({ invoiceId, customerId }: FileRow, lineCount: number): boolean
   return lineCount <= guestLinesMax && Number(invoiceId.replace('C', '')) % guestStep === 0
 }
 
-/** Spreads the planted rows evenly, each before the first row of an invoice. */
+/** Inserts the planted rows evenly, each before the first row of an invoice. */
 function withPlanted(rows: readonly FileRow[]): string[] {
   const texts: string[] = []
   const seen = new Set<string>()

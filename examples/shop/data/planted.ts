@@ -1,10 +1,10 @@
-// What the real file lacks, and what a shop meets all the same. Each entry is one or more rows of
-// the excerpt, put between two of its invoices. All say PLANTED, in their number or description.
+// Rows that the real file lacks but that a shop has to handle. Each entry is one or more rows of the
+// excerpt, inserted between two invoices. All contain PLANTED in their number or description.
 
 export interface Planted {
-  /** What the rows show. */
+  /** What the rows are an example of. */
   readonly kind: string
-  /** As they stand in the file, without the last line end. */
+  /** The rows as in the file, without the last line end. */
   readonly text: string
 }
 

@@ -1,4 +1,4 @@
-// What the page shows of the shop itself.
+// The board that the page shows for the shop.
 import type { App } from 'throughline'
 import type { Board } from 'throughline/admin'
 import { Ordering } from '../contracts.ts'
@@ -6,7 +6,7 @@ import { Ordering } from '../contracts.ts'
 const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
-/** Orders and returns by where they stand. */
+/** The number of orders and returns by status. */
 export function boards(app: Pick<App, 'ask'>): readonly Board[] {
   return [
     {

@@ -1,5 +1,5 @@
-// What the shop takes over HTTP, and how it becomes a command. The check is the one of the file's
-// door: a body is an invoice whose lines have no file.
+// The HTTP bodies that the shop accepts, and how they become commands. They are validated like invoices
+// of a file.
 import { createHash } from 'node:crypto'
 import type { Rejection } from 'throughline/gateway'
 import { reject } from 'throughline/gateway'
@@ -9,7 +9,7 @@ import type { Invoice, WrittenLine } from '../intake/invoices.ts'
 import { checkInvoice } from '../intake/invoices.ts'
 import { isId } from '../intake/text.ts'
 
-/** A number, or the text of one: what is wrong with it is for the check to say. */
+/** A number or its text; `checkInvoice` validates it. */
 const Written = z.union([z.number(), z.string()])
 
 export const OrderBody = z.strictObject({
@@ -28,7 +28,7 @@ export const ReturnBody = z.strictObject({
 type OrderBody = z.infer<typeof OrderBody>
 type ReturnBody = z.infer<typeof ReturnBody>
 
-/** A number for who has none: the same whenever the same request is sent again. */
+/** An invoice number for a request without one, derived from the command id, so that a retry has the same. */
 function numberOf(id: string, prefix: string): string {
   return `${prefix}${createHash('sha256').update(id).digest('hex').slice(0, 16)}`
 }
@@ -66,7 +66,7 @@ export function returnOf({ body, id }: { body: ReturnBody; id: string }): Return
   const misnamed = complaintsOfIds({ ...body, returnId })
   const whole = { ...body, country: 'unknown' }
   const checked = check(returnId, whole, ({ sku, quantity }) => {
-    // In a file the pieces of a return are negative; here they are those that come back.
+    // In a file, the quantity of a return is negative; in a body it is positive.
     const text = String(quantity)
     return { sku, quantity: text.startsWith('-') ? text.slice(1) : `-${text}`, unitPrice: '' }
   })
@@ -91,7 +91,7 @@ function check<L>(
   return checkInvoice(invoiceId, all)
 }
 
-/** Which part of a line a reason is about; a malformed one can be any. */
+/** The field of a line that each reason is about. */
 const PARTS = {
   malformed: '.sku',
   'bad-quantity': '.quantity',
@@ -99,11 +99,11 @@ const PARTS = {
   'bad-pence': '.unitPrice',
 } as const
 
-/** The texts of a body that stand for all of its lines; what is wrong with one is told once. */
+/** Issues of the fields of a body that apply to all lines, each reported once. */
 function complaintsOfIds(body: Readonly<Record<string, unknown>>): readonly Misnamed[] {
   return (['orderId', 'returnId', 'customerId', 'country'] as const)
     .filter((path) => typeof body[path] === 'string' && !isId(body[path]))
-    .map((path) => ({ path, message: 'is no text of 1 to 64 printable characters' }))
+    .map((path) => ({ path, message: 'must be 1 to 64 printable characters' }))
 }
 
 interface Misnamed {
@@ -111,12 +111,13 @@ interface Misnamed {
   readonly message: string
 }
 
-/** Of a malformed line, the product code is its own; the rest is told of the body as a whole. */
+/** Whether a complaint is about the line itself and not about a field that applies to all lines. */
 const isOfLine = ({ reason, message }: { reason: string; message: string }): boolean =>
   reason !== 'malformed' || message.startsWith('product code')
 
 function rejectionOf(checked: Invoice, misnamed: readonly Misnamed[]): Rejection {
-  if (checked.kind !== 'rejected') return reject([{ path: '', message: 'is no such invoice' }])
+  if (checked.kind !== 'rejected')
+    return reject([{ path: '', message: 'is not an invoice of this kind' }])
   const ofLines = checked.complaints
     .filter((complaint) => misnamed.length === 0 || isOfLine(complaint))
     .map(({ line, reason, message }) => {

@@ -43,22 +43,22 @@ const order = (change: object = {}) => ({
 })
 
 describe('an order over HTTP', () => {
-  test('is carried to its end, and every service knows of it', async () => {
+  test('completes, and every service has handled it', async () => {
     const { status, location } = await post('/orders', order(), 'first')
     assert.equal(status, 202)
     const { body } = await get(`${location}?wait=10`)
     assert.deepEqual([body['is'], body['command']], ['completed', 'CONFIRM_ORDER'])
     await app.settled()
-    const placed = { orderId: 'W1', customerId: 'c:17850', kind: 'order', is: 'completed' }
+    const placed = { orderId: 'W1', customerId: 'c:17850', kind: 'order', status: 'completed' }
     const known = { ...placed, reason: null, standingCents: 1530 }
     assert.deepEqual(await get('/orders/W1'), { status: 200, body: known })
     assert.deepEqual((await get('/customers/17850/orders')).body['orders'], [known])
     assert.equal((await get('/accounts/17850')).body['paidCents'], 1530)
     assert.equal((await get('/stock/85123A')).body['onHand'], stockOnFirstSight - 6)
-    assert.deepEqual((await get('/deliveries/W1')).body, { orderId: 'W1', is: 'scheduled' })
+    assert.deepEqual((await get('/deliveries/W1')).body, { orderId: 'W1', status: 'scheduled' })
   })
 
-  test('sent again is the same one, and with another body a conflict', async () => {
+  test('sent again has no further effect, and with another body is a conflict', async () => {
     const again = await post('/orders', order(), 'first')
     assert.equal(again.status, 202)
     const other = await post('/orders', order({ country: 'Spain' }), 'first')
@@ -66,7 +66,7 @@ describe('an order over HTTP', () => {
     assert.equal((other.body as { code: string }).code, 'ID_CONFLICT')
   })
 
-  test('without a number of its own is given one by its key', async () => {
+  test('without an id gets one that is derived from the idempotency key', async () => {
     const { orderId: _, ...anonymous } = order({ customerId: undefined })
     const first = await post('/orders', anonymous, 'guest')
     assert.deepEqual((await post('/orders', anonymous, 'guest')).location, first.location)
@@ -87,7 +87,7 @@ describe('an order over HTTP', () => {
   })
 })
 
-test('goods come back over HTTP, and more than was bought does not', async () => {
+test('goods are returned over HTTP, but not more than were bought', async () => {
   const lines = [{ sku: '85123A', quantity: 2 }]
   const some = await post('/returns', { customerId: '17850', lines })
   assert.equal((await get(`${some.location}?wait=10`)).body['is'], 'returned')
@@ -99,7 +99,7 @@ test('goods come back over HTTP, and more than was bought does not', async () =>
   assert.deepEqual([body['is'], body['code']], ['refused', 'nothing-to-return'])
 })
 
-describe('a body that the shop cannot take', () => {
+describe('an invalid body', () => {
   const refused = async (path: string, body: unknown): Promise<readonly object[]> => {
     // What came before is read to its end: an answer does not wait for rows.
     await app.settled()
@@ -110,7 +110,7 @@ describe('a body that the shop cannot take', () => {
     return (answer.body as { complaints: object[] }).complaints
   }
 
-  test('is refused with what the door of files says of the same lines', async () => {
+  test('is refused with the complaints that a file with the same lines causes', async () => {
     const lines = [
       { sku: '', quantity: -6, unitPrice: 2.555 },
       { sku: 'a', quantity: '1e3', unitPrice: 0 },
@@ -145,7 +145,7 @@ describe('a body that the shop cannot take', () => {
     )
   })
 
-  test('is refused for its shape, by path', async () => {
+  test('is refused with the path of each schema issue', async () => {
     assert.deepEqual(
       (await refused('/orders', { country: 7, lines: 'x' })).map(
         (each) => 'path' in each && each.path,
@@ -154,7 +154,7 @@ describe('a body that the shop cannot take', () => {
     )
   })
 
-  test('is refused where it has no lines, or the number of the other kind', async () => {
+  test('is refused without lines, or with an id of the other kind', async () => {
     await refused('/orders', order({ lines: [] }))
     await refused('/orders', order({ orderId: 'C1' }))
     await refused('/returns', { returnId: 'W1', lines: [{ sku: 'a', quantity: 1 }] })
@@ -162,7 +162,7 @@ describe('a body that the shop cannot take', () => {
   })
 })
 
-test('what the shop does not know is not found', async () => {
+test('an unknown order, customer or path is not found', async () => {
   for (const path of ['/orders/none', '/stock/none', '/deliveries/none', '/operations/none', '/no'])
     assert.equal((await get(path)).status, 404, path)
 })
@@ -179,7 +179,7 @@ test('the board counts every order once', async () => {
   })
 })
 
-test('a complaint names the field that is wrong, once, and a field that nobody knows', async () => {
+test('an issue names the wrong field once, and an unknown field', async () => {
   const pathsOf = async (path: string, body: unknown): Promise<readonly unknown[]> => {
     const answer = await post(path, body)
     assert.equal(answer.status, 400)

@@ -1,10 +1,10 @@
-// The shop over HTTP: what customers say and ask, and where it goes.
+// The HTTP routes of the shop.
 import type { Route } from 'throughline/gateway'
 import { route } from 'throughline/gateway'
 import { Account, Delivery, Inventory, Ordering } from '../contracts.ts'
 import { OrderBody, ReturnBody, orderOf, returnOf } from './bodies.ts'
 
-/** `17850` is a customer, and so is `c:17850`; guests are asked for by their key. */
+/** Accepts `17850` and `c:17850` for a customer, and the key of a guest. */
 const customerOf = ({ params }: { params: { customerId: string } }): { customerId: string } => {
   const { customerId } = params
   return { customerId: /^[cg]:/.test(customerId) ? customerId : `c:${customerId}` }

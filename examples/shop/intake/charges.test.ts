@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isCharge } from './charges.ts'
 
-test('the ten codes that stand for money are charges', () => {
+test('the ten charge codes are charges', () => {
   for (const sku of [
     'POST',
     'DOT',
@@ -19,7 +19,7 @@ test('the ten codes that stand for money are charges', () => {
   }
 })
 
-test('goods are no charges, nor are codes of another case, nor names that objects have', () => {
+test('other codes, codes in another case and names of object members are not charges', () => {
   for (const sku of ['85123A', 'post', 'd', 'c2', ' POST', '', 'constructor', '__proto__', 'has']) {
     assert.equal(isCharge(sku), false, sku)
   }

@@ -1,6 +1,6 @@
 /**
- * Product codes that stand for money and not for goods: they are paid for, but never picked,
- * stocked or sent. Codes are told apart by case: `M` and `m` are both in use.
+ * Product codes of charges: they are paid for, but not stocked or delivered. Codes are case-sensitive:
+ * `M` and `m` are both in use.
  */
 export const CHARGES: ReadonlyMap<string, string> = new Map([
   ['POST', 'postage'],

@@ -34,7 +34,7 @@ function refuses(path: string, code: string, message: RegExp): Promise<void> {
   return assert.rejects(readInvoices(path), (fault: Error & { code?: string }) => {
     assert.equal(fault.code, code, fault.stack)
     assert.match(fault.message, message)
-    assert.match(fault.message, /nothing was taken in/)
+    assert.match(fault.message, /nothing was imported/)
     return true
   })
 }
@@ -61,7 +61,7 @@ describe('a file', () => {
     })
   })
 
-  test('is known as packed by its bytes, not by its name', async () => {
+  test('is recognized as gzipped by its bytes, not by its name', async () => {
     const { invoices } = await readInvoices(await file(TEXT, 'plain.csv.gz'))
     const packed = await readInvoices(await file(PACKED, 'packed.csv'))
     assert.deepEqual(packed.invoices, invoices)
@@ -81,7 +81,7 @@ describe('a file', () => {
     }
   })
 
-  test('leaves its text behind: only what its invoices say is kept', async () => {
+  test('is not kept in memory as text', async () => {
     const rows = Array.from({ length: 300_000 }, (_, at) => {
       const sku = `PRODUCT-CODE-${at % 3_000}`
       const price = `${(at % 997) + 1}.${(at % 89) + 10}`
@@ -111,7 +111,7 @@ describe('a file', () => {
   })
 })
 
-describe('faults', () => {
+describe('ShopFault for', () => {
   test('a wrong header, whether packed or not', async () => {
     for (const bytes of [ROW, gzipSync(ROW)]) {
       await refuses(await file(bytes), 'SHOP_HEADER_WRONG', /column 1 is "536365"/)
@@ -156,12 +156,12 @@ describe('faults', () => {
     )
   })
 
-  test('something behind a packed file', async () => {
+  test('data after the end of a gzipped file', async () => {
     const bytes = Buffer.concat([PACKED, Buffer.from('more')])
     await refuses(await file(bytes), 'SHOP_FILE_DAMAGED', /orders\.csv/)
   })
 
-  test('a small file that unpacks to too much', async () => {
+  test('a small file that decompresses to too much text', async () => {
     const filler = Buffer.alloc(16 * 1_048_576, `${'x'.repeat(60_000)}\n`)
     const parts = Array<Buffer>(INTAKE_LIMITS.textBytesMax / filler.length).fill(gzipSync(filler))
     const most = Buffer.concat([gzipSync(`${HEADER}\n`), ...parts])

@@ -11,7 +11,7 @@ import { readRows } from './rows.ts'
 import { counted } from './text.ts'
 
 export interface FileIntake extends Intake {
-  /** SHA-256 of the file's bytes as they lie on the disk, in hexadecimal. */
+  /** SHA-256 of the bytes of the file, in hexadecimal. */
   readonly contentHash: string
 }
 
@@ -19,9 +19,11 @@ const CHUNK_BYTES = 65_536
 const GZIP_MAGIC = [0x1f, 0x8b] as const
 
 /**
- * Reads a whole file of invoice lines, plain or packed by gzip, whatever its name says, and checks
- * it invoice by invoice. All of it is read before anything is answered. Faults:
- * `SHOP_FILE_UNREADABLE`, `SHOP_FILE_DAMAGED`, `SHOP_FILE_TOO_LARGE`, `SHOP_HEADER_WRONG`.
+ * Reads a whole file of invoice lines, plain or gzipped, whatever its name, and validates it invoice
+ * by invoice. The whole file is read before anything is returned.
+ *
+ * @throws ShopFault `SHOP_FILE_UNREADABLE`, `SHOP_FILE_DAMAGED`, `SHOP_FILE_TOO_LARGE`,
+ * `SHOP_HEADER_WRONG`
  */
 export async function readInvoices(path: string): Promise<FileIntake> {
   try {

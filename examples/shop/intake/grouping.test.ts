@@ -128,7 +128,7 @@ const soundRow = fc
   .tuple(fc.constantFrom('1', '2', '3', '4', '5'), fc.constantFrom('A', 'B', 'POST'))
   .map(([invoiceId, sku]) => ({ invoiceId, text: row(invoiceId, sku) }))
 
-describe('laws', () => {
+describe('properties', () => {
   test('on any text nothing is thrown, and every row is accounted for', () => {
     const garbage = fc.string({ unit: fc.constantFrom('"', ',', '\n', '\r', '1', 'C') })
     const kinds = new Set<string>()

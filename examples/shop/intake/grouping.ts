@@ -5,26 +5,26 @@ import type { Row, WholeRow } from './rows.ts'
 import { isId, shown } from './text.ts'
 
 /**
- * What came in. Every row is accounted for: `rowCount` is the lines of all orders and returns, the
- * `rowCount` of all that is refused, and `malformedRows`.
+ * The result of reading a file. `rowCount` is the sum of the lines of all orders and returns, the
+ * `rowCount` of all rejected invoices, and `malformedRows`.
  */
 export interface Intake {
-  /** In the sequence of their first rows. */
+  /** In the order of their first rows. */
   readonly invoices: Invoice[]
   readonly rowCount: number
-  /** Rows that are of no invoice, since no invoice number can be read. */
+  /** Rows without a readable invoice number. */
   readonly malformedRows: number
-  /** What is wrong with them: at most `complaintsMax`. */
+  /** Complaints about these rows, at most `complaintsMax`. */
   readonly malformedComplaints: Complaint[]
 }
 
 export interface Grouping {
   add(rows: readonly Row[]): void
-  /** Ends the check of every invoice, and answers them. Once. */
+  /** Finishes the check of every invoice and returns the result. Call it once. */
   end(): Intake
 }
 
-/** Gathers rows by invoice, wherever they stand in the file, and checks each invoice whole. */
+/** Groups rows by invoice, wherever they are in the file, and checks each invoice as a whole. */
 export function grouping(): Grouping {
   const checks = new Map<string, InvoiceCheck>()
   const malformedComplaints: Complaint[] = []
@@ -52,7 +52,7 @@ export function grouping(): Grouping {
     if ('fields' in row) {
       const invoiceId = row.fields[0] ?? ''
       if (isId(invoiceId)) put(invoiceId, written(row))
-      else putNowhere(row.line, `invoice number ${shown(invoiceId)} cannot be one`)
+      else putNowhere(row.line, `invoice number ${shown(invoiceId)} is not valid`)
       return
     }
     const { line, malformed, invoiceId } = row
@@ -74,8 +74,8 @@ export function grouping(): Grouping {
 }
 
 /**
- * Names the fields of rows. What an invoice keeps of them shares no memory with the chunk that it
- * was cut from, and texts that come again and again are kept once.
+ * Converts rows to lines. Their strings share no memory with the chunk that they were sliced from, and
+ * repeated strings are kept once.
  */
 function rowWriter(): (row: WholeRow) => WrittenLine {
   const known = new Map<string, string>()
@@ -86,7 +86,7 @@ function rowWriter(): (row: WholeRow) => WrittenLine {
     let own = known.get(text)
     if (own !== undefined) return own
     own = ownText(text)
-    // A text that is too long refuses its invoice, so that nobody keeps it.
+    // An over-long text rejects its invoice, so it need not be kept.
     if (own.length <= INTAKE_LIMITS.idLengthMax) known.set(own, own)
     return own
   }
@@ -105,7 +105,7 @@ function rowWriter(): (row: WholeRow) => WrittenLine {
   }
 }
 
-/** A copy that shares no memory: a slice of a long text keeps all of that text alive. */
+/** A copy of a string; a slice would keep the whole string that it was taken from in memory. */
 function ownText(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le')
 }

@@ -129,7 +129,7 @@ describe('refusals', () => {
     }
   })
 
-  test('one bad line refuses all, and all that is wrong is said, by line', () => {
+  test('one invalid line rejects all, and all complaints are listed by line', () => {
     const invoice = refused(
       order(
         { unitPrice: '0.001' },
@@ -161,7 +161,7 @@ describe('refusals', () => {
     assert.equal(invoice.reason, 'malformed')
   })
 
-  test('the reason is the gravest, not the first', () => {
+  test('the reason is the most serious one, not the first', () => {
     const pence = { unitPrice: '0.001' }
     const price = { unitPrice: '0' }
     const quantity = { quantity: '0' }
@@ -197,7 +197,7 @@ describe('refusals', () => {
     assert.match(complaint?.message ?? '', /one of 5,001 lines: an invoice has 5,000 at most/)
   })
 
-  test('an order is worth no more than can be counted exactly', () => {
+  test('the value of an order is limited to what a number holds exactly', () => {
     const most = { quantity: '10000000', unitPrice: '1000000' }
     const exact = order(...Array(9).fill(most))
     assert.equal(exact.kind, 'order')
@@ -216,7 +216,7 @@ describe('refusals', () => {
     assert.equal(order({ customerId: `${LONG}x` }, {}).customerId, 'c:17850')
   })
 
-  test('an invoice without lines, or with a number that cannot be one, is refused', () => {
+  test('an invoice without lines or with an invalid number is rejected', () => {
     assert.equal(refused(checkInvoice('1', [])).reason, 'malformed')
     for (const invoiceId of ['', `${LONG}x`, 'a\tb']) {
       const invoice = refused(checkInvoice(invoiceId, [LINE]))
@@ -240,7 +240,7 @@ describe('returns', () => {
     })
   })
 
-  test('its price is not looked at', () => {
+  test('its price is not checked', () => {
     for (const unitPrice of ['', '0', '-1', '0.001', 'x', '9'.repeat(99)]) {
       assert.equal(refund({ unitPrice }).kind, 'return', unitPrice)
     }
@@ -260,7 +260,7 @@ describe('returns', () => {
   })
 })
 
-test('law: on any texts nothing is thrown, and what is refused says why', () => {
+test('property: no text throws, and every rejection has a complaint', () => {
   const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', '0', '1', '-1', 'C1'))
   const written = fc.record<WrittenLine>({
     line: fc.nat(),

@@ -2,14 +2,14 @@ import { INTAKE_LIMITS } from './limits.ts'
 import { counted, isId, shown } from './text.ts'
 import { isInstant, priceCents, wholeNumber } from './value.ts'
 
-/** Why an order or return is refused, the gravest first. */
+/** Why an order or return is rejected, most serious first. */
 export const REASONS = ['malformed', 'bad-quantity', 'bad-price', 'bad-pence'] as const
 
 export type Reason = (typeof REASONS)[number]
 
-/** One thing that is wrong with one line of an invoice. */
+/** A problem of one line of an invoice. */
 export interface Complaint {
-  /** The line in its file, from 1. */
+  /** The line number in the file, from 1. */
   readonly line: number
   readonly reason: Reason
   readonly message: string
@@ -23,7 +23,7 @@ export interface OrderLine {
 
 export interface ReturnLine {
   readonly sku: string
-  /** Pieces that come back: positive. */
+  /** The pieces that are returned, as a positive number. */
   readonly quantity: number
 }
 
@@ -47,44 +47,44 @@ export interface ReturnInvoice {
   readonly lines: readonly ReturnLine[]
 }
 
-/** An order or return that is refused whole, since at least one line of it is bad. */
+/** An order or return that is rejected as a whole, since at least one of its lines is invalid. */
 export interface RejectedInvoice {
   readonly kind: 'rejected'
   readonly invoiceId: string
-  /** The key of the first line whose customer can be read; where none can, that of a guest. */
+  /** The key of the first readable customer; without one, the key of a guest. */
   readonly customerId: string
-  /** The gravest of all reasons that occur. */
+  /** The most serious reason that occurs. */
   readonly reason: Reason
-  /** By line, and at most `complaintsMax` of them. */
+  /** Sorted by line, at most `complaintsMax`. */
   readonly complaints: readonly Complaint[]
   readonly complaintCount: number
-  /** How many rows are refused with it. */
+  /** The number of its rows. */
   readonly rowCount: number
 }
 
 export type Invoice = OrderInvoice | ReturnInvoice | RejectedInvoice
 
-/** One row as it was written: nothing of it is checked, and all of it is text. */
+/** A row as unvalidated text. */
 export interface WrittenLine {
   readonly line: number
   readonly sku: string
   readonly quantity: string
-  /** Undefined where whoever takes it in knows the time. */
+  /** Undefined for an invoice that does not come from a file. */
   readonly placedAt: string | undefined
   readonly unitPrice: string
   readonly customerId: string
   readonly country: string
 }
 
-/** A row of which no more is known than that it is of this invoice, and why it cannot be read. */
+/** A row of which only the invoice number can be read, and why. */
 export interface MalformedLine {
   readonly line: number
   readonly malformed: string
 }
 
 /**
- * An invoice under check. Of its lines only the values are kept, and none once it is refused, so
- * that a long file never lies in memory as text.
+ * The state of the check of one invoice. It keeps the values of valid lines, and none once the invoice
+ * is rejected, so that the text of a long file is not kept in memory.
  */
 export interface InvoiceCheck {
   readonly invoiceId: string
@@ -95,13 +95,13 @@ export interface InvoiceCheck {
   rowCount: number
   totalCents: number
   first: WrittenLine | MalformedLine | undefined
-  /** Where the first line stands that is one too many. */
+  /** The line number of the first line above the limit. */
   lineBeyond: number | undefined
-  /** The first customer that can be read; empty for a guest. */
+  /** The first readable customer id; empty for a guest. */
   customerId: string | undefined
 }
 
-/** Begins to check an invoice. It is a return where its number begins with `C`. */
+/** Starts the check of an invoice. It is a return if its number begins with `C`. */
 export function invoiceCheck(invoiceId: string): InvoiceCheck {
   return {
     invoiceId,
@@ -140,8 +140,8 @@ export function checkLine(check: InvoiceCheck, line: WrittenLine | MalformedLine
 }
 
 /**
- * Ends a check: the invoice is an order, a return, or refused whole with everything that is wrong
- * with it. Customer, country and time are those of its first line.
+ * Finishes a check: the invoice is an order, a return, or rejected with all its complaints. Customer,
+ * country and time are those of its first line.
  */
 export function endCheck(check: InvoiceCheck): Invoice {
   const { invoiceId, first, isReturn, ordered, returned } = check
@@ -155,7 +155,7 @@ export function endCheck(check: InvoiceCheck): Invoice {
   return { kind: 'order', invoiceId, customerId, isGuest, country, placedAt, lines: ordered }
 }
 
-/** Checks an invoice of which all lines are at hand. */
+/** Checks an invoice given all its lines. */
 export function checkInvoice(
   invoiceId: string,
   lines: readonly (WrittenLine | MalformedLine)[],
@@ -165,15 +165,15 @@ export function checkInvoice(
   return endCheck(check)
 }
 
-/** The key of a customer; that of a guest cannot be the key of anyone else. */
+/** The message key of a customer, or of a guest's invoice. */
 export function customerKey(invoiceId: string, customerId: string): string {
   return customerId === '' ? `g:${invoiceId}` : `c:${customerId}`
 }
 
-/** What is wrong with an invoice so far: all of it is counted, the first of it listed. */
+/** The complaints about an invoice so far: all are counted, the first ones are listed. */
 interface Findings {
   count: number
-  /** Undefined where nothing is wrong. */
+  /** Undefined if there is no complaint. */
   gravest: Reason | undefined
   readonly complaints: Complaint[]
 }
@@ -200,7 +200,7 @@ function addWorth(check: InvoiceCheck, line: number, cents: number): void {
   addFinding(check.findings, line, 'bad-price', message)
 }
 
-/** What is wrong with an invoice whatever its lines hold. */
+/** Complaints about the invoice as a whole. */
 function wholeFindings({ invoiceId, first, rowCount, lineBeyond }: InvoiceCheck): Findings {
   const findings = noFindings()
   const line = first?.line ?? 1
@@ -241,7 +241,7 @@ function orderLine(written: WrittenLine, findings: Findings): OrderLine {
   return { sku, quantity, unitPriceCents }
 }
 
-/** The price of a return is not looked at: what was paid is known from the order. */
+/** The price of a return is not checked: the refund follows from the price of the order. */
 function returnLine(written: WrittenLine, findings: Findings): ReturnLine {
   checkSku(written, findings)
   const { line, sku, quantity: text } = written
@@ -288,15 +288,15 @@ function checkBuyer({ line, customerId, country }: WrittenLine, findings: Findin
 function rejected(check: InvoiceCheck): RejectedInvoice {
   const whole = wholeFindings(check)
   const { findings } = check
-  // What is wrong as a whole is listed whatever else is: lines can have filled the list.
+  // Complaints about the whole come first, since those about lines may have filled the list.
   const complaints = [...whole.complaints, ...findings.complaints]
-  // A key is bounded even where the number is not: then the refusal stands under its beginning.
+  // An over-long invoice number is truncated, since keys are bounded.
   const invoiceId = check.invoiceId.slice(0, INTAKE_LIMITS.idLengthMax)
   return {
     kind: 'rejected',
     invoiceId,
     customerId: customerKey(invoiceId, check.customerId ?? ''),
-    // All that is wrong as a whole is malformed, and nothing is graver.
+    // Complaints about the whole are always `malformed`, the most serious reason.
     reason: whole.gravest ?? findings.gravest ?? 'malformed',
     complaints: complaints
       .slice(0, INTAKE_LIMITS.complaintsMax)

@@ -1,16 +1,16 @@
-/** Takes one line without its LF; a CR may be left at its end. Of a line too long, its head. */
+/** Receives one line without its LF; a CR may remain at its end. Of an over-long line, its head. */
 export type LineTaker = (line: string, isCut: boolean) => void
 
 export interface LineReader {
-  /** Takes the next piece of text, however it is cut. */
+  /** Reads the next chunk of text, split at any place. */
   read(text: string): void
-  /** Ends the text: what is left of it is the last line. */
+  /** Ends the text; the rest is the last line. */
   end(): void
 }
 
 /**
- * Splits text into lines at LF, and drops a BOM before the first. It holds back at most `lengthMax`
- * characters: of a line that is longer, only `headLength` are handed on.
+ * Splits text into lines at LF and removes a leading BOM. It buffers at most `lengthMax` characters: of
+ * a longer line, only the first `headLength` characters are passed on.
  */
 export function lineReader(lengthMax: number, headLength: number, take: LineTaker): LineReader {
   let rest = ''

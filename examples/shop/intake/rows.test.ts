@@ -36,7 +36,7 @@ function isMalformed(row: Row | undefined, line: number, invoiceId?: string): vo
 }
 
 describe('the header', () => {
-  test('of a file of the header alone there are no rows', () => {
+  test('alone gives no rows', () => {
     for (const text of [
       HEADER,
       `${HEADER}\n`,
@@ -49,7 +49,7 @@ describe('the header', () => {
     assert.deepEqual(rowsOf(`${COLUMNS.map((name) => `"${name}"`).join(',')}\n`), [])
   })
 
-  test('a wrong one is named, by column', () => {
+  test('that is wrong is reported with the column', () => {
     const wrong = {
       [HEADER.replace('Quantity', 'Qty')]: /column 4 is "Qty" in place of "Quantity"/,
       [HEADER.replaceAll(',', ';')]: /column 1 is "InvoiceNo;StockCode/,
@@ -66,7 +66,7 @@ describe('the header', () => {
     }
   })
 
-  test('an empty file has none', () => {
+  test('is missing in an empty file', () => {
     for (const text of ['', '\n', '\r\n\r\n', '\ufeff']) {
       assert.throws(() => rowsOf(text), { code: 'SHOP_HEADER_WRONG', message: /empty/ })
     }
@@ -87,7 +87,7 @@ describe('lines', () => {
     }
   })
 
-  test('blank lines are passed over and counted as lines', () => {
+  test('blank lines are skipped but counted', () => {
     const rows = rowsBelow('', SOUND, '', '\r', SOUND, '')
     assert.deepEqual(
       rows.map((row) => row.line),
@@ -161,7 +161,7 @@ describe('quotes', () => {
     assert.equal(descriptionOf(rows[1]), 'B, "C"')
   })
 
-  test('an unclosed quote that a later line breaks takes that line with it, and no more', () => {
+  test('an unclosed quote that a later line breaks includes that line and no more', () => {
     const rows = rowsBelow(described('"A'), 'goes on" wrongly', '8,A', SOUND)
     isMalformed(rows[0], 2, '1')
     assert.match(JSON.stringify(rows[0]), /lines 2 to 3 go with it/)
@@ -212,12 +212,12 @@ const fields = fc.array(field, { minLength: COLUMNS.length, maxLength: COLUMNS.l
 function holdsRow(row: readonly string[]): boolean {
   const lines = writtenRow(row).split('\n').slice(1)
   return lines.some((line) => {
-    const { is, fields: found } = scan(line.endsWith('\r') ? line.slice(0, -1) : line)
-    return is === 'whole' && found.length === COLUMNS.length
+    const { status, fields: found } = scan(line.endsWith('\r') ? line.slice(0, -1) : line)
+    return status === 'whole' && found.length === COLUMNS.length
   })
 }
 
-describe('laws', () => {
+describe('properties', () => {
   test('fields that are written by RFC 4180 are read back', () => {
     const table = fc.array(fields.filter((row) => !holdsRow(row)))
     fc.assert(
@@ -261,7 +261,7 @@ describe('laws', () => {
         if (last !== -1) assert.ok(rows.has(last + 2), 'the first line that is not blank')
         for (const [at, one] of all.entries()) {
           const scanned = scan(one.endsWith('\r') ? one.slice(0, -1) : one)
-          if (scanned.is !== 'whole' || scanned.fields.length !== COLUMNS.length) continue
+          if (scanned.status !== 'whole' || scanned.fields.length !== COLUMNS.length) continue
           assert.deepEqual(rows.get(at + 2), { line: at + 2, fields: scanned.fields })
         }
       }),

@@ -16,34 +16,34 @@ export const COLUMNS = [
   'Country',
 ] as const
 
-/** A row with as many fields as there are columns; what they hold is not looked at yet. */
+/** A row with the right number of fields, whose values are not validated yet. */
 export interface WholeRow {
-  /** Where the row begins in the file, from 1. */
+  /** The line of the file at which the row begins, from 1. */
   readonly line: number
   readonly fields: readonly string[]
 }
 
-/** A row that cannot be told apart into its columns. */
+/** A row that cannot be split into its columns. */
 export interface MalformedRow {
   readonly line: number
   readonly malformed: string
-  /** The invoice that the row is of, where that much of it reads. */
+  /** The invoice number, if it can be read. */
   readonly invoiceId?: string
 }
 
 export type Row = WholeRow | MalformedRow
 
 export interface RowReader {
-  /** Takes the next piece of text, however it is cut, and answers the rows that it completes. */
+  /** Reads the next chunk of text, split at any place, and returns the rows that it completes. */
   read(text: string): Row[]
-  /** Ends the text, and answers what is left of it. */
+  /** Ends the text and returns the remaining rows. */
   end(): Row[]
 }
 
-/** What is kept of a line that is too long: enough to read its invoice number. */
+/** How much of an over-long line is kept: enough to read its invoice number. */
 const HEAD_LENGTH = 4 * INTAKE_LIMITS.idLengthMax
 
-type Ended = Exclude<Scan, { readonly is: 'open' }>
+type Ended = Exclude<Scan, { readonly status: 'open' }>
 
 interface OpenRow extends OpenQuote {
   readonly line: number
@@ -52,17 +52,18 @@ interface OpenRow extends OpenQuote {
 }
 
 /**
- * Splits text into rows, in one pass and in bounded memory. Lines end with LF or CRLF; a BOM is
- * dropped; blank lines are passed over. A row whose quote is open at the end of its line goes on
- * with the next one, unless that is a whole row by itself: then the open row is malformed.
- * Faults with `SHOP_HEADER_WRONG` at the first line that is not blank, before it answers any row.
+ * Splits text into rows, in one pass and in bounded memory. Lines end with LF or CRLF; a BOM and blank
+ * lines are ignored. A row with an open quote continues on the next line, unless that line is a whole
+ * row by itself: then the open row is malformed.
+ *
+ * @throws ShopFault `SHOP_HEADER_WRONG` at the first line that is not blank
  */
 export function rowReader(): RowReader {
   const { rowLengthMax } = INTAKE_LIMITS
   const joined = rowJoiner()
   let line = 0
   let hasHeader = false
-  // One character more than a row may have: a CR does not count.
+  // One more character than a row may have, for a CR.
   const lines = lineReader(rowLengthMax + 1, HEAD_LENGTH, (raw, isCut) => {
     line += 1
     const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw
@@ -90,14 +91,14 @@ export function rowReader(): RowReader {
 
 interface RowJoiner {
   take(line: number, text: string, raw: string): void
-  /** Takes a line that is too long, of which at least the head is given. */
+  /** Reads an over-long line, of which at least the head is given. */
   skip(line: number, head: string): void
-  /** Ends the open row, if there is one: it is malformed. */
+  /** Ends an open row as malformed. */
   giveUp(where: string): void
   answer(): Row[]
 }
 
-/** Makes rows of lines: it knows the row whose quote is open. */
+/** Joins lines into rows and keeps the row whose quote is open. */
 function rowJoiner(): RowJoiner {
   let rows: Row[] = []
   let open: OpenRow | undefined
@@ -111,7 +112,7 @@ function rowJoiner(): RowJoiner {
 
   function begin(line: number, text: string, raw: string): void {
     const scanned = scan(text)
-    if (scanned.is === 'open') {
+    if (scanned.status === 'open') {
       const { fields, quoted } = scanned
       open = { line, lastLine: line, length: raw.length, fields, quoted: quoted + ending(raw) }
     } else {
@@ -121,7 +122,7 @@ function rowJoiner(): RowJoiner {
 
   function goOn(row: OpenRow, line: number, text: string, raw: string): void {
     const alone = scan(text)
-    if (alone.is === 'whole' && alone.fields.length === COLUMNS.length) {
+    if (alone.status === 'whole' && alone.fields.length === COLUMNS.length) {
       giveUp(`where line ${line} begins a row`)
       rows.push({ line, fields: alone.fields })
       return
@@ -133,7 +134,7 @@ function rowJoiner(): RowJoiner {
       return
     }
     const scanned = scan(text, row)
-    if (scanned.is === 'open') {
+    if (scanned.status === 'open') {
       const { fields, quoted } = scanned
       open = { line: row.line, lastLine: line, length, fields, quoted: quoted + ending(raw) }
     } else {
@@ -162,7 +163,7 @@ function rowJoiner(): RowJoiner {
   }
 }
 
-/** Reads rows from text or UTF-8 bytes, a list of them for each chunk that comes in. */
+/** Reads rows from text or UTF-8 bytes; yields a list of rows for each chunk. */
 export async function* readRows(
   chunks: AsyncIterable<Uint8Array | string> | Iterable<Uint8Array | string>,
 ): AsyncGenerator<Row[]> {
@@ -177,7 +178,7 @@ export async function* readRows(
 
 function checkHeader(text: string, line: number): void {
   const scanned = scan(text)
-  const names = scanned.is === 'whole' ? scanned.fields : text.split(',')
+  const names = scanned.status === 'whole' ? scanned.fields : text.split(',')
   const wrong = COLUMNS.findIndex((column, index) => names[index] !== column)
   if (wrong === -1 && names.length === COLUMNS.length) return
   const found = names[wrong]
@@ -190,10 +191,10 @@ function checkHeader(text: string, line: number): void {
   throw new ShopFault('SHOP_HEADER_WRONG', `on line ${line}, ${detail}; ${cure}`)
 }
 
-/** The row that a line has ended. */
+/** The row that a line completes. */
 function ended(line: number, { fields, ...scanned }: Ended, lastLine: number): Row {
-  if (scanned.is === 'whole' && fields.length === COLUMNS.length) return { line, fields }
-  const message = scanned.is === 'broken' ? scanned.message : fieldCount(fields.length)
+  if (scanned.status === 'whole' && fields.length === COLUMNS.length) return { line, fields }
+  const message = scanned.status === 'broken' ? scanned.message : fieldCount(fields.length)
   return malformedRow(line, fields[0], `${message}${upTo(line, lastLine)}`)
 }
 
@@ -212,18 +213,18 @@ function fieldCount(count: number): string {
   return `it has ${counted(count)} ${fields} in place of ${COLUMNS.length}`
 }
 
-/** Which lines a broken row took with it. */
+/** The lines that a malformed row spans, if more than one. */
 function upTo(line: number, lastLine: number): string {
   return lastLine === line ? '' : `; lines ${line} to ${lastLine} go with it`
 }
 
-/** The first field of a line, where it ends inside the head of that line. */
+/** The first field of a line, if it ends within the head of the line. */
 function firstField(head: string): string | undefined {
-  const { is, fields } = scan(head)
-  return is === 'whole' && fields.length === 1 ? undefined : fields[0]
+  const { status, fields } = scan(head)
+  return status === 'whole' && fields.length === 1 ? undefined : fields[0]
 }
 
-/** What ends a line inside a quoted text, to the letter. */
+/** The exact line end within quoted text. */
 function ending(raw: string): string {
   return raw.endsWith('\r') ? '\r\n' : '\n'
 }

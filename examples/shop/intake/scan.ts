@@ -1,19 +1,19 @@
-/** What one line of text came to, after those that went before it in its row. */
+/** The result of scanning one line of a row. */
 export type Scan =
-  | { readonly is: 'whole'; readonly fields: readonly string[] }
-  | { readonly is: 'open'; readonly fields: string[]; readonly quoted: string }
-  | { readonly is: 'broken'; readonly fields: readonly string[]; readonly message: string }
+  | { readonly status: 'whole'; readonly fields: readonly string[] }
+  | { readonly status: 'open'; readonly fields: string[]; readonly quoted: string }
+  | { readonly status: 'broken'; readonly fields: readonly string[]; readonly message: string }
 
-/** What a row still has open when its line ends: the fields so far, and the text of the next. */
+/** A row with an open quote at the end of its line: its fields so far and the quoted text so far. */
 export interface OpenQuote {
   readonly fields: string[]
   readonly quoted: string
 }
 
 /**
- * Reads one line by the quoting of RFC 4180, in one pass. `from` is what the line before left open;
- * its fields are taken over. A text that begins with a quote ends with one, and no other text holds
- * any: else the row is broken.
+ * Scans one line with the quoting rules of RFC 4180, in one pass. `from` is the open row of the line
+ * before; its array of fields is reused. A quoted field must end with a quote, and an unquoted field
+ * must not contain one: otherwise the row is broken.
  */
 export function scan(line: string, from?: OpenQuote): Scan {
   const fields = from?.fields ?? []
@@ -23,9 +23,9 @@ export function scan(line: string, from?: OpenQuote): Scan {
     if (quoted === undefined && line[at] !== '"') {
       const comma = line.indexOf(',', at)
       const field = comma === -1 ? line.slice(at) : line.slice(at, comma)
-      if (field.includes('"')) return broken(fields, 'a quote stands in a text without quotes')
+      if (field.includes('"')) return broken(fields, 'an unquoted field contains a quote')
       fields.push(field)
-      if (comma === -1) return { is: 'whole', fields }
+      if (comma === -1) return { status: 'whole', fields }
       at = comma + 1
       continue
     }
@@ -34,7 +34,7 @@ export function scan(line: string, from?: OpenQuote): Scan {
       at += 1
     }
     const quote = line.indexOf('"', at)
-    if (quote === -1) return { is: 'open', fields, quoted: quoted + line.slice(at) }
+    if (quote === -1) return { status: 'open', fields, quoted: quoted + line.slice(at) }
     quoted += line.slice(at, quote)
     at = quote + 2
     const next = line[quote + 1]
@@ -44,16 +44,16 @@ export function scan(line: string, from?: OpenQuote): Scan {
     }
     if (next !== undefined && next !== ',') return broken(fields, 'text follows a closing quote')
     fields.push(quoted)
-    if (next === undefined) return { is: 'whole', fields }
+    if (next === undefined) return { status: 'whole', fields }
     quoted = undefined
   }
 }
 
 function broken(fields: readonly string[], message: string): Scan {
-  return { is: 'broken', fields, message }
+  return { status: 'broken', fields, message }
 }
 
-/** Writes fields as one row by RFC 4180, without a line end: the way back of `scan`. */
+/** Formats fields as one row of RFC 4180 without a line end: the inverse of `scan`. */
 export function writtenRow(fields: readonly string[]): string {
   return fields.map(writtenField).join(',')
 }

@@ -4,8 +4,8 @@ const INSTANT = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d{1,9})?Z$/
 const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
 /**
- * Reads digits, and nothing else, as a number from 1 to `max`. Text beyond `max` may lose digits
- * on its way to a number, but never comes below `max` by that.
+ * Parses a text of digits only as a number from 1 to `max`. A text above `max` may lose precision, but
+ * its number is never below `max`.
  */
 export function wholeNumber(text: string, max: number): number | undefined {
   if (!DIGITS.test(text)) return undefined
@@ -14,8 +14,8 @@ export function wholeNumber(text: string, max: number): number | undefined {
 }
 
 /**
- * Reads decimal text such as `2.5` as hundredths, by its digits: no binary fraction comes between.
- * Not a number, not positive, or beyond `maxCents` is `bad-price`; a part of a penny `bad-pence`.
+ * Parses a decimal text such as `2.5` into cents by its digits, without floating point. `bad-price`: not
+ * a number, not positive, or above `maxCents`; `bad-pence`: has a fraction of a penny.
  */
 export function priceCents(text: string, maxCents: number): number | 'bad-price' | 'bad-pence' {
   const parts = DECIMAL.exec(text)
@@ -28,7 +28,7 @@ export function priceCents(text: string, maxCents: number): number | 'bad-price'
   return cents > 0 ? cents : 'bad-price'
 }
 
-/** Whether a text is an ISO 8601 instant of the calendar, in UTC: `2010-12-01T08:26:00Z`. */
+/** Whether a text is a valid ISO 8601 instant in UTC: `2010-12-01T08:26:00Z`. */
 export function isInstant(text: string): boolean {
   const parts = INSTANT.exec(text)
   if (parts === null) return false

@@ -39,7 +39,7 @@ const declined = (returnId: string) =>
 const returned = (returnId: string) => Ordering.ReturnCompleted({ returnId, customerId })
 
 describe('an order of a customer', () => {
-  test('settles once, one way or the other', () => {
+  test('settles once, by completion or rollback', () => {
     given(customer, confirmed('1', ['A', 1, 100]))
       .when(complete('1'))
       .then(completed('1'))
@@ -62,7 +62,7 @@ describe('an order of a customer', () => {
     given(customer).when(rollBack('1')).then(refuse('not-open'))
   })
 
-  test('is rolled back for the reason that was given', () => {
+  test('is rolled back with the given reason', () => {
     for (const reason of ['payment-limit', 'not-served', 'out-of-stock'])
       given(customer, confirmed('1', ['A', 1, 100]))
         .when(rollBack('1', reason))
@@ -70,7 +70,7 @@ describe('an order of a customer', () => {
   })
 })
 
-describe('a return that waits for nothing is decided at once', () => {
+describe('a return without earlier open invoices is decided immediately', () => {
   const history = [
     confirmed('1', ['A', 5, 100], ['B', 1, 10]),
     confirmed('2', ['A', 2, 90], ['POST', 1, 1_800], ['A', 3, 80]),
@@ -84,13 +84,13 @@ describe('a return that waits for nothing is decided at once', () => {
       .then(accepted('C3', ['2', 'A', 3, 80], ['2', 'A', 2, 90], ['1', 'A', 1, 100]))
   })
 
-  test('charges come back like goods', () => {
+  test('charges are returned like goods', () => {
     given(customer, ...history)
       .when(giveBack('C3', goods(['POST', 1])))
       .then(accepted('C3', ['2', 'POST', 1, 1_800]))
   })
 
-  test('whole or not at all', () => {
+  test('all of it or nothing', () => {
     const no = refuse('nothing-to-return')
     given(customer, ...history)
       .when(giveBack('C3', goods(['A', 11])))
@@ -115,7 +115,7 @@ describe('a return that waits for nothing is decided at once', () => {
       .then(refuse('nothing-to-return'))
   })
 
-  test('codes that differ by case only are different products', () => {
+  test('codes that differ only by case are different products', () => {
     const before = [confirmed('1', ['85123A', 1, 255], ['85123a', 1, 295]), completed('1')]
     given(customer, ...before)
       .when(giveBack('C2', goods(['85123a', 1])))
@@ -125,7 +125,7 @@ describe('a return that waits for nothing is decided at once', () => {
       .then(refuse('nothing-to-return'))
   })
 
-  test('nothing comes back twice', () => {
+  test('no piece is returned twice', () => {
     const taken = [accepted('C3', ['2', 'A', 3, 80], ['2', 'A', 1, 90]), returned('C3')]
     given(customer, ...history, ...taken)
       .when(giveBack('C4', goods(['A', 2])))
@@ -141,7 +141,7 @@ describe('a return that waits for nothing is decided at once', () => {
       .then(refuse('nothing-to-return'))
   })
 
-  test('a return is taken once', () => {
+  test('a return is accepted once', () => {
     const again = giveBack('C3', goods(['A', 1]))
     const no = refuse('already-returned')
     const taken = accepted('C3', ['2', 'A', 1, 80])
@@ -166,7 +166,7 @@ describe('a return that waits for nothing is decided at once', () => {
       .then(refuse('no-customer'))
   })
 
-  test('a customer whose number looks like a guest is none', () => {
+  test('a customer whose number looks like a guest key is not a guest', () => {
     const odd = 'c:g:1'
     const lines = bought([['A', 1, 100]])
     const order = { orderId: '1', customerId: odd }
@@ -193,7 +193,7 @@ describe('a return waits for every earlier invoice', () => {
   const waiting = [...two, parked('C3', goods(['A', 3]))]
   const drawn = accepted('C3', ['2', 'A', 2, 90], ['1', 'A', 1, 100])
 
-  test('and is parked till then', () => {
+  test('and is parked until then', () => {
     given(customer, ...two)
       .when(giveBack('C3', one))
       .then(parked('C3', one))
@@ -205,14 +205,14 @@ describe('a return waits for every earlier invoice', () => {
       .then(parked('C3', one))
   })
 
-  test('also where it can never be covered', () => {
+  test('also if it can never be covered', () => {
     const lines = goods(['D', 1])
     given(customer, ...two)
       .when(giveBack('C3', lines))
       .then(parked('C3', lines))
   })
 
-  test('the message that settles the last of them decides it, in either order', () => {
+  test('the command that settles the last of them decides it, in either order', () => {
     given(customer, ...waiting)
       .when(complete('1'))
       .then(completed('1'))
@@ -227,7 +227,7 @@ describe('a return waits for every earlier invoice', () => {
       .then(completed('1'), drawn)
   })
 
-  test('a rollback decides it, too: it draws on what stands', () => {
+  test('a rollback decides it, too, from the orders that have settled', () => {
     given(customer, ...waiting, completed('1'))
       .when(rollBack('2'))
       .then(rolledBack('2'), accepted('C3', ['1', 'A', 3, 100]))
@@ -236,7 +236,7 @@ describe('a return waits for every earlier invoice', () => {
       .then(rolledBack('1'), declined('C3'))
   })
 
-  test('it neither waits for later orders nor draws on them', () => {
+  test('it neither waits for later orders nor takes from them', () => {
     const later = [...waiting, confirmed('4', ['A', 9, 70])]
     given(customer, ...later, completed('2'))
       .when(complete('1'))
@@ -260,7 +260,7 @@ describe('a return waits for every earlier invoice', () => {
       .then(rolledBack('4'))
   })
 
-  test('a return waits for an earlier return, too, until the money is back', () => {
+  test('a return waits for an earlier return, too, until that is completed', () => {
     const settled = [...waiting, completed('1'), completed('2'), drawn]
     const lines = goods(['A', 4])
     given(customer, ...settled)
@@ -271,7 +271,7 @@ describe('a return waits for every earlier invoice', () => {
       .then(returned('C3'), accepted('C5', ['1', 'A', 4, 100]))
   })
 
-  test('several parked returns: those that fail go at once, up to the first that is taken', () => {
+  test('of several parked returns, all are declined up to the first that is accepted', () => {
     const parkedReturns = [
       parked('C3', goods(['A', 8])),
       parked('C4', goods(['D', 1])),
@@ -288,14 +288,14 @@ describe('a return waits for every earlier invoice', () => {
       .then(returned('C5'), declined('C6'))
   })
 
-  test('a parked return holds back a later one, though its own order stands', () => {
+  test('a parked return delays a later one, although the order of that has settled', () => {
     const history = [...two, completed('2'), parked('C3', goods(['A', 1]))]
     given(customer, ...history)
       .when(giveBack('C4', one))
       .then(parked('C4', one))
   })
 
-  test('a return is completed once, and only when it was accepted', () => {
+  test('a return is completed once, and only if it was accepted', () => {
     const complete = Ordering.CompleteReturn({ returnId: 'C3', customerId })
     const settled = [...waiting, completed('1'), completed('2'), drawn]
     given(customer, ...settled)

@@ -1,20 +1,20 @@
-// A customer's invoices in their order, which decides what can be returned.
+// The invoices of a customer in their order. The order decides what can be returned.
 //
-// A return draws on what earlier orders have left, so it waits until every earlier invoice has
-// settled. It waits here, in the state, and the message that settles the last of them decides it.
+// A return takes pieces from earlier orders, so it waits until every earlier invoice has settled. It
+// waits in the state of this entity; the command that settles the last earlier invoice decides it.
 import { entity, refuse } from 'throughline'
 import type { Goods, OrderLine } from '../contracts.ts'
 import { Ordering, isGuest } from '../contracts.ts'
 import { draw, subtract, valueOf } from './drawing.ts'
 
-/** An invoice that has not settled; `at` is its place among the customer's invoices. */
+/** An invoice that has not settled; `at` is its position among the customer's invoices. */
 type OpenInvoice =
-  | { is: 'order'; id: string; at: number; lines: readonly OrderLine[] }
-  | { is: 'parked-return'; id: string; at: number; lines: readonly Goods[] }
-  | { is: 'accepted-return'; id: string; at: number }
+  | { kind: 'order'; id: string; at: number; lines: readonly OrderLine[] }
+  | { kind: 'parked-return'; id: string; at: number; lines: readonly Goods[] }
+  | { kind: 'accepted-return'; id: string; at: number }
 
-/** A settled order, and what of it has not come back. */
-export interface StandingOrder {
+/** A settled order with the lines that have not been returned. */
+export interface SettledOrder {
   readonly id: string
   readonly at: number
   readonly lines: readonly OrderLine[]
@@ -23,15 +23,15 @@ export interface StandingOrder {
 export interface Customer {
   readonly next: number
   readonly open: readonly OpenInvoice[]
-  readonly standing: readonly StandingOrder[]
-  /** Every return that was taken in. */
+  readonly settled: readonly SettledOrder[]
+  /** The ids of all returns so far. */
   readonly returns: readonly string[]
 }
 
-const stranger: Customer = { next: 0, open: [], standing: [], returns: [] }
+const newCustomer: Customer = { next: 0, open: [], settled: [], returns: [] }
 
-const isOpen = ({ open }: Customer, is: OpenInvoice['is'], id: string): boolean =>
-  open.some((invoice) => invoice.is === is && invoice.id === id)
+const isOpen = ({ open }: Customer, kind: OpenInvoice['kind'], id: string): boolean =>
+  open.some((invoice) => invoice.kind === kind && invoice.id === id)
 
 const withoutOpen = (customer: Customer, id: string): Customer => ({
   ...customer,
@@ -39,26 +39,26 @@ const withoutOpen = (customer: Customer, id: string): Customer => ({
 })
 
 function settleOrder(customer: Customer, orderId: string): Customer {
-  const order = customer.open.find(({ is, id }) => is === 'order' && id === orderId)
-  if (order?.is !== 'order') return customer
+  const order = customer.open.find(({ kind, id }) => kind === 'order' && id === orderId)
+  if (order?.kind !== 'order') return customer
   const { id, at, lines } = order
-  const standing = [...customer.standing, { id, at, lines }].toSorted((a, b) => a.at - b.at)
-  return { ...withoutOpen(customer, orderId), standing }
+  const settled = [...customer.settled, { id, at, lines }].toSorted((a, b) => a.at - b.at)
+  return { ...withoutOpen(customer, orderId), settled }
 }
 
 function park(customer: Customer, returnId: string, lines: readonly Goods[]): Customer {
   const { next, open, returns } = customer
-  const parked: OpenInvoice = { is: 'parked-return', id: returnId, at: next, lines }
+  const parked: OpenInvoice = { kind: 'parked-return', id: returnId, at: next, lines }
   return { ...customer, next: next + 1, open: [...open, parked], returns: [...returns, returnId] }
 }
 
-/** Decides the returns that wait for nothing any more: accepted ones are waited for in turn. */
+/** Decides parked returns from the front; stops at an accepted one, for which later returns wait. */
 function dueReturns(customer: Customer, customerId: string) {
   const decided = []
   let waiting = customer
-  for (let first = waiting.open[0]; first?.is === 'parked-return'; first = waiting.open[0]) {
+  for (let first = waiting.open[0]; first?.kind === 'parked-return'; first = waiting.open[0]) {
     const { id: returnId, at } = first
-    const earlier = waiting.standing.filter((order) => order.at < at)
+    const earlier = waiting.settled.filter((order) => order.at < at)
     const lines = draw(earlier, first.lines)
     if (lines) {
       const refundCents = valueOf(lines)
@@ -75,7 +75,7 @@ export const customer = entity(
   {
     of: Ordering,
     id: 'customerId',
-    initial: stranger,
+    initial: newCustomer,
     emits: [
       Ordering.OrderCompleted,
       Ordering.OrderRolledBack,
@@ -124,18 +124,18 @@ export const customer = entity(
       on(Ordering.OrderConfirmed, ({ orderId: id, lines }, { next, ...state }) => ({
         ...state,
         next: next + 1,
-        open: [...state.open, { is: 'order', id, at: next, lines }],
+        open: [...state.open, { kind: 'order', id, at: next, lines }],
       })),
       on(Ordering.OrderCompleted, ({ orderId }, state) => settleOrder(state, orderId)),
       on(Ordering.OrderRolledBack, ({ orderId }, state) => withoutOpen(state, orderId)),
       on(Ordering.ReturnParked, ({ returnId, lines }, state) => park(state, returnId, lines)),
       on(Ordering.ReturnAccepted, ({ returnId: id, lines }, before) => {
-        // One that never had to wait is parked and accepted in the same breath.
+        // A return that did not have to wait has no ReturnParked event before it.
         const state = isOpen(before, 'parked-return', id) ? before : park(before, id, [])
         const open = state.open.map((invoice): OpenInvoice =>
-          invoice.id === id ? { is: 'accepted-return', id, at: invoice.at } : invoice,
+          invoice.id === id ? { kind: 'accepted-return', id, at: invoice.at } : invoice,
         )
-        return { ...state, open, standing: subtract(state.standing, lines) }
+        return { ...state, open, settled: subtract(state.settled, lines) }
       }),
       on(Ordering.ReturnDeclined, ({ returnId }, state) => withoutOpen(state, returnId)),
       on(Ordering.ReturnCompleted, ({ returnId }, state) => withoutOpen(state, returnId)),

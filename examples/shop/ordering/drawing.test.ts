@@ -2,28 +2,28 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Goods, OrderLine } from '../contracts.ts'
-import type { StandingOrder } from './customer.ts'
+import type { SettledOrder } from './customer.ts'
 import { draw, subtract, valueOf } from './drawing.ts'
 
 type Line = [sku: string, quantity: number, unitPriceCents: number]
 
-const order = (id: string, ...lines: Line[]): StandingOrder => ({
+const order = (id: string, ...lines: Line[]): SettledOrder => ({
   id,
   at: Number(id),
   lines: lines.map(([sku, quantity, unitPriceCents]) => ({ sku, quantity, unitPriceCents })),
 })
 const goods = (...lines: [sku: string, quantity: number][]): Goods[] =>
   lines.map(([sku, quantity]) => ({ sku, quantity }))
-const drawn = (orders: readonly StandingOrder[], wanted: readonly Goods[]): unknown[] | undefined =>
+const drawn = (orders: readonly SettledOrder[], wanted: readonly Goods[]): unknown[] | undefined =>
   draw(orders, wanted)?.map((line) => [line.orderId, line.sku, line.quantity, line.unitPriceCents])
 
-describe('drawing', () => {
+describe('draw', () => {
   const orders = [
     order('1', ['A', 5, 100], ['B', 1, 10]),
     order('2', ['A', 2, 90], ['C', 4, 7], ['A', 3, 80]),
   ]
 
-  test('takes the newest order first, in it the last line first, at the price paid', () => {
+  test('takes from the newest order first, last line first, at the price paid', () => {
     assert.deepEqual(drawn(orders, goods(['A', 2])), [['2', 'A', 2, 80]])
     assert.deepEqual(drawn(orders, goods(['A', 9])), [
       ['2', 'A', 3, 80],
@@ -32,7 +32,7 @@ describe('drawing', () => {
     ])
   })
 
-  test('takes a return whole or not at all', () => {
+  test('covers a return completely or not at all', () => {
     assert.equal(drawn(orders, goods(['A', 11])), undefined)
     assert.equal(drawn(orders, goods(['A', 1], ['B', 2])), undefined)
     assert.equal(drawn(orders, goods(['A', 1], ['D', 1])), undefined)
@@ -51,21 +51,21 @@ describe('drawing', () => {
     assert.equal(drawn(orders, goods(['A', 5], ['A', 6])), undefined)
   })
 
-  test('tells codes apart that differ by case only', () => {
+  test('distinguishes codes that differ only by case', () => {
     const both = [order('1', ['85123A', 1, 255], ['85123a', 1, 295])]
     assert.deepEqual(drawn(both, goods(['85123A', 1])), [['1', '85123A', 1, 255]])
     assert.equal(drawn(both, goods(['85123A', 2])), undefined)
   })
 
-  test('minds no name that an object has by itself', () => {
+  test('works with product codes such as __proto__', () => {
     assert.equal(drawn([order('1', ['A', 1, 1])], goods(['constructor', 1])), undefined)
     const odd = [order('1', ['__proto__', 2, 1])]
     assert.deepEqual(drawn(odd, goods(['__proto__', 2])), [['1', '__proto__', 2, 1]])
   })
 })
 
-describe('what is left', () => {
-  test('is the first lines of the oldest orders; an empty order goes', () => {
+describe('subtract', () => {
+  test('keeps the first lines of the oldest orders and removes empty orders', () => {
     const orders = [
       order('1', ['A', 5, 100]),
       order('2', ['A', 2, 90], ['C', 4, 7], ['A', 3, 80]),
@@ -78,7 +78,7 @@ describe('what is left', () => {
     ])
   })
 
-  test('is right where one order has a product twice at one price', () => {
+  test('works if an order has a product twice at one price', () => {
     const orders = [order('1', ['A', 2, 5], ['A', 3, 7], ['A', 1, 5])]
     const taken = draw(orders, goods(['A', 5])) ?? []
     assert.deepEqual(subtract(orders, taken), [order('1', ['A', 1, 5])])
@@ -103,19 +103,19 @@ const pieces = (lines: readonly Goods[]): Map<string, number> => {
   for (const { sku, quantity } of lines) sums.set(sku, (sums.get(sku) ?? 0) + quantity)
   return sums
 }
-const linesOf = (orders: readonly StandingOrder[]): OrderLine[] =>
+const linesOf = (orders: readonly SettledOrder[]): OrderLine[] =>
   orders.flatMap(({ lines }) => [...lines])
 
 /** One piece after the other, oldest first: the plain way to say what stands. */
-const piecewise = (orders: readonly StandingOrder[]): [string, string, number][] =>
+const piecewise = (orders: readonly SettledOrder[]): [string, string, number][] =>
   orders.flatMap(({ id, lines }) =>
     lines.flatMap(({ sku, quantity, unitPriceCents }) =>
       Array.from({ length: quantity }, (): [string, string, number] => [id, sku, unitPriceCents]),
     ),
   )
 
-describe('laws of drawing', () => {
-  test('a return is covered exactly where enough was bought', () => {
+describe('properties of draw', () => {
+  test('a return is covered if and only if enough was bought', () => {
     fc.assert(
       fc.property(someOrders, wanted, (orders, lines) => {
         const bought = pieces(linesOf(orders))
@@ -125,7 +125,7 @@ describe('laws of drawing', () => {
     )
   })
 
-  test('what is drawn is what was wanted, and no line gives more than it has', () => {
+  test('the lines add up to the wanted pieces, and no line gives more than it has', () => {
     fc.assert(
       fc.property(someOrders, wanted, (orders, lines) => {
         const taken = draw(orders, lines)
@@ -138,7 +138,7 @@ describe('laws of drawing', () => {
     )
   })
 
-  test('pieces and money are conserved: drawn and left make up what stood', () => {
+  test('pieces and money are conserved: taken and remaining add up to what was there', () => {
     fc.assert(
       fc.property(someOrders, wanted, (orders, lines) => {
         const taken = draw(orders, lines)
@@ -153,7 +153,7 @@ describe('laws of drawing', () => {
     )
   })
 
-  test('what is left is what a plain walk from the newest piece leaves', () => {
+  test('the remaining lines equal those of a naive implementation', () => {
     fc.assert(
       fc.property(someOrders, wanted, (orders, lines) => {
         const taken = draw(orders, lines)
@@ -171,7 +171,7 @@ describe('laws of drawing', () => {
     )
   })
 
-  test('drawing twice is drawing the sum', () => {
+  test('two draws equal one draw of the sum', () => {
     fc.assert(
       fc.property(someOrders, wanted, wanted, (orders, first, second) => {
         const one = draw(orders, first)

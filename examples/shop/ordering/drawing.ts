@@ -1,11 +1,11 @@
-// What a return takes out of earlier orders: newest order first, in it the last line first, each
-// piece at the price that was paid. Product codes compare exactly.
+// Assigns the pieces of a return to lines of earlier orders: newest order first, last line first, each
+// piece at the price that was paid. Product codes are compared exactly.
 import type { Goods, OrderLine, ReturnedLine } from '../contracts.ts'
-import type { StandingOrder } from './customer.ts'
+import type { SettledOrder } from './customer.ts'
 
-/** The lines that cover a return, or nothing when any of it is not covered: whole or not at all. */
+/** The lines that cover a return, or `undefined` if they do not cover all of it. */
 export function draw(
-  orders: readonly StandingOrder[],
+  orders: readonly SettledOrder[],
   wanted: readonly Goods[],
 ): ReturnedLine[] | undefined {
   const missing = new Map<string, number>()
@@ -22,11 +22,11 @@ export function draw(
   return isCovered ? drawn : undefined
 }
 
-/** What is left of orders once lines were drawn; an order of which nothing is left goes. */
+/** The orders without the lines that were taken; orders without remaining lines are removed. */
 export function subtract(
-  orders: readonly StandingOrder[],
+  orders: readonly SettledOrder[],
   drawn: readonly ReturnedLine[],
-): StandingOrder[] {
+): SettledOrder[] {
   return orders.flatMap((order) => {
     const taken = drawn.filter(({ orderId }) => orderId === order.id)
     if (taken.length === 0) return [order]
@@ -50,7 +50,7 @@ function without(lines: readonly OrderLine[], taken: readonly ReturnedLine[]): O
   return kept.toReversed().filter(({ quantity }) => quantity > 0)
 }
 
-/** What lines are worth at the price paid. */
+/** The value of lines at the price that was paid. */
 export function valueOf(lines: readonly OrderLine[]): number {
   return lines.reduce((sumCents, line) => sumCents + line.quantity * line.unitPriceCents, 0)
 }

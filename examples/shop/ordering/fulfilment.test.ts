@@ -61,20 +61,22 @@ const rollBack = (reason: string) => send(Ordering.RollBackOrder({ ...order, rea
 const rolledBack = (reason: string) => Ordering.OrderRolledBack({ ...order, reason })
 
 type Branch = 'asked' | 'done' | 'refused'
-const preparing = (stock: Branch, drop: Branch) => become({ is: 'preparing', goods, stock, drop })
-const undoing = (reason: string, stock: Branch) => become({ is: 'undoing', reason, goods, stock })
+const preparing = (stock: Branch, drop: Branch) =>
+  become({ status: 'preparing', goods, stock, drop })
+const undoing = (reason: string, stock: Branch) =>
+  become({ status: 'undoing', reason, goods, stock })
 
 /** Fulfilment after the charge and what is given. */
 const afterCharge = (...history: Message[]) => given(fulfilment, confirmed, charged, ...history)
 
-describe('an order that nothing stops', () => {
+describe('an order without refusals', () => {
   test('is charged first', () => {
     given(fulfilment)
       .when(confirmed)
-      .then(become({ is: 'charging', goods, country }), send(Payment.ChargePayment(charge)))
+      .then(become({ status: 'charging', goods, country }), send(Payment.ChargePayment(charge)))
   })
 
-  test('then stock and drop are asked for side by side', () => {
+  test('then requests stock and delivery in parallel', () => {
     given(fulfilment, confirmed)
       .when(charged)
       .then(
@@ -84,7 +86,7 @@ describe('an order that nothing stops', () => {
       )
   })
 
-  test('then it is complete once both have answered, in either order', () => {
+  test('then completes once both have answered, in either order', () => {
     const complete = send(Ordering.CompleteOrder(order))
     afterCharge().when(taken).then(preparing('done', 'asked'))
     afterCharge(taken).when(scheduled).then(preparing('done', 'done'), complete)
@@ -93,25 +95,25 @@ describe('an order that nothing stops', () => {
     afterCharge(taken, scheduled).when(Ordering.OrderCompleted(order)).then(finish())
   })
 
-  test('takes no stock when it is of charges alone, and passes all steps', () => {
+  test('takes no stock if it has only charges, and passes all steps', () => {
     const postage = [{ sku: 'POST', quantity: 1, unitPriceCents: 1_800 }]
     const asked = { ...order, country, lines: postage, totalCents: 1_800 }
     given(fulfilment, Ordering.OrderConfirmed(asked))
       .when(Payment.PaymentCharged({ ...order, amountCents: 1_800 }))
       .then(
-        become({ is: 'preparing', goods: [], stock: 'asked', drop: 'asked' }),
+        become({ status: 'preparing', goods: [], stock: 'asked', drop: 'asked' }),
         send(Inventory.UpdateInventory({ ...order, lines: [] })),
         send(Delivery.ScheduleDelivery({ ...order, country })),
       )
   })
 })
 
-describe('an order that payment declines', () => {
-  test('is rolled back, and nothing else is', () => {
+describe('an order whose charge is refused', () => {
+  test('is rolled back without other compensations', () => {
     given(fulfilment, confirmed)
       .when(refused.payment)
       .then(
-        become({ is: 'undoing', reason: 'payment-limit', goods: [], stock: 'refused' }),
+        become({ status: 'undoing', reason: 'payment-limit', goods: [], stock: 'refused' }),
         rollBack('payment-limit'),
       )
     given(fulfilment, confirmed, refused.payment)
@@ -120,16 +122,16 @@ describe('an order that payment declines', () => {
   })
 })
 
-describe('an order that delivery does not serve', () => {
+describe('an order whose delivery is refused', () => {
   const history = [taken, refused.drop]
 
-  test('waits for the stock before it goes back', () => {
+  test('waits for the answer of inventory before it compensates', () => {
     afterCharge().when(refused.drop).then(preparing('asked', 'refused'))
     afterCharge(taken).when(refused.drop).then(undoing('not-served', 'done'), undoStock)
     afterCharge(refused.drop).when(taken).then(undoing('not-served', 'done'), undoStock)
   })
 
-  test('goes back step by step, each after the last answer', () => {
+  test('compensates step by step, each after the answer to the step before', () => {
     afterCharge(...history)
       .when(stockBack)
       .then(undoCharge)
@@ -142,16 +144,16 @@ describe('an order that delivery does not serve', () => {
   })
 })
 
-describe('an order that stock cannot cover', () => {
+describe('an order whose stock is refused', () => {
   const history = [scheduled, refused.stock]
 
-  test('waits for the drop before it goes back', () => {
+  test('waits for the answer of delivery before it compensates', () => {
     afterCharge().when(refused.stock).then(preparing('refused', 'asked'))
     afterCharge(scheduled).when(refused.stock).then(undoing('out-of-stock', 'refused'), undoDrop)
     afterCharge(refused.stock).when(scheduled).then(undoing('out-of-stock', 'refused'), undoDrop)
   })
 
-  test('goes back step by step, past the stock that it never took', () => {
+  test('compensates step by step, without the stock that it never took', () => {
     afterCharge(...history)
       .when(dropBack)
       .then(undoCharge)
@@ -164,13 +166,13 @@ describe('an order that stock cannot cover', () => {
   })
 })
 
-test('an order that neither branch can do goes back by its charge alone', () => {
+test('an order that both services refuse compensates only the charge', () => {
   afterCharge(refused.stock).when(refused.drop).then(undoing('not-served', 'refused'), undoCharge)
   afterCharge(refused.drop).when(refused.stock).then(undoing('not-served', 'refused'), undoCharge)
   afterCharge(refused.drop, refused.stock).when(moneyBack).then(rollBack('not-served'))
 })
 
-test('answers that come out of turn change nothing', () => {
+test('unexpected answers change nothing', () => {
   given(fulfilment).when(charged).then()
   given(fulfilment, confirmed).when(taken).then()
   given(fulfilment, confirmed).when(scheduled).then()

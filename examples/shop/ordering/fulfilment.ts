@@ -1,27 +1,27 @@
-// Carries an order from its confirmation to its end: charge, then stock and delivery side by
-// side, then complete; or back, step by step, each step after the last one's answer.
+// The saga of an order: charge the payment, then update stock and schedule delivery in parallel, then
+// complete the order. If a step is refused, the steps before it are compensated one after another.
 import { become, compensate, finish, saga, send } from 'throughline'
 import type { Goods, OrderLine } from '../contracts.ts'
 import { Delivery, Inventory, Ordering, Payment } from '../contracts.ts'
 import { isCharge } from '../intake/charges.ts'
 
-/** What both branches still have to say, or have said. */
+/** The progress of one of the two parallel steps. */
 type Branch = 'asked' | 'done' | 'refused'
 
 interface Preparing {
-  readonly is: 'preparing'
+  readonly status: 'preparing'
   readonly goods: readonly Goods[]
   readonly stock: Branch
   readonly drop: Branch
 }
 
 type Fulfilment =
-  | { is: 'new' }
-  | { is: 'charging'; goods: readonly Goods[]; country: string }
+  | { status: 'new' }
+  | { status: 'charging'; goods: readonly Goods[]; country: string }
   | Preparing
-  | { is: 'undoing'; reason: string; goods: readonly Goods[]; stock: Branch }
+  | { status: 'undoing'; reason: string; goods: readonly Goods[]; stock: Branch }
 
-/** Pieces to be taken from stock: charges are no goods, lines of one product add up. */
+/** The pieces to take from stock: without charges, and with the lines of one product added up. */
 export function goodsOf(lines: readonly OrderLine[]): Goods[] {
   const pieces = new Map<string, number>()
   for (const { sku, quantity } of lines)
@@ -36,14 +36,14 @@ interface AnOrder {
 
 const orderIn = ({ orderId, customerId }: AnOrder): AnOrder => ({ orderId, customerId })
 
-/** Once both branches have answered, the order is complete or goes back. */
+/** Once both steps have answered, completes the order or starts to compensate. */
 function answered(order: AnOrder, state: Preparing) {
   const { stock, drop, goods } = state
   if (stock === 'asked' || drop === 'asked') return become(state)
   if (stock === 'done' && drop === 'done')
     return [become(state), send(Ordering.CompleteOrder(order))]
   const reason = drop === 'refused' ? 'not-served' : 'out-of-stock'
-  const undoing = become({ is: 'undoing' as const, reason, goods, stock })
+  const undoing = become({ status: 'undoing' as const, reason, goods, stock })
   return drop === 'done' ? [undoing, undoDrop(order)] : [undoing, undoNext(order, goods, stock)]
 }
 
@@ -58,7 +58,7 @@ const undoStock = (order: AnOrder, lines: readonly Goods[]) =>
 const undoCharge = (order: AnOrder) =>
   compensate(Payment.RollBackPayment(order), { undoes: Payment.ChargePayment })
 
-/** After the drop: the stock if it was taken, else the charge. */
+/** What to compensate after the delivery: the stock if it was taken, else the charge. */
 const undoNext = (order: AnOrder, goods: readonly Goods[], stock: Branch) =>
   stock === 'done' ? undoStock(order, goods) : undoCharge(order)
 
@@ -66,7 +66,7 @@ export const fulfilment = saga(
   'fulfilment',
   {
     by: 'orderId',
-    initial: { is: 'new' } as Fulfilment,
+    initial: { status: 'new' } as Fulfilment,
     sends: [
       Payment.ChargePayment,
       Payment.RollBackPayment,
@@ -80,47 +80,49 @@ export const fulfilment = saga(
   },
   (on) => [
     on(Ordering.OrderConfirmed, ({ lines, country, totalCents, ...order }) => [
-      become({ is: 'charging', goods: goodsOf(lines), country }),
+      become({ status: 'charging', goods: goodsOf(lines), country }),
       send(Payment.ChargePayment({ ...orderIn(order), amountCents: totalCents })),
     ]),
 
     on(Payment.PaymentCharged, (charged, state) => {
-      if (state.is !== 'charging') return []
+      if (state.status !== 'charging') return []
       const order = orderIn(charged)
       const { goods, country } = state
       return [
-        become({ is: 'preparing', goods, stock: 'asked', drop: 'asked' }),
+        become({ status: 'preparing', goods, stock: 'asked', drop: 'asked' }),
         send(Inventory.UpdateInventory({ ...order, lines: [...goods] })),
         send(Delivery.ScheduleDelivery({ ...order, country })),
       ]
     }),
     on.refused(Payment.ChargePayment, ({ code, command }) => [
-      become({ is: 'undoing', reason: code, goods: [], stock: 'refused' }),
+      become({ status: 'undoing', reason: code, goods: [], stock: 'refused' }),
       send(Ordering.RollBackOrder({ ...orderIn(command), reason: code })),
     ]),
 
     on(Inventory.InventoryUpdated, (order, state) =>
-      state.is === 'preparing' ? answered(orderIn(order), { ...state, stock: 'done' }) : [],
+      state.status === 'preparing' ? answered(orderIn(order), { ...state, stock: 'done' }) : [],
     ),
     on.refused(Inventory.UpdateInventory, ({ command }, state) =>
-      state.is === 'preparing' ? answered(orderIn(command), { ...state, stock: 'refused' }) : [],
+      state.status === 'preparing'
+        ? answered(orderIn(command), { ...state, stock: 'refused' })
+        : [],
     ),
     on(Delivery.DeliveryScheduled, (order, state) =>
-      state.is === 'preparing' ? answered(orderIn(order), { ...state, drop: 'done' }) : [],
+      state.status === 'preparing' ? answered(orderIn(order), { ...state, drop: 'done' }) : [],
     ),
     on.refused(Delivery.ScheduleDelivery, ({ command }, state) =>
-      state.is === 'preparing' ? answered(orderIn(command), { ...state, drop: 'refused' }) : [],
+      state.status === 'preparing' ? answered(orderIn(command), { ...state, drop: 'refused' }) : [],
     ),
     on(Ordering.OrderCompleted, () => finish()),
 
     on(Delivery.DeliveryRolledBack, (order, state) =>
-      state.is === 'undoing' ? undoNext(orderIn(order), state.goods, state.stock) : [],
+      state.status === 'undoing' ? undoNext(orderIn(order), state.goods, state.stock) : [],
     ),
     on(Inventory.InventoryRolledBack, (order, state) =>
-      state.is === 'undoing' ? undoCharge(orderIn(order)) : [],
+      state.status === 'undoing' ? undoCharge(orderIn(order)) : [],
     ),
     on(Payment.PaymentRolledBack, (order, state) =>
-      state.is === 'undoing'
+      state.status === 'undoing'
         ? send(Ordering.RollBackOrder({ ...orderIn(order), reason: state.reason }))
         : [],
     ),

@@ -1,13 +1,13 @@
-// Every invoice and where it stands: what the shop's books count.
+// A read model of all invoices and their status, from which the shop's totals are computed.
 import { projection, queryHandler, type } from 'throughline'
 import { Ordering } from '../contracts.ts'
 
 export interface InvoiceRow {
   customerId: string
   kind: 'order' | 'return'
-  is: 'open' | 'completed' | 'rolled-back' | 'returned' | 'refused'
+  status: 'open' | 'completed' | 'rolled-back' | 'returned' | 'refused'
   reason: string | null
-  /** What stands of an order, at the price paid. */
+  /** The value of an order without returned pieces, at the price paid. */
   standingCents: number
 }
 
@@ -15,26 +15,30 @@ const orderOf = ({ orderId }: { orderId: string }): string[] => [orderId]
 const returnOf = ({ returnId }: { returnId: string }): string[] => [returnId]
 
 const opened = (customerId: string, kind: InvoiceRow['kind']): InvoiceRow => {
-  return { customerId, kind, is: 'open', reason: null, standingCents: 0 }
+  return { customerId, kind, status: 'open', reason: null, standingCents: 0 }
 }
 
 const refused = (customerId: string, kind: InvoiceRow['kind'], reason: string): InvoiceRow => {
-  return { customerId, kind, is: 'refused', reason, standingCents: 0 }
+  return { customerId, kind, status: 'refused', reason, standingCents: 0 }
 }
 
 export const invoices = projection(
   'invoices',
-  { by: 'invoiceId', row: type<InvoiceRow>(), indexes: ['customerId', 'is'] },
+  { by: 'invoiceId', row: type<InvoiceRow>(), indexes: ['customerId', 'status'], version: 2 },
   (on) => [
     on(Ordering.OrderConfirmed, { ids: orderOf }, ({ customerId, totalCents }) => ({
       ...opened(customerId, 'order'),
       standingCents: totalCents,
     })),
-    on(Ordering.OrderCompleted, { ids: orderOf }, (_, row) => row && { ...row, is: 'completed' }),
+    on(
+      Ordering.OrderCompleted,
+      { ids: orderOf },
+      (_, row) => row && { ...row, status: 'completed' },
+    ),
     on(
       Ordering.OrderRolledBack,
       { ids: orderOf },
-      ({ reason }, row) => row && { ...row, is: 'rolled-back', reason, standingCents: 0 },
+      ({ reason }, row) => row && { ...row, status: 'rolled-back', reason, standingCents: 0 },
     ),
     on(Ordering.InvoiceRejected, ({ customerId, invoiceId, reason }) =>
       refused(customerId, invoiceId.startsWith('C') ? 'return' : 'order', reason),
@@ -44,7 +48,7 @@ export const invoices = projection(
       Ordering.ReturnAccepted,
       { ids: ({ returnId, lines }) => [returnId, ...lines.map(({ orderId }) => orderId)] },
       ({ returnId, customerId, lines }, row, id) => {
-        if (id === returnId) return { ...opened(customerId, 'return'), is: 'returned' }
+        if (id === returnId) return { ...opened(customerId, 'return'), status: 'returned' }
         const drawnCents = lines
           .filter(({ orderId }) => orderId === id)
           .reduce((sumCents, line) => sumCents + line.quantity * line.unitPriceCents, 0)
@@ -63,48 +67,56 @@ export const invoices = projection(
   ],
 )
 
-/** Of all invoices, what one answer holds. */
+/** Invoice ids in one answer. */
 const invoicesPerPage = 1_000
 
-/** More orders than this a customer does not look at. */
+/** Orders of one customer in one answer. */
 const ordersMax = 10_000
 
-export const looking = queryHandler('looking', { of: Ordering, reads: [invoices] }, (on) => [
-  on(Ordering.FindOrder, async ({ orderId }, read) => {
-    const row = await read(invoices).get(orderId)
-    return row ? { orderId, ...row } : null
-  }),
-  on(Ordering.ListInvoices, async ({ after }, read) => {
-    const page = await read(invoices).find({}, { after, limit: invoicesPerPage })
-    return { invoiceIds: page.rows.map(({ id }) => id), after: page.after }
-  }),
-  on(Ordering.ListOrders, async ({ customerId }, read) => {
-    const { rows } = await read(invoices).find({ customerId }, { limit: ordersMax })
-    return { customerId, orders: rows.map(({ id: orderId, row }) => ({ orderId, ...row })) }
-  }),
-])
+export const invoiceQueries = queryHandler(
+  'invoice-queries',
+  { of: Ordering, reads: [invoices] },
+  (on) => [
+    on(Ordering.FindOrder, async ({ orderId }, read) => {
+      const row = await read(invoices).get(orderId)
+      return row ? { orderId, ...row } : null
+    }),
+    on(Ordering.ListInvoices, async ({ after }, read) => {
+      const page = await read(invoices).find({}, { after, limit: invoicesPerPage })
+      return { invoiceIds: page.rows.map(({ id }) => id), after: page.after }
+    }),
+    on(Ordering.ListOrders, async ({ customerId }, read) => {
+      const { rows } = await read(invoices).find({ customerId }, { limit: ordersMax })
+      return { customerId, orders: rows.map(({ id: orderId, row }) => ({ orderId, ...row })) }
+    }),
+  ],
+)
 
-export const counting = queryHandler('counting', { of: Ordering, reads: [invoices] }, (on) => [
-  on(Ordering.CountInvoices, async (_, read) => {
-    const counted = {
-      accepted: 0,
-      refused: {} as Record<string, number>,
-      completed: 0,
-      rolledBack: {} as Record<string, number>,
-      returned: 0,
-      standingCents: 0,
-    }
-    const add = (counts: Record<string, number>, reason: string | null): void => {
-      counts[reason ?? 'unknown'] = (counts[reason ?? 'unknown'] ?? 0) + 1
-    }
-    for await (const { row } of read(invoices).all()) {
-      if (row.is === 'refused') add(counted.refused, row.reason)
-      else counted.accepted += 1
-      if (row.is === 'completed') counted.completed += 1
-      if (row.is === 'rolled-back') add(counted.rolledBack, row.reason)
-      if (row.is === 'returned') counted.returned += 1
-      counted.standingCents += row.standingCents
-    }
-    return counted
-  }),
-])
+export const invoiceTotals = queryHandler(
+  'invoice-totals',
+  { of: Ordering, reads: [invoices] },
+  (on) => [
+    on(Ordering.CountInvoices, async (_, read) => {
+      const counted = {
+        accepted: 0,
+        refused: {} as Record<string, number>,
+        completed: 0,
+        rolledBack: {} as Record<string, number>,
+        returned: 0,
+        standingCents: 0,
+      }
+      const add = (counts: Record<string, number>, reason: string | null): void => {
+        counts[reason ?? 'unknown'] = (counts[reason ?? 'unknown'] ?? 0) + 1
+      }
+      for await (const { row } of read(invoices).all()) {
+        if (row.status === 'refused') add(counted.refused, row.reason)
+        else counted.accepted += 1
+        if (row.status === 'completed') counted.completed += 1
+        if (row.status === 'rolled-back') add(counted.rolledBack, row.reason)
+        if (row.status === 'returned') counted.returned += 1
+        counted.standingCents += row.standingCents
+      }
+      return counted
+    }),
+  ],
+)

@@ -12,11 +12,11 @@ const asked = { orderId: '536365', customerId: 'c:17850', country: 'United Kingd
 const confirmed = { ...asked, totalCents: 5_130 }
 const id = { orderId: asked.orderId, customerId: asked.customerId }
 
-test('an order is confirmed with the sum of all its lines, charges among them', () => {
+test('an order is confirmed with the sum of all its lines, including charges', () => {
   given(order).when(Ordering.ConfirmOrder(asked)).then(Ordering.OrderConfirmed(confirmed))
 })
 
-test('an order is confirmed once, whatever became of it', () => {
+test('an order is confirmed once, whatever its status', () => {
   const again = Ordering.ConfirmOrder({ ...asked, lines: lines.slice(1) })
   const no = refuse('already-confirmed')
   const before = Ordering.OrderConfirmed(confirmed)
@@ -26,13 +26,13 @@ test('an order is confirmed once, whatever became of it', () => {
   given(order, before, rolledBack).when(again).then(no)
 })
 
-test('the id of an order is taken, also for another customer', () => {
+test('the id of an order cannot be used again, not even by another customer', () => {
   given(order, Ordering.OrderConfirmed(confirmed))
     .when(Ordering.ConfirmOrder({ ...asked, customerId: 'c:13047' }))
     .then(refuse('already-confirmed'))
 })
 
-test('another order is another order', () => {
+test('orders with different ids are independent', () => {
   const other = { ...asked, orderId: '536366' }
   given(order, Ordering.OrderConfirmed(confirmed))
     .when(Ordering.ConfirmOrder(other))

@@ -1,16 +1,15 @@
-// An order from its confirmation to its end.
+// An order, from its confirmation to its completion or rollback.
 import { entity, refuse } from 'throughline'
-
 import { Ordering } from '../contracts.ts'
 import { valueOf } from './drawing.ts'
 
 export type Order =
-  | { is: 'absent' }
-  | { is: 'confirmed'; totalCents: number }
-  | { is: 'completed'; totalCents: number }
-  | { is: 'rolled-back'; reason: string }
+  | { status: 'absent' }
+  | { status: 'confirmed'; totalCents: number }
+  | { status: 'completed'; totalCents: number }
+  | { status: 'rolled-back'; reason: string }
 
-const absent = { is: 'absent' } as Order
+const absent = { status: 'absent' } as Order
 
 export const order = entity(
   'order',
@@ -24,17 +23,17 @@ export const order = entity(
   {
     decide: (on) => [
       on(Ordering.ConfirmOrder, (asked, state) =>
-        state.is === 'absent'
+        state.status === 'absent'
           ? Ordering.OrderConfirmed({ ...asked, totalCents: valueOf(asked.lines) })
           : refuse('already-confirmed'),
       ),
     ],
     evolve: (on) => [
-      on(Ordering.OrderConfirmed, ({ totalCents }) => ({ is: 'confirmed', totalCents })),
+      on(Ordering.OrderConfirmed, ({ totalCents }) => ({ status: 'confirmed', totalCents })),
       on(Ordering.OrderCompleted, (_, state) =>
-        state.is === 'confirmed' ? { ...state, is: 'completed' } : state,
+        state.status === 'confirmed' ? { ...state, status: 'completed' } : state,
       ),
-      on(Ordering.OrderRolledBack, ({ reason }) => ({ is: 'rolled-back', reason })),
+      on(Ordering.OrderRolledBack, ({ reason }) => ({ status: 'rolled-back', reason })),
     ],
   },
 )

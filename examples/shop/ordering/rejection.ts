@@ -1,10 +1,10 @@
-// An invoice that the file's door could not take: counted once, with all its complaints.
+// An invoice that failed validation: recorded once, with all its complaints.
 import { entity, refuse } from 'throughline'
 import { Ordering } from '../contracts.ts'
 
-type Rejection = { is: 'absent' } | { is: 'rejected'; reason: string }
+type Rejection = { status: 'absent' } | { status: 'rejected'; reason: string }
 
-const absent = { is: 'absent' } as Rejection
+const absent = { status: 'absent' } as Rejection
 
 export const rejection = entity(
   'rejection',
@@ -12,9 +12,11 @@ export const rejection = entity(
   {
     decide: (on) => [
       on(Ordering.RejectInvoice, (invoice, state) =>
-        state.is === 'absent' ? Ordering.InvoiceRejected(invoice) : refuse('already-rejected'),
+        state.status === 'absent' ? Ordering.InvoiceRejected(invoice) : refuse('already-rejected'),
       ),
     ],
-    evolve: (on) => [on(Ordering.InvoiceRejected, ({ reason }) => ({ is: 'rejected', reason }))],
+    evolve: (on) => [
+      on(Ordering.InvoiceRejected, ({ reason }) => ({ status: 'rejected', reason })),
+    ],
   },
 )

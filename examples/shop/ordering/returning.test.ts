@@ -23,29 +23,29 @@ const goods = [
 const refunded = Payment.PaymentRefunded({ ...aReturn, refunds })
 const restocked = Inventory.InventoryRestocked({ ...aReturn, lines: goods })
 
-test('money goes back order by order; charges are refunded and not restocked', () => {
+test('money is refunded per order; charges are refunded but not restocked', () => {
   given(returning)
     .when(accepted)
     .then(
-      become({ is: 'taking-back', answers: 0 }),
+      become({ status: 'taking-back', answers: 0 }),
       send(Payment.RefundPayment({ ...aReturn, refunds })),
       send(Inventory.RestockInventory({ ...aReturn, lines: goods })),
     )
 })
 
-test('a return of charges alone restocks nothing and still hears so', () => {
+test('a return of charges only restocks nothing and still gets an answer', () => {
   const postage = lines.filter(({ sku }) => sku === 'POST')
   given(returning)
     .when(Ordering.ReturnAccepted({ ...aReturn, lines: postage, refundCents: 1_800 }))
     .then(
-      become({ is: 'taking-back', answers: 0 }),
+      become({ status: 'taking-back', answers: 0 }),
       send(Payment.RefundPayment({ ...aReturn, refunds: [{ orderId: '2', amountCents: 1_800 }] })),
       send(Inventory.RestockInventory({ ...aReturn, lines: [] })),
     )
 })
 
 test('a return is complete once both have answered, in either order', () => {
-  const [one, two] = [1, 2].map((answers) => become({ is: 'taking-back', answers }))
+  const [one, two] = [1, 2].map((answers) => become({ status: 'taking-back', answers }))
   const complete = send(Ordering.CompleteReturn(aReturn))
   given(returning, accepted).when(refunded).then(one)
   given(returning, accepted).when(restocked).then(one)
@@ -56,15 +56,15 @@ test('a return is complete once both have answered, in either order', () => {
     .then(finish({ is: 'returned' }))
 })
 
-test('a parked return has begun, and goes on once it is decided', () => {
+test('a parked return has an instance, which continues once the return is decided', () => {
   const parked = Ordering.ReturnParked({ ...aReturn, lines: goods })
   given(returning)
     .when(parked)
-    .then(become({ is: 'parked' }))
+    .then(become({ status: 'parked' }))
   given(returning, parked)
     .when(accepted)
     .then(
-      become({ is: 'taking-back', answers: 0 }),
+      become({ status: 'taking-back', answers: 0 }),
       send(Payment.RefundPayment({ ...aReturn, refunds })),
       send(Inventory.RestockInventory({ ...aReturn, lines: goods })),
     )

@@ -1,19 +1,22 @@
-// Carries a return to its end: once it is accepted, the money goes back and the goods go back on
-// the shelf, side by side. A parked return has begun, too: its operation settles with it.
+// The saga of a return: once the return is accepted, refund the payment and restock the goods in
+// parallel. A parked return starts an instance, too, so that its operation settles with the return.
 import { become, finish, saga, send } from 'throughline'
 import type { ReturnedLine } from '../contracts.ts'
 import { Inventory, Ordering, Payment } from '../contracts.ts'
 import { goodsOf } from './fulfilment.ts'
 import { valueOf } from './drawing.ts'
 
-type Returning = { is: 'new' } | { is: 'parked' } | { is: 'taking-back'; answers: number }
+type Returning =
+  | { status: 'new' }
+  | { status: 'parked' }
+  | { status: 'taking-back'; answers: number }
 
 interface AReturn {
   readonly returnId: string
   readonly customerId: string
 }
 
-/** What goes back for each order. */
+/** The amount to refund for each order. */
 function refundsOf(lines: readonly ReturnedLine[]): { orderId: string; amountCents: number }[] {
   const orders = new Set(lines.map(({ orderId }) => orderId))
   return [...orders].map((orderId) => {
@@ -25,9 +28,9 @@ function refundsOf(lines: readonly ReturnedLine[]): { orderId: string; amountCen
 const both = 2
 
 function answered({ returnId, customerId }: AReturn, state: Returning) {
-  if (state.is !== 'taking-back') return []
+  if (state.status !== 'taking-back') return []
   const answers = state.answers + 1
-  const next = become({ is: 'taking-back' as const, answers })
+  const next = become({ status: 'taking-back' as const, answers })
   return answers === both ? [next, send(Ordering.CompleteReturn({ returnId, customerId }))] : next
 }
 
@@ -35,13 +38,13 @@ export const returning = saga(
   'returning',
   {
     by: 'returnId',
-    initial: { is: 'new' } as Returning,
+    initial: { status: 'new' } as Returning,
     sends: [Payment.RefundPayment, Inventory.RestockInventory, Ordering.CompleteReturn],
   },
   (on) => [
-    on(Ordering.ReturnParked, () => become({ is: 'parked' })),
+    on(Ordering.ReturnParked, () => become({ status: 'parked' })),
     on(Ordering.ReturnAccepted, ({ returnId, customerId, lines }) => [
-      become({ is: 'taking-back', answers: 0 }),
+      become({ status: 'taking-back', answers: 0 }),
       send(Payment.RefundPayment({ returnId, customerId, refunds: refundsOf(lines) })),
       send(Inventory.RestockInventory({ returnId, customerId, lines: goodsOf(lines) })),
     ]),

@@ -1,11 +1,11 @@
-// The data directory of a run: which input it was fed from, so that two never mix.
+// The data directory of a run. A marker file names its input, so that two inputs are never mixed.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Fault } from 'throughline'
 import { embedded } from 'throughline/embedded'
 
-/** What a directory was fed from. */
+/** The input that a directory belongs to. */
 export interface Origin {
   readonly contentHash: string
   readonly openingStock: number
@@ -23,7 +23,7 @@ export class DirectoryRefused extends Error {
   override readonly name = 'DirectoryRefused'
 }
 
-/** Where the log itself is. */
+/** The directory of the log. */
 export const logDirectory = (directory: string): string => join(directory, 'log')
 
 function markerIn(directory: string): Marker | undefined {
@@ -37,13 +37,13 @@ function markerIn(directory: string): Marker | undefined {
   }
 }
 
-/** Makes the directory ready for an origin. @throws DirectoryRefused, with the cure */
+/** Prepares the directory for an input. @throws DirectoryRefused, with the cure */
 export async function prepare(directory: string, origin: Origin): Promise<void> {
   const marker = markerIn(directory)
   if (!marker) {
     if (existsSync(directory) && readdirSync(directory).length > 0)
       throw new DirectoryRefused(
-        `${directory} holds something that is not a shop's data. Name another one with --data.`,
+        `${directory} is not empty and holds no data of the shop. Name another one with --data.`,
       )
     await mkdir(directory, { recursive: true })
     const made: Marker = { format: 1, made: 'throughline shop', ...origin }
@@ -54,13 +54,13 @@ export async function prepare(directory: string, origin: Origin): Promise<void> 
     marker.contentHash === origin.contentHash && marker.openingStock === origin.openingStock
   if (!isSame)
     throw new DirectoryRefused(
-      `${directory} was fed from another input or with another --stock. Name another directory ` +
+      `${directory} belongs to another input or another --stock. Name another directory ` +
         `with --data, or start over with --fresh.`,
     )
 }
 
 /**
- * Deletes a directory, but only one of ours, and not while another process runs on it.
+ * Deletes a data directory of the shop, unless another process uses it.
  *
  * @throws DirectoryRefused, Fault `DATA_OWNED`
  */
@@ -75,7 +75,7 @@ export async function startOver(directory: string): Promise<void> {
   await rm(directory, { recursive: true })
 }
 
-/** What cannot be opened for another reason may go: that is what starting over is for. */
+/** Throws only if the directory is in use; data that cannot be opened for another reason is deleted. */
 async function mustBeFree(directory: string): Promise<void> {
   if (!existsSync(directory)) return
   const { log } = embedded({ directory })

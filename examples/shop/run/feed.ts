@@ -1,31 +1,31 @@
-// Sends the invoices of a file to ordering, each customer's in their order.
+// Sends the invoices of a file to ordering, those of each customer in order.
 import type { App } from 'throughline'
 import { Fault } from 'throughline'
 import { Ordering } from '../contracts.ts'
 import type { Invoice } from '../intake/invoices.ts'
 
-/** How far feeding has come. */
+/** The progress of sending. */
 export interface Fed {
   sent: number
-  /** Invoices that the log had already, from an earlier run. */
+  /** Invoices that an earlier run had stored already. */
   repeated: number
 }
 
 export interface FeedOptions {
-  /** What is left to send; taken from its front, so that what was sent can be forgotten. */
+  /** The invoices to send; removed from the front as they are sent, to free memory. */
   readonly invoices: Invoice[]
-  /** Invoices per second; as fast as the log takes them when absent. */
+  /** Invoices per second. Default: as fast as the log accepts them. */
   readonly ratePerSecond?: number
   readonly pause: (delayMs: number) => Promise<void>
   readonly elapsed: () => number
   readonly fed: Fed
 }
 
-/** Commands that wait for their ack at the same time. */
+/** Commands that may wait for their ack concurrently. */
 const inFlightMax = 512
 const againMs = 100
 
-/** The command for an invoice. Its id derives from the invoice number: sent twice, it counts once. */
+/** The command for an invoice. Its id is derived from the invoice number, so that a repeat has no effect. */
 export function commandFor(invoice: Invoice) {
   const { invoiceId, customerId } = invoice
   switch (invoice.kind) {
@@ -48,8 +48,8 @@ export function commandFor(invoice: Invoice) {
 }
 
 /**
- * Sends everything; nothing of a customer is sent past a command that is not resolved yet. Ends
- * early when the app stops or a command is refused for good; what it throws is the first cause.
+ * Sends all invoices; a command of a customer is sent after the one before it is stored. Throws the
+ * first error that is not retryable, or `APP_STOPPING`, and sends nothing more.
  */
 export async function feed(app: App, options: FeedOptions): Promise<void> {
   const { invoices, ratePerSecond, pause, elapsed, fed } = options
@@ -79,7 +79,7 @@ export async function feed(app: App, options: FeedOptions): Promise<void> {
         inFlight.delete(done)
         if (last.get(customerId) === done) last.delete(customerId)
       },
-      // Kept, since nobody waits for this one alone; nothing of the customer goes on after it.
+      // Thrown by `feed` at its end; later commands of the customer are not sent.
       (cause: unknown) => void broken.push(cause),
     )
     inFlight.add(done)
@@ -89,7 +89,7 @@ export async function feed(app: App, options: FeedOptions): Promise<void> {
   if (broken.length > 0) throw broken[0]
 }
 
-/** Sends one command until it is stored; the same id again is always safe. */
+/** Sends one command until it is stored; sending the same id again is safe. */
 async function sendSurely(app: App, invoice: Invoice, { pause }: FeedOptions): Promise<boolean> {
   const { id, command } = commandFor(invoice)
   for (;;) {

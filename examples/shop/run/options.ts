@@ -1,4 +1,4 @@
-// What can be said on the command line.
+// The options of the command line.
 import { parseArgs } from 'node:util'
 
 export interface RunOptions {
@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly json: boolean
   readonly ratePerSecond: number | undefined
   readonly openingStock: number
-  /** Where it is reached, in order of preference; 0 is any that is free. */
+  /** Ports to try, in order of preference; 0 is any free port. */
   readonly ports: readonly number[]
 }
 
@@ -17,15 +17,15 @@ export const usage = `The shop: five services settle the orders of a file.
 
   npm start -- [options]
 
-  --orders FILE[.gz]       invoice lines as CSV; without it, the excerpt that comes along
-  --once                   end when the last order has settled, and print the summary
-  --rate ORDERS_PER_SECOND feed at this rate, instead of as fast as can be
-  --stock PIECES           what each product starts with (100,000)
-  --port N                 where gateway and page are; 0 is any free one (4400, if that is free)
-  --data DIR               where the log is kept; by default named after the input
-  --fresh                  delete that directory first, if it is one of ours
-  --json                   lines of JSON: where it listens first, the summary last
-  --help                   this
+  --orders FILE[.gz]       invoice lines as CSV; default: the excerpt in examples/shop/data
+  --once                   stop when the last order has settled, and print the summary
+  --rate ORDERS_PER_SECOND send at this rate instead of as fast as possible
+  --stock PIECES           initial stock of each product (100,000)
+  --port N                 port of gateway and page; 0 is any free port (4400 if free)
+  --data DIR               data directory; by default named after the input
+  --fresh                  delete the data directory first, if it is one of the shop
+  --json                   print lines of JSON: the addresses first, the summary last
+  --help                   print this help
 
 Examples:
   npm start
@@ -44,7 +44,7 @@ const flags = {
   help: { type: 'boolean', default: false },
 } as const
 
-/** The options, or what to print instead of running, and how to exit then. */
+/** The options, or the text to print and the exit code instead of running. */
 export function readOptions(
   args: readonly string[],
   stockOnFirstSight: number,
@@ -69,10 +69,10 @@ export function readOptions(
   }
 }
 
-/** One that is easy to remember, so that a page stays where it was over a restart. */
+/** A fixed default, so that the address of the page stays the same after a restart. */
 const portOfShop = 4400
 
-/** Who names a port gets that one; everybody else the usual one, or where that is taken any other. */
+/** A named port is the only one; otherwise the default port, or any free one if that is in use. */
 function portsFor(port: string | undefined, once: boolean): readonly number[] {
   if (port !== undefined) return [whole('--port', port, 0, 65_535)]
   return once ? [0] : [portOfShop, 0]

@@ -1,10 +1,10 @@
-// Shows how a run is going: on one line where there is a terminal, now and then where there is not.
+// Shows the progress of a run: on one line of a terminal, otherwise as a line every two seconds.
 import type { App } from 'throughline'
 import type { Fed } from './feed.ts'
 
 const everyMs = { terminal: 200, file: 2_000 }
 
-/** Starts showing progress on stderr; call the result to end it. */
+/** Shows progress on stderr until the returned function is called. */
 export function showProgress(
   app: App,
   fed: Fed,
@@ -27,7 +27,7 @@ export function showProgress(
   }
   const timer = setInterval(
     () => {
-      // What cannot be shown while the app stops is not worth a word.
+      // `status` throws while the app stops; ignore that.
       showing = showing.then(show).catch(() => undefined)
     },
     isTTY ? everyMs.terminal : everyMs.file,

@@ -1,4 +1,4 @@
-// The shop's books after a run. Each figure but `read` comes from the service that owns it.
+// The totals of the shop after a run. Each figure but `read` comes from the service that owns it.
 import type { App } from 'throughline'
 import { Inventory, Ordering, Payment } from '../contracts.ts'
 
@@ -30,21 +30,21 @@ export interface Summary {
 }
 
 export interface Measured {
-  /** Invoices of the file, and those that came beside it. */
+  /** Invoices of the file and of the gateway. */
   readonly read: number
   readonly malformedRows: number
-  /** Events that an earlier run has handled. */
+  /** Events that earlier runs have handled. */
   readonly handledBefore: number
   readonly elapsedMs: number
   readonly peakMemoryBytes: number
 }
 
-/** Events handled by all consumers, in this run and before. */
+/** Events handled by all consumers, in this run and earlier ones. */
 export async function handledBy(app: App): Promise<number> {
   return (await app.status()).reduce((sum, { completed }) => sum + completed, 0)
 }
 
-/** Invoices that ordering knows and the file does not: they came by the gateway. */
+/** The number of invoices that are not in the file: they came through the gateway. */
 export async function placedBeside(app: App, inFile: ReadonlySet<string>): Promise<number> {
   let placed = 0
   let after: string | undefined
@@ -81,7 +81,7 @@ export async function sumUp(app: App, measured: Measured): Promise<Summary> {
 const sumOf = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((sum, count) => sum + count, 0)
 
-/** What must be true of the books; each broken one as a sentence. */
+/** The equations that the totals must satisfy; returns the violated ones as sentences. */
 export function imbalances({ orders, money, stock, events }: Summary): string[] {
   const broken: string[] = []
   const must = (sentence: string, left: number, right: number): void => {
@@ -108,7 +108,7 @@ export function imbalances({ orders, money, stock, events }: Summary): string[] 
 const pounds = new Intl.NumberFormat('en-GB', { style: 'currency', currency: 'GBP' })
 const whole = new Intl.NumberFormat('en-GB')
 
-/** The books as a table for people. */
+/** The totals as a table of text. */
 export function table(summary: Summary): string {
   const { orders, money, stock, events } = summary
   const reasons = (counts: Readonly<Record<string, number>>): string =>
