@@ -1,21 +1,21 @@
-// Whether data that one JSON Schema describes may be read as another one describes it.
+// Checks whether data of one JSON Schema is valid under another one.
 import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import type { JsonSchema } from './json-schema.ts'
 import { essenceOf, isSchema, localTarget, OUTSIDE, unlikePointers } from './json-schema.ts'
 import { BOUNDS, nounOf, OF_TYPE, sameJson, shown } from './keywords.ts'
 
-/** A comparison of two whole schemas. Pure; ends after a bounded number of steps. */
+/** The state of a comparison of two schemas; it ends after a bounded number of steps. */
 interface Walk {
   readonly before: JsonSchema
   readonly now: JsonSchema
-  /** Pairs that are being compared further up: a schema may contain itself. */
+  /** Pairs whose comparison is in progress, since schemas may be recursive. */
   readonly open: Map<JsonSchema, Set<JsonSchema>>
   steps: number
   depth: number
 }
 
-/** `kind` and `value`: it is not that something in it changed, it is something else altogether. */
+/** An issue; `of` marks one where the whole kind or value differs instead of a part of it. */
 interface Flaw extends Complaint {
   readonly of?: 'kind' | 'value'
 }
@@ -29,10 +29,10 @@ const flaw = (path: string, message: string, of?: Flaw['of']): Flaws => [
 ]
 
 /**
- * What of data that fits `before` would not fit `now`, as complaints by path; none where all of it
- * does. A field that was always there and is gone is a complaint, too: whoever else reads it relies
- * on it. A schema that says nothing of other fields is taken to have none. What cannot be told,
- * such as one pattern from another, is a complaint.
+ * The issues, by path, why data that is valid under `before` may be invalid under `now`; empty if all of
+ * it is valid. Removing a required field is an issue, too, since other readers rely on it. A schema
+ * that does not mention other fields is treated as having none. What cannot be compared, such as two
+ * patterns, is an issue.
  */
 export function incompatibilities(before: JsonSchema, now: JsonSchema): readonly Complaint[] {
   const [was, is] = [essenceOf(before), essenceOf(now)]
@@ -47,14 +47,14 @@ export function incompatibilities(before: JsonSchema, now: JsonSchema): readonly
 }
 
 const REFER_BY_POINTER =
-  'refer to parts by "#/$defs/…", or give the message a new version, with the earlier one in its was'
+  'refer to parts by "#/$defs/…", or give the message a new version, with the earlier one in upcasters'
 
 function compare(walk: Walk, before: unknown, now: unknown, path: string): Flaws {
   if (walk.steps >= STEPS_MAX || walk.depth >= DEPTH_MAX)
     return flaw(path, 'is too large to be compared')
   const was = resolved(walk.before, before)
   const is = resolved(walk.now, now)
-  if (!was || !is) return flaw(path, 'refers to a schema that is not there')
+  if (!was || !is) return flaw(path, 'refers to a schema that does not exist')
   walk.steps += 1
   walk.depth += 1
   const isReferred = was !== before || is !== now
@@ -72,7 +72,7 @@ function compareOnce(walk: Walk, before: JsonSchema, now: JsonSchema, path: stri
   return flaws
 }
 
-/** Follows references; `true` and `false` are schemas as well. */
+/** Resolves references; `true` and `false` are schemas, too. */
 function resolved(root: JsonSchema, schema: unknown): JsonSchema | undefined {
   if (schema === true) return {}
   if (schema === false) return NEVER
@@ -89,7 +89,7 @@ function resolved(root: JsonSchema, schema: unknown): JsonSchema | undefined {
 const NEVER: JsonSchema = { not: {} }
 const isNever = ({ not }: JsonSchema): boolean => isSchema(not) && Object.keys(not).length === 0
 
-/** Keywords whose meaning depends on what stands beside them, in a way that is not followed here. */
+/** Keywords whose meaning depends on neighbouring keywords, which the comparison does not model. */
 const ENTANGLED = [
   'additionalItems',
   'patternProperties',
@@ -97,7 +97,7 @@ const ENTANGLED = [
   'unevaluatedProperties',
 ]
 
-/** Each part of what must hold now follows from some part of what held before. */
+/** Each part (`allOf`) of the new schema must follow from some part of the old one. */
 function compareParts(walk: Walk, before: JsonSchema, now: JsonSchema, path: string): Flaws {
   const [were, are] = [partsOf(walk.before, before), partsOf(walk.now, now)]
   const entangled = ENTANGLED.find((name) => [...were, ...are].some((part) => name in part))
@@ -112,7 +112,7 @@ function compareParts(walk: Walk, before: JsonSchema, now: JsonSchema, path: str
   )
 }
 
-/** A part that takes no other fields, with those that the parts beside it name. */
+/** A closed part (no other fields) with the fields that its sibling parts name. */
 function withFieldsOf(part: JsonSchema, all: readonly JsonSchema[]): JsonSchema {
   if (all.length === 1 || othersOf(part) !== false) return part
   const others = all.filter((each) => each !== part).map(fieldsOf)
@@ -137,10 +137,10 @@ function partsOf(root: JsonSchema, schema: JsonSchema, depth = 0): readonly Json
   return Object.keys(own).length > 0 ? [own, ...parts] : parts
 }
 
-/** Has a keyword that nobody else has: what it means cannot be told. */
+/** A schema that equals no other: for a part that cannot be resolved. */
 const UNKNOWN: JsonSchema = { $ref: '' }
 
-/** The flaws of whichever comes nearest: the same kind of thing first, then the fewest. */
+/** The issues of the best match: the same kind first, then the fewest issues. */
 function nearest(all: readonly Flaws[], path: string): Flaws {
   const weight = (flaws: Flaws): number =>
     flaws.length + (isOther(flaws, path) ? LIMITS.valuesMax : 0)
@@ -150,10 +150,10 @@ function nearest(all: readonly Flaws[], path: string): Flaws {
 const isOther = (flaws: Flaws, path: string): boolean =>
   flaws.some((each) => each.of === 'value' || (each.of === 'kind' && each.path === path))
 
-/** Each case that was possible before is one of those that are possible now. */
+/** Each alternative of the old schema must be valid under some alternative of the new one. */
 function compareCases(walk: Walk, before: JsonSchema, now: JsonSchema, path: string): Flaws {
   if (isNever(before) || Object.keys(now).length === 0 || sameLeaf(before, now)) return FINE
-  if (isNever(now)) return flaw(path, 'takes nothing any more')
+  if (isNever(now)) return flaw(path, 'accepts no value any more')
   if (Array.isArray(before['enum']) && valuesOf(now)) return compareValues(before, now, path)
   const cases = casesOf(before)
   if (cases[0] !== before) return cases.flatMap((each) => compare(walk, each, now, path))
@@ -170,13 +170,13 @@ function compareCases(walk: Walk, before: JsonSchema, now: JsonSchema, path: str
     : flaws
 }
 
-/** Without a reference below, what looks the same is the same. */
+/** Whether two schemas without references are equal. */
 function sameLeaf(before: unknown, now: unknown): boolean {
   return sameJson(before, now) && !JSON.stringify(now).includes('"$ref"')
 }
 
 const notComparable = (name: string): string =>
-  `has ${name}, which cannot be compared: leave it as it was, or give the message a new version`
+  `has ${name}, which cannot be compared: leave it unchanged, or give the message a new version`
 
 /** The values that a schema lists. */
 function valuesOf(schema: JsonSchema): readonly unknown[] | undefined {
@@ -191,7 +191,7 @@ function compareValues(before: JsonSchema, now: JsonSchema, path: string): Flaws
   return gone.flatMap((value) => flaw(path, `no longer takes ${JSON.stringify(value)}`, 'kind'))
 }
 
-/** A schema as its cases, one of which data must fit; most have one. */
+/** The alternatives of a schema, one of which data must match; most schemas have one. */
 function casesOf(schema: JsonSchema): readonly JsonSchema[] {
   const { enum: listed, anyOf, oneOf, type, ...rest } = schema
   const typed = type === undefined ? rest : { ...rest, type }
@@ -206,7 +206,7 @@ function casesOf(schema: JsonSchema): readonly JsonSchema[] {
   return [schema]
 }
 
-/** Whether no data can fit two of the cases. */
+/** Whether no data can match two of the alternatives. */
 function areApart(walk: Walk, cases: readonly JsonSchema[]): boolean {
   const found = cases.map((each) => resolved(walk.now, each) ?? {})
   return found.every((one, at) => found.slice(at + 1).every((next) => areTwoApart(one, next)))
@@ -230,7 +230,7 @@ function areTwoApart(one: JsonSchema, next: JsonSchema): boolean {
 const has = (values: readonly unknown[] | undefined, value: unknown): boolean =>
   values?.some((each) => sameJson(each, value)) ?? false
 
-/** One case of each: keyword by keyword. */
+/** Compares one alternative with another, keyword by keyword. */
 function compareOne(walk: Walk, before: JsonSchema, now: JsonSchema, path: string): Flaws {
   if ('const' in now)
     return 'const' in before && sameJson(before['const'], now['const'])
@@ -253,7 +253,7 @@ function compareOne(walk: Walk, before: JsonSchema, now: JsonSchema, path: strin
   return flaws
 }
 
-/** Keywords that are compared apart from the others. */
+/** Keywords that are compared by functions of their own. */
 const STRUCTURE: ReadonlySet<string> = new Set([
   'additionalProperties',
   'const',
@@ -268,7 +268,7 @@ const STRUCTURE: ReadonlySet<string> = new Set([
 const mayBe = ({ type }: JsonSchema, wanted: string): boolean =>
   type === undefined || type === wanted
 
-/** Whether a keyword says anything of data that was of this type. */
+/** Whether a keyword applies to data of this type. */
 function concerns(name: string, { type }: JsonSchema): boolean {
   const of = OF_TYPE[name]
   return of === undefined || type === undefined || of.includes(type as string)
@@ -278,11 +278,11 @@ function unlessSame(before: JsonSchema, name: string, value: unknown): string | 
   return sameLeaf(before[name], value) ? undefined : `has another ${name}, which cannot be compared`
 }
 
-/** What is known of a value, as a schema. */
+/** A schema that describes a single value. */
 function describedValue(value: unknown): JsonSchema {
   if (value === null) return { type: 'null' }
   if (typeof value === 'string') {
-    // Libraries differ in what they count: code points or UTF-16 units.
+    // Libraries count either code points or UTF-16 units.
     const { length: minLength } = Array.from(value)
     return { type: 'string', minLength, maxLength: value.length, const: value }
   }
@@ -309,7 +309,7 @@ const fieldsOf = (schema: JsonSchema): JsonSchema =>
   isSchema(schema['properties']) ? schema['properties'] : {}
 const requiredOf = ({ required }: JsonSchema): ReadonlySet<string> =>
   new Set(Array.isArray(required) ? (required as string[]) : [])
-/** What a schema says of fields that it does not name; nothing is "there are none". */
+/** The schema of fields that are not named; by default there are none. */
 const othersOf = ({ additionalProperties: others }: JsonSchema): unknown =>
   others === undefined ? false : others
 
@@ -347,7 +347,7 @@ function compareFields(walk: Walk, before: JsonSchema, now: JsonSchema, path: st
   return flaws
 }
 
-/** A schema that says nothing of fields at all takes any. */
+/** A schema without keywords for fields accepts any. */
 const hasNoRules = (schema: JsonSchema): boolean =>
   !('properties' in schema) && !('additionalProperties' in schema)
 

@@ -96,7 +96,7 @@ describe('a wrong contract is refused', () => {
   })
 
   test('for a key that names no field', () => {
-    const message = 'must name the field that orders the messages'
+    const message = 'must name the field that holds the message key'
     for (const options of [{}, { key: '' }])
       assert.deepEqual(complaintsOf('a', options, {}), [{ path: 'key', message }])
   })
@@ -140,18 +140,18 @@ describe('a wrong contract is refused', () => {
   test('for wire names and aliases that clash, in every combination', () => {
     const takenBy = (first: object, second: object): readonly Complaint[] =>
       complaintsOf('a', { key }, { First: event(Data, first), Second: event(Data, second) })
-    const clash = [{ path: 'Second', message: 'its wire name W is taken already' }]
+    const clash = [{ path: 'Second', message: 'its wire name W is used by another message' }]
     assert.deepEqual(takenBy({ wire: 'W' }, { wire: 'W' }), clash)
     assert.deepEqual(takenBy({ wire: 'W' }, { aliases: ['W'] }), clash)
     assert.deepEqual(takenBy({ aliases: ['W'] }, { wire: 'W' }), clash)
     assert.deepEqual(takenBy({ aliases: ['W'] }, { aliases: ['V', 'W'] }), clash)
     assert.deepEqual(takenBy({}, { aliases: ['W', 'W'] }), clash)
     assert.deepEqual(takenBy({}, { wire: 'a.First' }), [
-      { path: 'Second', message: 'its wire name a.First is taken already' },
+      { path: 'Second', message: 'its wire name a.First is used by another message' },
     ])
     const refusal = { Do: command(Data, { wire: 'W', refusal: { wire: 'W' } }) }
     assert.deepEqual(complaintsOf('a', { key }, refusal), [
-      { path: 'DoRefused', message: 'its wire name W is taken already' },
+      { path: 'DoRefused', message: 'its wire name W is used by another message' },
     ])
   })
 

@@ -21,7 +21,7 @@ import type {
 type Spec = CommandSpec | EventSpec | QuerySpec
 type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
 
-/** Commands and events carry the contract's key as a text field; the compiler checks it. */
+/** The data of commands and events must have the key of the contract as a text field. */
 type Keyed<F extends string> =
   | {
       readonly kind: 'command' | 'event'
@@ -42,12 +42,12 @@ export type Types<C extends string, M> = {
 
 const ABOUT: unique symbol = Symbol('throughline.contract')
 
-/** What a contract says of itself, apart from its message types. */
+/** The definition of a contract, apart from its message types. */
 export interface ContractFacts {
   readonly name: string
   readonly key: string
   readonly partitions: number
-  /** How long its topics keep what is in them. */
+  /** Retention and compaction of its topics. */
   readonly keeping: Keeping
   /** Message types by wire name and alias, refusals included. */
   readonly byWire: ReadonlyMap<string, MessageType>
@@ -55,15 +55,15 @@ export interface ContractFacts {
   readonly byName: ReadonlyMap<string, MessageType>
 }
 
-/** How long a topic keeps its records; what is absent bounds nothing. */
+/** The retention of a topic; a member that is absent sets no limit. */
 export interface Retention {
-  /** How long after it was stored a record may be forgotten. */
+  /** The age after which a record may be deleted. */
   readonly ageMs?: number
-  /** The size, as JSON text, beyond which a partition may forget its oldest records. */
+  /** The size of a partition, as JSON text, above which its oldest records may be deleted. */
   readonly bytes?: number
 }
 
-/** Retention and compaction of a contract's topics. What is absent is kept for ever. */
+/** Retention and compaction of the topics of a contract. By default everything is kept for ever. */
 export interface Keeping {
   readonly retention?: {
     readonly commands?: Retention
@@ -71,24 +71,24 @@ export interface Keeping {
     readonly events?: Retention
   }
   /**
-   * Of the events topic only the newest record of each key is kept, whatever its type; a tombstone
-   * goes `deleteRetentionMs` after it was stored.
+   * Keeps only the newest record of each key in the events topic, whatever its type; a tombstone is
+   * deleted `deleteRetentionMs` after it was stored.
    */
   readonly compaction?: { readonly deleteRetentionMs: number }
 }
 
-/** One bounded context's messages: what a service says to the world. */
+/** Any contract: the messages of one bounded context. */
 export interface AnyContract {
   readonly [ABOUT]: ContractFacts
 }
 export type Contract<C extends string = string, M = unknown> = Types<C, M> & AnyContract
 
-/** The facts of a contract. */
+/** The definition of a contract. */
 export function factsOf(contract: AnyContract): ContractFacts {
   return contract[ABOUT]
 }
 
-/** Whether a value was made by `contract`. */
+/** Whether a value was created by `contract`. */
 export function isContract(value: unknown): value is AnyContract {
   return typeof value === 'object' && value !== null && ABOUT in value
 }
@@ -98,11 +98,11 @@ const NAME = /^[a-z][a-z0-9-]*$/
 const MESSAGE_NAME = /^[A-Za-z][A-Za-z0-9]*$/
 
 /**
- * Declares a contract. Its `key` is the message key: messages of one key keep their order, and
- * land in one partition. `partitions` (default 8, 1 to 1,024), `retention` and `compaction`
+ * Declares a contract. `key` names the field that holds the message key: messages of one key go to one
+ * partition and keep their order. `partitions` (default 8, 1 to 1,024), `retention` and `compaction`
  * (default: everything is kept for ever) are fixed for the life of the topics.
  *
- * @throws Fault `CONTRACT_INVALID`, with all complaints
+ * @throws Fault `CONTRACT_INVALID`, with all issues
  */
 export function contract<
   const C extends string,
@@ -115,11 +115,11 @@ export function contract<
 ): Contract<C, M> {
   const { key, partitions = PARTITIONS, retention, compaction } = options
   const keeping: Keeping = { ...(retention && { retention }), ...(compaction && { compaction }) }
-  const complaints: Complaint[] = []
-  const complain = (path: string, message: string): void => void complaints.push({ path, message })
+  const issues: Complaint[] = []
+  const complain = (path: string, message: string): void => void issues.push({ path, message })
   if (!NAME.test(name) || name.length > LIMITS.nameLengthMax)
     complain('name', 'must be lower-case words joined by hyphens')
-  if (!key) complain('key', 'must name the field that orders the messages')
+  if (!key) complain('key', 'must name the field that holds the message key')
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > LIMITS.partitionsMax)
     complain('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
   complainOfKeeping(keeping, complain)
@@ -142,7 +142,7 @@ export function contract<
       addWires(each, byWire, complain)
     }
   }
-  if (complaints.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints })
+  if (issues.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints: issues })
   const facts: ContractFacts = { name, key, partitions, keeping, byWire, byName }
   const made = branded(Object.defineProperty(types, ABOUT, { value: facts }))
   return Object.freeze(made) as Contract<C, M>
@@ -164,7 +164,7 @@ function complainOfKeeping(
       complain(path, `must be a whole number from ${min} on`)
 }
 
-/** The options that there are, below each of those that has some. */
+/** The names of the options, by the path of the option that contains them. */
 const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   '': ['key', 'partitions', 'retention', 'compaction'],
   retention: ['commands', 'events'],
@@ -186,7 +186,7 @@ function complainOfUnknown(
   }
 }
 
-/** The options of each kind of message. */
+/** The names of the options of each kind of message. */
 const MESSAGE_OPTIONS: Readonly<Record<Spec['kind'], readonly string[]>> = {
   command: ['refuses', 'refusal', 'was', 'wire', 'aliases'],
   event: ['was', 'wire', 'aliases'],
@@ -203,9 +203,10 @@ function flawOfOptions(spec: Spec): string | undefined {
 function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   if (!MESSAGE_NAME.test(name) || name.length > LIMITS.nameLengthMax)
     return `must be a name: letters and digits, up to ${LIMITS.nameLengthMax}`
-  // An object with a method of that name would be taken for a promise.
+  // An object with a `then` method would be treated as a promise.
   if (name === 'then') return 'must have another name'
-  if (!isSchema(spec?.schema)) return 'has no schema: it must be a Standard Schema, such as of zod'
+  if (!isSchema(spec?.schema))
+    return 'has no schema: it must be a Standard Schema, such as one of zod'
   if (spec?.kind === 'command' && !spec.refuses.every(isCode))
     return `its refusal codes must be text of 1 to ${LIMITS.nameLengthMax} characters`
   if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
@@ -213,14 +214,14 @@ function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
   return flawOfOptions(spec) ?? (spec.kind === 'query' ? undefined : flawOfWas(spec.was))
 }
 
-/** Without the help of types, anything may stand there. */
+/** In JavaScript, any value may be given. */
 function flawOfWas(was: unknown): string | undefined {
   if (!Array.isArray(was) || was.length >= LIMITS.versionsMax)
-    return `its earlier versions (was) must be a list of fewer than ${LIMITS.versionsMax}`
+    return `its upcasters must be a list of fewer than ${LIMITS.versionsMax}`
   for (const [at, pair] of was.entries()) {
     const [schema, up] = Array.isArray(pair) ? (pair as readonly unknown[]) : []
     if (!isSchema(schema) || typeof up !== 'function')
-      return `version ${at + 1} in its was must be a schema and a function: [schema, up]`
+      return `version ${at + 1} of its upcasters must be a schema and a function: [schema, upcast]`
   }
   return undefined
 }
@@ -229,7 +230,7 @@ function isCode(code: unknown): boolean {
   return typeof code === 'string' && code.length > 0 && code.length <= LIMITS.nameLengthMax
 }
 
-/** A schema is an object or, in some libraries, a function. */
+/** Whether a value is a Standard Schema: an object or, in some libraries, a function. */
 function isSchema(value: unknown): boolean {
   const standard = (value as Partial<StandardSchemaV1> | null | undefined)?.['~standard']
   return typeof standard?.validate === 'function'
@@ -241,7 +242,7 @@ function addWires(
   complain: (path: string, message: string) => void,
 ): void {
   for (const wire of [type.wire, ...type.aliases]) {
-    if (byWire.has(wire)) complain(type.name, `its wire name ${wire} is taken already`)
+    if (byWire.has(wire)) complain(type.name, `its wire name ${wire} is used by another message`)
     if (wire.length === 0 || wire.length > LIMITS.nameLengthMax)
       complain(type.name, `its wire name must have 1 to ${LIMITS.nameLengthMax} characters`)
     else if (flawOfKey(wire)) complain(type.name, `its wire name ${flawOfKey(wire)}`)
@@ -254,7 +255,7 @@ function messageType(contract: string, name: string, spec: Spec): MessageType {
   if (spec.kind === 'event') return type as unknown as EventType
   if (spec.kind === 'query')
     return Object.assign(type, { answers: spec.answers }) as unknown as QueryType
-  // A refusal holds the command that was refused: as that changes, so does it.
+  // A refusal contains the refused command, so both have the same versions.
   const refused = typeOf(contract, `${name}Refused`, 'refusal', spec, spec.refusal)
   return Object.assign(type, {
     refuses: spec.refuses,

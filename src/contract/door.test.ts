@@ -244,13 +244,13 @@ describe('the door rejects', () => {
     const Small = contract('small', { key: 'key' }, { Done: event(z.object({ key: z.string() })) })
     const facts = factsOf(Small)
     const done = Small.Done({ key: 'k' })
-    const only = { path: '', message: 'small has no command Done, only Done' }
+    const only = { path: '', message: 'small has no command Done (known: Done)' }
     const asCommand: Message = { ...done, kind: 'command' }
     assert.deepEqual(complaintsOf(checkMessage(facts, asCommand)), [only])
     for (const name of ['Dome', 'toString', '__proto__'])
       assert.match(
         complaintsOf(checkMessage(facts, { ...done, name }))[0]?.message ?? '',
-        new RegExp(`small has no event ${name}, only Done`),
+        new RegExp(`small has no event ${name} [(]known: Done[)]`),
       )
   })
 
@@ -283,7 +283,7 @@ describe('the door rejects', () => {
   test('an asynchronous schema, which is no matter of the data', () => {
     assert.throws(
       () => verdictOf(async (value) => ({ value: value as { key: string } })),
-      /SCHEMA_INVALID: .*: open\.Do\n {2}- its schema answered with a promise/,
+      /SCHEMA_INVALID: .*: open\.Do\n {2}- its schema returned a promise/,
     )
     const late = z.object({ key: z.string().refine(async () => true) })
     const Late = contract('late', { key: 'key' }, { Do: command(late) })

@@ -7,7 +7,7 @@ import { complaintsOfForm, normalForm } from './normal-form.ts'
 import { parse } from './parse.ts'
 import { complaintsOfShape, foreignIn, MESSAGE_SHAPE } from './shape.ts'
 
-/** Data that passed the door: what its schema made, in normal form, and the one JSON text to be stored. */
+/** Validated data: the output of its schema in normal form, and the JSON text to store. */
 export interface Checked {
   readonly data: unknown
   readonly json: string
@@ -19,9 +19,9 @@ export type Verdict =
   | { readonly is: 'rejected'; readonly complaints: readonly Complaint[] }
 
 /**
- * The one door that every message passes, from users and from rules alike. Shape first (size,
- * depth, forbidden keys, values that JSON cannot keep), so that no schema meets hostile input;
- * then the schema; then the key. A rejection lists all complaints of the step that failed.
+ * Validates and encodes a message; every message of users and rules passes here. First the shape (size,
+ * depth, forbidden keys, values that JSON cannot hold), so that no schema sees hostile input; then the
+ * schema; then the key. An invalid message has all issues of the step that failed.
  *
  * @throws Fault `SCHEMA_INVALID`
  */
@@ -36,8 +36,8 @@ export function checkMessage(contract: ContractFacts, message: Message): Verdict
 }
 
 /**
- * The same for data that passed the door before it was kept: a schema may change its value, so it
- * is not run a second time.
+ * The same for data that was validated before it was stored: the schema is not run again, since it may
+ * transform its input.
  *
  * @throws Fault `SCHEMA_INVALID`
  */
@@ -46,7 +46,7 @@ export function checkKept(contract: ContractFacts, message: Message): Verdict {
   return type ? checkMade(contract, type, message.data) : unknownMessage(contract, message)
 }
 
-/** What a schema has made, in normal form: it must be what JSON can hold, and have a key. */
+/** Encodes the output of a schema, which must be JSON data with a valid key. */
 function checkMade(contract: ContractFacts, type: MessageType, value: unknown): Verdict {
   if (value === undefined) return rejected('', 'must not be undefined')
   const made = normalForm(value, MESSAGE_SHAPE)
@@ -62,7 +62,7 @@ function checkMade(contract: ContractFacts, type: MessageType, value: unknown): 
   return passed(data, json, key as string)
 }
 
-/** How much a schema makes follows from the data; what sort of values it makes is its own doing. */
+/** A size over the limit is an issue of the data; values that JSON does not have are a fault of the schema. */
 function notPlain(type: MessageType, value: unknown): Verdict {
   const complaints = complaintsOfForm(value, MESSAGE_SHAPE)
   const foreign = foreignIn(value)
@@ -77,7 +77,7 @@ function typeIn({ byName }: ContractFacts, { name, kind }: Message): MessageType
 
 function unknownMessage({ name, byName }: ContractFacts, message: Message): Verdict {
   const known = [...byName.keys()].join(', ')
-  return rejected('', `${name} has no ${message.kind} ${message.name}, only ${known}`)
+  return rejected('', `${name} has no ${message.kind} ${message.name} (known: ${known})`)
 }
 
 function passed(data: unknown, json: string, key: string): Verdict {
@@ -88,12 +88,12 @@ function rejected(path: string, message: string): Verdict {
   return { is: 'rejected', complaints: [{ path, message }] }
 }
 
-/** What is wrong with a key or an id, if anything. */
+/** Why a key or an id is invalid, if it is. */
 export function flawOfKey(key: unknown): string | undefined {
   if (typeof key !== 'string') return 'must be text'
   if (key.length === 0) return 'must not be empty'
   if (key.length > LIMITS.keyLengthMax) return `must have at most ${LIMITS.keyLengthMax} characters`
-  // Control characters and lone surrogates do not survive every backend's text.
+  // Not every backend can store control characters and lone surrogates.
   // oxlint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]/.test(key)) return 'must not contain control characters'
   if (!key.isWellFormed()) return 'must be well-formed Unicode'
@@ -102,7 +102,7 @@ export function flawOfKey(key: unknown): string | undefined {
 
 const encoder = new TextEncoder()
 
-/** Whether a text is longer than `bytesMax` as UTF-8; most are short enough without counting. */
+/** Whether a text is longer than `bytesMax` as UTF-8; short texts are not encoded to find out. */
 function exceeds(text: string, bytesMax: number): boolean {
   return text.length * 3 > bytesMax && encoder.encode(text).length > bytesMax
 }

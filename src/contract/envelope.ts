@@ -2,48 +2,48 @@ import { Fault } from '../base/fault.ts'
 import { traceContextOf } from './trace-context.ts'
 
 /**
- * What travels with a message. On every wire and in every export a message is a CloudEvent 1.0
- * (structured mode, JSON) whose extension attributes carry key, cause and correlation.
+ * The metadata of a message. On the wire and in exports a message is a CloudEvent 1.0 (structured mode,
+ * JSON) with extension attributes for key, cause and correlation.
  */
 export interface Envelope {
   readonly id: string
   /** The wire name of the message. */
   readonly type: string
   readonly key: string
-  /** When it was made, in milliseconds since 1970. */
+  /** When the message was created, in milliseconds since 1970. */
   readonly at: number
-  /** Who made it: a service, or `door` for what came from outside. */
+  /** The service that created it, or `door` for a message from outside the system. */
   readonly source: string
   /** The id of the message that caused this one. */
   readonly cause?: string
-  /** The id of the message that began the conversation. */
+  /** The id of the first message of the conversation. */
   readonly correlation: string
   /**
-   * The topic of that message, where its sender chose the id: in another topic the same id begins
-   * another conversation. Absent where the engine made the id.
+   * The topic of the first message, if its sender chose the id: the same id in another topic belongs to
+   * another conversation. Absent if the engine generated the id.
    */
   readonly origin?: string
-  /** Steps from that first message. */
+  /** The number of hops from the first message. */
   readonly hops: number
-  /** W3C trace context, handed on unchanged. */
+  /** W3C trace context, propagated unchanged. */
   readonly traceparent?: string
   readonly tracestate?: string
-  /** Which saga instance sent this command, so that answers find it. */
+  /** The saga instance that sent this command, to which refusals and failures are delivered. */
   readonly sender?: Sender
-  /** The id of the command that this one undoes. */
+  /** The id of the command that this one compensates. */
   readonly undoes?: string
-  /** The version of the message under which its data was made. Absent: 1. */
+  /** The version of the message type that the data has. Absent: 1. */
   readonly version?: number
 }
 
-/** A rule's instance that sent a command. */
+/** The saga instance that sent a command. */
 export interface Sender {
   readonly service: string
   readonly rule: string
   readonly instance: string
 }
 
-/** The part of an envelope that is stored as one JSON text; the rest has columns of its own. */
+/** The members of an envelope that are stored as one JSON text; the others have their own columns. */
 type Head = Omit<Envelope, 'id' | 'type' | 'key' | 'at'>
 
 export function encodeHead(envelope: Envelope): string {
@@ -65,14 +65,14 @@ export function encodeHead(envelope: Envelope): string {
 }
 
 /**
- * The version of a stored message's data, without reading the whole head: the first one is left out,
- * and most messages are of that.
+ * The version of the data of a stored message. Version 1 is not stored, so most heads need not be
+ * parsed.
  */
 export function versionIn(stored: Stored): number | undefined {
   return stored.head.includes('"version":') ? decodeEnvelope(stored).version : undefined
 }
 
-/** What a log keeps of a message, as far as an envelope needs it. */
+/** The columns of a stored message that make up its envelope. */
 interface Stored {
   readonly id: string
   readonly type: string
@@ -82,9 +82,9 @@ interface Stored {
 }
 
 /**
- * The envelope of a stored message. Members that a newer version added are kept.
+ * The envelope of a stored message. Members that a newer version of Throughline added are kept.
  *
- * @throws Fault `DATA_DAMAGED` when the head is not one, with the id of the message
+ * @throws Fault `DATA_DAMAGED` with the id of the message, if the head is not valid
  */
 export function decodeEnvelope({ id, type, key, at, head }: Stored): Envelope {
   return { ...parseHead(head, id), id, type, key, at }
@@ -120,7 +120,7 @@ export interface CloudEvent {
   readonly type: string
   readonly time: string
   readonly datacontenttype: 'application/json'
-  /** Names the schema that the data has: the wire name of the message, and its version. */
+  /** The schema of the data: wire name and version of the message. */
   readonly dataschema: string
   readonly data: unknown
   readonly partitionkey: string
@@ -131,9 +131,9 @@ export interface CloudEvent {
 }
 
 /**
- * A message of a topic as a CloudEvent. Its `source` names the topic, since an id counts once in
- * each topic: `source` and `id` together are unique. `partitionkey` is the attribute of the
- * partitioning extension, `traceparent` and `tracestate` are those of distributed tracing.
+ * Converts a message of a topic to a CloudEvent. `source` contains the topic, since ids are unique per
+ * topic: `source` and `id` together are unique. `partitionkey` belongs to the partitioning extension,
+ * `traceparent` and `tracestate` to the distributed tracing extension.
  */
 export function cloudEvent(topic: string, envelope: Envelope, data: unknown): CloudEvent {
   return {
@@ -152,5 +152,5 @@ export function cloudEvent(topic: string, envelope: Envelope, data: unknown): Cl
   }
 }
 
-/** Names may be any text, and a lone surrogate is in no URI. */
+/** Escapes text for a URI; replaces lone surrogates, which cannot be encoded. */
 const uriText = (text: string): string => encodeURIComponent(text.toWellFormed())

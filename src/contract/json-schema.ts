@@ -6,7 +6,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>
 
 const TARGET = { target: 'draft-2020-12' } as const
 
-/** What a schema's own library is told, by its own names. */
+/** Options that are passed to the library of a schema, by the names of that library. */
 export type LibraryOptions = Readonly<Record<string, unknown>>
 type Converted = (
   options: typeof TARGET & { readonly libraryOptions?: LibraryOptions },
@@ -16,14 +16,14 @@ interface WithJsonSchema {
 }
 
 /**
- * Asks a library to leave out what JSON Schema has no word for, in place of giving nothing: zod by
- * the first, valibot by the second. ArkType and Effect do so by themselves.
+ * Options that make a library leave out what JSON Schema cannot express instead of failing: the first
+ * for zod, the second for valibot. ArkType and Effect do so by default.
  */
 export const LENIENT: LibraryOptions = { unrepresentable: 'any', errorMode: 'ignore' }
 
 /**
- * The JSON Schema of what a schema takes (`input`) or gives back (`output`); nothing where its
- * library has none, or this schema has no counterpart.
+ * The JSON Schema of the input or output of a schema; `undefined` if its library does not support JSON
+ * Schema or this schema has no counterpart.
  */
 export function jsonSchemaOf(
   schema: StandardSchemaV1,
@@ -41,13 +41,13 @@ export function jsonSchemaOf(
   }
 }
 
-/** Finds what a `$ref` names. */
+/** Resolves a `$ref`. */
 export type Resolve = (ref: string) => JsonSchema | undefined
 
-/** Takes nothing. */
+/** Accepts no value. */
 const NOTHING: JsonSchema = { not: {} }
 
-/** A schema may be written as `true` or `false`. */
+/** Converts the schemas `true` and `false` to objects. */
 export function schemaFrom(value: unknown): JsonSchema {
   if (isSchema(value)) return value
   return value === false ? NOTHING : {}
@@ -59,8 +59,8 @@ export function listAt(schema: JsonSchema, name: string): readonly unknown[] {
 }
 
 /**
- * What a reference means that is a pointer into the same document, `#` or `#/…`; nothing for any
- * other. Some libraries leave characters as they are that have to be escaped there.
+ * Resolves a reference that is a pointer into the same document, `#` or `#/…`; `undefined` for any other.
+ * Accepts unescaped characters, which some libraries emit.
  */
 export function localTarget(root: JsonSchema, ref: unknown): JsonSchema | undefined {
   if (typeof ref !== 'string' || !isPointer(ref)) return undefined
@@ -94,7 +94,7 @@ export function isSchema(value: unknown): value is JsonSchema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What a schema says for people: it never decides whether data fits. */
+/** Annotations: keywords that do not affect validation. */
 const ANNOTATIONS: ReadonlySet<string> = new Set([
   '$comment',
   '$schema',
@@ -110,9 +110,9 @@ const ANNOTATIONS: ReadonlySet<string> = new Set([
 ])
 const isAnnotation = (name: string): boolean => ANNOTATIONS.has(name) || name.startsWith('x-')
 
-/** Keywords whose value is data, never a schema. */
+/** Keywords whose value is data and not a schema. */
 const DATA: ReadonlySet<string> = new Set(['const', 'default', 'enum', 'example', 'examples'])
-/** Keywords whose value holds schemas by names of the user's. */
+/** Keywords whose value maps names of the user to schemas. */
 export const NAMED: ReadonlySet<string> = new Set([
   '$defs',
   'definitions',
@@ -122,8 +122,8 @@ export const NAMED: ReadonlySet<string> = new Set([
 ])
 
 /**
- * What of a schema decides whether data fits, with members in one order: two schemas that say the
- * same in other words for people, or in another order, are one text as JSON.
+ * A schema without annotations and with sorted members: two schemas that differ only in annotations or
+ * in order have the same JSON text.
  */
 export function essenceOf(schema: JsonSchema): JsonSchema {
   return essence(schema) as JsonSchema
@@ -147,7 +147,7 @@ function essence(value: unknown): unknown {
 
 const bare = (_name: string, member: unknown): unknown => essence(member)
 
-/** The same data with members in one order. */
+/** Data with sorted members. */
 function inOrder(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(inOrder)
   return isSchema(value)
@@ -170,7 +170,7 @@ function sortedEntries(
 
 export const OUTSIDE = 'a reference to another document'
 
-/** Keywords by which a reference means something else than a pointer into the whole. */
+/** Keywords that change what references resolve to. */
 const MOVING = [
   '$anchor',
   '$dynamicAnchor',
@@ -181,8 +181,8 @@ const MOVING = [
 ]
 
 /**
- * What in a whole schema keeps its references from being followed as pointers, if anything does.
- * Such a schema is only ever the same as the same text, and not even that if it refers to `OUTSIDE`.
+ * Why references of a schema cannot be resolved as pointers, if that is so. Such a schema can only be
+ * compared by text, and not at all if it has an external reference.
  */
 export function unlikePointers(schema: JsonSchema): string | undefined {
   const { $id: own, ...rest } = schema
@@ -198,7 +198,7 @@ export function unlikePointers(schema: JsonSchema): string | undefined {
 
 const isPointer = (ref: string): boolean => /^#(?:\/|$)/.test(ref)
 
-/** Every keyword that stands anywhere in a schema, with its values; names of fields are none. */
+/** All keywords in a schema with their values; names of fields are not keywords. */
 function keywordsIn(schema: JsonSchema): ReadonlyMap<string, readonly unknown[]> {
   const found = new Map<string, unknown[]>()
   for (const part of partsIn(schema))
@@ -210,7 +210,7 @@ function keywordsIn(schema: JsonSchema): ReadonlyMap<string, readonly unknown[]>
   return found
 }
 
-/** A schema, and all schemas in it. */
+/** A schema and all its subschemas. */
 export function* partsIn(schema: unknown): Generator<JsonSchema, void, void> {
   if (Array.isArray(schema)) for (const each of schema) yield* partsIn(each)
   if (!isSchema(schema)) return

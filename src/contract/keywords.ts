@@ -1,13 +1,13 @@
-// Keywords of JSON Schema that bound a value, as a table of when one bound holds inside another.
+// Keywords of JSON Schema that restrict a value, as a table of functions that compare old and new ones.
 import type { JsonSchema } from './json-schema.ts'
 
-/** What is wrong where data under `before` must keep to `bound` now; nothing where it does. */
+/** Why data valid under `before` may violate `bound`; `undefined` if it cannot. */
 type Bound = (before: JsonSchema, bound: unknown, now: JsonSchema) => string | undefined
 
 const numberIn = (schema: JsonSchema, name: string): number | undefined =>
   typeof schema[name] === 'number' ? schema[name] : undefined
 
-/** The value must be at least as large as this one; it was, if the same keyword said so before. */
+/** A lower bound: satisfied if the old bound was at least as high. */
 const atLeast =
   (name: string, least = -Infinity): Bound =>
   (before, bound) =>
@@ -41,7 +41,7 @@ const same =
   (before, bound) =>
     sameJson(before[name], bound) ? undefined : `must have ${name} ${shown(bound)} now`
 
-/** A pattern is only ever as good as itself, or held against a value that is known. */
+/** A pattern is satisfied by an equal pattern or by a constant that matches it. */
 const pattern: Bound = (before, bound) => {
   if (before['pattern'] === bound) return undefined
   const { const: value } = before
@@ -88,7 +88,7 @@ export const BOUNDS: Readonly<Record<string, Bound>> = {
     bound !== true || before['uniqueItems'] === true ? undefined : 'must have no item twice now',
 }
 
-/** The types that a keyword says something of; one that is not listed concerns all. */
+/** The types that a keyword applies to; a keyword that is not listed applies to all. */
 export const OF_TYPE: Readonly<Record<string, readonly string[]>> = {
   contentEncoding: ['string'],
   contentMediaType: ['string'],
@@ -121,7 +121,7 @@ export const nounOf = (type: unknown): string => NOUNS[type as string] ?? String
 
 const SHOWN_LENGTH_MAX = 80
 
-/** What a schema takes, in a few words. */
+/** A short description of a schema or value. */
 export function shown(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     const { const: only, type, properties, ...rest } = value as JsonSchema
@@ -133,7 +133,7 @@ export function shown(value: unknown): string {
   return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX - 1)}…` : text
 }
 
-/** Whether two values are one text as JSON; their members are in one order already. */
+/** Whether two values with sorted members have the same JSON text. */
 export function sameJson(one: unknown, other: unknown): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other)
 }

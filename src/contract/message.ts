@@ -1,17 +1,17 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 
-/** Any synchronous Standard Schema whose output it also accepts as input. */
+/** A synchronous Standard Schema that accepts its own output as input. */
 export type Schema<D = unknown> = StandardSchemaV1<D, D>
 type Anything = StandardSchemaV1
 type Out<S extends Anything> = StandardSchemaV1.InferOutput<S>
 
 /**
- * A command asks one owner to do something, an event says what its owner has done, a query asks
- * without effect, a refusal is an owner's stored "no" to a command.
+ * A command asks its owner to do something, an event says what its owner has done, a query asks for
+ * data without effect, a refusal is the stored "no" of an owner to a command.
  */
 export type Kind = 'command' | 'event' | 'query' | 'refusal'
 
-/** A message: what a message type makes, what rules return, what `send` takes. */
+/** A message: created by calling a message type, returned by rules, passed to `send`. */
 export interface Message<
   C extends string = string,
   N extends string = string,
@@ -24,7 +24,7 @@ export interface Message<
   readonly data: D
 }
 
-/** A command, which knows by its type how it may be refused. */
+/** A command; its type includes the codes with which it may be refused. */
 export interface CommandMessage<
   C extends string = string,
   N extends string = string,
@@ -34,7 +34,7 @@ export interface CommandMessage<
   readonly code?: R
 }
 
-/** A query, which knows by its type what it is answered. */
+/** A query; its type includes the type of its answer. */
 export interface QueryMessage<
   C extends string = string,
   N extends string = string,
@@ -44,14 +44,14 @@ export interface QueryMessage<
   readonly answer?: A
 }
 
-/** How a message is called on the wire. Aliases are still read, never written. */
+/** The name of a message on the wire. Aliases are read but never written. */
 export interface WireName {
   /** Default: `<contract>.<Name>`. */
   readonly wire?: string
   readonly aliases?: readonly string[]
 }
 
-/** An earlier version of a message: its schema, and what makes the next version of its data. */
+/** An earlier version of a message: its schema, and the function that converts its data to the next version. */
 export type Earlier = readonly [schema: Anything, up: (data: never) => unknown]
 
 type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
@@ -60,9 +60,9 @@ type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
 type In<S> = S extends Anything ? StandardSchemaV1.InferInput<S> : never
 
 /**
- * The earlier versions of a message, oldest first: `[[v1, up], [v2, up]]`. Each `up` is handed what
- * was stored and returns what the schema of the next version takes. It is pure and runs at read:
- * what is stored never changes.
+ * The earlier versions of a message, oldest first: `[[v1, upcast], [v2, upcast]]`. Each `upcast` takes
+ * data of its version and returns input for the schema of the next version. It must be pure and runs
+ * when a message is read: stored data never changes.
  */
 export type Was<W extends readonly Anything[], S extends Anything> = {
   readonly [I in keyof W]: readonly [
@@ -71,7 +71,7 @@ export type Was<W extends readonly Anything[], S extends Anything> = {
   ]
 }
 
-/** What every message type says of itself. */
+/** The members that all message types have. */
 export interface About<C extends string, N extends string, K extends Kind> {
   readonly contract: C
   readonly name: N
@@ -79,12 +79,12 @@ export interface About<C extends string, N extends string, K extends Kind> {
   readonly wire: string
   readonly aliases: readonly string[]
   readonly schema: Anything
-  /** Counts from 1: one more than there are earlier ones. */
+  /** The number of earlier versions plus 1. */
   readonly version: number
   readonly was: readonly Earlier[]
 }
 
-/** A command's constructor. Refusal codes are part of the contract. */
+/** The constructor of a command. */
 export interface CommandType<
   C extends string = string,
   N extends string = string,
@@ -96,11 +96,11 @@ export interface CommandType<
 > extends About<C, N, 'command'> {
   (data: D): CommandMessage<C, N, D, R>
   readonly refuses: readonly R[]
-  /** The stored "no" to this command, for anyone who listens. */
+  /** The type of the refusals of this command; any service may subscribe to it. */
   readonly refused: RefusalType<C, N, D, R>
 }
 
-/** An event's constructor. */
+/** The constructor of an event. */
 export interface EventType<
   C extends string = string,
   N extends string = string,
@@ -110,7 +110,7 @@ export interface EventType<
   (data: D): Message<C, N, 'event', D>
 }
 
-/** A query's constructor; `answers` is the schema of what comes back. */
+/** The constructor of a query; `answers` is the schema of its answer. */
 export interface QueryType<
   C extends string = string,
   N extends string = string,
@@ -122,14 +122,14 @@ export interface QueryType<
   readonly answers: Anything
 }
 
-/** What a refusal says: the code, what is wrong in detail, and the command that was refused. */
+/** The data of a refusal: the code, details, and the refused command. */
 export interface RefusalData<D, R extends string> {
   readonly code: R
   readonly complaints: readonly string[]
   readonly command: D
 }
 
-/** The type of a command's refusals. Only the engine makes them. */
+/** The type of the refusals of a command. Only the engine creates them. */
 export interface RefusalType<
   C extends string = string,
   N extends string = string,
@@ -151,16 +151,16 @@ export type DataOf<T> =
     : T extends (data: infer D) => unknown
       ? D
       : never
-/** The message that a message type makes. */
+/** The message that a message type creates. */
 export type MessageOf<T> = T extends (data: never) => infer M ? M : never
 /** The refusal codes of a command. */
 export type CodeOf<T> = T extends { readonly refuses: readonly (infer R extends string)[] }
   ? R
   : never
-/** What a query answers. */
+/** The type of the answer to a query. */
 export type AnswerOf<T> = T extends { readonly answers: infer S extends Anything } ? Out<S> : never
 
-/** A command as a contract declares it. */
+/** The declaration of a command in a contract. */
 export interface CommandSpec<
   S extends Anything = Anything,
   R extends string = string,
@@ -172,14 +172,14 @@ export interface CommandSpec<
   readonly refusal: WireName
 }
 
-/** An event as a contract declares it. */
+/** The declaration of an event in a contract. */
 export interface EventSpec<S extends Anything = Anything> extends WireName {
   readonly kind: 'event'
   readonly schema: S
   readonly was: readonly Earlier[]
 }
 
-/** A query as a contract declares it. */
+/** The declaration of a query in a contract. */
 export interface QuerySpec<
   S extends Anything = Anything,
   A extends Anything = Anything,
@@ -189,7 +189,7 @@ export interface QuerySpec<
   readonly answers: A
 }
 
-/** Declares a command: a request to the one service that owns the contract. */
+/** Declares a command: a request to the service that owns the contract. */
 export function command<
   S extends Anything,
   const R extends string = never,
@@ -197,11 +197,11 @@ export function command<
 >(
   schema: S,
   options: WireName & {
-    /** The codes with which a decision may refuse it. */
+    /** The codes with which a decide rule may refuse the command. */
     readonly refuses?: readonly R[]
-    /** How its refusals are called on the wire. Default: `<contract>.<Name>Refused`. */
+    /** The name of its refusals on the wire. Default: `<contract>.<Name>Refused`. */
     readonly refusal?: WireName
-    /** Its earlier versions, oldest first; none is ever taken out. */
+    /** Its earlier versions, oldest first; never remove one. */
     readonly was?: Was<W, S>
   } = {},
 ): CommandSpec<S, R> {
@@ -209,11 +209,11 @@ export function command<
   return { ...names, kind: 'command', schema, was: was as readonly Earlier[], refuses, refusal }
 }
 
-/** Declares an event: a fact, published by the one service that owns the contract. */
+/** Declares an event: a fact, published by the service that owns the contract. */
 export function event<S extends Anything, const W extends readonly Anything[] = readonly []>(
   schema: S,
   options: WireName & {
-    /** Its earlier versions, oldest first; none is ever taken out. */
+    /** Its earlier versions, oldest first; never remove one. */
     readonly was?: Was<W, S>
   } = {},
 ): EventSpec<S> {
@@ -221,7 +221,7 @@ export function event<S extends Anything, const W extends readonly Anything[] = 
   return { ...names, kind: 'event', schema, was: was as readonly Earlier[] }
 }
 
-/** Declares a query: a question without effect, and the schema of its answer. */
+/** Declares a query and the schema of its answer. The service that owns the contract answers it. */
 export function query<S extends Anything, A extends Anything>(
   schema: S,
   options: WireName & { readonly answers: A },

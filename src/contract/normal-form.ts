@@ -3,23 +3,23 @@ import { LIMITS } from '../base/limits.ts'
 import type { ShapeLimits } from './shape.ts'
 import { FORBIDDEN_KEYS, complaintsOfShape, flawOfValue } from './shape.ts'
 
-/** Data in normal form, and how much of it is new. */
+/** Data in normal form, and how much of it was copied. */
 export interface NormalForm {
   readonly value: unknown
-  /** Values that were copied; what is shared with `before` is not counted. */
+  /** The number of copied values; values shared with `before` are not counted. */
   readonly values: number
-  /** Text and property names that were copied, in UTF-16 units. */
+  /** The length of copied text and property names, in UTF-16 units. */
   readonly textLength: number
 }
 
 /**
- * Data as a restart would give it: what JSON keeps of it, as plain frozen objects and lists. Members
- * that are `undefined` are absent, `-0` is `0`, getters are read once, symbols and members of lists
- * that are no elements are gone. Parts that are identical to the same part of `before`, which has
- * the form already, are shared with it and not copied again.
+ * Converts data to what JSON keeps of it, as frozen plain objects and arrays, so that rules see the same
+ * data before and after a restart. Members that are `undefined` are removed, `-0` becomes `0`, getters
+ * are read once, symbols and non-index members of arrays are dropped. Parts that are identical to the
+ * same part of `before`, which must be in normal form, are shared and not copied.
  *
- * Answers nothing where JSON could not keep the data or where it is over the limits:
- * `complaintsOfForm` says why.
+ * Returns `undefined` if JSON cannot hold the data or it exceeds the limits; `normalFormIssues` gives
+ * the reasons.
  */
 export function normalForm(
   value: unknown,
@@ -31,12 +31,12 @@ export function normalForm(
     const made = copied(value, before, 0, copy)
     if (copy.isPlain) return { value: made, values: copy.values, textLength: copy.textLength }
   } catch {
-    // Nothing is promised of getters and proxies.
+    // Getters and proxies may throw.
   }
   return undefined
 }
 
-/** Why `normalForm` answered nothing; never empty. */
+/** The reasons why `toNormalForm` returned `undefined`; never empty. */
 export function complaintsOfForm(value: unknown, limits: ShapeLimits): readonly Complaint[] {
   const complaints = complaintsOfShape(value, limits)
   return complaints.length > 0 ? complaints : [{ path: '', message: 'changes while it is read' }]
@@ -83,7 +83,7 @@ function copiedList(
 function copiedObject(object: Members, before: unknown, depth: number, copy: Copy): Members {
   const known = (typeof before === 'object' ? before : undefined) as Members | null | undefined
   const made: Record<string, unknown> = {}
-  // Plain objects inherit nothing that is seen here, and need no list of their names.
+  // Plain objects inherit no enumerable members, so `for in` is safe and needs no array of names.
   for (const name in object) {
     const member = object[name]
     if (member === undefined) continue

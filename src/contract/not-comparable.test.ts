@@ -144,7 +144,7 @@ describe('a schema is compared also where', () => {
   test('a name of a part could mean two of them: then it means neither', () => {
     const two = (T: object): JsonSchema =>
       message({ $ref: '#/$defs/a%20b' }, { 'a%20b': text, 'a b': T })
-    assert.deepEqual(lines(two(text), two(whole)), ['v: refers to a schema that is not there'])
+    assert.deepEqual(lines(two(text), two(whole)), ['v: refers to a schema that does not exist'])
   })
 
   test('a part beside names a field that another one has had all along', () => {

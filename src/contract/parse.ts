@@ -4,15 +4,16 @@ import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { thrownText } from '../base/thrown.ts'
 
-/** What a schema made of data, or why it took it not. */
+/** The output of a schema, or the issues of invalid data. */
 export type Parsed =
   | { readonly is: 'taken'; readonly value: unknown }
   | { readonly is: 'rejected'; readonly complaints: readonly Complaint[] }
 
 /**
- * Has a schema check data at once; whatever it throws is a complaint. `name` is for people.
+ * Validates data with a schema, synchronously. An error that the schema throws becomes an issue. `name`
+ * appears in messages.
  *
- * @throws Fault `SCHEMA_INVALID` where it answers with a promise: that is no matter of the data
+ * @throws Fault `SCHEMA_INVALID` if the schema returns a promise
  */
 export function parse(schema: StandardSchemaV1, name: string, data: unknown): Parsed {
   try {
@@ -24,7 +25,7 @@ export function parse(schema: StandardSchemaV1, name: string, data: unknown): Pa
         .map((issue) => ({ path: pathText(issue.path), message: issue.message }))
       return { is: 'rejected', complaints }
     }
-    // Nobody waits for it, and what nobody waits for must not end the process when it fails.
+    // The promise is not awaited; without a handler, its rejection would end the process.
     outcome.catch(() => undefined)
   } catch (cause) {
     return rejected(`the schema of ${name} threw: ${thrownText(cause)}`)
@@ -35,14 +36,14 @@ export function parse(schema: StandardSchemaV1, name: string, data: unknown): Pa
   })
 }
 
-/** Some libraries answer with a promise as well where a check has thrown. */
-const PROMISED = 'its schema answered with a promise: it is asynchronous, or something in it threw'
+/** Some libraries also return a promise if a check throws. */
+const PROMISED = 'its schema returned a promise: it is asynchronous, or a check in it threw'
 
 function rejected(message: string): Parsed {
   return { is: 'rejected', complaints: [{ path: '', message }] }
 }
 
-/** A path of Standard Schema as text: `lines[3].quantity`. */
+/** Formats a path of a Standard Schema issue: `lines[3].quantity`. */
 export function pathText(
   path: readonly (PropertyKey | { readonly key: PropertyKey })[] = [],
 ): string {

@@ -1,14 +1,14 @@
-/** How a topic spreads its keys over partitions; recorded in the topic for its life. */
+/** The partitioner of a topic; recorded in the topic and fixed for its life. */
 export type PartitionStrategy = 'murmur2'
 
 const SEED = 0x9747b28c
 const MULTIPLIER = 0x5bd1e995
 const encoder = new TextEncoder()
 
-/** Where a key is written out, over and over: keys are hashed for every message. */
+/** A reused buffer, since the key of every message is hashed. */
 const scratch = new Uint8Array(1_024)
 
-/** The partition of a key: as the default of Kafka's Java client, for keys as UTF-8. */
+/** The partition of a key, as the default partitioner of Kafka's Java client computes it for UTF-8 keys. */
 export function partitionOf(key: string, partitions: number): number {
   if (partitions === 1) return 0
   if (key.length * 3 > scratch.length)

@@ -1,19 +1,19 @@
-/** Longer texts are of no use as an example. */
+/** The longest text that is useful as an example. */
 const LENGTH_MAX = 256
 
 const ASCII = Array.from({ length: 95 }, (_, at) => String.fromCharCode(32 + at))
-/** What may stand for a class of characters, tried in this order. */
+/** Candidates for a character class, tried in this order. */
 const CHARACTERS = ['a', 'A', '1', '-', ...ASCII, 'é']
 
-/** A regular expression as it is read, part by part. */
+/** The position while a regular expression is read. */
 interface Reading {
   readonly source: string
   at: number
 }
 
 /**
- * A text that fits a pattern, as far as plain reading finds one: groups, alternatives, classes and
- * counts. Nothing where it finds none, as with what looks ahead or refers back.
+ * A text that matches a pattern of groups, alternatives, character classes and quantifiers. `undefined`
+ * if none is found, for example for patterns with lookaround or backreferences.
  */
 export function textOfPattern(source: string): string | undefined {
   const pattern = patternOf(source)
@@ -32,7 +32,7 @@ function patternOf(source: string): RegExp | undefined {
   }
 }
 
-/** The first of the alternatives for which there is a text. */
+/** A text for the first alternative that has one. */
 function choicesOf(reading: Reading): string | undefined {
   let text = sequenceOf(reading)
   while (reading.source[reading.at] === '|') {
@@ -72,14 +72,14 @@ function partOf(reading: Reading): string | undefined {
   return characterOf(token?.[0] ?? '')
 }
 
-/** One character that a token takes; none for what stands between two. */
+/** A character that a token matches; empty for an assertion. */
 function characterOf(token: string): string | undefined {
   if (['^', '$', '\\b'].includes(token)) return ''
   const pattern = patternOf(`^${token}$`)
   return [...CHARACTERS, ...Array.from(token)].find((each) => pattern?.test(each))
 }
 
-/** How often the part before stands: as seldom as it may, but once where it may. */
+/** The least count of a quantifier, but 1 if that is allowed. */
 function countOf(reading: Reading): number {
   const found = /^(?:[*+?]|\{(\d+)(?:,(\d*))?\})\??/.exec(reading.source.slice(reading.at))
   if (!found) return 1

@@ -274,7 +274,7 @@ describe('probing', () => {
 class Point extends Schema.Class<Point>('Point')({ id: Schema.String }) {}
 const iso = z.iso.datetime()
 const text = z.string()
-const foreign = /^(?:at |)is made into what JSON does not have: must be plain data/
+const foreign = /^(?:at |)is converted to a value that JSON does not have: must be plain data/
 const UNUSABLE: readonly (readonly [name: string, schema: Any, complaint: RegExp])[] = [
   [
     'z.date()',

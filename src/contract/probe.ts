@@ -1,5 +1,5 @@
-// What a schema does with data, found out by having it check made-up values: what libraries say of
-// a schema as JSON Schema leaves open what becomes of fields that it does not name, or lacks.
+// Finds out what a schema does with data by validating sample values: the JSON Schema that a library
+// exports does not say whether unknown fields are kept and missing fields are filled in.
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Complaint } from '../base/fault.ts'
 import { foreignIn } from './shape.ts'
@@ -13,35 +13,35 @@ type Trial =
   | { readonly is: 'taken'; readonly value: unknown }
   | { readonly is: 'refused'; readonly paths: readonly Path[] }
 
-/** Data that a schema takes, and what it makes of it. */
+/** Valid input of a schema and its output. */
 interface Sample {
   readonly input: unknown
   readonly output: unknown
 }
 
-/** What is known of a schema. */
+/** What was found out about a schema. */
 interface Probe {
-  /** What it gives back, as it does; nothing where its library has no JSON Schema. */
+  /** The JSON Schema of its output, completed; `undefined` if its library has no JSON Schema. */
   readonly output: JsonSchema | undefined
-  /** Where it takes only what JSON does not have. */
+  /** Where it accepts only values that JSON does not have. */
   readonly asks: Complaint | undefined
-  /** Where it makes what JSON does not have. */
+  /** Where its output has values that JSON does not have. */
   readonly makes: Complaint | undefined
-  /** What it answered with a promise, if anything. */
+  /** A promise that it returned, if any. */
   readonly promise: Promise<unknown> | undefined
-  /** Whether anything is known of it beside what it says itself. */
+  /** Whether some sample value was valid. */
   readonly isSampled: boolean
 }
 
-/** Values that are checked for one schema, in all trials together. */
+/** Values that are validated for one schema, in all trials together. */
 const EFFORT_MAX = 20_000
-/** What a complaint costs, in values. */
+/** The cost of an issue, in values. */
 const COMPLAINT_EFFORT = 20
 const CHOICES_MAX = 16
 
 const known = new WeakMap<object, Probe>()
 
-/** Each schema is probed once. */
+/** Probes each schema once. */
 function probeOf(schema: StandardSchemaV1): Probe {
   const before = known.get(schema)
   if (before) return before
@@ -50,16 +50,16 @@ function probeOf(schema: StandardSchemaV1): Probe {
   return probe
 }
 
-/** The JSON Schema of what a schema gives back, completed by what it was seen to do. */
+/** The JSON Schema of the output of a schema, completed by probing. */
 export const probedOutput = (schema: StandardSchemaV1): JsonSchema | undefined =>
   probeOf(schema).output
 
-/** Whether no made-up value was taken, so that only the library's word is known. */
+/** Whether no sample value was valid, so that probing found nothing. */
 export const isUnprobed = (schema: StandardSchemaV1): boolean => !probeOf(schema).isSampled
 
 /**
- * Why a schema is none for a message, if that was seen. `isAnswer`: it is handed what a rule in this
- * process returns, so that only what it makes counts.
+ * Why a schema cannot be used for a message, if probing shows so. `isAnswer`: its input comes from a rule
+ * in this process, so only its output must be JSON.
  */
 export async function flawOfSchema(
   schema: StandardSchemaV1,
@@ -73,11 +73,11 @@ export async function flawOfSchema(
 }
 
 const ASYNCHRONOUS =
-  'its schema is asynchronous, and a message is checked at once: let a handler ask what takes time'
+  'its schema is asynchronous, but messages are validated synchronously: do asynchronous checks in a handler'
 
 const TICKS = 100
 
-/** Some libraries answer with a promise as well where a check has thrown. */
+/** Some libraries also return a promise if a check throws. */
 async function failsAtOnce(promise: Promise<unknown>): Promise<boolean> {
   let hasFailed = false
   promise.catch(() => (hasFailed = true))
@@ -99,7 +99,7 @@ function probed(schema: StandardSchemaV1): Probe {
     const made = foreignIn(found.sample.output)
     makes ??= made && {
       path: made.path,
-      message: `is made into what JSON does not have: ${made.message}`,
+      message: `is converted to a value that JSON does not have: ${made.message}`,
     }
   }
   const output = jsonSchemaOf(schema, 'output')
@@ -109,7 +109,7 @@ function probed(schema: StandardSchemaV1): Probe {
   return { output: completed, asks, makes, promise: trials.promise(), isSampled }
 }
 
-/** How many alternatives there are where a schema has the most. */
+/** The largest number of alternatives in a schema. */
 function choicesIn(schema: unknown): number {
   if (typeof schema !== 'object' || schema === null) return 1
   const own = ['anyOf', 'oneOf'].map((name) => (schema as JsonSchema)[name])
@@ -118,10 +118,10 @@ function choicesIn(schema: unknown): number {
 }
 
 interface Trials {
-  /** Has the schema check a value. */
+  /** Validates a value. */
   of(value: unknown): Trial
   promise(): Promise<unknown> | undefined
-  /** Nothing more is tried, and nothing more is known. */
+  /** Whether the budget of trials is used up. */
   isSpent(): boolean
 }
 
@@ -160,9 +160,9 @@ function countIn(value: unknown): number {
   return Object.values(value).reduce<number>((count, each) => count + countIn(each), 1)
 }
 
-/** What may stand where a made-up value is refused, the plainest first. */
+/** Replacements for a sample value that is invalid, simplest first. */
 const PLAIN: readonly unknown[] = ['text', 1, true, null, {}, [], '1', ...Object.values(FORMATS)]
-/** What JSON has no values of. */
+/** Values of types that JSON does not have. */
 const FOREIGN: readonly (readonly [name: string, value: unknown])[] = [
   ['a Date', new Date(0)],
   ['a bigint', 1n],
@@ -173,7 +173,7 @@ const FOREIGN: readonly (readonly [name: string, value: unknown])[] = [
   ['a symbol', Symbol('probe')],
 ]
 
-/** Puts other values where the schema complains, until it takes the whole. */
+/** Replaces values at the paths of issues until the sample is valid. */
 function repaired(
   trials: Trials,
   start: unknown,
@@ -198,7 +198,7 @@ function repaired(
     for (const [name, value] of FOREIGN) {
       const next = withAt(input, path, value)
       const tried = trials.of(next)
-      // Nothing else may be wrong with it than was wrong before.
+      // The replacement must not cause new issues.
       if (tried.is === 'refused' && !(isCleared(tried, path) && isAmong(tried.paths, others)))
         continue
       asks ??= { path: pathText(path), message: `must be ${name}, which JSON does not have` }
@@ -210,7 +210,7 @@ function repaired(
 
 const keyOf = (path: Path): string => JSON.stringify(path.map(String))
 
-/** Whether nothing is said of a place any more; what lies below it is looked at next. */
+/** Whether a path has no issue any more; paths below it are tried next. */
 const isCleared = (trial: Trial, path: Path): boolean =>
   trial.is === 'taken' ||
   (trial.paths.length > 0 && trial.paths.every((each) => keyOf(each) !== keyOf(path)))
@@ -219,8 +219,8 @@ const isAmong = (paths: readonly Path[], known: ReadonlySet<string>): boolean =>
   paths.every((path) => known.has(keyOf(path)))
 
 /**
- * Has a JSON Schema say what was seen of its objects: see `completeObject`. One that was not seen and
- * does not say may hold anything.
+ * Completes the objects of a JSON Schema with what probing shows: see `completeObject`. An object that no
+ * sample reached and that does not mention other fields may have any.
  */
 function complete(trials: Trials, root: JsonSchema, samples: readonly Sample[]): void {
   const seen = new Set<JsonSchema>()
@@ -257,7 +257,7 @@ const saysNothing = (schema: JsonSchema): boolean =>
 
 const DEPTH_MAX = 32
 
-/** The one that describes a value, behind references and among alternatives. */
+/** The schema that describes a value, after resolving references and alternatives. */
 function branchOf(root: JsonSchema, schema: JsonSchema, value: unknown): JsonSchema | undefined {
   let found: JsonSchema | undefined = schema
   for (let steps = 0; found && '$ref' in found; steps += 1)
@@ -281,9 +281,9 @@ function couldDescribe({ type, properties }: JsonSchema, value: unknown): boolea
 }
 
 /**
- * Whether an object keeps fields that its schema does not name, and which fields are always there:
- * those with a default come out although they were left out. A part of a whole (`allOf`) cannot tell
- * that there are no others, since the parts beside it may name them.
+ * Finds out whether an object keeps unknown fields and which fields are always present: fields with a
+ * default are in the output although the input lacks them. A part of an `allOf` cannot exclude other
+ * fields, since its sibling parts may name them.
  */
 function completeObject(
   trials: Trials,
@@ -305,7 +305,7 @@ function completeObject(
   }
   const required = new Set((schema['required'] as readonly string[] | undefined) ?? [])
   const names = Object.keys(properties)
-  // First those that may have a default: of the others much is known.
+  // Optional fields first, since they may have a default.
   for (const name of [...names.filter((each) => !required.has(each)), ...required]) {
     if (!Object.hasOwn(given, name) || trials.isSpent()) continue
     const trial = trials.of(without(input, path, name))
@@ -318,7 +318,7 @@ function completeObject(
   return true
 }
 
-/** The fields that come out at a place; none where the whole is refused. */
+/** The output fields at a path; none if the input is invalid. */
 function fieldsAt(trials: Trials, input: unknown, path: Path): Readonly<Record<string, unknown>> {
   const trial = trials.of(input)
   const value = trial.is === 'taken' ? valueAt(trial.value, path) : undefined
@@ -343,7 +343,7 @@ function valueAt(value: unknown, path: Path): unknown {
   return found
 }
 
-/** A copy of data with another value at a place; what leads there is made where it is missing. */
+/** A copy of data with another value at a path; missing parents are created. */
 function withAt(data: unknown, path: Path, value: unknown): unknown {
   const [step, ...rest] = path
   if (step === undefined) return value

@@ -2,10 +2,10 @@ import type { JsonSchema, Resolve } from './json-schema.ts'
 import { listAt, memberOf, schemaFrom } from './json-schema.ts'
 import { textOfPattern } from './pattern-sample.ts'
 
-/** Deeper than this, and behind this many values, only what must be there is made. */
+/** Beyond this depth or number of values, only required members are created. */
 const DEPTH_MAX = 4
 const VALUES_MAX = 200
-/** Beyond these nothing is made: what must hold itself for ever has no sample. */
+/** Beyond these nothing is created: a schema that requires itself has no sample. */
 const DEPTH_LIMIT = 16
 const VALUES_LIMIT = 2_000
 
@@ -22,18 +22,18 @@ export const FORMATS: Readonly<Record<string, string>> = {
   uuid: '01890a5d-ac96-774b-bcce-b302099a8057',
 }
 
-/** What a sample is made with. */
+/** The state while a sample is created. */
 interface Making {
   readonly resolve: Resolve
-  /** Which of several alternatives is taken where there is room; the last one where it has fewer. */
+  /** The index of the alternative to use; the last one if there are fewer. */
   readonly choice: number
-  /** How many values it has so far. */
+  /** The number of values so far. */
   values: number
 }
 
 /**
- * A value that a JSON Schema allows, such as for a description: the plainest one. It is a guess:
- * patterns that look around, and whatever else JSON Schema cannot say, are beyond it.
+ * A simple value that a JSON Schema allows, such as for API docs. It may be invalid: patterns with
+ * lookaround and checks that JSON Schema cannot express are not considered.
  */
 export function sampleOf(schema: JsonSchema, resolve: Resolve, choice = 0): unknown {
   return made(schema, { resolve, choice, values: 0 }, 0)
@@ -84,7 +84,7 @@ function made(schema: JsonSchema, making: Making, depth: number): unknown {
 const isRoomy = (making: Making, depth: number): boolean =>
   depth < DEPTH_MAX && making.values < VALUES_MAX
 
-/** Whether nothing more can be inside. */
+/** Whether a schema describes a primitive value. */
 function isPlain({ type }: JsonSchema): boolean {
   return typeof type === 'string' && type !== 'object' && type !== 'array'
 }

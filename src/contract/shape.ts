@@ -2,7 +2,7 @@ import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { thrownText } from '../base/thrown.ts'
 
-/** Keys that could reach a prototype when data is merged or copied without care. */
+/** Keys that may pollute a prototype when data is merged or copied. */
 export const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 
 interface Visit {
@@ -11,22 +11,22 @@ interface Visit {
   readonly depth: number
 }
 
-/** How much one piece of data may hold. */
+/** The limits of a piece of data. */
 export interface ShapeLimits {
   readonly valuesMax: number
   /** Text and property names together, in UTF-16 units. */
   readonly textLengthMax: number
 }
 
-/** How much the data of one message may hold. */
+/** The limits of the data of one message. */
 export const MESSAGE_SHAPE: ShapeLimits = {
   valuesMax: LIMITS.valuesMax,
   textLengthMax: LIMITS.dataBytesMax,
 }
 
 /**
- * What in data JSON could not keep as it is: too much of it, too deep, functions, instances of
- * classes, numbers that are none, keys that could reach a prototype. Nothing where it can.
+ * The issues of data that JSON cannot hold or that exceeds the limits: size, depth, functions, class
+ * instances, NaN, keys that may pollute a prototype. Empty for valid data.
  */
 export function complaintsOfShape(
   data: unknown,
@@ -43,8 +43,8 @@ export function complaintsOfShape(
 const NOTHING: readonly Complaint[] = []
 
 /**
- * The common case, without a path or a list for any value: most data is well shaped, and this runs
- * for every message. Anything doubtful is left to `findComplaints`.
+ * A fast check without paths and allocations, since it runs for every message and most data is valid.
+ * Returns false for data that `findShapeIssues` has to examine.
  */
 function isWellShaped(value: unknown, depth: number, tally: Tally): boolean {
   tally.values += 1
@@ -75,7 +75,7 @@ interface Tally {
   readonly limits: ShapeLimits
 }
 
-/** Walks data without recursion, so that depth cannot break the walk itself. */
+/** Traverses data without recursion, so that deep data cannot overflow the stack. */
 function findComplaints(data: unknown, { valuesMax, textLengthMax }: ShapeLimits): Complaint[] {
   const complaints: Complaint[] = []
   const pending: Visit[] = [{ value: data, path: '', depth: 0 }]
@@ -126,13 +126,13 @@ function visitMembers(
   }
 }
 
-/** Why JSON could not keep one value, apart from its members. */
+/** Why JSON cannot hold a value, apart from its members. */
 export function flawOfValue(value: unknown): string | undefined {
   if (typeof value === 'number' && !Number.isFinite(value)) return 'must be a finite number'
   return flawOfKind(value)
 }
 
-/** What JSON has no values of, such as instances of classes. */
+/** Why a value is of a type that JSON does not have, such as a class instance. */
 function flawOfKind(value: unknown): string | undefined {
   switch (typeof value) {
     case 'string':
@@ -153,8 +153,8 @@ function flawOfKind(value: unknown): string | undefined {
 }
 
 /**
- * The first value of a kind that JSON does not have. Data that came through a door has none, so the
- * schema has made it: that is a mistake of its author, whatever the data was.
+ * Finds the first value of a type that JSON does not have. The input of a schema has none, so one in its
+ * output is a fault of the schema and not of the data.
  */
 export function foreignIn(value: unknown, path = '', depth = 0): Complaint | undefined {
   const message = flawOfKind(value)
@@ -168,7 +168,7 @@ export function foreignIn(value: unknown, path = '', depth = 0): Complaint | und
   return undefined
 }
 
-/** Whether it is the `Object.prototype` of another realm, as of `node:vm` or Jest: plain there, too. */
+/** Whether a prototype is the `Object.prototype` of another realm, such as of `node:vm` or Jest. */
 function isOfOtherRealm(prototype: object): boolean {
   if (Object.getPrototypeOf(prototype) !== null || !Object.hasOwn(prototype, 'constructor'))
     return false
@@ -181,7 +181,7 @@ function isOfOtherRealm(prototype: object): boolean {
   )
 }
 
-/** One that is seen is refused as a function; one that is not would say something else than is seen. */
+/** An enumerable `toJSON` is refused as a function; a hidden one would change the stored data. */
 function hidesToJson(value: object): boolean {
   return 'toJSON' in value && !Object.prototype.propertyIsEnumerable.call(value, 'toJSON')
 }

@@ -1,21 +1,21 @@
 // W3C Trace Context: https://www.w3.org/TR/trace-context/
 import type { Complaint } from '../base/fault.ts'
 
-/** Where a message belongs in a distributed trace. It is handed on unchanged. */
+/** The W3C trace context of a message, propagated unchanged. */
 export interface TraceContext {
   readonly traceparent?: string
-  /** Only ever beside a `traceparent`. */
+  /** Only present with a `traceparent`. */
   readonly tracestate?: string
 }
 
-/** The two header values as they came. */
+/** The two header values before validation. */
 interface Given {
   readonly traceparent?: unknown
   readonly tracestate?: unknown
 }
 
 const IDS = '(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}'
-/** Trace id, parent id and flags; a version after 00 may put more behind a further `-`. */
+/** Trace id, parent id and flags; versions after 00 may append further fields. */
 const TRACEPARENT = new RegExp(`^(?:00-${IDS}|(?!00|ff)[0-9a-f]{2}-${IDS}(?:-[!-~]{0,200})?)$`)
 
 const isTraceparent = (value: unknown): value is string =>
@@ -24,16 +24,16 @@ const isTraceparent = (value: unknown): value is string =>
 /** `key=value`: printable ASCII without `,` and `=` in the value, which does not end with a space. */
 const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$/
 const MEMBERS_MAX = 32
-/** What W3C asks everybody to hand on at least; we hand on no more. */
+/** The length that W3C requires to propagate at least; longer values are shortened. */
 const TRACESTATE_LENGTH_MAX = 512
-/** Members that are longer than this go first. */
+/** Members longer than this are removed first. */
 const LONG_MEMBER_LENGTH = 128
-/** Longer than any valid list: 32 members with their white space. */
+/** An upper bound for a valid header: 32 members with white space. */
 const GIVEN_LENGTH_MAX = 32_768
 
 /**
- * The members of a tracestate, shortened as W3C says: long ones go first, then the last ones.
- * Nothing where it is not valid.
+ * The valid tracestate, shortened as W3C says: long members are removed first, then the last ones.
+ * `undefined` if it is invalid.
  */
 function tracestateOf(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > GIVEN_LENGTH_MAX) return undefined
@@ -50,14 +50,14 @@ function tracestateOf(value: unknown): string | undefined {
   return kept.join(',')
 }
 
-/** What of a trace context is valid; the rest is left out, as if it had not come. */
+/** The valid part of a trace context; the invalid part is dropped. */
 export function traceContextOf({ traceparent, tracestate }: Given): TraceContext {
   if (!isTraceparent(traceparent)) return {}
   const state = tracestateOf(tracestate)
   return state === undefined || state === '' ? { traceparent } : { traceparent, tracestate: state }
 }
 
-/** What is wrong with a trace context that a developer hands in. */
+/** The issues of a trace context that is passed to the API. */
 export function complaintsOfTrace({ traceparent, tracestate }: Given): readonly Complaint[] {
   const complaints: Complaint[] = []
   if (traceparent !== undefined && !isTraceparent(traceparent))

@@ -86,13 +86,16 @@ describe('stored data', () => {
   test('that is newer than the code is a fault by name', () => {
     const fault = faultOf(() => upcast(Till.Paid, {}, 4))
     assert.equal(fault.code, 'MESSAGE_NEWER')
-    assert.match(fault.message, /till\.Paid of version 4, and the code has version 3/)
+    assert.match(fault.message, /till\.Paid has version 4, and the code knows version 3/)
   })
 
   test('that an up throws on is a fault with its cause', () => {
     const fault = faultOf(() => upcast(Till.Pay, { id: 'a', total: -1 }))
     assert.equal(fault.code, 'UPCAST_FAILED')
-    assert.match(fault.message, /till\.Pay from version 1 to 2: up threw: less than nothing/)
+    assert.match(
+      fault.message,
+      /till\.Pay from version 1 to 2: the upcaster threw: less than nothing/,
+    )
     assert.match(String(fault.cause), /less than nothing/)
   })
 

@@ -7,17 +7,17 @@ import { parse } from './parse.ts'
 import { MESSAGE_SHAPE } from './shape.ts'
 
 /**
- * Stored data as the rules of today know it: each `up` on the way is handed what the version before
- * gave, and the schema of the next version checks and completes what it made. Data of the version
- * that the type has is handed back as it is. A refusal is as old as the command that it holds.
+ * Converts stored data to the current version: each upcaster takes the data of its version, and the
+ * schema of the next version validates and completes the result. Data of the current version is
+ * returned unchanged. In a refusal, the command that it contains is converted.
  *
- * @throws Fault `MESSAGE_NEWER`, and `UPCAST_FAILED` with all complaints of the step that failed
+ * @throws Fault `MESSAGE_NEWER`, and `UPCAST_FAILED` with all issues of the step that failed
  */
 export function upcast(type: MessageType, data: unknown, version = 1): unknown {
   if (version === type.version) return data
   if (version > type.version)
     throw new Fault('MESSAGE_NEWER', {
-      detail: `${type.wire} of version ${version}, and the code has version ${type.version}`,
+      detail: `${type.wire} has version ${version}, and the code knows version ${type.version}`,
     })
   if (type.kind !== 'refusal') return climb(type, data, version)
   const refusal = data as RefusalData<unknown, string>
@@ -34,7 +34,7 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
       made = up(value as never)
     } catch (cause) {
       throw new Fault('UPCAST_FAILED', {
-        detail: `${detail}: up threw: ${thrownText(cause)}`,
+        detail: `${detail}: the upcaster threw: ${thrownText(cause)}`,
         cause,
       })
     }
@@ -49,7 +49,7 @@ function climb({ wire, schema, was }: MessageType, data: unknown, version: numbe
   throw new Fault('UPCAST_FAILED', { detail: wire, complaints })
 }
 
-/** An upcast that fails has one code, also where the schema is at fault. */
+/** Maps a fault of the schema to `UPCAST_FAILED`, too. */
 function parsedAs(schema: MessageType['schema'], detail: string, made: unknown): Parsed {
   try {
     return parse(schema, detail, made)

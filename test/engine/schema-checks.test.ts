@@ -46,9 +46,9 @@ describe('a start is refused', () => {
       },
     )
     const makes =
-      'is made into what JSON does not have: must be plain data, not an instance of a class'
+      'is converted to a value that JSON does not have: must be plain data, not an instance of a class'
     assert.deepEqual(await complaintsOf(run(owning(One), nothing), 'SCHEMA_INVALID'), [
-      'one.Late: its schema is asynchronous, and a message is checked at once: let a handler ask what takes time',
+      'one.Late: its schema is asynchronous, but messages are validated synchronously: do asynchronous checks in a handler',
       'one.Dated, at: must be a Date, which JSON does not have',
       `one.Made version 1, at: ${makes}`,
       `one.Made, at: ${makes}`,

@@ -161,7 +161,8 @@ describe('what was stored under an earlier version', () => {
       })
     })
     assert.ok(faults.length > 3)
-    for (const fault of faults) assert.match(fault, /tills\/\w+: UPCAST_FAILED: .*up threw: -1 is/)
+    for (const fault of faults)
+      assert.match(fault, /tills\/\w+: UPCAST_FAILED: .*the upcaster threw: -1 is/)
     assert.deepEqual(now.told.map((paid) => (paid as { id: string }).id).toSorted(), ['a', 'c'])
     assert.equal(await row('tills.one', 'bad'), undefined)
     // With an up that is right, both go on in order.
@@ -366,7 +367,7 @@ describe('what is newer than the code', () => {
       const [money] = await app.status()
       assert.deepEqual([money?.accepted, money?.completed, money?.pending], [3, 1, 2])
     })
-    assert.match(faults[0] ?? '', /^tills\/money: MESSAGE_NEWER: .*till\.Pay of version 2/)
+    assert.match(faults[0] ?? '', /^tills\/money: MESSAGE_NEWER: .*till\.Pay has version 2/)
     await run(now.service, (app) => caughtUp(stage.clock, app))
     assert.deepEqual(await row('tills.one', 'a'), [
       { id: 'a', totalCents: 5, currency: 'CHF' },
