@@ -7,28 +7,28 @@ import { mustBeTopic } from './browse.ts'
 import { momentsOf, offsetOf } from './moment.ts'
 import type { System } from './system.ts'
 
-/** What shall be moved out of a topic. */
+/** Which records to archive, and where. */
 export interface TopicArchiveWish {
   readonly topic: string
-  /** An offset of each partition, or a time at which records were stored: what lies before goes. */
+  /** An offset in each partition or a time of storing: earlier records are archived. */
   readonly before: string
-  /** The directory for the files, by its whole path. */
+  /** The absolute path of the directory for the files. */
   readonly to: string
 }
 
-/** What was moved out of a topic. */
+/** The result of archiving a topic. */
 export interface ArchivedTopic {
   readonly topic: string
   readonly records: number
   readonly bytes: number
   readonly files: readonly string[]
   readonly partitions: readonly (Pick<Archived, 'partition' | 'from' | 'to' | 'records'> & {
-    /** The consumer that has not come as far as was wanted: what it has yet to read stays. */
+    /** The consumer whose unread records kept the range from reaching the requested offset. */
     readonly heldBy?: string
   })[]
 }
 
-/** One partition, and how far it may be moved out. */
+/** A partition and the offset before which records may be archived. */
 interface Part {
   readonly partition: number
   readonly first: number
@@ -37,7 +37,7 @@ interface Part {
 }
 
 /**
- * Moves the old records of a topic into files, as far as every consumer has passed them.
+ * Moves old records of a topic into files, up to the offset that every consumer has passed.
  *
  * @throws Fault `BACKEND_CANNOT`, `TOPIC_NOT_FOUND`, `OPTION_INVALID`, `DATA_READ_ONLY`,
  * `LOG_DAMAGED`
@@ -49,7 +49,7 @@ export async function archive(
 ): Promise<ArchivedTopic> {
   const { backend } = system
   const { topic, to } = wish
-  if (!backend.archive) throw new Fault('BACKEND_CANNOT', { detail: 'an archive' })
+  if (!backend.archive) throw new Fault('BACKEND_CANNOT', { detail: 'archiving' })
   mustBeTopic(system, topic)
   mustBeAbsolute('to', to)
   const parts = await partsOf(system, wish)
@@ -75,7 +75,7 @@ export async function archive(
   }
 }
 
-/** What was moved before counts as done. */
+/** Records that are still to be moved. */
 const restOf = ({ done, total }: Parameters<Tell>[0]): number => total - done
 
 async function partsOf(system: System, wish: TopicArchiveWish): Promise<readonly Part[]> {

@@ -1,4 +1,4 @@
-// One topic, page by page, the newest first; and messages by their id or their key, in all topics.
+// Lists one topic page by page, newest first; and finds messages by id or key in all topics.
 import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { partitionOf } from '../contract/partition.ts'
@@ -12,11 +12,11 @@ import type { EventView, FoundMessages } from './views.ts'
 
 type Looking = Pick<System, 'backend' | 'catalog' | 'clock'>
 
-/** Records that one call looks at where only some are wanted. */
+/** Records that one call reads at most to find matches. */
 const LOOKED_AT_MAX = 20_000
 const BREATHE_EVERY = 500
 
-/** Which messages of a topic are wanted; times are when they were stored. */
+/** A filter of the messages of a topic; times are times of storing. */
 export interface BrowseOptions {
   readonly topic: string
   readonly partition?: number
@@ -25,17 +25,17 @@ export interface BrowseOptions {
   readonly since?: number
   readonly until?: number
   readonly key?: string
-  /** Part of the wire name, in letters of any case. */
+  /** Part of the wire name, case-insensitive. */
   readonly type?: string
-  /** Part of the data, as JSON, or of the id; in letters of any case. */
+  /** Part of the data as JSON or of the id, case-insensitive. */
   readonly text?: string
   readonly limit: number
   readonly after?: string
 }
 
 /**
- * The messages of a topic, the newest first, without their data. One call looks at 20,000 records at
- * most: where few of them are wanted, a page may have less than `limit`, and a `next`.
+ * The messages of a topic, newest first, without their data. One call reads at most 20,000 records: if
+ * few of them match, a page may have fewer than `limit` items and still a `next`.
  *
  * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`
  */
@@ -71,7 +71,7 @@ function mustBePartition({ catalog }: Looking, topic: string, partition: number 
 
 type Place = Pick<LogRecord, 'topic' | 'partition'>
 
-/** A key is in one partition of each topic. */
+/** Selects the one partition of each topic that a key belongs to. */
 function partitionsOf({ catalog }: Looking, key: string | undefined): (place: Place) => boolean {
   if (key === undefined) return () => true
   const counts = new Map(catalog.topics.map(({ name, partitions }) => [name, partitions]))
@@ -120,8 +120,7 @@ async function page(
 }
 
 /**
- * What a text may mean: the message that has it as its id, and the messages that have it as their
- * key, the newest first, in all topics.
+ * Finds the message with this id and the messages with this key, newest first, in all topics.
  *
  * @throws Fault `OPTION_INVALID`
  */

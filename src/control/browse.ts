@@ -1,4 +1,4 @@
-// Looking into the log: one topic, the newest messages, a message by its id, a whole conversation.
+// Reads the log: one topic, the newest messages, a message by id, a whole conversation.
 import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
@@ -16,10 +16,10 @@ import type { ChainView, EventView } from './views.ts'
 type Looking = Pick<System, 'backend' | 'catalog'>
 
 const BYTES_PER_READ = 4_194_304
-/** Messages of a conversation of which it is asked where they are held. */
+/** Messages of a conversation that are checked for being held. */
 const HELD_LOOKED_FOR = 1_000
 const RECORDS_PER_READ = 1_000
-/** How far the clocks of those who made a conversation's messages may be apart. */
+/** The clock skew allowed between the services of a conversation. */
 const SLACK_MS = 60_000
 
 export function eventView(
@@ -50,24 +50,24 @@ export function eventView(
   }
 }
 
-/** Some of a topic's messages, and where to read on. */
+/** Messages of a topic, and the offsets from which to continue. */
 export interface TopicPage {
   readonly events: readonly EventView[]
   readonly next: readonly { readonly partition: number; readonly next: number }[]
 }
 
-/** Which part of a topic is wanted. */
+/** Which part of a topic to read. */
 export interface TopicWish {
   readonly topic: string
   readonly partition?: number
-  /** The offset to begin at, in each partition; without it, the last `limit` of all. */
+  /** The first offset in each partition. Default: the last `limit` messages. */
   readonly from?: number
   readonly limit: number
 }
 
 /**
- * @throws Fault `TOPIC_NOT_FOUND`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` where it begins at
- * what cannot be read
+ * @throws Fault `TOPIC_NOT_FOUND`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` if the first record
+ * cannot be read
  */
 export async function readTopic(looking: Looking, wish: TopicWish): Promise<TopicPage> {
   const { topic, partition, from, limit } = wish
@@ -92,7 +92,7 @@ export async function readTopic(looking: Looking, wish: TopicWish): Promise<Topi
   }
 }
 
-/** The end of each partition, read by itself: any of them may hold all of the last ones. */
+/** Reads `limit` records at the end of each partition, since one may hold all of the newest ones. */
 async function lastOf(
   log: EventLog,
   ends: readonly LogEnd[],
@@ -123,7 +123,7 @@ function byTime(one: LogRecord, other: LogRecord): number {
   return one.at - other.at || (one.position ?? one.offset) - (other.position ?? other.offset)
 }
 
-/** The newest messages of all topics, newest first; without their data. */
+/** The newest messages of all topics, newest first, without their data. */
 export async function newest(looking: Looking, limit: number): Promise<readonly EventView[]> {
   const { log } = looking.backend
   const ends = await log.ends(looking.catalog.topics.map(({ name }) => name))
@@ -146,8 +146,8 @@ export async function findEvent(looking: Looking, id: string): Promise<LogRecord
 }
 
 /**
- * The conversation that a message belongs to, in order of time. All topics are read from where it
- * began, up to `recordsMax` records.
+ * The conversation that a message belongs to, ordered by time. Reads all topics from the time of its
+ * first message, up to `recordsMax` records.
  *
  * @throws Fault `MESSAGE_NOT_FOUND`
  */
@@ -173,7 +173,7 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
     read += size
     for (const slice of slices)
       for (const record of slice.records)
-        // Most heads are of others: told without parsing them.
+        // Skip the heads of other conversations without parsing them.
         if (
           record.head.includes(JSON.stringify(correlation)) &&
           belongs(record, correlation, origin)
@@ -199,7 +199,7 @@ function belongs(record: LogRecord, correlation: string, origin: string | undefi
   return envelope.correlation === correlation && envelope.origin === origin
 }
 
-/** Where a partition's messages of an instant begin: by halves, since time grows with the offset. */
+/** The first offset at or after an instant, by binary search, since time grows with the offset. */
 async function positionAt(log: EventLog, end: LogEnd, at: number): Promise<Position> {
   let [low, high] = [end.first, end.next]
   while (low < high) {

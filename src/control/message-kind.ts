@@ -8,7 +8,7 @@ const COMMANDS = commandsTopic('')
 
 export const carriesCommands = (topic: string): boolean => topic.endsWith(COMMANDS)
 
-/** What sort of message it is: by the contracts and its envelope, never by how it is called. */
+/** The kind of a message, from the contracts and its envelope and never from its name. */
 export function kindOf(
   { services }: Catalog,
   topic: string,

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts'
 import { instantOf } from '../base/instant.ts'
 import type { EventLog, LogEnd } from '../ports/log.ts'
 
-/** A place in every partition of a topic. */
+/** An offset or a time, which resolves to an offset in each partition of a topic. */
 export type Moment =
   | { readonly is: 'offset'; readonly offset: number }
   | { readonly is: 'time'; readonly atMs: number }
@@ -11,10 +11,10 @@ export type Moment =
 const OFFSET = /^\d{1,15}$/
 
 /**
- * What somebody means by places: each an offset, or an instant as `instantOf` reads it.
+ * Parses texts that are each an offset or an instant, as `parseInstant` reads it.
  *
- * @param words what else may be said, such as `latest`
- * @throws Fault `OPTION_INVALID`, with all that is wrong
+ * @param words other allowed values, such as `latest`
+ * @throws Fault `OPTION_INVALID`, with all issues
  */
 export function momentsOf<P extends string, W extends string = never>(
   verb: string,
@@ -39,7 +39,7 @@ export function momentsOf<P extends string, W extends string = never>(
   return Object.fromEntries(entries) as Readonly<Record<P, Moment | W | undefined>>
 }
 
-/** Where a moment lies in a partition, between its ends. */
+/** The offset in a partition, limited to its range. */
 export async function offsetOf(
   log: EventLog,
   { topic, partition, first, next }: LogEnd,

@@ -1,7 +1,7 @@
 import type { OperationState } from '../engine/operations.ts'
 import type { OutcomeView } from './views.ts'
 
-/** What became of a command. A refusal has a code; what a saga finished with has a name of its own. */
+/** Converts the state of an operation to what operators see. */
 export function outcomeView(state: OperationState): OutcomeView {
   const { is } = state
   if ('code' in state) {

@@ -9,7 +9,7 @@ import type { LinkView, Overview, RuleView, ServiceView, TopicView } from './vie
 
 type Reading = Extract<LinkView, { is: 'reads' }>
 
-/** Everything that runs, at one moment. */
+/** All services, topics and their links at one moment. */
 export async function overviewOf(system: System): Promise<Overview> {
   const { backend, catalog, clock } = system
   const health = await system.health()
@@ -63,14 +63,14 @@ function serviceView(
   }
 }
 
-/** A service at a topic, with where its slowest rule stands in each partition. */
+/** A service that reads a topic, with the position of its slowest rule in each partition. */
 interface Reach {
   readonly service: string
   readonly topic: string
   readonly slowest: readonly Standing[]
 }
 
-/** Each service at each topic that it reads; its slowest rule counts. */
+/** Each service with each topic that it reads; the slowest rule counts. */
 function readingsOf(standings: readonly Standing[]): readonly Reach[] {
   const slowest = new Map<string, Standing>()
   for (const each of standings) {
@@ -102,19 +102,19 @@ async function withAges(
 
 const lagOf = (standings: readonly Standing[]): number => sum(standings, ({ lag }) => lag)
 
-/** The counters that charts are drawn from. */
+/** The counters that the charts of the page show. */
 export interface Counters {
-  /** Records ever appended, over all topics; grows. */
+  /** Records ever appended to all topics; never decreases. */
   readonly appended: number
   readonly services: readonly {
     readonly name: string
-    /** As `ServiceView` has them. */
+    /** See `ServiceView`. */
     readonly completed: number
     readonly lag: number
   }[]
 }
 
-/** Those of an overview that charts need, without reading a record. */
+/** The counters of the overview that charts need, without reading records. */
 export async function countersOf(system: System): Promise<Counters> {
   const { backend, catalog } = system
   const standings = await standingsOf(system)

@@ -1,4 +1,4 @@
-// Reading a topic again, in order, page by page: nothing is kept between two pages but the cursor.
+// Replays a topic in order, page by page. The cursor is the only state between two pages.
 import { Fault } from '../base/fault.ts'
 import type { CloudEvent } from '../contract/envelope.ts'
 import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
@@ -10,20 +10,20 @@ import type { System } from './system.ts'
 
 type Looking = Pick<System, 'backend' | 'catalog'>
 
-/** Which records of a topic are wanted. */
+/** Which records of a topic to replay. */
 export interface ReplayWish {
   readonly topic: string
   readonly partition?: number
-  /** The first one: an offset of each partition, or a time at which it was stored. Default: all. */
+  /** The start: an offset in each partition, or a time of storing. Default: the first record. */
   readonly from?: string
-  /** The first one that is not wanted, in the same words. Default: what is there now. */
+  /** The end, exclusive, in the same form. Default: the present end. */
   readonly to?: string
-  /** Where the page before has ended, as it says; then `from` and `to` count no more. */
+  /** The cursor of the page before; `from` and `to` are then ignored. */
   readonly cursor?: string
   readonly limit: number
 }
 
-/** A message with its place. */
+/** A message with its partition and offset. */
 export interface Replayed extends CloudEvent {
   readonly partition: number
   readonly offset: number
@@ -31,11 +31,11 @@ export interface Replayed extends CloudEvent {
 
 export interface ReplayPage {
   readonly events: readonly Replayed[]
-  /** Where to go on; nothing when that was all. */
+  /** The cursor for the next page; absent on the last page. */
   readonly cursor?: string
 }
 
-/** What is still wanted of a partition: from `next`, up to and without `to`. */
+/** The rest of a partition: from `next` up to but not including `to`. */
 interface Range {
   readonly partition: number
   readonly next: number
@@ -45,11 +45,11 @@ interface Range {
 const BYTES_PER_PAGE = 4_194_304
 
 /**
- * Some of the wanted records and where to go on. They come in the order in which the log took them,
- * over all partitions, where it has such an order; else partition by partition.
+ * One page of records and the cursor for the next. If the log has a global order over all partitions,
+ * records come in that order, otherwise partition by partition.
  *
  * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING` or
- * `ARCHIVE_DAMAGED` at the first record that cannot be read, once all before it were given
+ * `ARCHIVE_DAMAGED` at the first record that cannot be read, after all records before it
  */
 export async function replay(looking: Looking, wish: ReplayWish): Promise<ReplayPage> {
   mustBeTopic(looking, wish.topic)
@@ -70,8 +70,8 @@ interface Merged {
 }
 
 /**
- * Reads a part of each partition, and gives in order what nothing unread can come before. What was
- * read beyond that is read again with the next page.
+ * Reads a part of each partition and returns, in order, the records before the first unread one. Records
+ * read beyond that are read again with the next page.
  */
 async function readMerged(
   log: EventLog,
@@ -107,7 +107,7 @@ async function readMerged(
   return { records, rest }
 }
 
-/** Nothing read is before everything: then only the holes are passed. */
+/** The global position of a record, or -1 without a record, so that only gaps are skipped. */
 const orderOf = (record: LogRecord | undefined): number =>
   record ? (record.position ?? record.offset) : -1
 
@@ -156,7 +156,7 @@ function parseCursor(cursor: string): readonly Range[] {
       return { partition, next, to } as Range
     })
   } catch (cause) {
-    const complaints = [{ path: 'cursor', message: 'must be what the page before has said' }]
+    const complaints = [{ path: 'cursor', message: 'must be the cursor of the page before' }]
     throw new Fault('OPTION_INVALID', { detail: 'replay', complaints, cause })
   }
 }

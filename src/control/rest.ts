@@ -16,15 +16,15 @@ import { rewind } from '../engine/rewind.ts'
 import type { Backend } from '../ports/store.ts'
 import type { System } from './system.ts'
 
-/** A system of which only the data is there, and nobody who runs it. */
+/** A system whose data is opened without a running app. */
 export interface RestingSystem extends System {
   close(): Promise<void>
 }
 
-/** How long what was read of pauses counts: nobody else is there to change them. */
+/** How long pauses are cached: no other process changes them. */
 const LOOK_MS = 60_000
 
-/** Opens what a backend holds, without the code that made it. */
+/** Opens the data of a backend without the services that wrote it. */
 export async function resting(backend: Backend, clock: Clock): Promise<RestingSystem> {
   const { log, store } = backend
   await log.open()
@@ -33,7 +33,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
   const services = catalog.services.map(({ name }) => name)
   const pauses = pausesOf(store, clock, catalog.services, LOOK_MS)
   const delays = delayClock(store, clock, () => undefined)
-  // Data of a version before has no such clock.
+  // Data of an earlier version has no delay clock.
   await delays.load().catch(() => undefined)
   return {
     backend,
@@ -53,7 +53,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
     setPaused: (service, isPaused) => pauses.set(service, isPaused),
     rewind: (asked) => rewind({ backend, catalog, pauses }, asked),
     async rebuild(projection) {
-      throw new Fault('DATA_READ_ONLY', { detail: `nobody runs the rules of ${projection}` })
+      throw new Fault('DATA_READ_ONLY', { detail: `no app runs the rules of ${projection}` })
     },
     async operation(id, topic) {
       const owned = catalog.services.flatMap(({ owns }) => owns.map(commandsTopic))
@@ -71,7 +71,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
   }
 }
 
-/** Where an operation stands, as its owner would say it. */
+/** The state of an operation, as a running app would return it. */
 function asState({ state, complaints = [] }: OperationStanding): OperationState {
   const { kind, status, reason } = state
   if (kind === 'pending') return { is: 'pending' }
@@ -79,7 +79,7 @@ function asState({ state, complaints = [] }: OperationStanding): OperationState 
   return { is: status, ...(reason === undefined ? {} : { reason }) } as OperationState
 }
 
-/** Alarms of the first keys that are held, by the thresholds that hold where none are stated. */
+/** Alarms of the first held keys, with the default thresholds. */
 async function heldIn(data: Listed): Promise<readonly Alarm[]> {
   const { items } = await heldKeys(data)
   const holds = items.map(({ nextAttemptAt: due, ...each }) => ({ ...each, due }))

@@ -1,6 +1,6 @@
-// The admin socket: how other processes of this machine reach the owner of a data directory. Lines
-// of JSON over a socket in the file system. A call is one line, `{ token, verb, given }`; answers
-// are lines with `progress`, and one last with `result` or `problem`.
+// The control socket, by which other processes of this machine call the owner of a data directory. It is
+// a Unix socket or named pipe with lines of JSON. A call is one line, `{ token, verb, given }`; replies
+// are lines with `progress` and a last one with `result` or `problem`.
 import { createHash } from 'node:crypto'
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server, Socket } from 'node:net'
@@ -18,7 +18,7 @@ import { isVerb, runVerb } from './verbs.ts'
 import type { Tell } from '../ports/keeping.ts'
 
 const PROTOCOL = 1
-/** Systems cut the path of a socket off at about a hundred bytes. */
+/** Operating systems limit the path of a socket to about 100 bytes. */
 const PATH_BYTES_MAX = 100
 const CALL_BYTES_MAX = 65_536
 const IDLE_MS = 10_000
@@ -45,12 +45,12 @@ function socketPath(directory: string): string {
   return process.platform === 'win32' ? `\\\\.\\pipe\\${name}` : join(tmpdir(), `${name}.sock`)
 }
 
-/** The open socket of an owner. */
+/** The control socket of an owner. */
 export interface ControlSocket {
   close(): Promise<void>
 }
 
-/** Opens the socket of a data directory. Only for its owner: what a killed one left is removed. */
+/** Opens the control socket of a data directory. Call it only as its owner: a stale socket is removed. */
 export async function openSocket(directory: string, system: System): Promise<ControlSocket> {
   const token = tokenOf(directory)
   const path = socketPath(directory)
@@ -62,7 +62,7 @@ export async function openSocket(directory: string, system: System): Promise<Con
     serve(socket, system, token)
   })
   await listen(server, path)
-  // Nobody has to wait for operators.
+  // The socket must not keep the process running.
   server.unref()
   const place: Place = { protocol: PROTOCOL, path }
   writeFileSync(noteOf(directory), `${JSON.stringify(place)}\n`, { mode: 0o600 })
@@ -91,7 +91,7 @@ function serve(socket: Socket, system: System, token: string): void {
   socket.unref()
   socket.setEncoding('utf8')
   socket.setTimeout(IDLE_MS, () => socket.destroy())
-  // Whoever asked has gone: nobody is left to be told.
+  // The client has disconnected.
   socket.on('error', () => socket.destroy())
   const onData = (text: string): void => {
     call += text
@@ -117,7 +117,7 @@ async function answer(
     const call = JSON.parse(line) as { token?: unknown; verb?: unknown; given?: unknown }
     if (!isToken(call.token, token)) throw new Fault('TOKEN_REFUSED', { detail: 'admin socket' })
     if (!isVerb(call.verb))
-      throw new Fault('OPTION_INVALID', { detail: `no verb ${String(call.verb)}` })
+      throw new Fault('OPTION_INVALID', { detail: `unknown verb ${String(call.verb)}` })
     const given = (call.given ?? {}) as Given
     const result = await runVerb(system, call.verb, given, (progress) => reply({ progress }))
     reply({ result })
@@ -133,13 +133,13 @@ function problemOf(cause: unknown): Problem {
   return { code, message, complaints, ids }
 }
 
-/** The owner of a data directory, from another process. */
+/** A client of the owner of a data directory, in another process. */
 export interface Owner {
   /** @throws Fault as `runVerb` does, and `TOKEN_REFUSED` */
   run(verb: VerbName, given: Given, tell?: Tell): Promise<unknown>
 }
 
-/** The running owner of a data directory; nothing where none answers. */
+/** The running owner of a data directory; `undefined` if none answers. */
 export async function reachOwner(directory: string): Promise<Owner | undefined> {
   const path = readPlace(directory)
   const token = readToken(directory)
@@ -171,7 +171,7 @@ interface Said {
 function faultOf({ code, message, complaints = [], ids = {} }: Problem): Error {
   if (!Object.hasOwn(FAULTS, code)) return new Error(message)
   const fault = new Fault(code as FaultCode, { detail: '', complaints, ids })
-  // As its owner has said it.
+  // The message as the owner has formatted it.
   fault.message = message
   return fault
 }

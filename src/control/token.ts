@@ -5,15 +5,15 @@ import { join } from 'node:path'
 const TOKEN_BYTES = 32
 const FORM = /^[\w-]{43}$/
 
-/** The file in a data directory that only its user can read. */
+/** The token file of a data directory, readable only by its user. */
 const fileOf = (directory: string): string => join(directory, 'token')
 
-/** A secret that nobody can guess. */
+/** Creates a random token. */
 export function newToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url')
 }
 
-/** The token of a data directory; made by its owner on the first start, and kept. */
+/** The token of a data directory; created on the first start. */
 export function tokenOf(directory: string): string {
   const known = readToken(directory)
   if (known !== undefined) return known
@@ -22,7 +22,7 @@ export function tokenOf(directory: string): string {
   return token
 }
 
-/** The token of a data directory, unless nobody has made one that this user can read. */
+/** The token of a data directory; `undefined` if there is none or this user cannot read it. */
 export function readToken(directory: string): string | undefined {
   let handle: number
   try {
@@ -39,7 +39,7 @@ export function readToken(directory: string): string | undefined {
   }
 }
 
-/** Compares in a time that does not tell how much of it was right. */
+/** Compares tokens in constant time. */
 export function isToken(given: unknown, token: string): boolean {
   if (typeof given !== 'string') return false
   const hash = (text: string): Buffer => createHash('sha256').update(text).digest()

@@ -18,7 +18,7 @@ import type { System } from './system.ts'
 import type { Tell } from '../ports/keeping.ts'
 import { verify } from './verify.ts'
 
-/** What a verb can be told; `number`s are whole. */
+/** The type and bounds of an argument of a verb; `number` means an integer. */
 interface ArgumentSpec {
   readonly is: 'text' | 'number'
   readonly isRequired?: boolean
@@ -27,7 +27,7 @@ interface ArgumentSpec {
   readonly initial?: number
 }
 
-/** Arguments as they come from outside. */
+/** Unvalidated arguments. */
 export type Given = Readonly<Record<string, unknown>>
 type Taken = Readonly<Record<string, string | number | undefined>>
 
@@ -39,7 +39,7 @@ interface Verb {
 
 const RECORDS_PER_CHAIN = 1_000_000
 
-/** What every list takes. */
+/** The arguments of every verb that lists. */
 const LISTING = {
   limit: { is: 'number', ...LIST_LIMIT },
   after: { is: 'text' },
@@ -182,14 +182,14 @@ const verbs = {
 
 export type VerbName = keyof typeof verbs
 
-/** What operators can say, through the socket, over HTTP and to data without an owner. */
+/** The operations for operators: over the control socket, over HTTP, and on data without an owner. */
 export const VERBS: Readonly<Record<VerbName, Verb>> = verbs
 
 export function isVerb(name: unknown): name is VerbName {
   return typeof name === 'string' && Object.hasOwn(verbs, name)
 }
 
-/** `earliest`, `latest`, or a moment. */
+/** Parses `earliest`, `latest`, an offset or a time. */
 function rewindTo(text: string): RewindTo {
   const { to = 'latest' } = momentsOf('rewind', { to: text }, ['earliest', 'latest'])
   if (typeof to === 'string') return to
@@ -202,9 +202,9 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
 }
 
 /**
- * Runs a verb.
+ * Validates the arguments and runs a verb.
  *
- * @throws Fault `OPTION_INVALID` with all complaints, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
+ * @throws Fault `OPTION_INVALID` with all issues, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
  * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `PROJECTION_NOT_FOUND`,
  * `REBUILD_FAILED`, `DATA_READ_ONLY`, `BACKEND_CANNOT`, `DIRECTORY_TAKEN`
  */

@@ -1,4 +1,4 @@
-// Holds rows of state against what else is kept of them: streams, holds, timers.
+// Checks that rows are consistent with each other: entities with streams, held keys with messages, sagas with timers.
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { InstanceRow, TimerRow } from '../engine/advance.ts'
@@ -11,13 +11,13 @@ import type { System } from './system.ts'
 
 const PAGE = 1_000
 
-/** What is wrong, one by one: `path` names the consumer and the key. */
+/** Issues one by one; `path` names the consumer and the key. */
 type Findings = AsyncGenerator<Complaint>
 
 /**
- * Each row of an entity has the version at which its stream ends; each hold has its messages, each
- * held message its hold, and the counters say as many; each timer has its instance, each open instance
- * its timers. What changes meanwhile is looked at once more.
+ * Checks that the version of each entity row is the end of its stream; that each held key has its held
+ * messages and the reverse, in the number that the counters say; that each timer has its instance and
+ * each open instance its timers. Rows that change meanwhile are read a second time.
  */
 export async function* verifyState({ backend: { store }, catalog }: System): Findings {
   const known = await store.tables?.()
@@ -37,7 +37,7 @@ export async function* verifyState({ backend: { store }, catalog }: System): Fin
   }
 }
 
-/** Where a row cannot be read, it was named before; the rest of its table is not held against anything. */
+/** Ends the checks of a table at an unreadable row, which `verify` has reported before. */
 async function* readable(path: string, findings: Findings): Findings {
   try {
     yield* findings
@@ -60,12 +60,12 @@ async function* pages(
   } while (after)
 }
 
-const REFOLDS = 'its next command, or a query for it by its id, makes the row anew from them'
-const REMADE = 'the next start of the service makes the hold anew from them'
+const REFOLDS = 'its next command or a query by its id folds the row again'
+const REMADE = 'the next start of the service restores the hold'
 const RESTORE = 'restore a backup'
 
 async function* verifyEntity(store: EventStore, consumer: string, table: string): Findings {
-  // Streams before their rows here, and rows before their streams below: both only grow.
+  // Here streams are read before rows, below rows before streams, since both only grow.
   for (let after: string | undefined, isOver = false; !isOver;) {
     const ends = await store.streams(table, after, PAGE)
     const rows = await store.get(ends.map(({ key }) => ({ table, key })))
@@ -120,7 +120,7 @@ async function* verifyHolds(store: EventStore, service: CatalogService): Finding
   }
 }
 
-/** How many messages each hold has, by its key. */
+/** The number of held messages, by the key of the hold. */
 async function countHeld(store: EventStore, held: string): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
   for await (const rows of pages(store, { table: held, where: { index: 'hold' } }))
@@ -131,7 +131,7 @@ async function countHeld(store: EventStore, held: string): Promise<ReadonlyMap<s
 const progressOf = (progress: readonly Progress[], consumer: string): readonly Progress[] =>
   progress.filter((each) => each.consumer === consumer)
 
-/** A hold whose version has not changed while its messages were counted has just those. */
+/** Compares a hold with its messages, unless its version changes while they are counted. */
 async function flawOfHold(
   store: EventStore,
   holds: string,
@@ -148,7 +148,7 @@ async function flawOfHold(
   const count = hold ? (JSON.parse(hold.body) as HoldRow).count : 0
   if (count === messages) return undefined
   if (hold) return `its hold has ${count} messages, but ${messages} are there: ${RESTORE}`
-  return `${messages} messages are held without a hold, so that nobody tries them: ${REMADE}`
+  return `${messages} messages are held without a hold, so that they are never retried: ${REMADE}`
 }
 
 async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Findings {
@@ -159,7 +159,7 @@ async function* verifyTimers(store: EventStore, service: CatalogService, table: 
     )
     for (const [at, { rule, instance }] of timers.entries()) {
       if (instances[at] || !(await isThere(store, rows[at] as Row))) continue
-      const message = `a timer waits for it, but its row is missing: ${RESTORE}`
+      const message = `a timer refers to it, but its row is missing: ${RESTORE}`
       const consumer = consumerName({ services: [service], topics: [] }, `${service.id}/${rule}`)
       yield { path: `${consumer} ${instance}`, message }
     }
@@ -184,7 +184,7 @@ async function* verifySaga(
     }
 }
 
-/** Whether a row is still as it was seen. */
+/** Whether a row still has the version that was read. */
 async function isThere(store: EventStore, { table, key, version }: Row): Promise<boolean> {
   const [now] = await store.get([{ table, key }])
   return now?.version === version

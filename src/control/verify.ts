@@ -1,4 +1,4 @@
-// Reads everything and says what is not as it must be. Through the ports alone: on every backend.
+// Reads all data and reports what is damaged or inconsistent. Uses only the ports, so works on every backend.
 import { breathe } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { thrownText } from '../base/thrown.ts'
@@ -11,15 +11,15 @@ import type { EventStore } from '../ports/store.ts'
 import type { System } from './system.ts'
 import { verifyState } from './verify-state.ts'
 
-/** What a check of everything has found. */
+/** The result of `verify`. */
 export interface Verified {
   readonly isSound: boolean
   readonly topics: number
   readonly records: number
-  /** Rows of state, where the store can check them. */
+  /** Rows that were checked, if the store supports it. */
   readonly rows: number
   readonly consumers: number
-  /** At most a hundred; `path` is a topic, partition and offsets, a table, or a consumer. */
+  /** At most 100; `path` is a topic with partition and offsets, a table, or a consumer. */
   readonly complaints: readonly Complaint[]
 }
 
@@ -29,11 +29,10 @@ const BYTES_PER_STEP = 16_777_216
 const ROWS_PER_STEP = 1_000
 
 /**
- * Every record is there between its partition's ends, in order, in the partition of its key, with a
- * head and data that can be read; every consumer stands inside its topics, and its counters add up.
- * Where the backend keeps checksums, each record, the chain of each partition, what was moved to an
- * archive and each row of state is what was written. Rows of state have what else is kept of them:
- * see `verifyState`. What is written meanwhile is not looked at.
+ * Checks that every record between the ends of its partition is readable, in order and in the partition of
+ * its key; that the offset of every consumer lies within its topics and its counters add up; that
+ * records, chains, archives and rows match their checksums, if the backend keeps them; and that rows
+ * are consistent with each other (see `verifyState`). Data that is written meanwhile is not checked.
  */
 export async function verify(system: System, tell: Tell = () => undefined): Promise<Verified> {
   const { backend, catalog } = system
@@ -60,7 +59,7 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
     complaints.push(complaint)
   }
   const { is, detail } = await backend.log.health()
-  // Asked last, so that it knows what was just found; what was listed it would only say again.
+  // Asked last, so that it includes damage found above; skipped if that is listed already.
   if (is === 'failing' && complaints.length === 0)
     complaints.push({ path: 'health', message: detail })
   return {
@@ -75,14 +74,14 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
 
 type Flaw = Inspected['flaws'][number]
 
-/** One look at a part of a partition, up to `next`. */
+/** The result of checking a part of a partition, up to `next`. */
 interface Step {
   readonly records: readonly LogRecord[]
   readonly flaws: readonly Flaw[]
   readonly next: number
 }
 
-/** A partition up to where it ended when the check began; what was cut off from it comes last. */
+/** Checks a partition up to its end at the start of the check; records missing at its end come last. */
 async function* partitionSteps(
   { backend: { log }, clock }: System,
   end: LogEnd,
@@ -102,7 +101,7 @@ async function* partitionSteps(
   if (behind && behind.flaws.length > 0) yield { records: [], flaws: behind.flaws, next: end.next }
 }
 
-/** The records of a range that can be read: behind each flaw reading begins again. */
+/** The readable records of a range; continues behind each damaged range. */
 async function recordsIn(
   log: EventLog,
   from: Position,
@@ -128,7 +127,7 @@ async function recordsIn(
   return { records, flaws: stops }
 }
 
-/** Flaws one behind another that say the same are one. */
+/** Merges adjacent ranges with the same message. */
 function merged(flaws: readonly Flaw[]): readonly Flaw[] {
   const whole: Flaw[] = []
   for (const flaw of flaws) {
@@ -142,12 +141,12 @@ function merged(flaws: readonly Flaw[]): readonly Flaw[] {
 
 function flawComplaint({ topic, partition }: LogEnd, { from, to, message }: Flaw): Complaint {
   const range = to - from > 1 ? `${from}-${to - 1}` : `${from}`
-  // What is to be done about it stands in the lines below.
+  // Further lines of the message contain the cure.
   const [said = ''] = message.split('\n')
   return { path: `${topic}/${partition}@${range}`, message: said }
 }
 
-/** Reads every row of every table that the store can inspect; how many. */
+/** Checks every row of every table that the store can inspect; returns their number. */
 async function verifyRows(
   { backend: { store }, clock }: System,
   complaints: Complaint[],
@@ -167,7 +166,7 @@ async function verifyRows(
   return rows
 }
 
-/** A table that cannot be read any further is a flaw, too. */
+/** Inspects a page of rows; a table that cannot be read any further is reported, too. */
 async function inspectRows(
   store: EventStore,
   table: string,
@@ -193,7 +192,7 @@ function complaintsOf(record: LogRecord, partitions: number): readonly Complaint
   try {
     decodeEnvelope(record)
   } catch {
-    flaws.push('its head cannot be read')
+    flaws.push('its head is not valid')
   }
   try {
     JSON.parse(record.data ?? 'null')
@@ -201,7 +200,7 @@ function complaintsOf(record: LogRecord, partitions: number): readonly Complaint
     flaws.push('its data is not JSON')
   }
   if (partitionOf(record.key, partitions) !== record.partition)
-    flaws.push('its key belongs into another partition')
+    flaws.push('its key belongs to another partition')
   return flaws.map((message) => ({ path, message: `${message} (${record.id})` }))
 }
 
@@ -210,7 +209,10 @@ async function verifyConsumers(system: System, complaints: Complaint[]): Promise
   for (const { consumer, topic, partition, next, end, ...counts } of standings) {
     const path = `${consumer} on ${topic}/${partition}`
     if (next > end)
-      complaints.push({ path, message: `stands at ${next}, behind the end at ${end}` })
+      complaints.push({
+        path,
+        message: `its offset ${next} is behind the end of the partition at ${end}`,
+      })
     const { accepted, completed, pending, expired } = counts
     if (accepted !== completed + pending + expired) {
       const sum = `completed ${completed} + pending ${pending} + expired ${expired}`

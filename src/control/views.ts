@@ -1,4 +1,4 @@
-// What operators are shown, as JSON. Times are milliseconds since 1970.
+// What operators see, as JSON. Times are milliseconds since 1970.
 import type { Alarm, HeldKey, Listing, OperationKind, WaitsFor } from '../engine/listings.ts'
 
 export type {
@@ -13,15 +13,15 @@ export type {
   WaitsFor,
 } from '../engine/listings.ts'
 
-/** Everything that runs, at one moment. */
+/** All services, topics and their links at one moment. */
 export interface Overview {
   readonly at: number
-  /** What an ack means here. */
+  /** The durability of an ack. */
   readonly ack: 'memory' | 'disk' | 'replicated'
   readonly health: {
     readonly is: 'well' | 'paused' | 'degraded' | 'failing'
     readonly detail: string
-    /** What somebody should look at. */
+    /** Conditions that need attention. */
     readonly alarms: readonly Alarm[]
   }
   readonly services: readonly ServiceView[]
@@ -32,13 +32,13 @@ export interface Overview {
 export interface ServiceView {
   readonly name: string
   readonly isPaused: boolean
-  /** Records that its rules have yet to read, the worst of them. */
+  /** The largest number of unread records of its rules. */
   readonly lag: number
-  /** How long the oldest of those has waited. */
+  /** The age of the oldest unread record. */
   readonly ageMs: number
-  /** Events that wait behind a fault of their key. */
+  /** Events that wait behind a failed event of their key. */
   readonly pending: number
-  /** Events whose effects are committed, over all of its rules; grows. */
+  /** Events whose effects are committed, over all of its rules; never decreases. */
   readonly completed: number
   readonly rules: readonly RuleView[]
 }
@@ -49,7 +49,7 @@ export interface RuleView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
-  /** What retention took away before the rule came to it. */
+  /** Records that retention deleted before the rule read them. */
   readonly expired: number
   readonly lag: number
 }
@@ -58,30 +58,30 @@ export interface TopicView {
   readonly name: string
   readonly carries: 'commands' | 'events' | 'replies'
   readonly partitions: number
-  /** Records ever appended; grows. */
+  /** Records ever appended; never decreases. */
   readonly appended: number
-  /** Records that it holds now. */
+  /** Records that the topic holds now. */
   readonly held: number
 }
 
-/** A service at a topic: it writes to it, or reads from it. */
+/** A link between a service and a topic that it writes to or reads from. */
 export type LinkView =
   | { readonly is: 'writes'; readonly service: string; readonly topic: string }
   | {
       readonly is: 'reads'
       readonly service: string
       readonly topic: string
-      /** Records that the service has yet to read here. */
+      /** Unread records of the topic. */
       readonly lag: number
-      /** How long the oldest of them has waited. */
+      /** The age of the oldest unread record. */
       readonly ageMs: number
-      /** Records that the service has read here, ever; grows. */
+      /** Records ever read; never decreases. */
       readonly passed: number
     }
 
 /**
- * What sort of message it is. A `refusal` is the stored "no" to a command, a `failure` tells its
- * sender that a command is dead, a `compensation` is a command that undoes another one.
+ * The kind of a message. A `refusal` is the stored "no" to a command, a `failure` tells the sender that a
+ * command is a dead letter, a `compensation` is a command that undoes another one.
  */
 export type MessageKind = 'command' | 'event' | 'refusal' | 'failure' | 'compensation'
 
@@ -93,49 +93,49 @@ export interface EventView {
   readonly offset: number
   readonly id: string
   readonly type: string
-  /** The version under which its data was made. Absent: 1. */
+  /** The version of its data. Absent: 1. */
   readonly version?: number
   readonly key: string
   readonly at: number
-  /** The service that made it; `door` when it came from outside. */
+  /** The service that created it; `door` for a message from outside. */
   readonly source: string
   /** The rule of that service. */
   readonly rule?: string
-  /** The id of the message that it answers or follows from. */
+  /** The id of the message that caused it. */
   readonly cause?: string
-  /** The id of the message that the conversation began with. */
+  /** The id of the first message of the conversation. */
   readonly correlation: string
-  /** Left out where many are listed; `null` is a tombstone. */
+  /** Absent in lists; `null` is a tombstone. */
   readonly data?: unknown
 }
 
-/** Messages that have a text as their key, the newest first, and the one that has it as its id. */
+/** Messages with a text as their key, newest first, and the message with it as its id. */
 export interface FoundMessages extends Listing<EventView> {
   readonly byId?: EventView
 }
 
-/** Where a command from outside stands, or how it ended. */
+/** The state of the operation of a command from outside. */
 export interface OutcomeView {
-  /** Its name: a saga may finish with one of its own. */
+  /** The status; a saga may finish with a status of its own. */
   readonly is: string
-  /** What it is, whatever its name says. `finished`: a saga ended with an outcome of its own. */
+  /** The kind of the status. `finished`: a saga finished with a status of its own. */
   readonly kind: OperationKind
-  /** Why; of a refusal, its code. */
+  /** The reason; for a refusal, its code. */
   readonly reason?: string
-  /** What a refusal says in detail. */
+  /** The details of a refusal. */
   readonly complaints?: readonly string[]
 }
 
-/** A whole conversation: every message that one led to, in order of time. */
+/** A conversation: a message and all messages that it led to, ordered by time. */
 export interface ChainView {
   readonly correlation: string
   readonly events: readonly EventView[]
-  /** What became of it; absent where it began with no command from outside. */
+  /** The operation of its first command; absent if it did not begin with a command from outside. */
   readonly operation?: OutcomeView
-  /** What the operation waits for; empty where it is not pending. */
+  /** What the operation waits for; empty if it is not pending. */
   readonly waitsFor: readonly WaitsFor[]
-  /** Where its messages are held. */
+  /** The keys behind which its messages are held. */
   readonly held: readonly HeldKey[]
-  /** Whether all of it was found: a search stops at a bound of records. */
+  /** Whether the whole conversation was found; the search reads a limited number of records. */
   readonly isComplete: boolean
 }

@@ -8,21 +8,21 @@ interface Due {
   isCancelled: boolean
 }
 
-/** A clock that stands still until it is moved, and then passes through every due instant. */
+/** A clock that only moves when it is advanced, and then runs every call that becomes due. */
 export interface ManualClock extends Clock {
-  /** Moves on by `byMs`, running what becomes due on the way, in order. */
+  /** Advances by `byMs` and runs the calls that become due, in order. */
   advance(byMs: number): Promise<void>
-  /** Steps the wall clock, ahead or back, in no time: nothing becomes due by that. */
+  /** Sets the wall clock forward or back without elapsed time: no call becomes due. */
   step(byMs: number): void
   /**
-   * Moves on from instant to instant until the promise has settled.
+   * Advances from one due call to the next until the promise settles.
    *
-   * @throws Error once `patienceMs` have passed without that, or nothing is due any more
+   * @throws Error after `patienceMs` of simulated time, or if no call is due any more
    */
   until<T>(promise: Promise<T>, patienceMs?: number): Promise<T>
 }
 
-/** Begins at a fixed instant, 2020-01-01, so that two runs show the same times. */
+/** The initial time, fixed so that all runs have the same times: 2020-01-01. */
 const BEGIN_MS = Date.UTC(2020, 0, 1)
 
 export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
@@ -32,7 +32,7 @@ export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
   let count = 0
   const queue: Due[] = []
 
-  /** Lets every promise that can go on do so. */
+  /** Runs all pending promise callbacks. */
   const breathe = (): Promise<void> => new Promise((resolve) => afterMicrotasks(resolve))
 
   function after(delayMs: number, run: () => void): () => void {
@@ -83,15 +83,15 @@ export function manualClock(beginMs: number = BEGIN_MS): ManualClock {
         if (!(await step(endMs)))
           throw new Error(
             queue.length === 0
-              ? 'the simulated world waits for something that can never happen'
-              : `the simulated world still waits after ${patienceMs} ms of its time`,
+              ? 'the simulation waits for a promise that can never settle: no call is scheduled'
+              : `the promise has not settled after ${patienceMs} ms of simulated time`,
           )
       return promise
     },
   }
 }
 
-/** Keeps the queue in order of time, then of call. */
+/** Inserts by due time, then by order of call. */
 function insert(queue: Due[], due: Due): void {
   let low = 0
   let high = queue.length

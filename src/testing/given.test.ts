@@ -236,10 +236,10 @@ describe('a saga', () => {
     mustFail(() => placed.then(charge, next, after(1_000, Payments.Refund(o1))))
   })
 
-  test('fails a test in which it had finished before', () => {
+  test('fails a test in which the history finishes it', () => {
     mustFail(
       () => given(fulfilment, refused).when(Ordering.Cancelled(o1)).then(),
-      /fulfilment had finished before/,
+      /fulfilment has finished in its history/,
     )
   })
 

@@ -19,17 +19,17 @@ import type { Saga } from '../rules/saga.ts'
 import { partsOfRule } from '../rules/parts.ts'
 import type { Runnable } from '../rules/service.ts'
 
-/** What a rule that only computes is expected to do. */
+/** The next step of a test of a synchronous rule. */
 export interface When {
   /** The message that the rule is run on. */
   when(message: Message): Then
 }
 export interface Then {
-  /** Fails unless the rule returned exactly this, in this order. */
+  /** Asserts that the rule returned exactly these values, in this order. */
   then(...expected: readonly unknown[]): void
 }
 
-/** The same for rules that take their time. */
+/** The same for asynchronous rules. */
 export interface WhenAsync {
   when(message: Message): ThenAsync
 }
@@ -37,20 +37,20 @@ export interface ThenAsync {
   then(...expected: readonly unknown[]): Promise<void>
 }
 
-/** Rows by id, as a projection leaves them. */
+/** The rows of a projection by id. */
 export type Rows = Readonly<Record<string, unknown>>
 
 /**
- * Tests one rule as a sentence, without an engine: given what happened, when this arrives, then
- * this follows. Each message goes through its schema once, and rules see data as in a running system:
- * as JSON keeps it, and frozen, so that a rule that changes it in place fails.
+ * Tests one rule without an engine, in the form given–when–then. Each message is validated by its schema,
+ * and rules see data as in a running system: in normal form and frozen, so that a rule that changes
+ * it in place throws.
  *
- * - entity: history are events; `then` are the events, or one refusal
- * - saga: history are the events and refusals heard before; `then` are the effects
- * - projection: history are events; `then` is one object with all rows by id
- * - handler: instead of a history it is given its tools; `then` are the messages returned
- * - query: history are events and rows come from the projections and entities it reads; `then` is
- *   the answer
+ * - entity: the history are events; `then` takes the events, or one refusal
+ * - saga: the history are the earlier events and refusals; `then` takes the effects
+ * - projection: the history are events; `then` takes one object with all rows by id
+ * - handler: takes its tools instead of a history; `then` takes the returned messages
+ * - query handler: the history are events, from which the rows it reads are made; `then` takes the
+ *   answer
  */
 export function given<N extends string, H extends ToolHints>(
   rule: Handler<N, H>,
@@ -78,7 +78,7 @@ export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenA
 function sync(run: (message: Message) => readonly unknown[]): When {
   return {
     when: (message) => ({
-      // The words of the sentence; nobody awaits this.
+      // The object is never awaited.
       // oxlint-disable-next-line unicorn/no-thenable
       then: (...expected) => assert.deepEqual(run(message), expected),
     }),
@@ -94,14 +94,16 @@ function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsyn
   }
 }
 
-/** Data as a rule sees it in a running system: in normal form, and frozen. */
+/** Data as a rule sees it in a running system: in normal form and frozen. */
 function asKept(data: unknown): unknown {
   if (data === undefined) return data
   const form = normalForm(data, ROW_SHAPE)
   if (form) return form.value
   const complaints = complaintsOfForm(data, ROW_SHAPE)
   const why = complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
-  throw new assert.AssertionError({ message: `no message and no row can hold this: ${why}` })
+  throw new assert.AssertionError({
+    message: `this cannot be the data of a message or row: ${why}`,
+  })
 }
 
 const OCCASION: Occasion = { messageId: 'message-1', at: 0, key: 'key-1' }
@@ -121,7 +123,7 @@ function decided(entity: Entity, history: readonly Message[], command: Message):
   return [...result]
 }
 
-/** The engine takes only refusals and events of the contract, with data that fits. */
+/** Only declared refusals and valid events of the contract are allowed. */
 function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): void {
   const facts = factsOf(entity.of)
   const { effect, code, contract, name, kind } = (result ?? {}) as Partial<Refusal & Message>
@@ -130,14 +132,14 @@ function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): 
   }
   if (effect === 'refuse') {
     if (!(command as CommandType).refuses.includes(code))
-      complain(`refuses with ${code}, which ${command.wire} lacks`)
+      complain(`refuses with ${code}, which ${command.wire} does not declare`)
     return
   }
   if (kind !== 'event' || contract !== facts.name)
-    complain(`returned ${name ?? typeof result}, which is no event of ${facts.name}`)
+    complain(`returned ${name ?? typeof result}, which is not an event of ${facts.name}`)
   const verdict = checkMessage(facts, result as Message)
   if (verdict.is === 'rejected')
-    complain(`returned ${name} with wrong data: ${complaintsText(verdict.complaints)}`)
+    complain(`returned ${name} with invalid data: ${complaintsText(verdict.complaints)}`)
 }
 
 function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
@@ -155,7 +157,7 @@ function stepped(saga: Saga, history: readonly Message[], message: Message): unk
     for (const effect of effectsOf(saga, heard, state)) {
       if (isBecome(effect)) state = asKept(effect.state)
       if ((effect as { effect: string }).effect === 'finish')
-        throw new assert.AssertionError({ message: `${saga.name} had finished before` })
+        throw new assert.AssertionError({ message: `${saga.name} has finished in its history` })
     }
   return effectsOf(saga, message, state)
 }
@@ -235,7 +237,7 @@ function readerOver(rows: ReadonlyMap<string, unknown>, readable: Readable): unk
     for (const [field, value] of fields)
       if (fields.length > 1 || !indexes.includes(field as never) || value === undefined)
         throw new assert.AssertionError({
-          message: `${name} is found by one indexed field with a value, not by ${field}`,
+          message: `${name} can be searched by one indexed field with a value, not by ${field}`,
         })
     return [...rows]
       .map(([id, row]) => ({ id, row }))
@@ -262,14 +264,14 @@ function readerOver(rows: ReadonlyMap<string, unknown>, readable: Readable): unk
   }
 }
 
-/** The data of a message as its schema hands it to a rule; a refusal holds the command it answers. */
+/** The data of a message after its schema, as a rule sees it. */
 function heard(name: string, { on }: Rule, { kind, data }: Message): unknown {
   const isRefusal = kind === 'refusal'
   const told = isRefusal ? (data as RefusalData<unknown, string>).command : data
   const outcome = parse(on.schema, on.wire, told)
   if (outcome.is === 'rejected')
     throw new assert.AssertionError({
-      message: `${name} is handed ${on.wire} with wrong data: ${complaintsText(outcome.complaints)}`,
+      message: `${name} got ${on.wire} with invalid data: ${complaintsText(outcome.complaints)}`,
     })
   return asKept(isRefusal ? { ...(data as object), command: outcome.value } : outcome.value)
 }

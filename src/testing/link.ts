@@ -3,14 +3,14 @@ import { neverBack } from '../base/clock.ts'
 import type { Backend } from '../ports/store.ts'
 import { through } from '../ports/through.ts'
 
-/** One service instance's way to the backend, which can be cut and can break for good. */
+/** The connection of one service instance to the backend; it can be interrupted or crash. */
 export interface Link {
   readonly backend: Backend
   readonly clock: Clock
-  /** Calls, and answers under way, wait until `heal`. */
+  /** Calls and pending answers wait until `heal`. */
   isolate(): void
   heal(): void
-  /** The instance is gone: no call and no timer of it comes to anything any more. */
+  /** Simulates a crash of the instance: none of its calls and timers has an effect any more. */
   crash(): void
 }
 
@@ -18,7 +18,7 @@ export function link(shared: Backend, clock: Clock): Link {
   let isDead = false
   let healing: { promise: Promise<void>; resolve: () => void } | undefined
 
-  /** Passes once the link is whole; never, once the instance is gone. */
+  /** Resolves while the link is not isolated; never after a crash. */
   const pass = async (): Promise<void> => {
     while (healing) await healing.promise
     if (isDead) await new Promise<never>(() => undefined)
@@ -53,7 +53,7 @@ export function link(shared: Backend, clock: Clock): Link {
   }
 }
 
-/** The shared backend is opened and closed by the world, not by one of its services. */
+/** The simulation opens and closes the shared backend, not its services. */
 const kept = {
   open: async (): Promise<void> => undefined,
   close: async (): Promise<void> => undefined,

@@ -40,7 +40,7 @@ test('a saga that never finishes fails the wait for it, by name, and does not ha
   await world.send(Work.Do({ id: 'w-1' }))
   await assert.rejects(world.settled(), /endless w-1 has not finished/)
   const operation = await world.send(Work.Do({ id: 'w-2' }))
-  await assert.rejects(world.until(operation.settled()), /still waits after 3600000 ms/)
+  await assert.rejects(world.until(operation.settled()), /has not settled after 3600000 ms/)
 })
 
 test('a rule that always throws fails the wait, by the name of its consumer', async () => {

@@ -29,24 +29,24 @@ import { manualClock } from './clock.ts'
 import type { Link } from './link.ts'
 import { link } from './link.ts'
 
-/** The system as it is seen from outside, whatever service is cut off. */
+/** The system as seen from outside, also while services are isolated. */
 type Outside = Parameters<typeof isSettled>[0]
 
 export interface SimulateOptions {
-  /** The same seed gives the same run: latencies, order of events, ids, retries. */
+  /** Runs with the same seed are identical: latencies, order of events, ids, retries. */
   readonly seed: number
-  /** Longest time that a call to the backend takes, half there, half back. Default 4 ms. */
+  /** The longest latency of half a call to the backend. Default 4 ms. */
   readonly latencyMsMax?: number
-  /** There are no threads: handlers that ask for one run like any other, in simulated time. */
+  /** Engine options. Handlers with `thread` run in the main thread, in simulated time. */
   readonly engine?: Omit<Partial<EngineOptions>, 'threadsMax'>
   /**
-   * Simulated time after which `settled` and `until` give up; for `settled`, without anything
-   * having been handled. Default one hour. A longer timer is passed with `advance`.
+   * Simulated time after which `until` throws, and `settled` throws if nothing was handled meanwhile.
+   * Default one hour. Use `advance` for longer timers.
    */
   readonly patienceMs?: number
 }
 
-/** A message in the simulated log, in the order of the log. */
+/** A message of the simulated log. */
 export interface Seen extends Envelope {
   readonly topic: string
   readonly partition: number
@@ -54,59 +54,59 @@ export interface Seen extends Envelope {
   readonly data: unknown
 }
 
-/** A whole system of services in one process, in simulated time. */
+/** A simulated system of services in one process and in simulated time. */
 export interface World {
-  /** Sends a command through its owner's door; resolves once it is stored. */
+  /** Sends a command to the service that owns it; resolves once it is stored. */
   send<R extends string = string>(
     command: CommandMessage<string, string, unknown, R>,
     options?: SendOptions,
   ): Promise<SentOperation<R>>
-  /** The operation of a command that was sent, as its owner's newest instance knows it. */
+  /** The operation of a command that was sent, also after a crash of its owner. */
   operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
-  /** Moves time on, through every due instant. */
+  /** Advances time and runs everything that becomes due. */
   advance(byMs: number): Promise<void>
-  /** Has a service take nothing more until `resume`, as an operator does. */
+  /** Pauses a service until `resume`, as an operator does. */
   pause(service: string): Promise<void>
   resume(service: string): Promise<void>
-  /** Makes the rows of a projection, `SERVICE/PROJECTION`, anew. */
+  /** Rebuilds a projection, named as `SERVICE/PROJECTION`. */
   rebuild(projection: string): Promise<Rebuilt>
-  /** Cuts a service off from log and store: its calls wait, other services go on. */
+  /** Isolates a service from log and store: its calls wait, other services continue. */
   isolate(service: string): void
   heal(service: string): void
   /**
-   * Kills a service as it stands and starts it again with an empty memory. Calls under way may or
-   * may not have taken effect. Its work is taken up again once its lease has run out.
+   * Crashes a service and restarts it without its memory. Calls in progress may or may not have taken
+   * effect. Its work continues once its leases have expired.
    */
   crash(service: string): Promise<void>
   /**
-   * Moves time on until everything that was accepted is done.
+   * Advances time until all accepted messages are handled and all sagas have finished.
    *
-   * @throws Error that names who is behind and what is under way, when that comes to nothing
+   * @throws Error that names what is not settled, if nothing was handled for `timeoutMs`
    */
   settled(): Promise<void>
-  /** Moves time on until the promise has settled: for operations and the like. */
+  /** Advances time until the promise settles. */
   until<P extends Promise<unknown>>(promise: P): Promise<Awaited<P>>
-  /** Everything in the log. */
+  /** All messages in the log. */
   messages(): Promise<readonly Seen[]>
   status(): Promise<readonly ConsumerStatus[]>
-  /** Faults that rules have thrown so far. */
+  /** Errors that rules have thrown so far. */
   faults(): readonly Faulted[]
   now(): number
   [Symbol.asyncDispose](): Promise<void>
 }
 
 const LATENCY_MS_MAX = 4
-/** How often it is asked whether all is done: less and less while nothing moves. */
+/** The interval at which `settled` checks; it doubles while nothing is handled. */
 const LOOK_MS = 50
 const LOOK_MS_MAX = 10_000
 const PATIENCE_MS = hours(1)
 
 /**
- * Runs services as instances of their own over one simulated backend: passed-in time, seeded
- * latencies, no threads, and no disk. For tests of whole conversations through crashes and
- * partitions; tools must answer without waiting for real time. All data that rules are handed is
- * frozen, so that a rule that changes it in place throws.
+ * Runs each service as an instance of its own on one simulated backend in memory: with simulated time,
+ * seeded latencies and no threads. For tests of whole conversations through crashes and network
+ * partitions. Tools must not wait for real time. All data that rules get is frozen, so that a rule
+ * that changes it in place throws.
  */
 export async function simulate<const S extends readonly Service<string, unknown>[]>(
   services: S,
@@ -123,15 +123,15 @@ export async function simulate<const S extends readonly Service<string, unknown>
     tools,
     engine: { ...engine, threadsMax: 0 },
     faulted: (fault: Faulted) => void faults.push(fault),
-    // Backends break here on purpose.
+    // Crashes and isolation cause backend errors on purpose.
     broke: () => undefined,
   }
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
-  // Looked at from outside, so that a service that is cut off can be seen, too.
+  // A view of its own, so that isolated services are included, too.
   const plan = planOf(services, [])
   const outside = { plan, catalog: catalogOf(plan), backend, clock, delays: clock }
 
-  /** Asked anew each time, since a crash takes the instance that knew it. */
+  /** Looks up the app on each call, since a crash replaces it. */
   const operation: World['operation'] = (command, id) => {
     const known = () => ownerOf(command.contract).app.operation(command, id)
     return {
@@ -178,10 +178,10 @@ export async function simulate<const S extends readonly Service<string, unknown>
   }
 }
 
-/** The service of a rule that is named as `SERVICE/RULE`. */
+/** The service in `SERVICE/RULE`. */
 const serviceIn = (name: string): string => name.split('/')[0] ?? ''
 
-/** Waits until all is done, for as long as anything still moves. */
+/** Waits until everything is settled, as long as messages are being handled. */
 async function settle(outside: Outside, clock: Clock, patienceMs: number): Promise<void> {
   let before = -1
   let movedAt = clock.elapsed()
@@ -208,7 +208,7 @@ interface Instance {
   readonly link: Link
 }
 
-/** Each service runs as an app of its own, over its own link to the one backend. */
+/** Runs each service as an app of its own with its own link to the shared backend. */
 function instancesOf(
   services: readonly Service[],
   backend: Backend,
@@ -218,7 +218,8 @@ function instancesOf(
   const instances = new Map<string, Instance>()
   const named = (name: string): Instance => {
     const found = instances.get(name)
-    if (!found) throw new Error(`no service is called ${name}: ${[...instances.keys()].join(', ')}`)
+    if (!found)
+      throw new Error(`no service is named ${name} (known: ${[...instances.keys()].join(', ')})`)
     return found
   }
   return {

@@ -265,7 +265,7 @@ suite('data that nobody runs', () => {
     assert.equal(code, 1)
     const [verdict, complaint] = out.split('\n')
     assert.match(verdict ?? '', /^Not sound: 1 record in /)
-    assert.match(complaint ?? '', /^ {2}asking\.events\/5@\d+: its key belongs into another/)
+    assert.match(complaint ?? '', /^ {2}asking\.events\/5@\d+: its key belongs to another/)
     const asJson = await spoilt.say(['verify', '--json'])
     assert.equal(asJson.code, 1)
     assert.equal((JSON.parse(asJson.out) as { isSound: boolean }).isSound, false)

@@ -225,7 +225,7 @@ describe('verify', () => {
     data: '{}',
   }
   const defects: readonly (readonly [string, Partial<LogEvent>, RegExp])[] = [
-    ['a head that is none', { head: '{' }, /its head cannot be read \(planted\)/],
+    ['a head that is none', { head: '{' }, /its head is not valid \(planted\)/],
     ['data that is no JSON', { data: '{' }, /its data is not JSON \(planted\)/],
     ['a key in a wrong partition', { partition: 5 }, /another partition \(planted\)/],
   ]

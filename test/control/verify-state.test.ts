@@ -94,7 +94,7 @@ async function harmed(t: TestContext, sql = ''): Promise<Verified> {
 }
 
 const CURES =
-  /its next command, or a query for it by its id, makes the row anew|the next start of the service makes the hold anew from them$|restore a backup$/
+  /its next command or a query by its id folds the row again|the next start of the service restores the hold$|restore a backup$/
 const SHELF_HELD = 'pantry/shelf:a:000000000000'
 
 suite('rows that do not fit each other', () => {
@@ -109,7 +109,7 @@ suite('rows that do not fit each other', () => {
       'a row of an entity that is missing',
       `DELETE FROM $jar WHERE key = 'a'`,
       ['pantry/jar a'],
-      /^its row is missing, but its stream has 2 events: its next command, or a query/,
+      /^its row is missing, but its stream has 2 events: its next command or a query/,
     ],
     [
       'a stream that is missing',
@@ -127,7 +127,7 @@ suite('rows that do not fit each other', () => {
       'held messages without their hold',
       `DELETE FROM $holds WHERE key = 'pantry/shelf:a'`,
       ['pantry/shelf a'],
-      /^2 messages are held without a hold, so that nobody tries them: the next start of the service makes/,
+      /^2 messages are held without a hold, so that they are never retried: the next start of the service restores/,
     ],
     [
       'a hold without its messages',
@@ -152,7 +152,7 @@ suite('rows that do not fit each other', () => {
       'an instance of a saga for which timers wait',
       `DELETE FROM $watching WHERE key = 'b'`,
       ['pantry/watching b'],
-      /^a timer waits for it, but its row is missing: restore/,
+      /^a timer refers to it, but its row is missing: restore/,
     ],
     [
       'timers for which an instance waits',

@@ -10,7 +10,7 @@ const { exports } = JSON.parse(read('package.json')) as { exports: Record<string
 const listed = JSON.parse(read('test/rooms/doors.json')) as Record<string, Door>
 const nameOf = (door: string): string => door.replace(/^\./, 'throughline')
 
-suite('a door exports exactly what its list says', () => {
+suite('an entry point exports exactly the names in exports.json', () => {
   for (const [door, path] of Object.entries(exports))
     test(nameOf(door), async () => {
       const found = doorOf(read(path))
@@ -19,12 +19,12 @@ suite('a door exports exactly what its list says', () => {
       assert.deepEqual(Object.keys(module).toSorted(), found.values)
     })
 
-  test('no list is left over', () => {
+  test('every list belongs to an entry point', () => {
     assert.deepEqual(Object.keys(listed).toSorted(), Object.keys(exports).toSorted())
   })
 })
 
-test('a door that exports one name more or less is found', () => {
+test('all forms of exports are found', () => {
   const text = `export type { A, B } from './a.ts'
 export { c, d as e } from './c.ts'
 export interface F {}

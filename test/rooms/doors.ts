@@ -1,6 +1,6 @@
-// The names that a module exports, read from its text, types included.
+// Reads the names that a file exports from its text, including types.
 
-/** What a door exports: values and types, each sorted. */
+/** The exports of an entry point: values and types, each sorted. */
 export interface Door {
   readonly values: readonly string[]
   readonly types: readonly string[]

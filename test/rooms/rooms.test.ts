@@ -18,7 +18,7 @@ const files: readonly SourceFile[] = globSync(patterns, { cwd: root })
   .map((path) => path.replaceAll('\\', '/'))
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 
-test('every file imports only what its room may import', () => {
+test('every file imports only what its module may import', () => {
   assert.ok(files.length > 100)
   assert.deepEqual(complaintsOf(files), [])
 })
@@ -26,12 +26,12 @@ test('every file imports only what its room may import', () => {
 suite('the check finds', () => {
   const planted: readonly (readonly [string, SourceFile, RegExp])[] = [
     [
-      'a lower room that imports a higher one',
+      'a lower module that imports a higher one',
       { path: 'src/base/bad.ts', text: `import { start } from '../runtime/start.ts'` },
       /src\/base may not import from src\/runtime/,
     ],
     [
-      'a type that crosses a wall',
+      'a type import that is not allowed',
       { path: 'src/rules/bad.ts', text: `import type { Unit } from '../ports/store.ts'` },
       /src\/rules may not import from src\/ports/,
     ],
@@ -41,7 +41,7 @@ suite('the check finds', () => {
       /may not import from src\/backends\/memory/,
     ],
     [
-      'a package that a room may not use',
+      'a package that a module may not use',
       { path: 'src/engine/bad.ts', text: `import { readFileSync } from 'node:fs'` },
       /imports node:fs/,
     ],
@@ -51,31 +51,31 @@ suite('the check finds', () => {
       /may not import from src\/engine/,
     ],
     [
-      'an import at run time',
+      'a dynamic import',
       { path: 'src/base/bad.ts', text: `const late = await import('zod')` },
       /imports zod/,
     ],
     [
-      'an import for its effects',
+      'an import for its side effects',
       { path: 'src/base/bad.ts', text: `import 'zod/mini'` },
       /imports zod\/mini/,
     ],
     [
-      'an example that goes around the doors',
+      'an example that bypasses the entry points',
       { path: 'examples/shop/bad.ts', text: `import { memory } from '../../src/testing/index.ts'` },
       /examples\/shop may not import from src\/testing/,
     ],
     [
-      'anything that imports a test or a tool',
+      'an import of a test or a tool',
       { path: 'src/base/bad.ts', text: `import { run } from '../../tools/test.ts'` },
       /may not import from tools/,
     ],
     [
-      'a test that leaves its room for another one',
+      'a test that imports a module that is not allowed',
       { path: 'src/base/bad.test.ts', text: `import { start } from '../runtime/start.ts'` },
       /may not import from src\/runtime/,
     ],
-    ['a file in no room', { path: 'lib/bad.ts', text: '' }, /is in no room/],
+    ['a file in no module', { path: 'lib/bad.ts', text: '' }, /is in no module/],
   ]
   for (const [name, file, complaint] of planted)
     test(name, () => {
@@ -84,13 +84,13 @@ suite('the check finds', () => {
       assert.match(complaints[0] ?? '', complaint)
     })
 
-  test('a room without content', () => {
+  test('a module without files', () => {
     const inside = files.filter(({ path }) => !path.startsWith('src/runtime/'))
-    assert.ok(complaintsOf(inside).includes('src/runtime is a room without content'))
+    assert.ok(complaintsOf(inside).includes('src/runtime is a module without files'))
   })
 })
 
-test('text that only looks like an import is none', () => {
+test('text that only looks like an import is ignored', () => {
   const text = `const text = "import x from 'y'"\n// import z from 'z'\nexport const from = ['a']`
   assert.deepEqual(importsOf(text), [])
 })

@@ -1,16 +1,16 @@
-// Who may import whom, as a table, and a pure check of files against it.
+// The table of allowed imports between modules, and a pure check of files against it.
 
-/** One room of the house: the files below a folder that no deeper room claims. */
+/** A module: the files below a folder, without those of deeper modules. */
 export interface Room {
   readonly folder: string
-  /** Other rooms that it may import from. */
+  /** Other modules that it may import. */
   readonly rooms: readonly string[]
-  /** Packages and modules of Node; a name that ends in `/` or `:` allows all below it. */
+  /** Packages and built-in modules of Node; a name that ends in `/` or `:` is a prefix. */
   readonly packages: readonly string[]
 }
 
 export interface SourceFile {
-  /** From the root of the repo, with forward slashes. */
+  /** The path from the root of the repository, with forward slashes. */
   readonly path: string
   readonly text: string
 }
@@ -26,7 +26,7 @@ const lower = [
 ]
 const below = (room: string): readonly string[] => lower.slice(0, lower.indexOf(room))
 
-/** The rooms that are there. A file in none of them is a complaint, and so is a room without files. */
+/** All modules. A file outside of them and a module without files are violations. */
 export const ROOMS: readonly Room[] = [
   { folder: 'src/base', rooms: [], packages: ['node:async_hooks', 'node:crypto'] },
   { folder: 'src/contract', rooms: ['src/base'], packages: ['@standard-schema/spec'] },
@@ -158,7 +158,7 @@ export const ROOMS: readonly Room[] = [
   },
 ]
 
-/** Tests reach further than what they test: the public doors, and what tests are made with. */
+/** What tests may import in addition: the public entry points and test libraries. */
 const SCHEMA_LIBRARIES = ['@valibot/to-json-schema', 'arktype', 'effect', 'valibot', 'zod']
 const FOR_TESTS = ['throughline', 'throughline/', 'fast-check', 'node:', ...SCHEMA_LIBRARIES]
 
@@ -166,14 +166,14 @@ const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;]*?from\s*['"]([^'"]+)['"]/g
 const BARE_IMPORT = /(?:^|\n)\s*import\s*['"]([^'"]+)['"]/g
 const DYNAMIC_IMPORT = /\bimport\(\s*['"]([^'"]+)['"]/g
 
-/** What a file imports, in order of kind. */
+/** The specifiers that a file imports, grouped by form of import. */
 export function importsOf(text: string): readonly string[] {
   return [IMPORT, BARE_IMPORT, DYNAMIC_IMPORT].flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => match[1] as string),
   )
 }
 
-/** Every import that leaves its room without leave, as sentences. */
+/** Every import that the table does not allow, as a sentence. */
 export function complaintsOf(
   files: readonly SourceFile[],
   rooms: readonly Room[] = ROOMS,
@@ -181,14 +181,14 @@ export function complaintsOf(
   const used = new Set<string>()
   const complaints = files.flatMap(({ path, text }) => {
     const room = roomOf(path, rooms)
-    if (!room) return [`${path} is in no room: give it one, or make one`]
+    if (!room) return [`${path} is in no module: move it or add a module`]
     used.add(room.folder)
     return importsOf(text)
       .map((specifier) => complaintOf(path, room, specifier, rooms))
       .filter((complaint) => complaint !== undefined)
   })
   const empty = rooms.filter(({ folder }) => !used.has(folder))
-  return [...complaints, ...empty.map(({ folder }) => `${folder} is a room without content`)]
+  return [...complaints, ...empty.map(({ folder }) => `${folder} is a module without files`)]
 }
 
 function roomOf(path: string, rooms: readonly Room[]): Room | undefined {

@@ -63,7 +63,7 @@ function announce({ terminal, flags }: Asked, app: App, { gateway, page }: Serve
   const names = app.describe().services.map(({ name }) => name)
   terminal.print(`Runs ${names.join(', ')} on ${flags.data}.`)
   terminal.print(`Commands and queries: ${gateway}`)
-  terminal.print(`What goes on inside:  ${page}`)
+  terminal.print(`Admin page:           ${page}`)
   terminal.print('Ctrl-C ends it.')
 }
 

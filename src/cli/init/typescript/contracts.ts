@@ -1,4 +1,4 @@
-// What a reading room takes and tells. The book is the key: what is said of a book keeps its order.
+// The messages of the reading room. The book is the key, so that the messages of a book keep their order.
 import { command, contract, event, query } from 'throughline'
 import { z } from 'zod'
 

@@ -1,4 +1,4 @@
-// Starts the reading room. Only this file knows what is underneath, and that there is HTTP.
+// Starts the reading room. Only this file chooses the backend and serves HTTP.
 import { start } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
@@ -9,7 +9,7 @@ const port = Number(process.env['PORT'] ?? 4400)
 const app = await start(services, embedded({ directory: 'data' }))
 const served = await serve(app, { port, opens: [Lending] })
 console.log(`Commands and queries: ${served.gateway}`)
-console.log(`What goes on inside:  ${served.page}`)
+console.log(`Admin page:           ${served.page}`)
 
 async function stop() {
   console.log('Stopping')

@@ -8,14 +8,14 @@ import { book, LOAN_MS, readingRoom, reminder } from './service.ts'
 const loan = { loanId: 'l-1', bookId: 'b-1', memberId: 'm-1' }
 const later = { loanId: 'l-2', bookId: 'b-1', memberId: 'm-2' }
 
-// A rule is tested as a sentence, without an engine.
+// Tests of single rules, without an engine.
 
 test('a book is lent to one member at a time', () => {
   given(book).when(Lending.Lend(loan)).then(Lending.BookLent(loan))
   given(book, Lending.BookLent(loan)).when(Lending.Lend(later)).then(refuse('lent-already'))
 })
 
-test('a book comes back from whoever had it, and can be lent again', () => {
+test('a returned book can be lent again', () => {
   const back = [Lending.BookLent(loan), Lending.BookReturned(loan)]
   given(book, Lending.BookLent(loan))
     .when(Lending.Return({ bookId: 'b-1' }))
@@ -28,16 +28,16 @@ test('a book comes back from whoever had it, and can be lent again', () => {
     .then(Lending.BookLent(later))
 })
 
-test('a loan has its time, which ends with it', () => {
+test('a loan sets a timer, and its return finishes the saga', () => {
   given(reminder)
     .when(Lending.BookLent(loan))
     .then(after(LOAN_MS, Lending.MarkOverdue(loan)))
   given(reminder, Lending.BookLent(loan)).when(Lending.BookReturned(loan)).then(finish())
 })
 
-// A whole system is tested in simulated time: two hours pass at once.
+// A test of the whole system in simulated time.
 
-test('a book that stays out is overdue after two hours, whatever crashes meanwhile', async () => {
+test('a book that is not returned is overdue after two hours, also after a crash', async () => {
   await using world = await simulate([readingRoom], { seed: 1 })
   const loansOf = (memberId: string) => world.ask(Lending.FindLoans({ memberId }))
   const open = { loanId: 'l-1', bookId: 'b-1' }

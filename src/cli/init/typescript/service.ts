@@ -1,4 +1,4 @@
-// The rules of the reading room: plain functions from a message, and what is known, to what follows.
+// The rules of the reading room: pure functions of a message and the current state.
 import {
   after,
   entity,
@@ -15,37 +15,37 @@ import { Lending } from './contracts.ts'
 
 export const LOAN_MS = hours(2)
 
-type Book = { is: 'in' } | { is: 'out'; loanId: string; memberId: string }
+type Book = { status: 'in' } | { status: 'out'; loanId: string; memberId: string }
 
 /** Decides who gets a book. */
 export const book = entity(
   'book',
-  { of: Lending, id: 'bookId', initial: { is: 'in' } as Book },
+  { of: Lending, id: 'bookId', initial: { status: 'in' } as Book },
   {
     decide: (on) => [
       on(Lending.Lend, (loan, book) =>
-        book.is === 'in' ? Lending.BookLent(loan) : refuse('lent-already'),
+        book.status === 'in' ? Lending.BookLent(loan) : refuse('lent-already'),
       ),
       on(Lending.Return, ({ bookId }, book) => {
-        if (book.is === 'in') return refuse('not-lent')
+        if (book.status === 'in') return refuse('not-lent')
         const { loanId, memberId } = book
         return Lending.BookReturned({ loanId, bookId, memberId })
       }),
       on(Lending.MarkOverdue, (loan, book) =>
-        book.is === 'out' && book.loanId === loan.loanId
+        book.status === 'out' && book.loanId === loan.loanId
           ? Lending.BookOverdue(loan)
           : refuse('not-lent'),
       ),
     ],
     evolve: (on) => [
-      on(Lending.BookLent, ({ loanId, memberId }) => ({ is: 'out', loanId, memberId })),
-      on(Lending.BookReturned, () => ({ is: 'in' })),
+      on(Lending.BookLent, ({ loanId, memberId }) => ({ status: 'out', loanId, memberId })),
+      on(Lending.BookReturned, () => ({ status: 'in' })),
       on(Lending.BookOverdue, (_, book) => book),
     ],
   },
 )
 
-/** Watches over each loan. Its timer outlives restarts, and ends with the loan. */
+/** Marks a loan as overdue after two hours. The timer survives restarts and is cancelled at the return. */
 export const reminder = saga(
   'reminder',
   { by: 'loanId', initial: {}, sends: [Lending.MarkOverdue] },
@@ -61,7 +61,7 @@ interface OpenLoan {
   readonly isOverdue: boolean
 }
 
-/** The loans that are open: a row each, found by member; `undefined` takes a row away. */
+/** The open loans, one row each, indexed by member; `undefined` deletes a row. */
 export const openLoans = projection(
   'open-loans',
   { by: 'loanId', row: type<OpenLoan>(), indexes: ['memberId'] },
@@ -92,5 +92,5 @@ export const readingRoom = service('reading-room', {
   runs: [book, reminder, openLoans, loansOfMember],
 })
 
-/** What runs: for `main.ts`, and for commands such as `throughline run service.ts`. */
+/** The services: for `main.ts`, and for commands such as `throughline run service.ts`. */
 export const services = [readingRoom]
