@@ -42,7 +42,7 @@ describe('a contract', () => {
     },
   )
 
-  test('knows its name, key and partitions', () => {
+  test('has its name, key and partitions', () => {
     const { name, key, partitions } = factsOf(Ordering)
     assert.deepEqual([name, key, partitions], ['ordering', 'customerId', 3])
     assert.equal(factsOf(contract('plain', { key }, {})).partitions, 8)
@@ -67,25 +67,25 @@ describe('a contract', () => {
     assert.equal(byWire.get('ordering.PlaceOrder'), undefined)
   })
 
-  test('shows its message types alone, and cannot be changed', () => {
+  test('enumerates only its message types, and is frozen', () => {
     assert.deepEqual(Object.keys(Ordering), ['PlaceOrder', 'OrderPlaced', 'FindOrders'])
     assert.throws(() => Object.assign(Ordering, { PlaceOrder: undefined }), TypeError)
   })
 
-  test('is told from everything that only looks like one', () => {
+  test('is distinguished from similar values', () => {
     assert.ok(isContract(Ordering))
     for (const other of [undefined, null, 'ordering', {}, { ...Ordering }, () => Ordering])
       assert.ok(!isContract(other))
   })
 
-  test('names its topics, and a service the one of its replies', () => {
+  test('has names for its topics, and a service for its replies topic', () => {
     assert.equal(commandsTopic('ordering'), 'ordering.commands')
     assert.equal(eventsTopic('ordering'), 'ordering.events')
     assert.equal(repliesTopic('shop'), 'shop.replies')
   })
 })
 
-describe('a wrong contract is refused', () => {
+describe('an invalid contract is refused', () => {
   test('for a name that is not lower-case words', () => {
     const message = 'must be lower-case words joined by hyphens'
     const wrong = ['', 'Ordering', '1st', '-a', 'a_b', 'a.b', 'a b', 'a\n', 'ä', 'a'.repeat(129)]
@@ -101,7 +101,7 @@ describe('a wrong contract is refused', () => {
       assert.deepEqual(complaintsOf('a', options, {}), [{ path: 'key', message }])
   })
 
-  test('for partitions that are no whole number in their bounds', () => {
+  test('for partitions that are not an integer within the bounds', () => {
     const message = 'must be a whole number from 1 to 1024'
     for (const partitions of [0, -1, 1.5, 1_025, Number.NaN, Infinity, '8', null])
       assert.deepEqual(
@@ -113,7 +113,7 @@ describe('a wrong contract is refused', () => {
       assert.deepEqual(complaintsOf('a', { key, partitions }, {}), [])
   })
 
-  test('for retention and compaction that are no whole numbers in their bounds', () => {
+  test('for retention and compaction that are not integers within the bounds', () => {
     const wrong: readonly (readonly [path: string, min: number, keeping: object])[] = [
       ['retention.commands.ageMs', 1, { retention: { commands: { ageMs: 0 } } }],
       ['retention.events.ageMs', 1, { retention: { events: { ageMs: 1.5 } } }],
@@ -131,7 +131,7 @@ describe('a wrong contract is refused', () => {
     assert.deepEqual(factsOf(contract('a', { key: 'id' }, {})).keeping, {})
   })
 
-  test('for a message that is called like the refusal of a command', () => {
+  test('for a message with the name of the refusal of a command', () => {
     const messages = { DoRefused: event(Data, { wire: 'OTHER' }), Do: command(Data) }
     const message = 'is the name of two messages'
     assert.deepEqual(complaintsOf('a', { key }, messages), [{ path: 'DoRefused', message }])
@@ -166,7 +166,7 @@ describe('a wrong contract is refused', () => {
     assert.deepEqual(complaintsOf('a', { key }, longest), [])
   })
 
-  test('with all complaints at once', () => {
+  test('with all issues at once', () => {
     const messages = {
       One: event(Data, { wire: 'W' }),
       Two: event(Data, { wire: 'W', aliases: [''] }),
@@ -176,7 +176,7 @@ describe('a wrong contract is refused', () => {
     assert.deepEqual(paths, ['name', 'key', 'partitions', 'Two', 'Two'])
   })
 
-  test('for a message called __proto__, which an object would lose', () => {
+  test('for a message named __proto__, which an object would lose', () => {
     const messages = Object.fromEntries([['__proto__', event(Data)]])
     assert.deepEqual(
       complaintsOf('a', { key }, messages).map(({ path }) => path),
@@ -184,7 +184,7 @@ describe('a wrong contract is refused', () => {
     )
   })
 
-  test('for a message whose name is none', () => {
+  test('for an invalid message name', () => {
     for (const name of ['', '1st', 'Do it', 'Do.it', 'Do-it', 'Ü', 'D'.repeat(129)]) {
       const paths = complaintsOf('a', { key }, { [name]: event(Data) }).map(({ path }) => path)
       assert.deepEqual(paths, [name])
@@ -193,13 +193,13 @@ describe('a wrong contract is refused', () => {
     assert.deepEqual(complaintsOf('a', { key }, longest), [])
   })
 
-  test('for a schema that is none', () => {
+  test('for a value that is not a schema', () => {
     const messages = { Done: event(undefined as never), Do: command({} as never), Bare: Data }
     const paths = complaintsOf('a', { key }, messages).map(({ path }) => path)
     assert.deepEqual(paths, ['Done', 'Do', 'Bare'])
   })
 
-  test('for earlier versions that are no pairs of a schema and a function', () => {
+  test('for upcasters that are not pairs of a schema and a function', () => {
     const up = (): object => ({})
     const wrong = [null, {}, 'v1', [Data], [[Data]], [[up, Data]], [[Data, {}]], [[Data, up], []]]
     for (const was of wrong)

@@ -51,7 +51,7 @@ const nested = (depth: number, innermost: unknown = 1): unknown => {
   return value
 }
 
-test('instances of classes of another realm are no plain data', () => {
+test('class instances of another realm are not plain data', () => {
   const texts = ['new Date(0)', 'new Map()', 'new (class Object {})()', 'Object.create({})']
   for (const text of texts)
     assert.deepEqual(kept({ key: 'k', it: runInNewContext(text) }), [
@@ -59,7 +59,7 @@ test('instances of classes of another realm are no plain data', () => {
     ])
 })
 
-describe('the door lets pass', () => {
+describe('validateMessage accepts', () => {
   test('plain data of another realm, as of node:vm, Jest or structuredClone', () => {
     const made = runInNewContext('({ key: "k", list: [{ n: 1 }], bare: Object.create(null) })')
     for (const data of [made, structuredClone({ key: 'k', list: [{ n: 1 }], bare: {} })]) {
@@ -69,7 +69,7 @@ describe('the door lets pass', () => {
     }
   })
 
-  test('any plain data as JSON keeps it, with its one JSON text', () => {
+  test('any plain data as JSON keeps it, with its JSON text', () => {
     const data = fc.record(
       { key: fc.stringMatching(/^[a-z]{1,9}$/), rest: fc.jsonValue({ depthSize: 'small' }) },
       { noNullPrototype: true },
@@ -102,7 +102,7 @@ describe('the door lets pass', () => {
     assert.equal(pass({ key: 'k', one: shared, other: [shared, shared] }).verdict.is, 'passed')
   })
 
-  test('what the schema gives back, not what it was given', () => {
+  test('the output of the schema, not its input', () => {
     const schema = z.object({ key: z.string().trim(), count: z.int().default(1) })
     const Tidy = contract('tidy', { key: 'key' }, { Do: command(schema) })
     const verdict = checkMessage(factsOf(Tidy), Tidy.Do({ key: ' k ', extra: 1 } as never))
@@ -124,8 +124,8 @@ describe('the door lets pass', () => {
   })
 })
 
-describe('the door rejects, before any schema is asked,', () => {
-  test('keys that could reach a prototype, at any depth', () => {
+describe('validateMessage rejects, before it runs the schema,', () => {
+  test('keys that may pollute a prototype, at any depth', () => {
     for (const name of ['__proto__', 'constructor', 'prototype']) {
       const message = 'is a forbidden key'
       const hostile: unknown = JSON.parse(`{ "${name}": { "isAdmin": true } }`)
@@ -137,7 +137,7 @@ describe('the door rejects, before any schema is asked,', () => {
     assert.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
   })
 
-  test('values that JSON cannot keep', () => {
+  test('values that JSON cannot hold', () => {
     const no = {
       'must be a finite number': [Number.NaN, Infinity, -Infinity],
       'must not be a bigint': [1n],
@@ -168,7 +168,7 @@ describe('the door rejects, before any schema is asked,', () => {
     ])
   })
 
-  test('a method that would change what is written', () => {
+  test('a toJSON method', () => {
     const data = { key: 'k', toJSON: () => ({ key: 'other' }) }
     assert.deepEqual(kept(data), [{ path: 'toJSON', message: 'must not be a function' }])
   })
@@ -203,21 +203,21 @@ describe('the door rejects, before any schema is asked,', () => {
     assert.deepEqual(complaints, [{ path: '', message: 'must be at most 1048576 bytes as JSON' }])
   })
 
-  test('everything that is wrong, at once', () => {
+  test('all issues at once', () => {
     const paths = kept({ a: Number.NaN, b: [1n, { constructor: 1 }], c: new Date(0), d: 1 }).map(
       ({ path }) => path,
     )
     assert.deepEqual(paths.toSorted(), ['a', 'b[0]', 'b[1].constructor', 'c'])
   })
 
-  test('with at most 100 complaints, however many there could be', () => {
+  test('with at most 100 issues', () => {
     const list = Array.from({ length: 5_000 }, () => Number.NaN)
     const holes = Array.from({ length: 5_000 }, () => undefined)
     assert.equal(kept({ key: 'k', list }).length, LIMITS.complaintsMax)
     assert.ok(kept({ key: 'k', holes }).length <= LIMITS.complaintsMax)
   })
 
-  test('and never throws, whatever it is given', () => {
+  test('and never throws', () => {
     const anything = fc.anything({ withBigInt: true, withDate: true, withMap: true })
     fc.assert(
       fc.property(anything, (data) => {
@@ -229,7 +229,7 @@ describe('the door rejects, before any schema is asked,', () => {
   })
 })
 
-describe('the door rejects', () => {
+describe('validateMessage rejects', () => {
   test('JSON that is over its limit only in bytes', () => {
     const text = '€'.repeat(LIMITS.dataBytesMax / 3)
     const verdict = pass({ key: 'k', text }).verdict
@@ -254,7 +254,7 @@ describe('the door rejects', () => {
       )
   })
 
-  test('all that the schema complains about, each with its place', () => {
+  test('all issues of the schema, each with its path', () => {
     const schema = z.object({
       key: z.string(),
       lines: z.array(z.object({ quantity: z.int() })),
@@ -266,7 +266,7 @@ describe('the door rejects', () => {
     assert.deepEqual(paths, ['key', 'lines[1].quantity'])
   })
 
-  test('with places from path segments as well as from plain keys', () => {
+  test('with paths of path segments as well as of plain keys', () => {
     const path = [{ key: 'lines' }, { key: 3 }, 'sku']
     const verdict = verdictOf(() => ({ issues: [{ message: 'no', path }, { message: 'none' }] }))
     assert.deepEqual(complaintsOf(verdict), [
@@ -275,12 +275,12 @@ describe('the door rejects', () => {
     ])
   })
 
-  test('at most 100 complaints of a schema', () => {
+  test('at most 100 issues of a schema', () => {
     const issues = Array.from({ length: 250 }, () => ({ message: 'no' }))
     assert.equal(complaintsOf(verdictOf(() => ({ issues }))).length, LIMITS.complaintsMax)
   })
 
-  test('an asynchronous schema, which is no matter of the data', () => {
+  test('an asynchronous schema, with a fault', () => {
     assert.throws(
       () => verdictOf(async (value) => ({ value: value as { key: string } })),
       /SCHEMA_INVALID: .*: open\.Do\n {2}- its schema returned a promise/,
@@ -290,12 +290,12 @@ describe('the door rejects', () => {
     assert.throws(() => checkMessage(factsOf(Late), Late.Do({ key: 'k' })), /SCHEMA_INVALID/)
   })
 
-  test('a schema that makes nothing of what it was given', () => {
+  test('a schema that returns undefined', () => {
     const verdict = verdictOf(() => ({ value: undefined as never }))
     assert.deepEqual(complaintsOf(verdict), [{ path: '', message: 'must not be undefined' }])
   })
 
-  test('what a schema makes and JSON cannot keep, which is no matter of the data', () => {
+  test('output of a schema that JSON cannot hold, with a fault', () => {
     for (const value of [1n, new Date(0), new Map(), [() => 1]])
       assert.throws(
         () => verdictOf(() => ({ value: { key: 'k', value } })),
@@ -303,12 +303,12 @@ describe('the door rejects', () => {
       )
   })
 
-  test('more of what a schema makes than fits in a message', () => {
+  test('output of a schema that exceeds the limits', () => {
     const verdict = verdictOf(() => ({ value: { key: 'k', list: Array(300_000).fill(0) } }))
     assert.deepEqual(complaintsOf(verdict), [{ path: '', message: 'has over 200000 values' }])
   })
 
-  test('a number that is none, which a schema has made of some data', () => {
+  test('NaN in the output of a schema', () => {
     const verdict = verdictOf(() => ({ value: { key: 'k', sum: Number.NaN } }))
     assert.deepEqual(complaintsOf(verdict), [{ path: 'sum', message: 'must be a finite number' }])
   })
@@ -318,7 +318,7 @@ describe('the door rejects', () => {
     assert.equal(verdict.is, 'rejected')
   })
 
-  test('an asynchronous schema that fails, without bringing the process down', async () => {
+  test('an asynchronous schema that fails, without an unhandled rejection', async () => {
     const late: Promise<never> = Promise.reject(new Error('the schema broke'))
     const handle = mock.method(late, 'then')
     assert.throws(() => verdictOf(() => late), /SCHEMA_INVALID/)
@@ -353,7 +353,7 @@ describe('a key', () => {
       else assert.deepEqual(complaintsOf(verdict), [{ path: 'key', message: flaw }])
     })
 
-  test('that has no flaw is told apart after UTF-8', () => {
+  test('that is valid survives UTF-8', () => {
     const some = fc.string({ unit: 'binary', minLength: 1 })
     fc.assert(
       fc.property(some, (key) => {

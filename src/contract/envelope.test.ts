@@ -47,12 +47,12 @@ describe('an envelope', () => {
     )
   })
 
-  test('does not store twice what has a column of its own, nor what is absent', () => {
+  test('does not store members with their own column or absent members in the head', () => {
     const head: unknown = JSON.parse(encodeHead({ ...plain, cause: 'm-1' }))
     assert.deepEqual(head, { source: 'ordering', correlation: 'm-1', hops: 1, cause: 'm-1' })
   })
 
-  test('has version 1 where its head says none, and no version that is no whole number', () => {
+  test('has version 1 by default and only integer versions', () => {
     assert.equal(encodeHead({ ...plain, version: 1 }), encodeHead(plain))
     assert.equal(decodeEnvelope(stored(plain)).version, undefined)
     for (const wrong of ['"2"', '0', '1.5', 'null'])
@@ -62,7 +62,7 @@ describe('an envelope', () => {
       )
   })
 
-  test('of a newer version is read: what is not known does no harm', () => {
+  test('of a newer version of the package is read with its unknown members', () => {
     const head = JSON.stringify({ ...JSON.parse(encodeHead(plain)), shard: { of: [1, 'x', null] } })
     const { id, source, hops } = decodeEnvelope(stored(plain, head))
     assert.deepEqual({ id, source, hops }, { id: 'm-2', source: 'ordering', hops: 1 })
@@ -71,7 +71,7 @@ describe('an envelope', () => {
     assert.equal(decodeEnvelope(stored(plain, hostile)).source, 'ordering')
   })
 
-  test('keeps its id, type, key and time, whatever its head says', () => {
+  test('takes id, type, key and time from the columns', () => {
     const { id, type, key, at } = plain
     const columns = { id: 'other', type: 'other', key: 'other', at: 0 }
     const head = JSON.stringify({ ...JSON.parse(encodeHead(plain)), ...columns })
@@ -81,7 +81,7 @@ describe('an envelope', () => {
   })
 
   for (const head of ['', '{', 'null', '[]', '"text"', '7', '{"source":1}'])
-    test(`with the damaged head ${head || '(empty)'} is a fault that names it`, () => {
+    test(`with the damaged head ${head || '(empty)'} throws a fault that names the message`, () => {
       assert.throws(
         () => decodeEnvelope(stored(plain, head)),
         (fault) => {
@@ -117,7 +117,7 @@ describe('a message as a CloudEvent', () => {
     })
   })
 
-  test('has a source of its own in each topic, since an id counts once in a topic', () => {
+  test('has a different source per topic, since ids are unique per topic', () => {
     const outside = { ...plain, id: 'order-7', source: 'door' }
     const sources = ['orders.events', 'money.events'].map(
       (topic) => cloudEvent(topic, outside, null).source,
@@ -127,7 +127,7 @@ describe('a message as a CloudEvent', () => {
     assert.equal(odd.source, '/c%20d%EF%BF%BD/a%2Fb')
   })
 
-  test('does not hand on a trace that is none, also where that was stored before', () => {
+  test('does not contain an invalid trace context, also if that was stored', () => {
     const trace = { traceparent: traceparent.replace('00', 'ff'), tracestate: 'a=1' }
     const read = decodeEnvelope(stored(plain, encodeHead({ ...plain, ...trace })))
     const names = Object.keys(cloudEvent('ordering.events', read, null))
@@ -144,7 +144,7 @@ describe('a message as a CloudEvent', () => {
     assert.equal(new URL(dataschema).protocol, 'urn:')
   })
 
-  test('leaves out what the envelope does not have', () => {
+  test('has no attributes for absent members', () => {
     const names = Object.keys(cloudEvent('ordering.events', plain, null))
     for (const name of ['causationid', 'traceparent', 'tracestate'])
       assert.ok(!names.includes(name), name)

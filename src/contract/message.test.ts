@@ -17,20 +17,20 @@ const Ordering = contract(
 const data = { orderId: 'o-1', customerId: 'c-1' }
 
 describe('a message type', () => {
-  test('makes messages that say what they are', () => {
+  test('creates messages with contract, name and kind', () => {
     const place = Ordering.PlaceOrder(data)
     assert.deepEqual(place, { contract: 'ordering', name: 'PlaceOrder', kind: 'command', data })
     assert.equal(Ordering.OrderPlaced(data).kind, 'event')
     assert.equal(Ordering.FindOrders({}).kind, 'query')
   })
 
-  test('makes messages that cannot be changed', () => {
+  test('creates frozen messages', () => {
     const place = Ordering.PlaceOrder(data)
     assert.ok(Object.isFrozen(place))
     assert.throws(() => Object.assign(place, { name: 'CancelOrder' }), TypeError)
   })
 
-  test('knows its name, kind, schema and wire name', () => {
+  test('has its name, kind, schema and wire name', () => {
     const { name, kind, contract: of, schema, wire, aliases } = Ordering.PlaceOrder
     assert.deepEqual([of, name, kind], ['ordering', 'PlaceOrder', 'command'])
     assert.equal(schema, Data)
@@ -41,7 +41,7 @@ describe('a message type', () => {
     )
   })
 
-  test('of a command knows how it is refused', () => {
+  test('of a command has its refusal codes', () => {
     const { refuses, refused } = Ordering.PlaceOrder
     assert.deepEqual(refuses, ['already-placed'])
     assert.deepEqual([refused.name, refused.kind], ['PlaceOrderRefused', 'refusal'])
@@ -55,7 +55,7 @@ describe('a message type', () => {
     })
   })
 
-  test('of a query knows the schema of its answer', () => {
+  test('of a query has the schema of its answer', () => {
     assert.ok('~standard' in Ordering.FindOrders.answers)
   })
 })

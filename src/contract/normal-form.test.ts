@@ -24,7 +24,7 @@ const isForm = (value: unknown): boolean => {
 }
 
 suite('normal form', () => {
-  test('is what JSON gives back, frozen, and with keys in the same order', () =>
+  test('is what JSON keeps, frozen, with keys in the same order', () =>
     fc.assert(
       fc.property(data, (value) => {
         const form = normalForm(value, MESSAGE_SHAPE)
@@ -37,7 +37,7 @@ suite('normal form', () => {
       { numRuns: 500 },
     ))
 
-  test('of what has it already is the same object, and nothing is copied', () =>
+  test('of data in normal form is the same object', () =>
     fc.assert(
       fc.property(data, (value) => {
         const first = normalForm(value, MESSAGE_SHAPE)
@@ -49,7 +49,7 @@ suite('normal form', () => {
       { numRuns: 200 },
     ))
 
-  test('shares what is unchanged of the value before', () => {
+  test('shares unchanged parts with the previous value', () => {
     const before = normalForm({ big: { list: [1, 2, 3] }, count: 1 }, MESSAGE_SHAPE)?.value as {
       big: object
     }
@@ -58,7 +58,7 @@ suite('normal form', () => {
     assert.deepEqual([after?.values, after?.textLength], [3, 8])
   })
 
-  test('reads a getter once, and leaves out symbols and members of lists that are no elements', () => {
+  test('reads a getter once, and drops symbols and non-index members of arrays', () => {
     let reads = 0
     const list = Object.assign([1], { extra: 2 })
     const value = {
@@ -90,17 +90,17 @@ suite('normal form', () => {
     },
   }
   for (const [what, value] of Object.entries(refused))
-    test(`does not exist of ${what}, and it is said why`, () => {
+    test(`does not exist of ${what}, and has an issue`, () => {
       assert.equal(normalForm({ value }, MESSAGE_SHAPE), undefined)
       assert.ok(complaintsOfForm({ value }, MESSAGE_SHAPE).length > 0)
     })
 
-  test('is bounded in the names of members, too', () => {
+  test('is limited in the names of members, too', () => {
     const name = 'n'.repeat(MESSAGE_SHAPE.textLengthMax + 1)
     assert.equal(normalForm({ [name]: 1 }, MESSAGE_SHAPE), undefined)
   })
 
-  test('is bounded, however often a part is repeated', () => {
+  test('is limited, also with repeated parts', () => {
     let value: unknown = [1, 2, 3]
     for (let depth = 0; depth < 28; depth += 1) value = [value, value]
     assert.equal(normalForm(value, MESSAGE_SHAPE), undefined)

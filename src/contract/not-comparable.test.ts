@@ -85,7 +85,7 @@ const NOT_COMPARABLE: readonly Pair[] = [
   ],
 ]
 
-describe('a schema cannot be compared where it changed by', () => {
+describe('a schema cannot be compared if it changed by', () => {
   for (const [what, before, now, keyword] of NOT_COMPARABLE)
     test(what, () => {
       for (const [one, other] of [
@@ -115,7 +115,7 @@ describe('a schema cannot be compared where it changed by', () => {
   })
 })
 
-describe('a schema is compared also where', () => {
+describe('a schema can be compared if', () => {
   test('its whole has an $id, as long as nothing refers to it by that', () => {
     const whichever = (id: string, v: object): JsonSchema => ({ $id: id, ...message(v) })
     assert.deepEqual(lines(whichever('a', whole), whichever('b', { type: 'number' })), [])
@@ -124,14 +124,14 @@ describe('a schema is compared also where', () => {
     ])
   })
 
-  test('a field is called as such a keyword is', () => {
+  test('a field has the name of such a keyword', () => {
     const called = (v: object): JsonSchema =>
       message({ type: 'object', properties: { $anchor: v, $id: v, patternProperties: v } })
     assert.deepEqual(lines(called(whole), called({ type: 'number' })), [])
     assert.deepEqual(lines(called({ const: { $id: 'a' } }), called({ const: { $id: 'a' } })), [])
   })
 
-  test('a library leaves the name of a part as it is, whatever is in it', () => {
+  test('a library does not escape the name of a part', () => {
     for (const id of ['VAT %', 'VAT%20', 'ü', '100%25', 'a~0b']) {
       assert.deepEqual(lines(named(id, z.int()), named(id, z.number())), [], id)
       assert.deepEqual(lines(named(id, z.string()), named(id, z.int())), [
@@ -141,13 +141,13 @@ describe('a schema is compared also where', () => {
     }
   })
 
-  test('a name of a part could mean two of them: then it means neither', () => {
+  test('but a part name that could mean two parts resolves to neither', () => {
     const two = (T: object): JsonSchema =>
       message({ $ref: '#/$defs/a%20b' }, { 'a%20b': text, 'a b': T })
     assert.deepEqual(lines(two(text), two(whole)), ['v: refers to a schema that does not exist'])
   })
 
-  test('a part beside names a field that another one has had all along', () => {
+  test('a sibling part names a field that another part already had', () => {
     const both = (first: object): JsonSchema =>
       message({
         allOf: [
@@ -162,7 +162,7 @@ describe('a schema is compared also where', () => {
   })
 })
 
-test('a required field that is gone is a complaint also where any field may be there', () => {
+test('removing a required field is an issue also if any field is allowed', () => {
   const loose = (shape: z.ZodRawShape): JsonSchema =>
     jsonSchemaOf(z.looseObject(shape), 'output') as JsonSchema
   assert.deepEqual(lines(loose({ a: z.string(), b: z.string() }), loose({ a: z.string() })), [

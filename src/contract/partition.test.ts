@@ -29,7 +29,7 @@ function plainMurmur2(bytes: Uint8Array): number {
 }
 
 describe('murmur2', () => {
-  test('gives the numbers that the tests of Kafka state', () => {
+  test("gives the numbers of Kafka's own tests", () => {
     const vectors: Record<string, number> = {
       '21': -973_932_308,
       foobar: -790_332_482,
@@ -42,7 +42,7 @@ describe('murmur2', () => {
       assert.equal(murmur2(encoder.encode(text)), hash, text)
   })
 
-  test('is the plain algorithm for any bytes, wherever they lie in their buffer', () => {
+  test('equals a plain implementation for any bytes at any place in their buffer', () => {
     const bytes = fc.uint8Array({ maxLength: 40 })
     fc.assert(
       fc.property(bytes, fc.nat(7), (given, offset) => {
@@ -77,7 +77,7 @@ describe('the partition of a key', () => {
     )
   })
 
-  test('is where the Java client puts it', () => {
+  test('is that of the Java client', () => {
     // toPositive(-973932308) % 8 and so on, worked out by hand from the stated hashes.
     const positive = (hash: number): number => hash & 0x7fffffff
     assert.equal(partitionOf('21', 8), positive(-973_932_308) % 8)

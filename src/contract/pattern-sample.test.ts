@@ -26,19 +26,19 @@ describe('a text of a pattern', () => {
     test(`${pattern || '(empty)'} is ${text || '(empty)'}`, () =>
       assert.equal(textOfPattern(pattern), text))
 
-  test('is found for what zod checks by patterns', () => {
+  test('is found for the patterns of zod', () => {
     for (const schema of [z.uuid(), z.ipv4(), z.iso.time(), z.cuid2(), z.nanoid(), z.hex()]) {
       const pattern = jsonSchemaOf(schema, 'input')?.['pattern']
       assert.ok(schema.safeParse(textOfPattern(String(pattern))).success, String(pattern))
     }
   })
 
-  test('is not found where it is beyond plain reading, or there is none', () => {
+  test('is not found for unsupported patterns, or if there is none', () => {
     for (const pattern of ['^(?=.*b)[a]+$', '^(a|b)\\1b$', '(', '^[a-', 'a{2,1}', 'a{999}', '^a$b'])
       assert.equal(textOfPattern(pattern), undefined, pattern)
   })
 
-  test('fits its pattern, whatever that is', () => {
+  test('matches its pattern', () => {
     const unit = fc.constantFrom(...Array.from('ab1|()[]{}^$\\.*+?-,:=!<>dwsu'))
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 20 }), (pattern) => {

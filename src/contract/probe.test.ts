@@ -225,14 +225,14 @@ describe('probing', () => {
     assert.ok(incompatibilities(loose, now).some(({ path }) => path === 'c'))
   })
 
-  test('finds what fits a pattern, so that it can say the rest', () => {
+  test('finds text for a pattern', () => {
     const sku = v.pipe(v.string(), v.regex(/^[A-Z]{3}-\d+$/))
     const schema = val(v.object({ sku, note: v.optional(v.string(), '-') }))
     const { additionalProperties, required } = objectIn(schema)
     assert.deepEqual([additionalProperties, required], [false, ['sku', 'note']])
   })
 
-  test('comes to an end with schemas that contain themselves', () => {
+  test('terminates for recursive schemas', () => {
     interface Tree {
       left: Tree | null
       right: Tree | null
@@ -245,21 +245,21 @@ describe('probing', () => {
     assert.equal(isUnprobed(endless), true)
   })
 
-  test('leaves what a library says of what it has not come to', () => {
+  test('keeps the JSON Schema of the library for objects it has not reached', () => {
     const fields = Object.fromEntries(Array.from({ length: 6_000 }, (_, at) => [`f${at}`, text]))
     const wide = z.looseObject({ all: z.object(fields), last: z.looseObject({ a: text }) })
     const last = objectIn(wide, 'properties', 'last')
     assert.deepEqual([last['additionalProperties'], last['required']], [{}, ['a']])
   })
 
-  test('leaves what a library says where no made-up value is taken', () => {
+  test('keeps the JSON Schema of the library if no sample is valid', () => {
     const schema = z.object({ id: z.string().refine((id) => id === 'a secret') })
     assert.equal(isUnprobed(schema), true)
     const { required, additionalProperties } = objectIn(schema)
     assert.deepEqual([additionalProperties, required], [false, ['id']])
   })
 
-  test('takes an object for a loose one where nobody says and no made-up value is taken', () => {
+  test('treats an object as open if its schema does not say and no sample is valid', () => {
     const secret = v.pipe(v.string(), v.regex(/^(?=b)[ab]c$/))
     const schema = val(v.object({ id: secret, n: v.strictObject({ a: v.string() }) }))
     assert.equal(isUnprobed(schema), true)
@@ -330,16 +330,16 @@ const USABLE: readonly (readonly [name: string, schema: Any])[] = [
 
 describe('a schema', () => {
   for (const [name, schema, complaint] of UNUSABLE)
-    test(`is none for a message: ${name}`, async () => {
+    test(`cannot be used for a message: ${name}`, async () => {
       const { path, message } = (await flawOfSchema(schema)) ?? { path: '', message: 'nothing' }
       assert.match(path ? `${path} ${message}` : message, complaint)
     })
 
   for (const [name, schema] of USABLE)
-    test(`is fine for a message: ${name}`, async () =>
+    test(`can be used for a message: ${name}`, async () =>
       assert.equal(await flawOfSchema(schema), undefined))
 
-  test('of an answer may ask for a Date, as long as it makes text of it', async () => {
+  test('of an answer may take a Date if its output is text', async () => {
     const asText = z.object({ at: z.date().transform((at) => at.toISOString()) })
     assert.equal(await flawOfSchema(asText, true), undefined)
     assert.match((await flawOfSchema(asText))?.message ?? '', /must be a Date/)

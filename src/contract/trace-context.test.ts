@@ -50,12 +50,12 @@ const state = (tracestate: unknown): unknown =>
 
 describe('a trace context', () => {
   for (const traceparent of VALID)
-    test(`is handed on as it came: ${traceparent.slice(0, 80)}`, () => {
+    test(`is propagated unchanged: ${traceparent.slice(0, 80)}`, () => {
       assert.deepEqual(traceContextOf({ traceparent }), { traceparent })
       assert.deepEqual(complaintsOfTrace({ traceparent }), [])
     })
 
-  test('that W3C calls invalid is left out of what came from outside, and named where handed in', () => {
+  test('that is invalid is dropped from outside input and refused in the API', () => {
     for (const traceparent of INVALID) {
       const shown = JSON.stringify(traceparent)
       assert.deepEqual(traceContextOf({ traceparent, tracestate: 'a=1' }), {}, shown)
@@ -110,7 +110,7 @@ describe('a trace context', () => {
     ])
   })
 
-  test('keeps 512 characters of its tracestate: long members go first, then the last ones', () => {
+  test('keeps 512 characters of its tracestate: long members are removed first, then the last ones', () => {
     const member = (key: string, length: number): string => `${key}=`.padEnd(length, 'v')
     const exact = [member('a', 255), member('b', 256)].join(',')
     assert.equal(exact.length, 512)

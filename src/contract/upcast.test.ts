@@ -51,20 +51,20 @@ function faultOf(run: () => unknown): Fault {
 }
 
 describe('stored data', () => {
-  test('of the version of today is handed on as it is', () => {
+  test('of the current version is returned unchanged', () => {
     const data = { id: 'a', totalCents: 'not even a number' }
     assert.equal(upcast(Till.Paid, data, 3), data)
     assert.equal(upcast(Till.Closed, data, 1), data)
   })
 
-  test('of a message that never changed has version 1, said or not', () => {
+  test('without a version has version 1', () => {
     const data = { id: 'a' }
     assert.equal(upcast(Till.Closed, data, undefined), data)
     assert.deepEqual([Till.Closed.version, Till.Pay.version, Till.Paid.version], [1, 2, 3])
     assert.equal(Till.Pay.refused.version, 2)
   })
 
-  test('goes through every version on the way, and each schema completes it', () => {
+  test('passes through every version, and each schema completes it', () => {
     const money = fc.integer({ min: -1e9, max: 1e9 })
     fc.assert(
       fc.property(fc.string(), money, (text, totalCents) => {
@@ -75,7 +75,7 @@ describe('stored data', () => {
     )
   })
 
-  test('of a refusal is as old as the command that it holds', () => {
+  test('of a refusal has the version of the command in it', () => {
     const { refused } = Till.Pay
     const refusal = { code: 'closed', complaints: ['late'], command: { id: 'a', total: 2 } }
     const today = { ...refusal, command: { id: 'a', totalCents: 200 } }
@@ -83,13 +83,13 @@ describe('stored data', () => {
     assert.equal(upcast(refused, today, 2), today)
   })
 
-  test('that is newer than the code is a fault by name', () => {
+  test('that is newer than the code throws MESSAGE_NEWER', () => {
     const fault = faultOf(() => upcast(Till.Paid, {}, 4))
     assert.equal(fault.code, 'MESSAGE_NEWER')
     assert.match(fault.message, /till\.Paid has version 4, and the code knows version 3/)
   })
 
-  test('that an up throws on is a fault with its cause', () => {
+  test('for which an upcaster throws is a fault with its cause', () => {
     const fault = faultOf(() => upcast(Till.Pay, { id: 'a', total: -1 }))
     assert.equal(fault.code, 'UPCAST_FAILED')
     assert.match(
@@ -99,7 +99,7 @@ describe('stored data', () => {
     assert.match(String(fault.cause), /less than nothing/)
   })
 
-  test('that an up makes into what the next schema refuses is a fault with all complaints', () => {
+  test('that is invalid after an upcaster is a fault with all issues', () => {
     const fault = faultOf(() => upcast(Till.Pay, { id: 7, total: 0.001 }))
     assert.equal(fault.code, 'UPCAST_FAILED')
     assert.deepEqual(
@@ -108,7 +108,7 @@ describe('stored data', () => {
     )
   })
 
-  test('whose next schema is asynchronous or throws is a fault, and nothing goes unheard', () => {
+  test('whose next schema is asynchronous or throws is a fault without an unhandled rejection', () => {
     const validate = async (): Promise<never> => Promise.reject(new Error('late'))
     const later = { '~standard': { version: 1, vendor: 'test', validate } } as unknown as typeof Id
     const broken = z.object({ id }).refine(() => {
@@ -136,7 +136,7 @@ function chainOf(steps: readonly number[]) {
   )
 }
 
-test('a chain of any length is climbed from any version, one step after another', () => {
+test('a chain of upcasters of any length runs from any version, step by step', () => {
   fc.assert(
     fc.property(
       fc

@@ -5,14 +5,14 @@ import { pause } from '../base/clock.ts'
 import { manualClock } from './clock.ts'
 
 describe('a manual clock', () => {
-  test('stands still until it is moved', async () => {
+  test('moves only when advanced', async () => {
     const clock = manualClock(1_000)
     assert.deepEqual([clock.now(), clock.elapsed()], [1_000, 0])
     await clock.advance(250)
     assert.deepEqual([clock.now(), clock.elapsed()], [1_250, 250])
   })
 
-  test('steps its wall clock apart from the time that passes', async () => {
+  test('steps its wall clock without elapsed time', async () => {
     const clock = manualClock(1_000)
     let ran = 0
     clock.after(50, () => (ran += 1))
@@ -36,7 +36,7 @@ describe('a manual clock', () => {
     assert.equal(clock.elapsed(), 1.75)
   })
 
-  test('runs what becomes due at its own time, in order of time and then of call', async () => {
+  test('runs calls at their due times, in order of time and then of call', async () => {
     const delays = fc.array(fc.integer({ min: -5, max: 40 }), { maxLength: 30 })
     await fc.assert(
       fc.asyncProperty(delays, async (delaysMs) => {
@@ -53,7 +53,7 @@ describe('a manual clock', () => {
     )
   })
 
-  test('passes through instants that come up on the way', async () => {
+  test('runs calls that are scheduled while it advances', async () => {
     const clock = manualClock(0)
     const ran: number[] = []
     const again = (): void => {
@@ -65,7 +65,7 @@ describe('a manual clock', () => {
     assert.deepEqual(ran, [10, 20, 30])
   })
 
-  test('lets promises go on between two instants', async () => {
+  test('runs promise callbacks between two due calls', async () => {
     const clock = manualClock(0)
     const ran: string[] = []
     const walk = async (name: string): Promise<void> => {
@@ -81,7 +81,7 @@ describe('a manual clock', () => {
     assert.deepEqual(ran, ['a10', 'b10', 'a20', 'b20', 'a30', 'b30'])
   })
 
-  test('does not run what was cancelled, even in the same instant', async () => {
+  test('does not run cancelled calls, even at the same instant', async () => {
     const clock = manualClock(0)
     const ran: string[] = []
     const cancel = clock.after(5, () => ran.push('cancelled'))
@@ -92,7 +92,7 @@ describe('a manual clock', () => {
     assert.deepEqual(ran, ['late'])
   })
 
-  test('runs soon after what is due now, at the same instant', async () => {
+  test('runs deferred calls after calls that are due now, at the same instant', async () => {
     const clock = manualClock(0)
     const ran: string[] = []
     clock.after(0, () => ran.push('due'))
@@ -102,8 +102,8 @@ describe('a manual clock', () => {
   })
 })
 
-describe('a manual clock that is moved until something has happened', () => {
-  test('goes no further than to that instant', async () => {
+describe('a manual clock that advances until a promise settles', () => {
+  test('stops at that instant', async () => {
     const clock = manualClock(0)
     const value = pause(clock, 40).then(() => 'value')
     clock.after(90, () => assert.fail('moved too far'))
@@ -111,14 +111,14 @@ describe('a manual clock that is moved until something has happened', () => {
     assert.equal(clock.now(), 40)
   })
 
-  test('does not move for what has happened already', async () => {
+  test('does not move for a settled promise', async () => {
     const clock = manualClock(0)
     clock.after(1, () => assert.fail('moved'))
     assert.equal(await clock.until(Promise.resolve(7)), 7)
     assert.equal(clock.now(), 0)
   })
 
-  test('hands on a failure', async () => {
+  test('passes on a rejection', async () => {
     const clock = manualClock(0)
     const cause = new Error('broken')
     const failing = pause(clock, 40).then(() => Promise.reject(cause))
@@ -134,7 +134,7 @@ describe('a manual clock that is moved until something has happened', () => {
 })
 
 describe('a manual clock never goes back', () => {
-  test('when two move it at once', async () => {
+  test('when two calls advance it at once', async () => {
     const clock = manualClock(0)
     const seen: number[] = []
     for (const delayMs of [5, 20, 60, 100]) clock.after(delayMs, () => seen.push(clock.now()))

@@ -25,7 +25,7 @@ const Ordering = contract(
 )
 const o1 = { orderId: 'o-1', customerId: 'c-1' }
 
-describe('a rule that changes what it is given fails its test:', () => {
+describe('a rule that changes its input fails its test:', () => {
   type Lines = { readonly skus: string[] }
   const list = (initial: Lines) =>
     entity(
@@ -61,7 +61,7 @@ describe('a rule that changes what it is given fails its test:', () => {
     assert.throws(() => when([], Ordering.Place({ ...o1 })), TypeError)
   })
 
-  test('data of a message that is frozen only on its surface', () => {
+  test('message data that is frozen only shallowly', () => {
     const data = Object.freeze({ customerId: 'c-1', skus: ['a'] })
     const popping = projection('popping', { by: 'customerId', row: type<number>() }, (on) => [
       on(Ordering.Reserved, ({ skus }) => skus.push('changed')),
@@ -70,7 +70,7 @@ describe('a rule that changes what it is given fails its test:', () => {
     assert.throws(() => reserved.then({ 'c-1': 2 }), TypeError)
   })
 
-  test('the state that its history has left', () => {
+  test('the state after its history', () => {
     assert.throws(() => when([Ordering.Placed(o1)], Ordering.Reserve(reserve)), TypeError)
   })
 

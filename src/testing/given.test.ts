@@ -154,7 +154,7 @@ describe('an entity', () => {
     mustFail(() => given(order, Ordering.Placed(o1)).when(Ordering.Place(o1)).then())
   })
 
-  test('decides over several at once, each once', () => {
+  test('decides on several entities at once', () => {
     const reserve = { customerId: 'c-1', skus: ['a', 'b', 'a'] }
     const reserved = Ordering.Reserved(reserve)
     given(stock).when(Ordering.Reserve(reserve)).then(reserved)
@@ -186,7 +186,7 @@ describe('an entity', () => {
     assert.throws(() => given(typo).when(Ordering.Place(o1)).then(Ordering.Placed(o1)), /ordrId/)
   })
 
-  test('is told the key of its contract, which is not its id', () => {
+  test('gets the key of its contract, which is not its id', () => {
     const keyed = entity(
       'keyed',
       { of: Ordering, id: 'orderId', initial: null },
@@ -206,7 +206,7 @@ describe('an entity', () => {
 describe('a saga', () => {
   const refused = Payments.Charge.refused({ code: 'limit', complaints: [], command: o1 })
 
-  test('steps from the state that its history has left', () => {
+  test('steps from the state after its history', () => {
     given(fulfilment)
       .when(Ordering.Placed(o1))
       .then(
@@ -220,7 +220,7 @@ describe('a saga', () => {
       .then(compensate(Payments.Refund(o1), { undoes: Payments.Charge }))
   })
 
-  test('hears the refusal of what it sent', () => {
+  test('handles the refusal of its command', () => {
     given(fulfilment, Ordering.Placed(o1))
       .when(refused)
       .then(finish({ is: 'rolled-back', reason: 'limit' }))
@@ -243,7 +243,7 @@ describe('a saga', () => {
     )
   })
 
-  test('fails a test with a message that it does not hear', () => {
+  test('fails a test with a message that it has no rule for', () => {
     mustFail(
       () => given(fulfilment).when(Payments.Charge(o1)).then(),
       /fulfilment has no rule for payments\.Charge/,
@@ -261,7 +261,7 @@ describe('a projection', () => {
       .then({ 'o-1': { customerId: 'c-1' }, 'o-2': { customerId: 'c-1' } })
   })
 
-  test('takes a row away for a tombstone', () => {
+  test('deletes a row for a tombstone', () => {
     given(openOrders, Ordering.Placed(o1), Ordering.Placed(o2))
       .when(Ordering.Cancelled(o1))
       .then({ 'o-2': { customerId: 'c-1' } })
@@ -284,7 +284,7 @@ describe('a projection', () => {
     mustFail(() => given(openOrders).when(Payments.Charged(o1)).then({}), /has no rule for/)
   })
 
-  test('counts every row of one event once, as the engine does', () => {
+  test('applies an event once per row, as the engine does', () => {
     const skus = ['a', 'b', 'a']
     given(sales)
       .when(Ordering.Reserved({ customerId: 'c-1', skus }))
@@ -306,7 +306,7 @@ describe('a handler', () => {
     return { tool: { post: async (to, by) => void posted.push(`${to} ${by}`) }, posted }
   }
 
-  test('is given its tools, and returns messages or nothing', async () => {
+  test('gets its tools and returns messages or nothing', async () => {
     const { tool, posted } = mail()
     await given(receipts, { mail: tool }).when(Payments.Charged(o1)).then()
     await given(receipts, { mail: tool })
@@ -323,7 +323,7 @@ describe('a handler', () => {
     await mustFailLater(Promise.try(() => charged(o2).then(send(Payments.Refund(o1)))))
   })
 
-  test('hands on what a tool throws', async () => {
+  test('passes on what a tool throws', async () => {
     const cause = new Error('no connection')
     const broken: Mail = { post: () => Promise.reject(cause) }
     const charged = given(receipts, { mail: broken }).when(Payments.Charged(o1))
@@ -335,7 +335,7 @@ describe('a query', () => {
   const history = [Ordering.Placed(o2), Ordering.Placed(o1)]
   const asked = Ordering.Find({ customerId: 'c-1' })
 
-  test('answers from rows and states, in order of their ids', async () => {
+  test('answers from rows and states, ordered by id', async () => {
     const answer = ['o-1 open', 'o-2 open', 'o-1', 'o-2', 'undefined']
     await given(find, ...history)
       .when(asked)
@@ -347,7 +347,7 @@ describe('a query', () => {
       .then(['o-1', 'o-2', 'undefined'])
   })
 
-  test('does not see rows that are gone', async () => {
+  test('does not see deleted rows', async () => {
     const left = ['o-2 open', 'o-2', 'undefined']
     await given(find, ...history, Ordering.Cancelled(o1))
       .when(asked)
@@ -366,8 +366,8 @@ describe('a query', () => {
   })
 })
 
-describe('a sentence', () => {
-  test('can be said twice and means the same', () => {
+describe('given–when–then', () => {
+  test('can be repeated with the same result', () => {
     const placed = given(order, Ordering.Placed(o2))
     placed.when(Ordering.Place(o1)).then(Ordering.Placed(o1))
     placed.when(Ordering.Place(o1)).then(Ordering.Placed(o1))

@@ -34,7 +34,7 @@ const endless = saga('endless', { by: 'id', initial: 0, sends: [] }, (on) => [
   on(Work.Done, (_, count) => become(count + 1)),
 ])
 
-test('a saga that never finishes fails the wait for it, by name, and does not hang', async () => {
+test('settled throws and names a saga that never finishes', async () => {
   const worker = service('worker', { owns: [Work], runs: [work, endless] })
   await using world = await simulate([worker], { seed: 1 })
   await world.send(Work.Do({ id: 'w-1' }))
@@ -43,14 +43,14 @@ test('a saga that never finishes fails the wait for it, by name, and does not ha
   await assert.rejects(world.until(operation.settled()), /has not settled after 3600000 ms/)
 })
 
-test('a rule that always throws fails the wait, by the name of its consumer', async () => {
+test('settled throws and names the consumer whose rule always throws', async () => {
   const worker = service('worker', { owns: [Work], runs: [work] })
   await using world = await simulate([worker], { seed: 1, patienceMs: 60_000 })
   await world.send(Work.Break({ id: 'w-1' }))
   await assert.rejects(world.settled(), /worker\/work has 0 to read and 1 held/)
 })
 
-test('an operation that was got before a crash is answered by who comes after it', async () => {
+test('an operation from before a crash is answered by the new instance', async () => {
   const worker = service('worker', { owns: [Work], runs: [work] })
   await using world = await simulate([worker], { seed: 1 })
   const operation = await world.send(Work.Do({ id: 'w-1' }))

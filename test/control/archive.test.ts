@@ -43,7 +43,7 @@ const idsIn = async (): Promise<readonly string[]> => {
 }
 
 suite('an archive of a topic', () => {
-  test('has all partitions, as far as every consumer has come', async () => {
+  test('holds all partitions up to the offset of the slowest consumer', async () => {
     await ask(30)
     await app.settled()
     const before = await idsIn()
@@ -75,7 +75,7 @@ suite('an archive of a topic', () => {
     assert.equal((await archive({ before: '0' })).records, 0)
   })
 
-  test('of what nobody reads goes to its end', async () => {
+  test('without consumers reaches the end of the topic', async () => {
     await app.stop()
     app = await start([talking[1]], embedded({ directory: join(root, 'other') }))
     const given = { topic: 'telling.events', before: NEVER, to: join(root, 'old') }
@@ -84,7 +84,7 @@ suite('an archive of a topic', () => {
     assert.equal(existsSync(given.to), false)
   })
 
-  test('tells how far it is over all partitions', async () => {
+  test('reports progress over all partitions', async () => {
     await ask(30)
     await app.settled()
     const told: (readonly [number, number])[] = []
@@ -98,7 +98,7 @@ suite('an archive of a topic', () => {
     assert.deepEqual(told.at(-1), [30, 30])
   })
 
-  test('is refused for what is no topic, no place and no backend with files', async () => {
+  test('is refused for an unknown topic, an invalid offset and a backend without archives', async () => {
     await assert.rejects(archive({ topic: 'none' }), { code: 'TOPIC_NOT_FOUND' })
     await assert.rejects(archive({ before: 'soon' }), {
       code: 'OPTION_INVALID',

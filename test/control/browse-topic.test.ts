@@ -84,7 +84,7 @@ describe('a topic', () => {
     )
   })
 
-  test('of which a partition is asked for that it has not says which ones it has', async () => {
+  test('refuses an unknown partition and names the valid ones', async () => {
     await assert.rejects(browse({ partition: 4 }), ({ code, complaints }: Fault) => {
       const message = 'must be a whole number from 0 to 3: notes.commands has no other'
       assert.deepEqual([code, complaints], ['OPTION_INVALID', [{ path: 'partition', message }]])
@@ -111,7 +111,7 @@ describe('a topic', () => {
     assert.deepEqual(ids(await browse({ until: oldest - 1_000 })), [])
   })
 
-  test('that is not there is refused, and so is a cursor that no page gave', async () => {
+  test('that does not exist is refused, and so is an invalid cursor', async () => {
     await assert.rejects(browse({ topic: 'none' }), { code: 'TOPIC_NOT_FOUND' })
     await assert.rejects(browse({ after: 'x' }), { code: 'OPTION_INVALID' })
   })
@@ -152,7 +152,7 @@ function longTopic(count: number, isOutside: (offset: number) => boolean = () =>
   return { looking: { ...system, backend: { ...system.backend, log } }, read: () => read }
 }
 
-test('a search of a long topic ends after a bound of records, and goes on from there', async () => {
+test('a search of a long topic stops after a number of records and continues from there', async () => {
   const { looking, read } = longTopic(25_000)
   const wanted = { topic: 'notes.commands', text: 'here', limit: 10 }
   const first = await browseTopic(looking, wanted)
@@ -173,7 +173,7 @@ test('an operation is found behind thousands of commands that services have sent
   )
 })
 
-test('a list of operations ends after a bound of commands, and goes on from there', async () => {
+test('a list of operations stops after a number of commands and continues from there', async () => {
   const { looking, read } = longTopic(25_000, (offset) => offset === 3)
   const { items, next } = await operationList(looking)
   assert.deepEqual(items, [])
@@ -186,7 +186,7 @@ describe('a search', () => {
   const find = async (text: string): Promise<FoundMessages> =>
     (await runVerb(system, 'find', { text })) as FoundMessages
 
-  test('takes a key as well as an id', async () => {
+  test('finds a key as well as an id', async () => {
     const byKey = await find('n3')
     assert.equal(byKey.byId, undefined)
     assert.deepEqual(new Set(byKey.items.map(({ topic }) => topic)), new Set(TOPICS))
@@ -199,7 +199,7 @@ describe('a search', () => {
   const TOPICS = ['notes.commands', 'notes.events']
 })
 
-test('a pending conversation says what it waits for, and which of its keys are held', async () => {
+test('a pending conversation has what it waits for and its held keys', async () => {
   const chain = async (): Promise<ChainView> =>
     (await runVerb(system, 'chain', { event: 'w-late' })) as ChainView
   let view = await chain()

@@ -88,7 +88,7 @@ after(() => app.stop())
 const chain = async (id: string): Promise<ChainView> =>
   (await runVerb(system, 'chain', { event: id })) as ChainView
 
-describe('a message and an outcome are what they are, however they are called', () => {
+describe('the kind of a message and an outcome does not depend on its name', () => {
   test('a refusal that is named as a success, and a success that is named as a failure', async () => {
     const kinds = async (id: string): Promise<readonly string[]> =>
       (await chain(id)).events.map(({ type, kind }) => `${type} ${kind}`)
@@ -109,7 +109,7 @@ describe('a message and an outcome are what they are, however they are called', 
     ])
   })
 
-  test('an outcome is completed, refused, or finished by a saga in its own words', async () => {
+  test('an outcome is completed, refused, or finished with a status of a saga', async () => {
     const outcomes = await Promise.all(
       ['plan-free', 'plan-taken', 'plan-cancelled', 'book-taken'].map(
         async (id) => (await chain(id)).operation,
@@ -122,7 +122,7 @@ describe('a message and an outcome are what they are, however they are called', 
       { is: 'refused', kind: 'refused', reason: 'taken', complaints: ['by you'] },
     ])
   })
-  test('operations are listed by it', async () => {
+  test('operations can be filtered by kind', async () => {
     const list = async (state: string): Promise<readonly string[]> => {
       const { items } = (await runVerb(system, 'operations', { state })) as Listing<OperationEntry>
       return items.map(({ id }) => id).toSorted()

@@ -95,7 +95,7 @@ describe('replay', () => {
     )
   })
 
-  test('gives CloudEvents with their places', async () => {
+  test('gives CloudEvents with partition and offset', async () => {
     const system = await holding(['a'])
     const [event] = await pages(system, {})
     assert.deepEqual(event, {
@@ -137,7 +137,7 @@ describe('replay', () => {
     assert.equal((await pages(system, { from: text(storedAt + 3_600_000) })).length, 0)
   })
 
-  test('gives partition by partition where the log has no order over them', async () => {
+  test('gives partition by partition if the log has no global order', async () => {
     const keys = ['a', 'b', 'a', 'c', 'b']
     const system = over(await holding(keys), ({ can }) => ({ can: { ...can, positions: false } }))
     const found = await pages(system, {}, 2)
@@ -149,7 +149,7 @@ describe('replay', () => {
     )
   })
 
-  test('does not go past what was there when it began', async () => {
+  test('stops at the end of the topic at its start', async () => {
     const system = await holding(['a', 'a', 'a'])
     const first = (await runVerb(system, 'replay', { topic: TOPIC, limit: 1 })) as ReplayPage
     await system.backend.log.append([eventOf(9, 'a')])
@@ -196,7 +196,7 @@ describe('replay', () => {
     assert.ok(most <= 16, `${most}`)
   })
 
-  test('refuses what is no place, no partition, no cursor and no topic', async () => {
+  test('refuses an invalid offset, partition, cursor and topic', async () => {
     const system = await holding([])
     const flawed = (wish: object): Promise<unknown> =>
       runVerb(system, 'replay', { topic: TOPIC, ...wish })

@@ -40,7 +40,7 @@ function say(path: string, text: string): Promise<string> {
 }
 
 describe('the owner of a directory', () => {
-  test('answers other processes, tells how far it is, and is gone once it has stopped', async () => {
+  test('answers other processes, reports progress, and is unreachable once stopped', async () => {
     const app = await launch()
     await app.send(Asking.Ask({ id: 'a' }))
     await app.settled()
@@ -64,7 +64,7 @@ describe('the owner of a directory', () => {
     assert.equal(await reachOwner(directory), undefined)
   })
 
-  test('throws the faults of the owner as they are', async () => {
+  test('passes on the faults of the owner unchanged', async () => {
     await using _ = await launch()
     const owner = await reachOwner(directory)
     assert.ok(owner)
@@ -81,7 +81,7 @@ describe('the owner of a directory', () => {
     )
   })
 
-  test('keeps its token and its socket to its user, and its token over restarts', async () => {
+  test('restricts token and socket to its user, and keeps the token across restarts', async () => {
     const mode = (name: string): number => statSync(join(directory, name)).mode & 0o777
     const first = await launch()
     assert.deepEqual([mode('token'), mode('admin.json')], [0o600, 0o600])
@@ -92,7 +92,7 @@ describe('the owner of a directory', () => {
     assert.equal(((await owner.run('health', {})) as { is: string }).is, 'well')
   })
 
-  test('refuses who has no token, and survives whatever it is sent', async () => {
+  test('refuses calls without a token, and survives invalid input', async () => {
     await using app = await launch()
     const path = join(directory, 'admin.sock')
     for (const call of ['{"verb":"health"}', '{"token":"x","verb":"health"}', '{"token":["x"]}'])
@@ -103,7 +103,7 @@ describe('the owner of a directory', () => {
     assert.equal((await app.health()).is, 'well')
   })
 
-  test('takes over the socket that a killed one left', async () => {
+  test('replaces the socket of a killed owner', async () => {
     const first = await launch()
     await first.stop()
     writeFileSync(join(directory, 'admin.sock'), '')
@@ -126,7 +126,7 @@ describe('the owner of a directory', () => {
 describe('data without an owner', () => {
   const open = () => resting(embedded({ directory, isReadOnly: true }), systemClock())
 
-  test('is looked at as if somebody ran it, and cannot be changed', async () => {
+  test('can be inspected like a running system, but not changed', async () => {
     const app = await launch()
     await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })
     await app.settled()
@@ -146,7 +146,7 @@ describe('data without an owner', () => {
     await system.close()
   })
 
-  test('can be paused by one who owns it for that long', async () => {
+  test('can be paused by a process that owns it meanwhile', async () => {
     await (await launch()).stop()
     const system = await resting(embedded({ directory }), systemClock())
     await runVerb(system, 'pause', { service: 'asker' })
@@ -155,7 +155,7 @@ describe('data without an owner', () => {
     assert.deepEqual((await app.health()).paused, ['asker'])
   })
 
-  test('that is not there is refused by name, and nothing is made', async () => {
+  test('that does not exist is refused, and nothing is created', async () => {
     await assert.rejects(open(), { code: 'DATA_MISSING' })
     assert.equal(existsSync(directory), false)
     writeFileSync(join(root, 'something'), '')

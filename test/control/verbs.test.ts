@@ -39,7 +39,7 @@ describe('the overview', () => {
     ])
   })
 
-  test('has the counters that the charts are drawn from', async () => {
+  test('has the counters for the charts', async () => {
     const { services, topics } = (await runVerb(system, 'overview', {})) as Overview
     const counters = await countersOf(system)
     assert.equal(
@@ -52,7 +52,7 @@ describe('the overview', () => {
     )
   })
 
-  test('has every topic with what it holds, and who writes and reads it', async () => {
+  test('has every topic with its records, writers and readers', async () => {
     const { topics, links } = (await runVerb(system, 'overview', {})) as Overview
     const held = topics.filter((topic) => topic.held > 0)
     assert.deepEqual(
@@ -78,7 +78,7 @@ describe('the overview', () => {
     ])
   })
 
-  test('says how far a paused service is behind, and for how long', async () => {
+  test('has lag and age of a paused service', async () => {
     await runVerb(system, 'pause', { service: 'teller' })
     const operation = await app.send(Asking.Ask({ id: 'd' }))
     await operation.accepted()
@@ -96,7 +96,7 @@ describe('the overview', () => {
 })
 
 describe('a conversation', () => {
-  test('is found whole by any of its messages, with its outcome', async () => {
+  test('is found by any of its messages, with its outcome', async () => {
     const whole = (await runVerb(system, 'chain', { event: 'ask-a' })) as ChainView
     const types = whole.events.map(({ type }) => type)
     assert.deepEqual(types, ['asking.Ask', 'asking.Asked', 'telling.Tell', 'telling.Told'])
@@ -111,12 +111,12 @@ describe('a conversation', () => {
       assert.deepEqual(await runVerb(system, 'chain', { event: id }), whole)
   })
 
-  test('that is cut off by the bound says so', async () => {
+  test('that exceeds the number of records is marked as incomplete', async () => {
     const cut = (await runVerb(system, 'chain', { event: 'ask-a', records: 1 })) as ChainView
     assert.equal(cut.isComplete, false)
   })
 
-  test('that nobody had is refused', async () => {
+  test('that does not exist is refused', async () => {
     await assert.rejects(runVerb(system, 'chain', { event: 'nobody' }), {
       code: 'MESSAGE_NOT_FOUND',
     })
@@ -124,7 +124,7 @@ describe('a conversation', () => {
 })
 
 describe('the log of a topic', () => {
-  test('gives its last messages, and where to read on', async () => {
+  test('gives its last messages and the next offsets', async () => {
     const page = (await runVerb(system, 'log', { topic: 'asking.commands' })) as TopicPage
     assert.ok(page.events.length >= 3)
     assert.ok(page.events.every(({ data }) => data !== undefined))
@@ -152,7 +152,7 @@ describe('the log of a topic', () => {
     )
   })
 
-  test('is refused for a topic that is not there', async () => {
+  test('is refused for an unknown topic', async () => {
     await assert.rejects(runVerb(system, 'log', { topic: 'asking.comands' }), {
       code: 'TOPIC_NOT_FOUND',
       message: /asking\.commands/,
@@ -171,7 +171,7 @@ test('the newest messages come newest first, without their data', async () => {
   )
 })
 
-test('long work lets everybody else have a turn', async () => {
+test('long work yields to the event loop', async () => {
   let reads = 0
   let turns = 0
   const counted = through(system.backend, (call, run) => {
@@ -190,7 +190,7 @@ test('long work lets everybody else have a turn', async () => {
   assert.ok(turns > 0)
 })
 
-test('arguments are refused with every complaint at once', async () => {
+test('invalid arguments are refused with all issues at once', async () => {
   const given = { tpoic: 'x', limit: 0, partition: 1.5 }
   await assert.rejects(runVerb(system, 'log', given), (cause: Error & { complaints: object[] }) => {
     assert.deepEqual(cause.complaints, [
@@ -204,7 +204,7 @@ test('arguments are refused with every complaint at once', async () => {
 })
 
 describe('verify', () => {
-  test('finds nothing in a sound log, and tells how far it is', async () => {
+  test('finds nothing in undamaged data, and reports progress', async () => {
     const told: number[] = []
     const tell = ({ done }: { done: number }): void => void told.push(done)
     const verified = (await runVerb(system, 'verify', {}, tell)) as Verified

@@ -97,8 +97,8 @@ const CURES =
   /its next command or a query by its id folds the row again|the next start of the service restores the hold$|restore a backup$/
 const SHELF_HELD = 'pantry/shelf:a:000000000000'
 
-suite('rows that do not fit each other', () => {
-  test('are not found in sound data with holds and timers', async (t) => {
+suite('inconsistent rows', () => {
+  test('are not reported for consistent data with held keys and timers', async (t) => {
     const { complaints, isSound } = await harmed(t)
     assert.deepEqual(complaints, [])
     assert.equal(isSound, true)
@@ -162,7 +162,7 @@ suite('rows that do not fit each other', () => {
     ],
   ]
   for (const [name, sql, paths, message] of flaws)
-    test(`are named: ${name}`, async (t) => {
+    test(`are reported: ${name}`, async (t) => {
       const { isSound, complaints } = await harmed(t, sql)
       assert.equal(isSound, false)
       assert.deepEqual(
@@ -173,7 +173,7 @@ suite('rows that do not fit each other', () => {
       for (const each of complaints) assert.match(each.message, CURES)
     })
 
-  test('are none once a rebuild or a retry has ended the holds', async (t) => {
+  test('are not reported once a rebuild or a retry has released the held keys', async (t) => {
     const directory = await filled(t)
     const mood = { isBad: true }
     await using app = await start([pantryOf(mood)], embedded({ directory }), {

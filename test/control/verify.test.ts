@@ -72,7 +72,7 @@ const at = (offset: number): string =>
   `topic = (SELECT id FROM topic WHERE name = '${TOPIC}') AND part = ${PARTITION} AND off = ${offset}`
 
 suite('verify', () => {
-  test('finds nothing in sound data, and counts what it has read', async () => {
+  test('finds nothing in undamaged data, and counts what it has read', async () => {
     const { isSound, complaints, records, rows } = await verified(whole)
     assert.deepEqual(complaints, [])
     assert.equal(isSound, true)
@@ -128,18 +128,18 @@ suite('verify', () => {
       assert.match(found?.message ?? '', message)
     })
 
-  test('goes on behind what is harmed', async () => {
+  test('continues behind damage', async () => {
     const all = await verified(whole)
     const { records } = await verified(harmed(`UPDATE log SET data = '{}' WHERE ${at(30)}`))
     assert.equal(records, all.records - 1)
   })
 
-  test('names an end that was cut off', async () => {
+  test('reports records that are missing at an end', async () => {
     const { complaints } = await verified(harmed(`DELETE FROM log WHERE ${at(COUNT - 1)}`))
     assert.equal(complaints[0]?.path, `${TOPIC}/${PARTITION}@${COUNT - 1}`)
   })
 
-  test('names what was acknowledged and is in an older copy no more', async () => {
+  test('reports acknowledged records that an older copy lacks', async () => {
     const directory = harmed('')
     const app = await start(talking, embedded({ directory }))
     const operation = await app.send(Asking.Ask({ id: KEY }))
@@ -152,7 +152,7 @@ suite('verify', () => {
     assert.match(found?.message ?? '', /was acknowledged and is missing/)
   })
 
-  test('names the range that a harmed file of an archive holds, once', async () => {
+  test('reports the range of a damaged archive file once', async () => {
     const [file = ''] = archived.files
     const bytes = readFileSync(file)
     for (const [harm, code] of [
@@ -172,7 +172,7 @@ suite('verify', () => {
     assert.equal((await verified(whole)).isSound, true)
   })
 
-  test('reads what was archived for every consumer that is made anew', async () => {
+  test('reads archived records for every new consumer', async () => {
     const system = await resting(embedded({ directory: whole, isReadOnly: true }), systemClock())
     const [slice] = await system.backend.log.read(
       [{ topic: TOPIC, partition: PARTITION, next: 0 }],

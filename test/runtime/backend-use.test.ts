@@ -22,7 +22,7 @@ const bell = entity(
 )
 const tower = service('tower', { owns: [Bell], runs: [bell] })
 
-test('one embedded() that is started twice is refused by name, and the first app goes on', async (t) => {
+test('one embedded() that is started twice is refused, and the first app keeps running', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-twice-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const backend = embedded({ directory })
@@ -38,7 +38,7 @@ test('one embedded() that is started twice is refused by name, and the first app
   await again.stop()
 })
 
-test('one memory() that is started twice is closed when the last of its apps has stopped', async () => {
+test('one memory() that is started twice is closed when its last app has stopped', async () => {
   const calls: string[] = []
   const { log, store } = memory()
   const close = (what: string, end: () => Promise<void>) => async () => {
@@ -62,7 +62,7 @@ test('one memory() that is started twice is closed when the last of its apps has
   assert.deepEqual(calls, ['store', 'log'])
 })
 
-test('an app that is refused closes what it has opened, and only that', async () => {
+test('a failed start closes the backend that it opened, and only that', async () => {
   const calls: string[] = []
   const backend = through(memory(), (method, call) => {
     if (method === 'store.declare') throw new Error('the store is out of order')

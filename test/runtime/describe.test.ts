@@ -58,7 +58,7 @@ async function described(): Promise<Description> {
   return app.describe()
 }
 
-test('a description names services, what they own and run, and whom they hear', async () => {
+test('a description has services with owned contracts, rules and handled messages', async () => {
   const { services } = await described()
   const hears = ['ORDER_PLACED']
   assert.deepEqual(services, [
@@ -88,7 +88,7 @@ test('a description names services, what they own and run, and whom they hear', 
   ])
 })
 
-test('a description names contracts and topics, with who owns them', async () => {
+test('a description has contracts and topics with their owners', async () => {
   const { contracts, topics } = await described()
   assert.deepEqual(topics, [
     { name: 'ordering.commands', partitions: 3 },
@@ -152,7 +152,7 @@ test('the consumers of a status are the rules of the description that consume', 
   assert.deepEqual(consumers.toSorted(), rules.toSorted())
 })
 
-test('a description is plain JSON, and says the same every time', async () => {
+test('a description is plain JSON and deterministic', async () => {
   const description = await described()
   const copied = JSON.parse(JSON.stringify(description)) as Description
   // An owner that runs elsewhere is not known, and JSON leaves it out.

@@ -122,7 +122,7 @@ describe('an operation', () => {
     })
   }
 
-  test('is answered by the next start when the app crashes in the middle', async () => {
+  test('is answered after the next start if the app crashes meanwhile', async () => {
     const stage = stageOf(memory, 2)
     const first = await launch(stage)
     await stage.clock.until(first.app.send(Trade.Buy({ id: 'yes' }), { id: 'op' }))
@@ -138,7 +138,7 @@ describe('an operation', () => {
     await stage.clock.until(third.app.stop())
   })
 
-  test('waits for the sagas that its own events have begun, and for no others', async () => {
+  test('waits for the sagas that its events have started, and for no others', async () => {
     const stage = stageOf(memory, 3)
     const { app } = await launch(stage)
     const slow = await stage.clock.until(app.send(Trade.Buy({ id: 'slow' })))
@@ -156,7 +156,7 @@ describe('an operation', () => {
     await told
   })
 
-  test('is awaited no longer than its signal says', async () => {
+  test('is awaited until its signal aborts', async () => {
     const stage = stageOf(memory, 4)
     const { app } = await launch(stage)
     const operation = await stage.clock.until(app.send(Trade.Buy({ id: 'slow' })))
@@ -173,7 +173,7 @@ describe('an operation', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('of a service that runs elsewhere is not found here, and says so', async () => {
+  test('of a remote service throws OPERATION_NOT_FOUND', async () => {
     const stage = stageOf(memory, 5)
     const { backend, clock, random } = stage.instance()
     const [tradeService] = services()
@@ -192,7 +192,7 @@ describe('an operation', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('that was never sent is not found, and not awaited for ever', async () => {
+  test('that was never sent throws OPERATION_NOT_FOUND', async () => {
     const stage = stageOf(memory, 6)
     const { app } = await launch(stage)
     const { accepted, settled } = app.operation(Trade.Buy, 'never')

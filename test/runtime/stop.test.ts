@@ -26,7 +26,7 @@ const sendAll = (app: App, count: number) =>
   Promise.all(upTo(count).map((number) => app.send(Ledger.Enter({ account: 'a', number }))))
 
 describe('an app that stops', () => {
-  test('takes nothing new, stores what it took, and the next start does the rest', async () => {
+  test('accepts nothing new, stores what it accepted, and the next start handles the rest', async () => {
     const stage = stageOf(memory, 1)
     const { app } = await launch(stage, async (method, call) => {
       if (method === 'log.append') await pause(stage.clock, 500)
@@ -53,7 +53,7 @@ describe('an app that stops', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('ends the unit in hand, begins no other one, and gives its claims back', async () => {
+  test('completes the unit in progress, starts no other, and releases its leases', async () => {
     const stage = stageOf(memory, 2)
     let isStopped = false
     let underWay = 0
@@ -91,7 +91,7 @@ describe('an app that stops', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('does so once, however often it is told, and by the end of its scope', async () => {
+  test('stops once, however often stop is called, and at the end of its scope', async () => {
     const stage = stageOf(memory, 3)
     let beats = 0
     const around: Around = (method, call, [, wants]) => {
@@ -106,7 +106,7 @@ describe('an app that stops', () => {
     assert.equal(beats, 2, 'each group gives its claims back once')
   })
 
-  test('closes its backend once, and only when it is through with it', async () => {
+  test('closes its backend once, after its last call to it', async () => {
     const { log, store } = memory()
     const closed: string[] = []
     const close = (name: string) => async (): Promise<void> => void closed.push(name)
@@ -137,7 +137,7 @@ const worker = handler('worker', { uses: { work: type<Work>() } }, (on) => [
   on(Job.Done, (_, { work }, { signal }) => work(signal)),
 ])
 
-test('a handler that ends within the grace is waited for, and its work counts', async () => {
+test('a handler that ends within graceMs is awaited and its progress commits', async () => {
   const stage = stageOf(memory, 4)
   const { backend, clock, random } = stage.instance()
   let began = 0
@@ -164,7 +164,7 @@ test('a handler that ends within the grace is waited for, and its work counts', 
   )
 })
 
-test('an aborted handler is waited for still, and then nothing happens any more', async () => {
+test('an aborted handler is awaited, too, and then nothing runs any more', async () => {
   const stage = stageOf(memory, 5)
   let isStopped = false
   const { backend, clock, random } = stage.instance((method, call) => {
@@ -195,7 +195,7 @@ test('an aborted handler is waited for still, and then nothing happens any more'
   await stage.clock.advance(10_000)
 })
 
-test('on the real clock an app starts, settles and stops, and lets the process go', async () => {
+test('on the real clock an app starts, settles and stops, and the process can exit', async () => {
   await using app = await start([ledgerOf()], memory(), { tools: { outside: outsideOf() } })
   await sendAll(app, 20)
   await caughtUp(systemClock(), app, 1)
@@ -214,7 +214,7 @@ const post = entity(
 )
 
 for (const order of ['key', 'none'] as const)
-  test(`a handler of order ${order} that ignores its signal is left behind by name`, async () => {
+  test(`a handler of order ${order} that ignores its signal is abandoned and reported`, async () => {
     let called = 0
     const never = () => {
       called += 1
@@ -245,7 +245,7 @@ for (const order of ['key', 'none'] as const)
     ])
   })
 
-test('a handler without order that heeds its signal is not left behind', async () => {
+test('a queue handler that ends on its signal is not abandoned', async () => {
   const stage = stageOf(memory, 10)
   const { backend, clock, random } = stage.instance()
   let [began, ended] = [0, 0]

@@ -65,7 +65,7 @@ function named(...paths: readonly string[]): (thrown: unknown) => boolean {
   }
 }
 
-describe('what another copy of the package has made is named as such', () => {
+describe('values of another copy of the package are refused', () => {
   test('by start: a service, its contract, and its rule', async () => {
     const { tower } = bells(other.index)
     const all = named('tower', 'owns of tower', 'tower/bell')
@@ -119,7 +119,7 @@ test('a fault of another copy is a fault', async () => {
     assert.equal(value instanceof index.Fault, false)
 })
 
-test('a route may reject with what another copy made of it', async () => {
+test('a route may reject with a value of another copy', async () => {
   const { Bell, tower } = bells(index)
   const app = await index.start([tower], memory())
   const map = () => other.gateway.reject([{ path: 'id', message: 'is no' }])
@@ -133,7 +133,7 @@ test('a route may reject with what another copy made of it', async () => {
   assert.match(await answer.text(), /is no/)
 })
 
-test('the version that copies know is that of the package', () => {
+test('the version of a copy is that of package.json', () => {
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     readonly version: string
   }

@@ -23,7 +23,7 @@ const broken = entity(
   },
 )
 
-test('a rule that throws is a warning of the process where nobody listens', async () => {
+test('an error of a rule is a process warning without a hook', async () => {
   const app = await start([service('printer', { owns: [Work], runs: [broken] })], memory())
   const warned = once(process, 'warning')
   await app.send(Work.Do({ id: 'a' }))
@@ -37,7 +37,7 @@ test('a rule that throws is a warning of the process where nobody listens', asyn
   await app.stop()
 })
 
-test('what others have sent steers no terminal by a warning, and a stack keeps its lines', async () => {
+test('a warning has its control characters escaped and keeps the lines of a stack', async () => {
   const warned = once(process, 'warning')
   warnOnce()('work/rule holds \u001b]0;owned\u0007\u202e: no\r\n    at one\n\tat other\u009b2J')
   const [{ message }] = (await warned) as [Error]
@@ -47,7 +47,7 @@ test('what others have sent steers no terminal by a warning, and a stack keeps i
   )
 })
 
-test('what differs only below its first line is told once', async () => {
+test('texts with the same first line are emitted once', async () => {
   const told: string[] = []
   const listener = ({ message }: Error): void => void told.push(message)
   process.on('warning', listener)
@@ -58,7 +58,7 @@ test('what differs only below its first line is told once', async () => {
   assert.deepEqual(told, ['it broke\n  at 10:00'])
 })
 
-test('a text is told once, and after a hundred texts no more', async () => {
+test('a text is emitted once, and at most 100 texts are emitted', async () => {
   const told: string[] = []
   const listener = ({ message }: Error): void => void told.push(message)
   process.on('warning', listener)

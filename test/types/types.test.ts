@@ -92,12 +92,12 @@ describe('the types', () => {
     compiled = await compileCopies({ 'expected.ts': source, 'misuses.ts': text })
   })
 
-  test('let the sample pass, and every misuse is an error that was expected', () => {
+  test('accept the sample and refuse every misuse', () => {
     const others = diagnosticsOf(compiled).filter(({ file }) => file !== 'misuses.ts')
     assert.deepEqual(others, [])
   })
 
-  test('complain at the very line of each misuse, and nowhere else', () => {
+  test('report an error exactly at the line of each misuse', () => {
     assert.ok(misuses.length >= 15 && misuses.every(({ name }) => name !== ''))
     const found = diagnosticsOf(compiled).filter(({ file }) => file === 'misuses.ts')
     const linesFound = new Set(found.map(({ line }) => line))
