@@ -29,7 +29,7 @@ test('one embedded() that is started twice is refused, and the first app keeps r
   const first = await start([tower], backend)
   await assert.rejects(start([tower], backend), {
     code: 'DATA_OWNED',
-    message: /in use by another app of this process, which was started with this very value/,
+    message: /in use by another app of this process, which was started with the same backend value/,
   })
   assert.deepEqual(await (await first.send(Bell.Ring({ id: 'a' }))).settled(), { is: 'completed' })
   await first.stop()
