@@ -3,22 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Complaint } from 'throughline'
-import {
-  command,
-  contract,
-  entity,
-  event,
-  Fault,
-  finish,
-  handler,
-  projection,
-  query,
-  queryHandler,
-  saga,
-  service,
-  start,
-  type,
-} from 'throughline'
+import { command, contract, entity, event, Fault, finish, handler } from 'throughline'
+import { projection, query, queryHandler, saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 
