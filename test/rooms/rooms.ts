@@ -125,7 +125,7 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'tools',
     rooms: ['src/base', 'src/http', 'examples/shop'],
-    packages: ['@vitejs/plugin-react', 'node:', 'throughline', 'vite'],
+    packages: ['@vitejs/plugin-react', 'node:', 'playwright-core', 'throughline', 'vite'],
   },
   {
     folder: 'test',
