@@ -20,7 +20,7 @@ import { Notes, Prices, Readings, Sensors, shop } from './shop.ts'
 const ARCHIVE = '/somewhere/else'
 
 /** How long until everybody has noticed that a process is gone. */
-const LEASES_MS = minutes(3)
+const LEASES_MS = minutes(5)
 
 export interface Made {
   readonly data: string
@@ -118,8 +118,9 @@ async function life(
     tools: { outside },
     engine: {
       upkeepMs: seconds(60),
-      idleMs: seconds(30),
-      leaseMs: seconds(60),
+      idleMs: minutes(1),
+      retryDelayMsMax: minutes(10),
+      leaseMs: minutes(2),
       retentionLagEventsMax: 4,
       unitRecordsMax: 4,
       deadlineMs: minutes(5),
@@ -171,6 +172,7 @@ async function formerLife(stage: Stage, outside: Outside): Promise<void> {
     ['gus', 'entity-behind', 14],
   ] as const)
     await first.place(customer, order, total)
+  await clock.until(first.app.append(['x', 'u'].map((by) => Notes.Noted({ by, text: 'f' }))))
   await measured(first)
   await clock.advance(minutes(1))
   await first.place('hal', 'poison', 15)
@@ -206,12 +208,26 @@ async function measured({ app, stage: { clock } }: Life): Promise<void> {
   await clock.advance(seconds(5))
 }
 
+/** Of the rebuilds that the second version begins, each stops at another step. */
+function isBlocked({ swap, rows }: Unit): boolean {
+  const isGoing = (table: string): boolean =>
+    rows.some((row) => row.table === table && row.body === null)
+  return (
+    // Folded, and not yet in the place of the live rows.
+    (swap?.tables.includes('sales.report') ?? false) ||
+    // What the live rows hold is yet to go.
+    isGoing('payments.held') ||
+    // The former rows are yet to go.
+    isGoing('sensors.zeros.shadow') ||
+    // Not begun.
+    rows.some(({ table, body }) => table === 'notes.control' && body?.includes('"is":"folding"'))
+  )
+}
+
 /** The second version, in the middle of everything when it ends: of a rebuild, too. */
 async function presentLife(stage: Stage, outside: Outside): Promise<void> {
   const { clock, backend } = stage
-  const present = await life(stage, 'present', outside, ({ swap }) => {
-    return swap?.tables.includes('sales.report') ?? false
-  })
+  const present = await life(stage, 'present', outside, isBlocked)
   const { app, place } = present
   await clock.advance(seconds(20))
   await place('ada', 'plain-2', 1_000)

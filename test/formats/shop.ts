@@ -265,10 +265,19 @@ export function shop(generation: 'former' | 'present', world: Outside) {
   const orders = isFormer
     ? service('sales', { owns: [Orders], runs: [...rules, gone] })
     : service('orders', { owns: [Orders], runs: [...rules, fresh], renamedFrom: 'sales' })
-  return { Orders, services: [orders, paying(world), ...others] as const }
+  return {
+    Orders,
+    services: [
+      orders,
+      paying(isFormer, world),
+      sensing(version),
+      catalogue,
+      noting(version),
+    ] as const,
+  }
 }
 
-function paying(world: Outside) {
+function paying(isFormer: boolean, world: Outside) {
   const account = entity(
     'account',
     { of: Payments, id: 'customer', initial: { balance: 0 } },
@@ -295,32 +304,49 @@ function paying(world: Outside) {
       return (await read(account).get(customer)) ?? { balance: 0 }
     }),
   ])
-  return service('payments', { owns: [Payments], runs: [account, balance] })
+  const row = type<{ readonly amount: number }>()
+  const ledger = isFormer
+    ? projection('ledger', { by: 'order', row }, (on) => [
+        on(Payments.Charged, (charged) => {
+          if (charged.customer === 'dan' && world.isBroken) throw new Error('the ledger is lost')
+          return { amount: charged.amount }
+        }),
+      ])
+    : projection('ledger', { by: 'order', row, version: 2 }, (on) => [
+        on(Payments.Charged, (charged) => ({ amount: -charged.amount })),
+      ])
+  return service('payments', { owns: [Payments], runs: [account, balance, ledger] })
 }
 
-const uses = { outside: type<Outside>() }
-const sensor = entity(
-  'sensor',
-  { of: Sensors, id: 'sensor', initial: { value: 0 } },
-  {
-    decide: (on) => [on(Sensors.Reset, (data) => Sensors.Zeroed(data))],
-    evolve: (on) => [on(Sensors.Zeroed, (zeroed) => ({ value: zeroed.value }))],
-  },
-)
-const alarm = handler('alarm', { uses }, (on) => [
-  on(Readings.Measured, (reading, { outside }) => {
-    outside.told.push(`alarm ${reading.value}`)
-  }),
-])
+function sensing(version: number) {
+  const sensor = entity(
+    'sensor',
+    { of: Sensors, id: 'sensor', initial: { value: 0 } },
+    {
+      decide: (on) => [on(Sensors.Reset, (data) => Sensors.Zeroed(data))],
+      evolve: (on) => [on(Sensors.Zeroed, (zeroed) => ({ value: zeroed.value }))],
+    },
+  )
+  const alarm = handler('alarm', { uses: { outside: type<Outside>() } }, (on) => [
+    on(Readings.Measured, (reading, { outside }) => {
+      outside.told.push(`alarm ${reading.value}`)
+    }),
+  ])
+  const zeros = projection('zeros', { by: 'sensor', row: type<number>(), version }, (on) => [
+    on(Sensors.Zeroed, (zeroed, row) => (row ?? 0) + zeroed.value),
+  ])
+  return service('sensors', { owns: [Readings, Sensors], runs: [sensor, alarm, zeros] })
+}
+
 const prices = projection('prices', { by: 'sku', row: type<number>() }, (on) => [
   // Of a tombstone there is nothing.
   on(Prices.Priced, (priced: { readonly cents: number } | undefined) => priced?.cents),
 ])
-const noted = projection('noted', { by: 'by', row: type<string>() }, (on) => [
-  on(Notes.Noted, (note, row) => (row ?? '') + note.text),
-])
-const others = [
-  service('sensors', { owns: [Readings, Sensors], runs: [sensor, alarm] }),
-  service('catalogue', { owns: [Prices], runs: [prices] }),
-  service('notes', { owns: [Notes], runs: [noted] }),
-] as const
+const catalogue = service('catalogue', { owns: [Prices], runs: [prices] })
+
+function noting(version: number) {
+  const noted = projection('noted', { by: 'by', row: type<string>(), version }, (on) => [
+    on(Notes.Noted, (note, row) => (row ?? '') + note.text),
+  ])
+  return service('notes', { owns: [Notes], runs: [noted] })
+}
