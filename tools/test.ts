@@ -23,6 +23,7 @@ const { values, positionals: named } = parseArgs({
 const flags = [
   '--test',
   '--disable-warning=Throughline',
+  `--import=${new URL('untracked-promises.mjs', import.meta.url).href}`,
   // By default one core is left idle, and much of the time tests wait: for a disk, for processes.
   `--test-concurrency=${availableParallelism() + 1}`,
 ]
