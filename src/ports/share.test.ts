@@ -43,7 +43,7 @@ function newWorld(): World {
     for (const resource of gives)
       assert.ok(!held.some((claim) => claim.resource === resource), 'what is given up is gone')
     const claims = new Map(held.map(({ resource, generation }) => [resource, generation]))
-    const belief = { untilMs, held: claims, release }
+    const belief: Belief = { untilMs, held: claims, release }
     beliefs.set(member, belief)
     mustBeLawful(member, wants, before, belief)
     for (const [resource, { generation }] of before)

@@ -187,8 +187,8 @@ type Heard<T> = { readonly is: 'answered'; readonly answer: T } | { readonly is:
 
 const heard = <T>(call: Promise<T>): Promise<Heard<T>> =>
   call.then(
-    (answer) => ({ is: 'answered', answer }),
-    () => ({ is: 'rejected' }),
+    (answer): Heard<T> => ({ is: 'answered', answer }),
+    (): Heard<T> => ({ is: 'rejected' }),
   )
 
 function answersMustBe(

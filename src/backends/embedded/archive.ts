@@ -6,12 +6,13 @@ import { breathe } from '../../base/clock.ts'
 import type { ArchiveWish, Archived, Tell } from '../../ports/keeping.ts'
 import type { EventLog, Slice } from '../../ports/log.ts'
 import { BLOCK_BYTES, blockHash, lineOf, pack } from './archive-block.ts'
-import type { ArchiveRow } from './archive-index.ts'
+import type { Archive, ArchiveRow } from './archive-index.ts'
 import { hashOf } from './backup-note.ts'
-import type { Use } from './connection.ts'
+import type { Commits } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import { syncDirectory } from './directory.ts'
 import { damagedRecord } from './results.ts'
-import { mustCommit } from './log.ts'
+import type { Topics } from './topics.ts'
 
 const RECORDS_PER_BLOCK = 1_000
 
@@ -21,8 +22,17 @@ const RECORDS_PER_COMMIT = 250
 /** Packed bytes after which another file begins: what a killed run has to do again at most. */
 const FILE_BYTES = 268_435_456
 
+/** The parts of an open data directory that archiving uses. */
+export interface ArchiveSource {
+  readonly topics: Topics
+  readonly archive: Archive
+  readonly commits: Commits
+  readonly database: { readonly highWater: { readonly epoch: string } }
+}
+
 export interface ArchiveParts {
-  readonly use: Use
+  /** Asked at each step, since the directory may be closed between two of them. */
+  readonly use: { connection(): ArchiveSource }
   readonly log: EventLog
   readonly clock: Clock
 }
@@ -110,7 +120,7 @@ async function stripOne(
   for (let at = from; at < to; at += RECORDS_PER_COMMIT) {
     const { topics, commits } = use.connection()
     const end = Math.min(to, at + RECORDS_PER_COMMIT)
-    count += await mustCommit(commits, () =>
+    count += await commitOrThrow(commits, () =>
       topics.bodies.strip(topics.heads.head(topic, partition), topic, at, end),
     )
     await breathe(clock)
@@ -124,7 +134,7 @@ async function index(
   { from, rows }: ArchiveFile,
 ): Promise<void> {
   const { topics, archive, commits } = use.connection()
-  await mustCommit(commits, () => {
+  await commitOrThrow(commits, () => {
     const head = topics.heads.head(topic, partition)
     const end = archive.end(head.topic, partition)
     if (end !== undefined && end > from)

@@ -8,7 +8,7 @@ import { Fault } from '../../base/fault.ts'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import { hashOf, writeNote } from './backup-note.ts'
 import { mustLieOutside } from './data-path.ts'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 import type { Files, Ownership } from './directory.ts'
 import { filesOf, own, syncDirectory, writeMarker } from './directory.ts'
 import { makeMarks } from './backup-marks.ts'
@@ -28,7 +28,7 @@ const PAGES_PER_SYNC = 128
 
 export interface BackupSource {
   readonly directory: string
-  readonly database: Database
+  readonly database: DatabaseHandle
   /** Others may write meanwhile: the copy is of the moment when it began. */
   readonly isShared: boolean
   /** Nobody who closes the data has to wait for a copy of it. */

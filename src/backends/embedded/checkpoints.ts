@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 import { PAGE_BYTES } from './schema.ts'
 
 /**
@@ -37,7 +37,7 @@ interface Moved {
   readonly failure?: string
 }
 
-export function checkpoints(database: Database & { readonly path: string }): Checkpoints {
+export function checkpoints(database: DatabaseHandle & { readonly path: string }): Checkpoints {
   let bytes = 0
   let worker: Worker | undefined
   let isMoving = false
@@ -112,7 +112,7 @@ function threadFor(path: string): Worker {
 }
 
 /** A checkpoint by the thread that commits; with nothing left after it, the log begins anew. */
-function here(database: Database): Moved {
+function here(database: DatabaseHandle): Moved {
   try {
     const row = database.db().prepare('PRAGMA wal_checkpoint(PASSIVE)').get()
     return row as unknown as Moved

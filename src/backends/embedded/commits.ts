@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Database } from './database.ts'
-import { isAboutValue, isDamaged, isInTheWay, isOfDatabase, isOfDisk } from './results.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
+import { isAboutValue, isDamaged, isFull, isInTheWay } from './results.ts'
+import { isOfDatabase, isOfDisk } from './results.ts'
 
 /** One change that wants to be committed. */
 export interface Request<T> {
@@ -40,7 +41,7 @@ export interface Commits {
 }
 
 export interface CommitsParts {
-  readonly database: Database
+  readonly database: DatabaseHandle
   readonly clock: Clock
   /** Everything that is in the database is on the disk; where not, the first commit brings it there. */
   readonly isSynced: boolean
@@ -195,6 +196,29 @@ function waitingFor<T>(
 
 const textOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : 'a commit failed'
+
+/**
+ * Commits a change that cannot be refused.
+ *
+ * @throws Fault `LOG_FULL` where the disk is full, otherwise what failed
+ */
+export async function commitOrThrow<T>(commits: Commits, change: () => T): Promise<T> {
+  let result: T | undefined
+  const failure = await commits.submit<{ cause: unknown } | undefined>({
+    decide: () => ({
+      answer: () => undefined,
+      write() {
+        result = change()
+        return true
+      },
+    }),
+    failed: (cause) => ({ cause }),
+  })
+  if (!failure) return result as T
+  const { cause } = failure
+  if (!isFull(cause)) throw cause
+  throw new Fault('LOG_FULL', { detail: 'the disk of the data directory is full', cause })
+}
 
 /** For a database that is only read: nothing is ever committed. */
 export function noCommits(): Commits {

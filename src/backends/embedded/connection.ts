@@ -20,7 +20,8 @@ import type { ProgressRows } from './progress.ts'
 import { progressIn } from './progress.ts'
 import { damagedTable, namingDamage } from './results.ts'
 import { mustHaveOwnRows } from './own-rows.ts'
-import { mustBeFound, mustReachMarks, sealing } from './seal.ts'
+import { assertHighWater, assertIdIndex } from './connection/open-checks.ts'
+import { sealing } from './seal.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
 import type { Streams } from './streams.ts'
@@ -96,8 +97,8 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
       mustHaveOwnRows(sql)
       load()
     })
-    if (!way.isForRepair) mustBeFound(topics)
-    mustReachMarks(topics, damage, highWater, clock)
+    if (!way.isForRepair) assertIdIndex(topics)
+    assertHighWater(topics, damage, highWater, clock)
   } catch (cause) {
     database.close()
     throw cause

@@ -15,15 +15,9 @@ import { bringUp } from './migrations.ts'
 import { isUnopenable, namingDamage } from './results.ts'
 import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
 import { identify, mustBeSound } from './schema.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 
-/** The database of a directory, through whatever connection is good at the moment. */
-export interface Database {
-  db(): DatabaseSync
-  /** Leaves the connection that there was, with all that it believed, and opens another one. */
-  reconnect(): void
-}
-
-export interface OpenDatabase extends Database {
+export interface OpenDatabase extends DatabaseHandle {
   readonly path: string
   readonly highWater: HighWater
   /** There was a write-ahead log when it was opened. */
@@ -88,7 +82,7 @@ export function openForReading(directory: string): OpenDatabase {
   if (!isReady(files) || !existsSync(files.database))
     throw new Fault('DATA_MISSING', { detail: `${directory} was never finished` })
   const open = (): DatabaseSync => openReadOnly(files.database)
-  return namingDamage(files.database, () => {
+  return namingDamage(files.database, (): OpenDatabase => {
     if (!isOurs(files.database, true)) throw noTables(files.database)
     let db = open()
     const { format } = identify(db)
@@ -136,7 +130,7 @@ function openReadOnly(path: string): DatabaseSync {
 /** How long a reader waits while an owner opens or recovers. */
 const BUSY_MS = 1_000
 
-function connect({ database }: Files, wasReady: boolean, clock: Clock): Database {
+function connect({ database }: Files, wasReady: boolean, clock: Clock): DatabaseHandle {
   const open = (): DatabaseSync => {
     const db = new DatabaseSync(database, { timeout: 0 })
     configure(db)

@@ -155,7 +155,7 @@ function headsOf(
   return Array.from({ length: partitions }, (_, partition) => {
     const row = rows.get(`${topic}/${partition}`)
     if (!row) throw damagedTable('head', `${name}/${partition} is missing`)
-    const recent = { records: [], gone: 0 }
+    const recent: Recent = { records: [], gone: 0 }
     return { topic, partition, slot: slot + partition, ...row, recent }
   })
 }

@@ -9,7 +9,7 @@ import type { Statements } from './statements.ts'
  */
 export interface Leases {
   load(): void
-  beat(beat: Beat): Pick<Shared, 'held' | 'release'>
+  beat(beat: Beat): Omit<Shared, 'changed'>
   /** The resources whose claims have gone to another generation. */
   lost(fences: readonly Claim[]): readonly string[]
 }

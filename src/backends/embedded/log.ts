@@ -9,6 +9,7 @@ import { mustBeStorable, unstorableIn } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import type { Use } from './connection.ts'
 import { mustHaveLostNothing, rangeText } from './damage.ts'
 import type { Put } from './puts.ts'
@@ -37,7 +38,7 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
       if (specs.every(({ name }) => topics.partitions(name) !== undefined))
         return specs.map(topics.declare)
       mustHaveLostNothing(damage)
-      return mustCommit(commits, () => {
+      return commitOrThrow(commits, () => {
         const states = specs.map((spec) => topics.declare(spec))
         if (states.some(({ isNew }) => isNew)) sealCatalog(sql)
         return states
@@ -64,7 +65,9 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
       // Asked for at each step, since the directory may be closed between two of them.
       const step = (): Promise<boolean> => {
         const { topics, commits } = use.connection()
-        return mustCommit(commits, () => topics.trim(topic, partition, before, RECORDS_PER_COMMIT))
+        return commitOrThrow(commits, () =>
+          topics.trim(topic, partition, before, RECORDS_PER_COMMIT),
+        )
       }
       while (await step());
     },
@@ -162,28 +165,11 @@ async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<numb
     const to = Math.min(before, from + BODIES_PER_COMMIT)
     const head = topics.heads.head(topic, partition)
     const latest = { offsets, tombstonesBefore }
-    count += await mustCommit(commits, () => topics.bodies.compact(head, topic, from, to, latest))
+    count += await commitOrThrow(commits, () =>
+      topics.bodies.compact(head, topic, from, to, latest),
+    )
   }
   return count
-}
-
-/** Commits a change that has no refusals; what went wrong is thrown. */
-export async function mustCommit<T>(commits: Commits, change: () => T): Promise<T> {
-  let result: T | undefined
-  const failure = await commits.submit<{ cause: unknown } | undefined>({
-    decide: () => ({
-      answer: () => undefined,
-      write() {
-        result = change()
-        return true
-      },
-    }),
-    failed: (cause) => ({ cause }),
-  })
-  if (!failure) return result as T
-  const { cause } = failure
-  if (!isFull(cause)) throw cause
-  throw new Fault('LOG_FULL', { detail: 'the disk of the data directory is full', cause })
 }
 
 export function healthOf(use: Use): Health {

@@ -7,6 +7,9 @@ export interface HeadSlot {
   readonly chain: number
 }
 
+/** The slot of the high-water file that counts commits; the partitions have those behind it. */
+export const COMMITS_SLOT = 0
+
 /** The slots of all partitions, and of the count of commits, read from a database as it is. */
 export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
   const select = db.prepare('SELECT topic, part, next, chain FROM head ORDER BY topic, part')
@@ -15,7 +18,7 @@ export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
   const commits = rows.find(([topic]) => topic === 0)?.[2] ?? 0
   const partitions = rows.filter(([topic]) => topic !== 0)
   return [
-    { slot: 0, next: commits, chain: 0 },
+    { slot: COMMITS_SLOT, next: commits, chain: 0 },
     ...partitions.map(([, , next = 0, chain = 0], at) => ({ slot: at + 1, next, chain })),
   ]
 }

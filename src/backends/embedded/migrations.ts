@@ -6,8 +6,7 @@ import type { Statements } from './statements.ts'
 import { statementsOf, transaction } from './statements.ts'
 import { chainAfter, rowSum, stateSum, streamSum, sumOf } from './sums.ts'
 import { sealCatalog } from './catalog-sum.ts'
-import { insertOwnRows } from './own-rows.ts'
-import { insertOwn } from './tables.ts'
+import { insertOwnRows, insertTableSentinel } from './own-rows.ts'
 
 /** What brings a database from one format to the next. Old ones stay as they are. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
@@ -128,7 +127,7 @@ function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
   db.exec(`ALTER TABLE t${id} RENAME TO t${id}_1`)
   db.exec(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
   for (const name of names) db.exec(`ALTER TABLE t${id} ADD COLUMN ${name} ANY`)
-  insertOwn(sql, id)
+  insertTableSentinel(sql, id)
   const listed = names.map((name) => `, ${name}`).join('')
   let after: string | null = null
   for (;;) {

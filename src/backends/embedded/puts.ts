@@ -42,14 +42,23 @@ export interface Puts {
     before?: (position: number) => void,
   ): readonly Put[] | undefined
   put(events: readonly LogEvent[]): readonly Put[]
-  /** The next position over all topics. */
-  position(): number
-  startAt(position: number): void
-  /** About how many bytes were put since this was last asked. */
+  /** About how many bytes were appended since this was last asked. */
   written(): number
 }
 
-export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: Clock): Puts {
+/** The appender with the position at which it stands. */
+export interface PositionedAppender extends Puts {
+  /** The last position that was given, over all topics. */
+  position(): number
+  startAt(position: number): void
+}
+
+export function putsIn(
+  sql: Statements,
+  heads: Heads,
+  recents: Recents,
+  clock: Clock,
+): PositionedAppender {
   let position = 0
   let bytes = 0
   const put = (events: readonly LogEvent[]): readonly Put[] => {

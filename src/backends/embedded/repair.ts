@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { unknownOf } from '../../base/options.ts'
 import type { Position } from '../../ports/log.ts'
+import { commitOrThrow } from './commits.ts'
 import type { Connection } from './connection.ts'
 import { connect, repairing } from './connection.ts'
 import type { Damage } from './damage.ts'
@@ -15,7 +16,6 @@ import type { Head } from './heads.ts'
 import { dropRecent } from './heads.ts'
 import { filesOf, syncDirectory } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
-import { mustCommit } from './log.ts'
 import { headSlots } from './marks.ts'
 import { COLUMNS, LOST, goneText, isWhole, storedRecord } from './records.ts'
 import { isDamaged, isTaken } from './results.ts'
@@ -66,7 +66,7 @@ export async function repair(
     for (const accept of accepts) await acceptFound(connection, accept)
     const losses = lossesOf(connection)
     // What was found is kept, also where nothing was accepted.
-    await mustCommit(connection.commits, () => undefined)
+    await commitOrThrow(connection.commits, () => undefined)
     return { losses, pages, ...(mark === undefined ? {} : { mark }) }
   } finally {
     await connection.close()
@@ -190,7 +190,7 @@ async function acceptFound(connection: Connection, accept: Accepted): Promise<vo
 
 async function acceptPlace(connection: Connection, { topic, partition }: Place): Promise<void> {
   const { topics, damage, commits, database } = connection
-  await mustCommit(commits, () => {
+  await commitOrThrow(commits, () => {
     const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
     for (const { from, to } of damage.accept(topic, partition)) {
       if (!head) {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 
 /** A row as the columns of a statement give it. */
 export type Columns = readonly unknown[]
@@ -25,7 +25,7 @@ interface Inserts {
   readonly one: string
 }
 
-export function statementsOf(database: Pick<Database, 'db'>): Statements {
+export function statementsOf(database: Pick<DatabaseHandle, 'db'>): Statements {
   let last: DatabaseSync | undefined
   const prepared = new Map<string, StatementSync>()
   const inserts = new Map<string, Inserts>()

@@ -1,13 +1,15 @@
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
+import type { Beat } from '../../ports/share.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
 import { distinctRows } from '../../ports/streams.ts'
 import { claimsMustBeStorable, isStorable } from '../../ports/text.ts'
 import { tableMustBeStorable, unitMustBeStorable } from '../../ports/text.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Decision } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import { mustHaveLostNothing } from './damage.ts'
-import { healthOf, mustCommit } from './log.ts'
+import { healthOf } from './log.ts'
 import type { Connection, Use } from './connection.ts'
 import { placeOf } from './puts.ts'
 import { damagedRecord, damagedTable, namingDamage } from './results.ts'
@@ -24,7 +26,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
       // What is there already needs no disk.
       if (specs.every(tables.isDeclared)) return
       mustHaveLostNothing(damage)
-      await mustCommit(commits, () => {
+      await commitOrThrow(commits, () => {
         for (const spec of specs) tables.declare(spec)
         sealCatalog(sql)
       })
@@ -33,8 +35,8 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
       claimsMustBeStorable(member, wants)
       const { leases, commits } = use.connection()
       const nowMs = Math.floor(clock.elapsed())
-      const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
-      return mustCommit(commits, () => leases.beat(beat))
+      const beat: Beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
+      return commitOrThrow(commits, () => leases.beat(beat))
     },
     async commit(unit) {
       unitMustBeStorable(unit)

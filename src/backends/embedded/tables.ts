@@ -11,6 +11,7 @@ import type {
 } from '../../ports/store.ts'
 import { indexValueOf } from '../../ports/text.ts'
 import { storedValue, valueAsGiven, valueOfStored } from './index-values.ts'
+import { SENTINEL_KEY, assertTableSentinel, insertTableSentinel } from './own-rows.ts'
 import { damagedTable, namingDamage } from './results.ts'
 import { ROW_COLUMNS } from './schema.ts'
 import type { Columns, Statements } from './statements.ts'
@@ -96,7 +97,7 @@ export function tablesIn(sql: Statements): Tables {
       versions.clear()
       for (const [id, name] of sql.all('SELECT id, name FROM tbl') as [number, string][]) {
         tables.set(name, tableOf(id, name, storedColumns(sql, id)))
-        mustHaveOwn(sql, id, name)
+        assertTableSentinel(sql, id, name)
       }
     },
     isDeclared({ name, indexes }) {
@@ -211,7 +212,7 @@ function inspectRows(
   max: number,
 ): InspectedRows {
   const from = after === undefined ? '' : 'key > ? AND'
-  const select = `${table.sql.select} WHERE ${from} key < ${NOBODY} ORDER BY key LIMIT ?`
+  const select = `${table.sql.select} WHERE ${from} key < ${SENTINEL_KEY} ORDER BY key LIMIT ?`
   const rows = after === undefined ? sql.all(select, max) : sql.all(select, after, max)
   const flaws = rows
     .filter((row) => !isWhole(table, row))
@@ -261,24 +262,6 @@ function named<T>(name: string, read: () => T): T {
   return namingDamage(`the table ${name}`, read)
 }
 
-/** A byte that no UTF-8 has, behind the keys of all rows. */
-const NOBODY = "CAST(x'ff' AS TEXT)"
-
-/**
- * Each table has a row of its own, under a key that nobody can have: where its pages are those of
- * another table, or of none, that row is not there.
- */
-export function insertOwn(sql: Statements, id: number): void {
-  sql.run(`INSERT INTO t${id} (key, version, body, sum) VALUES (${NOBODY}, 0, '', ?)`, ownSum(id))
-}
-
-const ownSum = (id: number): number => stateSum(id, '', 0, '', [])
-
-function mustHaveOwn(sql: Statements, id: number, name: string): void {
-  const own = sql.get(`SELECT sum FROM t${id} WHERE key = ${NOBODY}`)
-  if (own?.[0] !== ownSum(id)) throw damagedTable(name, 'its own row')
-}
-
 function keyOf({ table, key }: RowKey): RowKey {
   return { table, key }
 }
@@ -286,7 +269,7 @@ function keyOf({ table, key }: RowKey): RowKey {
 function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
   sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
-  insertOwn(sql, id)
+  insertTableSentinel(sql, id)
   return tableOf(id, name, new Map())
 }
 
@@ -296,7 +279,7 @@ function createIndex(sql: Statements, table: Table, name: string): Table {
   const column = `i${columns.size + 1}`
   const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
-  const rows = sql.all(`${table.sql.select} WHERE key < ${NOBODY}`)
+  const rows = sql.all(`${table.sql.select} WHERE key < ${SENTINEL_KEY}`)
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
@@ -335,7 +318,7 @@ function scan(
   const column = where && columns.get(where.index)
   if (where && !column) throw new Error(`${name} has no index ${where.index}`)
   const order = column ? `${column}, key` : 'key'
-  const conditions = [column ? `${column} IS NOT NULL` : `key < ${NOBODY}`]
+  const conditions = [column ? `${column} IS NOT NULL` : `key < ${SENTINEL_KEY}`]
   const values: SQLInputValue[] = []
   if (where?.equals !== undefined) {
     conditions.push(`${column} = ?`)

@@ -21,7 +21,7 @@ import { readSlice } from './slices.ts'
 import type { Statements } from './statements.ts'
 
 /** The log in the database. */
-export interface Topics extends Admission, Lookups, Pick<Puts, 'put' | 'putIfNew' | 'written'> {
+export interface Topics extends Admission, Lookups, Puts {
   find: Lookups['find']
   readonly heads: Heads
   readonly bodies: Bodies
