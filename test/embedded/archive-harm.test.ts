@@ -43,7 +43,7 @@ suite('a file of an archive', () => {
     assert.deepEqual([slice.records, slice.next], [[], 0])
     assert.match(
       slice.damage ?? '',
-      /^ARCHIVE_MISSING: .*orders\.events\/1 offsets 0 to \d+, which .+\.gz holds$/,
+      /^ARCHIVE_MISSING: .*orders\.events\/1 offsets 0 to \d+, archived in .+\.gz$/,
     )
     assert.deepEqual((await readFrom(backend, 1_500)).records, at.records.slice(1_500))
     await assert.rejects(async () => backend.log.find?.(ORDERS, 'e-3'), { code: 'ARCHIVE_MISSING' })
@@ -53,7 +53,7 @@ suite('a file of an archive', () => {
     ])
     const health = await backend.log.health()
     assert.equal(health.is, 'failing')
-    assert.match(health.detail, /^ARCHIVE_MISSING: .* offsets 0 to \d+, which .+\.gz holds$/)
+    assert.match(health.detail, /^ARCHIVE_MISSING: .* offsets 0 to \d+, archived in .+\.gz$/)
     // Put back, it is read again at once; also where the data directory has a place for it.
     renameSync(away, file)
     assert.equal((await backend.log.health()).is, 'well')

@@ -16,10 +16,10 @@ import type { Topics } from './topics.ts'
 
 const RECORDS_PER_BLOCK = 1_000
 
-/** Records that go with one commit, so that no other one waits long. */
+/** Records whose payloads one commit removes, so that no other commit waits long. */
 const RECORDS_PER_COMMIT = 250
 
-/** Packed bytes after which another file begins: what a killed run has to do again at most. */
+/** Compressed bytes after which a new file begins, which limits the work a kill can lose. */
 const FILE_BYTES = 268_435_456
 
 /** The parts of an open data directory that archiving uses. */
@@ -37,7 +37,7 @@ export interface ArchiveParts {
   readonly clock: Clock
 }
 
-/** One file and what lies in it. */
+/** A complete archive file and its index entries. */
 interface ArchiveFile {
   readonly path: string
   readonly rows: readonly ArchiveRow[]
@@ -48,10 +48,10 @@ interface ArchiveFile {
 }
 
 /**
- * Moves records below an offset out of a partition. Files are never written again once they have
- * their names, which say what is in them, so that data and copies of it may share a directory. In
- * this order: the file is written, synced, named and read back; the index says what lies in it; the
- * bodies go. Killed in between, a record is in the log, or in both.
+ * Moves the records below an offset out of a partition. Files are named after their content and never
+ * changed, so that data and its copies may share an archive directory. The order is: write and sync
+ * the file, verify and rename it, add it to the index, remove the payloads from the log. After a kill
+ * in between, a record is in the log or in both.
  *
  * @throws Fault `LOG_DAMAGED`
  */
@@ -92,7 +92,7 @@ export async function moveOut(
   }
 }
 
-/** A killed run may have named blocks in the index, and not yet taken their bodies out. */
+/** Removes payloads that a killed run had indexed and not yet removed. */
 async function finishStripping(parts: ArchiveParts, wish: ArchiveWish): Promise<void> {
   const { topics, archive } = parts.use.connection()
   const { topic } = topics.heads.head(wish.topic, wish.partition)
@@ -138,7 +138,7 @@ async function index(
     const head = topics.heads.head(topic, partition)
     const end = archive.end(head.topic, partition)
     if (end !== undefined && end > from)
-      throw new Error(`${topic}/${partition} was moved out up to ${end} by somebody else`)
+      throw new Error(`${topic}/${partition} was already archived up to offset ${end}`)
     archive.add(
       head.topic,
       partition,
@@ -152,7 +152,7 @@ function makeDirectory(directory: string): void {
   syncDirectory(dirname(directory))
 }
 
-/** What grows while a file is written. */
+/** The state of a file that is being written. */
 interface Growing {
   readonly rows: Omit<ArchiveRow, 'file'>[]
   readonly hash: ReturnType<typeof createHash>
@@ -161,7 +161,7 @@ interface Growing {
   at: number
 }
 
-/** Writes one file of blocks; nothing where there is no record any more. */
+/** Writes one archive file; returns nothing where there is no record left. */
 async function writeFile(
   parts: ArchiveParts,
   wish: ArchiveWish,
@@ -192,7 +192,8 @@ async function writeFile(
     const hash = growing.hash.digest('hex')
     const range = [from, growing.at - 1].map((offset) => String(offset).padStart(15, '0'))
     const path = join(to, `${name}.${range.join('-')}.${hash.slice(0, 12)}.ndjson.gz`)
-    if ((await hashOf(part)) !== hash) throw new Error(`${part} is not what was written to it`)
+    if ((await hashOf(part)) !== hash)
+      throw new Error(`${part} does not read back as it was written`)
     await promises.rename(part, path)
     syncDirectory(to)
     const { rows, bytes, records, at } = growing
@@ -203,7 +204,7 @@ async function writeFile(
   }
 }
 
-/** The next records as one block. Holes between two blocks belong to the first one. */
+/** Writes the next records as one block. Holes between two blocks belong to the first one. */
 async function writeBlock(
   { log, clock }: ArchiveParts,
   { topic, partition }: ArchiveWish,

@@ -220,7 +220,7 @@ suite('a backup', () => {
       isClosed = true
       void close(backend)
     })
-    await assert.rejects(async () => copying, /the data was closed during the backup/)
+    await assert.rejects(async () => copying, /the data directory was closed during the backup/)
     assert.deepEqual(
       readdirSync(root).filter((name) => name.startsWith('cut')),
       [],

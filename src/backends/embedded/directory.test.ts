@@ -117,7 +117,7 @@ suite('a directory of something else is refused and left alone', () => {
     test(`with a throughline.json that holds ${marker}`, async (t) => {
       const directory = await place(t)
       writeFileSync(join(directory, MARKER), marker)
-      await refused(directory, 'DATA_FOREIGN', /something else/)
+      await refused(directory, 'DATA_FOREIGN', /another program/)
     })
 
   test('with our database, but no marker', async (t) => {
@@ -133,7 +133,7 @@ suite('a directory of something else is refused and left alone', () => {
       const db = new DatabaseSync(join(directory, DATABASE))
       db.exec(`PRAGMA journal_mode = ${mode}; PRAGMA application_id = 7; CREATE TABLE log (a)`)
       db.close()
-      await refused(directory, 'DATA_FOREIGN', /database of something else/)
+      await refused(directory, 'DATA_FOREIGN', /database of another program/)
     })
 })
 
@@ -194,7 +194,7 @@ suite('damaged data is refused, and nothing is deleted or made anew', () => {
     const db = new DatabaseSync(join(directory, DATABASE))
     db.exec('CREATE TABLE a (b); DROP TABLE a')
     db.close()
-    await refused(directory, 'DATA_DAMAGED', /holds no tables/)
+    await refused(directory, 'DATA_DAMAGED', /has no tables/)
   })
 
   for (const bytes of [1, 50, 100, PAGE_BYTES, 5 * PAGE_BYTES])
@@ -215,7 +215,7 @@ suite('damaged data is refused, and nothing is deleted or made anew', () => {
   test('the header is overwritten', async (t) => {
     const directory = await filled(t)
     edit(join(directory, DATABASE), (bytes) => bytes.fill(0xa5, 0, 100))
-    await refused(directory, 'DATA_DAMAGED', /not a database any more/)
+    await refused(directory, 'DATA_DAMAGED', /no longer a SQLite database/)
   })
 
   test('the header is overwritten behind its first bytes', async (t) => {

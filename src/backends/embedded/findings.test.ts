@@ -388,7 +388,7 @@ suite('what a page that was swapped hides', () => {
     const { log } = await opened(t, directory)
     tamper(directory, 'UPDATE log SET position = 4 WHERE off = 1')
     assert.equal(await answer(log, 'more'), 'LOG_DAMAGED')
-    assert.match((await log.health()).detail, /nothing is written any more/)
+    assert.match((await log.health()).detail, /all writes have stopped/)
   })
 
   test('a rewind to a time stops at a record that is not what was written', async (t) => {

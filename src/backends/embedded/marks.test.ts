@@ -203,7 +203,7 @@ suite('moving the write-ahead log', () => {
     const moving = checkpoints({ db, reconnect: () => undefined, path })
     assert.equal(moving.alarm(), undefined)
     moving.committed(40_000_000)
-    assert.match(moving.alarm() ?? '', /cannot be moved: disk I\/O error/)
+    assert.match(moving.alarm() ?? '', /cannot be checkpointed: disk I\/O error/)
   })
 
   test('is done by the commits themselves where the thread is far behind', async () => {

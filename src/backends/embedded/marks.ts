@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** Where every mark would stand by what the database says. */
+/** The high-water slot that belongs to a row of `head`. */
 export interface HeadSlot {
   readonly slot: number
   readonly next: number
@@ -10,7 +10,7 @@ export interface HeadSlot {
 /** The slot of the high-water file that counts commits; the partitions have those behind it. */
 export const COMMITS_SLOT = 0
 
-/** The slots of all partitions, and of the count of commits, read from a database as it is. */
+/** Reads the slots of the commit count and of all partitions from a database. */
 export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
   const select = db.prepare('SELECT topic, part, next, chain FROM head ORDER BY topic, part')
   select.setReturnArrays(true)

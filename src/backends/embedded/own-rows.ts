@@ -3,12 +3,12 @@ import type { Statements } from './statements.ts'
 import { stateSum, streamSum } from './sums.ts'
 
 /**
- * The tables in which a row that is missing says nothing have one of their own, of no topic and no
- * table of a service: where their pages are those of another table, or of none, it is not there.
+ * Ids that no topic and no table has. Tables in which a missing row is normal contain one sentinel row
+ * with them: where the pages of such a table were replaced or zeroed, the sentinel is missing.
  */
 const OWN = { topic: 0, table: 0 }
 
-/** Of new tables; inside a transaction. */
+/** Inserts the sentinel rows of new system tables; inside a transaction. */
 export function insertOwnRows(sql: Statements): void {
   const { topic, table } = OWN
   sql.run(
@@ -24,8 +24,8 @@ export function insertOwnRows(sql: Statements): void {
 }
 
 /**
- * Streams of entities that read as empty would be decided anew, and what an archive holds would
- * read as if compaction had taken it.
+ * Checks the sentinel rows. Otherwise entities with lost streams would be treated as new, and archived
+ * records as compacted.
  *
  * @throws Fault `DATA_DAMAGED`
  */
@@ -40,9 +40,7 @@ export function mustHaveOwnRows(sql: Statements): void {
   if (archive?.[0] !== '') throw damagedTable('archive', 'its sentinel row')
 }
 
-/**
- * A key that no row of a service can have: a byte that no UTF-8 has, which sorts after all of them.
- */
+/** A key that no row of a service can have: a byte that is not in any UTF-8, and sorts last. */
 export const SENTINEL_KEY = "CAST(x'ff' AS TEXT)"
 
 /** Gives the table of a service its sentinel row; inside a transaction. */

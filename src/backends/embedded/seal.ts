@@ -4,16 +4,16 @@ import type { Heads } from './heads.ts'
 import type { HighWater } from './high-water.ts'
 import { COMMITS_SLOT } from './marks.ts'
 
-/** What belongs to each commit as a whole: heads and findings in it, the mark after it. */
+/** Completes each commit: heads and damage reports inside it, the high-water mark after it. */
 export interface Seal {
-  /** Inside the transaction, behind everything else. */
+  /** Called inside the transaction, after all other writes. */
   before(): void
-  /** Once it is on the disk, and before anybody is told. */
+  /** Called once the commit is on disk, before any caller is answered. */
   after(): void
   close(): void
 }
 
-/** How long the high-water mark may wait for a sync. */
+/** The longest delay between a commit and the sync of the high-water mark. */
 const SYNC_MS = 1_000
 
 export function sealing(

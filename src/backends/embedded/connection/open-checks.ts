@@ -8,10 +8,10 @@ import { damagedTable } from '../results.ts'
 import type { Topics } from '../topics.ts'
 
 /**
- * Whether everything is there that was ever acknowledged. A partition that ends before its mark was
- * cut off: it stands, and its lost offsets are never given again.
+ * Checks that all acknowledged records are there. A partition that ends before its mark was cut off:
+ * the loss is reported as damage, which stops the partition, and its offsets are never reused.
  *
- * @throws Fault `DATA_DAMAGED` where it goes on otherwise than it was acknowledged
+ * @throws Fault `DATA_DAMAGED` where a partition has other records than the acknowledged ones
  */
 export function assertHighWater(
   topics: Topics,
@@ -27,7 +27,7 @@ export function assertHighWater(
       const mark = highWater.mark(slot)
       if (mark && mark.next === next && mark.chain !== chain)
         throw new Fault('DATA_DAMAGED', {
-          detail: `${spec.name}/${partition} is not the one that was written last`,
+          detail: `${spec.name}/${partition} is not the log that was written last`,
         })
       if (mark && mark.next < next && mark.next > first)
         assertSameLog(topics, spec.name, partition, mark)
@@ -48,20 +48,20 @@ export function assertHighWater(
 }
 
 /**
- * The log has gone on since its mark was written: it has to be the same log.
+ * The log is longer than its mark: checks that it contains the marked record.
  *
  * @throws Fault `DATA_DAMAGED`
  */
 function assertSameLog(topics: Topics, topic: string, partition: number, mark: Mark): void {
   const chain = topics.chainAt(topic, partition, mark.next - 1)
   if (chain === undefined || chain === mark.chain) return
-  const detail = `${topic}/${partition} is not the one that was written last`
+  const detail = `${topic}/${partition} is not the log that was written last`
   throw new Fault('DATA_DAMAGED', { detail })
 }
 
 /**
- * The newest record of each topic is found by its id: where the index of ids is not the one that it
- * was, repeats would be stored again.
+ * Checks that the newest record of each partition is found by its id: with a wrong index of ids,
+ * duplicates would be stored again.
  *
  * @throws Fault `DATA_DAMAGED`
  */
