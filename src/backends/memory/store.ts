@@ -93,7 +93,7 @@ interface Kept {
   readonly leases: Map<string, Lease>
 }
 
-/** Checks everything first, so that a unit that fails has changed nothing. */
+/** Makes all checks first, so that a failed unit changes nothing. */
 function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): UnitAnswer {
   const lost = unit.fences.filter(
     ({ resource, generation }) => kept.leases.get(resource)?.generation !== generation,
