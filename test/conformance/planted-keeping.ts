@@ -10,7 +10,7 @@ const HOLE = 'A compacted record is a hole: readers skip it, and it is not repor
 const TOMBSTONE = 'A tombstone is removed once it was stored before the given time'
 const IDS = 'The ids of compacted records stay known, with their content'
 
-/** A log whose compaction says that something was removed, and has done something else. */
+/** A log whose compaction does something else. */
 const compacting =
   (instead: (log: EventLog, ...given: Parameters<EventLog['compact']>) => Promise<number>) =>
   (log: EventLog): Partial<EventLog> => ({ compact: async (...given) => instead(log, ...given) })

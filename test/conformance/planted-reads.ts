@@ -2,7 +2,7 @@ import type { Answer, EventLog, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Defect } from './planted.ts'
 import { answering, eachRecord, inLog, reading, without } from './planted.ts'
 
-/** A log whose waits end by time, abort or close alone. */
+/** A log whose reads wake only by time, abort or close. */
 function deaf(log: EventLog, hears: () => boolean = () => false): Partial<EventLog> {
   const waiting = new Set<() => void>()
   return {
@@ -62,7 +62,7 @@ const sliceDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'the end is told too late',
+    'the end is too high',
     'The next appended record has at least the offset `end`',
     reading((slice) => ({ ...slice, end: slice.end + 5 })),
   ),
@@ -189,7 +189,7 @@ const topicDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'what is lost is not told',
+    'lost offsets are not reported',
     'A reader gets the range of offsets that were trimmed',
     reading((slice) => without(slice, 'lost')),
   ),

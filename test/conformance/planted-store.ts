@@ -25,7 +25,7 @@ export function inStore(
   }
 }
 
-/** A store that alters units on their way in. */
+/** A store that changes units before they are committed. */
 export const altering = (alter: (unit: Unit) => Unit) => (store: EventStore) => ({
   commit: (unit: Unit) => store.commit(alter(unit)),
 })
@@ -35,14 +35,14 @@ export const answering =
     commit: async (unit: Unit) => alter(await store.commit(unit), unit),
   })
 
-/** A store that alters the rows that its scans find. */
+/** A store that changes the rows of each scan. */
 const scanning =
   (alter: (rows: readonly ScannedRow[]) => readonly ScannedRow[]) =>
   (store: EventStore): Partial<EventStore> => ({
     scan: async (query) => alter(await store.scan(query)),
   })
 
-/** What the store has of the rows of a unit, as its expected versions. */
+/** The unit with the current versions of its rows as expected versions. */
 async function withCurrentVersions(store: EventStore, unit: Unit): Promise<Unit> {
   const found = await store.get(unit.rows)
   const rows = unit.rows.map((row, at) => ({ ...row, expected: found[at]?.version ?? 0 }))

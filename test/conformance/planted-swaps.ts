@@ -1,4 +1,4 @@
-// Stores that swap, but not as they should.
+// Stores with defects of swaps.
 import type { EventStore, Unit } from '../../src/ports/store.ts'
 import type { Defect } from './planted.ts'
 import { without } from './planted.ts'
@@ -20,7 +20,7 @@ const NONE = ['nobody', 'nobody else'] as const
 
 const tablesOf = ({ swap }: Unit): readonly [string, string] => swap?.tables ?? ['', '']
 
-/** A store that does something else with a unit that swaps. */
+/** A store that handles units with a swap differently. */
 const swapping =
   (commit: (unit: Unit, store: EventStore) => ReturnType<EventStore['commit']>) =>
   (store: EventStore): Partial<EventStore> => ({

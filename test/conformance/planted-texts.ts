@@ -5,7 +5,7 @@ import { altering as alteringEvents, inLog } from './planted.ts'
 
 const wellFormed = (text: string): string => text.toWellFormed()
 
-/** As a database does that has text as UTF-8. */
+/** As a database that stores text as UTF-8 does. */
 const indexWellFormed = (unit: Unit): Unit => ({
   ...unit,
   rows: unit.rows.map((row) => ({

@@ -137,7 +137,7 @@ const claimDefects: readonly Defect[] = [
     },
   })),
   inStore(
-    'members that beat at once get the same',
+    'members with concurrent heartbeats get the same lease',
     'Members with concurrent heartbeats never get the same lease',
     (store) => {
       let latest: readonly Claim[] = []
@@ -152,7 +152,7 @@ const claimDefects: readonly Defect[] = [
     },
   ),
   inStore(
-    'a claim that changes hands keeps its generation',
+    'a lease that changes hands keeps its generation',
     'A member that wants nothing any more releases everything at once',
     (store) => ({
       async beat(...given) {
@@ -162,7 +162,7 @@ const claimDefects: readonly Defect[] = [
     }),
   ),
   inStore(
-    'a claim gets a new generation with each beat',
+    'a lease gets a new generation with each heartbeat',
     'A single member takes everything that it wants, and keeps it from heartbeat to heartbeat',
     (store) => {
       let beats = 0
@@ -176,7 +176,7 @@ const claimDefects: readonly Defect[] = [
     },
   ),
   inStore(
-    'nobody is told to release anything',
+    'no lease is ever revoked',
     'A member keeps a lease above its share until it is revoked and released',
     (store) => ({
       beat: async (...given) => ({ held: (await store.beat(...given)).held, release: [] }),

@@ -1,7 +1,7 @@
 import type { Answer, EventLog, LogEvent, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Backend } from '../../src/ports/store.ts'
 
-/** A backend that breaks one promise, and the promise whose case has to find that. */
+/** A backend with a defect, and the promise whose case must find it. */
 export interface Defect {
   readonly defect: string
   readonly promise: string
@@ -20,20 +20,20 @@ export function inLog(
   }
 }
 
-/** A log that alters events on their way in. */
+/** A log that changes events before they are appended. */
 export const altering = (alter: (event: LogEvent) => LogEvent) => (log: EventLog) => ({
   append: (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
     log.append(events.map(alter), options),
 })
 
-/** A log that alters its answers, all of one call at once. */
+/** A log that changes the results of each append. */
 export const answering =
   (alter: (answers: readonly Answer[]) => readonly Answer[]) => (log: EventLog) => ({
     append: async (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
       alter(await log.append(events, options)),
   })
 
-/** A log that alters what its reads find. */
+/** A log that changes the slices of each read. */
 export const reading =
   (alter: (slice: Slice) => Slice): ((log: EventLog) => Partial<EventLog>) =>
   (log) => ({ read: async (...given) => (await log.read(...given)).map(alter) })
@@ -41,7 +41,7 @@ export const reading =
 export const eachRecord = (alter: (record: LogRecord) => LogRecord) =>
   reading((slice) => ({ ...slice, records: slice.records.map(alter) }))
 
-/** A copy without one of its members. */
+/** A copy without one member. */
 export function without<T extends object>(from: T, name: keyof T): T {
   return Object.fromEntries(Object.entries(from).filter(([member]) => member !== name)) as T
 }
@@ -103,7 +103,7 @@ const orderDefects: readonly Defect[] = [
     eachRecord((record) => ({ ...record, offset: record.offset >> 1 })),
   ),
   inLog(
-    'ids are put into small letters',
+    'ids are converted to lower case',
     'An id may be any text and comes back exactly as given',
     altering((event) => ({ ...event, id: event.id.toLowerCase() })),
   ),
@@ -136,7 +136,7 @@ const orderDefects: readonly Defect[] = [
 
 const refusalDefects: readonly Defect[] = [
   inLog(
-    'a repeat is stored again',
+    'a duplicate is stored again',
     'An event appended again is stored once, and reported as a duplicate',
     (log) => ({
       async append(events) {
@@ -150,7 +150,7 @@ const refusalDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'a repeat is not called one',
+    'a duplicate is not reported as one',
     'An event appended again is stored once, and reported as a duplicate',
     answering((answers) =>
       answers.map((answer) => (answer.is === 'stored' ? { ...answer, isRepeat: false } : answer)),
@@ -170,7 +170,7 @@ const refusalDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'another event under a known id is taken for a repeat',
+    'another event under a known id is reported as a duplicate',
     'Another event under a known id is refused with ID_CONFLICT',
     answering((answers) =>
       answers.map((answer) =>

@@ -292,7 +292,7 @@ suite('data that only looks damaged', () => {
     assert.equal((await readAll(next.log)).length, 500)
   })
 
-  test('an unfinished marker beside a finished one is nothing', async (t) => {
+  test('an unfinished marker beside a finished one is ignored', async (t) => {
     const directory = await filled(t)
     writeFileSync(join(directory, `${MARKER}.new`), '{"made":"thr')
     const backend = embedded({ directory })
@@ -302,7 +302,7 @@ suite('data that only looks damaged', () => {
   })
 })
 
-test('a start that cannot write down who owns the directory lets go of it', async (t) => {
+test('a start that cannot write the owner file unlocks the directory', async (t) => {
   const directory = await filled(t)
   mkdirSync(join(directory, 'owner.json'))
   const backend = embedded({ directory })

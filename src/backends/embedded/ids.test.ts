@@ -46,23 +46,23 @@ suite('ids of events', () => {
     )
   })
 
-  test('everything else is stored as the text that it is', () => {
+  test('any other id is stored as text', () => {
     fc.assert(
       fc.property(fc.oneof(foreign, nearlyUuids, texts), (id) => assert.equal(storedId(id), id)),
     )
   })
 
-  test('every id comes back from the database exactly', () => {
+  test('every id reads back from the database unchanged', () => {
     const { keep, close } = table()
     fc.assert(fc.property(ids, (id) => assert.equal(idText(keep(id)), id)))
     close()
   })
 
-  test('what a damaged page holds in the place of an id is no id, and no error', () => {
+  test('a damaged id decodes to another id without an error', () => {
     assert.deepEqual([null, undefined, 7, {}].map(idText), ['', '', '', ''])
   })
 
-  test('two ids are never stored alike', () => {
+  test('two ids never have the same stored form', () => {
     const twins = fc.oneof(
       fc.tuple(ids, ids),
       uuids.map((id) => [id, id.toUpperCase()] as const),
@@ -79,7 +79,7 @@ suite('ids of events', () => {
     )
   })
 
-  test('bytes in the middle of a larger buffer are read where they lie', () => {
+  test('an id in the middle of a larger buffer is decoded', () => {
     const larger = new Uint8Array(32).fill(0xff)
     larger.set(storedId('0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b') as Uint8Array, 8)
     assert.equal(idText(larger.subarray(8, 24)), '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')
