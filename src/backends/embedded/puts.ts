@@ -59,8 +59,7 @@ export function putsIn(
   recents: Recents,
   clock: Clock,
 ): PositionedAppender {
-  let position = 0
-  let bytes = 0
+  let [position, bytes] = [0, 0]
   const put = (events: readonly LogEvent[]): readonly Put[] => {
     const ends = new Map<Head, End>()
     const values: SQLInputValue[] = []
