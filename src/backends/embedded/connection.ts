@@ -68,15 +68,13 @@ export const owning: Way = { open: openDatabase, commits }
 export const reading: Way = { open: openForReading, commits: noCommits }
 export const repairing: Way = { ...owning, isForRepair: true }
 
-export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
-  const database = way.open(directory, clock)
-  const { highWater } = database
-  const sql = statementsOf(database)
+/** The in-memory parts of an open directory; each loads its state from the database. */
+function createParts(sql: Statements, directory: string, clock: Clock) {
   const damage = damageIn(sql)
   const archive = archiveIn(sql, directory)
   const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
   const tables = tablesIn(sql)
-  const parts = {
+  return {
     damage,
     archive,
     topics,
@@ -85,6 +83,14 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     progress: progressIn(sql),
     leases: leasesIn(sql),
   }
+}
+
+export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
+  const database = way.open(directory, clock)
+  const { highWater } = database
+  const sql = statementsOf(database)
+  const parts = createParts(sql, directory, clock)
+  const { damage, topics } = parts
   const load = (): void => {
     for (const part of Object.values(parts)) part.load()
     const { progress } = parts
