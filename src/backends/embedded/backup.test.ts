@@ -38,7 +38,7 @@ async function close({ log, store }: Backend): Promise<void> {
   await store.close()
 }
 
-/** Data with 500 events and a lease, its backup beside it, and where a restore can go. */
+/** Data with 500 events and a lease, its backup, and a target for restores. */
 async function backedUp(t: TestContext): Promise<{
   readonly root: string
   readonly data: string
@@ -131,7 +131,7 @@ suite('a backup', () => {
     const to = join(root, 'between')
     const clock = systemClock()
     const after: Clock['after'] = (delayMs, run) => {
-      // Its first step has found the transaction open.
+      // The first step found the transaction open.
       if (db.isTransaction) db.exec('COMMIT')
       return clock.after(delayMs, run)
     }
@@ -267,7 +267,7 @@ suite('a restore', () => {
       const code = name === 'newer' ? 'DATA_NEWER' : 'BACKUP_DAMAGED'
       await assert.rejects(restore({ from: copy, directory: into }), { code })
       assert.equal(existsSync(into), false)
-      // Nor in a directory that was there.
+      // Also in a directory that existed before.
       mkdirSync(into)
       await assert.rejects(restore({ from: copy, directory: into }), { code })
       assert.deepEqual(readdirSync(into), [])

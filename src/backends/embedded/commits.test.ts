@@ -5,18 +5,18 @@ import type { Clock } from '../../base/clock.ts'
 import type { Commits, Request } from './commits.ts'
 import { commits } from './commits.ts'
 
-/** A database that only writes down what it is told, and fails where it shall. */
+/** A database that records its statements, and fails on demand. */
 interface Trial {
   readonly group: Commits
   /** Everything that happened, in order. */
   readonly events: string[]
   /** Statements that fail, with what they throw. */
   readonly failing: Map<string, Error>
-  /** The start of the group fails when memory is to be read again. */
+  /** Makes the reload of the in-memory state fail. */
   readonly reload: { failure?: Error }
-  /** Thrown once the group is on the disk, as where the mark cannot be written. */
+  /** Thrown after the commit, as when the high-water mark cannot be written. */
   readonly mark: { failure?: Error }
-  /** Ends the turn. */
+  /** Ends the tick. */
   turn(): void
 }
 
@@ -57,7 +57,7 @@ function trial(): Trial {
       if (reload.failure) throw reload.failure
     },
   })
-  /** A group is committed in the turn after the next. */
+  /** A group is committed two ticks later. */
   const turn = (): void => {
     for (let pass = 0; pass < 2; pass += 1) {
       const runs = due
@@ -68,7 +68,7 @@ function trial(): Trial {
   return { group, events, failing, reload, mark, turn }
 }
 
-/** A request that writes down its steps, and is answered with its name or with its failure. */
+/** A request that records its steps, and answers with its name or its failure. */
 function change(name: string, events: string[], write?: () => void): Request<string> {
   return {
     decide() {
@@ -259,7 +259,7 @@ suite('commits in groups', () => {
 })
 
 suite('a request that cannot be written', () => {
-  /** As SQLite refuses a value: a constraint. */
+  /** The error of SQLite for a violated constraint. */
   const badValue = Object.assign(new Error('cannot store REAL value'), { errcode: 3091 })
   const bad = (name: string, events: string[]): Request<string> =>
     change(name, events, () => {

@@ -15,7 +15,7 @@ import { embedded } from './index.ts'
 
 const TABLE = 'shop.orders'
 
-/** A directory of the test's own, gone after it. */
+/** A temporary directory, removed after the test. */
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))
@@ -41,7 +41,7 @@ async function close({ log, store }: Backend): Promise<void> {
   await store.close()
 }
 
-/** What the promise comes to within a time that is far more than it needs. */
+/** The result of a promise, with a generous deadline. */
 async function timely<T>(promise: Promise<T>): Promise<T> {
   const box = await within(
     systemClock(),

@@ -54,7 +54,7 @@ async function filled(t: TestContext): Promise<string> {
   return directory
 }
 
-/** Changes the database behind the back of everybody. */
+/** Changes the database directly, bypassing the backend. */
 function tamper(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   db.exec('DROP TRIGGER log_is_immutable; DROP TRIGGER log_stays')
@@ -67,7 +67,7 @@ async function readPartition({ log }: Backend, partition: number): Promise<Slice
   return slice as Slice
 }
 
-/** Partition 1 stands at an offset with these words; the others are whole and take more. */
+/** Partition 1 stops at an offset with this message; the others are intact and accept appends. */
 async function standsAt(backend: Backend, offset: number, words: RegExp): Promise<void> {
   const { log } = backend
   const slice = await readPartition(backend, 1)
@@ -174,7 +174,7 @@ suite('a log that was cut off', () => {
     const directory = await killed(t)
     const wal = join(directory, 'throughline.db-wal')
     const bytes = readFileSync(wal)
-    // The last frame is that of the last commit.
+    // The last frame belongs to the last commit.
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 4_000) ^ 1, bytes.length - 4_000)
     writeFileSync(wal, bytes)
     const backend = await open(t, directory)

@@ -16,7 +16,7 @@ const DATABASE = 'throughline.db'
 const WAL = `${DATABASE}-wal`
 const PAGE_BYTES = 4_096
 
-/** A directory of the test's own, gone after it. */
+/** A temporary directory, removed after the test. */
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))
@@ -45,7 +45,7 @@ async function fill({ log, store }: Backend): Promise<void> {
   await stored(log, eventsOf('a', 500))
 }
 
-/** As a killed process leaves it, with a write-ahead log. */
+/** A directory as a killed process leaves it, with a write-ahead log. */
 async function killed(t: TestContext): Promise<string> {
   const [directory, copy] = [await filled(t), join(await place(t), 'copy')]
   const backend = embedded({ directory })
@@ -58,8 +58,8 @@ async function killed(t: TestContext): Promise<string> {
 }
 
 /**
- * Every name and every byte of a directory. In one that is ours, who owns it and the index of the
- * write-ahead log are no data: they come and go.
+ * The names and contents of all files in a directory, without the owner files and the index of the
+ * write-ahead log.
  */
 function contents(directory: string): ReadonlyMap<string, string> {
   const isOurs = existsSync(join(directory, MARKER))
@@ -80,7 +80,7 @@ function edit(path: string, change: (bytes: Buffer) => void): void {
   writeFileSync(path, bytes)
 }
 
-/** Opening is refused by this code and leaves everything as it was, however often it is tried. */
+/** Checks that opening is refused with a code, repeatedly, and changes nothing. */
 async function refused(directory: string, code: string, detail?: RegExp): Promise<void> {
   const before = contents(directory)
   for (let round = 0; round < 2; round += 1) {
@@ -281,7 +281,7 @@ suite('data that only looks damaged', () => {
     const path = join(directory, DATABASE)
     const [, wal] = [statSync(path), readFileSync(join(directory, WAL))]
     assert.ok(wal.length > 0)
-    // The first page goes back first; its newest form is the last one in the log.
+    // Restore the first page first; its newest version is the last one in the log.
     const first = newestPage(wal, 1)
     const whole = readFileSync(path)
     writeFileSync(path, Buffer.concat([first, whole.subarray(first.length)]))
@@ -321,7 +321,7 @@ function rootOf(path: string, table: string): number {
   return Number(found?.['rootpage'])
 }
 
-/** The last form of a page in a write-ahead log: 32 bytes, then frames of 24 bytes and a page. */
+/** The newest version of a page in a write-ahead log: 32 bytes, then frames of 24 bytes and a page. */
 function newestPage(wal: Buffer, page: number): Buffer {
   let found: Buffer | undefined
   for (let at = 32; at + 24 + PAGE_BYTES <= wal.length; at += 24 + PAGE_BYTES)

@@ -62,7 +62,7 @@ function tamper(directory: string, sql: string): void {
   db.close()
 }
 
-/** What a killed owner leaves whose write-ahead log lost everything that came after `before`. */
+/** The directory of a killed owner whose write-ahead log lost everything after `before`. */
 async function cutOff(
   t: TestContext,
   before: (backend: Backend) => Promise<unknown>,
@@ -80,7 +80,7 @@ async function cutOff(
   return copy
 }
 
-/** The first page of a table or an index takes the place of another one. */
+/** Overwrites the first page of a table or index with that of another one. */
 function swapRoots(directory: string, one: string, other: string): void {
   const path = join(directory, 'throughline.db')
   const db = new DatabaseSync(path)
@@ -182,7 +182,7 @@ suite('an end that was cut off', () => {
     await close(backend)
     writeFileSync(join(directory, 'high-water'), mark)
     await close(await opened(t, directory))
-    // The mark is that of the third record still; the log up to there is another one now.
+    // The mark is still that of the third record, but the log up to there is another one.
     writeFileSync(join(directory, 'high-water'), mark)
     tamper(directory, 'UPDATE log SET chain = chain + 1 WHERE off = 2')
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /x\/0/ })
@@ -221,7 +221,7 @@ suite('upkeep of a damaged partition', () => {
     )
   })
 
-  /** Zeroes the page that a record lies on. */
+  /** Zeroes the page of a record. */
   async function unreadable(t: TestContext): Promise<string> {
     const directory = await filled(t, many(500))
     const backend = await opened(t, directory)
@@ -253,7 +253,7 @@ suite('upkeep of a damaged partition', () => {
     const backend = await opened(t, directory)
     await backend.log.read([{ topic: X, partition: 0, next: 0 }], MAX, { ms: 0 })
     assert.equal(await answer(backend.log, 'more'), 'LOG_DAMAGED')
-    // With a commit the finding is in the database as well.
+    // A commit writes the damage to the database.
     await backend.store.beat({ id: 'm' }, ['r'], 1_000)
     await backend.log.trim(X, 0, 10)
     assert.equal(await answer(backend.log, 'more'), 'stored')

@@ -4,12 +4,12 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { idText, storedId } from './ids.ts'
 
-/** Text that SQLite keeps: lone surrogates do not survive UTF-8 and pass no door. */
+/** Text that SQLite can store: lone surrogates do not survive UTF-8, and are refused on append. */
 const texts = fc.string({ unit: 'grapheme', maxLength: 80 })
 const uuids = fc.uuid({ version: 7 })
-/** Those of others: in no order, so they stay text. */
+/** Ids in random order, which are stored as text. */
 const foreign = fc.uuid({ version: [1, 4, 5] })
-/** What looks like a UUID and is none, or is written otherwise. */
+/** Strings that look like a UUID and are none, or are written differently. */
 const nearlyUuids = fc.oneof(
   uuids.map((id) => id.toUpperCase()).filter((id) => id !== id.toLowerCase()),
   uuids.map((id) => id.replaceAll('-', '')),
@@ -21,7 +21,7 @@ const nearlyUuids = fc.oneof(
 )
 const ids = fc.oneof(uuids, foreign, nearlyUuids, texts)
 
-/** A table with the column that the log has for its ids. */
+/** A table with the id column of the log. */
 function table(): { keep(id: string): unknown; close(): void } {
   const db = new DatabaseSync(':memory:')
   db.exec('CREATE TABLE log (id ANY NOT NULL) STRICT; CREATE UNIQUE INDEX log_id ON log (id)')

@@ -171,7 +171,7 @@ suite('repair', () => {
 })
 
 suite('a repair that accepts all', () => {
-  /** Both partitions read to their end and take more; how many records are there. */
+  /** Reads both partitions to their end and appends; returns the numbers of records. */
   async function flows(t: TestContext, directory: string): Promise<number> {
     const log = await open(t, directory)
     assert.equal((await log.health()).is, 'well')
@@ -226,7 +226,7 @@ suite('a repair that accepts all', () => {
     const directory = await filled(t)
     tamper(directory, 'UPDATE log SET off = 1000000 WHERE part = 1 AND off = 41')
     const before = await open(t, directory)
-    // One behind the end is nobody's; one that is asked for by its id is no damage there.
+    // A record behind the end belongs to no partition; finding it by its id reports no damage there.
     const rest = await slice(before, 1, 42)
     assert.deepEqual([rest.damage, rest.next], [undefined, COUNT])
     const [again] = await before.append([eventOf('e-1-41', { partition: 1, key: keyIn(1) })])

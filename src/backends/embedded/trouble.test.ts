@@ -22,7 +22,7 @@ interface Trial extends Backend {
   readonly close: () => Promise<void>
 }
 
-/** A backend with some data, and its own connection at hand. */
+/** A backend with some data, and access to its connection. */
 async function trial(t: TestContext): Promise<Trial> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   const { log, store } = embedded({ directory })
@@ -72,7 +72,7 @@ function unitTo(version: number, fields: Partial<Unit> = {}): Unit {
   })
 }
 
-/** Everything that can be known of it. */
+/** The complete content of a backend. */
 async function state({ log, store }: Backend): Promise<unknown> {
   return {
     ends: await log.ends([ORDERS, PAYMENTS]),
@@ -84,7 +84,7 @@ async function state({ log, store }: Backend): Promise<unknown> {
   }
 }
 
-/** Memory is what the database has: a reopening finds the same. */
+/** Checks that the in-memory state equals the database: reopening finds the same. */
 async function isAsStored(backend: Trial): Promise<void> {
   const before = await state(backend)
   await backend.close()
@@ -92,7 +92,7 @@ async function isAsStored(backend: Trial): Promise<void> {
   assert.deepEqual(await state(backend), before)
 }
 
-/** No page more than the database has. */
+/** Forbids the database to grow. */
 function fill({ db }: Trial): void {
   const { page_count: count } = db.prepare('PRAGMA page_count').get() ?? {}
   db.exec(`PRAGMA max_page_count = ${Number(count)}`)
@@ -175,7 +175,7 @@ suite('a full disk', () => {
 })
 
 suite('a disk that fails in a commit', () => {
-  /** Lets one statement fail, before it is run or after. */
+  /** Makes one statement fail, before or after it runs. */
   function plant(t: TestContext, verb: string, isAfter = false): { restore(): void } {
     const { exec } = DatabaseSync.prototype
     return t.mock.method(
