@@ -1,35 +1,35 @@
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
 import { unstorableIn } from './text.ts'
 
-/** An event that the log has already, as far as it tells whether another one is the same. */
+/** The part of a stored event that decides whether an event with the same id is a duplicate. */
 export interface Stored extends Place {
   readonly key: string
   readonly type: string
   readonly data: string | null
-  /** Where the log keeps the data no more: whether this is what the event said. */
+  /** Present where the log no longer has the data: whether the event had exactly this data. */
   readonly isOf?: (data: string | null) => boolean
 }
 
-/** What a log knows when it decides which events it takes. */
+/** What `decideAppend` asks a log about its topics and events. */
 export interface Admission {
-  /** The number of partitions of a topic, if there is such a topic. */
+  /** The number of partitions of a topic; `undefined` where there is no such topic. */
   partitions(topic: string): number | undefined
   find(topic: string, id: string): Stored | undefined
-  /** What a damaged partition stands at; nothing is added to it. Only where damage is noticed. */
+  /** Why a partition is damaged; nothing is appended to it. Only for logs that detect damage. */
   stops?(topic: string, partition: number): string | undefined
 }
 
-/** What shall become of one event: stored, or answered at once. */
+/** What to do with one event: store it, or answer at once. */
 export type Verdict =
   | { readonly is: 'new' }
-  /** A repeat of an earlier event of the same call. */
-  | { readonly is: 'twin'; readonly of: number }
+  /** A duplicate of an earlier event of the same call, which has this index. */
+  | { readonly is: 'duplicate'; readonly of: number }
   | Extract<Answer, { readonly is: 'stored' | 'refused' }>
 
 /**
- * Which events of one append a log takes, as a pure step, so that every log answers alike: a repeat
- * is stored already, another event under a known id is a conflict, and nothing of a key passes an
- * event of that key that was not stored. One verdict per event.
+ * Decides which events of one append are stored, as a pure function, so that every log answers
+ * alike: a duplicate counts as stored, another event under a known id is a conflict, and no event of
+ * a key is stored after one of that key was refused. Returns one decision per event.
  */
 export function admit(
   events: readonly LogEvent[],
@@ -46,21 +46,23 @@ export function admit(
   })
   const refused = isAtomic && verdicts.find(({ is }) => is === 'refused')
   if (!refused) return verdicts
-  const rest = refusal('BATCH_REFUSED', 'another event of the batch was refused')
+  const rest = refusal('BATCH_REFUSED', 'another event of the atomic batch was refused')
   return verdicts.map((verdict) => (verdict.is === 'refused' ? verdict : rest))
 }
 
 /**
- * A unit's appends have ids of their own making, so nothing but a broken caller can be refused.
+ * Checks the appends of a unit of work. The engine generates their ids, so a refusal is a bug of the
+ * caller.
  *
- * @throws Error when one is not new, before anything has changed
+ * @throws Error when an event is not new; nothing has changed then
  */
 export function mustBeNew(events: readonly LogEvent[], log: Admission): void {
   for (const [at, verdict] of admit(events, log).entries()) {
     if (verdict.is === 'new') continue
     const { topic, id } = events[at] as LogEvent
-    const why = verdict.is === 'refused' ? verdict.detail : 'the log has it already'
-    throw new Error(`a unit cannot append ${id} to ${topic}: ${why}`)
+    const why =
+      verdict.is === 'refused' ? verdict.detail : 'the log already has an event with this id'
+    throw new Error(`the unit cannot append event ${id} to ${topic}: ${why}`)
   }
 }
 
@@ -73,34 +75,40 @@ function verdictOn(
 ): Verdict {
   const { topic, partition, id } = event
   const count = log.partitions(topic)
-  if (count === undefined) return refusal('TOPIC_NOT_FOUND', `there is no topic ${topic}`)
+  if (count === undefined) return refusal('TOPIC_NOT_FOUND', `the topic ${topic} does not exist`)
   if (!Number.isInteger(partition) || partition < 0 || partition >= count)
-    return refusal('PARTITION_NOT_FOUND', `${topic} has ${count} partitions, not ${partition}`)
+    return refusal(
+      'PARTITION_NOT_FOUND',
+      `${topic} has ${count} partitions and no partition ${partition}`,
+    )
   const field = unstorableIn(event)
   if (field !== undefined)
-    return refusal('TEXT_NOT_STORABLE', `its ${field} has a lone surrogate or a NUL`)
+    return refusal('TEXT_NOT_STORABLE', `its ${field} contains a lone surrogate or a NUL`)
   const twin = seen.get(`${topic}\n${id}`)
   const known = twin === undefined ? log.find(topic, id) : (events[twin] as LogEvent)
   if (known && !isSame(known, event))
-    return refusal('ID_CONFLICT', `${topic} holds another event under the id ${id}`)
-  if (twin !== undefined) return { is: 'twin', of: twin }
+    return refusal('ID_CONFLICT', `${topic} already has another event with the id ${id}`)
+  if (twin !== undefined) return { is: 'duplicate', of: twin }
   if (known) return { is: 'stored', isRepeat: true, place: placeOf(known as Stored) }
   const damage = log.stops?.(topic, partition)
   if (damage !== undefined)
     return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damage}`)
   if (broken.has(orderOf(event)))
-    return refusal('EARLIER_NOT_STORED', `an earlier event of the key ${event.key} was not stored`)
+    return refusal(
+      'EARLIER_NOT_STORED',
+      `an earlier event of the key ${event.key} in this call was not stored`,
+    )
   return { is: 'new' }
 }
 
-/** The answers, once every new event has its place; `places` are in the order of the events. */
+/** Builds the results once the new events are stored; `places` has the place of each by index. */
 export function answersOf(
   verdicts: readonly Verdict[],
   places: ReadonlyMap<number, Place>,
 ): readonly Answer[] {
   return verdicts.map((verdict, at) => {
     if (verdict.is === 'stored' || verdict.is === 'refused') return verdict
-    const isRepeat = verdict.is === 'twin'
+    const isRepeat = verdict.is === 'duplicate'
     const place = places.get(isRepeat ? verdict.of : at)
     return { is: 'stored', isRepeat, ...(place ? { place } : {}) }
   })
@@ -110,7 +118,7 @@ function refusal(code: LogRefusal, detail: string): Verdict {
   return { is: 'refused', code, detail }
 }
 
-/** What was sent again may differ in its head, such as in its trace; never in what it says. */
+/** A duplicate may differ in its head, for example in its trace; never in key, type or data. */
 function isSame(known: Omit<Stored, keyof Place>, event: LogEvent): boolean {
   const { key, type, data, isOf } = known
   if (key !== event.key || type !== event.type) return false
@@ -121,7 +129,7 @@ function placeOf({ topic, partition, offset }: Place): Place {
   return { topic, partition, offset }
 }
 
-/** What keeps its order: the events of a key in a topic. */
+/** Events with the same topic and key keep their order. */
 function orderOf({ topic, key }: LogEvent): string {
   return `${topic}\n${key}`
 }

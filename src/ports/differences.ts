@@ -1,6 +1,6 @@
 import type { TopicSpec } from './log.ts'
 
-/** What is wanted of a topic and what it has, where they differ. */
+/** Describes each setting in which an existing topic differs from its declaration. */
 export function differencesOf(has: TopicSpec, wanted: TopicSpec): readonly string[] {
   const differences: string[] = []
   if (has.partitions !== wanted.partitions)

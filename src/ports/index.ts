@@ -1,5 +1,5 @@
-// The door for authors of backends: the two ports, the decisions that every backend takes alike,
-// and the suites that prove one.
+// The entry point for authors of backends: the two ports, the decisions that all backends share, and
+// the conformance suites.
 export type { Admission, Stored, Verdict } from './admit.ts'
 export { admit, answersOf, mustBeNew } from './admit.ts'
 export { differencesOf } from './differences.ts'

@@ -1,44 +1,43 @@
-// What operators have a backend do to keep what it holds: copies of it, and moving
-// out what is old.
+// Requests and results of backups and archives.
 import type { LogEnd } from './log.ts'
 
-/** How far a long work is; both in the unit of that work. */
+/** Called with the progress of a long operation, in the unit of that operation. */
 export type Tell = (progress: { readonly done: number; readonly total: number }) => void
 
-/** What a backup holds. */
+/** Describes a backup. Written to `backup.json` with these member names. */
 export interface BackedUp {
-  /** When it was begun, in milliseconds since 1970; it holds at least what was acked until then. */
+  /** When it began, in milliseconds since 1970. It contains at least what was acked before that. */
   readonly at: number
-  /** Which life of the data it is a copy of. A restore begins another one. */
+  /** The epoch of the data that was copied. A restore starts a new one. */
   readonly epoch: string
   readonly bytes: number
-  /** Of the database file, in hex. */
+  /** Checksum of the database file, in hex. */
   readonly sha256: string
-  /** Where each partition began and ended. */
+  /** The first and next offset of each partition. */
   readonly ends: readonly LogEnd[]
-  /** Files of archives that it needs, and that are not in it. */
+  /** Archive files that the data refers to; they are not part of the backup. */
   readonly archives: readonly string[]
 }
 
-/** What shall be moved out of a partition. */
+/** Which records of a partition to move into archive files. */
 export interface ArchiveWish {
   readonly topic: string
   readonly partition: number
-  /** Records below this offset go. */
+  /** Records below this offset are moved. */
   readonly before: number
-  /** The directory for the files; made when it is missing. */
+  /** The directory for the files; created when it is missing. */
   readonly to: string
 }
 
-/** What was moved out of a partition, by one call. */
+/** What one call moved out of a partition. */
 export interface Archived {
   readonly topic: string
   readonly partition: number
-  /** The range that is in files now, up to and without `to`; empty where nothing was left to move. */
+  /** The offsets that are now in files, `to` excluded; empty where nothing was left to move. */
   readonly from: number
   readonly to: number
   readonly records: number
-  /** Of the new files. */
+  /** Size of the new files. */
   readonly bytes: number
   readonly files: readonly string[]
 }

@@ -1,53 +1,53 @@
 import type { PartitionStrategy } from '../contract/partition.ts'
 
 /**
- * How long a topic keeps its records; what is absent bounds nothing. The engine trims by it, the log
- * only records it.
+ * How long a topic keeps its records; an absent member sets no limit. The engine trims by these
+ * settings, the log only stores them.
  */
 export interface Retention {
-  /** Records stored longer ago than this may be forgotten. Milliseconds, from 1 on. */
+  /** Records stored longer ago than this may be trimmed. Milliseconds, at least 1. */
   readonly ageMs?: number
-  /** Each partition may forget its oldest records while it has more than this, as `bytesOf`. */
+  /** The oldest records of a partition larger than this may be trimmed; counted by `bytesOf`. */
   readonly bytes?: number
 }
 
-/** Of each key only the newest record is kept. */
+/** Keeps only the newest record of each key. */
 export interface Compaction {
-  /** How long a tombstone stays, so that every reader meets it. Milliseconds, from 0 on. */
+  /** How long a tombstone stays, so that every reader sees it. Milliseconds, at least 0. */
   readonly deleteRetentionMs: number
 }
 
-/** A topic as its contract wants it. All of it is fixed for the life of the topic. */
+/** The declaration of a topic. It is fixed for the life of the topic. */
 export interface TopicSpec {
   readonly name: string
   readonly partitions: number
   readonly strategy: PartitionStrategy
-  /** Absent: for ever. */
+  /** Absent: records are kept forever. */
   readonly retention?: Retention
   /** Absent: every record of a key is kept. */
   readonly compaction?: Compaction
 }
 
-/** A topic as the log has it. Differences from what was wanted are told, never altered. */
+/** A topic as it is stored. Differences from the declaration are reported, never applied. */
 export interface TopicState extends TopicSpec {
   readonly isNew: boolean
   readonly differences: readonly string[]
 }
 
-/** A message on its way into the log. `head` and `data` are JSON text, encoded once, kept as is. */
+/** An event to append. `head` and `data` are JSON text, encoded once and stored unchanged. */
 export interface LogEvent {
   readonly topic: string
-  /** From the key, by the topic's strategy; never another one for the same key. */
+  /** Derived from the key by the topic's strategy; always the same one for the same key. */
   readonly partition: number
   /**
-   * Takes effect once in its topic, for as long as the topic retains it. All texts of an event are
-   * well-formed and without a NUL.
+   * Takes effect once in its topic, for as long as the topic retains it. No text of an event may
+   * contain a lone surrogate or a NUL.
    */
   readonly id: string
   readonly key: string
   /** The wire name. */
   readonly type: string
-  /** When it happened, in milliseconds since 1970. Says nothing about order. */
+  /** When it happened, in milliseconds since 1970. Does not define the order. */
   readonly at: number
   readonly head: string
   /** `null` is a tombstone. */
@@ -62,75 +62,75 @@ export interface Place {
 
 /** An event in the log. */
 export interface LogRecord extends LogEvent {
-  /** Grows strictly inside the partition; nobody may assume that there are no holes. */
+  /** Strictly increasing inside the partition; readers must expect holes. */
   readonly offset: number
-  /** Grows strictly over all topics, where the log can (`can.positions`). */
+  /** Strictly increasing over all topics; only with `can.positions`. */
   readonly position?: number
   /**
-   * When the log took it, in milliseconds since 1970, by the log's clock. Never goes back inside a
+   * When the log stored it, in milliseconds since 1970, by the log's clock. Never decreases inside a
    * partition.
    */
   readonly storedAt: number
 }
 
-/** Why the log did not take an event. */
+/** Why the log refused an event. */
 export type LogRefusal =
   | 'BATCH_REFUSED'
   | 'EARLIER_NOT_STORED'
   | 'ID_CONFLICT'
-  /** Something that was stored there is damaged; nothing is added to it. */
+  /** The partition is damaged; nothing is appended to it. */
   | 'LOG_DAMAGED'
   | 'LOG_FULL'
-  /** One of its texts would not come back as it was. */
+  /** One of its texts could not be read back unchanged. */
   | 'TEXT_NOT_STORABLE'
   | 'TOPIC_NOT_FOUND'
   | 'PARTITION_NOT_FOUND'
 
 /**
- * What became of one event. `unknown` means that it may or may not be stored: appending it again
- * with the same id is always safe and settles the question.
+ * The result of appending one event. `unknown` means that it may or may not be stored: appending it
+ * again with the same id is always safe and gives a definite result.
  */
 export type Answer =
   | { readonly is: 'stored'; readonly place?: Place; readonly isRepeat: boolean }
   | { readonly is: 'refused'; readonly code: LogRefusal; readonly detail: string }
   | { readonly is: 'unknown'; readonly cause: unknown }
 
-/** Where to read on. */
+/** Where to continue reading. */
 export interface Position {
   readonly topic: string
   readonly partition: number
   readonly next: number
 }
 
-/** What one read found in one partition. */
+/** The records of one partition that one read returns. */
 export interface Slice {
   readonly topic: string
   readonly partition: number
   /** In offset order. */
   readonly records: readonly LogRecord[]
-  /** Read on from here; passes over holes. */
+  /** Continue here; holes are already skipped. */
   readonly next: number
-  /** The offset that the next appended record will have at least. */
+  /** The lowest offset that the next appended record can have. */
   readonly end: number
-  /** Offsets that the reader wanted and can no longer get: from, up to and without `to`. */
+  /** Requested offsets that are no longer available, `to` excluded. */
   readonly lost?: { readonly from: number; readonly to: number }
-  /** The partition is damaged at `next`, and this says how: reading on stops there. */
+  /** Why the partition is damaged at `next`; reading cannot continue past it. */
   readonly damage?: string
 }
 
 export interface LogEnd {
   readonly topic: string
   readonly partition: number
-  /** Nothing below it is retained; `next` when nothing is. */
+  /** The lowest retained offset; `next` when the partition is empty. */
   readonly first: number
   readonly next: number
 }
 
-/** What a look at a part of a partition has found. */
+/** The result of inspecting a range of a partition. */
 export interface Inspected {
-  /** Where to look on; the end when all was looked at. */
+  /** Where to continue; the end when everything was inspected. */
   readonly next: number
-  /** Ranges of offsets, up to and without `to`, that are not as they were written. */
+  /** Ranges of offsets, `to` excluded, that are not as they were written. */
   readonly flaws: readonly {
     readonly from: number
     readonly to: number
@@ -138,19 +138,19 @@ export interface Inspected {
   }[]
 }
 
-/** What an ack means: in memory only, synced to disk, or held by all in-sync replicas. */
+/** What an ack means: in memory only, synced to disk, or stored by all in-sync replicas. */
 export type Ack = 'memory' | 'disk' | 'replicated'
 
-/** What a log can do. What it cannot is declared here, and proved both ways by the suite. */
+/** What a log supports. The conformance suite tests both what is declared and what is not. */
 export interface LogCapabilities {
   readonly ack: Ack
-  /** A batch over several topics is stored whole or not at all, when asked for. */
+  /** With `isAtomic`, a batch over several topics is stored whole or not at all. */
   readonly atomicBatch: boolean
-  /** Answers say where an event is stored. */
+  /** Append results name the place of the event. */
   readonly places: boolean
-  /** Records carry `position`, one order over all topics. */
+  /** Records have a `position`, one order over all topics. */
   readonly positions: boolean
-  /** `find` is there. */
+  /** `find` is supported. */
   readonly findById: boolean
 }
 
@@ -161,36 +161,35 @@ export interface Health {
 }
 
 /**
- * A durable partitioned log. All methods may be called concurrently. A backend retries nothing,
- * validates no payload and measures nothing: the engine does, once, around every backend.
+ * A durable partitioned log. All methods may be called concurrently. A backend does not retry,
+ * validate payloads or record metrics: the engine does that for every backend.
  */
 export interface EventLog {
   readonly can: LogCapabilities
-  /** Makes the log ready; the first call, once. Calling it again is harmless. */
+  /** Opens the log; must be called before anything else. Calling it again has no effect. */
   open(): Promise<void>
-  /** Ends reads that wait, finishes appends that were taken, lets go of everything. Idempotent. */
+  /** Ends waiting reads, finishes accepted appends and releases all resources. Idempotent. */
   close(): Promise<void>
-  /** Creates what is missing and reports what differs. */
+  /** Creates missing topics and reports how existing ones differ. */
   declare(topics: readonly TopicSpec[]): Promise<readonly TopicState[]>
   /**
-   * One answer per event, in the order of the events. Events of one partition are stored in the
-   * order given, and calls that start one after another are stored in that order. After the first
-   * event of a key that was not stored, later ones of that key and topic in the call are refused
-   * with `EARLIER_NOT_STORED`. An id that the log has, with the same key, type and data, is stored
-   * already, whatever its head and time; with others it is refused with `ID_CONFLICT`. With
-   * `isAtomic`, one refusal refuses all: the others with `BATCH_REFUSED` (only with
-   * `can.atomicBatch`). Stored means what `can.ack` says.
+   * Returns one result per event, in the order of the events. Events of one partition are stored in
+   * the order given, and calls in the order in which they start. Once an event of a key is refused,
+   * later events of that key and topic in the call are refused with `EARLIER_NOT_STORED`. A known id
+   * with the same key, type and data is a duplicate and counts as stored, whatever its head and
+   * time; with other content it is refused with `ID_CONFLICT`. With `isAtomic` (only with
+   * `can.atomicBatch`), one refusal refuses all, the others with `BATCH_REFUSED`. `can.ack` says how
+   * durable a stored event is.
    */
   append(
     events: readonly LogEvent[],
     options?: { readonly isAtomic?: boolean },
   ): Promise<readonly Answer[]>
   /**
-   * Reads each partition on from its position. When all are at their ends it waits up to
-   * `wait.ms` for more, or until the signal aborts, then answers what it has. `max` bounds the
-   * sum over all slices, bytes as `bytesOf` counts them; a record larger than `max.bytes` is still
-   * given, alone. Every position gets its slice; when bounds bite, repeated reads starve no
-   * partition.
+   * Reads each partition from its position. When all are at their ends it waits up to `wait.ms` for
+   * new records, or until the signal aborts. `max` limits the sum over all slices, with bytes counted
+   * by `bytesOf`; a record larger than `max.bytes` is returned alone. There is one slice for each
+   * position; when the limits apply, repeated reads starve no partition.
    */
   read(
     from: readonly Position[],
@@ -198,15 +197,15 @@ export interface EventLog {
     wait: { readonly ms: number; readonly signal?: AbortSignal },
   ): Promise<readonly Slice[]>
   ends(topics: readonly string[]): Promise<readonly LogEnd[]>
-  /** The offset of the first record stored at or after a time; the end when there is none. */
+  /** The offset of the first record stored at or after a time; the end where there is none. */
   offsetAt(topic: string, partition: number, atMs: number): Promise<number>
-  /** Forgets records below an offset, and with them their ids. */
+  /** Removes records below an offset, and with them their ids. */
   trim(topic: string, partition: number, before: number): Promise<void>
   /**
-   * Removes the bodies of records below `before` that a later record of their key supersedes,
-   * wherever in the partition that lies, and of tombstones stored before `tombstonesBeforeMs` that
-   * nothing supersedes. Readers see a hole; the offset stays taken and the id known, and the same
-   * event under it is still a repeat. Answers how many were removed.
+   * Removes the payloads of records below `before` that a later record of their key supersedes,
+   * anywhere in the partition, and of tombstones stored before `tombstonesBeforeMs` that nothing
+   * supersedes. Readers see a hole; offset and id stay in use, and the same event is still a
+   * duplicate. Returns the number of removed records.
    */
   compact(
     topic: string,
@@ -214,11 +213,11 @@ export interface EventLog {
     before: number,
     tombstonesBeforeMs: number,
   ): Promise<number>
-  /** One event by its id, only with `can.findById`. */
+  /** Finds one event by its id; only with `can.findById`. */
   find?(topic: string, id: string): Promise<LogRecord | undefined>
   /**
-   * Reads up to `max` records from an offset on and compares them with their checksums and their
-   * order, without handing them out. Only where the log keeps checksums itself.
+   * Reads up to `max` records from an offset and verifies their checksums and order. Only for logs
+   * that store checksums.
    */
   inspect?(topic: string, partition: number, from: number, max: number): Promise<Inspected>
   health(): Promise<Health>

@@ -1,6 +1,6 @@
 import type { Advance, Progress } from './store.ts'
 
-/** Progress after a unit, so that every store counts alike. */
+/** Applies an advance to the progress of a consumer, so that all stores count alike. */
 export function moveOn(before: Progress | undefined, advance: Advance): Progress {
   const { consumer, topic, partition, next } = advance
   return {

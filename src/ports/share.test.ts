@@ -6,7 +6,7 @@ import { shareOut } from './share.ts'
 
 const TTL_MS = 30
 
-/** What a member believes that it holds, and until when. */
+/** The leases that a member believes to hold, and until when. */
 interface Belief {
   readonly untilMs: number
   readonly held: ReadonlyMap<string, number>
@@ -18,12 +18,12 @@ const NOTHING: Belief = { untilMs: 0, held: new Map(), release: [] }
 interface World {
   pass(ms: number): void
   beat(member: string, wants: readonly string[], gives?: readonly string[]): Belief
-  /** A beat that also gives up what the one before said was too much. */
+  /** A heartbeat that also releases what the previous one revoked. */
   obey(member: string, wants: readonly string[]): Belief
   heldBy(member: string): number
 }
 
-/** A store that applies each beat as it comes, and looks whether each answer is lawful. */
+/** A store that applies each heartbeat, and checks each answer. */
 function newWorld(): World {
   const leases = new Map<string, Lease>()
   const beliefs = new Map<string, Belief>()
@@ -43,7 +43,7 @@ function newWorld(): World {
     for (const resource of gives)
       assert.ok(!held.some((claim) => claim.resource === resource), 'what is given up is gone')
     const claims = new Map(held.map(({ resource, generation }) => [resource, generation]))
-    const belief = { untilMs, held: claims, release }
+    const belief: Belief = { untilMs, held: claims, release }
     beliefs.set(member, belief)
     mustBeLawful(member, wants, before, belief)
     for (const [resource, { generation }] of before)
@@ -85,7 +85,7 @@ const step = fc.record({
   passMs: fc.constantFrom(0, 1, 5, TTL_MS - 1, TTL_MS, TTL_MS + 1),
 })
 
-test('a resource is live at one member only, and its generation grows with each taking', () => {
+test('a resource has one live holder, and each new lease has a higher generation', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const world = newWorld()
@@ -98,7 +98,7 @@ test('a resource is live at one member only, and its generation grows with each 
   )
 })
 
-test('whatever came before, all resources are taken and shares come out even', () => {
+test('all resources are taken in even shares, whatever happened before', () => {
   const count = fc.integer({ min: 1, max: MEMBERS.length })
   const wanted = fc.integer({ min: 1, max: RESOURCES.length })
   const laws = fc.property(
@@ -131,7 +131,7 @@ test('whatever came before, all resources are taken and shares come out even', (
   fc.assert(laws, { numRuns: 500 })
 })
 
-test('whatever each one wants, nothing that is wanted stays untaken, and the beats come to rest', () => {
+test('every wanted resource is taken, and rebalancing terminates', () => {
   const wanting = fc.array(fc.subarray(RESOURCES), { minLength: 1, maxLength: MEMBERS.length })
   const laws = fc.property(fc.array(step, { maxLength: 20 }), wanting, (steps, wishes) => {
     const world = newWorld()
@@ -154,13 +154,13 @@ test('whatever each one wants, nothing that is wanted stays untaken, and the bea
   fc.assert(laws, { numRuns: 1_000 })
 })
 
-test('a member alone takes everything at once and is asked for nothing', () => {
+test('a single member takes everything at once, and nothing is revoked', () => {
   const { held, release } = newWorld().beat('m-1', RESOURCES)
   assert.deepEqual([...held.keys()], RESOURCES)
   assert.deepEqual(release, [])
 })
 
-test('what is not wanted any more is free at once', () => {
+test('an unwanted resource is free at once', () => {
   const world = newWorld()
   world.beat('m-1', RESOURCES)
   world.beat('m-1', [])

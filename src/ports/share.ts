@@ -1,36 +1,36 @@
 import type { Claim } from './store.ts'
 
-/** Who holds a resource, as a store keeps it. */
+/** A lease with its holder, as a store keeps it. */
 export interface Lease extends Claim {
   readonly member: string
   readonly untilMs: number
 }
 
-/** What a store keeps about members: until when each lives, and what it wants. */
+/** A member of the group: which resources it wants, and when it expires. */
 export interface Wish {
   readonly member: string
   readonly wants: readonly string[]
   readonly untilMs: number
 }
 
-/** One beat of one member. */
+/** One heartbeat of one member. */
 export interface Beat extends Wish {
   readonly gives: readonly string[]
   readonly nowMs: number
 }
 
 export interface Shared {
-  /** The leases to be written. */
+  /** The leases to write. */
   readonly changed: readonly Lease[]
   readonly held: readonly Claim[]
   readonly release: readonly string[]
 }
 
 /**
- * One beat of a member, as a pure step, so that every backend shares work out alike: claims that
- * the member still holds are renewed, what it gives up or no longer wants is let go, free or
- * expired ones are taken. What nobody else wants is always taken. Of what others want, too, a
- * member takes up to its share, and more only where everyone else who wants it has a full share.
+ * Handles one heartbeat as a pure function, so that all backends assign work alike: leases that the
+ * member still holds are renewed, those that it releases or no longer wants become free, and free or
+ * expired ones are taken. A resource that no other member wants is always taken. Of contested
+ * resources a member takes up to its quota, and more only where no other member is under its quota.
  */
 export function shareOut(
   beat: Beat,
@@ -66,18 +66,18 @@ export function shareOut(
   }
 }
 
-/** A member's part in what several want: what it may hold, and what it holds. */
+/** A member's quota of contested resources, and how many it holds. */
 interface Share {
   readonly quota: number
-  /** Moves as this beat gives and takes. */
+  /** Changes while the heartbeat takes and releases leases. */
   load: number
 }
 
 interface Shares {
   ofMember(member: string): Share
-  /** Whether several members want it. */
+  /** Whether several members want the resource. */
   isContested(resource: string): boolean
-  /** Others who want it and hold less than their share. */
+  /** Other members that want the resource and hold less than their quota. */
   hungry(resource: string, besides: string): readonly string[]
 }
 
@@ -118,12 +118,13 @@ function sharesOf(
   }
 }
 
-/** Thirds do not add up to one exactly. */
+/** Three thirds do not add up to exactly one. */
 const ROUNDING = 1e-9
 
 /**
- * What goes to someone who lacks it: all above one's share, and below it what evens two members
- * out. Each step lowers what is held above shares, or the squares of the loads, so it comes to rest.
+ * The leases to hand to members under their quota: everything above the own quota, and below it what
+ * evens out two members. Each step lowers the total above quotas or the sum of squared loads, so
+ * rebalancing terminates.
  */
 function excessOf(member: string, held: readonly Lease[], shares: Shares): readonly string[] {
   const mine = shares.ofMember(member)

@@ -1,9 +1,9 @@
 import type { RowKey, StreamEntry, Unit } from './store.ts'
 
-/** The version at which the stream of a row ends; 0 for none. */
+/** The last version of the stream of a row; 0 where there is no stream. */
 export type EndOf = (row: RowKey) => number
 
-/** Entries of a unit that are there already: their rows were lost, or are older than their streams. */
+/** Entries of a unit that already exist: their rows were lost, or are older than their streams. */
 export function takenEntries(
   entries: readonly StreamEntry[],
   isTaken: (entry: StreamEntry) => boolean,
@@ -12,9 +12,9 @@ export function takenEntries(
 }
 
 /**
- * Rows without an entry that a unit would leave, or has looked at, behind their streams. They are a
- * conflict as well as those of another version, so that nobody takes an entity for new that has a
- * history.
+ * Rows that a unit writes or checks at a version lower than their stream, and to whose stream it adds
+ * no entry. They conflict like rows of another version; otherwise an entity whose row was lost would
+ * be treated as new.
  */
 export function rowsBehind(
   { rows, checks, streams }: Pick<Unit, 'rows' | 'checks' | 'streams'>,
@@ -27,7 +27,7 @@ export function rowsBehind(
   return [...written, ...checked].map(rowOf)
 }
 
-/** Each row once. */
+/** Removes duplicate rows. */
 export function distinctRows(rows: readonly RowKey[]): readonly RowKey[] {
   return rows.length < 2 ? rows : [...new Map(rows.map((row) => [idOf(row), row])).values()]
 }

@@ -2,15 +2,15 @@ import type { LogEvent } from './log.ts'
 import type { IndexValue, TableSpec, Unit } from './store.ts'
 
 /**
- * Whether every database gives a text back as it was: a lone surrogate has no UTF-8, so that it
- * would come back as U+FFFD, and PostgreSQL takes no NUL. Names, keys, ids and JSON texts have
- * neither; only an index value may be any text.
+ * Whether every database returns a text unchanged: a lone surrogate has no UTF-8 and would come back
+ * as U+FFFD, and PostgreSQL does not accept NUL. Names, keys, ids and JSON texts must have neither;
+ * only an index value may be any text.
  */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0')
 }
 
-/** Which text of an event no log could give back as it was, if any. */
+/** The first text of an event that cannot be stored unchanged, if any. */
 export function unstorableIn({ id, key, type, head, data }: LogEvent): string | undefined {
   if (!isStorable(id)) return 'id'
   if (!isStorable(key)) return 'key'
@@ -20,9 +20,9 @@ export function unstorableIn({ id, key, type, head, data }: LogEvent): string | 
 }
 
 /**
- * The engine names nothing so, and JSON has an escape for every character: this finds a broken caller.
+ * Finds bugs of callers: the engine uses no such names, and JSON can escape every character.
  *
- * @throws Error where something in the unit cannot be stored; before anything has changed
+ * @throws Error where a text of the unit cannot be stored; nothing has changed then
  */
 export function unitMustBeStorable({ rows, progress, appends }: Unit): void {
   for (const { table, key, body, index } of rows) {
@@ -56,16 +56,16 @@ export function mustBeStorable(text: string, what: string): void {
 function mustBeIndexValue(value: unknown, what: string): void {
   if (value === null || value === undefined) return
   if (typeof value === 'string' || typeof value === 'number') return
-  throw new Error(`the index ${what} has a value that is no text and no number`)
+  throw new Error(`the index ${what} has a value that is neither text nor a number`)
 }
 
 function unstorable(what: string): Error {
-  return new Error(`${what.toWellFormed()} has a lone surrogate or a NUL, and cannot be stored`)
+  return new Error(`${what.toWellFormed()} contains a lone surrogate or a NUL and cannot be stored`)
 }
 
 /**
- * What an index holds of a member of a row: text and finite numbers, of which zero has no sign. What
- * is neither is found by no index.
+ * Converts a member of a row to an index value: text and finite numbers, with -0 as 0. Anything else
+ * is not indexed.
  */
 export function indexValueOf(member: unknown): IndexValue {
   if (typeof member === 'string') return member

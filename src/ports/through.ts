@@ -31,14 +31,14 @@ const STORE_CALLS = [
 /** A call of one of the ports, such as `log.append`. */
 export type PortCall = `log.${(typeof LOG_CALLS)[number]}` | `store.${(typeof STORE_CALLS)[number]}`
 
-/** Stands between a caller and its backend: `run` makes the call, as often as it is called. */
+/** Runs in place of a backend call: `run` makes the call, and may be called several times. */
 export type Around = (
   call: PortCall,
   run: () => Promise<unknown>,
   args: readonly unknown[],
 ) => Promise<unknown>
 
-/** A backend of which every call goes through `around`, but opening and closing it. */
+/** Wraps a backend so that every call but `open` and `close` goes through the interceptor. */
 export function through(backend: Backend, around: Around): Backend {
   const { log, store } = backend
   return {
@@ -48,7 +48,7 @@ export function through(backend: Backend, around: Around): Backend {
   }
 }
 
-/** Calls by name, because methods may stand on a prototype; one that a port lacks stays missing. */
+/** Calls methods by name, because they may be on a prototype; optional ones stay absent. */
 function portThrough<P extends EventLog | EventStore>(
   name: 'log' | 'store',
   port: P,

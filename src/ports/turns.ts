@@ -1,20 +1,20 @@
 import type { LogRecord, Position, Slice } from './log.ts'
 
-/** What one read may still take. */
+/** How much one read may still return. */
 export interface Budget {
   readonly records: number
   readonly bytes: number
 }
 
-/** The bytes that a record is counted as. */
+/** The size of a record for read limits and retention. */
 export function bytesOf({ key, head, data }: LogRecord): number {
   return key.length + head.length + (data?.length ?? 0)
 }
 
 /**
- * Reads positions under one budget. Where reading begins is mixed from how far the reader has come,
- * so that over repeated reads no busy partition starves another, without anything to remember and
- * however many readers there are. The slices are in the order of the positions.
+ * Reads all positions within one budget, round robin. The first position is a hash of the offsets
+ * already read, so that repeated reads starve no partition and the log needs no state per reader.
+ * The slices are in the order of the positions.
  */
 export function readInTurns(
   from: readonly Position[],
@@ -36,7 +36,7 @@ export function readInTurns(
   return slices
 }
 
-/** Mixed by the finaliser of murmur3, so that steps of any size reach every partition. */
+/** Uses the finaliser of murmur3, so that steps of any size reach every partition. */
 function beginOf(from: readonly Position[]): number {
   let sum = 0
   for (const { next } of from) sum = (sum + next) >>> 0
@@ -45,7 +45,7 @@ function beginOf(from: readonly Position[]): number {
   return ((mixed ^ (mixed >>> 16)) >>> 0) % Math.max(1, from.length)
 }
 
-/** Whether a read that may wait has nothing to tell yet. */
+/** Whether a read has found nothing yet and may wait. */
 export function isEmpty(slices: readonly Slice[]): boolean {
   return slices.every(({ records, lost }) => records.length === 0 && !lost)
 }

@@ -17,7 +17,7 @@ async function close({ log, store }: Backend): Promise<void> {
   await store.close()
 }
 
-/** A backend that is gone once it is closed. */
+/** A backend without durability. */
 function passing(backend: Backend): Trial<Backend> {
   return {
     backend,
@@ -26,7 +26,7 @@ function passing(backend: Backend): Trial<Backend> {
   }
 }
 
-/** A backend over a directory of its own, which another one can open after it. */
+/** A backend over a temporary directory, which can be reopened. */
 async function lasting(over: (directory: string) => Backend): Promise<Trial<Backend>> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   const backend = over(directory)

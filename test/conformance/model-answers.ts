@@ -1,5 +1,5 @@
-// What an answer has to be like, where the model leaves the backend a choice: how much one read
-// gives, where offsets and positions lie, who takes which claim.
+// Checks results where the model leaves the backend a choice: how much a read returns, which offsets
+// and positions it gives, and who gets which lease.
 import assert from 'node:assert/strict'
 import type {
   Claim,
@@ -24,7 +24,7 @@ export function recordMustBe(found: LogRecord | undefined, kept: Kept): void {
   kept.position = position
 }
 
-/** Over all that reads have shown, also of what is trimmed by now. */
+/** Covers all records that were ever read, also trimmed ones. */
 export function positionsMustGrow({ topics }: Model): void {
   const seen = [...topics.values()]
     .flatMap(({ partitions }) => partitions.flatMap(({ records }) => records))
@@ -75,7 +75,7 @@ function sliceMustFit(partition: ModelPartition, { next }: Position, slice: Slic
   assert.deepEqual(slice.lost, lost)
 }
 
-/** What was told once binds the log: the next record lies there or behind it. */
+/** A reported end binds the log: the next record has at least this offset. */
 function endMustFit(partition: ModelPartition, end: number): void {
   assert.ok(end >= partition.next, `the end ${end} is not below ${partition.next}`)
   partition.next = end
@@ -101,7 +101,7 @@ export function endsMustFit(
   }
 }
 
-/** A log that forgot a record has it in no stream either. */
+/** Records that were trimmed or compacted are in no stream either. */
 export function streamMustFit(
   model: Model,
   row: RowKey,
@@ -133,7 +133,7 @@ export function progressMustBe(
       .sort((a, b) => a.partition - b.partition)
       .sort((a, b) => Number(a.topic > b.topic) - Number(a.topic < b.topic))
       .sort((a, b) => Number(a.consumer > b.consumer) - Number(a.consumer < b.consumer))
-  assert.equal(found.length, sorted(found).length, 'nobody else is told of')
+  assert.equal(found.length, sorted(found).length, 'no other consumer is listed')
   assert.deepEqual(sorted(found), sorted(progress.values()))
 }
 
@@ -150,7 +150,7 @@ export function beatMustFit(
   { held, release }: { readonly held: readonly Claim[]; readonly release: readonly string[] },
 ): void {
   const mine = new Map(held.map(({ resource, generation }) => [resource, generation]))
-  assert.equal(mine.size, held.length, 'no claim is given twice')
+  assert.equal(mine.size, held.length, 'no lease is given twice')
   const isWanted = (resource: string): boolean =>
     wants.includes(resource) && !gives.includes(resource)
   const others = [...wishes].filter(([id, wish]) => id !== member && wish.untilMs > nowMs)

@@ -1,6 +1,5 @@
-// What a run of the model may do to a backend: plain data, so that what failed can be read, kept and
-// done again. What has to fit the state (versions, generations, progress) is told as how far it is
-// off, and 0 fits.
+// The commands of a model run: plain data, so that a failure can be printed and repeated. Versions,
+// generations and progress are given as their difference from the current state; 0 fits.
 import fc from 'fast-check'
 import type {
   IndexValue,
@@ -13,14 +12,14 @@ import type {
 } from '../../src/ports/index.ts'
 
 export interface RowWish extends RowKey {
-  /** How far the expected version is off. */
+  /** Difference from the current version. */
   readonly lag: number
   readonly body: string | null
   readonly index: Readonly<Record<string, IndexValue>>
 }
 
 export interface ProgressWish extends Omit<Progress, 'next' | 'accepted'> {
-  /** How far the beginning is off. */
+  /** Difference from the current progress. */
   readonly lag: number
   readonly steps: number
 }
@@ -128,7 +127,7 @@ const IDS = [
 
 const partitionsOf = (topic: string): number => (topic === 'payments' ? 2 : 3)
 
-/** Of the same id it is the same event, but for what its twist changes. */
+/** The same event for the same id, except for what the twist changes. */
 function eventOf(topic: string, number: number, twist: string): LogEvent {
   const at = twist === 'key' ? number + 1 : number
   const partition = (at % KEYS.length) % partitionsOf(topic)
@@ -184,7 +183,7 @@ const event = fc
 const place = fc
   .tuple(known, fc.nat(2))
   .map(([name, at]) => ({ topic: name, partition: at % partitionsOf(name) }))
-/** Seldom twice the same, until what failed is made small. */
+/** Rarely the same twice, until fast-check shrinks a failure. */
 const nonce = fc.noBias(fc.nat(999_999))
 const lag = weighted([
   [0, 40],

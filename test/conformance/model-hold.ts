@@ -9,7 +9,7 @@ export interface Extent {
   readonly runs: number
 }
 
-/** What is asked for by `THROUGHLINE_SEED` and `THROUGHLINE_RUNS`, else what is given. */
+/** Overrides the defaults by `THROUGHLINE_SEED` and `THROUGHLINE_RUNS`. */
 export function extentOf({ seed, runs }: Extent): Extent {
   const { THROUGHLINE_SEED, THROUGHLINE_RUNS } = process.env
   return { seed: Number(THROUGHLINE_SEED ?? seed), runs: Number(THROUGHLINE_RUNS ?? runs) }
@@ -27,9 +27,9 @@ const INDEX = { colour: 'a', count: 1 }
 const NO_NAME = { table: 'shop.stock', key: '' }
 const ENTITY = { table: 'shop.carts', key: 'a' }
 
-/** What chance seldom comes upon. Each is run first. */
+/** Cases that random runs rarely reach; they run first. */
 const SELDOM: readonly (readonly Command[])[] = [
-  // All that has a position is forgotten before the next one is given.
+  // All records are trimmed before the next position is given.
   [
     { is: 'fill', topic: 'orders', number: 1, count: 20 },
     { is: 'all' },
@@ -39,12 +39,12 @@ const SELDOM: readonly (readonly Command[])[] = [
     { is: 'reopen' },
     { is: 'fill', topic: 'payments', number: 2, count: 1 },
   ],
-  // The empty text is a key like others.
+  // The empty text is a valid key.
   ...['{}', null].map((body): readonly Command[] => [
     { is: 'commit', unit: { ...NOTHING, rows: [{ ...NO_NAME, lag: 0, body, index: INDEX }] } },
     { is: 'reopen' },
   ]),
-  // What a stream has no more takes no room in its pages.
+  // Removed entries take no room in the pages of a stream.
   [
     {
       is: 'commit',
@@ -60,14 +60,14 @@ const SELDOM: readonly (readonly Command[])[] = [
   ],
 ]
 
-/** @throws Error with the seed and the smallest commands found that the backend answers wrongly */
+/** @throws Error with the seed and the smallest failing commands */
 export async function hold(open: Open, { seed, runs }: Extent): Promise<void> {
   const property = fc.asyncProperty(commands, (list) => run(list, open))
   const examples = SELDOM.map((list): [readonly Command[]] => [list])
   await fc.assert(property, { seed, numRuns: runs, examples })
 }
 
-/** The run that failed first, and to how few commands it came down. */
+/** The first failing run, and its number of commands after shrinking. */
 export interface Failure {
   readonly atRun: number
   readonly commands: number

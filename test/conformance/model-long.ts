@@ -1,4 +1,4 @@
-// Holds both backends against the model for longer than the tests do.
+// Compares both backends with the model in more runs than the tests.
 //
 //   npm run model -- [--runs N] [--seed N] [--backend memory|embedded]
 import { parseArgs } from 'node:util'

@@ -9,7 +9,7 @@ import type {
 } from '../../src/ports/index.ts'
 import { without } from './planted.ts'
 
-/** A backend that does one thing wrong, which a run of the model has to find. */
+/** A backend with a defect that a model run must find. */
 export interface ModelDefect {
   readonly defect: string
   plant(backend: Backend): Backend
@@ -141,7 +141,7 @@ const logDefects: readonly ModelDefect[] = [
     }),
   ),
   inLog(
-    'what is lost is not told',
+    'lost offsets are not reported',
     inSlices((slice) => without(slice, 'lost')),
   ),
   inLog(
@@ -238,10 +238,10 @@ const storeDefects: readonly ModelDefect[] = [
       })
     },
   })),
-  inStore('a member that is late keeps its claims', ({ store }) => ({
+  inStore('an expired member keeps its leases', ({ store }) => ({
     beat: (member, wants, ttlMs, gives) => store.beat(member, wants, ttlMs * 100, gives),
   })),
-  inStore('a claim that changes hands keeps its generation', ({ store }) => ({
+  inStore('a lease that changes hands keeps its generation', ({ store }) => ({
     async beat(...given) {
       const { held, release } = await store.beat(...given)
       return { held: held.map((claim) => ({ ...claim, generation: 1 })), release }
@@ -264,7 +264,7 @@ const storeDefects: readonly ModelDefect[] = [
   }),
 ]
 
-/** Of a backend that was opened again. */
+/** Defects of a reopened backend. */
 export const lastingDefects: readonly ModelDefect[] = [
   inLog(
     'the last record of a read is gone',

@@ -1,4 +1,4 @@
-// Does commands to a backend and to the model, and compares what it hears.
+// Runs commands on a backend and on the model, and compares the results.
 import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../src/base/clock.ts'
@@ -30,10 +30,10 @@ import {
 } from './model.ts'
 import { get, isReadable, placeOf, retained, rowOf, scan, trim } from './model.ts'
 
-/** A backend on a clock that stands still until a command moves it. */
+/** A backend on a clock that only commands advance. */
 export interface Subject {
   readonly backend: Backend
-  /** Closes it, and gives it opened again over the same data; absent where nothing outlives it. */
+  /** Closes the backend and opens it again over the same data; absent without durability. */
   readonly reopen?: () => Promise<Backend>
   readonly close: () => Promise<void>
 }
@@ -52,7 +52,7 @@ type Steps = {
   ) => Promise<World | void>
 }
 
-/** From here on, and by what commands pass. */
+/** The start of the clock. */
 const BEGIN_MS = 1_700_000_000_000
 
 /** @throws AssertionError where the backend differs from the model */
@@ -167,7 +167,7 @@ const steps: Steps = {
   },
 }
 
-/** Starts a call, and gives what waits for its answer and compares it. */
+/** Starts a call; the returned function awaits its result and compares it. */
 function begin({ model, log, store }: World, write: Write): () => Promise<void> {
   if (write.is === 'commit') {
     const unit = unitOf(model, write.unit)
@@ -187,8 +187,8 @@ type Heard<T> = { readonly is: 'answered'; readonly answer: T } | { readonly is:
 
 const heard = <T>(call: Promise<T>): Promise<Heard<T>> =>
   call.then(
-    (answer) => ({ is: 'answered', answer }),
-    () => ({ is: 'rejected' }),
+    (answer): Heard<T> => ({ is: 'answered', answer }),
+    (): Heard<T> => ({ is: 'rejected' }),
   )
 
 function answersMustBe(
@@ -241,7 +241,7 @@ function learnPlace(model: Model, record: Kept, place: Place | undefined): void 
   assert.deepEqual(place, { topic, partition, offset: record.offset })
 }
 
-/** The unit that a wish comes to, now. */
+/** The unit of a plan, based on the current state. */
 function unitOf(model: Model, wish: UnitWish): Unit {
   const versionOf = ({ table, key }: { table: string; key: string }): number =>
     model.tables.get(table)?.rows.get(key)?.version ?? 0
@@ -276,7 +276,7 @@ function unitOf(model: Model, wish: UnitWish): Unit {
   }
 }
 
-/** Reads all there is, page by page. */
+/** Reads everything, page by page. */
 async function everythingMustFit(world: World): Promise<void> {
   const { log, model } = world
   const topics = [...model.topics.keys()]
@@ -286,7 +286,7 @@ async function everythingMustFit(world: World): Promise<void> {
   )
   const max = { records: 100, bytes: 20_000 }
   for (let reads = 0; from.length > 0; reads += 1) {
-    assert.ok(reads < model.stored + 10, 'reads get on')
+    assert.ok(reads < model.stored + 10, 'reads make progress')
     const slices = await log.read(from, max, { ms: 0 })
     readMustFit(model, from, max, slices)
     from = slices.filter(({ next, end }) => next < end)
@@ -310,7 +310,7 @@ async function everythingMustFit(world: World): Promise<void> {
   }
 }
 
-/** Each page begins after the last row of the one before. */
+/** Each page starts after the last row of the previous one. */
 async function pagesMustFit({ store, model }: World, query: Omit<Scan, 'limit'>): Promise<void> {
   const rows: ScannedRow[] = []
   const expected = scan(model, { ...query, limit: Infinity })

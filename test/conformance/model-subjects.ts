@@ -22,10 +22,10 @@ export const memorySubject =
     return { backend, close: () => close(backend) }
   }
 
-/** In memory where the system offers that: what a sync costs tells nothing of what is answered. */
+/** In memory where available: the cost of syncs does not matter here. */
 const ROOT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
-/** An embedded backend; what is planted is there once it was opened again. */
+/** An embedded backend; the defect is planted when it is reopened. */
 export const embeddedSubject =
   (plant = asItIs): Open =>
   async (clock) => {

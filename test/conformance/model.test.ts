@@ -5,22 +5,22 @@ import { lastingDefects, modelDefects } from './model-planted.ts'
 import { run } from './model-run.ts'
 import { embeddedSubject, memorySubject } from './model-subjects.ts'
 
-/** Always the same runs here; `npm run model` makes others. */
+/** Fixed, so that the runs are always the same; `npm run model` makes others. */
 const SEED = 20_261_121
 
 /** More than any planted defect has needed. */
 const RUNS_TO_FIND = 300
 const COMMANDS_MAX = 6
 
-test('the memory backend does what the model does', async () => {
+test('the memory backend behaves as the model', async () => {
   await hold(memorySubject(), extentOf({ seed: SEED, runs: 200 }))
 })
 
-test('the embedded backend does what the model does, closed and opened between', async () => {
+test('the embedded backend behaves as the model, also when reopened', async () => {
   await hold(embeddedSubject(), extentOf({ seed: SEED, runs: 60 }))
 })
 
-test('a run over nothing finds nothing', async () => {
+test('an empty run passes', async () => {
   await run([], memorySubject())
 })
 

@@ -1,5 +1,5 @@
-// What a backend promises, as plain data and the steps that change it. Offsets and positions are
-// the log's to choose: the model learns them from the first answer that names them.
+// A model of a backend: its state as plain data, and the operations on it. The log chooses offsets and
+// positions: the model takes them from the first result that has them.
 import type {
   LogEvent,
   LogRefusal,
@@ -16,16 +16,16 @@ import type {
   Unit,
 } from '../../src/ports/index.ts'
 
-/** An event that was stored, at any time. */
+/** An event that was stored at any time. */
 export interface Kept extends LogEvent {
-  /** -1 until the log has told it. */
+  /** -1 until a result has it. */
   offset: number
-  /** -1 until a read has told it. */
+  /** -1 until a read has it. */
   position: number
   readonly storedAt: number
   /** How many events were stored before this one, over all topics. */
   readonly order: number
-  /** By compaction: its id stays known. */
+  /** Compacted: its id stays known. */
   isRemoved: boolean
 }
 
@@ -41,7 +41,7 @@ export interface ModelPartition {
 export interface ModelTopic {
   readonly spec: TopicSpec
   readonly partitions: readonly ModelPartition[]
-  /** What the log knows by its id. */
+  /** The events that the log knows by id. */
   readonly ids: Map<string, Kept>
 }
 
@@ -110,7 +110,7 @@ export type Expected =
   | { readonly is: 'stored'; readonly record: Kept; readonly isRepeat: boolean }
   | { readonly is: 'refused'; readonly code: LogRefusal }
 
-/** Takes events one by one; with `isAtomic` all are taken back where one was refused. */
+/** Appends events one by one; with `isAtomic` undoes all where one was refused. */
 export function append(
   model: Model,
   events: readonly LogEvent[],
@@ -159,7 +159,7 @@ function takeBack({ topics }: Model, expected: readonly Expected[]): void {
   }
 }
 
-/** What a reader can get from an offset on. */
+/** The readable records from an offset on. */
 export function retained({ records, first }: ModelPartition, from: number): readonly Kept[] {
   return records.filter(({ offset, isRemoved }) => !isRemoved && offset >= Math.max(first, from))
 }
@@ -179,7 +179,7 @@ export function trim(topic: ModelTopic, partition: number, before: number): void
       topic.ids.delete(record.id)
 }
 
-/** Answers how many records it removed. */
+/** Returns the number of removed records. */
 export function compact(
   partition: ModelPartition,
   before: number,
@@ -251,7 +251,7 @@ function isStale({ tables }: Model, { table, key, expected }: RowCheck): boolean
   return (tables.get(table)?.rows.get(key)?.version ?? 0) !== expected
 }
 
-/** Where its stream goes on behind the version that it has after the unit, and the unit adds nothing. */
+/** Whether the stream of a row is ahead of its version after the unit, which adds no entry. */
 function isLeftBehind({ streams }: Model, row: RowCheck | RowWrite, unit: Unit): boolean {
   const isWritten = 'body' in row
   if (isWritten && unit.streams.some((entry) => rowOf(entry) === rowOf(row))) return false
@@ -293,14 +293,14 @@ function isBehind(row: ScannedRow, after: NonNullable<Scan['after']>): boolean {
 
 const byText = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
 
-/** Numbers in their order, before text in the order of its bytes. */
+/** Numbers sort before text, and text by its bytes. */
 function byValue(a?: string | number, b?: string | number): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   if (typeof a === 'string' && typeof b === 'string') return byText(a, b)
   return (typeof a === 'string' ? 1 : 0) - (typeof b === 'string' ? 1 : 0)
 }
 
-/** When the owner is another one, whoever held a claim is gone; generations stay. */
+/** With a new owner all leases expire; generations stay. */
 export function forgetMembers({ leases, wishes }: Model): void {
   for (const [resource, lease] of leases) leases.set(resource, { ...lease, untilMs: 0 })
   wishes.clear()

@@ -15,12 +15,12 @@ async function withCurrentProgress(store: EventStore, unit: Unit): Promise<Unit>
 export const fenceDefects: readonly Defect[] = [
   inStore(
     'a commit ignores fences',
-    'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    'A unit under an outdated lease is fenced, by name, and changes nothing',
     altering((unit) => ({ ...unit, fences: [] })),
   ),
   inStore(
     'a fence lets newer generations pass',
-    'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    'A unit under an outdated lease is fenced, by name, and changes nothing',
     altering((unit) => ({
       ...unit,
       fences: unit.fences.map((claim) => ({
@@ -31,7 +31,7 @@ export const fenceDefects: readonly Defect[] = [
   ),
   inStore(
     'a fenced unit names all its claims',
-    'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    'A unit under an outdated lease is fenced, by name, and changes nothing',
     answering((answer, { fences }) =>
       answer.is === 'fenced'
         ? { is: 'fenced', resources: fences.map(({ resource }) => resource) }
@@ -40,7 +40,7 @@ export const fenceDefects: readonly Defect[] = [
   ),
   inStore(
     'a fenced unit writes its rows',
-    'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    'A unit under an outdated lease is fenced, by name, and changes nothing',
     (store) => ({
       async commit(unit) {
         const answer = await store.commit(unit)

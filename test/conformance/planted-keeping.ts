@@ -2,15 +2,15 @@ import type { EventLog, LogRecord, TopicState } from '../../src/ports/log.ts'
 import type { Defect } from './planted.ts'
 import { altering, eachRecord, inLog, without } from './planted.ts'
 
-const SETTINGS = 'Retention and compaction are recorded with the topic; what differs is reported'
-const STORED_AT = 'A record tells when it was stored, which never goes back inside a partition'
-const AT_A_TIME = 'The offset at a time is that of the first record stored then or later'
-const SUPERSEDED = 'Compaction removes what a later record of its key supersedes, and nothing else'
-const HOLE = 'What compaction removed is a hole: nothing is lost, and reading passes over it'
-const TOMBSTONE = 'A tombstone goes once it was stored before the time given, and not earlier'
-const IDS = 'The ids of what compaction removed stay known, with what they said'
+const SETTINGS = 'Retention and compaction are stored with the topic; differences are reported'
+const STORED_AT = 'A record has its storage time, which never decreases inside a partition'
+const AT_A_TIME = 'The offset at a time is that of the first record stored at or after it'
+const SUPERSEDED = 'Compaction removes superseded records, and nothing else'
+const HOLE = 'A compacted record is a hole: readers skip it, and it is not reported as lost'
+const TOMBSTONE = 'A tombstone is removed once it was stored before the given time'
+const IDS = 'The ids of compacted records stay known, with their content'
 
-/** A log whose compaction says that something was removed, and has done something else. */
+/** A log whose compaction does something else. */
 const compacting =
   (instead: (log: EventLog, ...given: Parameters<EventLog['compact']>) => Promise<number>) =>
   (log: EventLog): Partial<EventLog> => ({ compact: async (...given) => instead(log, ...given) })
@@ -50,7 +50,7 @@ export const keepingDefects: readonly Defect[] = [
   ),
   inLog(
     'compaction ignores its bound',
-    'Compaction removes nothing from its bound on; what lies there still supersedes',
+    'Compaction removes nothing from its bound on; records there still supersede earlier ones',
     compacting((log, topic, partition, _, beforeMs) =>
       log.compact(topic, partition, Number.MAX_SAFE_INTEGER, beforeMs),
     ),

@@ -2,7 +2,7 @@ import type { Answer, EventLog, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Defect } from './planted.ts'
 import { answering, eachRecord, inLog, reading, without } from './planted.ts'
 
-/** A log whose waits end by time, abort or close alone. */
+/** A log whose reads wake only by time, abort or close. */
 function deaf(log: EventLog, hears: () => boolean = () => false): Partial<EventLog> {
   const waiting = new Set<() => void>()
   return {
@@ -27,7 +27,7 @@ function deaf(log: EventLog, hears: () => boolean = () => false): Partial<EventL
 const sliceDefects: readonly Defect[] = [
   inLog(
     'a read skips a record',
-    'Reading on from `next` neither skips a record nor gives one twice',
+    'Continuing from `next` neither skips a record nor repeats one',
     reading((slice) => ({
       ...slice,
       records: slice.records.filter(({ id }) => id !== 'e-17'),
@@ -35,7 +35,7 @@ const sliceDefects: readonly Defect[] = [
   ),
   inLog(
     'a read gives its last record again',
-    'Reading on from `next` neither skips a record nor gives one twice',
+    'Continuing from `next` neither skips a record nor repeats one',
     reading((slice) => ({
       ...slice,
       next: slice.records.length > 1 ? slice.next - 1 : slice.next,
@@ -43,7 +43,7 @@ const sliceDefects: readonly Defect[] = [
   ),
   inLog(
     'a read begins with what was appended together',
-    'A read that begins inside what one call appended gives no earlier record',
+    'A read that starts inside the events of one call returns no earlier record',
     (log) => ({
       read: (from, max, wait) =>
         log.read(
@@ -55,20 +55,20 @@ const sliceDefects: readonly Defect[] = [
   ),
   inLog(
     'positions without records get no slice',
-    'A read gives every position its slice, with records in offset order',
+    'A read returns one slice per position, with records in offset order',
     (log) => ({
       read: async (...given) =>
         (await log.read(...given)).filter(({ records }) => records.length > 0),
     }),
   ),
   inLog(
-    'the end is told too late',
-    'The next appended record has at least the offset that `end` tells',
+    'the end is too high',
+    'The next appended record has at least the offset `end`',
     reading((slice) => ({ ...slice, end: slice.end + 5 })),
   ),
   inLog(
     'the first partition is always read first',
-    'A busy partition starves no other one of repeated reads',
+    'A busy partition does not starve others over repeated reads',
     (log) => ({
       async read(from, max, wait) {
         let left = max.records
@@ -84,14 +84,14 @@ const sliceDefects: readonly Defect[] = [
   ),
   inLog(
     'a read ignores how many records are wanted',
-    'A read gives no more records than asked for, over all slices',
+    'A read returns no more records than requested, over all slices',
     (log) => ({
       read: (from, max, wait) => log.read(from, { ...max, records: 10_000 }, wait),
     }),
   ),
   inLog(
     'a read bounds each slice alone',
-    'A read gives no more records than asked for, over all slices',
+    'A read returns no more records than requested, over all slices',
     (log) => ({
       read: async (from, max, wait) =>
         (await Promise.all(from.map((position) => log.read([position], max, wait)))).flat(),
@@ -99,14 +99,14 @@ const sliceDefects: readonly Defect[] = [
   ),
   inLog(
     'a read ignores how many bytes are wanted',
-    'A read gives no more bytes than asked for, over all slices',
+    'A read returns no more bytes than requested, over all slices',
     (log) => ({
       read: (from, max, wait) => log.read(from, { ...max, bytes: 1e9 }, wait),
     }),
   ),
   inLog(
     'a large record is never given',
-    'A record larger than the bound is still given, alone',
+    'A record larger than the limit is returned alone',
     (log) => ({
       async read(from, max, wait) {
         const slices = await log.read(from, max, wait)
@@ -116,11 +116,17 @@ const sliceDefects: readonly Defect[] = [
       },
     }),
   ),
-  inLog('a read never waits', 'A read waits for what is appended next, and gives it', (log) => ({
-    read: (from, max) => log.read(from, max, { ms: 0 }),
-  })),
-  inLog('an append wakes no read', 'A read waits for what is appended next, and gives it', (log) =>
-    deaf(log),
+  inLog(
+    'a read never waits',
+    'A read waits for the next append, and returns its records',
+    (log) => ({
+      read: (from, max) => log.read(from, max, { ms: 0 }),
+    }),
+  ),
+  inLog(
+    'an append wakes no read',
+    'A read waits for the next append, and returns its records',
+    (log) => deaf(log),
   ),
   inLog('an append wakes one read only', 'Each of many waiting reads wakes', (log) => {
     let readers = 0
@@ -131,7 +137,7 @@ const sliceDefects: readonly Defect[] = [
   }),
   inLog(
     'an abort ends no wait',
-    'An abort ends a wait, and the read answers what it has',
+    'An abort ends a wait, and the read returns what it has',
     (log) => ({ read: (from, max, { ms }) => log.read(from, max, { ms }) }),
   ),
   inLog('closing ends no read', 'Closing the log ends reads that wait', () => ({
@@ -142,7 +148,7 @@ const sliceDefects: readonly Defect[] = [
 const topicDefects: readonly Defect[] = [
   inLog(
     'declaring says what was wanted, not what is there',
-    'Declaring reports what differs and never alters it',
+    'Declaring reports differences and never applies them',
     (log) => ({
       declare: async (specs) =>
         (await log.declare(specs)).map((state, at) => ({
@@ -154,7 +160,7 @@ const topicDefects: readonly Defect[] = [
   ),
   inLog(
     'everything declared is new',
-    'Declaring creates what is missing, and says what is new',
+    'Declaring creates missing topics and reports which are new',
     (log) => ({
       declare: async (specs) =>
         (await log.declare(specs)).map((state) => ({ ...state, isNew: true })),
@@ -162,7 +168,7 @@ const topicDefects: readonly Defect[] = [
   ),
   inLog(
     'the ends lie one before where they are',
-    'The ends tell the first record that is retained, and what comes behind the last',
+    'The ends are the first retained offset and the one after the last',
     (log) => ({
       ends: async (topics) =>
         (await log.ends(topics)).map((end) => ({ ...end, next: Math.max(0, end.next - 1) })),
@@ -170,12 +176,12 @@ const topicDefects: readonly Defect[] = [
   ),
   inLog(
     'a trim forgets nothing',
-    'A trim forgets the records below an offset, in that partition only',
+    'A trim removes the records below an offset, in that partition only',
     () => ({ trim: async () => undefined }),
   ),
   inLog(
     'a trim goes over all partitions',
-    'A trim forgets the records below an offset, in that partition only',
+    'A trim removes the records below an offset, in that partition only',
     (log) => ({
       async trim(topic, _, before) {
         for (const partition of [0, 1, 2, 3]) await log.trim(topic, partition, before)
@@ -183,13 +189,13 @@ const topicDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'what is lost is not told',
-    'A reader is told which offsets it can no longer get',
+    'lost offsets are not reported',
+    'A reader gets the range of offsets that were trimmed',
     reading((slice) => without(slice, 'lost')),
   ),
   inLog(
     'a trim keeps the ids',
-    'A trim forgets the ids of what it forgets, and no others',
+    'A trim removes the ids of the trimmed records, and no others',
     (log) => {
       const known = new Set<string>()
       return {
@@ -205,17 +211,17 @@ const topicDefects: readonly Defect[] = [
       }
     },
   ),
-  inLog('the health promises too much', 'The health names what an ack means', (log) => ({
+  inLog('the health promises too much', 'The health reports what an ack means', (log) => ({
     health: async () => ({ ...(await log.health()), ack: 'disk' }),
   })),
   inLog(
     'what was stored does not outlive the process',
-    'What was answered as stored is there for the next instance, ids and ends included',
+    'Stored events are there for the next instance, with ids and ends',
     (log) => ({ can: { ...log.can, ack: 'disk' } }),
   ),
   inLog(
     'places name another record',
-    'Answers say where an event is stored',
+    'Results name the place of an event',
     answering((answers) =>
       answers.map((answer) =>
         answer.is === 'stored' && answer.place
@@ -224,7 +230,7 @@ const topicDefects: readonly Defect[] = [
       ),
     ),
   ),
-  inLog('places are there undeclared', 'Answers say where an event is stored', (log) => ({
+  inLog('places are there undeclared', 'Results name the place of an event', (log) => ({
     can: { ...log.can, places: false },
   })),
   inLog(

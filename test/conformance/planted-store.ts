@@ -25,7 +25,7 @@ export function inStore(
   }
 }
 
-/** A store that alters units on their way in. */
+/** A store that changes units before they are committed. */
 export const altering = (alter: (unit: Unit) => Unit) => (store: EventStore) => ({
   commit: (unit: Unit) => store.commit(alter(unit)),
 })
@@ -35,14 +35,14 @@ export const answering =
     commit: async (unit: Unit) => alter(await store.commit(unit), unit),
   })
 
-/** A store that alters the rows that its scans find. */
+/** A store that changes the rows of each scan. */
 const scanning =
   (alter: (rows: readonly ScannedRow[]) => readonly ScannedRow[]) =>
   (store: EventStore): Partial<EventStore> => ({
     scan: async (query) => alter(await store.scan(query)),
   })
 
-/** What the store has of the rows of a unit, as its expected versions. */
+/** The unit with the current versions of its rows as expected versions. */
 async function withCurrentVersions(store: EventStore, unit: Unit): Promise<Unit> {
   const found = await store.get(unit.rows)
   const rows = unit.rows.map((row, at) => ({ ...row, expected: found[at]?.version ?? 0 }))
@@ -55,14 +55,14 @@ const compare = (a: string | number | undefined, b: string | number | undefined)
 const rowDefects: readonly Defect[] = [
   inStore(
     'get answers in the order of the table',
-    'Rows are answered in the order of the keys asked for, with gaps for what is not there',
+    'Rows come in the order of the requested keys, with gaps for missing ones',
     (store) => ({
       get: (keys) => store.get(keys.toSorted((a, b) => compare(a.key, b.key))),
     }),
   ),
   inStore(
     'get leaves out what is not there',
-    'Rows are answered in the order of the keys asked for, with gaps for what is not there',
+    'Rows come in the order of the requested keys, with gaps for missing ones',
     (store) => ({
       get: async (keys) => (await store.get(keys)).filter((row): row is Row => row !== undefined),
     }),
@@ -87,7 +87,7 @@ const rowDefects: readonly Defect[] = [
   }),
   inStore(
     'a row that went is still there',
-    'A row that was written without a body is gone, from its indexes too',
+    'A row written without a body is deleted, from its indexes too',
     altering((unit) => ({
       ...unit,
       rows: unit.rows.map((row) => ({ ...row, body: row.body ?? 'null' })),
@@ -113,7 +113,7 @@ const rowDefects: readonly Defect[] = [
   ),
   inStore(
     'a new index begins empty',
-    'An index that is new is filled from the members of the rows that are there',
+    'A new index is filled from the members of existing rows',
     (store) => {
       const hidden = new Set<string>()
       return {
@@ -227,7 +227,7 @@ const commitDefects: readonly Defect[] = [
   ),
   inStore(
     'a row may be written where none was expected to go',
-    'A version expected where no row is, is a conflict, also of a row that shall go',
+    'Expecting a version of a missing row is a conflict, also for a delete',
     (store) => ({
       commit: (unit) =>
         store.commit({ ...unit, rows: unit.rows.filter(({ body }) => body !== null) }),

@@ -1,10 +1,11 @@
-// Stores that swap, but not as they should.
+// Stores with defects of swaps.
 import type { EventStore, Unit } from '../../src/ports/store.ts'
 import type { Defect } from './planted.ts'
 import { without } from './planted.ts'
 import { inStore } from './planted-store.ts'
 
-const WHOLE = 'A swap has two tables change rows, versions and indexes, and two consumers progress'
+const WHOLE =
+  'A swap exchanges rows, versions and indexes of two tables, and progress of two consumers'
 
 const NOTHING: Unit = {
   fences: [],
@@ -19,7 +20,7 @@ const NONE = ['nobody', 'nobody else'] as const
 
 const tablesOf = ({ swap }: Unit): readonly [string, string] => swap?.tables ?? ['', '']
 
-/** A store that does something else with a unit that swaps. */
+/** A store that handles units with a swap differently. */
 const swapping =
   (commit: (unit: Unit, store: EventStore) => ReturnType<EventStore['commit']>) =>
   (store: EventStore): Partial<EventStore> => ({
@@ -73,7 +74,7 @@ export const swapDefects: readonly Defect[] = [
   ),
   inStore(
     'a second swap leaves the progress where it was',
-    'After a swap rows and progress go on from what is there now; swapped again, all is back',
+    'Rows and progress continue from the swapped state; a second swap restores the first',
     (store) => {
       let count = 0
       return {

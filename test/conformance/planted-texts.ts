@@ -5,7 +5,7 @@ import { altering as alteringEvents, inLog } from './planted.ts'
 
 const wellFormed = (text: string): string => text.toWellFormed()
 
-/** As a database does that has text as UTF-8. */
+/** As a database that stores text as UTF-8 does. */
 const indexWellFormed = (unit: Unit): Unit => ({
   ...unit,
   rows: unit.rows.map((row) => ({
@@ -24,7 +24,7 @@ const asUtf8 = (a: ScannedRow, b: ScannedRow): number =>
 export const textDefects: readonly Defect[] = [
   inLog(
     'events are stored with U+FFFD in place of lone surrogates',
-    'An event with text that would not come back as it was is refused, alone',
+    'Only the event with text that cannot be stored is refused',
     alteringEvents((event) => ({
       ...event,
       id: wellFormed(event.id),
@@ -34,7 +34,7 @@ export const textDefects: readonly Defect[] = [
   ),
   inLog(
     'a topic is declared under another name',
-    'A topic whose name would not come back as it was is not declared',
+    'A topic whose name cannot be stored is not declared',
     (log) => ({
       declare: (specs) =>
         log.declare(specs.map((spec) => ({ ...spec, name: wellFormed(spec.name) }))),
@@ -42,7 +42,7 @@ export const textDefects: readonly Defect[] = [
   ),
   inLog(
     'an event is found by what its id would be stored as',
-    'An id that cannot be stored is not found, and no other in its place',
+    'An id that cannot be stored finds no event',
     (log) => ({ find: async (topic, id) => log.find?.(topic, wellFormed(id)) }),
   ),
   inStore(
@@ -57,7 +57,7 @@ export const textDefects: readonly Defect[] = [
   ),
   inStore(
     'an index keeps numbers that are none as text',
-    'Zero has one sign in an index, and what is no finite number is found by none',
+    'An index has one zero and only finite numbers',
     altering((unit) => ({
       ...unit,
       rows: unit.rows.map((row) => {
@@ -71,7 +71,7 @@ export const textDefects: readonly Defect[] = [
   ),
   inStore(
     'rows are written under what their keys would be stored as',
-    'A unit with text that would not come back as it was is rejected and changes nothing',
+    'A unit with text that cannot be stored is rejected and changes nothing',
     altering((unit) => ({
       ...unit,
       rows: unit.rows.map((row) => ({ ...row, key: wellFormed(row.key) })),
@@ -79,7 +79,7 @@ export const textDefects: readonly Defect[] = [
   ),
   inStore(
     'a row is found by what its key would be stored as',
-    'A key that cannot be stored has no row and no stream, and none of another key',
+    'A key that cannot be stored finds no row and no stream',
     (store) => ({
       get: (keys) => store.get(keys.map((row) => ({ ...row, key: wellFormed(row.key) }))),
     }),
@@ -91,7 +91,7 @@ const inOneTable = <K extends RowKey>(row: K): K => ({ ...row, table: 'shop.cart
 export const streamEndDefects: readonly Defect[] = [
   inStore(
     'a stream ends at the version of the row of any table',
-    'A stream ends at its last version, and one that is not there at 0',
+    'A stream ends at its last version, and a missing one at 0',
     (store) => ({ streamEnds: (rows) => store.streamEnds(rows.map(inOneTable)) }),
   ),
   inStore(
@@ -101,7 +101,7 @@ export const streamEndDefects: readonly Defect[] = [
   ),
   inStore(
     'streams end where the log has their last event',
-    'What the log forgets stays counted in a stream',
+    'Trimmed events are still counted in a stream',
     (store) => ({
       streamEnds: (rows) =>
         Promise.all(rows.map(async (row) => (await store.stream(row, 0, 10_000)).length)),
@@ -109,12 +109,12 @@ export const streamEndDefects: readonly Defect[] = [
   ),
   inStore(
     'a check sees the row alone, not its stream',
-    'A unit that leaves or finds a row behind its stream is a conflict that names it',
+    'A unit that writes or reads a row behind its stream is a conflict that names it',
     altering((unit) => ({ ...unit, checks: [] })),
   ),
   inStore(
     'a stream speaks for the rows of every table',
-    'A row behind its stream conflicts in none but its own table',
+    'A row behind its stream conflicts only in its own table',
     (store) => ({
       async commit(unit) {
         const rows = [...unit.rows, ...unit.checks].map(({ table, key }) => ({ table, key }))
@@ -125,7 +125,7 @@ export const streamEndDefects: readonly Defect[] = [
   ),
   inStore(
     'a row can be written only together with an entry of its stream',
-    'A row that is brought up to its stream goes on from there',
+    'A row that was brought up to its stream continues from there',
     (store) => ({
       async commit(unit) {
         const ends = await store.streamEnds(unit.rows)

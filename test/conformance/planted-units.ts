@@ -131,14 +131,14 @@ const progressDefects: readonly Defect[] = [
 const firstGeneration = (claim: Claim): Claim => ({ ...claim, generation: 1 })
 
 const claimDefects: readonly Defect[] = [
-  inStore('everyone gets what it wants', 'What a live member holds goes to nobody else', () => ({
+  inStore('everyone gets what it wants', 'A lease of a live member goes to nobody else', () => ({
     beat: async (_, wants) => {
       return { held: wants.map((resource) => ({ resource, generation: 1 })), release: [] }
     },
   })),
   inStore(
-    'members that beat at once get the same',
-    'Members that beat at the same time never get the same',
+    'members with concurrent heartbeats get the same lease',
+    'Members with concurrent heartbeats never get the same lease',
     (store) => {
       let latest: readonly Claim[] = []
       return {
@@ -152,8 +152,8 @@ const claimDefects: readonly Defect[] = [
     },
   ),
   inStore(
-    'a claim that changes hands keeps its generation',
-    'A member that wants nothing any more gives everything back at once',
+    'a lease that changes hands keeps its generation',
+    'A member that wants nothing any more releases everything at once',
     (store) => ({
       async beat(...given) {
         const { held, release } = await store.beat(...given)
@@ -162,8 +162,8 @@ const claimDefects: readonly Defect[] = [
     }),
   ),
   inStore(
-    'a claim gets a new generation with each beat',
-    'One member takes everything that it wants, and keeps it from beat to beat',
+    'a lease gets a new generation with each heartbeat',
+    'A single member takes everything that it wants, and keeps it from heartbeat to heartbeat',
     (store) => {
       let beats = 0
       return {
@@ -176,8 +176,8 @@ const claimDefects: readonly Defect[] = [
     },
   ),
   inStore(
-    'nobody is told to release anything',
-    'A member is told what it holds above its share, and keeps it until it gives it up',
+    'no lease is ever revoked',
+    'A member keeps a lease above its share until it is revoked and released',
     (store) => ({
       beat: async (...given) => ({ held: (await store.beat(...given)).held, release: [] }),
     }),
@@ -187,7 +187,7 @@ const claimDefects: readonly Defect[] = [
   })),
   inStore(
     'everyone is given a share of all, whatever it wants',
-    'Members that want different things share nothing',
+    'Members that want different resources do not share',
     (store) => ({
       async beat(member, wants, ttlMs) {
         const { held } = await store.beat(member, wants, ttlMs)
@@ -197,7 +197,7 @@ const claimDefects: readonly Defect[] = [
   ),
   inStore(
     'what is not wanted any more is kept',
-    'A member that wants nothing any more gives everything back at once',
+    'A member that wants nothing any more releases everything at once',
     (store) => {
       const wanted = new Map<string, readonly string[]>()
       return {
@@ -210,14 +210,12 @@ const claimDefects: readonly Defect[] = [
       }
     },
   ),
-  inStore(
-    'leases never end',
-    'What a silent member held goes to another one when its lease has ended',
-    (store) => ({ beat: (member, wants) => store.beat(member, wants, 1e9) }),
-  ),
+  inStore('leases never end', 'An expired lease goes to another member', (store) => ({
+    beat: (member, wants) => store.beat(member, wants, 1e9),
+  })),
   inStore(
     'what is renewed lasts for a moment only',
-    'A member that goes on beating keeps what it holds for longer than one lease',
+    'Heartbeats keep a lease for longer than its duration',
     (store) => {
       const begun = new Set<string>()
       return {
@@ -239,12 +237,12 @@ const lastingDefects: readonly Defect[] = [
   ),
   inStore(
     'what a unit did does not outlive the process',
-    'What a unit did is there for the next instance: rows, progress, streams, claims',
+    'What a unit did is there for the next instance: rows, progress, streams, leases',
     (store) => ({ can: { ...store.can, ack: 'disk' } }),
   ),
   inStore(
     'a second process is let in where none is declared',
-    'Two processes see each other’s rows, progress and claims',
+    'Two processes see each other’s rows, progress and leases',
     (store) => ({ can: { ...store.can, shared: false } }),
   ),
 ]

@@ -30,7 +30,7 @@ const defects: readonly Defect[] = [
 
 const cases: readonly Case<Trial<Backend>, Can>[] = [...logCases, ...storeCases]
 
-/** A memory backend with a defect. What is opened again has nothing of what was there. */
+/** A memory backend with a defect. When reopened, it is empty. */
 async function planted({ plant }: Defect): Promise<Trial<Backend>> {
   const sound = memory()
   const backend = plant(sound)

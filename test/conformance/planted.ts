@@ -1,7 +1,7 @@
 import type { Answer, EventLog, LogEvent, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Backend } from '../../src/ports/store.ts'
 
-/** A backend that breaks one promise, and the promise whose case has to find that. */
+/** A backend with a defect, and the promise whose case must find it. */
 export interface Defect {
   readonly defect: string
   readonly promise: string
@@ -20,20 +20,20 @@ export function inLog(
   }
 }
 
-/** A log that alters events on their way in. */
+/** A log that changes events before they are appended. */
 export const altering = (alter: (event: LogEvent) => LogEvent) => (log: EventLog) => ({
   append: (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
     log.append(events.map(alter), options),
 })
 
-/** A log that alters its answers, all of one call at once. */
+/** A log that changes the results of each append. */
 export const answering =
   (alter: (answers: readonly Answer[]) => readonly Answer[]) => (log: EventLog) => ({
     append: async (events: readonly LogEvent[], options?: { readonly isAtomic?: boolean }) =>
       alter(await log.append(events, options)),
   })
 
-/** A log that alters what its reads find. */
+/** A log that changes the slices of each read. */
 export const reading =
   (alter: (slice: Slice) => Slice): ((log: EventLog) => Partial<EventLog>) =>
   (log) => ({ read: async (...given) => (await log.read(...given)).map(alter) })
@@ -41,7 +41,7 @@ export const reading =
 export const eachRecord = (alter: (record: LogRecord) => LogRecord) =>
   reading((slice) => ({ ...slice, records: slice.records.map(alter) }))
 
-/** A copy without one of its members. */
+/** A copy without one member. */
 export function without<T extends object>(from: T, name: keyof T): T {
   return Object.fromEntries(Object.entries(from).filter(([member]) => member !== name)) as T
 }
@@ -57,7 +57,7 @@ function refusing(code: 'EARLIER_NOT_STORED'): Answer {
 const orderDefects: readonly Defect[] = [
   inLog(
     'the last event of a call is lost',
-    'Every event that was answered as stored is in the log, once and in its partition',
+    'Every event reported as stored is in the log, once and in its partition',
     (log) => ({
       append: async (events) => [
         ...(await log.append(events.slice(0, -1))),
@@ -67,12 +67,12 @@ const orderDefects: readonly Defect[] = [
   ),
   inLog(
     'answers come in another order',
-    'An append gives one answer per event, in the order of the events',
+    'An append returns one result per event, in the order of the events',
     answering((answers) => answers.toReversed()),
   ),
   inLog(
     'an answer is missing',
-    'An append gives one answer per event, in the order of the events',
+    'An append returns one result per event, in the order of the events',
     answering((answers) => answers.filter(({ is }) => is === 'stored')),
   ),
   inLog(
@@ -103,7 +103,7 @@ const orderDefects: readonly Defect[] = [
     eachRecord((record) => ({ ...record, offset: record.offset >> 1 })),
   ),
   inLog(
-    'ids are put into small letters',
+    'ids are converted to lower case',
     'An id may be any text and comes back exactly as given',
     altering((event) => ({ ...event, id: event.id.toLowerCase() })),
   ),
@@ -136,8 +136,8 @@ const orderDefects: readonly Defect[] = [
 
 const refusalDefects: readonly Defect[] = [
   inLog(
-    'a repeat is stored again',
-    'An event that is appended again is stored once, and the answer says that',
+    'a duplicate is stored again',
+    'An event appended again is stored once, and reported as a duplicate',
     (log) => ({
       async append(events) {
         const answers = await log.append(events)
@@ -150,15 +150,15 @@ const refusalDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'a repeat is not called one',
-    'An event that is appended again is stored once, and the answer says that',
+    'a duplicate is not reported as one',
+    'An event appended again is stored once, and reported as a duplicate',
     answering((answers) =>
       answers.map((answer) => (answer.is === 'stored' ? { ...answer, isRepeat: false } : answer)),
     ),
   ),
   inLog(
     'calls look for known ids before they wait for their turn',
-    'Calls that race with the same ids store each event once',
+    'Concurrent calls with the same ids store each event once',
     (log) => ({
       async append(events, options) {
         const known = await Promise.all(events.map(async ({ topic, id }) => log.find?.(topic, id)))
@@ -170,7 +170,7 @@ const refusalDefects: readonly Defect[] = [
     }),
   ),
   inLog(
-    'another event under a known id is taken for a repeat',
+    'another event under a known id is reported as a duplicate',
     'Another event under a known id is refused with ID_CONFLICT',
     answering((answers) =>
       answers.map((answer) =>
@@ -194,7 +194,7 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'an id is known in all topics',
-    'An id belongs to its topic: two topics may hold the same',
+    'An id belongs to its topic: two topics may have the same',
     (log) => {
       const known = new Set<string>()
       return {
@@ -210,7 +210,7 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'a later event of a key passes one that was refused',
-    'After an event of a key that was not stored, later ones of that key are refused',
+    'After a refused event, later events of its key are refused',
     (log) => ({
       append: async (events) =>
         (await Promise.all(events.map((event) => log.append([event])))).flat(),
@@ -218,7 +218,7 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'a refusal ends the whole call',
-    'Other keys of the same partition flow past a key that was refused',
+    'Other keys of the partition are stored after a refused key',
     (log) => ({
       async append(events) {
         const [first, ...rest] = events
@@ -231,7 +231,7 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'a key that was refused stays refused',
-    'A key that was refused in one call holds nothing in the next one',
+    'A refused key is not blocked in the next call',
     (log) => {
       const refused = new Set<string>()
       return {
@@ -248,7 +248,7 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'topics are made where they are missing',
-    'An event for a topic that is not there is refused with TOPIC_NOT_FOUND',
+    'An event for a missing topic is refused with TOPIC_NOT_FOUND',
     (log) => ({
       async append(events, options) {
         for (const { topic: name } of events)
@@ -259,12 +259,12 @@ const refusalDefects: readonly Defect[] = [
   ),
   inLog(
     'a partition that is not there becomes another one',
-    'An event for a partition that is not there is refused with PARTITION_NOT_FOUND',
+    'An event for a missing partition is refused with PARTITION_NOT_FOUND',
     altering((event) => ({ ...event, partition: Math.abs(Math.floor(event.partition)) % 4 })),
   ),
   inLog(
     'an atomic batch is stored in part',
-    'Of an atomic batch with a refusal nothing is stored; the rest is BATCH_REFUSED',
+    'An atomic batch with a refusal stores nothing; its other events are BATCH_REFUSED',
     (log) => ({ append: (events) => log.append(events) }),
   ),
   inLog(

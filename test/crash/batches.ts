@@ -1,4 +1,4 @@
-// What is appended, as pure functions of seed and number: whoever checks knows it without being told.
+// The appended events, as pure functions of seed and number, so that the checks can compute them, too.
 import { seededRandom } from '../../src/base/random.ts'
 import { encodeHead } from '../../src/contract/envelope.ts'
 import { partitionOf } from '../../src/contract/partition.ts'
@@ -13,14 +13,14 @@ export interface Batch {
 const METERS = 13
 const AT = 1_700_000_000_000
 
-/** Ids are of both kinds that there are: a UUID, and any text. */
+/** Both kinds of ids: UUIDs, and any other text. */
 function idOf(batch: number, at: number): string {
   if (batch % 2 === 0) return `batch ${batch}/${at} ✓`
   const tail = (batch * 100 + at).toString(16).padStart(12, '0')
   return `01890000-0000-7000-8000-${tail}`
 }
 
-/** A few events over several topics and keys. Every third batch is to be stored whole or not. */
+/** A few events over several topics and keys. Every third batch is atomic. */
 export function batchOf(seed: number, batch: number): Batch {
   const random = seededRandom(seed * 1_000_003 + batch)
   const upTo = (count: number): number => 1 + Math.floor(random() * count)
@@ -57,7 +57,7 @@ export function eventOf(topic: string, id: string, key: string, data: object): L
   }
 }
 
-/** Events that are only there to be trimmed. */
+/** Events of the topic that is trimmed. */
 export function trimmedEvents(round: number): readonly LogEvent[] {
   return Array.from({ length: 40 }, (_, at) => {
     const key = `m${at % METERS}`

@@ -13,7 +13,7 @@ const SEED = 5
 const BATCHES = 30
 const DEPOSITS = 12
 
-/** A log in memory that does everything right. */
+/** A correct log in memory. */
 function logIn(): { records: LogRecord[]; add: (event: LogEvent) => number } {
   const records: LogRecord[] = []
   const ends = new Map<string, number>()
@@ -29,7 +29,7 @@ function logIn(): { records: LogRecord[]; add: (event: LogEvent) => number } {
   }
 }
 
-/** What a run without any fault leaves, made by hand. */
+/** Evidence of a run without violations, made by hand. */
 function whole(): Evidence {
   const told = nothingTold(SEED)
   const log = logIn()

@@ -1,4 +1,4 @@
-// Holds what was found against what was told: every promise is one check, a pure function.
+// Compares the snapshot of a directory with what the processes reported: one pure check per promise.
 import { isDeepStrictEqual } from 'node:util'
 import type { LogEnd, LogEvent, LogRecord } from '../../src/ports/log.ts'
 import type { Seen } from './seen.ts'
@@ -12,17 +12,17 @@ export interface Complaint {
   readonly what: string
 }
 
-/** What a check may look at. */
+/** The input of a check. */
 export interface Evidence {
   readonly told: Told
   readonly seen: Seen
-  /** Everything was worked off, so that nothing may be left open. */
+  /** Everything was processed, so nothing may be open. */
   readonly isSettled: boolean
 }
 
 type Check = (evidence: Evidence) => Iterable<string>
 
-/** By name, what has to hold whenever a directory is opened again. */
+/** The invariants, by name, which hold whenever a directory is opened again. */
 const CHECKS: Readonly<Record<string, Check>> = {
   'nothing went wrong': ({ told }) => told.wrong,
   'every acked event is there, at its offset, as it was': ackedAreThere,
@@ -39,7 +39,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 
 export const CHECK_NAMES: readonly string[] = Object.keys(CHECKS)
 
-/** Everything that is wrong; nothing where all is well. At most ten of each check. */
+/** All violations, at most ten of each check. */
 export function complaintsOf(evidence: Evidence): readonly Complaint[] {
   return Object.entries(CHECKS).flatMap(([check, run]) => {
     const found: Complaint[] = []
@@ -63,7 +63,7 @@ function byId(records: readonly LogRecord[]): ReadonlyMap<string, LogRecord> {
   return new Map(records.map((record) => [inTopic(record.topic, record.id), record]))
 }
 
-/** Where each partition begins. */
+/** The first offset of each partition. */
 function firsts(ends: readonly LogEnd[]): ReadonlyMap<string, number> {
   return new Map(ends.map(({ topic, partition, first }) => [`${topic}/${partition}`, first]))
 }
@@ -88,7 +88,7 @@ function* ackedAreThere({ told, seen }: Evidence): Generator<string> {
       }
 }
 
-/** What was sent; the time and the head are the door's. */
+/** The content of an event as it was sent; time and head are set on append. */
 function saidBy({ topic, partition, id, key, type, data }: LogEvent): Partial<LogEvent> {
   return { topic, partition, id, key, type, data }
 }
@@ -146,7 +146,7 @@ function* denseOffsets({ told, seen }: Evidence): Generator<string> {
   }
 }
 
-/** Tried ids of a key in order; what is stored of them begins with the first and leaves none out. */
+/** The stored ids of a key are a prefix of its tried ids, in order. */
 function* keysInOrder({ told, seen }: Evidence): Generator<string> {
   const tried = new Map<string, string[]>()
   for (const number of told.tried.batch)
@@ -178,7 +178,7 @@ function* wholeBatches({ told, seen }: Evidence): Generator<string> {
   for (const number of told.tried.batch) {
     const { isAtomic, events } = eventsNamed(told.seed, 'batch', number)
     if (!isAtomic) continue
-    // Compaction may take single events out of it later.
+    // Compaction may remove single events of it later.
     const lasting = events.filter(({ topic }) => topic !== TOPICS.compacted)
     const there = lasting.filter(({ topic, id }) => stored.has(inTopic(topic, id)))
     if (there.length !== 0 && there.length !== lasting.length)

@@ -10,27 +10,27 @@ import { createInterface } from 'node:readline'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/** A process that tells what it does in lines of JSON. */
+/** A child process that writes lines of JSON. */
 export interface Child<Line> {
   readonly pid: number
-  /** The next line, or nothing once the process has ended. */
+  /** The next line, or `undefined` once the process has ended. */
   next(): Promise<Line | undefined>
   tell(line: string): void
-  /** The signal that it died of, or its exit code. Every line can be read after that, too. */
+  /** The signal that killed it, or its exit code. Lines can still be read after that. */
   readonly ended: Promise<NodeJS.Signals | number | null>
   kill(signal?: NodeJS.Signals): void
 }
 
 export interface StartOptions {
-  /** What runs the program; default: this Node.js alone. */
+  /** The command that runs the program. Default: this Node.js. */
   readonly command?: readonly string[]
-  /** Beside the environment of this process. */
+  /** Added to the environment of this process. */
   readonly environment?: Readonly<Record<string, string>>
-  /** What it writes to its errors goes here; default: to the errors of this process. */
+  /** Receives its stderr. Default: the stderr of this process. */
   readonly complained?: (text: string) => void
 }
 
-/** Starts a program of this folder. */
+/** Starts a program of the folder of children. */
 export function spawned<Line>(
   file: string,
   args: readonly string[],
@@ -48,7 +48,7 @@ export function spawned<Line>(
     ([code, signal]) => (signal ?? code) as NodeJS.Signals | number | null,
   )
   assert.ok(child.stdout && child.stdin && child.pid)
-  // What is said to a process that is gone is lost.
+  // Ignore writes to a process that has ended.
   child.stdin.on('error', () => undefined)
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   return {
@@ -64,7 +64,7 @@ export function spawned<Line>(
   }
 }
 
-/** Starts a program of this folder; whatever happens, it is gone after the test. */
+/** Starts a child that is killed after the test. */
 export function start<Line>(
   t: TestContext,
   file: string,
@@ -80,19 +80,19 @@ export function start<Line>(
 }
 
 /**
- * Where files are fastest: in memory where there is such a place. What the death of a process leaves
- * is the same there, and so is what a call that is made to fail leaves.
+ * The fastest place for files: in memory where available. Killed processes and injected faults leave
+ * the same files there as on a disk.
  */
 export const swiftest = (): string => (existsSync('/dev/shm') ? '/dev/shm' : tmpdir())
 
-/** A directory of the test's own in a swift place, by its real name; gone after it. */
+/** A temporary directory in a fast place, with its real path; removed after the test. */
 export async function swiftPlace(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(swiftest(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))
   return realpath(directory)
 }
 
-/** A directory of the test's own, gone after it. */
+/** A temporary directory, removed after the test. */
 export async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))

@@ -1,7 +1,7 @@
-// Cuts the power of a process: stops it, copies the disk under it as it is, and goes on with the copy.
+// Simulates power cuts: stops a process, copies the disk image under it, and continues with the copy.
 //
-// The disk is an image with a file system of its own. What the process has written and nobody has
-// synced is in memory, and so not in the copy. That needs root and loop devices.
+// The image has its own file system. What was written and not synced is only in memory, and so not in
+// the copy. Needs root and loop devices.
 import { copyFileSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { constants, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,18 +23,18 @@ import { learn, nothingTold, openOf } from './told.ts'
 export interface CutOptions {
   readonly runs: number
   readonly seed: number
-  /** A directory that may be filled. */
+  /** An empty directory for data. */
   readonly root: string
   readonly shim: Shim
   readonly tell?: (text: string) => void
   readonly control?: Pick<Setup, 'sync' | 'isUnsynced'>
-  /** When it is cut; default: any time, and each of the moments that can be named. */
+  /** When to cut. Default: any time, and all kill points. */
   readonly moments?: readonly Moment[]
-  /** How often one disk is cut before a new one takes its place; default: 8. */
+  /** Cuts per disk before a new one is used. Default: 8. */
   readonly cutsPerDisk?: number
 }
 
-/** What a run came to; it ends with the first cut after which something is wrong. */
+/** The result of a run, which ends with the first violation. */
 export interface CutTally {
   readonly runs: number
   readonly acked: number
@@ -45,10 +45,10 @@ export interface CutTally {
 
 const IMAGE_BYTES = 64 * 1_048_576
 const CUTS_PER_DISK = 8
-/** Where a cut can be planned; the rest comes at any time. */
+/** The kill points at which a cut can be planned. */
 const NAMED: readonly Moment[] = ['start', 'append', 'sync', 'checkpoint', 'create', 'trim']
 
-/** Why power cannot be cut here; nothing where it can. */
+/** Why power cuts cannot be simulated here; `undefined` where they can. */
 export function whyNoCuts(root: string): string | undefined {
   const why = whyNoMounts()
   if (why !== undefined) return why
@@ -82,7 +82,7 @@ export async function cutAgainAndAgain(options: CutOptions): Promise<CutTally> {
     makeDisk(disk)
     const told = nothingTold(seed * 1_000 + image)
     const random = seededRandom(told.seed)
-    // What a control loses shall be acked events, not the directory that was just made.
+    // A control must lose acked events, not the new directory.
     if (options.control) await settle(disk, join(root, 'mounted'), told)
     for (let cut = 0; cut < cutsPerDisk && done < runs && complaints.length === 0; cut += 1) {
       const how = await oneCut({ ...options, disk, copy, told, random })
@@ -105,7 +105,7 @@ interface Cut extends CutOptions {
   readonly random: Random
 }
 
-/** A process that works on the disk as it should, and ends. */
+/** Runs a process that works on the disk and ends without a cut. */
 async function settle(disk: string, at: string, told: Told): Promise<void> {
   mountImage(disk, at)
   try {
@@ -124,12 +124,12 @@ async function settle(disk: string, at: string, told: Told): Promise<void> {
   }
 }
 
-/** After how many acks the power goes: at any time up to the first, where no moment comes earlier. */
+/** Acks after which the power is cut, at any time or where the kill point is not reached. */
 const ANY_TIME_ACKS_MAX = 25
 const MOMENT_ACKS = 60
 const CUT_MS_MAX = 5_000
 
-/** One process on a disk, up to the cut; what is left is in the copy. */
+/** Runs one process up to the cut; the state of the disk is in the copy. */
 async function oneCut(cut: Cut): Promise<Moment> {
   const { root, disk, copy, told, random, shim, control = {} } = cut
   const at = join(root, 'mounted')
@@ -159,7 +159,7 @@ async function oneCut(cut: Cut): Promise<Moment> {
       await until(isDue, CUT_MS_MAX)
       const wasStopped = isStopped(child.pid)
       if (!wasStopped) await stop(child)
-      // Not a clone: that would give what is in memory of the file, which is the disk here, too.
+      // Not a clone: that would include unsynced pages in memory.
       copyFileSync(disk, copy)
       child.kill()
       await learnt.all
@@ -179,7 +179,7 @@ function momentOf(random: Random, moments: readonly Moment[] | undefined): Momen
   return among[Math.floor(random() * among.length)] as Moment
 }
 
-/** Learns every line, and counts the acks; `all` resolves when the process is gone. */
+/** Reads every line and counts acks; `all` resolves when the process has ended. */
 function learnAll(
   child: Child<Line>,
   told: Told,
@@ -194,7 +194,7 @@ function learnAll(
   return { acks: () => acks, all: read() }
 }
 
-/** Whether every thread of a process is stopped, so that it writes nothing any more. */
+/** Whether all threads of a process are stopped, so that it writes nothing. */
 function isStopped(pid: number): boolean {
   try {
     return readdirSync(`/proc/${pid}/task`).every((thread) => {
@@ -208,7 +208,7 @@ function isStopped(pid: number): boolean {
 
 const LOOK_MS = 3
 
-/** Whether it came to be so in time. */
+/** Polls a condition; returns whether it became true in time. */
 async function until(isSo: () => boolean, ms: number): Promise<boolean> {
   for (const began = performance.now(); performance.now() - began < ms; await pause(LOOK_MS))
     if (isSo()) return true
@@ -221,7 +221,7 @@ async function stop(child: Child<Line>): Promise<void> {
     throw new Error('the process does not stop')
 }
 
-/** Mounts what is left, as after the power came back, and looks at it. */
+/** Mounts the copy, as after power came back, and verifies it. */
 async function look(copy: string, at: string, told: Told): Promise<readonly Complaint[]> {
   mountImage(copy, at)
   try {

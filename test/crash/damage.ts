@@ -1,5 +1,5 @@
-// Damages data directories in every way, and sees that everything reads back or that the damage is
-// named; never another content in silence. What is named has to flow again after a repair.
+// Damages data directories in many ways, and checks that everything reads back unchanged or that the
+// damage is reported, never silently wrong. After a repair the reported partitions must work again.
 //
 //   npm run crash:damage -- [--runs N] [--seed N]
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ await program({ runs: 1_000, seed: 1 }, async ({ runs, seed }, tell) => {
   try {
     const { wrong, ...counts } = await damager.damage({ runs, tell })
     for (const each of wrong) tell(each)
-    // What was not loud, or not mended, is left, to be looked at.
+    // Keep the directories of failures for inspection.
     if (counts.wrongCount === 0) rmSync(root, { recursive: true })
     return { isWell: counts.wrongCount === 0, ...counts }
   } finally {

@@ -1,5 +1,5 @@
-// Damages data directories in every way that a disk, a person or a bad restore may, and looks at
-// what is said then.
+// Damages data directories as a disk, a person or a bad restore may, and judges what the backend
+// reports.
 import {
   cpSync,
   existsSync,
@@ -28,16 +28,16 @@ import { verdictOn } from './verdict.ts'
 
 export interface DamageOptions {
   readonly runs: number
-  /** Default: all that there are. */
+  /** Default: all. */
   readonly ways?: readonly Way[]
   readonly targets?: readonly Target[]
   readonly tell?: (text: string) => void
 }
 
 export interface Damager {
-  /** Damages copies of two directories in ways that follow from the seed. */
+  /** Damages copies of two directories; the seed determines how. */
   damage(options: DamageOptions): Promise<DamageTally>
-  /** One damage of the closed directory that the caller does. */
+  /** Lets the caller damage a copy of the closed directory. */
   once(
     change: (directory: string) => void | Promise<void>,
   ): Promise<{ verdict: Verdict; found: Report | undefined }>
@@ -46,7 +46,7 @@ export interface Damager {
 
 export type Target = 'throughline.db' | 'throughline.db-wal' | 'high-water' | 'throughline.json'
 
-/** The database and its log are damaged most. */
+/** Database and write-ahead log are damaged most often. */
 const TARGETS: readonly Target[] = [
   ...Array<'throughline.db'>(3).fill('throughline.db'),
   ...Array<'throughline.db-wal'>(3).fill('throughline.db-wal'),
@@ -54,7 +54,7 @@ const TARGETS: readonly Target[] = [
   'throughline.json',
 ]
 
-/** What is done to one file; whether there was anything to do. */
+/** Damages one file; returns false where it cannot be applied. */
 type Damage = (path: string, random: Random, older: string) => boolean
 
 const bytesChanged =
@@ -104,7 +104,7 @@ const WAYS = {
 export type Way = keyof typeof WAYS
 export const WAY_NAMES = Object.keys(WAYS) as readonly Way[]
 
-/** A directory with what it reports, and an older copy of it. */
+/** A directory with its undamaged report, and an older copy of it. */
 interface Sample {
   readonly name: string
   readonly directory: string
@@ -112,7 +112,7 @@ interface Sample {
   readonly expected: Report
 }
 
-/** One damage, done and judged. */
+/** One damage and its verdict. */
 interface Run {
   readonly sample: string
   readonly target: Target
@@ -122,22 +122,22 @@ interface Run {
 
 export interface DamageTally {
   readonly runs: number
-  /** By verdict: how many. */
+  /** The number of runs per verdict. */
   readonly verdicts: Readonly<Record<string, number>>
-  /** The first run of each kind of complaint, and how many runs had any; of repairs as well. */
+  /** The first run of each kind of violation, and the number of runs with any, also of repairs. */
   readonly wrong: readonly string[]
   readonly wrongCount: number
-  /** How many of them were named, but not got out of the way by a repair. */
+  /** The number of runs that a repair did not fix. */
   readonly unrepairedCount: number
   readonly tookMs: number
 }
 
-/** Copies a directory; its socket says nothing. */
+/** Copies a directory, without its socket. */
 function copy(from: string, to: string): void {
   cpSync(from, to, { recursive: true, filter: (path) => basename(path) !== 'admin.sock' })
 }
 
-/** A victim that works in a directory until it settles, or is killed; it is waited for. */
+/** Runs the workload in a directory until it settles or is killed. */
 async function victim(
   directory: string,
   moment: Moment,
@@ -156,7 +156,7 @@ async function victim(
   for (let line = await child.next(); line; line = await child.next()) {
     learn(told, line)
     if (line.is === 'ack') acks += 1
-    // Between two checkpoints of its own, so that a write-ahead log is left.
+    // Between two checkpoints, so that a write-ahead log is left.
     if (moment === 'any time' && acks === KILLED_AFTER_ACKS) child.kill()
   }
   await child.ended
@@ -166,8 +166,8 @@ const KILLED_AFTER_ACKS = 24
 const KILLS_MAX = 20
 
 /**
- * Whether the mark claims all that the log has. A kill between a commit and its mark leaves records
- * that nobody was told of: those may go without a word, and are not what is looked for here.
+ * Whether the high-water mark covers all of the log. A kill between a commit and its mark leaves
+ * unacknowledged records, which may be lost without a report; such directories are not used here.
  */
 function isMarked(directory: string, at: string): boolean {
   copy(directory, at)
@@ -182,7 +182,7 @@ function isMarked(directory: string, at: string): boolean {
   }
 }
 
-/** A directory that was closed, and one that was left by a kill; each with what is in it. */
+/** Creates a closed directory and a killed one, each with its report. */
 async function samplesIn(
   root: string,
   seed: number,
@@ -219,7 +219,7 @@ async function samplesIn(
   return [await sample('closed', closed, older), await sample('killed', killed, olderKilled)]
 }
 
-/** A process that reports on directories; started again where it dies of one. */
+/** A process that inspects directories; restarted when it dies. */
 interface Reporter {
   report(directory: string): Promise<Report | undefined>
   close(): Promise<void>
@@ -253,7 +253,7 @@ function reporterOf(): Reporter {
   }
 }
 
-/** Makes the directories that are damaged, below `root`; the rest follows from the seed. */
+/** Creates the sample directories below `root`. */
 export async function damagerIn(root: string, seed: number): Promise<Damager> {
   mkdirSync(root, { recursive: true })
   const reporter = reporterOf()
@@ -331,7 +331,7 @@ async function oneDamage(
     copy(sample.directory, directory)
     const isDone = WAYS[way](join(directory, target), random, join(sample.older, target))
     if (isDone) {
-      // The look changes it, and whoever is to mend what is wrong needs it as it was.
+      // Inspection changes the directory, so keep a copy to reproduce a failure.
       rmSync(join(root, AS_DAMAGED), { recursive: true, force: true })
       copy(directory, join(root, AS_DAMAGED))
       const found = await reporter.report(directory)

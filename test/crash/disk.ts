@@ -1,5 +1,4 @@
-// Lets the disk under a data directory fail in every way and at every call, and sees what is said.
-// Needs a C compiler.
+// Injects disk faults of every kind at every call, and checks the answers. Needs a C compiler.
 //
 //   npm run crash:disk
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'

@@ -1,4 +1,5 @@
-// Lets the calls on the files of a data directory fail, one after another, and sees what is said.
+// Injects faults into the file calls of a data directory, one call after another, and checks the
+// answers.
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawned } from './child.ts'
@@ -7,7 +8,7 @@ import { idsExpected } from './failing.ts'
 import { FILE_NAMES } from './moments.ts'
 import type { Shim } from './shim.ts'
 
-/** The sweeps, by name. Each is tried with every call that there is to fail. */
+/** The sweeps, by name. Each injects its fault at every call. */
 export const SWEEPS = {
   'a write fails once': { calls: ['write'], act: 'fail', errno: 'EIO', times: 1 },
   'every write fails from there on': { calls: ['write'], act: 'fail', errno: 'EIO' },
@@ -32,17 +33,17 @@ export const SWEEP_NAMES = Object.keys(SWEEPS) as readonly SweepName[]
 
 export interface SweepTally {
   readonly name: SweepName
-  /** How many calls were made to fail. */
+  /** The number of calls with a fault. */
   readonly points: number
-  /** How often each thing was answered while files failed. */
+  /** How often each answer came while files failed. */
   readonly answers: Readonly<Record<string, number>>
   readonly complaints: readonly string[]
 }
 
-/** Once it is open it opens no more files. */
+/** An open directory opens no more files. */
 export const sweepsOnceOpen = SWEEP_NAMES.filter((name) => name !== 'no more files can be opened')
 
-/** One sweep: a process that lives through every point of it. */
+/** Runs one sweep in a process that survives every point of it. */
 export async function sweep(
   name: SweepName,
   {
@@ -88,12 +89,12 @@ export async function sweep(
 const isQuiet = (during: Swept['during']): boolean =>
   Object.values(during).every((answer) => answer === 'stored' || answer === 'done')
 
-/** Whoever opens is a person; whoever declares or trims is the engine, which tries again. */
+/** Errors of `open` reach people and need a code; the engine retries the others. */
 const hasCode = (step: string): boolean => step === 'open'
 
 const ANSWERED: ReadonlySet<string> = new Set(['stored', 'done', 'unknown', 'LOG_FULL', 'repeat'])
 
-/** What one point of a sweep must not have come to. */
+/** What is wrong after one point of a sweep. */
 export function complaintsOf(swept: Swept, name: SweepName): readonly string[] {
   const { during, after, left, hit } = swept
   const complaints = [...swept.wrong]
@@ -106,7 +107,7 @@ export function complaintsOf(swept: Swept, name: SweepName): readonly string[] {
       complaints.push(`${step} throws what has no code: ${answer.text}`)
     else if (answer.code === 'DATA_DAMAGED') complaints.push(`${step} says that data is damaged`)
   if (hit > 0 && isQuiet(during) && name.includes('every sync'))
-    complaints.push('failed syncs were not told')
+    complaints.push('failed syncs were not reported')
   for (const [step, answer] of Object.entries(after))
     if (answer !== 'done' && answer !== 'repeat' && answer !== 'stored')
       complaints.push(`${step} again is answered ${JSON.stringify(answer)}`)

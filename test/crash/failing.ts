@@ -1,5 +1,5 @@
-// Works in one directory after another while its files fail as planned, from the first call on to
-// the last; tells after each what it was answered, and what was there in the end.
+// Works in one directory after another while a fault is injected, at the first call, the second and so
+// on; prints the answers of each run, and the content that is left.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { embedded } from '../../src/backends/embedded/index.ts'
@@ -21,28 +21,28 @@ import { saidBy } from './report.ts'
 import type { FaultPlan } from './shim.ts'
 import { faultsIn } from './shim.ts'
 
-/** What to do: the plan is tried with each `nth` from one on, until no call is left to hit. */
+/** The plan is run for each `nth` from 1 on, until no call is hit any more. */
 export interface Sweep {
   readonly directory: string
   readonly faults: string
   readonly plan: Omit<FaultPlan, 'nth'>
-  /** Whether files fail from the opening on, or only once it is open. */
+  /** Whether faults start before the directory is opened, or after. */
   readonly isFromStart: boolean
-  /** Of every so many calls one fails; 1 for each of them. */
+  /** Step between two values of `nth`; 1 for every call. */
   readonly every: number
 }
 
-/** What came of one `nth`. */
+/** The result of one `nth`. */
 export interface Swept {
   readonly nth: number
   readonly hit: number
-  /** By step: what it was answered, or what it threw, while files could fail. */
+  /** The answer or error of each step while faults were injected. */
   readonly during: Readonly<Record<string, string | Said>>
-  /** Steps whose answer says more than came of it. */
+  /** Answers that contradict the content of the log. */
   readonly wrong: readonly string[]
-  /** The same steps again, once all is well. */
+  /** The same steps again without faults. */
   readonly after: Readonly<Record<string, string | Said>>
-  /** What a new opening finds. */
+  /** The content after opening again. */
   readonly left: { readonly ids: readonly string[]; readonly version: number } | Said
 }
 
@@ -56,12 +56,12 @@ const eventsIn = (name: string): readonly LogEvent[] => [
   ...eventsOf(`${name}-paid`, 2, { topic: PAYMENTS }),
 ]
 
-/** One word for all answers where they agree. */
+/** The distinct results, in words. */
 function wordOf(answers: readonly Answer[]): string {
   return [...new Set(answers.map(verdictOf))].join(' and ')
 }
 
-/** Everything that the process does; each step may be done again. */
+/** All steps of the workload; each may be repeated. */
 async function steps({ log, store }: Backend): Promise<Record<string, string | Said>> {
   const answers: Record<string, string | Said> = {}
   const step = async (name: string, run: () => Promise<string>): Promise<void> => {
@@ -88,13 +88,13 @@ async function declared({ log, store }: Backend): Promise<string> {
   return 'done'
 }
 
-/** What there is before anything fails. */
+/** Prepares the directory before faults are injected. */
 async function prepare(backend: Backend): Promise<void> {
   await declared(backend)
   await backend.log.append(eventsOf('scratch', COUNT, { topic: SCRATCH, partition: 0 }))
 }
 
-/** What was said to be stored is there, and what was refused is not, while files still fail. */
+/** Checks under faults that stored events are there and refused ones are not. */
 async function wrongIn(
   { log }: Backend,
   answers: Readonly<Record<string, string | Said>>,
@@ -149,7 +149,7 @@ async function attempt(
   if (refused) during['open'] = refused
   else {
     Object.assign(during, await steps(backend))
-    // Without its topics nothing can be appended, and nothing is there to be read.
+    // Without its topics nothing can be appended or read.
     if (during['declare'] === 'done') wrong.push(...(await wrongIn(backend, during)))
   }
   const { hit } = faults.counts()
@@ -158,11 +158,11 @@ async function attempt(
   if (refused) {
     backend = embedded({ directory })
     const still = await opened(backend)
-    if (still) wrong.push(`it opens no more: ${still.text}`)
+    if (still) wrong.push(`it does not open any more: ${still.text}`)
   }
   const after = await steps(backend).catch(() => ({}))
   const health = await backend.log.health()
-  if (health.is !== 'well') wrong.push(`it stays ill: ${health.detail}`)
+  if (health.is !== 'well') wrong.push(`its health stays failing: ${health.detail}`)
   const late = await closed(backend)
   if (late) wrong.push(`it does not close: ${late.text}`)
   return { nth, hit, during, wrong, after, left: await leftIn(directory) }
@@ -183,7 +183,7 @@ async function leftIn(directory: string): Promise<Swept['left']> {
   }
 }
 
-/** Every id that has to be there in the end. */
+/** All ids that must be there in the end. */
 export function idsExpected(): readonly string[] {
   return APPENDS.flatMap((name) => idsOf(eventsIn(name)))
 }

@@ -105,7 +105,7 @@ suite('the write-ahead log', () => {
     assert.ok(walBytes(directory) < 128 * MIB, `${walBytes(directory)} bytes`)
     assert.equal((await log.health()).is, 'well')
     const reader = start(t, 'pinning.ts', [join(directory, 'throughline.db')])
-    assert.deepEqual(await reader.next(), { is: 'holding' })
+    assert.deepEqual(await reader.next(), { status: 'holding' })
     let written = 0
     for (; (await log.health()).is === 'well' && written < 320; written += 16)
       await write(log, `held-${written}`, 16)
@@ -113,7 +113,7 @@ suite('the write-ahead log', () => {
     assert.equal(is, 'failing', `${written} MiB were written`)
     assert.match(detail, /write-ahead log/)
     reader.tell('go')
-    assert.deepEqual(await reader.next(), { is: 'gone' })
+    assert.deepEqual(await reader.next(), { status: 'released' })
     for (let more = 0; (await log.health()).is !== 'well' && more < 64; more += 4)
       await write(log, `after-${more}`, 4)
     assert.equal((await log.health()).is, 'well')

@@ -1,4 +1,4 @@
-// Runs where no file may grow beyond a limit, so that SQLite's writes fail; tells what came of it.
+// Appends under a file-size limit, so that SQLite's writes fail; prints the results.
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { eventOf, eventsOf, topicOf } from '../../src/ports/conformance/sample.ts'
 import { ORDERS, unitOf, verdictOf } from '../../src/ports/conformance/sample.ts'

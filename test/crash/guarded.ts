@@ -1,9 +1,9 @@
-// Runs the services and every verb that operators have, and notes which files this process opens by
-// path through Node.js: those of the database must not be among them once it is open.
+// Runs the services and every verb of the command line, and records which files this process opens
+// through Node.js: once the database is open, its files must not be among them.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 
-/** What was opened, and how it ended. */
+/** The opened files, the verbs that ran, and those that failed. */
 export interface Guarded {
   readonly opened: readonly string[]
   readonly verbs: readonly string[]
@@ -44,7 +44,7 @@ if (import.meta.main) {
   for (let number = 1; number <= 20; number += 1)
     await app.send(Bank.Deposit(depositOf(number)), { id: `deposit-${number}` })
   await app.settled()
-  // What opening itself looks at comes before SQLite has any lock that could be dropped.
+  // Opening may read files itself, since SQLite has no locks yet that it could drop.
   opened.length = 0
   const { VERBS, runVerb } = await import('../../src/control/verbs.ts')
   const { systemOf } = await import('../../src/runtime/operating.ts')
@@ -59,7 +59,7 @@ if (import.meta.main) {
     await runVerb(systemOf(app), verb, given[verb] ?? {}).catch((cause: unknown) =>
       failed.push(`${verb}: ${String(cause)}`),
     )
-  // What the guard has to see, where this is a control.
+  // As a control: a read that must be recorded.
   if (planted) fs.readFileSync(planted)
   await app.stop()
   process.stdout.write(`${JSON.stringify({ opened, verbs, failed } satisfies Guarded)}\n`)

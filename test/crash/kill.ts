@@ -1,4 +1,4 @@
-// Kills a process that runs services on the embedded backend, again and again.
+// Repeatedly kills a process that runs services on the embedded backend, and verifies its data.
 //
 //   npm run crash:kill -- [--cycles N] [--seed N] [--lanes N]
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'

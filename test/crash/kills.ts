@@ -1,4 +1,4 @@
-// Kills a process again and again, and proves after each time that nothing can be told from it.
+// Kills a process again and again, and verifies its data directory after each kill.
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -18,9 +18,9 @@ import { learn, nothingTold, openOf } from './told.ts'
 export interface KillOptions {
   readonly cycles: number
   readonly seed: number
-  /** A directory that may be filled. */
+  /** An empty directory for data. */
   readonly root: string
-  /** Without it there are only kills from outside, at any time. */
+  /** Absent: kills come only from outside, at any time. */
   readonly shim?: Shim
   readonly tell?: (text: string) => void
   /** How many processes run at a time; default: one. */
@@ -30,17 +30,17 @@ export interface KillOptions {
   readonly control?: Pick<Setup, 'isDropping'>
 }
 
-/** What a run came to; it ends with the first cycle in which something is wrong. */
+/** The result of a run, which ends with the first violation. */
 export interface KillTally {
   readonly cycles: number
-  /** How many died at each moment. Whose moment never came were killed at any time. */
+  /** Kills by kill point. Processes that never reached theirs count as `any time`. */
   readonly died: Readonly<Partial<Record<Moment, number>>>
   readonly acked: number
   readonly complaints: readonly Complaint[]
   readonly tookMs: number
 }
 
-/** Cycles that share one directory; its last one is not killed, and settles. */
+/** Kills per directory; one more process then settles it. */
 const CYCLES_PER_DIRECTORY = 12
 
 const NAMED: readonly Moment[] = [
@@ -83,7 +83,7 @@ interface Round {
   readonly complaints: readonly Complaint[]
 }
 
-/** Kills that share one directory, which is settled and looked at as a whole in the end. */
+/** Runs the kills of one directory, then lets it settle and verifies it completely. */
 async function oneRound(options: KillOptions, round: number, count: number): Promise<Round> {
   const { seed, root, tell = () => undefined } = options
   const place = join(root, `round-${round}`)
@@ -102,7 +102,7 @@ async function oneRound(options: KillOptions, round: number, count: number): Pro
     died.push(how)
     const complaints = await look(directory, told, how === 'settle')
     if (complaints.length > 0) {
-      tell(`round ${round}, cycle ${cycle}, killed at ${how}: ${directory} is left as it is`)
+      tell(`round ${round}, cycle ${cycle}, killed at ${how}: ${directory} is kept`)
       return end(cycle, complaints)
     }
   }
@@ -110,7 +110,7 @@ async function oneRound(options: KillOptions, round: number, count: number): Pro
   return end(count, [])
 }
 
-/** Every other kill comes at any time. */
+/** Picks a kill point; 40% of the kills come at any time. */
 function momentOf(random: Random, { shim, moments }: KillOptions): Moment {
   if (!shim || (!moments && random() < 0.4)) return 'any time'
   const among = moments ?? NAMED
@@ -125,14 +125,14 @@ interface Cycle extends KillOptions {
   readonly random: Random
 }
 
-/** After how many acks a process dies at the latest, and how long after the last of them. */
+/** Acks after which a process is killed at the latest, and the delay after the last one. */
 const ANY_TIME_ACKS_MAX = 40
 const MOMENT_ACKS_MAX = 60
 const AFTER_ACK_MS_MAX = 4
-/** A process that settles, or comes to its moment, is through long before. */
+/** Deadline of a cycle; processes take far less. */
 const CYCLE_MS_MAX = 60_000
 
-/** One process, up to its end; how it died. */
+/** Runs one process up to its end; returns how it died. */
 async function oneCycle(cycle: Cycle): Promise<Moment> {
   const { place, directory, told, moment, random, shim, control = {} } = cycle
   const faults = join(place, 'faults')
@@ -157,7 +157,7 @@ async function oneCycle(cycle: Cycle): Promise<Moment> {
   const wait = new AbortController()
   pause(CYCLE_MS_MAX, undefined, { signal: wait.signal }).then(
     () => {
-      told.wrong.push(`the process got nowhere within ${CYCLE_MS_MAX} ms`)
+      told.wrong.push(`the process did not end within ${CYCLE_MS_MAX} ms`)
       child.kill()
     },
     () => undefined,

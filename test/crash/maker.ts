@@ -1,6 +1,6 @@
-// Opens a backend in a new directory, and kills itself before the step that is named: a change of
-// the file system or of a database. Of a file that it writes it leaves the first half behind.
-// Without a step it tells how many there are.
+// Opens a backend in a new directory, and kills itself before the n-th step: a change of the file
+// system or of a database. Of a file being written it leaves the first half. Without a step it prints
+// all steps.
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
@@ -35,9 +35,9 @@ const isCreate = (what: string): boolean => what.includes('CREATE')
 const { exec } = DatabaseSync.prototype
 const { run } = StatementSync.prototype
 DatabaseSync.prototype.exec = function (sql) {
-  // One that tells several things is killed between any two of them.
+  // Several statements in one call are separate steps.
   for (const each of sql.split(/;(?!\s*END)/).filter((part) => part.trim() !== '')) {
-    // All tables are made in one transaction; one of them stands for all.
+    // All tables are created in one transaction; one step stands for all.
     if (!isCreate(each) || !steps.some(isCreate)) step(each)
     exec.call(this, each)
   }

@@ -1,5 +1,5 @@
-// Opens a directory of an older format, and dies at the n-th call that changes a file; without a
-// number it tells how many there are.
+// Opens a directory of an older format, and kills itself at the n-th call that changes a file. Without
+// a number it prints how many such calls there are.
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { FILE_NAMES } from './moments.ts'
 import { faultsIn } from './shim.ts'

@@ -1,8 +1,8 @@
-// When a process dies, as a table: at any time, or at the n-th call on its files of some kind.
+// The kill points of a process, as a table: any time, or the n-th call of a kind on its files.
 import type { FaultPlan } from './shim.ts'
 import type { Open } from './told.ts'
 
-/** `any time` is killed from outside; `settle` is not killed at all. */
+/** `any time` is a kill from outside; at `settle` the process is not killed. */
 export type Moment =
   | 'any time'
   | 'start'
@@ -15,27 +15,27 @@ export type Moment =
   | 'stop'
   | 'settle'
 
-/** What a process is told when it starts. */
+/** The argument of the workload process. */
 export interface Setup {
   readonly directory: string
   readonly seed: number
-  /** The number with which it goes on … */
+  /** The number of its first new batch … */
   readonly first: number
-  /** … once it has sent these again. */
+  /** … after it has sent these again. */
   readonly open: Open
   readonly moment: Moment
   readonly nth: number
-  /** What comes at the moment; default: it is killed. */
+  /** What happens at the kill point. Default: the process is killed. */
   readonly act?: 'stop'
   /** The file of its fault plan. */
   readonly faults?: string
-  /** Weaker than promised: a control, which has to be found out. */
+  /** A weaker sync than promised, as a control that must be detected. */
   readonly sync?: 'NORMAL' | 'OFF'
-  /** No sync is done, and every one is answered as if it were. */
+  /** Syncs are skipped and reported as done. */
   readonly isUnsynced?: boolean
-  /** Keeps ever more in memory, until there is none left. */
+  /** Allocates memory until none is left. */
   readonly isHoarding?: boolean
-  /** From some write on the disk takes nothing any more, and says that it did. */
+  /** From some write on, writes are dropped and reported as done. */
   readonly isDropping?: boolean
 }
 
@@ -45,7 +45,7 @@ type Where = Pick<FaultPlan, 'files' | 'calls'>
 export const FILE_NAMES = ['db', 'wal', 'mark', 'shm', 'json', 'lock', 'other'] as const
 const CHANGES = ['write', 'sync', 'truncate', 'remove', 'rename'] as const
 
-/** Where each moment strikes. Only a checkpoint writes into the database itself. */
+/** The fault of each kill point. Only a checkpoint writes into the database file. */
 export const FAULT_OF: Readonly<Partial<Record<Moment, Where>>> = {
   start: { files: FILE_NAMES, calls: CHANGES },
   append: { files: ['wal', 'mark'], calls: ['write'] },
@@ -57,7 +57,7 @@ export const FAULT_OF: Readonly<Partial<Record<Moment, Where>>> = {
   stop: { files: FILE_NAMES, calls: CHANGES },
 }
 
-/** Up to which call a moment is likely to come. */
+/** The highest call at which a kill point is likely to be reached. */
 export const CALLS_MAX: Readonly<Record<Moment, number>> = {
   'any time': 1,
   start: 20,

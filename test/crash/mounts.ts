@@ -1,4 +1,4 @@
-// File systems of a test's own. Needs root.
+// Mounts file systems for tests. Needs root.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ function run(program: string, ...args: readonly string[]): void {
   if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stderr.trim()}`)
 }
 
-/** Makes an empty file system in a file. */
+/** Creates an empty file system in a file. */
 export function makeImage(image: string): void {
   run('mkfs.ext4', '-q', '-F', image)
 }
@@ -20,28 +20,28 @@ export function mountImage(image: string, at: string): void {
   run('mount', '-o', 'loop', image, at)
 }
 
-/** A file system in memory, of a size. */
+/** Mounts a file system in memory, of the given size. */
 export function mountMemory(kibibytes: number, at: string): void {
   mkdirSync(at, { recursive: true })
   run('mount', '-t', 'tmpfs', '-o', `size=${kibibytes}k`, 'tmpfs', at)
 }
 
-/** From now on nothing can be changed there; only where no file is open for writing. */
+/** Remounts read-only; only where no file is open for writing. */
 export function makeReadOnly(at: string): void {
   run('mount', '-o', 'remount,ro', at)
 }
 
-/** Only where no file is open any more: whatever was written is in the image after it. */
+/** Unmounts and flushes to the image; only where no file is open. */
 export function unmount(at: string): void {
   run('umount', at)
 }
 
-/** Whatever is open there: nobody sees it any more. */
+/** Unmounts lazily, also while files are open. */
 export function letGo(at: string): void {
   run('umount', '-l', at)
 }
 
-/** Why nothing can be mounted here; nothing where it can. */
+/** Why file systems cannot be mounted here; `undefined` where they can. */
 export function whyNoMounts(): string | undefined {
   if (process.platform !== 'linux') return 'needs Linux'
   if (process.getuid?.() !== 0) return 'needs root, to mount a file system'

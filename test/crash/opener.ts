@@ -1,4 +1,4 @@
-// Opens and closes directories as it is told to, one line each.
+// Opens and closes directories as its input lines say.
 import { createInterface } from 'node:readline'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { Fault } from '../../src/base/fault.ts'
@@ -16,8 +16,8 @@ async function open(directory: string): Promise<string> {
   }
 }
 
-function tell(is: string): void {
-  process.stdout.write(`${JSON.stringify({ is })}\n`)
+function tell(status: string): void {
+  process.stdout.write(`${JSON.stringify({ status })}\n`)
 }
 
 tell('up')

@@ -10,17 +10,17 @@ import { ORDERS, eventsOf, readAll, stored, topicOf } from '../../src/ports/conf
 import type { Child } from './child.ts'
 import { place, start } from './child.ts'
 
-type Opener = Child<{ readonly is: string }>
+type Opener = Child<{ readonly status: string }>
 
 async function opener(t: TestContext): Promise<Opener> {
   const child: Opener = start(t, 'opener.ts', [])
-  assert.deepEqual(await child.next(), { is: 'up' })
+  assert.deepEqual(await child.next(), { status: 'up' })
   return child
 }
 
 async function ask(child: Opener, line: string): Promise<string | undefined> {
   child.tell(line)
-  return (await child.next())?.is
+  return (await child.next())?.status
 }
 
 function logIn(t: TestContext, directory: string): EventLog {
@@ -67,7 +67,7 @@ suite('a directory has one owner', () => {
     await isOwnedBy(logIn(t, directory), second.pid)
   })
 
-  test('LOG-28 stale note: what a killed owner wrote about itself names nobody else', async (t) => {
+  test('LOG-28 stale owner file: that of a killed owner does not name another process', async (t) => {
     const directory = await place(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
@@ -78,7 +78,7 @@ suite('a directory has one owner', () => {
     await isOwnedBy(logIn(t, directory), process.pid)
   })
 
-  test('LOG-28 reused pid: a note with the pid of a process that lives keeps nobody out', async (t) => {
+  test('LOG-28 reused pid: an owner file with the pid of a live process locks nobody out', async (t) => {
     const directory = await place(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
@@ -91,7 +91,7 @@ suite('a directory has one owner', () => {
     assert.equal(await ask(other, directory), 'DATA_OWNED')
   })
 
-  test('LOG-29 stopped owner: nobody takes over by time, and at once when it is killed', async (t) => {
+  test('LOG-29 stopped owner: no takeover by time, and at once when it is killed', async (t) => {
     const directory = await place(t)
     const [owner, other] = await Promise.all([opener(t), opener(t)])
     assert.equal(await ask(owner, directory), 'opened')
@@ -110,7 +110,7 @@ suite('a directory has one owner', () => {
     assert.ok(performance.now() - began < 2_000)
   })
 
-  test('a second object of the same process is refused and takes no lock away', async (t) => {
+  test('a second backend in the same process is refused, and does not drop the lock', async (t) => {
     const directory = await place(t)
     const [log, second] = [logIn(t, directory), logIn(t, directory)]
     await log.open()
@@ -128,7 +128,7 @@ suite('a directory has one owner', () => {
     assert.equal(await ask(other, directory), 'opened')
   })
 
-  test('of processes that make a directory at the same moment, one is its owner', async (t) => {
+  test('of processes that create a directory concurrently, one is its owner', async (t) => {
     const parent = await place(t)
     const openers = await Promise.all([opener(t), opener(t), opener(t), opener(t)])
     for (let round = 0; round < 15; round += 1) {

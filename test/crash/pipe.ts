@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs'
 
-/** Writes a line to whoever started this process, at once; waits while the pipe is full. */
+/** Writes a line to stdout synchronously, also while the pipe is full. */
 export function tellAtOnce(line: unknown): void {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`)
   for (let at = 0; at < bytes.length;)

@@ -1,5 +1,5 @@
-// Cuts the power of a process that runs services on the embedded backend, again and again; then
-// weakens its syncs, and sees that this is found out. Needs root, loop devices and a C compiler.
+// Simulates power cuts of a process that runs services on the embedded backend. Then weakens its
+// syncs as a control, which must be detected. Needs root, loop devices and a C compiler.
 //
 //   npm run crash:power -- [--runs N] [--seed N]
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
@@ -28,7 +28,7 @@ await program({ runs: 100, seed: 1 }, async ({ runs, seed }, tell) => {
         shim,
         control,
       })
-      tell(`${JSON.stringify(control)}: ${complaints[0]?.what ?? 'was not found out'}`)
+      tell(`${JSON.stringify(control)}: ${complaints[0]?.what ?? 'was not detected'}`)
       if (complaints.length === 0) unseen.push(JSON.stringify(control))
     }
     return { isWell: tally.complaints.length === 0 && unseen.length === 0, ...tally, unseen }

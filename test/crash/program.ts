@@ -1,14 +1,14 @@
-// What the programs of this folder have in common: whole numbers as flags, one line of JSON as the
-// result, and an exit code that says whether all is well.
+// The frame of the programs in this folder: integer flags, one line of JSON as the result, and an exit
+// code.
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
 type Numbers = Readonly<Record<string, number>>
 
-// Hundreds of processes load the same modules: they are compiled once.
+// Hundreds of processes load the same modules, so cache their compilation.
 process.env['NODE_COMPILE_CACHE'] ??= resolve('node_modules', '.cache', 'throughline')
 
-/** Runs with the numbers given; 0 where all is well, 1 where it is not, 2 for a wrong flag. */
+/** Runs with the given numbers. Exit code 0 for success, 1 for failure, 2 for a wrong flag. */
 export async function program<const N extends Numbers>(
   initial: N,
   run: (

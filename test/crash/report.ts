@@ -1,4 +1,4 @@
-// What a process finds in a directory that may be damaged, told as plain data that can be compared.
+// Inspects a directory that may be damaged; the report is plain data that can be compared.
 import { createHash } from 'node:crypto'
 import { Fault } from 'throughline'
 import type { EmbeddedOptions } from 'throughline/embedded'
@@ -11,7 +11,7 @@ import { eventOf } from './batches.ts'
 import { readPartition } from './seen.ts'
 import { CONSUMERS, PARTITIONS, TABLES, TOPICS } from './town.ts'
 
-/** A thing that was said instead of an answer; without a code nobody can look it up. */
+/** An error instead of an answer. */
 export interface Said {
   readonly code?: string
   readonly text: string
@@ -24,25 +24,25 @@ export interface PartitionFound {
   readonly next: number
   /** Offset and checksum of each record. */
   readonly records: readonly (readonly [offset: number, sum: string])[]
-  /** Why it could not be read further. */
+  /** Why it could not be read to its end. */
   readonly said?: Said
-  /** What became of sending the last record again, and of a new event. */
+  /** The results of appending the last record again, and of a new event. */
   readonly again?: string
   readonly fresh?: string
 }
 
-/** Everything that one look into a directory has found. */
+/** The result of inspecting a directory. */
 export interface Report {
   /** Why it could not be opened by an owner. */
   readonly refused?: Said
-  /** The same for one who only reads; only asked where an owner is refused. */
+  /** The same for a read-only open; only tried where the owner was refused. */
   readonly reading?: Said | 'opened'
   readonly partitions: readonly PartitionFound[]
   /** The rows of each table as one checksum, and the progress of all consumers. */
   readonly states: Readonly<Record<string, string | Said>>
-  /** What health says after all that, where it is not well. */
+  /** The health detail, where it is not well. */
   readonly ill?: string
-  /** Records that can be had without opening, where even reading alone is refused or not. */
+  /** The salvaged records, where the owner was refused. */
   readonly salvaged?: Said | readonly (readonly [place: string, sum: string])[]
   /** The partitions once more, after an operator has accepted the damage. */
   readonly repaired?: Said | readonly PartitionFound[]
@@ -51,7 +51,7 @@ export interface Report {
 const sumOf = (value: unknown): string =>
   createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 16)
 
-/** What is checked of a record: all of it but what the backend alone knows. */
+/** The checksum of everything that a reader gets of a record. */
 function sumOfRecord(record: LogRecord): string {
   return sumOf([eventIn(record), record.offset, record.position, record.storedAt])
 }
@@ -61,10 +61,10 @@ export function saidBy(cause: unknown): Said {
   return { text: cause instanceof Error ? firstLines(cause.stack ?? cause.message) : String(cause) }
 }
 
-/** Where it came from is enough. */
+/** The first lines of a stack. */
 const firstLines = (stack: string): string => stack.split('\n', 3).join(' ').replaceAll(/\s+/g, ' ')
 
-/** Looks into a directory, and tries to append to it, as far as that goes. */
+/** Inspects a directory, and tries to append to it. */
 export async function reportOf(directory: string): Promise<Report> {
   const owned = await look({ directory }, true)
   if (owned.refused) {
@@ -152,7 +152,7 @@ async function partitionOf(
   return mayWrite ? { ...found, ...(await tried(log, topic, partition, records)) } : found
 }
 
-/** Sends the last record again, and a new one. */
+/** Appends the last record again, and a new event. */
 async function tried(
   log: EventLog,
   topic: string,

@@ -1,4 +1,4 @@
-// Looks into one directory after another as it is told to, one line each. Lives on, whatever it finds.
+// Inspects the directories that its input lines name, and prints one report each.
 import { createInterface } from 'node:readline'
 import { reportOf } from './report.ts'
 

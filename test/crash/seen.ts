@@ -4,25 +4,25 @@ import type { EventLog, LogEnd, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Backend, Progress, Row } from '../../src/ports/store.ts'
 import { CONSUMERS, TABLES, TOPICS } from './town.ts'
 
-/** Everything that can be known of a directory, as plain data. */
+/** The content of a data directory, as plain data. */
 export interface Seen {
   readonly ends: readonly LogEnd[]
   readonly records: readonly LogRecord[]
   readonly progress: readonly Progress[]
   readonly rows: readonly Row[]
-  /** The events of each account, in the order of its own stream. */
+  /** The event ids of each account's stream, in version order. */
   readonly streams: Readonly<Record<string, readonly string[]>>
 }
 
 const PAGE = { records: 5_000, bytes: 50_000_000 }
 
-/** One page of a partition, and what says that the rest cannot be read. */
+/** The readable records of a partition, and why the rest cannot be read. */
 export interface PartitionRead {
   readonly records: readonly LogRecord[]
   readonly damage?: string
 }
 
-/** Reads a partition up to its end, or to where it is damaged. */
+/** Reads a partition up to its end, or up to damage. */
 export async function readPartition(
   log: EventLog,
   { topic, partition, first }: LogEnd,
@@ -34,7 +34,8 @@ export async function readPartition(
     records.push(...rest.records)
     if (damage !== undefined) return { records, damage }
     if (rest.next >= rest.end) return { records }
-    if (rest.next <= next) throw new Error(`reads of ${topic}/${partition} stand at ${next}`)
+    if (rest.next <= next)
+      throw new Error(`reads of ${topic}/${partition} make no progress at ${next}`)
     next = rest.next
   }
 }

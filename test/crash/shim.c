@@ -1,7 +1,7 @@
 /*
- * Stands between a process and its files: counts calls by kind of file and of call, and at the n-th
- * one kills or stops the process, fails it, pretends that it was done, delays it or writes only half.
- * Loaded with LD_PRELOAD. The plan is in a small file that is mapped: see shim.ts for its fields.
+ * Injects faults into the file calls of a process: counts calls by kind of file and of call, and at the
+ * n-th one kills or stops the process, fails the call, skips it, delays it or writes only half.
+ * Loaded with LD_PRELOAD. The plan is in a small mapped file: see shim.ts for its fields.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

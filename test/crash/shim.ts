@@ -1,24 +1,24 @@
-// Faults of files, planned by a process for itself while it runs with the library of shim.c loaded.
+// Fault injection into file calls: a process that runs with the library of shim.c plans its own faults.
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Which file of the data directory a call is about. `mark` is the high-water file. */
+/** The files of a data directory. `mark` is the high-water file. */
 export const FILES = { db: 1, wal: 2, mark: 4, shm: 8, json: 16, lock: 32, other: 64 } as const
 export const CALLS = { write: 1, sync: 2, truncate: 4, remove: 8, rename: 16, open: 32 } as const
-/** `pretend` answers that it was done; `half` writes the first half, as a full disk may. */
+/** `pretend` skips the call and reports success; `half` writes the first half, as a full disk may. */
 const ACTS = { kill: 1, fail: 2, pretend: 3, delay: 4, half: 5, stop: 6 } as const
 export const ERRNOS = { EIO: 5, ENOSPC: 28, EROFS: 30, EMFILE: 24, EDQUOT: 122 } as const
 
-/** From the `nth` call on that fits, counted from when the plan is made. */
+/** Injects a fault from the `nth` matching call on, counted from when the plan is set. */
 export interface FaultPlan {
   readonly files: readonly (keyof typeof FILES)[]
   readonly calls: readonly (keyof typeof CALLS)[]
   readonly nth: number
   readonly act: keyof typeof ACTS
   readonly errno?: keyof typeof ERRNOS
-  /** How many calls; default: all that follow. */
+  /** The number of calls with the fault. Default: all that follow. */
   readonly times?: number
   readonly delayMs?: number
 }
@@ -26,17 +26,17 @@ export interface FaultPlan {
 const FIELDS = 9
 const [NTH_AT, MATCHED_AT, HIT_AT] = [2, 7, 8]
 
-/** The plan of one process, in a file that it maps. */
+/** The fault plan of a process, in a file that it maps. */
 export interface Faults {
   plan(plan: FaultPlan): void
-  /** From now on everything works. */
+  /** Ends fault injection. */
   heal(): void
-  /** How many calls have fitted since the plan was made, and how many of them it has hit. */
+  /** The numbers of matching calls and of injected faults since the plan was set. */
   counts(): { readonly matched: number; readonly hit: number }
   close(): void
 }
 
-/** The counts of a plan, also once its process is gone. */
+/** Reads the counts of a plan, also after its process has ended. */
 export function countsIn(path: string): { readonly matched: number; readonly hit: number } {
   const bytes = readFileSync(path)
   return { matched: bytes.readInt32LE(MATCHED_AT * 4), hit: bytes.readInt32LE(HIT_AT * 4) }
@@ -65,13 +65,13 @@ export function faultsIn(path: string): Faults {
   }
 }
 
-/** What a process is started with, so that its files can fail. */
+/** The fault-injection library. */
 export interface Shim {
-  /** The environment of a process whose faults in a directory are planned in a file. */
+  /** The environment for a process with faults in a directory, planned in a file. */
   environment(faults: string, directory: string): Readonly<Record<string, string>>
 }
 
-/** Builds the library; nothing where there is no C compiler or no LD_PRELOAD. */
+/** Builds the library; returns `undefined` without a C compiler or LD_PRELOAD. */
 export function buildShim(directory: string): Shim | undefined {
   if (process.platform !== 'linux') return undefined
   const library = join(directory, 'shim.so')

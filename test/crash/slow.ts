@@ -1,9 +1,9 @@
-// Appends from many callers while each sync takes its time; tells how many syncs that took.
+// Appends from many callers while each sync is slow; prints how many syncs it took.
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { ORDERS, eventOf, topicOf, verdictOf } from '../../src/ports/conformance/sample.ts'
 import { faultsIn } from './shim.ts'
 
-/** What came of it. */
+/** The results. */
 export interface Slow {
   readonly verdicts: readonly string[]
   readonly syncs: number

@@ -1,4 +1,4 @@
-// What the services must have made of the log: folded here once more, by other code than theirs.
+// Checks the state of the services: computes it from the log once more, by independent code.
 import { isDeepStrictEqual } from 'node:util'
 import type { LogRecord } from '../../src/ports/log.ts'
 import type { Row } from '../../src/ports/store.ts'
@@ -15,7 +15,7 @@ interface About {
 const dataOf = ({ data }: LogRecord): unknown => JSON.parse(data ?? 'null')
 const aboutOf = (record: LogRecord): About => dataOf(record) as About
 
-/** What is below the progress of a consumer, as far as it hears it. */
+/** The records below the progress of a consumer that it consumes. */
 function heardBy(consumer: string, { seen }: Evidence): readonly LogRecord[] {
   const hears = CONSUMERS[consumer] ?? {}
   const next = new Map(
@@ -33,7 +33,7 @@ function rowsOf({ seen }: Evidence, table: string): ReadonlyMap<string, Row> {
   return new Map(seen.rows.filter((row) => row.table === table).map((row) => [row.key, row]))
 }
 
-/** The state in a row, whatever else is kept along with it. */
+/** The state in a row, without the members that the engine adds. */
 function stateIn(row: Row | undefined): unknown {
   const body = JSON.parse(row?.body ?? 'null') as Record<string, unknown> | null
   return body && 'state' in body ? body['state'] : body
@@ -60,9 +60,9 @@ function* complaintsOfCounters(evidence: Evidence): Generator<string> {
       (record) => record.topic === topic && record.partition === partition,
     ).length
     if (accepted !== heard) yield `${name}: ${accepted} accepted, ${heard} are below ${next}`
-    if (pending + expired > 0) yield `${name}: ${pending} wait, ${expired} expired`
+    if (pending + expired > 0) yield `${name}: ${pending} pending, ${expired} expired`
     const end = seen.ends.find((each) => each.topic === topic && each.partition === partition)
-    if (next > (end?.next ?? 0)) yield `${name} stands at ${next}, behind the end`
+    if (next > (end?.next ?? 0)) yield `${name} has progress ${next}, behind the end`
   }
   if (!isSettled) return
   for (const [consumer, hears] of Object.entries(CONSUMERS)) {
@@ -72,7 +72,7 @@ function* complaintsOfCounters(evidence: Evidence): Generator<string> {
   }
 }
 
-/** A command has its event if its consumer has passed it, and otherwise not; never two. */
+/** A command has exactly one event once its consumer has passed it, and none before. */
 function* complaintsOfDecisions(evidence: Evidence): Generator<string> {
   const { seen } = evidence
   for (const [command, event] of [
@@ -93,7 +93,7 @@ function* complaintsOfDecisions(evidence: Evidence): Generator<string> {
 function differing(a: readonly string[], b: readonly string[]): string {
   const [left, right] = [new Set(a), new Set(b)]
   const only = [...a.filter((each) => !right.has(each)), ...b.filter((each) => !left.has(each))]
-  return only.slice(0, 3).join(', ') || 'one of them twice'
+  return only.slice(0, 3).join(', ') || 'one of them is there twice'
 }
 
 function balances(records: readonly LogRecord[]): ReadonlyMap<string, Balance> {
@@ -111,7 +111,7 @@ function balances(records: readonly LogRecord[]): ReadonlyMap<string, Balance> {
   return found
 }
 
-/** An entity has all events of the log, since they commit with it; a projection what it has passed. */
+/** An entity reflects all its events in the log, a projection those below its progress. */
 function* complaintsOfBalances(evidence: Evidence): Generator<string> {
   const { seen } = evidence
   const events = seen.records.filter(({ topic }) => topic === TOPICS.deposits)
@@ -145,7 +145,7 @@ function* complaintsOfReadings(evidence: Evidence): Generator<string> {
       yield `${TABLES.readings} ${key} is ${rows.get(key)?.body}, and ${JSON.stringify(counts.get(key))} by the log`
 }
 
-/** A deposit that the saga has passed has a timer, or the command that the timer has sent. */
+/** A deposit that the saga has passed has a timer, or the command that the timer sent. */
 function* complaintsOfThanks(evidence: Evidence): Generator<string> {
   const { seen, isSettled } = evidence
   const timed = [...rowsOf(evidence, TABLES.timers).values()].map(
@@ -172,9 +172,9 @@ function* complaintsOfThanks(evidence: Evidence): Generator<string> {
 function* complaintsOfEffects(evidence: Evidence): Generator<string> {
   const { told } = evidence
   for (const [deposit, keys] of told.effects)
-    if (keys.size > 1) yield `${deposit} was told under ${keys.size} keys`
+    if (keys.size > 1) yield `the effect of ${deposit} has ${keys.size} keys`
   for (const record of heardBy('bank/posting', evidence)) {
     const { deposit } = aboutOf(record)
-    if (!told.effects.has(deposit)) yield `${deposit} is done, and nobody was told of it`
+    if (!told.effects.has(deposit)) yield `${deposit} is completed without its effect`
   }
 }

@@ -1,5 +1,5 @@
-// Runs the services on a disk with little room, fills it, makes room again, and stops on a full one;
-// tells what came of each step.
+// Runs the services on a small disk, fills it, frees space again, and stops and starts on a full one;
+// prints the result of each step.
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { App } from 'throughline'
@@ -11,7 +11,7 @@ import type { Said } from './report.ts'
 import { saidBy } from './report.ts'
 import { Bank, Meters, TOPICS, services } from './town.ts'
 
-/** What the process tells, in the order of the steps. */
+/** The steps, in their order. */
 export type Step =
   | 'filled'
   | 'send on a full disk'
@@ -38,7 +38,7 @@ async function step(name: Step, run: () => Promise<string>): Promise<void> {
 const post = { tell: async () => undefined }
 let sent = 0
 
-/** Takes every byte that is left, but leaves the little that the ballast has. */
+/** Fills the disk up. */
 function fill(): void {
   const bytes = Buffer.alloc(4_096)
   for (;;)
@@ -68,7 +68,7 @@ async function send(app: App): Promise<string> {
   return 'stored'
 }
 
-/** Appends until the disk takes no more; what was answered then. */
+/** Appends until an append is not stored; returns its result. */
 async function untilFull(app: App): Promise<string> {
   const text = 'x'.repeat(8_000)
   for (let number = 1; number < 5_000; number += 1) {

@@ -1,11 +1,12 @@
-// What a process that is killed says of itself, and what is therefore known from outside.
+// The protocol between the killed process and its test: the lines that the process writes, and the
+// state that the test derives from them.
 import type { Batch } from './batches.ts'
 import { batchOf, trimmedEvents } from './batches.ts'
 
-/** What is appended, by number. */
+/** The kind of a numbered batch. */
 export type Kind = 'batch' | 'trimmed'
 
-/** One line of the process. Each is written before what it tells begins, or after it was acked. */
+/** One line of the process, written before an operation begins or after it was acked. */
 export type Line =
   | { readonly is: 'up' }
   | { readonly is: 'try'; readonly kind: Kind; readonly number: number }
@@ -25,28 +26,28 @@ export type Line =
   | { readonly is: 'stopped' }
   | { readonly is: 'wrong'; readonly what: string }
 
-/** How far something may have come, and how far it surely has. */
+/** The highest offset that was requested, and the highest that was acked. */
 export interface Reach {
   readonly tried: number
   readonly acked: number
 }
 
-/** What is known about a directory from outside, over all processes that have worked in it. */
+/** Everything that processes reported about their work in one directory. */
 export interface Told {
   readonly seed: number
   isUp: boolean
-  /** Numbers, in the order in which they were first tried. */
+  /** Numbers of batches, in the order in which they were first tried. */
   readonly tried: Readonly<Record<Kind, Set<number>>>
-  /** Offsets of every event that was acked, by kind and number. */
+  /** Offsets of acked events, by kind and number of the batch. */
   readonly acked: Readonly<Record<Kind, Map<number, readonly number[]>>>
   readonly sending: Set<number>
   readonly sent: Set<number>
-  /** The keys under which the outside heard of each deposit. */
+  /** The effect keys with which the handler was called, by deposit. */
   readonly effects: Map<string, Set<string>>
   /** By partition. */
   readonly trimmed: Map<number, Reach>
   readonly compacted: Map<number, Reach>
-  /** Whether the making of a topic was acked. */
+  /** Whether the declaration of a topic was acked. */
   readonly topics: Map<string, boolean>
   readonly wrong: string[]
 }
@@ -105,13 +106,13 @@ function reach(reaches: Map<number, Reach>, { partition, before }: Upkeep, isAck
   })
 }
 
-/** The events of a kind and number. */
+/** The events of a numbered batch. */
 export function eventsNamed(seed: number, kind: Kind, number: number): Batch {
   if (kind === 'batch') return batchOf(seed, number)
   return { isAtomic: false, events: trimmedEvents(number) }
 }
 
-/** What the next process has to send again first, in order. */
+/** What the next process must send again first, in order. */
 export interface Open {
   readonly batches: readonly number[]
   readonly deposits: readonly number[]

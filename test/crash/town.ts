@@ -1,4 +1,4 @@
-// The services of the process that is killed: everything that a unit of work can hold takes part.
+// The services of the killed process. Together they use everything that a unit of work can contain.
 import {
   after,
   become,
@@ -32,7 +32,7 @@ export const Bank = contract(
   },
 )
 
-/** Facts that come from outside; no entity decides them. */
+/** Facts from outside; no entity decides them. */
 export const Meters = contract(
   'meters',
   { key: 'meter', partitions: PARTITIONS },
@@ -88,7 +88,7 @@ const sums = projection('sums', { by: 'account', row: type<Balance>() }, (on) =>
 
 const THANK_AFTER_MS = 20
 
-/** Each deposit is thanked for once, a little later. */
+/** Sends one Thank command for each deposit, a little later. */
 const thanks = saga(
   'thanks',
   { by: 'deposit', initial: { is: 'new' }, sends: [Bank.Thank] },
@@ -101,7 +101,7 @@ const thanks = saga(
   ],
 )
 
-/** What is outside: it hears of each deposit, with the key of the effect. */
+/** The outside world: a tool that is called once per deposit, with its effect key. */
 export interface Post {
   tell(deposit: string, effectKey: string): Promise<void>
 }
@@ -136,9 +136,9 @@ export const TOPICS = {
   deposits: 'bank.events',
   measured: 'meters.events',
   raised: 'alarms.events',
-  /** Is compacted by hand; no rule reads it. */
+  /** Compacted by the workload; no rule reads it. */
   compacted: 'notes.events',
-  /** Is trimmed by hand, and belongs to no service. */
+  /** Trimmed by the workload; belongs to no service. */
   trimmed: 'scratch.trimmed',
 } as const
 
@@ -150,7 +150,7 @@ export const TABLES = {
   readings: 'metering.readings',
 } as const
 
-/** Every consumer, with the wire names that it hears by topic. */
+/** Every consumer, with the wire names that it consumes, by topic. */
 export const CONSUMERS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   'bank/account': { [TOPICS.commands]: ['bank.Deposit', 'bank.Thank'] },
   'bank/sums': { [TOPICS.deposits]: ['bank.Deposited', 'bank.Thanked'] },

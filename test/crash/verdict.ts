@@ -1,21 +1,21 @@
-// Judges what was found in a damaged directory by what was in it before: byte for byte the same, or
-// loud; never something else in silence.
+// Judges the report of a damaged directory by that of the undamaged one: everything must be the same,
+// or the damage reported. Nothing may be silently different.
 import { isDeepStrictEqual } from 'node:util'
 import type { PartitionFound, Report, Said } from './report.ts'
 
 /**
- * `whole`: everything reads back as it was. `partition`: the damage is named, with what it is about,
- * and the rest flows. `directory`: the directory as a whole is refused by name.
+ * `whole`: everything reads back as it was. `partition`: the damage is reported with its range, and the
+ * rest works. `directory`: the directory is refused with a code.
  */
 export interface Verdict {
   readonly is: 'whole' | 'partition' | 'directory'
-  /** What must not be. */
+  /** What is wrong. */
   readonly complaints: readonly string[]
-  /** What a repair has left that was to flow again. */
+  /** What is still wrong after a repair. */
   readonly unrepaired: readonly string[]
 }
 
-/** `expected` is what the undamaged directory reports; no report is a process that is gone. */
+/** `expected` is the report of the undamaged directory; no report means that the process died. */
 export function verdictOn(expected: Report, found: Report | undefined): Verdict {
   if (!found) return directoryVerdict(['the process died'])
   if (found.refused) return directoryVerdict(complaintsOfRefused(expected, found))
@@ -32,7 +32,7 @@ const directoryVerdict = (complaints: readonly string[]): Verdict => {
   return { is: 'directory', complaints, unrepaired: [] }
 }
 
-/** Everything that the report says is wrong. */
+/** All damage in the report. */
 function namedIn({ partitions, states, ill }: Report): readonly string[] {
   const said = [
     ...partitions.map((each) => each.said),
@@ -42,7 +42,7 @@ function namedIn({ partitions, states, ill }: Report): readonly string[] {
   return ill === undefined ? named : [...named, ill]
 }
 
-/** What is refused has a code; what can be read of it all the same is as it was. */
+/** A refusal needs a code; records that are still readable must be unchanged. */
 function complaintsOfRefused(expected: Report, found: Report): readonly string[] {
   const { refused, reading, salvaged } = found
   const complaints = [...complaintsOfSaid('opening', refused)]
@@ -69,7 +69,7 @@ function complaintsOfSalvage(expected: Report, salvaged: Report['salvaged']): re
   return other ? [`salvage has another record at ${other[0]}`] : []
 }
 
-/** After a repair everything flows; what is read is as it was, and no offset is given again. */
+/** After a repair all partitions work, records are unchanged, and no offset is reused. */
 function complaintsOfRepair(expected: Report, { repaired }: Report): readonly string[] {
   if (repaired === undefined) return []
   if ('text' in repaired) return [...complaintsOfSaid('repair', repaired)]
@@ -82,7 +82,7 @@ function complaintsOfRepair(expected: Report, { repaired }: Report): readonly st
     if (said) complaints.push(`${name} is damaged after the repair: ${said.text}`)
     if (fresh !== 'stored' && fresh !== 'repeat')
       complaints.push(`${name}: an append after the repair is answered ${fresh}`)
-    if (next < (before?.next ?? 0)) complaints.push(`${name} gives offsets again after the repair`)
+    if (next < (before?.next ?? 0)) complaints.push(`${name} reuses offsets after the repair`)
     return complaints
   })
 }
@@ -100,7 +100,7 @@ function complaintsOfPartition(before: PartitionFound, found: Report): readonly 
   const known = new Set(before.records.map(([offset]) => offset))
   const records = after.records.filter(([offset]) => known.has(offset))
   const isPart = records.every((record, at) => isDeepStrictEqual(record, before.records[at]))
-  // An older copy may have what was trimmed or compacted since, where its age is named.
+  // An older copy may have records that were trimmed or compacted since, if its age is reported.
   const mayBeOlder = said !== undefined || found.ill !== undefined
   if (!isPart || (records.length < after.records.length && !mayBeOlder))
     complaints.push(`${name} has other records`)
@@ -113,17 +113,17 @@ function complaintsOfPartition(before: PartitionFound, found: Report): readonly 
     return complaints
   }
   if (records.length < before.records.length)
-    complaints.push(`${name} has ${records.length} of ${before.records.length} records, in silence`)
+    complaints.push(`${name} has ${records.length} of ${before.records.length} records, silently`)
   if (after.next !== before.next || (after.first !== before.first && found.ill === undefined))
-    complaints.push(`${name} is from ${after.first} to ${after.next}, in silence`)
-  // Damage of pages that everything shares stops all writes, and health says so.
+    complaints.push(`${name} is from ${after.first} to ${after.next}, silently`)
+  // Damage of shared pages stops all writes, and health reports it.
   const isStopped = fresh === 'LOG_DAMAGED' && found.ill !== undefined
   if (fresh !== 'stored' && !isStopped)
     complaints.push(`${name} is sound, and an append is answered ${fresh}`)
   return complaints
 }
 
-/** Where a tail was lost, the state as of before it is there, and that is named. */
+/** After a lost tail the state before it is there, and the loss is reported. */
 function complaintsOfStates(
   expected: Report,
   { states }: Report,
@@ -133,6 +133,6 @@ function complaintsOfStates(
     const after = states[name]
     if (after === undefined) return [`${name} is gone`]
     if (typeof after !== 'string') return complaintsOfSaid(name, after)
-    return after === before || isNamed ? [] : [`${name} is another one, in silence`]
+    return after === before || isNamed ? [] : [`${name} differs silently`]
   })
 }

@@ -1,6 +1,6 @@
-// Runs the services and appends, sends, trims, compacts and makes topics until it is killed: from
-// outside, or by itself at a moment that was named. Without a moment it does a little, settles and
-// stops. Tells every step in a line, through a pipe that keeps it whatever happens then.
+// The workload process: runs the services, appends, sends, trims, compacts and declares topics until
+// it is killed from outside, or kills itself at a kill point. Without one it does a little, settles and
+// stops. It writes a line for every step; the pipe keeps the lines after a kill.
 import { DatabaseSync } from 'node:sqlite'
 import type { App, Message } from 'throughline'
 import { start } from 'throughline'
@@ -31,7 +31,7 @@ function tell(line: Line): void {
   tellAtOnce(line)
 }
 
-/** Keeps every connection at hand, and weakens the sync where this is a control. */
+/** Collects all connections, and weakens the sync where this is a control. */
 function plant(): void {
   const { exec } = DatabaseSync.prototype
   DatabaseSync.prototype.exec = function (sql) {
@@ -41,7 +41,7 @@ function plant(): void {
   }
 }
 
-/** From here on the process dies at the n-th call that the moment names. */
+/** Arms the kill point: the process dies at its n-th call from here on. */
 function arm(now: Moment): void {
   const fault = FAULT_OF[now]
   if (now !== moment || !fault || !faults) return
@@ -49,7 +49,7 @@ function arm(now: Moment): void {
   faults.plan({ ...fault, nth, act: setup.act ?? 'kill' })
 }
 
-/** What a moment is about has happened, and it was not hit: the next one is. */
+/** Disarms the kill point after an operation in which it was not reached. */
 function disarm(now: Moment): void {
   if (now === moment) faults?.heal()
 }
@@ -58,7 +58,7 @@ const hoard: unknown[] = []
 const flights = new Set<Promise<void>>()
 const FLIGHTS_MAX = 3
 
-/** Lets a few calls be under way at a time; they are stored in the order in which they begin. */
+/** Allows a few calls in flight at a time; they are stored in the order in which they begin. */
 async function underway(flight: Promise<void>): Promise<void> {
   flights.add(flight)
   void flight.finally(() => flights.delete(flight))
@@ -129,14 +129,14 @@ async function create({ log }: Backend, topic: string): Promise<void> {
   tell({ is: 'created', topic })
 }
 
-/** Moves the write-ahead log into the database, as happens by itself once it is large. */
+/** Checkpoints, as happens by itself once the write-ahead log is large. */
 function checkpoint(): void {
   for (const db of connections)
     if (db.isOpen && db.location()?.endsWith('throughline.db') && !db.isTransaction)
       db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
 }
 
-/** What is done every so many batches, beside appending. */
+/** Operations that run every few batches, beside appending. */
 async function upkeep(system: System, number: number): Promise<void> {
   const { backend } = system
   const during = async (now: Moment, run: () => Promise<void> | void): Promise<void> => {
@@ -176,7 +176,7 @@ plant()
 if (setup.isUnsynced) faults?.plan({ files: FILE_NAMES, calls: ['sync'], nth: 1, act: 'pretend' })
 arm('start')
 const backend = embedded({ directory })
-// Whoever kills comes from outside: three kills in one unit are no fault of its message.
+// The kills come from outside, so do not hold a message after three of them in one unit.
 const engine = { unendedAttemptsMax: 100 }
 const app = await start(services, backend, { tools: { post }, engine })
 disarm('start')

@@ -1,4 +1,4 @@
-// What the process that is killed does, and what is therefore to be found after it.
+// The units that the killed process commits, so that the test can compute what must be there.
 import type { LogEvent, Place } from '../../src/ports/log.ts'
 import { ORDERS, PAYMENTS, eventOf, rowOf, unitOf } from '../../src/ports/conformance/sample.ts'
 import type { Claim, Unit } from '../../src/ports/store.ts'
@@ -12,7 +12,7 @@ export const TABLES = [
 export const RESOURCE = 'everything'
 export const UNIT_KEYS = ['a', 'b', 'c', 'd', 'e', 'f']
 
-/** What the process tells. */
+/** One line of the process. */
 export type Line =
   | { readonly is: 'claimed'; readonly claim: Claim }
   | { readonly is: 'tried'; readonly writer: string; readonly ids: readonly string[] }
@@ -20,7 +20,7 @@ export type Line =
   | { readonly is: 'done'; readonly key: string; readonly version: number }
   | { readonly is: 'wrong'; readonly what: string }
 
-/** The same event for the same id. All of one writer have one key, and so one order. */
+/** The event of an id. All events of a writer have the same key, and so keep their order. */
 export function eventNamed(id: string): LogEvent {
   return eventOf(id, { key: writerOf(id), data: `{"id":"${id}","text":"${'x'.repeat(300)}"}` })
 }
@@ -30,7 +30,7 @@ export function writerOf(id: string): string {
   return id.slice(0, id.indexOf('/'))
 }
 
-/** Some units append more than one statement inserts. */
+/** Some units append more events than one INSERT statement holds. */
 export function appendsOf(key: string, version: number): readonly LogEvent[] {
   const count = version % 5 === 0 ? 60 : 2
   return Array.from({ length: count }, (_, at) =>
@@ -42,7 +42,7 @@ export function consumerOf(key: string): string {
   return `shop.${key}`
 }
 
-/** The unit that brings a row to a version, and everything else along with it. */
+/** The unit that raises a row to a version, with progress, appends and a stream entry. */
 export function unitTo(key: string, version: number, fences: readonly Claim[] = []): Unit {
   const body = JSON.stringify({ version })
   const row = { expected: version - 1, version, body }

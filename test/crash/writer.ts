@@ -1,5 +1,5 @@
-// Appends and commits units with many writers until it is killed. Every line is written before what
-// it tells about begins, or after it was acked; the pipe keeps it whatever happens then.
+// Appends and commits units with many writers until it is killed. Each line is written before an
+// operation begins or after it was acked; the pipe keeps the lines after a kill.
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { seededRandom } from '../../src/base/random.ts'
@@ -18,7 +18,7 @@ function tell(line: Line): void {
   tellAtOnce(line)
 }
 
-/** Kills this process at a chosen step inside a transaction. */
+/** Kills this process at a chosen step of a transaction. */
 function plant(): void {
   let left = Number(at)
   const step = (): void => {
@@ -47,7 +47,7 @@ async function append(writer: string): Promise<never> {
       return `${writer}/${count + at}`
     })
     count += ids.length
-    // Now and then something is sent again that was acked.
+    // Sometimes send an acked event again.
     const sent = latest && random() < 0.2 ? [latest, ...ids] : ids
     tell({ is: 'tried', writer, ids })
     const flight = log.append(sent.map(eventNamed)).then((answers) => {
@@ -77,10 +77,10 @@ await log.open()
 await store.open()
 await log.declare([topicOf(ORDERS), topicOf(PAYMENTS)])
 await store.declare(TABLES)
-// Lives as long as it can: who is killed must not be waited for.
+// A long lease: the next process must not have to wait for a killed one.
 const { held } = await store.beat({ id: `run-${run}` }, [RESOURCE], 3_600_000)
 const [claim] = held
-if (!claim) throw new Error('the claim of a killed process is still held')
+if (!claim) throw new Error('a killed process still holds the lease')
 tell({ is: 'claimed', claim })
 plant()
 const writers = Array.from({ length: 12 }, (_, at) => append(`run${run}w${at}`))

@@ -1,4 +1,4 @@
-// What becomes of archives whose files are harmed, and of those that are cut short.
+// Archives with damaged files, and interrupted archiving.
 import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { statSync, truncateSync, writeFileSync } from 'node:fs'
@@ -35,7 +35,7 @@ suite('a file of an archive', () => {
     const [file = ''] = (await move(at, 1_500)).files
     await move(at, 2_000)
     const away = join(at.root, basename(file))
-    // What was read before is still in memory: a restart forgets it.
+    // Restart, since blocks that were read are still cached.
     await close(at.backend)
     renameSync(file, away)
     const backend = await open(t, at.data)
@@ -43,7 +43,7 @@ suite('a file of an archive', () => {
     assert.deepEqual([slice.records, slice.next], [[], 0])
     assert.match(
       slice.damage ?? '',
-      /^ARCHIVE_MISSING: .*orders\.events\/1 offsets 0 to \d+, which .+\.gz holds$/,
+      /^ARCHIVE_MISSING: .*orders\.events\/1 offsets 0 to \d+, archived in .+\.gz$/,
     )
     assert.deepEqual((await readFrom(backend, 1_500)).records, at.records.slice(1_500))
     await assert.rejects(async () => backend.log.find?.(ORDERS, 'e-3'), { code: 'ARCHIVE_MISSING' })
@@ -53,8 +53,8 @@ suite('a file of an archive', () => {
     ])
     const health = await backend.log.health()
     assert.equal(health.is, 'failing')
-    assert.match(health.detail, /^ARCHIVE_MISSING: .* offsets 0 to \d+, which .+\.gz holds$/)
-    // Put back, it is read again at once; also where the data directory has a place for it.
+    assert.match(health.detail, /^ARCHIVE_MISSING: .* offsets 0 to \d+, archived in .+\.gz$/)
+    // Once put back it is read again at once, also from the archive folder of the data directory.
     renameSync(away, file)
     assert.equal((await backend.log.health()).is, 'well')
     assert.equal((await readFrom(backend, 0)).records.length, COUNT + 1)
@@ -149,7 +149,7 @@ suite('a file of an archive', () => {
   })
 })
 
-/** Moves records, and ends with the commit of a number as a kill would. */
+/** Archives records, and fails at the n-th commit as a kill would. */
 async function cutAt({ data, to }: Stand, number: number): Promise<boolean> {
   const clock = systemClock()
   const news = bell(clock)
@@ -208,7 +208,7 @@ suite('an archive that is cut short', () => {
       assert.equal(moved.to, 2_400)
       assert.deepEqual(await readAll(again.backend.log), at.records, `after ${number}`)
       const files = readdirSync(at.to).map((name) => join(at.to, name))
-      // Done again to the same end, a file gets the same name.
+      // A repeated file with the same content gets the same name.
       assert.equal(files.length, 1)
       assert.equal(zcat(files).length, 2_400)
       await close(again.backend)

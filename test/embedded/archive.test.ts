@@ -1,4 +1,4 @@
-// Old records moved out of the log into files, and read from there.
+// Archiving old records into files, and reading them from there.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -13,7 +13,7 @@ import type { LogRecord } from '../../src/ports/log.ts'
 import { COUNT, PARTITION, TABLE, close, eventsOf, move, open, stand, zcat } from './stand.ts'
 
 suite('an archive', () => {
-  test('has what was moved, and the log reads as if nothing had', async (t) => {
+  test('contains the moved records, and the log reads as before', async (t) => {
     const at = await stand(t)
     const moved = await move(at, 2_000)
     assert.deepEqual([moved.from, moved.to, moved.records], [0, 2_000, 2_000])
@@ -39,7 +39,7 @@ suite('an archive', () => {
     assert.deepEqual(await readAll((await open(t, at.data)).log), at.records)
   })
 
-  test('is lines of JSON for everybody', async (t) => {
+  test('consists of lines of JSON', async (t) => {
     const at = await stand(t)
     const { files } = await move(at, 1_200)
     const offsets = zcat(files).map(({ offset }) => offset)
@@ -63,7 +63,7 @@ suite('an archive', () => {
     if (status === 0) assert.equal(stdout.trimEnd().split('\n').length, 1_200)
   })
 
-  test('goes on where the last one ended, and moves nothing twice', async (t) => {
+  test('continues where the last one ended, and moves nothing twice', async (t) => {
     const at = await stand(t)
     const first = await move(at, 900)
     const second = await move(at, 1_500)
@@ -77,7 +77,7 @@ suite('an archive', () => {
     assert.deepEqual(await readAll(at.backend.log), at.records)
   })
 
-  test('of calls at once moves each record once', async (t) => {
+  test('with concurrent calls moves each record once', async (t) => {
     const at = await stand(t)
     const moved = await Promise.all([move(at, 700), move(at, 900), move(at, 800)])
     assert.deepEqual(
@@ -91,7 +91,7 @@ suite('an archive', () => {
     assert.deepEqual(await readAll(at.backend.log), at.records)
   })
 
-  test('takes the bodies out of the database', async (t) => {
+  test('removes the payloads from the database', async (t) => {
     const at = await stand(t)
     await move(at, 2_000)
     await close(at.backend)
@@ -103,7 +103,7 @@ suite('an archive', () => {
     assert.deepEqual({ ...moved.get() }, { count: 2_000 })
   })
 
-  test('gives its room in the database to what comes', async (t) => {
+  test('frees space in the database for later records', async (t) => {
     const at = await stand(t)
     const pages = (): { readonly all: number; readonly free: number } => {
       const db = new DatabaseSync(join(at.data, 'throughline.db'), { readOnly: true })
@@ -127,7 +127,7 @@ suite('an archive', () => {
     assert.equal((await readAll(at.backend.log)).length, COUNT + 4_000)
   })
 
-  test('keeps ids known: a repeat is one, and anything else a conflict', async (t) => {
+  test('keeps ids known: a duplicate is detected, and other content conflicts', async (t) => {
     const at = await stand(t)
     await move(at, 2_000)
     const [same, other] = eventsOf('e', 2)
@@ -139,7 +139,7 @@ suite('an archive', () => {
     assert.deepEqual((await at.backend.log.append([tombstone])).map(verdictOf), ['repeat'])
   })
 
-  test('gives the stream of an entity whose events were moved', async (t) => {
+  test('returns the stream of an entity with archived events', async (t) => {
     const at = await stand(t)
     const [first, second] = eventsOf('s', 2)
     assert.ok(first && second)
@@ -159,7 +159,7 @@ suite('an archive', () => {
     assert.deepEqual(await at.backend.store.stream(row, 1, 10), before)
   })
 
-  test('leaves holes of compaction as they are', async (t) => {
+  test('leaves compacted records as holes', async (t) => {
     const at = await stand(t)
     await at.backend.log.compact(ORDERS, PARTITION, 1_000, 0)
     const left = await readAll(at.backend.log)
@@ -170,7 +170,7 @@ suite('an archive', () => {
     assert.equal(await at.backend.log.find?.(ORDERS, 'e-3'), undefined)
   })
 
-  test('of nothing but holes is no file', async (t) => {
+  test('with nothing but holes writes no file', async (t) => {
     const at = await stand(t)
     await at.backend.log.compact(ORDERS, PARTITION, COUNT, Number.MAX_SAFE_INTEGER)
     const moved = await move(at, 1_000)
@@ -178,7 +178,7 @@ suite('an archive', () => {
     assert.deepEqual(existsSync(at.to) ? readdirSync(at.to) : [], [])
   })
 
-  test('goes with what is trimmed', async (t) => {
+  test('is removed by a trim', async (t) => {
     const at = await stand(t)
     await move(at, 2_000)
     await at.backend.log.trim(ORDERS, PARTITION, 1_900)
@@ -187,7 +187,7 @@ suite('an archive', () => {
     assert.deepEqual([moved.from, moved.to], [2_000, 2_200])
   })
 
-  test('tells how far it is, in records', async (t) => {
+  test('reports its progress in records', async (t) => {
     const at = await stand(t)
     await move(at, 500)
     const told: (readonly [number, number])[] = []
@@ -196,7 +196,7 @@ suite('an archive', () => {
     assert.deepEqual(told.at(-1), [1_500, 1_500])
   })
 
-  test('is not made by a reader', async (t) => {
+  test('is refused for a read-only backend', async (t) => {
     const at = await stand(t)
     const reader = { ...at, backend: await open(t, at.data, true) }
     await assert.rejects(move(reader, 10), { code: 'DATA_READ_ONLY' })
@@ -204,7 +204,7 @@ suite('an archive', () => {
   })
 })
 
-test('any texts come back from a block as they were', async () => {
+test('a block returns any texts unchanged', async () => {
   const text = fc.oneof(
     fc.json(),
     fc.string({ unit: 'binary' }),

@@ -1,4 +1,4 @@
-// Processes that are killed while they copy or move data: what they leave is whole, or nothing.
+// Processes that are killed during backup, restore and archive: the result is complete or absent.
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -16,7 +16,7 @@ import { talking } from '../control/world.ts'
 import { runs } from '../extent.ts'
 
 const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
-/** Nobody reads it, so that all of it may be moved. */
+/** Has no consumer, so that all of it can be archived. */
 const TOPIC = 'telling.events'
 const PARTITIONS = 2
 const COUNT = 6_000
@@ -64,7 +64,7 @@ async function ended(child: ChildProcess): Promise<unknown> {
   return child.signalCode ?? child.exitCode
 }
 
-/** Kills a process once something is so; whether it was still there. */
+/** Kills a process once a condition holds; returns whether it was still running. */
 async function killWhen(child: ChildProcess, isSo: () => boolean): Promise<boolean> {
   while (child.exitCode === null && !isSo()) await new Promise(setImmediate)
   child.kill('SIGKILL')
@@ -95,14 +95,14 @@ async function contents(directory: string): Promise<readonly string[]> {
 
 const sizeOf = (path: string): number => (existsSync(path) ? statSync(path).size : -1)
 
-/** Bytes after which each of the kills comes, spread over a file of a size. */
+/** The file sizes at which to kill, spread over a file. */
 function moments(size: number): readonly number[] {
   const random = seededRandom(size)
   return [0, ...Array.from({ length: KILLS - 1 }, () => Math.floor(random() * size))]
 }
 
 suite('killed', { timeout: runs(110_000) }, () => {
-  test('backup leaves no backup, and restore no data, until they are whole', async () => {
+  test('backup and restore leave nothing until they are complete', async () => {
     const all = await contents(data)
     const size = sizeOf(join(data, 'throughline.db'))
     let kills = 0
@@ -127,7 +127,7 @@ suite('killed', { timeout: runs(110_000) }, () => {
     assert.ok(kills >= KILLS, `${kills} were killed`)
   })
 
-  test('archive loses nothing, and is ended by the next one', async () => {
+  test('archive loses nothing, and the next one completes it', async () => {
     const all = await contents(data)
     const backup = join(root, 'backup')
     await mustGoWell('backup', backup)

@@ -1,4 +1,4 @@
-// Rows of entities that were taken away, or put back as they had been: the stream is the truth.
+// Rows of entities that were deleted, or replaced by older ones: the stream restores their state.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -101,7 +101,7 @@ async function started(directory: string): Promise<Running> {
 
 const beansIn = (app: App, jar: string): Promise<unknown> => app.ask(Jars.Count({ jar }))
 
-/** What becomes of a command: `accepted`, or the code of its refusal. */
+/** The outcome of a command: `accepted`, or the code of its refusal. */
 async function outcomeOf(app: App, command: Parameters<App['send']>[0]): Promise<string> {
   const operation = await app.send(command)
   const outcome = await operation.accepted()
@@ -109,7 +109,7 @@ async function outcomeOf(app: App, command: Parameters<App['send']>[0]): Promise
 }
 
 suite('an entity whose row was lost', () => {
-  test('goes on with its next command, as its events say', async (t) => {
+  test('handles its next command with the state of its events', async (t) => {
     await using app = await started(await lost(t))
     assert.equal(await outcomeOf(app, Jars.Fill({ jar: 'a', beans: 5 })), 'accepted')
     assert.equal(await beansIn(app, 'a'), 65)
@@ -117,13 +117,13 @@ suite('an entity whose row was lost', () => {
     assert.deepEqual([app.broke, app.faults], [[], []])
   })
 
-  test('is told to a query', async (t) => {
+  test('is visible to a query', async (t) => {
     await using app = await started(await lost(t))
     assert.equal(await beansIn(app, 'a'), 60)
     assert.equal(await beansIn(app, 'nowhere'), null)
   })
 
-  test('is not refused for what it seems to lack', async (t) => {
+  test('does not refuse a command for lack of its state', async (t) => {
     await using app = await started(await lost(t))
     assert.equal(await outcomeOf(app, Jars.Take({ jar: 'a', beans: 60 })), 'accepted')
     assert.equal(await outcomeOf(app, Jars.Take({ jar: 'a', beans: 1 })), 'empty')
@@ -131,14 +131,14 @@ suite('an entity whose row was lost', () => {
     assert.equal(await beansIn(app, 'a'), 0)
   })
 
-  test('is one of several that a command is about', async (t) => {
+  test('is one of several entities of a command', async (t) => {
     await using app = await started(await lost(t, "key IN ('a', 'b')"))
     assert.equal(await outcomeOf(app, Jars.Pour({ jar: 'a', into: 'b' })), 'accepted')
     assert.deepEqual([await beansIn(app, 'a'), await beansIn(app, 'b')], [0, 120])
     assert.equal(await outcomeOf(app, Jars.Pour({ jar: 'a', into: 'c' })), 'empty')
   })
 
-  test('comes back in the midst of many that are new or there', async (t) => {
+  test('is restored among many new and existing entities', async (t) => {
     await using app = await started(await lost(t, "key IN ('a', 'b', 'c')"))
     const names = ['a', 'n0', 'b', 'n1', 'n2', 'c', 'a', 'n3', 'b', 'c']
     await Promise.all(names.map((name) => app.send(Jars.Fill({ jar: name, beans: 1 }))))
@@ -148,7 +148,7 @@ suite('an entity whose row was lost', () => {
     assert.deepEqual([app.broke, app.faults], [[], []])
   })
 
-  test('is held with its events, where the log has them no more', async (t) => {
+  test('holds its key where the log no longer has its events', async (t) => {
     const directory = await lost(t)
     {
       const { log, store } = embedded({ directory })
@@ -178,13 +178,13 @@ suite('an entity whose row is older than its events', () => {
       return `UPDATE ${table} SET version = 1, body = '${body}', sum = ${sum} WHERE key = 'a'`
     })
 
-  test('goes on with its next command, as its events say', async (t) => {
+  test('handles its next command with the state of its events', async (t) => {
     await using app = await started(await older(t))
     assert.equal(await outcomeOf(app, Jars.Fill({ jar: 'a', beans: 5 })), 'accepted')
     assert.equal(await beansIn(app, 'a'), 65)
   })
 
-  test('is told to a query, and is not refused for what it seems to lack', async (t) => {
+  test('is visible to a query, and does not refuse a command for lack of its state', async (t) => {
     await using app = await started(await older(t))
     assert.equal(await beansIn(app, 'a'), 60)
     await using other = await started(await older(t))

@@ -1,5 +1,5 @@
-// One start of a system with a message that ends its process: `DIRECTORY KIND MODE`. Prints the status
-// of the consumer once nothing but that message is left, and stops cleanly if told so by its parent.
+// Starts a system with a message that ends its process: `DIRECTORY KIND MODE`. Prints the status of the
+// consumer once only that message is left, and stops cleanly.
 import { appendFileSync } from 'node:fs'
 import { contract, event, handler, projection, service, start, type } from 'throughline'
 import { embedded } from 'throughline/embedded'
@@ -40,7 +40,7 @@ const rules = {
     }),
   ]),
 }
-/** A projection that is rebuilt, beside a handler that has nothing to do with it. */
+/** A projection that is rebuilt, beside an independent handler. */
 if (kind === 'rebuild') {
   const isSecond = mode !== 'none'
   const rebuilt = projection(
@@ -73,7 +73,7 @@ if (kind === 'rebuild') {
   await app.stop()
 }
 
-/** The one with the message, and others with much to do beside it. */
+/** The consumer with the message, beside others with much work. */
 if (kind === 'beside') {
   const bank = handler('bank', {}, (on) => [
     on(Work.Done, () => new Promise((resolve) => setTimeout(resolve, 20))),
@@ -94,7 +94,7 @@ if (kind === 'beside') {
       return completed === (consumer === 'svc/poisoned' ? MESSAGES - 1 : MESSAGES)
     })
     const { items } = await app.held()
-    // Somebody else is held: that will not change.
+    // A held key of another consumer is a failure that will not go away.
     const isWrong = items.some(({ consumer }) => consumer !== 'svc/poisoned')
     if ((isThrough && items.length > 0) || isWrong) break
     await new Promise((resolve) => setTimeout(resolve, 5))

@@ -1,4 +1,4 @@
-// A message that ends its process: started again and again, as a supervisor does, all others get done.
+// A message that ends its process: restarted as by a supervisor, the system completes all others.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -15,7 +15,7 @@ let root: string
 before(() => (root = mkdtempSync(join(tmpdir(), 'throughline process '))))
 after(() => rmSync(root, { recursive: true }))
 
-/** How often the system has to be started until it stays up, and what it says then. */
+/** Restarts the system until it stays up; returns the number of starts and its output. */
 function untilItStays(directory: string, kind: string, mode: string) {
   for (let starts = 1; starts <= STARTS_MAX; starts += 1) {
     const { status, stdout, stderr } = spawnSync(process.execPath, [child, directory, kind, mode], {
@@ -26,7 +26,7 @@ function untilItStays(directory: string, kind: string, mode: string) {
   return assert.fail(`it still ends after ${STARTS_MAX} starts`)
 }
 
-suite('a message that ends its process is held, and all others are done:', () => {
+suite('a message that ends its process is held, and all others are completed:', () => {
   for (const [kind, mode] of [
     ['handler', 'rejection'],
     ['queue', 'exit'],
@@ -49,7 +49,7 @@ suite('a message that ends its process is held, and all others are done:', () =>
     })
 })
 
-test('a rebuild whose rule ends the process fails, and everything else goes on', () => {
+test('a rebuild whose rule ends the process fails, and everything else continues', () => {
   const directory = join(root, 'rebuild')
   untilItStays(directory, 'rebuild', 'none')
   const { starts, stdout } = untilItStays(directory, 'rebuild', 'exit')
@@ -57,7 +57,7 @@ test('a rebuild whose rule ends the process fails, and everything else goes on',
   assert.match(stdout, /REBUILD_FAILED.*the process ended in each of 3 attempts/)
 })
 
-test('a message that ends its process has no message of another consumer held', () => {
+test('a message that ends its process holds no key of another consumer', () => {
   const { stdout } = untilItStays(join(root, 'beside'), 'beside', 'exit')
   assert.deepEqual(JSON.parse(stdout), [`svc/poisoned k${POISON}`])
 })

@@ -1,5 +1,5 @@
-// Text that UTF-8 has not, in an indexed field: `find` finds it, and rows in whose index the database
-// wrote U+FFFD in its place, as the version before this one left them, are no damage.
+// Lone surrogates in an indexed field: `find` finds them, and rows of an older version, in whose index
+// SQLite replaced them by U+FFFD, are not reported as damage.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -60,7 +60,7 @@ async function verified(directory: string): Promise<Verified> {
   }
 }
 
-/** The rows as the version before this one wrote them: the sum is of the text, the column is not. */
+/** Writes the rows as the older version did: the checksum covers the text, the column does not. */
 function asBefore(directory: string): void {
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   const found = db.prepare("SELECT id FROM tbl WHERE name = 'tasks.open'").get()
@@ -78,7 +78,7 @@ function asBefore(directory: string): void {
 }
 
 suite('a lone surrogate in an indexed field', () => {
-  test('is found as it was written, and is no damage', async (t) => {
+  test('is found as it was written, and not reported as damage', async (t) => {
     const directory = await written(t)
     assert.deepEqual((await verified(directory)).complaints, [])
     await using app = await start([tasks], embedded({ directory }))
@@ -87,7 +87,7 @@ suite('a lone surrogate in an indexed field', () => {
       assert.deepEqual(await app.ask(Tasks.Of({ owner })), [taskId])
   })
 
-  test('that the version before has replaced in its index is no damage, and a rebuild finds it', async (t) => {
+  test('replaced by an older version is not reported as damage, and found after a rebuild', async (t) => {
     const directory = await written(t)
     asBefore(directory)
     assert.deepEqual((await verified(directory)).complaints, [])
@@ -102,7 +102,7 @@ suite('a lone surrogate in an indexed field', () => {
     assert.deepEqual(await app.ask(Tasks.Of({ owner: '\ufffd' })), ['d'])
   })
 
-  test('that was replaced does not hide what else was changed in its row', async (t) => {
+  test('that was replaced does not hide other damage of its row', async (t) => {
     const directory = await written(t)
     asBefore(directory)
     const db = new DatabaseSync(join(directory, 'throughline.db'))
@@ -114,7 +114,7 @@ suite('a lone surrogate in an indexed field', () => {
     assert.deepEqual(paths, ['tasks.open b', 'tasks.open c'])
   })
 
-  test('that was replaced stays no damage where another index is made over it', async (t) => {
+  test('that was replaced is not reported as damage after another index was created', async (t) => {
     const directory = await written(t)
     asBefore(directory)
     const { log, store } = embedded({ directory })

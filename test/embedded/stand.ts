@@ -1,4 +1,4 @@
-// A partition of which the old records are moved out.
+// A fixture for archive tests: a partition with many records.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,7 @@ export interface Stand {
   readonly data: string
   readonly to: string
   readonly backend: Backend
-  /** All records, as they were before anything was moved. */
+  /** All records before archiving. */
   readonly records: readonly LogRecord[]
 }
 
@@ -71,7 +71,7 @@ export async function readFrom({ log }: Backend, next: number): Promise<Slice> {
   return slice
 }
 
-/** The lines of files, as `zcat` gives them. */
+/** The decompressed lines of files. */
 export function zcat(files: readonly string[]): readonly { readonly offset: number }[] {
   return files
     .flatMap((file) => gunzipSync(readFileSync(file)).toString('utf8').split('\n'))

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { gunzipSync, gzip } from 'node:zlib'
 import type { LogRecord } from '../../ports/log.ts'
 
-/** What is gone from the log once a record was moved. */
+/** The part of an archived record that is no longer in the log. */
 export interface Body {
   readonly head: string
   readonly data: string | null
@@ -11,12 +11,12 @@ export interface Body {
 /** Bytes of text in a block, unless one record has more. */
 export const BLOCK_BYTES = 524_288
 
-/** The most that a block may unpack to, so that a damaged one cannot fill the memory. */
+/** Limit of an uncompressed block, so that a damaged one cannot exhaust memory. */
 const UNPACKED_BYTES_MAX = 268_435_456
 
 /**
- * A record as a line of an archive. Its texts are there as JSON where that comes back as the very
- * same text, and else quoted, as `headText` and `dataText`.
+ * Encodes a record as a line of an archive. Head and data are embedded as JSON where that reads back as
+ * the same text, and otherwise quoted, as `headText` and `dataText`.
  */
 export function lineOf(record: LogRecord): string {
   const { offset, id, key, type, at, storedAt, head, data } = record
@@ -25,7 +25,7 @@ export function lineOf(record: LogRecord): string {
 }
 
 function member(name: string, text: string): string {
-  // The word null is for tombstones.
+  // A plain null means a tombstone.
   const isSame = text !== 'null' && comesBack(text)
   return isSame ? `"${name}":${text}` : `"${name}Text":${JSON.stringify(text)}`
 }
@@ -46,20 +46,20 @@ interface Line {
   readonly dataText?: string
 }
 
-/** Packs lines into a member of a gzip file: members one after another are such a file again. */
+/** Compresses lines into a gzip member; concatenated members are a valid gzip file. */
 export function pack(lines: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     gzip(lines, (cause, packed) => (cause ? reject(cause) : resolve(packed)))
   })
 }
 
-/** What a block says of each offset, and how much memory that takes. */
+/** The payloads of a block by offset, and their size in memory. */
 export interface Block {
   readonly bodies: ReadonlyMap<number, Body>
   readonly bytes: number
 }
 
-/** @throws Error where it is no block */
+/** @throws Error where it is not a valid block */
 export function unpack(packed: Buffer): Block {
   const text = gunzipSync(packed, { maxOutputLength: UNPACKED_BYTES_MAX }).toString('utf8')
   const bodies = new Map<number, Body>()
@@ -74,7 +74,7 @@ export function unpack(packed: Buffer): Block {
   return { bodies, bytes: 2 * text.length }
 }
 
-/** The SHA-256 of a block as it lies in its file, in hex. */
+/** The SHA-256 of a compressed block, in hex. */
 export function blockHash(packed: Buffer): string {
   return createHash('sha256').update(packed).digest('hex')
 }

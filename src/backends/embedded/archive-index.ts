@@ -9,33 +9,33 @@ import type { StoredRecord } from './records.ts'
 import { isWhole } from './records.ts'
 import type { Statements } from './statements.ts'
 
-/** Where the records of a range lie: a block in a file. */
+/** The block of an archive file that holds a range of records. */
 export interface ArchiveRow {
   readonly from: number
-  /** Up to and without. */
+  /** Excluded. */
   readonly to: number
-  /** Its whole path. */
+  /** The absolute path. */
   readonly file: string
   readonly start: number
   readonly bytes: number
-  /** Of the block as it lies in the file: SHA-256, in hex. */
+  /** SHA-256 of the compressed block, in hex. */
   readonly hash: string
   readonly records: number
 }
 
-/** What was moved out of the log, read as if it had not. */
+/** Which archive files hold which records, and reading them. */
 export interface Archive {
-  /** Reads again what memory knows. */
+  /** Reloads the in-memory state. */
   load(): void
   /**
-   * The record whose body was moved; nothing where it lies in no file, since compaction took it.
+   * Restores an archived record; returns nothing where no file has it, since it was compacted.
    *
    * @throws Fault `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`, with the range that cannot be read
    */
   restored(stub: StoredRecord): LogRecord | undefined
-  /** Why a reader stands in front of what was moved, unless its file has changed since. */
+  /** The last failure to read an archive file, until the file changes. */
   trouble(): string | undefined
-  /** The end of what was moved out of a partition. */
+  /** The end of the archived range of a partition. */
   end(topic: number, partition: number): number | undefined
   /** The blocks of a partition, the last one first. */
   last(topic: number, partition: number, count: number, below: number): readonly ArchiveRow[]
@@ -43,7 +43,7 @@ export interface Archive {
   add(topic: number, partition: number, rows: readonly ArchiveRow[]): void
 }
 
-/** Blocks that memory keeps; readers go through a partition from block to block. */
+/** Cached blocks; readers go through a partition block by block. */
 const BLOCKS_MAX = 16
 const BYTES_MAX = 33_554_432
 
@@ -55,11 +55,11 @@ const SELECT_LAST = `SELECT ${COLUMNS} FROM archive
 const INSERT = `INSERT INTO archive (topic, part, ${COLUMNS})`
 const WIDTH = 9
 
-/** @param directory the data directory: files that are not where they were are looked for in it */
+/** @param directory the data directory, in which moved archive files are looked for */
 export function archiveIn(sql: Statements, directory: string): Archive {
   let isEmpty = true
   const blocks = recentBlocks()
-  /** Where the last one was found: the next one is most likely there, too. */
+  /** The last used entry: the next record is most likely in it, too. */
   let found: { readonly topic: number; readonly partition: number; row: ArchiveRow } | undefined
   const rowAt = (topic: number, partition: number, offset: number): ArchiveRow | undefined => {
     const isThere = found?.topic === topic && found.partition === partition
@@ -129,7 +129,7 @@ function rowOf(columns: readonly unknown[]): ArchiveRow {
   return { from, to, file, start, bytes, hash: Buffer.from(sha).toString('hex'), records }
 }
 
-/** The blocks that were used last. */
+/** A cache of the blocks used last. */
 interface RecentBlocks {
   get(hash: string): Block | undefined
   keep(hash: string, block: Block): void
@@ -153,15 +153,15 @@ function recentBlocks(): RecentBlocks {
   }
 }
 
-/** The folder of the data directory in which files are looked for that were moved there. */
+/** The folder of the data directory in which moved archive files are looked for. */
 const FOLDER = 'archive'
 
-/** Where a file may be. */
+/** The possible paths of a file. */
 function pathsOf({ file }: ArchiveRow, directory: string): readonly string[] {
   return [file, join(directory, FOLDER, basename(file))]
 }
 
-/** Another one once a file was put back or changed. */
+/** Changes once a file was put back or changed. */
 function stampOf(row: ArchiveRow, directory: string): string {
   return pathsOf(row, directory).map(stampOfFile).join('\n')
 }
@@ -181,10 +181,10 @@ function readBlock(row: ArchiveRow, stub: StoredRecord, directory: string): Bloc
   try {
     handle = opened(pathsOf(row, directory))
     if (handle === undefined) throw missing(row, stub)
-    if (fstatSync(handle).size < start + bytes) throw damaged(row, stub, 'it was cut off')
+    if (fstatSync(handle).size < start + bytes) throw damaged(row, stub, 'the file was cut off')
     const packed = Buffer.alloc(bytes)
     readSync(handle, packed, 0, bytes, start)
-    if (blockHash(packed) !== hash) throw damaged(row, stub, 'it is not what was written')
+    if (blockHash(packed) !== hash) throw damaged(row, stub, 'the block is not what was written')
     return unpack(packed)
   } catch (cause) {
     if (cause instanceof Fault) throw cause
@@ -215,7 +215,7 @@ function damaged(row: ArchiveRow, stub: StoredRecord, what: string): Fault {
 }
 
 function placeOf(row: ArchiveRow, { record: { topic, partition } }: StoredRecord): string {
-  return `${topic}/${partition} ${rangeText(row)}, which ${row.file} holds`
+  return `${topic}/${partition} ${rangeText(row)}, archived in ${row.file}`
 }
 
 function idsOf({ record }: StoredRecord): Readonly<Record<string, string>> {

@@ -6,28 +6,38 @@ import { breathe } from '../../base/clock.ts'
 import type { ArchiveWish, Archived, Tell } from '../../ports/keeping.ts'
 import type { EventLog, Slice } from '../../ports/log.ts'
 import { BLOCK_BYTES, blockHash, lineOf, pack } from './archive-block.ts'
-import type { ArchiveRow } from './archive-index.ts'
+import type { Archive, ArchiveRow } from './archive-index.ts'
 import { hashOf } from './backup-note.ts'
-import type { Use } from './connection.ts'
+import type { Commits } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import { syncDirectory } from './directory.ts'
 import { damagedRecord } from './results.ts'
-import { mustCommit } from './log.ts'
+import type { Topics } from './topics.ts'
 
 const RECORDS_PER_BLOCK = 1_000
 
-/** Records that go with one commit, so that no other one waits long. */
+/** Records whose payloads one commit removes, so that no other commit waits long. */
 const RECORDS_PER_COMMIT = 250
 
-/** Packed bytes after which another file begins: what a killed run has to do again at most. */
+/** Compressed bytes after which a new file begins, which limits the work a kill can lose. */
 const FILE_BYTES = 268_435_456
 
+/** The parts of an open data directory that archiving uses. */
+export interface ArchiveSource {
+  readonly topics: Topics
+  readonly archive: Archive
+  readonly commits: Commits
+  readonly database: { readonly highWater: { readonly epoch: string } }
+}
+
 export interface ArchiveParts {
-  readonly use: Use
+  /** Asked at each step, since the directory may be closed between two of them. */
+  readonly use: { connection(): ArchiveSource }
   readonly log: EventLog
   readonly clock: Clock
 }
 
-/** One file and what lies in it. */
+/** A complete archive file and its index entries. */
 interface ArchiveFile {
   readonly path: string
   readonly rows: readonly ArchiveRow[]
@@ -38,10 +48,10 @@ interface ArchiveFile {
 }
 
 /**
- * Moves records below an offset out of a partition. Files are never written again once they have
- * their names, which say what is in them, so that data and copies of it may share a directory. In
- * this order: the file is written, synced, named and read back; the index says what lies in it; the
- * bodies go. Killed in between, a record is in the log, or in both.
+ * Moves the records below an offset out of a partition. Files are named after their content and never
+ * changed, so that data and its copies may share an archive directory. The order is: write and sync
+ * the file, verify and rename it, add it to the index, remove the payloads from the log. After a kill
+ * in between, a record is in the log or in both.
  *
  * @throws Fault `LOG_DAMAGED`
  */
@@ -82,7 +92,7 @@ export async function moveOut(
   }
 }
 
-/** A killed run may have named blocks in the index, and not yet taken their bodies out. */
+/** Removes payloads that a killed run had indexed and not yet removed. */
 async function finishStripping(parts: ArchiveParts, wish: ArchiveWish): Promise<void> {
   const { topics, archive } = parts.use.connection()
   const { topic } = topics.heads.head(wish.topic, wish.partition)
@@ -110,7 +120,7 @@ async function stripOne(
   for (let at = from; at < to; at += RECORDS_PER_COMMIT) {
     const { topics, commits } = use.connection()
     const end = Math.min(to, at + RECORDS_PER_COMMIT)
-    count += await mustCommit(commits, () =>
+    count += await commitOrThrow(commits, () =>
       topics.bodies.strip(topics.heads.head(topic, partition), topic, at, end),
     )
     await breathe(clock)
@@ -124,11 +134,11 @@ async function index(
   { from, rows }: ArchiveFile,
 ): Promise<void> {
   const { topics, archive, commits } = use.connection()
-  await mustCommit(commits, () => {
+  await commitOrThrow(commits, () => {
     const head = topics.heads.head(topic, partition)
     const end = archive.end(head.topic, partition)
     if (end !== undefined && end > from)
-      throw new Error(`${topic}/${partition} was moved out up to ${end} by somebody else`)
+      throw new Error(`${topic}/${partition} was already archived up to offset ${end}`)
     archive.add(
       head.topic,
       partition,
@@ -142,7 +152,7 @@ function makeDirectory(directory: string): void {
   syncDirectory(dirname(directory))
 }
 
-/** What grows while a file is written. */
+/** The state of a file that is being written. */
 interface Growing {
   readonly rows: Omit<ArchiveRow, 'file'>[]
   readonly hash: ReturnType<typeof createHash>
@@ -151,7 +161,7 @@ interface Growing {
   at: number
 }
 
-/** Writes one file of blocks; nothing where there is no record any more. */
+/** Writes one archive file; returns nothing where there is no record left. */
 async function writeFile(
   parts: ArchiveParts,
   wish: ArchiveWish,
@@ -182,7 +192,8 @@ async function writeFile(
     const hash = growing.hash.digest('hex')
     const range = [from, growing.at - 1].map((offset) => String(offset).padStart(15, '0'))
     const path = join(to, `${name}.${range.join('-')}.${hash.slice(0, 12)}.ndjson.gz`)
-    if ((await hashOf(part)) !== hash) throw new Error(`${part} is not what was written to it`)
+    if ((await hashOf(part)) !== hash)
+      throw new Error(`${part} does not read back as it was written`)
     await promises.rename(part, path)
     syncDirectory(to)
     const { rows, bytes, records, at } = growing
@@ -193,7 +204,7 @@ async function writeFile(
   }
 }
 
-/** The next records as one block. Holes between two blocks belong to the first one. */
+/** Writes the next records as one block. Holes between two blocks belong to the first one. */
 async function writeBlock(
   { log, clock }: ArchiveParts,
   { topic, partition }: ArchiveWish,

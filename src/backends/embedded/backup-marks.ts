@@ -5,11 +5,11 @@ import type { Files } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
 import { headSlots } from './marks.ts'
 
-/** What a database that nobody has open says of itself. */
+/** What a backup's manifest says about the copied database. */
 export interface Look {
   readonly epoch: string
   readonly ends: readonly LogEnd[]
-  /** Files of archives that it needs. */
+  /** The archive files that it refers to. */
   readonly archives: readonly string[]
 }
 
@@ -17,8 +17,8 @@ const SELECT_ENDS = `SELECT topic.name AS topic, head.part AS partition, first, 
   JOIN topic ON topic.id = head.topic ORDER BY topic.id, part`
 
 /**
- * Makes the high-water file that belongs to a database which was just written and nobody has open:
- * all that is in it counts as acknowledged. On the disk when this returns.
+ * Creates and syncs the high-water file of a database that was just copied: all of its records count as
+ * acknowledged. Nobody may have the database open.
  */
 export function makeMarks({ database, highWater }: Files): Look {
   const db = new DatabaseSync(database)

@@ -6,7 +6,7 @@ import type { BackedUp } from '../../ports/keeping.ts'
 import { syncDirectory } from './directory.ts'
 import { FORMAT } from './schema.ts'
 
-/** What lies in a backup beside the data, and says what that is. */
+/** The content of `backup.json`, which lies in a backup beside the data. */
 export interface BackupNote extends BackedUp {
   readonly made: 'throughline backup'
   readonly format: number
@@ -14,10 +14,10 @@ export interface BackupNote extends BackedUp {
 
 const noteOf = (directory: string): string => join(directory, 'backup.json')
 
-/** Whether a directory is a backup, from outside. */
+/** Whether a directory is a backup. */
 export const isBackup = (directory: string): boolean => existsSync(noteOf(directory))
 
-/** Writes the note so that it is there whole or not at all. */
+/** Writes the manifest atomically. */
 export function writeNote(directory: string, backedUp: BackedUp): void {
   const note: BackupNote = { made: 'throughline backup', format: FORMAT, ...backedUp }
   const next = `${noteOf(directory)}.new`
@@ -36,7 +36,7 @@ export function readNote(directory: string): BackupNote {
     throw new Fault('BACKUP_DAMAGED', { detail: `${noteOf(directory)} cannot be read`, cause })
   }
   if (!isNote(note))
-    throw new Fault('BACKUP_DAMAGED', { detail: `${noteOf(directory)} is not what it was` })
+    throw new Fault('BACKUP_DAMAGED', { detail: `${noteOf(directory)} is not a backup manifest` })
   if (note.format > FORMAT)
     throw new Fault('DATA_NEWER', {
       detail: `${directory} has format ${note.format}, and this version reads up to ${FORMAT}`,
@@ -54,10 +54,10 @@ function isNote(note: Partial<BackupNote> | null): note is BackupNote {
   )
 }
 
-/** What is read at once of a file that is hashed: a millisecond's work. */
+/** Chunk size for hashing: about a millisecond of work. */
 const CHUNK_BYTES = 262_144
 
-/** The SHA-256 of a file, in hex; every part of it goes to `seen` on the way. */
+/** The SHA-256 of a file, in hex; `onChunk` gets every chunk. */
 export async function hashOf(
   path: string,
   seen: (part: Buffer) => Promise<void> | void = () => undefined,

@@ -38,7 +38,7 @@ async function close({ log, store }: Backend): Promise<void> {
   await store.close()
 }
 
-/** Data with 500 events and a lease, its backup beside it, and where a restore can go. */
+/** Data with 500 events and a lease, its backup, and a target for restores. */
 async function backedUp(t: TestContext): Promise<{
   readonly root: string
   readonly data: string
@@ -68,7 +68,7 @@ const epochOf = (directory: string): unknown => {
 }
 
 suite('a backup', () => {
-  test('holds what was acked when it began, and reads back the same', async (t) => {
+  test('contains everything that was acked when it began, unchanged', async (t) => {
     const { copy, into, backend, note } = await backedUp(t)
     assert.deepEqual(readdirSync(copy).toSorted(), [
       'backup.json',
@@ -89,7 +89,7 @@ suite('a backup', () => {
     await stored(again.log, eventsOf('c', 10))
   })
 
-  test('is whole while events come in all the time, and keeps each batch whole', async (t) => {
+  test('is complete while events are appended, and keeps batches whole', async (t) => {
     const { root, into, backend } = await backedUp(t)
     await stored(backend.log, eventsOf('fill', 20_000))
     const copying = backend.backup?.(join(root, 'busy'))
@@ -120,7 +120,7 @@ suite('a backup', () => {
     }
   })
 
-  test('begins between two transactions of its owner', async (t) => {
+  test('starts between two transactions of its owner', async (t) => {
     const { root, data, backend } = await backedUp(t)
     await close(backend)
     const db = new DatabaseSync(join(data, 'throughline.db'))
@@ -131,7 +131,7 @@ suite('a backup', () => {
     const to = join(root, 'between')
     const clock = systemClock()
     const after: Clock['after'] = (delayMs, run) => {
-      // Its first step has found the transaction open.
+      // The first step found the transaction open.
       if (db.isTransaction) db.exec('COMMIT')
       return clock.after(delayMs, run)
     }
@@ -143,7 +143,7 @@ suite('a backup', () => {
     assert.equal(late?.['value'], '1')
   })
 
-  test('tells how far it is, in bytes', async (t) => {
+  test('reports its progress in bytes', async (t) => {
     const { root, backend } = await backedUp(t)
     const told: { readonly done: number; readonly total: number }[] = []
     const note = await backend.backup?.(join(root, 'told'), (progress) => told.push(progress))
@@ -151,7 +151,7 @@ suite('a backup', () => {
     assert.equal(told.at(-1)?.done, note?.bytes)
   })
 
-  test('of data that nobody owns is the same', async (t) => {
+  test('of data without a running owner is the same', async (t) => {
     const { root, data, into, backend } = await backedUp(t)
     const before = await readAll(backend.log)
     await close(backend)
@@ -161,7 +161,7 @@ suite('a backup', () => {
     assert.deepEqual(await readAll((await open(t, into)).log), before)
   })
 
-  test('of a reader is of one moment, whatever the owner writes meanwhile', async (t) => {
+  test('of a read-only backend is of one moment, while the owner writes', async (t) => {
     const { root, data, into, backend } = await backedUp(t)
     await stored(backend.log, eventsOf('fill', 20_000))
     const reader = await open(t, data, true)
@@ -182,7 +182,7 @@ suite('a backup', () => {
     assert.equal((await readAll((await open(t, into)).log)).length, 20_500)
   })
 
-  test('goes into no directory that is there', async (t) => {
+  test('refuses an existing directory', async (t) => {
     const { copy, root, backend } = await backedUp(t)
     const before = readFileSync(join(copy, 'throughline.db'))
     await assert.rejects(async () => backend.backup?.(copy), { code: 'DIRECTORY_TAKEN' })
@@ -196,7 +196,7 @@ suite('a backup', () => {
     assert.deepEqual(readdirSync(join(root, 'new.part')), ['mine.txt'])
   })
 
-  test('clears away what a killed one left, and leaves alone one that goes on', async (t) => {
+  test('removes what a killed backup left, and leaves a running one alone', async (t) => {
     const { root, backend } = await backedUp(t)
     const part = join(root, 'new.part')
     mkdirSync(part)
@@ -211,7 +211,7 @@ suite('a backup', () => {
     assert.equal(existsSync(join(root, 'new', 'backup.json')), true)
   })
 
-  test('that its owner closes in the middle leaves nothing', async (t) => {
+  test('leaves nothing when its owner closes during the copy', async (t) => {
     const { root, backend } = await backedUp(t)
     await stored(backend.log, eventsOf('fill', 20_000))
     let isClosed = false
@@ -220,14 +220,14 @@ suite('a backup', () => {
       isClosed = true
       void close(backend)
     })
-    await assert.rejects(async () => copying, /the data was closed during the backup/)
+    await assert.rejects(async () => copying, /the data directory was closed during the backup/)
     assert.deepEqual(
       readdirSync(root).filter((name) => name.startsWith('cut')),
       [],
     )
   })
 
-  test('is run by nobody', async (t) => {
+  test('is refused as a data directory', async (t) => {
     const { copy } = await backedUp(t)
     const backend = embedded({ directory: copy })
     await assert.rejects(backend.log.open(), { code: 'DATA_IS_BACKUP' })
@@ -237,7 +237,7 @@ suite('a backup', () => {
 })
 
 suite('a restore', () => {
-  test('begins a new life of the data, in which no claim holds', async (t) => {
+  test('starts a new epoch, in which old leases are fenced', async (t) => {
     const { data, copy, into, note, backend } = await backedUp(t)
     const { newEpoch } = await restore({ from: copy, directory: into })
     assert.equal(epochOf(data), note.epoch)
@@ -267,7 +267,7 @@ suite('a restore', () => {
       const code = name === 'newer' ? 'DATA_NEWER' : 'BACKUP_DAMAGED'
       await assert.rejects(restore({ from: copy, directory: into }), { code })
       assert.equal(existsSync(into), false)
-      // Nor in a directory that was there.
+      // Also in a directory that existed before.
       mkdirSync(into)
       await assert.rejects(restore({ from: copy, directory: into }), { code })
       assert.deepEqual(readdirSync(into), [])
@@ -278,7 +278,7 @@ suite('a restore', () => {
     await assert.rejects(restore({ from: data, directory: into }), { code: 'BACKUP_MISSING' })
   })
 
-  test('goes into no directory that holds something', async (t) => {
+  test('refuses a directory that is not empty', async (t) => {
     const { copy, data, into } = await backedUp(t)
     await assert.rejects(restore({ from: copy, directory: data }), { code: 'DIRECTORY_TAKEN' })
     mkdirSync(into)
@@ -287,7 +287,7 @@ suite('a restore', () => {
     assert.deepEqual(readdirSync(into), ['mine.txt'])
   })
 
-  test('that was killed is not run, and is done again', async (t) => {
+  test('that was killed is refused as a data directory, and can be repeated', async (t) => {
     const { copy, into } = await backedUp(t)
     mkdirSync(into)
     writeFileSync(join(into, 'restoring.json'), '{}')
@@ -297,7 +297,7 @@ suite('a restore', () => {
     assert.equal((await readAll((await open(t, into)).log)).length, 500)
   })
 
-  test('never clears away data, though a restore has left its note there', async (t) => {
+  test('never removes data, although the mark of a restore is there', async (t) => {
     const { copy, into } = await backedUp(t)
     await restore({ from: copy, directory: into })
     writeFileSync(join(into, 'restoring.json'), '{}')
@@ -305,7 +305,7 @@ suite('a restore', () => {
     assert.equal((await readAll((await open(t, into)).log)).length, 500)
   })
 
-  test('tells how far it is', async (t) => {
+  test('reports its progress', async (t) => {
     const { copy, into, note } = await backedUp(t)
     const told: number[] = []
     await restore({

@@ -8,36 +8,35 @@ import { Fault } from '../../base/fault.ts'
 import type { BackedUp, Tell } from '../../ports/keeping.ts'
 import { hashOf, writeNote } from './backup-note.ts'
 import { mustLieOutside } from './data-path.ts'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 import type { Files, Ownership } from './directory.ts'
 import { filesOf, own, syncDirectory, writeMarker } from './directory.ts'
 import { makeMarks } from './backup-marks.ts'
 
 /**
- * Pages that one step copies. The owner's commits wait for a step, so it is small: 256 KiB. With the
- * owner's own connection as the source a commit between two steps goes into the copy as well, and
- * begins nothing anew.
+ * Pages that one step copies. Commits wait for a step, so it is small: 256 KiB. The source is the
+ * owner's own connection, so that commits between two steps go into the copy and do not restart it.
  */
 const PAGES_PER_STEP = 32
 
 /**
- * Pages after which the copy is synced, beside the steps. The last step syncs all that is left while
- * the commits wait: of 1.5 GB, that were 600 ms.
+ * Pages after which the copy is synced in the background. The last step syncs the rest while commits
+ * wait; without this it took 600 ms for 1.5 GB.
  */
 const PAGES_PER_SYNC = 128
 
 export interface BackupSource {
   readonly directory: string
-  readonly database: Database
-  /** Others may write meanwhile: the copy is of the moment when it began. */
+  readonly database: DatabaseHandle
+  /** Another process may write meanwhile: the copy is of the moment when it began. */
   readonly isShared: boolean
-  /** Nobody who closes the data has to wait for a copy of it. */
+  /** False once the data was closed, which ends the copy. */
   readonly isOpen: () => boolean
 }
 
 /**
- * Copies the database of an open data directory into a new directory. It is made under another name
- * beside it, and gets its own once everything in it is synced: a killed backup leaves none.
+ * Copies the database of an open data directory into a new directory. The copy is written under a
+ * temporary name and renamed once it is complete and synced, so that a killed backup leaves none.
  *
  * @throws Fault `DIRECTORY_TAKEN`, `OPTION_INVALID`, and `DATA_OWNED` while another backup is made there
  */
@@ -80,10 +79,10 @@ function mustBeFree(target: string): void {
   if (existsSync(target)) throw new Fault('DIRECTORY_TAKEN', { detail: target })
 }
 
-/** What a killed backup may have left. */
+/** Files that a killed backup may have left. */
 const OURS = /^(throughline\.(db|json)|backup\.json|owner\.(lock|json)|high-water)/
 
-/** Makes room for a backup; what a killed one has left goes. */
+/** Locks the temporary directory, and removes what a killed backup left in it. */
 function ownPart(part: Files, at: number): Ownership {
   const { directory } = part
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -100,17 +99,17 @@ function ownPart(part: Files, at: number): Ownership {
 }
 
 /**
- * How often a copy is begun. SQLite begins none while the owner is inside a transaction, which a
- * busy one is for much of its time, if never for long.
+ * Attempts to start a copy. SQLite starts none while the owner is inside a transaction, which a busy
+ * owner is for much of the time, but never for long.
  */
 const BEGINS_MAX = 1_000
 const BEGIN_AGAIN_MS = 1
 
 async function copy(source: BackupSource, to: string, clock: Clock, tell: Tell): Promise<void> {
   const { database, isShared } = source
-  // Another one takes its place when a sync has failed: then this copy ends.
+  // The connection is replaced when a sync fails; then this copy ends.
   const db = database.db()
-  // Of a connection that only reads, so that what others commit does not begin it anew each time.
+  // Hold a read transaction, so that commits of the owner do not restart the copy each time.
   if (isShared) db.exec('BEGIN; SELECT count(*) FROM meta')
   try {
     for (let begins = 1; ; begins += 1)
@@ -125,7 +124,7 @@ async function copy(source: BackupSource, to: string, clock: Clock, tell: Tell):
   }
 }
 
-/** Node makes an error without any code of a copy that could not take its first step. */
+/** Node reports a copy that could not start as an error without a result code. */
 function isNotBegun(cause: unknown): boolean {
   const { code, errcode } = cause as { code?: string; errcode?: number }
   return code === 'ERR_SQLITE_ERROR' && errcode === 0
@@ -138,7 +137,7 @@ async function copyOnce(
   tell: Tell,
 ): Promise<void> {
   const mustBeOpen = (): void => {
-    if (!isOpen() || !db.isOpen) throw new Error('the data was closed during the backup')
+    if (!isOpen() || !db.isOpen) throw new Error('the data directory was closed during the backup')
   }
   mustBeOpen()
   const pageBytes = Number(Object.values(db.prepare('PRAGMA page_size').get() ?? {})[0])
@@ -159,7 +158,7 @@ async function copyOnce(
   }
 }
 
-/** Syncs a file that grows, one sync at a time, and once more at its end. */
+/** Syncs a growing file, one sync at a time, and once at the end. */
 interface Syncs {
   reached(pages: number): void
   last(): Promise<void>
@@ -179,7 +178,7 @@ function syncsOf(path: string): Syncs {
       if (syncing || pages - synced < PAGES_PER_SYNC) return
       synced = pages
       syncing = sync()
-        // One that fails, fails again at the end.
+        // A failed sync fails again at the end.
         .catch(() => undefined)
         .finally(() => (syncing = undefined))
     },

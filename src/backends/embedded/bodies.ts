@@ -11,24 +11,24 @@ import type { Reading } from './slices.ts'
 import type { Columns, Statements } from './statements.ts'
 
 /**
- * Takes bodies out of the log; offset, id, key, type and sums stay. Inside a transaction. What is
- * not what was written is not believed: its partition stands, and nothing of it goes.
+ * Removes payloads from the log; offset, id, key, type and checksums stay. Inside a transaction. A
+ * damaged record stops its partition, and nothing is removed.
  */
 export interface Bodies {
   /**
-   * Every record in a range that still has a body; how many. For what was moved elsewhere.
+   * Removes the payloads of all records in a range, which were archived. Returns their number.
    *
    * @throws Fault `LOG_DAMAGED`
    */
   strip(head: Head, name: string, from: number, to: number): number
   /**
-   * Superseded records and old tombstones in a range, by what `latest` knows of its keys.
+   * Removes superseded records and old tombstones in a range. Returns their number.
    *
    * @throws Fault `LOG_DAMAGED`
    */
   compact(head: Head, name: string, from: number, to: number, latest: Latest): number
   /**
-   * The last offset of each key in a range, added to what is known; up to `keysMax` keys.
+   * Adds the last offset of each key in a range to `latest`; up to `keysMax` keys.
    *
    * @throws Fault `LOG_DAMAGED`
    */
@@ -40,11 +40,11 @@ interface Found {
   readonly keysMax: number
 }
 
-/** What compaction knows of a partition. */
+/** The input of compaction. */
 export interface Latest {
   /** The last offset of each key. */
   readonly offsets: ReadonlyMap<string, number>
-  /** Tombstones that were stored before this go. */
+  /** Tombstones stored before this time are removed. */
   readonly tombstonesBefore: number
 }
 
@@ -85,9 +85,9 @@ export function bodiesIn(reading: Reading): Bodies {
 }
 
 /**
- * Rows go and come again without their bodies. SQLite joins pages that are empty for the most part
- * only where rows go: with an update in place the file would keep all of its room, used by nothing.
- * A trigger lets records go only that lie before the first one, so that is moved for the moment.
+ * Deletes the rows and inserts them without their payloads. SQLite merges mostly empty pages only when
+ * rows are deleted; after an update in place the file would keep its size. A trigger forbids deleting
+ * records from the first offset on, so that offset is raised for the moment.
  */
 function replace(sql: Statements, head: Head, stubs: readonly StoredRecord[]): void {
   const { topic, partition, first, next } = head
@@ -103,7 +103,7 @@ function replace(sql: Statements, head: Head, stubs: readonly StoredRecord[]): v
   sql.run(SET_FIRST, first, topic, partition)
 }
 
-/** @throws Fault `LOG_DAMAGED` at the first that is not what was written */
+/** @throws Fault `LOG_DAMAGED` at the first damaged record */
 function wholeIn(
   reading: Reading,
   head: Head,
@@ -133,12 +133,12 @@ function wholeIn(
   })
 }
 
-/** What an event said, as a hash that outlives it: half of its SHA-256. A tombstone has its own. */
+/** The hash of a payload: half of its SHA-256, or `tombstone`. It outlives the payload. */
 export function dataHash(data: string | null): string {
   return data === null ? 'tombstone' : hash('sha256', data).slice(0, 32)
 }
 
-/** What memory keeps of records whose bodies are gone now goes, too. */
+/** Drops cached records whose payloads were removed. */
 function forget(head: Head, to: number): void {
   const from = recentFrom(head)
   if (to > from) dropRecent(head.recent, to - from)

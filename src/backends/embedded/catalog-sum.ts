@@ -2,7 +2,7 @@ import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 import { rowSum } from './sums.ts'
 
-/** The small tables by which everything else is found. */
+/** The tables that list all topics, tables and indexes. */
 const CATALOG = [
   'SELECT id, name, partitions, strategy, settings FROM topic ORDER BY id',
   'SELECT id, name FROM tbl ORDER BY id',
@@ -13,14 +13,14 @@ function sumOfCatalog(sql: Statements): string {
   return String(rowSum(CATALOG.flatMap((select) => sql.all(select).flat() as (string | number)[])))
 }
 
-/** Writes the sum of the catalog; after each change of it, inside the same transaction. */
+/** Writes the checksum of the catalog; after each change of it, inside the same transaction. */
 export function sealCatalog(sql: Statements): void {
   const insert = "INSERT OR REPLACE INTO meta (name, value) VALUES ('catalog', ?)"
   sql.run(insert, sumOfCatalog(sql))
 }
 
 /**
- * A topic or a table that is missing would be made anew, and be empty.
+ * Checks the catalog: a topic or table missing in it would be created again, empty.
  *
  * @throws Fault `DATA_DAMAGED`
  */

@@ -1,43 +1,43 @@
 import { Worker } from 'node:worker_threads'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 import { PAGE_BYTES } from './schema.ts'
 
 /**
- * When the write-ahead log is moved into the database. A commit that had to do it would keep
- * everybody waiting for tens of milliseconds, so another thread does it beside the commits; the
- * little that came meanwhile is moved between two commits, and the log begins anew.
+ * Moves the write-ahead log into the database. A commit that did it would delay all callers by tens of
+ * milliseconds, so a worker thread does it while commits go on. The pages written meanwhile are moved
+ * between two commits, and the write-ahead log restarts.
  */
 export interface Checkpoints {
-  /** Something was committed, of about so many bytes. */
+  /** Counts a commit of about this many bytes. */
   committed(bytes: number): void
-  /** Why the write-ahead log grows beyond its bound, if it does. */
+  /** Why the write-ahead log exceeds its limit, if it does. */
   alarm(): string | undefined
   close(): Promise<void>
 }
 
-/** About how much may be committed before it is moved. Small databases never come to it. */
+/** Committed bytes after which a checkpoint is due. */
 const DUE_BYTES = 4_194_304
 
-/** Pages beyond which the log is made to begin anew, in the pause after a checkpoint: 16 MiB. */
+/** Pages from which the log is restarted after a checkpoint: 16 MiB. */
 const RESTART_PAGES = 4_096
 
-/** Pages beyond which somebody must be holding it: 128 MiB. */
+/** Pages from which a reader must be holding the log: 128 MiB. */
 const PAGES_MAX = 32_768
 
-/** About how much may come while the thread is at it; beyond, the commits do it themselves. */
+/** Bytes committed during a checkpoint after which the commits checkpoint themselves. */
 const BEHIND_BYTES = 67_108_864
 
-/** What each commit writes beside its bytes: the last page of each index, and some heads. */
+/** Overhead of a commit: the last page of each index, and some heads. */
 const COMMIT_BYTES = 16_384
 
-/** How far a checkpoint came, in pages. */
+/** The result row of a checkpoint, in pages. */
 interface Moved {
   readonly log: number
   readonly checkpointed: number
   readonly failure?: string
 }
 
-export function checkpoints(database: Database & { readonly path: string }): Checkpoints {
+export function checkpoints(database: DatabaseHandle & { readonly path: string }): Checkpoints {
   let bytes = 0
   let worker: Worker | undefined
   let isMoving = false
@@ -51,7 +51,7 @@ export function checkpoints(database: Database & { readonly path: string }): Che
     const started = threadFor(database.path)
     started.on('message', moved)
     started.on('error', () => {
-      // Tried again, and then the commits do it themselves, as slow as that is.
+      // Retried; after several failures the commits checkpoint themselves, which is slower.
       failures += 1
       worker = undefined
       isMoving = false
@@ -82,9 +82,9 @@ export function checkpoints(database: Database & { readonly path: string }): Che
 }
 
 /**
- * The thread never waits for anybody: what cannot be moved yet is moved the next time. Its few lines
- * are handed to it as text, so that it needs no file of the package and nothing that reads types,
- * which would take twice the memory.
+ * The worker never waits: pages that cannot be moved yet are moved the next time. Its source is passed
+ * as text, so that it needs no file of the package and no type stripping, which would double its
+ * memory.
  */
 const THREAD = `
   const { DatabaseSync } = require('node:sqlite')
@@ -111,8 +111,8 @@ function threadFor(path: string): Worker {
   return started
 }
 
-/** A checkpoint by the thread that commits; with nothing left after it, the log begins anew. */
-function here(database: Database): Moved {
+/** Checkpoints on the committing thread; the log restarts where nothing is left in it. */
+function here(database: DatabaseHandle): Moved {
   try {
     const row = database.db().prepare('PRAGMA wal_checkpoint(PASSIVE)').get()
     return row as unknown as Moved
@@ -123,11 +123,11 @@ function here(database: Database): Moved {
 }
 
 function alarmOf({ log }: Moved, { log: rest, checkpointed, failure }: Moved): string | undefined {
-  if (failure !== undefined) return `the write-ahead log cannot be moved: ${failure}`
+  if (failure !== undefined) return `the write-ahead log cannot be checkpointed: ${failure}`
   if (rest - checkpointed <= 0 || log <= PAGES_MAX) return undefined
   const mebibytes = Math.round((log * PAGE_BYTES) / 1_048_576)
   return `the write-ahead log has ${mebibytes} MiB: a reader holds it open`
 }
 
-/** How often the thread may break before it is not started again. */
+/** Failures of the worker after which it is not started again. */
 const FAILURES_MAX = 3

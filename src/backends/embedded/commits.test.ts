@@ -5,18 +5,18 @@ import type { Clock } from '../../base/clock.ts'
 import type { Commits, Request } from './commits.ts'
 import { commits } from './commits.ts'
 
-/** A database that only writes down what it is told, and fails where it shall. */
+/** A database that records its statements, and fails on demand. */
 interface Trial {
   readonly group: Commits
   /** Everything that happened, in order. */
   readonly events: string[]
   /** Statements that fail, with what they throw. */
   readonly failing: Map<string, Error>
-  /** The start of the group fails when memory is to be read again. */
+  /** Makes the reload of the in-memory state fail. */
   readonly reload: { failure?: Error }
-  /** Thrown once the group is on the disk, as where the mark cannot be written. */
+  /** Thrown after the commit, as when the high-water mark cannot be written. */
   readonly mark: { failure?: Error }
-  /** Ends the turn. */
+  /** Ends the tick. */
   turn(): void
 }
 
@@ -57,7 +57,7 @@ function trial(): Trial {
       if (reload.failure) throw reload.failure
     },
   })
-  /** A group is committed in the turn after the next. */
+  /** A group is committed two ticks later. */
   const turn = (): void => {
     for (let pass = 0; pass < 2; pass += 1) {
       const runs = due
@@ -68,7 +68,7 @@ function trial(): Trial {
   return { group, events, failing, reload, mark, turn }
 }
 
-/** A request that writes down its steps, and is answered with its name or with its failure. */
+/** A request that records its steps, and answers with its name or its failure. */
 function change(name: string, events: string[], write?: () => void): Request<string> {
   return {
     decide() {
@@ -92,7 +92,7 @@ function change(name: string, events: string[], write?: () => void): Request<str
 const full = Object.assign(new Error('database or disk is full'), { errcode: 13 })
 
 suite('commits in groups', () => {
-  test('all requests of one turn are one transaction, answered after its commit', async () => {
+  test('commits all requests of one tick in one transaction, and answers after the commit', async () => {
     const { group, events, turn } = trial()
     const answers = ['a', 'b', 'c'].map((name) => group.submit(change(name, events)))
     assert.deepEqual(events, [], 'nothing happens inside the turn')
@@ -103,7 +103,7 @@ suite('commits in groups', () => {
     assert.deepEqual(events, ['BEGIN', ...steps, 'COMMIT', ...told, 'committed'])
   })
 
-  test('1,000 requests of one turn are one transaction, and none is lost', async () => {
+  test('commits 1,000 requests of one tick in one transaction, and loses none', async () => {
     const { group, events, turn } = trial()
     const names = Array.from({ length: 1_000 }, (_, at) => String(at))
     const answers = names.map((name) => group.submit(change(name, events)))
@@ -112,7 +112,7 @@ suite('commits in groups', () => {
     assert.equal(events.filter((event) => event === 'BEGIN').length, 1)
   })
 
-  test('requests of the next turn are the next transaction', async () => {
+  test('commits requests of the next tick in the next transaction', async () => {
     const { group, events, turn } = trial()
     const first = group.submit(change('a', events))
     turn()
@@ -122,7 +122,7 @@ suite('commits in groups', () => {
     assert.equal(events.filter((event) => event === 'COMMIT').length, 2)
   })
 
-  test('a request made while a group is committed waits for the next one', async () => {
+  test('a request made during a commit waits for the next group', async () => {
     const { group, events, turn } = trial()
     let second: Promise<string> | undefined
     const first = group.submit(
@@ -135,7 +135,7 @@ suite('commits in groups', () => {
     assert.equal(await second, 'b')
   })
 
-  test('a later request sees what an earlier one of the group wrote', async () => {
+  test('a request sees what an earlier one of its group wrote', async () => {
     const { group, events, turn } = trial()
     let stock = 1
     const take = (name: string): Promise<string> =>
@@ -156,7 +156,7 @@ suite('commits in groups', () => {
     assert.deepEqual(events, ['BEGIN', 'COMMIT', 'committed'])
   })
 
-  test('a request that cannot be decided rejects alone', async () => {
+  test('a request whose decision throws rejects alone', async () => {
     const { group, events, turn } = trial()
     const broken = new Error('the table t was not declared')
     const first = group.submit(change('a', events))
@@ -174,7 +174,7 @@ suite('commits in groups', () => {
     assert.equal(group.trouble(), undefined)
   })
 
-  test('a write that fails rolls all of its group back, and memory is read again', async () => {
+  test('a failed write rolls back its group, and the in-memory state is reloaded', async () => {
     const { group, events, turn } = trial()
     const answers = [
       group.submit(change('a', events)),
@@ -198,7 +198,7 @@ suite('commits in groups', () => {
     assert.ok(!events.includes('COMMIT') && !events.includes('committed'))
   })
 
-  test('a value that cannot be written fails its request alone', async () => {
+  test('an invalid value fails its request alone', async () => {
     const { group, events, turn } = trial()
     const answers = [
       group.submit(change('a', events)),
@@ -215,7 +215,7 @@ suite('commits in groups', () => {
   })
 
   for (const verb of ['BEGIN', 'COMMIT'])
-    test(`a ${verb} that fails fails all, says so, and the next group is well again`, async () => {
+    test(`a failed ${verb} fails the group and is reported, and the next group succeeds`, async () => {
       const { group, events, failing, turn } = trial()
       failing.set(verb, full)
       const first = group.submit(change('a', events))
@@ -231,7 +231,7 @@ suite('commits in groups', () => {
       assert.equal(group.trouble(), undefined)
     })
 
-  test('a mark that cannot be written: nobody is told stored, and it is well again later', async () => {
+  test('a failed write of the high-water mark fails the group, and a later group succeeds', async () => {
     const { group, events, mark, turn } = trial()
     mark.failure = new Error('EIO: i/o error, write')
     const first = group.submit(change('a', events))
@@ -246,7 +246,7 @@ suite('commits in groups', () => {
     assert.equal(group.trouble(), undefined)
   })
 
-  test('a flush commits at once, and the turn that was due has nothing left', async () => {
+  test('a flush commits at once, and leaves nothing for the scheduled tick', async () => {
     const { group, events, turn } = trial()
     const answer = group.submit(change('a', events))
     group.flush()
@@ -259,14 +259,14 @@ suite('commits in groups', () => {
 })
 
 suite('a request that cannot be written', () => {
-  /** As SQLite refuses a value: a constraint. */
+  /** The error of SQLite for a violated constraint. */
   const badValue = Object.assign(new Error('cannot store REAL value'), { errcode: 3091 })
   const bad = (name: string, events: string[]): Request<string> =>
     change(name, events, () => {
       throw badValue
     })
 
-  test('fails alone: the others of its group are committed one by one, in order', async () => {
+  test('fails alone: the other requests of its group are committed one by one, in order', async () => {
     const { group, events, turn } = trial()
     const answers = [
       group.submit(change('a', events)),
@@ -280,7 +280,7 @@ suite('a request that cannot be written', () => {
     assert.equal(events.filter((event) => event === 'COMMIT').length, 2)
   })
 
-  test('is tried no more than once by itself, also when it is the only one', async () => {
+  test('is retried alone at most once, also when it is the only request', async () => {
     const { group, events, turn } = trial()
     const answer = group.submit(bad('a', events))
     turn()
@@ -288,7 +288,7 @@ suite('a request that cannot be written', () => {
     assert.equal(events.filter((event) => event === 'write a').length, 1)
   })
 
-  test('says nothing about the disk', async () => {
+  test('is not reported as a failure of the disk', async () => {
     const { group, events, turn } = trial()
     const answers = [group.submit(change('a', events)), group.submit(bad('b', events))]
     turn()
@@ -298,7 +298,7 @@ suite('a request that cannot be written', () => {
 })
 
 suite('commits on a disk that fails altogether', () => {
-  test('everyone is answered, though rolling back fails, too', async () => {
+  test('answers all requests although the rollback fails, too', async () => {
     const { group, events, failing, turn } = trial()
     failing.set('COMMIT', full).set('ROLLBACK', new Error('disk I/O error'))
     const answer = group.submit(change('a', events))
@@ -307,7 +307,7 @@ suite('commits on a disk that fails altogether', () => {
     assert.ok(group.trouble())
   })
 
-  test('everyone is answered, though memory cannot be read again', async () => {
+  test('answers all requests although the in-memory state cannot be reloaded', async () => {
     const { group, events, failing, reload, turn } = trial()
     failing.set('COMMIT', full)
     reload.failure = new Error('disk I/O error')
@@ -316,7 +316,7 @@ suite('commits on a disk that fails altogether', () => {
     assert.match(await answer, /^a failed/)
   })
 
-  test('nothing is decided on memory that could not be read again', async () => {
+  test('decides nothing before the in-memory state is reloaded', async () => {
     const { group, events, failing, reload, turn } = trial()
     failing.set('COMMIT', full)
     reload.failure = new Error('disk I/O error')

@@ -1,56 +1,59 @@
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
-import type { Database } from './database.ts'
-import { isAboutValue, isDamaged, isInTheWay, isOfDatabase, isOfDisk } from './results.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
+import { isAboutValue, isDamaged, isFull, isInTheWay } from './results.ts'
+import { isOfDatabase, isOfDisk } from './results.ts'
 
-/** One change that wants to be committed. */
+/** One change to commit. */
 export interface Request<T> {
   /**
-   * Looks at the database as the requests before it in the group leave it, and changes nothing.
-   * What it throws goes to its caller alone, unless the database threw it.
+   * Reads the database as the earlier requests of the group leave it, and changes nothing. An error
+   * that it throws rejects this request alone, unless SQLite threw it.
    */
   decide(): Decision<T>
-  /** What its caller is told when the group could not be committed. */
+  /** The answer when the group could not be committed. */
   failed(cause: unknown): T
 }
 
 export interface Decision<T> {
   /** Called after the commit. */
   readonly answer: () => T
-  /** False where in the end nothing was changed. */
+  /** Returns false where nothing was changed. */
   readonly write?: () => boolean
 }
 
-/** Commits requests in groups: one transaction and one sync for all that came in two turns. */
+/** Commits requests in groups: one transaction and one sync for all requests of two ticks. */
 export interface Commits {
   submit<T>(request: Request<T>): Promise<T>
-  /** Commits what waits, at once. */
+  /** Commits the waiting requests at once. */
   flush(): void
   /**
-   * After a failed commit memory is read again from the database. Where even that fails, it is
-   * tried again here, before anything else relies on memory; throws while it fails.
+   * After a failed commit the in-memory state is reloaded from the database. Where that fails, too,
+   * this retries it, before anything relies on that state.
+   *
+   * @throws while the reload fails
    */
   recover(): void
-  /** From now on groups gather for so long, and leave gaps for others; 0 for two turns. */
+  /** Sets how long groups gather, which leaves gaps for a backup; 0 for two ticks. */
   pace(gatherMs: number): void
-  /** What went wrong last, until a commit succeeds again. */
+  /** The last failure, until a commit succeeds again. */
   readonly trouble: () => string | undefined
-  /** Why nothing is written any more: pages that everything shares are damaged. */
+  /** Why all writes have stopped: shared pages are damaged. */
   readonly stopped: () => string | undefined
 }
 
 export interface CommitsParts {
-  readonly database: Database
+  readonly database: DatabaseHandle
   readonly clock: Clock
-  /** Everything that is in the database is on the disk; where not, the first commit brings it there. */
+  /** Whether all of the database is synced; otherwise the first commit syncs it. */
   readonly isSynced: boolean
-  /** All requests of a group have written: what belongs to the group itself comes now. */
+  /** Called inside the transaction, after all requests have written. */
   readonly sealing: () => void
-  /** The group is on the disk, and nobody was told yet. */
+  /** Called once the group is on disk, before any request is answered. */
   readonly sealed: () => void
-  /** Everybody was told. */
+  /** Called once all requests are answered. */
   readonly committed: () => void
-  /** A group was rolled back, so that what memory knows has to be read again. */
+  /** Called after a rollback, to reload the in-memory state. */
   readonly rolledBack: () => void
 }
 
@@ -64,11 +67,11 @@ interface Decided {
   readonly answer: () => void
 }
 
-/** What went wrong, and what has to be made good before the next commit. */
+/** Failures, and what has to be recovered before the next commit. */
 interface State {
   trouble: string | undefined
   stopped: Fault | undefined
-  /** Set from a failure until memory is what the database has: whether it was the disk's. */
+  /** Set from a failure until the in-memory state is reloaded; whether the disk failed. */
   stale: { readonly isOfDisk: boolean } | undefined
   isSynced: boolean
 }
@@ -95,8 +98,8 @@ export function commits(parts: CommitsParts): Commits {
       new Promise((resolve, reject) => {
         if (queue.length === 0)
           if (gatherMs > 0) parts.clock.after(gatherMs, flush)
-          // Two turns: whoever is told of one commit and goes on at once is in the next one, with all
-          // others that were told, and shares its sync.
+          // Two ticks: callers that react to one commit all get into the next one, and share its
+          // sync.
           else parts.clock.soon(() => parts.clock.soon(flush))
         queue.push(waitingFor(request, resolve, reject))
       }),
@@ -105,8 +108,7 @@ export function commits(parts: CommitsParts): Commits {
 
 function recover({ database, rolledBack }: CommitsParts, state: State): void {
   if (!state.stale) return
-  // A sync that failed may have dropped what it should have written: nothing that this connection
-  // believes can be relied on.
+  // A failed sync may have dropped dirty pages, so what this connection has cached is not reliable.
   if (state.stale.isOfDisk) database.reconnect()
   else if (database.db().isTransaction) database.db().exec('ROLLBACK')
   rolledBack()
@@ -135,7 +137,7 @@ function commit(parts: CommitsParts, state: State, group: readonly Waiting[]): v
     state.trouble = undefined
     for (const { answer } of decided) answer()
   } catch (cause) {
-    // It is stored, but the promise that goes with an acknowledgement is not kept.
+    // The data is stored, but without the high-water mark an acknowledgement would promise too much.
     state.trouble = textOf(cause)
     failAll(group, cause)
   }
@@ -149,19 +151,19 @@ function failed(
   cause: unknown,
   isWriting: boolean,
 ): void {
-  // A value that cannot be written is one request's matter; the disk is everybody's.
+  // A value that cannot be written fails its own request; a failed disk fails the whole group.
   const isBroken = isDamaged(cause) || isInTheWay(cause)
   const isOfOne = isWriting && isAboutValue(cause) && !isBroken
   if (!isOfOne) state.trouble = textOf(cause)
   state.stale = { isOfDisk: isOfDisk(cause) }
   if (isBroken) {
-    const detail = 'a page that everything shares cannot be read, so nothing is written any more'
+    const detail = 'a shared page cannot be read, so all writes have stopped'
     state.stopped = new Fault('DATA_DAMAGED', { detail, cause })
   }
   try {
     recover(parts, state)
   } catch {
-    // The disk is gone altogether; `trouble` says why, and the next call tries again.
+    // The disk still fails; `lastFailure` says why, and the next call retries.
   }
   if (isOfOne && group.length > 1) for (const each of group) commit(parts, state, [each])
   else failAll(group, state.stopped ?? cause)
@@ -196,11 +198,34 @@ function waitingFor<T>(
 const textOf = (cause: unknown): string =>
   cause instanceof Error ? cause.message : 'a commit failed'
 
-/** For a database that is only read: nothing is ever committed. */
+/**
+ * Commits a change that cannot be refused.
+ *
+ * @throws Fault `LOG_FULL` where the disk is full, otherwise what failed
+ */
+export async function commitOrThrow<T>(commits: Commits, change: () => T): Promise<T> {
+  let result: T | undefined
+  const failure = await commits.submit<{ cause: unknown } | undefined>({
+    decide: () => ({
+      answer: () => undefined,
+      write() {
+        result = change()
+        return true
+      },
+    }),
+    failed: (cause) => ({ cause }),
+  })
+  if (!failure) return result as T
+  const { cause } = failure
+  if (!isFull(cause)) throw cause
+  throw new Fault('LOG_FULL', { detail: 'the disk of the data directory is full', cause })
+}
+
+/** For a read-only database: every commit is refused. */
 export function noCommits(): Commits {
   return {
     async submit() {
-      throw new Fault('DATA_READ_ONLY', { detail: 'a write' })
+      throw new Fault('DATA_READ_ONLY', { detail: 'a write was refused' })
     },
     flush: () => undefined,
     recover: () => undefined,

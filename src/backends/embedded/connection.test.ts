@@ -15,7 +15,7 @@ import { embedded } from './index.ts'
 
 const TABLE = 'shop.orders'
 
-/** A directory of the test's own, gone after it. */
+/** A temporary directory, removed after the test. */
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))
@@ -41,7 +41,7 @@ async function close({ log, store }: Backend): Promise<void> {
   await store.close()
 }
 
-/** What the promise comes to within a time that is far more than it needs. */
+/** The result of a promise, with a generous deadline. */
 async function timely<T>(promise: Promise<T>): Promise<T> {
   const box = await within(
     systemClock(),
@@ -77,7 +77,7 @@ suite('where a data directory may lie', () => {
       assert.equal((await readAll((await open(t, join(parent, name))).log)).length, 5)
     })
 
-  test('a relative path means the same when the working directory has changed', async (t) => {
+  test('a relative path is resolved once, before the working directory changes', async (t) => {
     const [before, parent, elsewhere] = [process.cwd(), await place(t), await place(t)]
     t.after(() => process.chdir(before))
     process.chdir(parent)
@@ -94,13 +94,13 @@ suite('where a data directory may lie', () => {
   })
 
   const isPosix = process.platform !== 'win32'
-  test('what is made is for its owner alone', { skip: !isPosix }, async (t) => {
+  test('created files are readable by their owner alone', { skip: !isPosix }, async (t) => {
     const directory = join(await place(t), 'deep', 'data')
     await open(t, directory)
     assert.equal(statSync(directory).mode & 0o777, 0o700)
   })
 
-  test('through a symbolic link it is still the same directory', { skip: !isPosix }, async (t) => {
+  test('a symbolic link leads to the same locked directory', { skip: !isPosix }, async (t) => {
     const directory = await place(t)
     const link = join(await place(t), 'link')
     symlinkSync(directory, link)
@@ -110,7 +110,7 @@ suite('where a data directory may lie', () => {
 })
 
 suite('opening and closing', () => {
-  test('close lets go of everything, and the same object opens again', async (t) => {
+  test('close releases everything, and the same object opens again', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
     await stored(backend.log, eventsOf('a', 5))
@@ -131,7 +131,7 @@ suite('opening and closing', () => {
     }
   })
 
-  test('while only one of log and store is closed, the other one goes on', async (t) => {
+  test('closing one of log and store leaves the other open', async (t) => {
     const directory = await place(t)
     const { log, store } = await open(t, directory)
     await log.close()
@@ -147,7 +147,7 @@ suite('opening and closing', () => {
     assert.deepEqual(idsOf(await readAll(next.log)), ['a'])
   })
 
-  test('close finishes what is under way', async (t) => {
+  test('close finishes running calls', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
     const appends = Array.from({ length: 50 }, (_, at) => backend.log.append([eventOf(`a-${at}`)]))
@@ -162,14 +162,14 @@ suite('opening and closing', () => {
     assert.equal((await next.store.scan({ table: TABLE, limit: 100 })).length, 50)
   })
 
-  test('close ends a read that waits', async (t) => {
+  test('close ends a waiting read', async (t) => {
     const backend = await open(t, await place(t))
     const read = backend.log.read([start(0)], PLENTY, { ms: 600_000 })
     await close(backend)
     assert.deepEqual((await timely(read))[0]?.records, [])
   })
 
-  test('close under a long trim ends the trim, and harms nothing', async (t) => {
+  test('close during a long trim ends the trim, and damages nothing', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
     await stored(backend.log, eventsOf('a', 12_000, { key: 'one', partition: 0 }))
@@ -185,7 +185,7 @@ suite('opening and closing', () => {
     assert.equal((await readAll(next.log)).length, 12_000 - end.first)
   })
 
-  test('an open that failed leaves nothing held', async (t) => {
+  test('a failed open releases everything', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
     const second = embedded({ directory })
@@ -201,7 +201,7 @@ suite('opening and closing', () => {
 })
 
 suite('what outlives a reopening', () => {
-  test('offsets and positions are never given twice, also when all was trimmed', async (t) => {
+  test('offsets and positions are never reused, also when everything was trimmed', async (t) => {
     const directory = await place(t)
     let latest = -1
     for (let round = 0; round < 3; round += 1) {
@@ -230,7 +230,7 @@ suite('what outlives a reopening', () => {
     }
   })
 
-  test('whoever held a claim is gone, and stays gone after a commit that failed', async (t) => {
+  test('leases of an earlier process are free, also after a failed commit', async (t) => {
     const directory = await place(t)
     const first = await open(t, directory)
     const before = await first.store.beat({ id: 'one' }, ['r'], 3_600_000)
@@ -253,7 +253,7 @@ suite('what outlives a reopening', () => {
   })
 })
 
-test('1,000 appends at once need few transactions, each with one sync', async (t) => {
+test('1,000 concurrent appends need few transactions, each with one sync', async (t) => {
   const { log } = await open(t, await place(t))
   const { exec } = DatabaseSync.prototype
   let count = 0

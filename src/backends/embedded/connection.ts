@@ -20,7 +20,8 @@ import type { ProgressRows } from './progress.ts'
 import { progressIn } from './progress.ts'
 import { damagedTable, namingDamage } from './results.ts'
 import { mustHaveOwnRows } from './own-rows.ts'
-import { mustBeFound, mustReachMarks, sealing } from './seal.ts'
+import { assertHighWater, assertIdIndex } from './connection/open-checks.ts'
+import { sealing } from './seal.ts'
 import { statementsOf } from './statements.ts'
 import type { Statements } from './statements.ts'
 import type { Streams } from './streams.ts'
@@ -46,7 +47,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** What log and store share: the directory is open while one of them is. */
+/** The connection that log and store share: open while one of them is. */
 export interface Use {
   open(): Promise<void>
   close(): Promise<void>
@@ -55,11 +56,11 @@ export interface Use {
   connection(): Connection
 }
 
-/** How a directory is opened: by its owner, or by one who only looks. */
+/** How a directory is opened: as its owner, read-only, or for repair. */
 export interface Way {
   readonly open: (directory: string, clock: Clock) => OpenDatabase
   readonly commits: (parts: CommitsParts) => Commits
-  /** Whether an index may say something else than the rows: it is to be made anew. */
+  /** Indexes may contradict the rows: repair rebuilds them. */
   readonly isForRepair?: boolean
 }
 
@@ -67,15 +68,13 @@ export const owning: Way = { open: openDatabase, commits }
 export const reading: Way = { open: openForReading, commits: noCommits }
 export const repairing: Way = { ...owning, isForRepair: true }
 
-export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
-  const database = way.open(directory, clock)
-  const { highWater } = database
-  const sql = statementsOf(database)
+/** The in-memory parts of an open directory; each loads its state from the database. */
+function createParts(sql: Statements, directory: string, clock: Clock) {
   const damage = damageIn(sql)
   const archive = archiveIn(sql, directory)
   const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
   const tables = tablesIn(sql)
-  const parts = {
+  return {
     damage,
     archive,
     topics,
@@ -84,6 +83,14 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
     progress: progressIn(sql),
     leases: leasesIn(sql),
   }
+}
+
+export function connect(directory: string, clock: Clock, news: Bell, way: Way): Connection {
+  const database = way.open(directory, clock)
+  const { highWater } = database
+  const sql = statementsOf(database)
+  const parts = createParts(sql, directory, clock)
+  const { damage, topics } = parts
   const load = (): void => {
     for (const part of Object.values(parts)) part.load()
     const { progress } = parts
@@ -96,8 +103,8 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
       mustHaveOwnRows(sql)
       load()
     })
-    if (!way.isForRepair) mustBeFound(topics)
-    mustReachMarks(topics, damage, highWater, clock)
+    if (!way.isForRepair) assertIdIndex(topics)
+    assertHighWater(topics, damage, highWater, clock)
   } catch (cause) {
     database.close()
     throw cause
@@ -106,7 +113,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   const seal = sealing(clock, highWater, topics.heads, damage, () => parts.progress.count())
   const group = way.commits({
     database,
-    // What a killed owner left may never have been synced, and is acknowledged as a repeat.
+    // Records of a killed owner may never have been synced, but are acknowledged as duplicates.
     isSynced: !database.hadLog,
     clock,
     sealing: seal.before,
@@ -132,7 +139,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   }
 }
 
-/** Where no file can be opened, SQLite finds nothing in any, which looks like damage. */
+/** Without a free file handle SQLite reads nothing, which looks like damage. */
 function canOpenFiles(): boolean {
   try {
     closeSync(openSync(process.execPath, 'r'))
@@ -143,9 +150,9 @@ function canOpenFiles(): boolean {
 }
 
 /**
- * Names what the system refuses, such as a full disk: nothing is wrong with the data then.
+ * Reports an error of the operating system, such as a full disk, as such: the data is not damaged.
  *
- * @throws Fault `DATA_UNAVAILABLE` in place of what is no fault of ours
+ * @throws Fault `DATA_UNAVAILABLE` in place of any error without a code
  */
 function available<T>(directory: string, open: () => T): T {
   try {
@@ -157,7 +164,7 @@ function available<T>(directory: string, open: () => T): T {
   }
 }
 
-/** One `Use` for the log and one for the store of a directory. */
+/** One `SharedConnection` for the log and one for the store of a directory. */
 export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): readonly [Use, Use] {
   let connection: Connection | undefined
   let closing: Promise<void> | undefined
@@ -167,7 +174,7 @@ export function usesOf(directory: string, clock: Clock, news: Bell, way: Way): r
     return {
       async open() {
         if (isUsed) return
-        // One that failed to close has let go all the same.
+        // A close that failed has released the directory all the same.
         await closing?.catch(() => undefined)
         connection ??= available(directory, () => connect(directory, clock, news, way))
         isUsed = true

@@ -54,7 +54,7 @@ async function filled(t: TestContext): Promise<string> {
   return directory
 }
 
-/** Changes the database behind the back of everybody. */
+/** Changes the database directly, bypassing the backend. */
 function tamper(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   db.exec('DROP TRIGGER log_is_immutable; DROP TRIGGER log_stays')
@@ -67,7 +67,7 @@ async function readPartition({ log }: Backend, partition: number): Promise<Slice
   return slice as Slice
 }
 
-/** Partition 1 stands at an offset with these words; the others are whole and take more. */
+/** Partition 1 stops at an offset with this message; the others are intact and accept appends. */
 async function standsAt(backend: Backend, offset: number, words: RegExp): Promise<void> {
   const { log } = backend
   const slice = await readPartition(backend, 1)
@@ -108,7 +108,7 @@ suite('a record that is not what was written', () => {
       assert.equal(answer?.is, 'refused', 'what was found is known after a restart')
     })
 
-  test('two records that have changed places stand at the first of them', async (t) => {
+  test('two swapped records stop the partition at the first of them', async (t) => {
     const directory = await filled(t)
     const swap = `UPDATE log SET off = CASE off WHEN 40 THEN 41 ELSE 40 END`
     tamper(
@@ -119,13 +119,13 @@ suite('a record that is not what was written', () => {
     await standsAt(await open(t, directory), 40, /offset 40 is not what was written/)
   })
 
-  test('records that are missing are named as a range', async (t) => {
+  test('missing records are reported as a range', async (t) => {
     const directory = await filled(t)
     tamper(directory, 'DELETE FROM log WHERE part = 1 AND off BETWEEN 40 AND 49')
     await standsAt(await open(t, directory), 40, /offsets 40 to 49 is missing/)
   })
 
-  test('a look through everything finds each of them, and what was put there instead', async (t) => {
+  test('an inspection finds each of them', async (t) => {
     const directory = await filled(t)
     tamper(
       directory,
@@ -164,24 +164,24 @@ suite('a log that was cut off', () => {
     return copy
   }
 
-  test('comes back whole where nothing is missing', async (t) => {
+  test('opens completely where nothing is missing', async (t) => {
     const backend = await open(t, await killed(t))
     assert.equal((await readPartition(backend, 1)).records.length, COUNT + 20)
     assert.equal((await backend.log.health()).is, 'well')
   })
 
-  test('stands at its end: what is lost is named, and its offsets are not given again', async (t) => {
+  test('stops at its end: the loss is reported, and its offsets are not reused', async (t) => {
     const directory = await killed(t)
     const wal = join(directory, 'throughline.db-wal')
     const bytes = readFileSync(wal)
-    // The last frame is that of the last commit.
+    // The last frame belongs to the last commit.
     bytes.writeUInt8(bytes.readUInt8(bytes.length - 4_000) ^ 1, bytes.length - 4_000)
     writeFileSync(wal, bytes)
     const backend = await open(t, directory)
     await standsAt(backend, COUNT, /offsets 100 to 119 was acknowledged and is missing/)
   })
 
-  test('without its write-ahead log, stands as well', async (t) => {
+  test('without its write-ahead log, stops as well', async (t) => {
     const directory = await killed(t)
     rmSync(join(directory, 'throughline.db-wal'))
     const backend = await open(t, directory)
@@ -198,7 +198,7 @@ suite('a log that was cut off', () => {
 })
 
 suite('state that is not what was written', () => {
-  test('a row is refused by name, and others are read', async (t) => {
+  test('a damaged row is refused by name, and others are read', async (t) => {
     const directory = await filled(t)
     tamper(directory, `UPDATE t1 SET body = replace(body, '"', ' ') WHERE key = 'b'`)
     const { store } = await open(t, directory)
@@ -211,7 +211,7 @@ suite('state that is not what was written', () => {
     )
   })
 
-  test('rows of several indexes are whole after a restart, however the indexes are called', async (t) => {
+  test('rows with several indexes are intact after a restart, whatever the names of the indexes', async (t) => {
     const directory = await filled(t)
     const both = async (): Promise<Backend> => {
       const backend = await open(t, directory)
@@ -226,7 +226,7 @@ suite('state that is not what was written', () => {
     assert.equal((await store.get([{ table: 'shop.two', key: 'x' }]))[0]?.key, 'x')
   })
 
-  test('an index value counts as well', async (t) => {
+  test('a changed index value is damage, too', async (t) => {
     const directory = await filled(t)
     tamper(directory, `UPDATE t1 SET i1 = 'blue' WHERE key = 'b'`)
     const { store } = await open(t, directory)
@@ -247,7 +247,7 @@ suite('state that is not what was written', () => {
 })
 
 suite('the log is immutable', () => {
-  test('in the database itself: nothing but a body goes, and only trimming removes', async (t) => {
+  test('by triggers: only payloads can be removed, and only trimming deletes records', async (t) => {
     const directory = await filled(t)
     const db = new DatabaseSync(join(directory, 'throughline.db'))
     t.after(() => db.close())
@@ -265,7 +265,7 @@ suite('the log is immutable', () => {
     assert.throws(() => db.exec("UPDATE log SET gone = 'x' WHERE position = 5"), /immutable/)
   })
 
-  test('an id says the same after its body is gone', async (t) => {
+  test('an id is still recognized after its payload was removed', async (t) => {
     const backend = await open(t, await filled(t))
     const { log } = backend
     assert.equal(await log.compact(ORDERS, 0, COUNT, 0), COUNT - 1)

@@ -2,47 +2,47 @@ import { Fault } from '../../base/fault.ts'
 import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 
-/** Offsets of a partition that cannot be read. */
+/** A damaged range of a partition. */
 export interface Damage {
   readonly topic: number
   readonly partition: number
   readonly from: number
-  /** Up to and without. */
+  /** Excluded. */
   readonly to: number
   readonly what: string
   readonly foundMs: number
-  /** An operator has said that it is gone: readers pass it, and are told. */
+  /** An operator accepted the loss: readers skip the range and get it as `lost`. */
   readonly isAccepted: boolean
 }
 
-/** What is known to be damaged, in memory and in the database. A partition with damage stands. */
+/** All known damage, in memory and in the database. Damage stops its partition until accepted. */
 export interface DamageBook {
   load(): void
   all(): readonly Damage[]
-  /** The first damage of a partition that nobody has accepted. */
+  /** The first damage of a partition that is not accepted. */
   stops(topic: number, partition: number): Damage | undefined
-  /** The accepted damage that an offset lies in. */
+  /** The accepted damage that contains an offset. */
   accepted(topic: number, partition: number, offset: number): Damage | undefined
-  /** Notes a finding at once; it is written with the next commit. False where it was known. */
+  /** Registers damage; it is written with the next commit. Returns false where it was known. */
   found(damage: Omit<Damage, 'isAccepted'>): boolean
-  /** Accepts all damage of a partition; what was accepted. */
+  /** Accepts all damage of a partition; returns it. */
   accept(topic: number, partition: number): readonly Damage[]
-  /** Writes what was found since; inside a transaction. */
+  /** Writes new damage; inside a transaction. */
   write(): void
-  /** What was written is committed; before that a rollback may take it back. */
+  /** Called once the write is committed; until then a rollback may undo it. */
   written(): void
-  /** Forgets what lies before the first record of a partition: it was trimmed. */
+  /** Forgets damage before the first offset of a partition, which was trimmed. */
   cut(topic: number, partition: number, first: number): void
 }
 
-/** Topic 0 stands for what belongs to no partition: units that were lost with the end of the log. */
+/** The topic of damage outside of partitions: units that were lost with the end of the log. */
 export const NO_TOPIC = 0
 
 export function damageIn(sql: Statements): DamageBook {
   let book: Damage[] = []
-  /** Found and not yet in the database. */
+  /** Reported and not yet in the database. */
   let fresh: Damage[] = []
-  /** How many of `fresh` are in the transaction under way. */
+  /** How many of `unwritten` are in the running transaction. */
   let writing = 0
   let trimmed: Trimmed[] = []
   const isOf = (topic: number, partition: number) => (each: Damage) =>
@@ -107,7 +107,7 @@ function storedDamage(sql: Statements): readonly Damage[] {
   return rows.map((row) => {
     const [topic, partition, from, to] = row as [number, number, number, number]
     const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
-    // Rows of another table may lie here.
+    // A damaged page may contain rows of another table.
     const isOurs = typeof what === 'string' && (isAccepted === 0 || isAccepted === 1)
     if (!isOurs) throw damagedTable('damage', `${topic}/${partition}`)
     return { topic, partition, from, to, what, foundMs, isAccepted: isAccepted === 1 }
@@ -134,20 +134,20 @@ function covers(known: Damage, found: Damage): boolean {
   return isThere && !known.isAccepted && known.from <= from && to <= known.to
 }
 
-/** A range of offsets as people read it. */
+/** Formats a range of offsets for messages. */
 export function rangeText({ from, to }: Pick<Damage, 'from' | 'to'>): string {
   return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`
 }
 
 /**
- * A topic or a table may have been lost with the end of the log. Made anew it would be empty, and
- * offsets that were acknowledged would be given again.
+ * A topic or table may have been lost with the end of the log. Declared again it would be empty, and
+ * reuse acknowledged offsets.
  *
  * @throws Fault `DATA_DAMAGED`
  */
 export function mustHaveLostNothing(damage: DamageBook): void {
   const lost = damage.stops(NO_TOPIC, 0)
   if (!lost) return
-  const detail = `nothing can be declared: ${lost.what}; look with throughline repair`
+  const detail = `nothing can be declared: ${lost.what}; run throughline repair`
   throw new Fault('DATA_DAMAGED', { detail })
 }

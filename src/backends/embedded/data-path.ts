@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 
-/** A path that somebody named: by which option, and of what it must lie outside. */
+/** A path given as an option, and the kind of directory that it must lie outside of. */
 export interface NamedPath {
   readonly path: string
   readonly option: string
@@ -10,20 +10,20 @@ export interface NamedPath {
 }
 
 /**
- * Holds that a path to be written lies outside of a directory of data, whatever links lead there.
+ * Checks that a path lies outside of a directory, with symbolic links resolved.
  *
  * @throws Fault `DIRECTORY_TAKEN` where it is that directory, `OPTION_INVALID` where it lies inside
  */
 export function mustLieOutside(directory: string, { path, option, of }: NamedPath): void {
   const [data, target] = [realPath(directory), realPath(path)]
-  const way = relative(data, target)
-  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) return
-  if (way === '') throw new Fault('DIRECTORY_TAKEN', { detail: `${path} is the ${of} itself` })
+  const fromData = relative(data, target)
+  if (fromData === '..' || fromData.startsWith(`..${sep}`) || isAbsolute(fromData)) return
+  if (fromData === '') throw new Fault('DIRECTORY_TAKEN', { detail: `${path} is the ${of} itself` })
   const message = `lies inside the ${of}: name a place outside of it`
   throw new Fault('OPTION_INVALID', { detail: path, complaints: [{ path: option, message }] })
 }
 
-/** A path without links, as far as it is there. */
+/** Resolves symbolic links of the part of a path that exists. */
 function realPath(path: string): string {
   const absolute = resolve(path)
   try {

@@ -15,26 +15,20 @@ import { bringUp } from './migrations.ts'
 import { isUnopenable, namingDamage } from './results.ts'
 import { APPLICATION_ID, FORMAT, configure, createTables } from './schema.ts'
 import { identify, mustBeSound } from './schema.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 
-/** The database of a directory, through whatever connection is good at the moment. */
-export interface Database {
-  db(): DatabaseSync
-  /** Leaves the connection that there was, with all that it believed, and opens another one. */
-  reconnect(): void
-}
-
-export interface OpenDatabase extends Database {
+export interface OpenDatabase extends DatabaseHandle {
   readonly path: string
   readonly highWater: HighWater
-  /** There was a write-ahead log when it was opened. */
+  /** Whether there was a write-ahead log when the database was opened. */
   readonly hadLog: boolean
-  /** Closes the database and lets go of the directory. */
+  /** Closes the database and unlocks the directory. */
   close(): void
 }
 
 /**
- * Opens the database of a data directory as its only owner; makes it where it is new, and finishes
- * what a killed start had begun.
+ * Opens the database of a data directory as its only owner. Creates it where the directory is new,
+ * and completes a creation or migration that was killed.
  *
  * @throws Fault `DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
  */
@@ -77,7 +71,7 @@ export function openDatabase(directory: string, clock: Clock): OpenDatabase {
 }
 
 /**
- * Opens the database of a data directory for reading, beside its owner or without one.
+ * Opens the database of a data directory read-only, with or without a running owner.
  *
  * @throws Fault `DATA_MISSING`, `DATA_FOREIGN`, `DATA_NEWER`, `DATA_OLDER`, `DATA_DAMAGED`
  */
@@ -86,9 +80,9 @@ export function openForReading(directory: string): OpenDatabase {
   if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: directory })
   mustBeOurs(files)
   if (!isReady(files) || !existsSync(files.database))
-    throw new Fault('DATA_MISSING', { detail: `${directory} was never finished` })
+    throw new Fault('DATA_MISSING', { detail: `the creation of ${directory} was never completed` })
   const open = (): DatabaseSync => openReadOnly(files.database)
-  return namingDamage(files.database, () => {
+  return namingDamage(files.database, (): OpenDatabase => {
     if (!isOurs(files.database, true)) throw noTables(files.database)
     let db = open()
     const { format } = identify(db)
@@ -116,8 +110,8 @@ export function openForReading(directory: string): OpenDatabase {
 }
 
 /**
- * Where nothing can be written, SQLite cannot make the file by which readers and writers meet; then
- * nobody else writes there either, and with no write-ahead log the database is whole by itself.
+ * On a read-only file system SQLite cannot create its shared-memory file. Nobody else can write there
+ * either, so without a write-ahead log the database file is complete and opened as immutable.
  */
 function openReadOnly(path: string): DatabaseSync {
   const db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS })
@@ -127,16 +121,16 @@ function openReadOnly(path: string): DatabaseSync {
   } catch (cause) {
     db.close()
     if (!isUnopenable(cause) || hasLog(path)) throw cause
-    const still = pathToFileURL(path)
-    still.searchParams.set('immutable', '1')
-    return new DatabaseSync(still, { readOnly: true })
+    const immutable = pathToFileURL(path)
+    immutable.searchParams.set('immutable', '1')
+    return new DatabaseSync(immutable, { readOnly: true })
   }
 }
 
-/** How long a reader waits while an owner opens or recovers. */
+/** How long a reader waits while the owner opens or recovers the database. */
 const BUSY_MS = 1_000
 
-function connect({ database }: Files, wasReady: boolean, clock: Clock): Database {
+function connect({ database }: Files, wasReady: boolean, clock: Clock): DatabaseHandle {
   const open = (): DatabaseSync => {
     const db = new DatabaseSync(database, { timeout: 0 })
     configure(db)
@@ -152,8 +146,8 @@ function connect({ database }: Files, wasReady: boolean, clock: Clock): Database
       return {
         db: () => db,
         reconnect() {
-          // The other one comes first: closing the last connection would sync once more, and
-          // a sync that comes after one that failed says nothing.
+          // Open the new connection first: closing the last one would sync again, and a sync after
+          // a failed one proves nothing.
           const next = open()
           if (db.isTransaction) db.exec('ROLLBACK')
           db.close()
@@ -168,10 +162,10 @@ function connect({ database }: Files, wasReady: boolean, clock: Clock): Database
 }
 
 /**
- * The high-water mark of the database; made where the directory is new or comes from before there
- * was one.
+ * Opens the high-water mark of the database. Creates it where the directory is new, or of format 1,
+ * which had none.
  *
- * @throws Fault `DATA_DAMAGED` where it is missing, or is the mark of another database
+ * @throws Fault `DATA_DAMAGED` where it is missing or belongs to another database
  */
 function highWaterOf(files: Files, db: DatabaseSync, wasReady: boolean): HighWater {
   const row = db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()
@@ -186,18 +180,18 @@ function highWaterOf(files: Files, db: DatabaseSync, wasReady: boolean): HighWat
   if (highWater.epoch === epoch) return highWater
   highWater.close()
   throw new Fault('DATA_DAMAGED', {
-    detail: `${files.highWater} is of the epoch ${highWater.epoch}, the database of ${epoch}`,
+    detail: `${files.highWater} has the epoch ${highWater.epoch}, and the database ${epoch}`,
   })
 }
 
 function noTables(database: string): Fault {
-  return new Fault('DATA_DAMAGED', { detail: `${database} holds no tables` })
+  return new Fault('DATA_DAMAGED', { detail: `${database} has no tables` })
 }
 
 /**
- * Whether our tables are in a database; false when there are none at all. What is refused has to
- * stay as it is, but closing a connection that may write moves a write-ahead log into the file and
- * deletes it. One that may not would leave an empty log behind where there is none.
+ * Whether a database has our tables; false when it has none at all. A database that is refused must
+ * not change: closing a writable connection would move its write-ahead log into the file, and a
+ * read-only one would leave an empty log behind where there was none.
  *
  * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, and the error of SQLite where it is damaged
  */
@@ -207,7 +201,7 @@ function isOurs(path: string, isReadOnly = false): boolean {
     const { applicationId, format, tables } = identify(db)
     if (tables === 0) return false
     if (applicationId !== APPLICATION_ID)
-      throw new Fault('DATA_FOREIGN', { detail: `${path} is a database of something else` })
+      throw new Fault('DATA_FOREIGN', { detail: `${path} is a database of another program` })
     if (format > FORMAT)
       throw new Fault('DATA_NEWER', {
         detail: `${path} has format ${format}, and this version reads up to ${FORMAT}`,

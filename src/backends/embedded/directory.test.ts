@@ -16,7 +16,7 @@ const DATABASE = 'throughline.db'
 const WAL = `${DATABASE}-wal`
 const PAGE_BYTES = 4_096
 
-/** A directory of the test's own, gone after it. */
+/** A temporary directory, removed after the test. */
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   t.after(() => rm(directory, { recursive: true }))
@@ -45,7 +45,7 @@ async function fill({ log, store }: Backend): Promise<void> {
   await stored(log, eventsOf('a', 500))
 }
 
-/** As a killed process leaves it, with a write-ahead log. */
+/** A directory as a killed process leaves it, with a write-ahead log. */
 async function killed(t: TestContext): Promise<string> {
   const [directory, copy] = [await filled(t), join(await place(t), 'copy')]
   const backend = embedded({ directory })
@@ -58,8 +58,8 @@ async function killed(t: TestContext): Promise<string> {
 }
 
 /**
- * Every name and every byte of a directory. In one that is ours, who owns it and the index of the
- * write-ahead log are no data: they come and go.
+ * The names and contents of all files in a directory, without the owner files and the index of the
+ * write-ahead log.
  */
 function contents(directory: string): ReadonlyMap<string, string> {
   const isOurs = existsSync(join(directory, MARKER))
@@ -80,7 +80,7 @@ function edit(path: string, change: (bytes: Buffer) => void): void {
   writeFileSync(path, bytes)
 }
 
-/** Opening is refused by this code and leaves everything as it was, however often it is tried. */
+/** Checks that opening is refused with a code, repeatedly, and changes nothing. */
 async function refused(directory: string, code: string, detail?: RegExp): Promise<void> {
   const before = contents(directory)
   for (let round = 0; round < 2; round += 1) {
@@ -117,7 +117,7 @@ suite('a directory of something else is refused and left alone', () => {
     test(`with a throughline.json that holds ${marker}`, async (t) => {
       const directory = await place(t)
       writeFileSync(join(directory, MARKER), marker)
-      await refused(directory, 'DATA_FOREIGN', /something else/)
+      await refused(directory, 'DATA_FOREIGN', /another program/)
     })
 
   test('with our database, but no marker', async (t) => {
@@ -133,7 +133,7 @@ suite('a directory of something else is refused and left alone', () => {
       const db = new DatabaseSync(join(directory, DATABASE))
       db.exec(`PRAGMA journal_mode = ${mode}; PRAGMA application_id = 7; CREATE TABLE log (a)`)
       db.close()
-      await refused(directory, 'DATA_FOREIGN', /database of something else/)
+      await refused(directory, 'DATA_FOREIGN', /database of another program/)
     })
 })
 
@@ -194,7 +194,7 @@ suite('damaged data is refused, and nothing is deleted or made anew', () => {
     const db = new DatabaseSync(join(directory, DATABASE))
     db.exec('CREATE TABLE a (b); DROP TABLE a')
     db.close()
-    await refused(directory, 'DATA_DAMAGED', /holds no tables/)
+    await refused(directory, 'DATA_DAMAGED', /has no tables/)
   })
 
   for (const bytes of [1, 50, 100, PAGE_BYTES, 5 * PAGE_BYTES])
@@ -215,7 +215,7 @@ suite('damaged data is refused, and nothing is deleted or made anew', () => {
   test('the header is overwritten', async (t) => {
     const directory = await filled(t)
     edit(join(directory, DATABASE), (bytes) => bytes.fill(0xa5, 0, 100))
-    await refused(directory, 'DATA_DAMAGED', /not a database any more/)
+    await refused(directory, 'DATA_DAMAGED', /no longer a SQLite database/)
   })
 
   test('the header is overwritten behind its first bytes', async (t) => {
@@ -281,7 +281,7 @@ suite('data that only looks damaged', () => {
     const path = join(directory, DATABASE)
     const [, wal] = [statSync(path), readFileSync(join(directory, WAL))]
     assert.ok(wal.length > 0)
-    // The first page goes back first; its newest form is the last one in the log.
+    // Restore the first page first; its newest version is the last one in the log.
     const first = newestPage(wal, 1)
     const whole = readFileSync(path)
     writeFileSync(path, Buffer.concat([first, whole.subarray(first.length)]))
@@ -292,7 +292,7 @@ suite('data that only looks damaged', () => {
     assert.equal((await readAll(next.log)).length, 500)
   })
 
-  test('an unfinished marker beside a finished one is nothing', async (t) => {
+  test('an unfinished marker beside a finished one is ignored', async (t) => {
     const directory = await filled(t)
     writeFileSync(join(directory, `${MARKER}.new`), '{"made":"thr')
     const backend = embedded({ directory })
@@ -302,7 +302,7 @@ suite('data that only looks damaged', () => {
   })
 })
 
-test('a start that cannot write down who owns the directory lets go of it', async (t) => {
+test('a start that cannot write the owner file unlocks the directory', async (t) => {
   const directory = await filled(t)
   mkdirSync(join(directory, 'owner.json'))
   const backend = embedded({ directory })
@@ -321,7 +321,7 @@ function rootOf(path: string, table: string): number {
   return Number(found?.['rootpage'])
 }
 
-/** The last form of a page in a write-ahead log: 32 bytes, then frames of 24 bytes and a page. */
+/** The newest version of a page in a write-ahead log: 32 bytes, then frames of 24 bytes and a page. */
 function newestPage(wal: Buffer, page: number): Buffer {
   let found: Buffer | undefined
   for (let at = 32; at + 24 + PAGE_BYTES <= wal.length; at += 24 + PAGE_BYTES)

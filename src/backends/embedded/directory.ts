@@ -6,19 +6,20 @@ import { Fault } from '../../base/fault.ts'
 import { isBusy } from './results.ts'
 import { FORMAT } from './schema.ts'
 
-/** The files of a data directory. */
+/** The paths of the files in a data directory. */
 export interface Files {
   readonly directory: string
-  /** Says that the directory is ours and whether its making was finished; comes before the database. */
+  /** Identifies a data directory and whether its creation is complete; written before the database. */
   readonly marker: string
   readonly database: string
-  /** How far everything had come: see `HighWater`. */
+  /** The acknowledged end of each partition: see `HighWater`. */
   readonly highWater: string
   readonly lock: string
-  /** Who holds the lock: for the message only. */
+  /** The process that holds the lock; only for error messages. */
   readonly owner: string
 }
 
+/** The content of the marker file. */
 interface Marker {
   readonly made: 'throughline'
   readonly format: number
@@ -36,7 +37,7 @@ export function filesOf(directory: string): Files {
   }
 }
 
-/** What may be there before the marker: who comes first takes the lock, then begins to make. */
+/** Files that may exist before the marker: the first process takes the lock, then writes it. */
 const BEFORE_MARKER: ReadonlySet<string> = new Set([
   'owner.lock',
   'owner.lock-journal',
@@ -45,15 +46,15 @@ const BEFORE_MARKER: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Makes the directory where it is new, and looks at what is in it before anything is touched. A
- * directory whose making was killed is ours, too, and so is one that another process makes now.
+ * Creates the directory where it is new, and checks an existing one before anything is changed. A
+ * directory whose creation was killed, or that another process creates now, is accepted.
  *
  * @throws Fault `DATA_FOREIGN`, `DATA_NEWER`, `DATA_DAMAGED`
  */
 export function mustBeOurs(files: Files): void {
   const { directory, marker } = files
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  // Listed before the marker is asked for: whatever of ours is in the list came after the marker.
+  // List before the marker is checked: our own files in the list were created after the marker.
   const others = readdirSync(directory).filter((name) => !BEFORE_MARKER.has(name))
   if (existsSync(marker)) mustBeReadable(readMarker(files), directory)
   else if (others.length > 0)
@@ -62,12 +63,12 @@ export function mustBeOurs(files: Files): void {
     })
 }
 
-/** Begins to make the directory, unless that was begun before. Only for its owner. */
+/** Writes the first marker, unless there is one. Only for the owner. */
 export function beginMaking(files: Files): void {
   if (!existsSync(files.marker)) writeMarker(files, 'creating')
 }
 
-/** The format that the marker names: that of the version which wrote it. */
+/** The format of the version that wrote the marker. */
 export function formatOf(files: Files): number {
   return readMarker(files).format
 }
@@ -76,16 +77,16 @@ export function isReady(files: Files): boolean {
   return readMarker(files).is === 'ready'
 }
 
-/** Writes the marker so that it is there whole or not at all, also after a power cut. */
-export function writeMarker({ directory, marker }: Files, is: Marker['is']): void {
-  const made: Marker = { made: 'throughline', format: FORMAT, is }
+/** Writes the marker atomically, also with respect to power cuts. */
+export function writeMarker({ directory, marker }: Files, state: Marker['is']): void {
+  const content: Marker = { made: 'throughline', format: FORMAT, is: state }
   const next = `${marker}.new`
-  writeFileSync(next, `${JSON.stringify(made)}\n`, { flush: true })
+  writeFileSync(next, `${JSON.stringify(content)}\n`, { flush: true })
   renameSync(next, marker)
   syncDirectory(directory)
 }
 
-/** Brings the names of a directory's files to the disk. */
+/** Syncs the entries of a directory to disk. */
 export function syncDirectory(directory: string): void {
   const handle = openSync(directory, 'r')
   try {
@@ -96,7 +97,7 @@ export function syncDirectory(directory: string): void {
 }
 
 function readMarker({ marker, directory }: Files): Marker {
-  // What the system refuses, such as one more open file, says nothing of what is in it.
+  // Outside of `try`: an error of the system, such as too many open files, is no damage.
   const text = readFileSync(marker, 'utf8')
   try {
     const read = JSON.parse(text) as Marker
@@ -105,7 +106,7 @@ function readMarker({ marker, directory }: Files): Marker {
     throw new Fault('DATA_DAMAGED', { detail: `${marker} cannot be read`, cause })
   }
   throw new Fault('DATA_FOREIGN', {
-    detail: `${directory} holds a throughline.json of something else`,
+    detail: `${directory} holds a throughline.json of another program`,
   })
 }
 
@@ -117,8 +118,8 @@ function mustBeReadable({ format }: Marker, directory: string): void {
 }
 
 /**
- * What can be seen of a database file from outside. Only before it is opened: a process that opens
- * and closes the file by itself drops the locks that SQLite holds on it for that process.
+ * Checks a database file by its header and size. Only before SQLite opens it: when a process opens
+ * and closes the file itself, it drops the locks that SQLite holds on it for that process.
  *
  * @throws Fault `DATA_DAMAGED` when the file of a finished directory is missing or cut off
  */
@@ -132,28 +133,28 @@ export function mustBeWhole({ database }: Files): void {
   const read = readSync(handle, header, 0, header.length, 0)
   closeSync(handle)
   if (read < header.length || header.toString('latin1', 0, 15) !== 'SQLite format 3')
-    throw damaged(`${database} is not a database any more`)
-  // While a write-ahead log is there, it may hold what the file itself lacks.
+    throw damaged(`${database} is no longer a SQLite database`)
+  // A write-ahead log may hold the pages that the file lacks.
   if (hasLog(database)) return
   const pageBytes = header.readUInt16BE(16)
   const expected = header.readUInt32BE(28) * (pageBytes === 1 ? 65_536 : pageBytes)
-  if (size < expected) throw damaged(`${database} has ${size} bytes of ${expected}`)
+  if (size < expected) throw damaged(`${database} is cut off: it has ${size} bytes of ${expected}`)
 }
 
-/** Whether a write-ahead log with anything in it lies beside a database. */
+/** Whether a database has a write-ahead log that is not empty. */
 export function hasLog(database: string): boolean {
   const wal = `${database}-wal`
   return existsSync(wal) && statSync(wal).size > 0
 }
 
-/** The right to a directory, held by one process at a time; a kill lets go of it. */
+/** The exclusive lock of a directory; the death of the process releases it. */
 export interface Ownership {
   release(): void
 }
 
 /**
- * An open exclusive transaction on a database of its own, that holds nothing: the system drops it
- * with the process, however that ends.
+ * Locks a directory by an open exclusive transaction on an otherwise empty database. The operating
+ * system releases it when the process ends, however it ends.
  *
  * @throws Fault `DATA_OWNED`
  */

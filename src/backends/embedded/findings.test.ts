@@ -62,7 +62,7 @@ function tamper(directory: string, sql: string): void {
   db.close()
 }
 
-/** What a killed owner leaves whose write-ahead log lost everything that came after `before`. */
+/** The directory of a killed owner whose write-ahead log lost everything after `before`. */
 async function cutOff(
   t: TestContext,
   before: (backend: Backend) => Promise<unknown>,
@@ -80,7 +80,7 @@ async function cutOff(
   return copy
 }
 
-/** The first page of a table or an index takes the place of another one. */
+/** Overwrites the first page of a table or index with that of another one. */
 function swapRoots(directory: string, one: string, other: string): void {
   const path = join(directory, 'throughline.db')
   const db = new DatabaseSync(path)
@@ -108,7 +108,7 @@ suite('an end that was cut off', () => {
       ({ log }) => log.append([event('e2'), event('e3')]),
     )
 
-  test('is not forgotten by a commit that fails: acknowledged offsets are not given again', async (t) => {
+  test('survives a failed commit: acknowledged offsets are not reused', async (t) => {
     const directory = await cut(t)
     const backend = await opened(t, directory)
     const { exec } = DatabaseSync.prototype
@@ -131,7 +131,7 @@ suite('an end that was cut off', () => {
     assert.equal(await answer(again.log, 'n3'), 'LOG_DAMAGED')
   })
 
-  test('stays claimed by the mark through a trim and further commits', async (t) => {
+  test('stays in the high-water mark after a trim and further commits', async (t) => {
     const directory = await cut(t)
     const backend = await opened(t, directory)
     await backend.log.trim(X, 0, 1)
@@ -156,14 +156,14 @@ suite('an end that was cut off', () => {
       },
     )
 
-  test('with a whole topic in it: that is not made anew, nor is any table', async (t) => {
+  test('with a whole topic in it: no topic and no table can be declared', async (t) => {
     const { log, store } = await opened(t, await lostTopic(t))
     await assert.rejects(declare(log, X), { code: 'DATA_DAMAGED', message: /declared/ })
     await assert.rejects(store.declare([{ name: TABLE, indexes: [] }]), { code: 'DATA_DAMAGED' })
     assert.equal(await answer(log, 'f2', Y), 'stored', 'what is there goes on')
   })
 
-  test('with a whole topic in it, once accepted: a new one does not inherit its end', async (t) => {
+  test('with a whole topic in it, once accepted: a new topic does not inherit its mark', async (t) => {
     const directory = await lostTopic(t)
     await repair(directory, systemClock(), { accept: ['all'] })
     const backend = await opened(t, directory)
@@ -174,7 +174,7 @@ suite('an end that was cut off', () => {
     assert.equal(await answer(again.log, 'n', 'another'), 'stored')
   })
 
-  test('behind its mark: a log that was put in its place is told by its chain', async (t) => {
+  test('behind its mark: a replaced log is detected by its chain', async (t) => {
     const directory = await filled(t, many(3))
     const mark = readFileSync(join(directory, 'high-water'))
     const backend = await opened(t, directory)
@@ -182,7 +182,7 @@ suite('an end that was cut off', () => {
     await close(backend)
     writeFileSync(join(directory, 'high-water'), mark)
     await close(await opened(t, directory))
-    // The mark is that of the third record still; the log up to there is another one now.
+    // The mark is still that of the third record, but the log up to there is another one.
     writeFileSync(join(directory, 'high-water'), mark)
     tamper(directory, 'UPDATE log SET chain = chain + 1 WHERE off = 2')
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /x\/0/ })
@@ -190,7 +190,7 @@ suite('an end that was cut off', () => {
 })
 
 suite('upkeep of a damaged partition', () => {
-  test('compaction does not believe a damaged key: the true record of it stays', async (t) => {
+  test('compaction ignores a damaged key: the intact record of it stays', async (t) => {
     const directory = await filled(t, [event('e1', { key: 'c' }), event('e2'), event('e3')])
     tamper(directory, "UPDATE log SET key = 'c' WHERE off = 2")
     const { log } = await opened(t, directory)
@@ -200,7 +200,7 @@ suite('upkeep of a damaged partition', () => {
     assert.match(slice?.damage ?? '', /offset 2/)
   })
 
-  test('compaction does not hash a damaged body, and so make it good', async (t) => {
+  test('compaction does not hash a damaged payload, which would hide the damage', async (t) => {
     const directory = await filled(t, [event('e1'), event('e2')])
     tamper(directory, "UPDATE log SET data = '{}' WHERE off = 0")
     const { log } = await opened(t, directory)
@@ -208,7 +208,7 @@ suite('upkeep of a damaged partition', () => {
     assert.equal((await log.inspect?.(X, 0, 0, 10))?.flaws.length, 1)
   })
 
-  test('what is left of a compacted record has a sum as well', async (t) => {
+  test('a compacted record has a checksum, too', async (t) => {
     const directory = await filled(t, [event('e1'), event('e2')])
     const backend = await opened(t, directory)
     assert.equal(await backend.log.compact(X, 0, 2, 0), 1)
@@ -221,7 +221,7 @@ suite('upkeep of a damaged partition', () => {
     )
   })
 
-  /** Zeroes the page that a record lies on. */
+  /** Zeroes the page of a record. */
   async function unreadable(t: TestContext): Promise<string> {
     const directory = await filled(t, many(500))
     const backend = await opened(t, directory)
@@ -234,26 +234,26 @@ suite('upkeep of a damaged partition', () => {
     return directory
   }
 
-  test('a trim over a page that cannot be read stops its partition, and nobody else', async (t) => {
+  test('a trim over an unreadable page stops only its partition', async (t) => {
     const { log } = await opened(t, await unreadable(t))
     await assert.rejects(log.trim(X, 0, 400), { code: 'LOG_DAMAGED' })
     assert.equal(await answer(log, 'more', Y), 'stored')
     assert.equal(await answer(log, 'more'), 'LOG_DAMAGED')
   })
 
-  test('a compaction over a page that cannot be read says so with a code', async (t) => {
+  test('a compaction over an unreadable page fails with a code', async (t) => {
     const { log } = await opened(t, await unreadable(t))
     await assert.rejects(log.compact(X, 0, 400, 0), { code: 'LOG_DAMAGED' })
     assert.equal(await answer(log, 'more', Y), 'stored')
   })
 
-  test('a trim behind the damage takes it away, also after a restart', async (t) => {
+  test('a trim behind the damage removes it, also after a restart', async (t) => {
     const directory = await filled(t, many(20))
     tamper(directory, "UPDATE log SET data = '{}' WHERE off = 3")
     const backend = await opened(t, directory)
     await backend.log.read([{ topic: X, partition: 0, next: 0 }], MAX, { ms: 0 })
     assert.equal(await answer(backend.log, 'more'), 'LOG_DAMAGED')
-    // With a commit the finding is in the database as well.
+    // A commit writes the damage to the database.
     await backend.store.beat({ id: 'm' }, ['r'], 1_000)
     await backend.log.trim(X, 0, 10)
     assert.equal(await answer(backend.log, 'more'), 'stored')
@@ -282,14 +282,14 @@ suite('a stream of an entity', () => {
   }
   const row = { table: TABLE, key: 'k' }
 
-  test('that the log lacks a record of is refused, not shorter', async (t) => {
+  test('with a missing record is refused, and not just shorter', async (t) => {
     const directory = await withStream(t)
     tamper(directory, 'DELETE FROM log WHERE off = 1')
     const { store } = await opened(t, directory)
     await assert.rejects(store.stream(row, 1, 10), { code: 'DATA_DAMAGED', message: /version 2/ })
   })
 
-  test('gives as many records as were asked for, though compaction took some', async (t) => {
+  test('returns as many records as requested, although some were compacted', async (t) => {
     const { log, store } = await opened(t, await withStream(t))
     await log.append([event('later', { key: 'k0' })])
     assert.equal(await log.compact(X, 0, 4, 0), 1)
@@ -307,7 +307,7 @@ suite('a stream of an entity', () => {
       await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: RegExp(table) })
     })
 
-  test('a table of findings with rows of something else: refused by name', async (t) => {
+  test('a damage table with foreign rows is refused by name', async (t) => {
     const directory = await withStream(t)
     tamper(directory, "INSERT INTO damage VALUES (1,0,1,2,'x',0,7)")
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /damage/ })
@@ -315,7 +315,7 @@ suite('a stream of an entity', () => {
 })
 
 suite('rows of a table', () => {
-  test('under an empty key are like all others, and go', async (t) => {
+  test('with an empty key are like all others, and can be deleted', async (t) => {
     const directory = place(t)
     const first = await opened(t, directory)
     await first.store.declare([{ name: TABLE, indexes: [] }])
@@ -332,7 +332,7 @@ suite('rows of a table', () => {
     assert.deepEqual(await keys(await opened(t, directory)), [])
   })
 
-  test('that lie in the place of those of another table: refused by name', async (t) => {
+  test('swapped with those of another table are refused by name', async (t) => {
     const directory = place(t)
     const backend = await opened(t, directory)
     await backend.store.declare([
@@ -342,24 +342,27 @@ suite('rows of a table', () => {
     await backend.store.commit(unitOf({ rows: [rowOf(TABLE, 'a')] }))
     await close(backend)
     swapRoots(directory, 't1', 't2')
-    await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /its own row/ })
+    await assert.rejects(opened(t, directory), {
+      code: 'DATA_DAMAGED',
+      message: /its sentinel row/,
+    })
   })
 })
 
 suite('what a page that was swapped hides', () => {
-  test('a topic that is gone from the catalog is not declared anew', async (t) => {
+  test('a topic missing in the catalog is not declared again', async (t) => {
     const directory = await filled(t, many(3))
     tamper(directory, 'DELETE FROM topic')
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /catalog/ })
   })
 
-  test('an index of ids that finds nothing is refused, so that repeats are not stored', async (t) => {
+  test('an empty index of ids is refused, so that duplicates are not stored', async (t) => {
     const directory = await filled(t, many(3))
     swapRoots(directory, 'log_foreign_id', 'log_id')
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /index of ids/ })
   })
 
-  test('rows of progress that are gone are told by their count', async (t) => {
+  test('missing progress rows are detected by their number', async (t) => {
     const directory = await filled(t, [])
     const backend = await opened(t, directory)
     const at = { consumer: 's/r', topic: X, partition: 0, from: 0, next: 1 }
@@ -370,7 +373,7 @@ suite('what a page that was swapped hides', () => {
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /progress/ })
   })
 
-  test('an id, a body or its hash of another kind is damage of that record', async (t) => {
+  test('an id, payload or hash of another type is damage of that record', async (t) => {
     for (const set of ["id = x'00'", 'id = 7', "gone = 'x', data = NULL"]) {
       const directory = await filled(t, many(3))
       tamper(directory, `UPDATE log SET ${set} WHERE off = 1`)
@@ -380,15 +383,15 @@ suite('what a page that was swapped hides', () => {
     }
   })
 
-  test('a record of another place, where a new one comes: all writes stop', async (t) => {
+  test('a misplaced record at the position of a new one stops all writes', async (t) => {
     const directory = await filled(t, many(3))
     const { log } = await opened(t, directory)
     tamper(directory, 'UPDATE log SET position = 4 WHERE off = 1')
     assert.equal(await answer(log, 'more'), 'LOG_DAMAGED')
-    assert.match((await log.health()).detail, /nothing is written any more/)
+    assert.match((await log.health()).detail, /all writes have stopped/)
   })
 
-  test('a rewind to a time stops at a record that is not what was written', async (t) => {
+  test('a rewind to a time stops at a damaged record', async (t) => {
     const directory = await filled(t, many(3))
     tamper(directory, 'UPDATE log SET stored = 1 WHERE off = 1')
     const { log } = await opened(t, directory)

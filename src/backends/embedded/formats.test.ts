@@ -29,7 +29,7 @@ const SPECS = [
 const ALL = { records: 100, bytes: 1e6 }
 
 suite('data of format 1', () => {
-  test('is brought up when its owner opens it, and says the same', async (t) => {
+  test('is migrated when its owner opens it, and has the same content', async (t) => {
     const directory = frozen(t, 1)
     for (const round of ['brought up', 'opened again']) {
       const { log, store } = embedded({ directory })

@@ -4,36 +4,36 @@ import { rowSum } from './sums.ts'
 import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 
-/** Where a partition begins and ends, and what was appended last. */
+/** The first and next offset of a partition, and its newest records. */
 export interface Head {
   readonly topic: number
   readonly partition: number
-  /** Where the mark of this partition stands in the high-water file. */
+  /** The slot of this partition in the high-water file. */
   readonly slot: number
   first: number
   next: number
   /** The chain before the first record, and after the last. */
   base: number
   chain: number
-  /** When the last record was stored; the next one is not earlier. */
+  /** When the last record was stored; the next one is never earlier. */
   storedAt: number
-  /** The newest records; how many depends on the room for all of them. */
+  /** The cached newest records. */
   readonly recent: Recent
 }
 
-/** The newest records of a partition. What was let go of at the front is cut off now and then. */
+/** Cached newest records of a partition; the array is cut from time to time. */
 export interface Recent {
   records: LogRecord[]
-  /** How many of `records` were let go of. */
+  /** How many at the front of `records` were dropped. */
   gone: number
 }
 
-/** The offset of the first record that is in memory. */
+/** The offset of the first cached record. */
 export function recentFrom({ next, recent }: Head): number {
   return next - recent.records.length + recent.gone
 }
 
-/** Lets go of the oldest. */
+/** Drops the oldest cached records. */
 export function dropRecent(recent: Recent, count: number): void {
   recent.gone = Math.min(recent.gone + count, recent.records.length)
   if (recent.gone < CUT_MIN || recent.gone * 2 < recent.records.length) return
@@ -49,9 +49,9 @@ export interface Topic {
   readonly heads: readonly Head[]
 }
 
-/** The topics with the heads of their partitions: in memory, as the database has them. */
+/** All topics with the heads of their partitions, in memory and in the database. */
 export interface Heads {
-  /** Reads again what memory knows. */
+  /** Reloads the in-memory state. */
   load(): void
   declare(spec: TopicSpec): TopicState
   all(): readonly Topic[]
@@ -60,21 +60,21 @@ export interface Heads {
   topic(name: string): Topic
   /** @throws Error when there is no such partition */
   head(topic: string, partition: number): Head
-  /** How many slots of the high-water mark are taken. */
+  /** The number of used high-water slots. */
   slots(): number
-  /** How many commits there were. */
+  /** The number of commits. */
   commits(): number
-  /** Goes on counting commits behind those that were lost. */
+  /** Continues the commit count after lost commits. */
   countOn(from: number): void
-  /** Notes that a head is not any more what the database has. */
+  /** Marks a head as changed, to be written with the commit. */
   moved(head: Head): void
-  /** How many rows of progress there were at the last commit: a missing one says nothing itself. */
+  /** The number of progress rows at the last commit, by which a missing one is detected. */
   progressRows(): number
-  /** Writes the heads that moved, and counts a commit and the rows of progress. What was written. */
+  /** Writes changed heads, the commit count and the number of progress rows. Returns the heads. */
   write(progressRows: number): readonly Head[]
 }
 
-/** The row of `head` that counts commits: it lies on a page that an append writes anyway. */
+/** The row of `head` that counts commits: it is on a page that an append writes anyway. */
 const COMMITS = { topic: 0, partition: 0 }
 
 const INSERT_HEAD = 'INSERT INTO head (topic, part, first, next, base, chain, stored, sum)'
@@ -155,7 +155,7 @@ function headsOf(
   return Array.from({ length: partitions }, (_, partition) => {
     const row = rows.get(`${topic}/${partition}`)
     if (!row) throw damagedTable('head', `${name}/${partition} is missing`)
-    const recent = { records: [], gone: 0 }
+    const recent: Recent = { records: [], gone: 0 }
     return { topic, partition, slot: slot + partition, ...row, recent }
   })
 }
@@ -193,7 +193,7 @@ function loadTopics(sql: Statements): readonly Omit<Topic, 'heads'>[] {
   })
 }
 
-/** Settings as they are kept: JSON without what was left out. */
+/** Decodes stored settings: JSON without absent members. */
 function settingsIn(text: string): Pick<TopicSpec, 'retention' | 'compaction'> {
   return JSON.parse(text) as Pick<TopicSpec, 'retention' | 'compaction'>
 }

@@ -2,36 +2,35 @@ import { closeSync, fdatasync, fsyncSync, fstatSync, openSync, readSync, writeSy
 import { crc32 } from 'node:zlib'
 import { Fault } from '../../base/fault.ts'
 
-/** How far something had come when it was last acknowledged. */
+/** The acknowledged end of a partition, or the acknowledged number of commits. */
 export interface Mark {
   readonly next: number
-  /** The chain there; 0 for commits. */
+  /** The chain at that offset; 0 for commits. */
   readonly chain: number
 }
 
 /**
- * How far everything had come, kept apart from the database: a write-ahead log that was cut off
- * ends early without an error, and only somebody else can tell. Written after each commit and
- * before its acknowledgement, without a sync of its own: the death of the process cannot lose it,
- * and a power cut may leave an older one, which claims less.
+ * The acknowledged end of each partition, in a file apart from the database. A write-ahead log that
+ * was cut off ends early without an error; this file detects that. Written after each commit and
+ * before its acknowledgement, without a sync: the death of the process cannot lose it, and a power
+ * cut may leave an older state, which detects less.
  *
- * Slot 0 counts commits; each partition has a slot of its own. A slot that cannot be read claims
- * nothing.
+ * Slot 0 counts commits; each partition has its own slot. An unreadable slot is ignored.
  */
 export interface HighWater {
   readonly epoch: string
   mark(slot: number): Mark | undefined
   /**
-   * Notes where a slot stands; `write` puts it into the file. Never back: what was acknowledged
-   * once stays claimed, however short the log has become.
+   * Raises a slot in memory; `write` puts it into the file. A lower value is ignored: acknowledged
+   * offsets stay acknowledged, however short the log has become.
    */
   note(slot: number, next: number, chain: number): void
-  /** Claims nothing any more behind the slots that are known: their loss was accepted. */
+  /** Clears all slots from one on: the loss of their topics was accepted. */
   forgetFrom(slot: number): void
   /** The number of slots in the file. */
   slots(): number
   write(): void
-  /** Brings what was written to the disk, beside everything else; one at a time. */
+  /** Syncs the file in the background; one sync at a time. */
   sync(): void
   close(): void
 }
@@ -41,7 +40,7 @@ const HEADER_BYTES = 64
 const EPOCH_BYTES = 36
 const SLOT_BYTES = 16
 
-/** Makes the file of a new epoch, on the disk when this returns. */
+/** Creates and syncs the file of a new epoch. */
 export function makeHighWater(path: string, epoch: string): void {
   const header = Buffer.alloc(HEADER_BYTES)
   header.write(MAGIC, 0, 'latin1')
@@ -57,7 +56,7 @@ export function makeHighWater(path: string, epoch: string): void {
   }
 }
 
-/** @throws Fault `DATA_DAMAGED` when it is missing or no such file */
+/** @throws Fault `DATA_DAMAGED` when the file is missing or damaged */
 export function openHighWater(path: string, isReadOnly: boolean): HighWater {
   const handle = opened(path, isReadOnly)
   const { size } = fstatSync(handle)
@@ -69,7 +68,7 @@ export function openHighWater(path: string, isReadOnly: boolean): HighWater {
     header.readUInt32LE(HEADER_BYTES - 4) === crc32(header.subarray(0, HEADER_BYTES - 4))
   if (!isOurs) {
     closeSync(handle)
-    throw new Fault('DATA_DAMAGED', { detail: `${path} is no high-water mark any more` })
+    throw new Fault('DATA_DAMAGED', { detail: `${path} is not a high-water file` })
   }
   const startOf = (slot: number): number => HEADER_BYTES + slot * SLOT_BYTES
   let [dirtyFrom, dirtyTo] = [Infinity, 0]
@@ -107,7 +106,7 @@ export function openHighWater(path: string, isReadOnly: boolean): HighWater {
     },
     write() {
       if (dirtyTo === 0) return
-      // A full disk may take a part of it.
+      // A full disk may write only a part.
       for (let at = dirtyFrom; at < dirtyTo;) at += writeSync(handle, bytes, at, dirtyTo - at, at)
       dirtyFrom = Infinity
       dirtyTo = 0
@@ -123,7 +122,7 @@ export function openHighWater(path: string, isReadOnly: boolean): HighWater {
     close() {
       if (isClosed) return
       isClosed = true
-      // A sync under way still needs the handle, and closes it.
+      // A running sync still needs the handle, and closes it at its end.
       if (!isSyncing) closeSync(handle)
     },
   }

@@ -4,12 +4,12 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { idText, storedId } from './ids.ts'
 
-/** Text that SQLite keeps: lone surrogates do not survive UTF-8 and pass no door. */
+/** Text that SQLite can store: lone surrogates do not survive UTF-8, and are refused on append. */
 const texts = fc.string({ unit: 'grapheme', maxLength: 80 })
 const uuids = fc.uuid({ version: 7 })
-/** Those of others: in no order, so they stay text. */
+/** Ids in random order, which are stored as text. */
 const foreign = fc.uuid({ version: [1, 4, 5] })
-/** What looks like a UUID and is none, or is written otherwise. */
+/** Strings that look like a UUID and are none, or are written differently. */
 const nearlyUuids = fc.oneof(
   uuids.map((id) => id.toUpperCase()).filter((id) => id !== id.toLowerCase()),
   uuids.map((id) => id.replaceAll('-', '')),
@@ -21,7 +21,7 @@ const nearlyUuids = fc.oneof(
 )
 const ids = fc.oneof(uuids, foreign, nearlyUuids, texts)
 
-/** A table with the column that the log has for its ids. */
+/** A table with the id column of the log. */
 function table(): { keep(id: string): unknown; close(): void } {
   const db = new DatabaseSync(':memory:')
   db.exec('CREATE TABLE log (id ANY NOT NULL) STRICT; CREATE UNIQUE INDEX log_id ON log (id)')
@@ -46,23 +46,23 @@ suite('ids of events', () => {
     )
   })
 
-  test('everything else is stored as the text that it is', () => {
+  test('any other id is stored as text', () => {
     fc.assert(
       fc.property(fc.oneof(foreign, nearlyUuids, texts), (id) => assert.equal(storedId(id), id)),
     )
   })
 
-  test('every id comes back from the database exactly', () => {
+  test('every id reads back from the database unchanged', () => {
     const { keep, close } = table()
     fc.assert(fc.property(ids, (id) => assert.equal(idText(keep(id)), id)))
     close()
   })
 
-  test('what a damaged page holds in the place of an id is no id, and no error', () => {
+  test('a damaged id decodes to another id without an error', () => {
     assert.deepEqual([null, undefined, 7, {}].map(idText), ['', '', '', ''])
   })
 
-  test('two ids are never stored alike', () => {
+  test('two ids never have the same stored form', () => {
     const twins = fc.oneof(
       fc.tuple(ids, ids),
       uuids.map((id) => [id, id.toUpperCase()] as const),
@@ -79,7 +79,7 @@ suite('ids of events', () => {
     )
   })
 
-  test('bytes in the middle of a larger buffer are read where they lie', () => {
+  test('an id in the middle of a larger buffer is decoded', () => {
     const larger = new Uint8Array(32).fill(0xff)
     larger.set(storedId('0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b') as Uint8Array, 8)
     assert.equal(idText(larger.subarray(8, 24)), '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b')

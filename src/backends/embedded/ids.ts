@@ -1,7 +1,7 @@
 /**
- * An id as it is stored: one of our own, a lower-case UUID of version 7, whose first bits are the
- * time, as its 16 bytes, in an index that grows at one end; any other text as it is, in an index of
- * its own, because ids in no order make an index slow.
+ * Encodes an id for storage. A lower-case UUID v7, whose first bits are the time, becomes its 16 bytes,
+ * in an index that grows at one end. Any other text is stored as it is, in a separate index, because
+ * ids in random order slow an index down.
  */
 export function storedId(id: string): string | Uint8Array {
   return (id.length === 36 && id[14] === '7' && bytesOfId(id)) || id
@@ -9,7 +9,7 @@ export function storedId(id: string): string | Uint8Array {
 
 export function idText(stored: unknown): string {
   if (typeof stored === 'string') return stored
-  // A damaged page may hold anything; the sum of the record tells.
+  // A damaged page may hold any value; the checksum of the record detects that.
   const bytes = stored instanceof Uint8Array ? stored : new Uint8Array()
   let text = ''
   for (let at = 0; at < bytes.length; at += 1) {
@@ -20,7 +20,7 @@ export function idText(stored: unknown): string {
 }
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-/** What a character says in lower-case hexadecimal; `NONE` where it is not. */
+/** The value of a lower-case hexadecimal digit; `NONE` for any other character. */
 const NONE = 16
 const NIBBLE = new Uint8Array(128).fill(NONE)
 for (let digit = 0; digit < 16; digit += 1) NIBBLE[digit.toString(16).charCodeAt(0)] = digit

@@ -2,8 +2,8 @@ import type { SQLInputValue } from 'node:sqlite'
 import type { IndexValue } from '../../ports/store.ts'
 
 /**
- * An index value as its column keeps it. SQLite has text as UTF-8, in which there are no lone
- * surrogates: text with one is bytes, which SQLite orders after all text.
+ * Encodes an index value for its column. SQLite stores text as UTF-8, which has no lone surrogates:
+ * text with one becomes bytes, which SQLite sorts after all text.
  */
 export function storedValue(value: IndexValue): SQLInputValue {
   return typeof value !== 'string' || value.isWellFormed() ? value : bytesOfUnits(value)
@@ -14,15 +14,15 @@ export function valueOfStored(stored: unknown): unknown {
 }
 
 /**
- * What a column was to hold by the row's sum. Before lone surrogates were kept as bytes, SQLite wrote
- * U+FFFD in their place, and the sum was that of the text in the body.
+ * The value that the checksum of a row was computed with. Before lone surrogates were stored as bytes,
+ * SQLite replaced them by U+FFFD, while the checksum covered the text of the body.
  */
 export function valueAsGiven(value: unknown, member: unknown): unknown {
   const isReplaced = typeof member === 'string' && value !== member
   return isReplaced && member.toWellFormed() === value ? member : value
 }
 
-/** Surrogates come behind all other units, so that bytes are in the order of `compareText`. */
+/** Surrogates sort after all other units, so that bytes have the order of `compareText`. */
 const SURROGATES = { from: 0xd800, to: 0xe000 }
 const COUNT = SURROGATES.to - SURROGATES.from
 const BEHIND = 0x1_0000 - SURROGATES.to

@@ -14,56 +14,56 @@ export type { RestoreOptions, Restored } from './restore.ts'
 export { restore } from './restore.ts'
 
 export interface EmbeddedOptions {
-  /** The data directory; made when it is missing. */
+  /** The data directory; created when it is missing. */
   readonly directory: string
   /** Default: the machine's clock. */
   readonly clock?: Clock
   /**
-   * Opens what is there for reading, without owning it; every write throws `DATA_READ_ONLY`. What an
-   * owner writes meanwhile is not seen. Default: false.
+   * Opens existing data for reading, without owning the directory; every write throws
+   * `DATA_READ_ONLY`. Default: false.
    */
   readonly isReadOnly?: boolean
 }
 
-/** How long commits gather while a backup is made. */
+/** How long commits are gathered while a backup is made. */
 const BACKUP_GATHER_MS = 2
 
 /**
  * Log and store in one SQLite database, in this process. An ack means that the data was synced to
- * disk. One process owns a data directory at a time; services run in that process. A killed process
- * leaves nothing half done: what was acked is there, a unit is there whole or not at all.
+ * disk. One process owns a data directory at a time, and runs all services on it. After a kill all
+ * acked events are there, and each unit of work is there whole or not at all.
  *
- * `open` of log and store throws `DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER` or `DATA_DAMAGED`, and
- * then has changed nothing.
+ * `open` of log and store throws `DATA_OWNED`, `DATA_FOREIGN`, `DATA_NEWER` or `DATA_DAMAGED` before
+ * it changes anything.
  */
 export function embedded(options: EmbeddedOptions): Backend {
   const { clock = systemClock(), isReadOnly = false } = options
-  // A relative path means the same however the working directory changes.
+  // Resolved now, since the working directory may change later.
   const directory = resolve(options.directory)
-  const news = bell(clock)
-  const [logUse, storeUse] = usesOf(directory, clock, news, isReadOnly ? reading : owning)
-  const log = embeddedLog(logUse, news, clock)
-  /** One after another, since each goes on where the one before has ended. */
+  const notifier = bell(clock)
+  const [logUse, storeUse] = usesOf(directory, clock, notifier, isReadOnly ? reading : owning)
+  const log = embeddedLog(logUse, notifier, clock)
+  /** Archives run one after another: each continues where the one before ended. */
   let archiving: Promise<unknown> = Promise.resolve()
   return {
     directory,
     log,
     store: embeddedStore(storeUse, clock),
-    async backup(to, tell) {
+    async backup(to, onProgress) {
       const { database, commits } = logUse.connection()
       const source = { directory, database, isShared: isReadOnly, isOpen: logUse.isOpen }
-      // A copy is begun between two transactions only, and a busy owner leaves no gap by itself.
+      // SQLite starts a copy between two transactions only, and a busy owner leaves no gap.
       commits.pace(BACKUP_GATHER_MS)
       try {
-        return await backUp(source, to, clock, tell)
+        return await backUp(source, to, clock, onProgress)
       } finally {
         commits.pace(0)
       }
     },
-    archive(wish, tell) {
+    archive(request, onProgress) {
       const moved = archiving.then(() => {
-        if (isReadOnly) throw new Fault('DATA_READ_ONLY', { detail: 'an archive' })
-        return moveOut({ use: logUse, log, clock }, wish, tell)
+        if (isReadOnly) throw new Fault('DATA_READ_ONLY', { detail: 'archiving' })
+        return moveOut({ use: logUse, log, clock }, request, onProgress)
       })
       archiving = moved.catch(() => undefined)
       return moved

@@ -13,7 +13,7 @@ const SELECT_RANGE = `SELECT ${COLUMNS} FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off`
 const SELECT_CHAIN = 'SELECT chain FROM log WHERE topic = ? AND part = ? AND off = ?'
 
-/** Compares records with their sums, and the sums with the chain of their partition. */
+/** Verifies the checksums of records, and the chain of their partition. */
 export function inspect(
   reading: Reading,
   head: Head,
@@ -30,7 +30,7 @@ export function inspect(
     return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'cannot be read')]) }
   }
   const flaws: Flaw[] = []
-  /** Of archives, which may come back, and of indexes, which can be made anew. */
+  /** Not registered as damage: archive files may come back, and indexes can be rebuilt. */
   const elsewhere: Flaw[] = []
   let chain = chainBefore(reading, head, start)
   let at = start
@@ -40,7 +40,7 @@ export function inspect(
     if (offset > at) flaws.push(flaw(at, offset, 'is missing'))
     if (!isWhole(stored)) flaws.push(flaw(offset, offset + 1, 'is not what was written'))
     else if (offset === at && chain !== undefined && chainAfter(chain, stored.sum) !== stored.chain)
-      flaws.push(flaw(offset, offset + 1, 'does not follow the one before it'))
+      flaws.push(flaw(offset, offset + 1, 'does not follow the record before it'))
     if (!isFound(reading, row))
       elsewhere.push(flaw(offset, offset + 1, 'is not found by its id: run throughline repair'))
     const archive = stored.gone === null ? undefined : archiveFlaw(reading, stored)
@@ -50,13 +50,13 @@ export function inspect(
   }
   if (at < to) flaws.push(flaw(at, to, 'is missing'))
   else if (to === head.next && chain !== undefined && chain !== head.chain)
-    flaws.push(flaw(to - 1, to, 'is not the last one that was written'))
+    flaws.push(flaw(to - 1, to, 'is not the last record that was written'))
   const open = unaccepted(reading, head, flaws)
   for (const { from: first, to: end, message } of open) note(reading, head, first, end, message)
   return { next: to, flaws: [...open, ...elsewhere] }
 }
 
-/** What was found stops the partition, as it would where a reader came to it. */
+/** Registers damage, which stops the partition, as a read would. */
 function note(
   { damage, nowMs }: Reading,
   { topic, partition }: Head,
@@ -71,7 +71,7 @@ function flaw(from: number, to: number, message: string): Flaw {
   return { from, to, message }
 }
 
-/** Whether the index of ids leads to a record: by it repeats are told from new events. */
+/** Whether a record is found by the index of ids, on which the detection of duplicates rests. */
 function isFound({ sql }: Reading, row: Columns): boolean {
   const kind = typeof row[4] === 'string' ? 'text' : 'blob'
   const select = `SELECT position FROM log WHERE topic = ? AND id = ? AND typeof(id) = '${kind}'`
@@ -109,7 +109,7 @@ function fetch(
   }
 }
 
-/** The chain in front of an offset; unknown where the record there is missing. */
+/** The chain before an offset; unknown where the record before it is missing. */
 function chainBefore({ sql }: Reading, head: Head, offset: number): number | undefined {
   if (offset === head.first) return head.base
   try {
@@ -121,7 +121,7 @@ function chainBefore({ sql }: Reading, head: Head, offset: number): number | und
   }
 }
 
-/** What is known without looking, such as an end that was cut off. */
+/** Known damage behind the end, such as a cut off end. */
 function standing({ damage }: Reading, head: Head): readonly Flaw[] {
   return damage
     .all()

@@ -4,13 +4,13 @@ import type { Claim } from '../../ports/store.ts'
 import type { Statements } from './statements.ts'
 
 /**
- * Who may act for what. Members live in this one process, and leases are measured by the time that
- * passes in it; generations outlive it.
+ * The leases of resources. All members live in this process, so leases expire by its monotonic clock;
+ * generations are stored.
  */
 export interface Leases {
   load(): void
-  beat(beat: Beat): Pick<Shared, 'held' | 'release'>
-  /** The resources whose claims have gone to another generation. */
+  beat(beat: Beat): Omit<Shared, 'changed'>
+  /** The resources whose leases have another generation now. */
   lost(fences: readonly Claim[]): readonly string[]
 }
 
@@ -20,7 +20,7 @@ const UPSERT_TAIL = `ON CONFLICT (resource) DO UPDATE SET member = excluded.memb
 export function leasesIn(sql: Statements): Leases {
   const leases = new Map<string, Lease>()
   let wishes: readonly Wish[] = []
-  /** Those of this process. */
+  /** The members of this process. */
   const members = new Set<string>()
   return {
     load() {
@@ -32,7 +32,7 @@ export function leasesIn(sql: Statements): Leases {
         number,
         number,
       ][]) {
-        // The directory has one owner, so whoever held a lease before this process is gone.
+        // The directory has one owner, so holders of earlier processes are gone.
         const isAlive = members.has(member)
         leases.set(resource, { resource, member, generation, untilMs: isAlive ? untilMs : 0 })
       }

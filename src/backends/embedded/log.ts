@@ -9,6 +9,7 @@ import { mustBeStorable, unstorableIn } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import type { Use } from './connection.ts'
 import { mustHaveLostNothing, rangeText } from './damage.ts'
 import type { Put } from './puts.ts'
@@ -16,13 +17,13 @@ import { placeOf } from './puts.ts'
 import { isFull } from './results.ts'
 import type { Topics } from './topics.ts'
 
-/** Records that one transaction changes, so that no commit waits long behind upkeep. */
+/** Records that one transaction trims or scans, so that no commit waits long for maintenance. */
 const RECORDS_PER_COMMIT = 5_000
 
-/** The same where their bodies go, which is more work for each. */
+/** Records whose payloads one transaction removes, which is more work per record. */
 const BODIES_PER_COMMIT = 500
 
-/** Keys that one compaction looks at: what is beyond is compacted by a later one. */
+/** Keys that one compaction considers; further keys are compacted by a later one. */
 const COMPACTED_KEYS_MAX = 1_000_000
 
 export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
@@ -33,11 +34,11 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     async declare(specs) {
       for (const { name } of specs) mustBeStorable(name, 'the name of a topic')
       const { topics, commits, sql, damage } = use.connection()
-      // What is there already needs no disk.
+      // Topics that exist need no write, which also works on a full disk.
       if (specs.every(({ name }) => topics.partitions(name) !== undefined))
         return specs.map(topics.declare)
       mustHaveLostNothing(damage)
-      return mustCommit(commits, () => {
+      return commitOrThrow(commits, () => {
         const states = specs.map((spec) => topics.declare(spec))
         if (states.some(({ isNew }) => isNew)) sealCatalog(sql)
         return states
@@ -61,10 +62,12 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
     offsetAt: async (topic, partition, atMs) =>
       use.connection().topics.offsetAt(topic, partition, atMs),
     async trim(topic, partition, before) {
-      // Asked for at each step, since the directory may be closed between two of them.
+      // Get the connection at each step, since the directory may be closed between two of them.
       const step = (): Promise<boolean> => {
         const { topics, commits } = use.connection()
-        return mustCommit(commits, () => topics.trim(topic, partition, before, RECORDS_PER_COMMIT))
+        return commitOrThrow(commits, () =>
+          topics.trim(topic, partition, before, RECORDS_PER_COMMIT),
+        )
       }
       while (await step());
     },
@@ -78,8 +81,8 @@ export function embeddedLog(use: Use, news: Bell, clock: Clock): EventLog {
 }
 
 /**
- * Most events are new, and are put without asking for their ids first: the index of ids refuses
- * what is not. Only then is each looked at by itself.
+ * Appends optimistically: most events are new, and the index of ids refuses duplicates. Only after
+ * such a refusal is each event decided by itself.
  */
 function decide(
   events: readonly LogEvent[],
@@ -103,7 +106,7 @@ function decide(
   }
 }
 
-/** Whether each has a place, so that only its id can speak against it. */
+/** Whether only a known id could prevent the events from being appended. */
 function arePlaceable(events: readonly LogEvent[], topics: Topics): boolean {
   let last = ''
   let count = 0
@@ -125,11 +128,11 @@ function placesOf(verdicts: readonly Verdict[], puts: readonly Put[]): Map<numbe
   return places
 }
 
-/** A full disk is found before the commit, so that nothing was stored; after it, nobody knows. */
+/** SQLite reports a full disk before it commits, so nothing was stored. Other errors are unknown. */
 function notStored(commits: Commits, cause: unknown): Answer {
   const stopped = commits.stopped()
   if (stopped !== undefined) return { is: 'refused', code: 'LOG_DAMAGED', detail: stopped }
-  // Its id is that of a record that cannot be read, which is found before anything is written.
+  // The record with this id cannot be read, which is found before anything is written.
   if (cause instanceof Fault && cause.code === 'LOG_DAMAGED')
     return { is: 'refused', code: cause.code, detail: cause.detail ?? cause.message }
   if (!isFull(cause)) return { is: 'unknown', cause }
@@ -143,7 +146,7 @@ interface CompactionOf {
   readonly tombstonesBefore: number
 }
 
-/** First what each key says last, from end to end; then the bodies that say it no more. */
+/** First finds the last offset of each key, then removes the payloads of superseded records. */
 async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<number> {
   const { topic, partition, tombstonesBefore } = what
   const { next: end, first } = use.connection().topics.heads.head(topic, partition)
@@ -162,28 +165,11 @@ async function compact(use: Use, clock: Clock, what: CompactionOf): Promise<numb
     const to = Math.min(before, from + BODIES_PER_COMMIT)
     const head = topics.heads.head(topic, partition)
     const latest = { offsets, tombstonesBefore }
-    count += await mustCommit(commits, () => topics.bodies.compact(head, topic, from, to, latest))
+    count += await commitOrThrow(commits, () =>
+      topics.bodies.compact(head, topic, from, to, latest),
+    )
   }
   return count
-}
-
-/** Commits a change that has no refusals; what went wrong is thrown. */
-export async function mustCommit<T>(commits: Commits, change: () => T): Promise<T> {
-  let result: T | undefined
-  const failure = await commits.submit<{ cause: unknown } | undefined>({
-    decide: () => ({
-      answer: () => undefined,
-      write() {
-        result = change()
-        return true
-      },
-    }),
-    failed: (cause) => ({ cause }),
-  })
-  if (!failure) return result as T
-  const { cause } = failure
-  if (!isFull(cause)) throw cause
-  throw new Fault('LOG_FULL', { detail: 'the disk of the data directory is full', cause })
 }
 
 export function healthOf(use: Use): Health {

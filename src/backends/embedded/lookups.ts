@@ -11,12 +11,12 @@ import type { Reading } from './slices.ts'
 import type { Columns } from './statements.ts'
 import { streamSum } from './sums.ts'
 
-/** Records that are looked up one by one, apart from the order of their partition. */
+/** Looks up single records, by id, by time or by entity. */
 export interface Lookups {
   find(topic: string, id: string): (LogRecord & Stored) | undefined
-  /** As `find`, with its body from the archive; nothing where compaction took it. */
+  /** Like `find`, with the payload from the archive; nothing where compaction removed it. */
   readable(topic: string, id: string): LogRecord | undefined
-  /** The first offset that was stored at a time or later. */
+  /** The first offset stored at or after a time. */
   offsetAt(topic: string, partition: number, atMs: number): number
   /**
    * The records of an entity's stream, in order of its versions.
@@ -83,7 +83,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
           if (record) records.push(record)
           from = version + 1
         }
-        // What compaction or a trim took is no record, and does not end the page either.
+        // Compacted and trimmed records are left out, and do not end the page.
         if (rows.length < count) break
       }
       return records
@@ -91,7 +91,7 @@ export function lookupsIn(reading: Reading, heads: Heads): Lookups {
   }
 }
 
-/** A record that stands alone: where it is not what was written, its partition stands from then on. */
+/** Verifies a single record. A damaged one is reported, which stops its partition. */
 function mustBeWhole(
   { damage, nowMs }: Reading,
   heads: Heads,
@@ -103,7 +103,7 @@ function mustBeWhole(
   if (isWhole(stored)) return stored
   const what = 'is not what was written'
   const range = { from: offset, to: offset + 1, foundMs: nowMs() }
-  // One that claims another place than there is says nothing of that partition.
+  // A record with an impossible place says nothing about that partition.
   const head = heads.known(topic)?.heads[partition]
   if (head && head.first <= offset && offset < head.next)
     damage.found({ topic: stored.topic, partition, ...range, what })
@@ -111,9 +111,9 @@ function mustBeWhole(
 }
 
 /**
- * By halves: the times at which a partition stored its records never go back.
+ * Binary search: storage times never decrease inside a partition.
  *
- * @throws Fault `LOG_DAMAGED` where a record on the way is not what was written
+ * @throws Fault `LOG_DAMAGED` where a record on the way is damaged
  */
 function offsetAt(
   reading: Reading,
@@ -134,6 +134,6 @@ function offsetAt(
     if (stored && stored.record.storedAt >= atMs) to = middle
     else from = middle + 1
   }
-  // What compaction took is a hole, and nobody's offset.
+  // Skip compacted records, which are holes.
   return (sql.get(SELECT_READABLE, topic, partition, from)?.[0] as number | undefined) ?? next
 }

@@ -41,7 +41,7 @@ async function close({ log, store }: Backend): Promise<void> {
 }
 
 suite('the first commit after a killed owner', () => {
-  test('is on the disk before a repeat is acknowledged, though it changes nothing', async (t) => {
+  test('is synced before a duplicate is acknowledged, although it changes nothing', async (t) => {
     const [directory, copy] = [place(t), place(t)]
     const killed = await opened(t, directory)
     await killed.log.append([eventOf('e1')])
@@ -71,7 +71,7 @@ test('a start on a full disk: declaring what is declared writes nothing', async 
 })
 
 suite('the marker', () => {
-  test('says the new format, also where its writing was killed: a mark is never made anew', async (t) => {
+  test('gets the new format, also after a kill: the high-water mark is never created again', async (t) => {
     const directory = place(t)
     await close(await opened(t, directory))
     const marker = join(directory, 'throughline.json')
@@ -84,7 +84,7 @@ suite('the marker', () => {
 })
 
 suite('a unit', () => {
-  test('whose appends an index refuses without a reason is not answered as done', async (t) => {
+  test('whose appends a damaged index refuses is not done', async (t) => {
     const directory = place(t)
     const { store } = await opened(t, directory)
     const db = new DatabaseSync(join(directory, 'throughline.db'))
@@ -97,7 +97,7 @@ suite('a unit', () => {
 })
 
 suite('a close that fails', () => {
-  test('lets go of the directory all the same, and the same object opens again', async (t) => {
+  test('releases the directory all the same, and the same object opens again', async (t) => {
     const directory = place(t)
     const backend = await opened(t, directory)
     const { close: really } = DatabaseSync.prototype
@@ -115,7 +115,7 @@ suite('a close that fails', () => {
 })
 
 suite('the high-water mark', () => {
-  test('is synced some time after the last commit, whether or not another one comes', () => {
+  test('is synced some time after the last commit, with or without another one', () => {
     const due: { readonly delayMs: number; readonly run: () => void }[] = []
     let [syncs, cancelled] = [0, 0]
     const after: Clock['after'] = (delayMs, run) => {
@@ -155,7 +155,7 @@ suite('the high-water mark', () => {
     assert.equal(cancelled, 1)
   })
 
-  test('is written as a whole, where a write takes but a part of it', (t) => {
+  test('is written completely, although one write call writes only a part', (t) => {
     const path = join(place(t), 'high-water')
     makeHighWater(path, EPOCH)
     const marks = openHighWater(path, false)
@@ -178,7 +178,7 @@ suite('the high-water mark', () => {
     again.close()
   })
 
-  test('never goes back', (t) => {
+  test('never decreases', (t) => {
     const path = join(place(t), 'high-water')
     makeHighWater(path, EPOCH)
     const marks = openHighWater(path, false)
@@ -196,17 +196,17 @@ suite('the high-water mark', () => {
 suite('moving the write-ahead log', () => {
   const path = join(tmpdir(), 'throughline-not-there', 'throughline.db')
 
-  test('that fails is an alarm, with its cause', () => {
+  test('that fails raises an alarm with its cause', () => {
     const db = (): DatabaseSync => {
       throw new Error('disk I/O error')
     }
     const moving = checkpoints({ db, reconnect: () => undefined, path })
     assert.equal(moving.alarm(), undefined)
     moving.committed(40_000_000)
-    assert.match(moving.alarm() ?? '', /cannot be moved: disk I\/O error/)
+    assert.match(moving.alarm() ?? '', /cannot be checkpointed: disk I\/O error/)
   })
 
-  test('is done by the commits themselves where the thread is far behind', async () => {
+  test('is done by the commits where the worker is far behind', async () => {
     let here = 0
     const db = () => {
       const get = () => ({ log: 0, checkpointed: 0 })

@@ -1,13 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** Where every mark would stand by what the database says. */
+/** The high-water slot that belongs to a row of `head`. */
 export interface HeadSlot {
   readonly slot: number
   readonly next: number
   readonly chain: number
 }
 
-/** The slots of all partitions, and of the count of commits, read from a database as it is. */
+/** The slot of the high-water file that counts commits; the partitions have those behind it. */
+export const COMMITS_SLOT = 0
+
+/** Reads the slots of the commit count and of all partitions from a database. */
 export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
   const select = db.prepare('SELECT topic, part, next, chain FROM head ORDER BY topic, part')
   select.setReturnArrays(true)
@@ -15,7 +18,7 @@ export function headSlots(db: DatabaseSync): readonly HeadSlot[] {
   const commits = rows.find(([topic]) => topic === 0)?.[2] ?? 0
   const partitions = rows.filter(([topic]) => topic !== 0)
   return [
-    { slot: 0, next: commits, chain: 0 },
+    { slot: COMMITS_SLOT, next: commits, chain: 0 },
     ...partitions.map(([, , next = 0, chain = 0], at) => ({ slot: at + 1, next, chain })),
   ]
 }

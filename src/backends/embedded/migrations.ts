@@ -6,15 +6,14 @@ import type { Statements } from './statements.ts'
 import { statementsOf, transaction } from './statements.ts'
 import { chainAfter, rowSum, stateSum, streamSum, sumOf } from './sums.ts'
 import { sealCatalog } from './catalog-sum.ts'
-import { insertOwnRows } from './own-rows.ts'
-import { insertOwn } from './tables.ts'
+import { insertOwnRows, insertTableSentinel } from './own-rows.ts'
 
-/** What brings a database from one format to the next. Old ones stay as they are. */
+/** Migrations by the format that they start from. Released ones never change. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
   1: fromFormat1,
 }
 
-/** Brings an older database up, in one transaction for each format; whether it was older. */
+/** Migrates an older database, one transaction per format. Returns whether it was older. */
 export function bringUp(db: DatabaseSync): boolean {
   const format = Number(Object.values(db.prepare('PRAGMA user_version').get() ?? {})[0])
   for (let from = format; from < FORMAT; from += 1)
@@ -25,7 +24,7 @@ export function bringUp(db: DatabaseSync): boolean {
   return format < FORMAT
 }
 
-/** Format 2 has sums, chains, settings of topics, what expired, and rows without a second tree. */
+/** Format 2 adds checksums, chains, topic settings and expired counts, and drops rowids. */
 function fromFormat1(db: DatabaseSync, sql: Statements): void {
   for (const table of ['topic', 'head', 'log', 'progress', 'stream'])
     db.exec(`ALTER TABLE ${table} RENAME TO ${table}_1`)
@@ -50,7 +49,7 @@ interface Ending {
   storedAt: number
 }
 
-/** Records get the time at which they happened as the time at which they were stored. */
+/** Format 1 has no storage time, so records get the time at which they happened. */
 function copyLog(sql: Statements): void {
   const ends = new Map<string, Ending>()
   let last = 0
@@ -120,7 +119,7 @@ function copyStreams(sql: Statements): void {
   }
 }
 
-/** A table of a service: rows get sums, and its indexes are made again. */
+/** Copies a service's table: adds checksums and recreates its indexes. */
 function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
   const columns = sql.all('SELECT col FROM idx WHERE tbl = ? ORDER BY length(col), col', id)
   const names = columns.map(([name]) => name as string)
@@ -128,7 +127,7 @@ function copyTable(db: DatabaseSync, sql: Statements, id: number): void {
   db.exec(`ALTER TABLE t${id} RENAME TO t${id}_1`)
   db.exec(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
   for (const name of names) db.exec(`ALTER TABLE t${id} ADD COLUMN ${name} ANY`)
-  insertOwn(sql, id)
+  insertTableSentinel(sql, id)
   const listed = names.map((name) => `, ${name}`).join('')
   let after: string | null = null
   for (;;) {

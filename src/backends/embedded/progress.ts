@@ -5,10 +5,10 @@ import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 import { rowSum } from './sums.ts'
 
-/** How far each consumer has come: in memory for the check of every unit, and in the database. */
+/** The progress of all consumers, in the database and, to check every unit, in memory. */
 export interface ProgressRows {
   load(): void
-  /** Those advances that do not begin where the consumer stands. */
+  /** The advances that do not begin at the current progress. */
   misplaced(advances: readonly Advance[]): readonly string[]
   write(advances: readonly Advance[]): void
   of(consumers: readonly string[]): readonly Progress[]
@@ -63,7 +63,7 @@ function progressOf(row: readonly unknown[]): Progress {
   return { consumer, topic, ...(numbers as Omit<Progress, 'consumer' | 'topic'>) }
 }
 
-/** A row without its sum, in the order of its columns. */
+/** The values of a row without its checksum, in the order of the columns. */
 function valuesOf(progress: Progress): (string | number)[] {
   const { consumer, topic, partition, next, accepted, completed, pending, expired } = progress
   return [consumer, topic, partition, next, accepted, completed, pending, expired]

@@ -10,15 +10,15 @@ import { isEntryTaken, isTaken } from './results.ts'
 import type { Statements } from './statements.ts'
 import { chainAfter, sumOf } from './sums.ts'
 
-/** An event in the log, with its place. */
+/** A record that was just appended. */
 export type Put = LogRecord & { readonly position: number }
 
-/** Where an event is, as its sender is told. */
+/** The place of a record, as its sender gets it. */
 export function placeOf({ topic, partition, offset }: Put): Place {
   return { topic, partition, offset }
 }
 
-/** What one put does to the end of a partition. */
+/** The new end of a partition during one append. */
 interface End {
   next: number
   chain: number
@@ -30,28 +30,36 @@ function endOf({ next, chain, storedAt }: Head, now: number): End {
   return { next, chain, storedAt: Math.max(now, storedAt), records: [] }
 }
 
-/** Puts events at the ends of their partitions; inside a transaction. */
+/** Appends events to their partitions; inside a transaction. */
 export interface Puts {
   /**
-   * All of them or, where an id is taken, none and nothing. The index of ids is asked by writing
-   * alone: most events are new, and looking each up first would cost as much as writing it. What is
-   * written `before` them is told the position that they come behind, and goes with them.
+   * Appends all events or, where an id is taken, none, and returns nothing. The index of ids is checked
+   * by writing alone: most events are new, and looking each up would cost as much as writing it.
+   * `before` runs first, gets the last position, and is rolled back together with the events.
    */
   putIfNew(
     events: readonly LogEvent[],
     before?: (position: number) => void,
   ): readonly Put[] | undefined
   put(events: readonly LogEvent[]): readonly Put[]
-  /** The next position over all topics. */
-  position(): number
-  startAt(position: number): void
-  /** About how many bytes were put since this was last asked. */
+  /** Returns about how many bytes were appended since the last call. */
   written(): number
 }
 
-export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: Clock): Puts {
-  let position = 0
-  let bytes = 0
+/** The appender with its current position. */
+export interface PositionedAppender extends Puts {
+  /** The last position that was given, over all topics. */
+  position(): number
+  startAt(position: number): void
+}
+
+export function putsIn(
+  sql: Statements,
+  heads: Heads,
+  recents: Recents,
+  clock: Clock,
+): PositionedAppender {
+  let [position, bytes] = [0, 0]
   const put = (events: readonly LogEvent[]): readonly Put[] => {
     const ends = new Map<Head, End>()
     const values: SQLInputValue[] = []
@@ -117,18 +125,18 @@ export function putsIn(sql: Statements, heads: Heads, recents: Recents, clock: C
 }
 
 /**
- * The newest records of all partitions, kept in memory up to a bound in bytes: most are read just
- * after they were written, and need not be read, checked and decoded again.
+ * A cache of the newest records of all partitions, limited in bytes: most records are read just after
+ * they were written, and then need not be read, verified and decoded.
  */
 export interface Recents {
-  /** Keeps what was just put; how many bytes that is. */
+  /** Adds appended records; returns their size. */
   keep(head: Head, records: readonly LogRecord[]): number
-  /** After memory was read again nothing is kept. */
+  /** Empties the cache, after the in-memory state was reloaded. */
   clear(): void
 }
 
 const RECENT_BYTES_MAX = 2_097_152
-/** What a record weighs beside its texts. */
+/** Memory of a record beside its texts. */
 const RECORD_BYTES = 300
 
 interface Kept {
@@ -139,7 +147,7 @@ interface Kept {
 
 export function recentRecords(): Recents {
   let kept: Kept[] = []
-  /** How many of `kept` are gone; they are cut off from time to time. */
+  /** How many at the front of `kept` were dropped; the array is cut from time to time. */
   let gone = 0
   let bytes = 0
   return {

@@ -4,13 +4,13 @@ import { idText } from './ids.ts'
 import type { Columns } from './statements.ts'
 import { sumOf } from './sums.ts'
 
-/** A record as a row of the log keeps it. */
+/** A row of the log, decoded. */
 export interface StoredRecord {
   readonly record: LogRecord & { readonly position: number }
   readonly topic: number
   readonly sum: number
   readonly chain: number
-  /** The hash of what it said, where its body is gone. */
+  /** The payload's hash, where the payload was removed. */
   readonly gone: string | null
 }
 
@@ -35,12 +35,12 @@ export function storedRecord(row: Columns, topicName: string): StoredRecord {
     data: row[12] as string | null,
   }
   const [topic, sum, chain] = [row[1], row[9], row[10]] as [number, number, number]
-  // A damaged page may hold anything; what is no text is not what stands for a body.
+  // A damaged page may hold any value; one that is no text fails the check of `gone`.
   const gone = row[13] === null || typeof row[13] === 'string' ? row[13] : ''
   return { record, topic, sum, chain, gone }
 }
 
-/** Whether a record is what was written; of one whose body is gone, what is left of it. */
+/** Whether a record is as it was written; of one without payload, whether the rest is. */
 export function isWhole({ record, topic, sum, gone }: StoredRecord): boolean {
   if (gone === null) return sumOf(topic, record) === sum
   const { id, key, type } = record
@@ -48,22 +48,22 @@ export function isWhole({ record, topic, sum, gone }: StoredRecord): boolean {
 }
 
 /**
- * What stands for a body that is gone: the hash of what it said, and a sum of all that is left. A
- * loss that was accepted says `lost`.
+ * The value of `gone` for a removed payload: the payload's hash, and a checksum of what is left. For an
+ * accepted loss the hash is `lost`.
  */
 export function goneText(id: string, key: string, type: string, said: string): string {
   const sum = crc32(`${id}\n${key}\n${type}\n${said}`)
   return `${said}.${sum.toString(16)}`
 }
 
-/** The hash of what a body said that is gone. */
+/** The hash of a removed payload. */
 export function saidBy(gone: string): string {
   return gone.slice(0, Math.max(0, gone.indexOf('.')))
 }
 
 export const LOST = 'lost'
 
-/** The record of an event that is put at a place. */
+/** The record of an event at a place in the log. */
 export function recordAt(
   event: LogEvent,
   offset: number,

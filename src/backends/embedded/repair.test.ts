@@ -83,7 +83,7 @@ const append = async (log: EventLog, id: string, partition: number): Promise<str
 }
 
 suite('repair', () => {
-  test('tells all damage, changes nothing by itself, and lets readers pass what is accepted', async (t) => {
+  test('reports all damage, changes nothing by itself, and lets readers skip accepted damage', async (t) => {
     const directory = await filled(t)
     tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off IN (100, 300)")
     const told = await repair(directory, systemClock())
@@ -115,7 +115,7 @@ suite('repair', () => {
     assert.deepEqual((await log.inspect?.(ORDERS, 1, 0, 1_000))?.flaws, [])
   })
 
-  test('never gives the offsets again that an end lost', async (t) => {
+  test('never reuses the offsets of a lost end', async (t) => {
     const directory = await filled(t)
     const copy = place(t)
     const writer = await open(t, directory)
@@ -138,7 +138,7 @@ suite('repair', () => {
     )
   })
 
-  test('makes a mark anew only when it is told that it is lost', async (t) => {
+  test('rebuilds the high-water mark only on request', async (t) => {
     const directory = await filled(t)
     rmSync(join(directory, 'high-water'))
     await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
@@ -151,7 +151,7 @@ suite('repair', () => {
     assert.equal((await (await open(t, directory)).health()).is, 'well')
   })
 
-  test('makes an index anew whose page is destroyed', async (t) => {
+  test('rebuilds an index with a destroyed page', async (t) => {
     const directory = await filled(t)
     destroyLeaf(directory, 'log_foreign_id')
     assert.deepEqual((await repair(directory, systemClock())).pages, [])
@@ -160,7 +160,7 @@ suite('repair', () => {
     assert.equal(await append(log, 'e-1-77', 1), '77', 'a repeat is known')
   })
 
-  test('leaves indexes alone where the rows themselves cannot be read', async (t) => {
+  test('leaves indexes alone where rows cannot be read', async (t) => {
     const directory = await filled(t)
     destroyLeaf(directory, 'log')
     await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
@@ -171,7 +171,7 @@ suite('repair', () => {
 })
 
 suite('a repair that accepts all', () => {
-  /** Both partitions read to their end and take more; how many records are there. */
+  /** Reads both partitions to their end and appends; returns the numbers of records. */
   async function flows(t: TestContext, directory: string): Promise<number> {
     const log = await open(t, directory)
     assert.equal((await log.health()).is, 'well')
@@ -191,7 +191,7 @@ suite('a repair that accepts all', () => {
     return count
   }
 
-  test('makes the log anew where rows cannot be read; the others stay', async (t) => {
+  test('rewrites the log where rows cannot be read; the others stay', async (t) => {
     const directory = await filled(t)
     destroyLeaf(directory, 'log')
     const { pages, losses } = await repair(directory, systemClock(), { accept: ['all'] })
@@ -204,7 +204,7 @@ suite('a repair that accepts all', () => {
     assert.throws(() => db.exec("UPDATE log SET key = 'x' WHERE off = 1"), /immutable/)
   })
 
-  test('makes the log anew where two rows have one place; one of them stays', async (t) => {
+  test('rewrites the log where two rows have the same place; one of them stays', async (t) => {
     const directory = await filled(t)
     tamper(
       directory,
@@ -222,11 +222,11 @@ suite('a repair that accepts all', () => {
     assert.equal(await flows(t, directory), 2 * COUNT - 1)
   })
 
-  test('lets no record stay that claims a place behind the end', async (t) => {
+  test('removes a record with an offset behind the end', async (t) => {
     const directory = await filled(t)
     tamper(directory, 'UPDATE log SET off = 1000000 WHERE part = 1 AND off = 41')
     const before = await open(t, directory)
-    // One behind the end is nobody's; one that is asked for by its id is no damage there.
+    // A record behind the end belongs to no partition; finding it by its id reports no damage there.
     const rest = await slice(before, 1, 42)
     assert.deepEqual([rest.damage, rest.next], [undefined, COUNT])
     const [again] = await before.append([eventOf('e-1-41', { partition: 1, key: keyIn(1) })])
@@ -242,7 +242,7 @@ suite('a repair that accepts all', () => {
     assert.equal(await append(log, 'e-1-41', 1), String(COUNT + 1), 'it can be sent again')
   })
 
-  test('refuses by name what would lose rows of a service', async (t) => {
+  test('refuses by name a repair that would lose rows of a service', async (t) => {
     const directory = await filled(t)
     const backend: Backend = embedded({ directory })
     await backend.store.open()
@@ -263,13 +263,13 @@ suite('a repair that accepts all', () => {
 })
 
 suite('salvage', () => {
-  test('gives every record of a sound log', async (t) => {
+  test('returns every record of an intact log', async (t) => {
     const found = [...salvage(await filled(t))]
     assert.equal(found.length, 2 * COUNT)
     assert.ok(found.every(({ is }) => is === 'record'))
   })
 
-  test('gives what lies around a page that is destroyed, and names what does not', async (t) => {
+  test('returns the records around a destroyed page, and reports the others', async (t) => {
     const directory = await filled(t)
     destroyLeaf(directory, 'log')
     const found = [...salvage(directory)]
@@ -281,14 +281,14 @@ suite('salvage', () => {
     assert.equal(records + lost, 2 * COUNT)
   })
 
-  test('marks what is not what was written', async (t) => {
+  test('marks damaged records', async (t) => {
     const directory = await filled(t)
     tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off = 100")
     const flawed = [...salvage(directory)].filter(({ is }) => is === 'flawed')
     assert.equal(flawed.length, 1)
   })
 
-  test('gives what was moved to an archive, and names what its files no more hold', async (t) => {
+  test('returns archived records, and reports those whose files are missing', async (t) => {
     const directory = await filled(t)
     const old = join(directory, 'archive')
     const backend = embedded({ directory })
@@ -309,7 +309,7 @@ suite('salvage', () => {
     assert.match(first.message, /^ARCHIVE_MISSING: .*orders/)
   })
 
-  test('counts what compaction took as no loss, and what was lost as one', async (t) => {
+  test('reports compacted records as compacted, and lost ones as lost', async (t) => {
     const directory = await filled(t)
     const log = await open(t, directory)
     assert.equal(await log.compact(ORDERS, 0, COUNT, 0), COUNT - 1)
@@ -320,7 +320,7 @@ suite('salvage', () => {
     assert.deepEqual(counts, [COUNT + 1, COUNT - 2, 1])
   })
 
-  test('says what it cannot read at all', async (t) => {
+  test('fails with a code where nothing can be read', async (t) => {
     const directory = await filled(t)
     const handle = openSync(join(directory, 'throughline.db'), 'r+')
     writeSync(handle, Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, 0)

@@ -6,6 +6,7 @@ import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { unknownOf } from '../../base/options.ts'
 import type { Position } from '../../ports/log.ts'
+import { commitOrThrow } from './commits.ts'
 import type { Connection } from './connection.ts'
 import { connect, repairing } from './connection.ts'
 import type { Damage } from './damage.ts'
@@ -15,15 +16,14 @@ import type { Head } from './heads.ts'
 import { dropRecent } from './heads.ts'
 import { filesOf, syncDirectory } from './directory.ts'
 import { makeHighWater, openHighWater } from './high-water.ts'
-import { mustCommit } from './log.ts'
 import { headSlots } from './marks.ts'
 import { COLUMNS, LOST, goneText, isWhole, storedRecord } from './records.ts'
 import { isDamaged, isTaken } from './results.ts'
 import { rewriteDatabase } from './rewrite.ts'
 
-/** What a partition lost, or everybody. */
+/** A loss of one partition, or of the whole log. */
 export interface Loss {
-  /** None for units that were lost with the end of the log. */
+  /** Absent for units that were lost with the end of the log. */
   readonly topic?: string
   readonly partition?: number
   readonly from: number
@@ -34,22 +34,21 @@ export interface Loss {
 
 export interface Repaired {
   readonly losses: readonly Loss[]
-  /** Why the high-water mark had to be made anew, if it had. */
+  /** Why the high-water mark was rebuilt, if it was. */
   readonly mark?: string
-  /** What SQLite says of its own pages and indexes, after the indexes were made anew. */
+  /** What SQLite's integrity check reports after the indexes were rebuilt. */
   readonly pages: readonly string[]
 }
 
-/** Which damage is accepted: of one partition, or all that is known. */
+/** Which damage to accept: that of one partition, or all. */
 export type Accepted = 'all' | { readonly topic: string; readonly partition: number }
 
 /**
- * Looks at what is damaged in a directory that nobody runs, as its owner, and accepts what it is
- * told to: readers then pass the loss and are told, and its offsets are never given again. Without
- * `accept` nothing is changed but what can be made again without a loss: indexes, and with
- * `isMarkLost` the high-water mark.
+ * Verifies a directory that has no running owner, and accepts the named damage: readers then skip the
+ * lost range and get it as `lost`, and its offsets are never reused. Without `accept` only what can
+ * be rebuilt without a loss is changed: indexes, and with `isMarkLost` the high-water mark.
  *
- * @throws what opening throws; `DATA_MISSING`, `TOPIC_NOT_FOUND`
+ * @throws Fault what opening throws; `DATA_MISSING`, `TOPIC_NOT_FOUND`
  */
 export async function repair(
   directory: string,
@@ -65,8 +64,8 @@ export async function repair(
     lookThrough(connection)
     for (const accept of accepts) await acceptFound(connection, accept)
     const losses = lossesOf(connection)
-    // What was found is kept, also where nothing was accepted.
-    await mustCommit(connection.commits, () => undefined)
+    // Store the damage that was found, also where nothing was accepted.
+    await commitOrThrow(connection.commits, () => undefined)
     return { losses, pages, ...(mark === undefined ? {} : { mark }) }
   } finally {
     await connection.close()
@@ -75,10 +74,10 @@ export async function repair(
 
 const LOOK_RECORDS = 2_000
 
-/** How often what was accepted is looked behind: each time what comes next may be damaged, too. */
+/** Inspections after accepted damage: the records behind it may be damaged, too. */
 const LOOKS_MAX = 20
 
-/** Finds what reading would find, and what comparing would; findings go into the book. */
+/** Inspects and reads all records; damage goes into the registry. */
 function lookThrough({ topics }: Connection): void {
   for (const { spec, heads } of topics.heads.all())
     for (const head of heads) {
@@ -89,7 +88,7 @@ function lookThrough({ topics }: Connection): void {
     }
 }
 
-/** As consumers do, who fetch by other statements, and so over other pages. */
+/** Reads as consumers do, with other statements and so over other pages than `inspect`. */
 function readThrough(topics: Connection['topics'], from: Position, end: number): void {
   const max = { records: LOOK_RECORDS, bytes: LOOK_BYTES }
   for (let next = from.next; next < end;) {
@@ -103,14 +102,13 @@ const LOOK_BYTES = 16_777_216
 
 interface Opened {
   readonly connection: Connection
-  /** What SQLite still says of its pages. */
+  /** What SQLite's integrity check still reports. */
   readonly pages: readonly string[]
 }
 
 /**
- * Opens the directory with indexes that say what the rows say. Where the rows themselves lie on
- * pages that cannot be read, what can be read becomes the log; that takes what cannot, so that
- * somebody has to accept it.
+ * Opens the directory and rebuilds damaged indexes. Where rows are on unreadable pages, the database is
+ * rewritten from the readable rows; that loses the others, so an operator must have accepted it.
  */
 async function soundIn(files: Files, clock: Clock, mayLose: boolean): Promise<Opened> {
   const connection = connect(files.directory, clock, bell(clock), repairing)
@@ -126,7 +124,8 @@ async function soundIn(files: Files, clock: Clock, mayLose: boolean): Promise<Op
   }
   await connection.close()
   if (!mayLose) {
-    const detail = 'rows cannot be read, so that their indexes cannot be made anew: salvage them'
+    const detail =
+      'rows cannot be read, so their indexes cannot be rebuilt: run throughline salvage'
     throw new Fault('DATA_DAMAGED', { detail })
   }
   rewriteDatabase(files, clock, connection.topics.heads)
@@ -145,10 +144,9 @@ function flawsOfPages({ sql }: Connection): readonly string[] {
 }
 
 /**
- * What an index says can be told again from the rows. One whose pages are damaged cannot even be
- * dropped, so that it is forgotten by name and made under it again; its pages are given back by
- * writing the database anew. False where rows cannot be read, or two have one place; that
- * loses nothing.
+ * Rebuilds all indexes from the rows. An index with damaged pages cannot be dropped, so it is deleted
+ * from the schema table and created again; VACUUM frees its pages. Returns false, without a loss,
+ * where rows cannot be read or two rows have the same place.
  */
 function remakeIndexes(database: Connection['database']): boolean {
   const db = database.db()
@@ -174,7 +172,7 @@ function remakeIndexes(database: Connection['database']): boolean {
 
 type Place = Pick<Damage, 'topic' | 'partition'>
 
-/** Accepts, and looks at what lies behind, until nothing new is found. */
+/** Accepts damage and inspects what is behind it, until nothing new is found. */
 async function acceptFound(connection: Connection, accept: Accepted): Promise<void> {
   const { damage } = connection
   const only = accept === 'all' ? undefined : placeOf(connection, accept)
@@ -190,12 +188,12 @@ async function acceptFound(connection: Connection, accept: Accepted): Promise<vo
 
 async function acceptPlace(connection: Connection, { topic, partition }: Place): Promise<void> {
   const { topics, damage, commits, database } = connection
-  await mustCommit(commits, () => {
+  await commitOrThrow(commits, () => {
     const head = topics.heads.all().find(({ id }) => id === topic)?.heads[partition]
     for (const { from, to } of damage.accept(topic, partition)) {
       if (!head) {
         topics.heads.countOn(to)
-        // A topic that is made from now on does not begin where a lost one ended.
+        // A topic that is declared later must not inherit the mark of a lost one.
         database.highWater.forgetFrom(topics.heads.slots())
         continue
       }
@@ -213,8 +211,8 @@ async function acceptPlace(connection: Connection, { topic, partition }: Place):
 }
 
 /**
- * Records that claim a place which their partition has not, and so lack where they belong: they
- * would be in the way of what comes there. A trigger lets records go only before the first one.
+ * Removes records whose damaged offset is outside of their partition: they would collide with later
+ * records. A trigger forbids deleting records from the first offset on, so it is raised meanwhile.
  */
 function removeStrays({ sql }: Connection, head: Head): void {
   const { topic, partition, first, next } = head
@@ -240,7 +238,7 @@ function placeOf({ topics }: Connection, { topic, partition }: Exclude<Accepted,
   return { topic: known.id, partition }
 }
 
-/** What is there and not what was written becomes a hole, so that no later reader stands at it. */
+/** Turns damaged records into holes, so that no later reader stops at them. */
 function strip(
   { sql }: Connection,
   topic: number,
@@ -282,7 +280,7 @@ function lossesOf({ damage, topics }: Connection): readonly Loss[] {
   })
 }
 
-/** A mark of what is there now: what was lost before that can no more be told. */
+/** Rebuilds the high-water mark from the database: an earlier loss can no longer be detected. */
 function remakeMark(files: Files): string | undefined {
   let why: string
   const db = new DatabaseSync(files.database, { readOnly: true })

@@ -16,29 +16,28 @@ import { makeMarks } from './backup-marks.ts'
 import { transaction } from './statements.ts'
 
 export interface RestoreOptions {
-  /** A directory that a backup was written to. It stays as it is. */
+  /** The directory of a backup. It is not changed. */
   readonly from: string
-  /** Where the data shall be: a directory that is new or empty. */
+  /** The new data directory; must not exist or be empty. */
   readonly directory: string
   readonly clock?: Clock
-  /** Hears how far it is, in bytes. */
+  /** Called with the progress, in bytes. */
   readonly tell?: Tell
 }
 
-/** What was restored. */
+/** The restored backup. */
 export interface Restored extends BackedUp {
-  /** The life of the data that begins with the restore. */
+  /** The epoch that starts with the restore. */
   readonly newEpoch: string
-  /** Files of archives that are not there: what they hold cannot be read until they are. */
+  /** Archive files that are missing: their records cannot be read until they are put back. */
   readonly missing: readonly string[]
 }
 
 /**
- * Makes a data directory of a backup. Every byte is held against the checksum that the backup was
- * written with, before anything of it counts. The data begins a new life (`newEpoch`), since what
- * was acked after the backup is not in it, and nobody holds a claim. A restore that ends early
- * leaves nothing; of one that was killed the next one clears away what is there, and until then
- * nothing starts on it.
+ * Restores a backup into a new data directory, after its checksum was verified. The data starts a new
+ * epoch (`newEpoch`), since it lacks what was acked after the backup, and all leases are fenced. A
+ * failed restore leaves nothing. What a killed one left is refused as a data directory, and removed
+ * by the next restore.
  *
  * @throws Fault `BACKUP_MISSING`, `BACKUP_DAMAGED`, `DATA_NEWER`, `DIRECTORY_TAKEN`, `DATA_OWNED`,
  * `OPTION_INVALID`
@@ -71,19 +70,19 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   }
 }
 
-/** Says that everything in a directory is of a restore that has not ended: until the marker. */
+/** The file that marks an unfinished restore, until the marker of the data directory exists. */
 const begunOf = ({ directory }: Files): string => join(directory, 'restoring.json')
 
 const isHalf = (files: Files): boolean => existsSync(begunOf(files)) && !existsSync(files.marker)
 
-/** Takes a directory that is empty, but for what a killed restore has left. */
+/** Locks the target directory, and removes what a killed restore left in it. */
 function begin(files: Files, clock: Clock): Ownership {
   const { directory } = files
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   mustBeEmpty(files)
   const ownership = own(files, clock.now())
   try {
-    // Again: another restore may have ended here meanwhile.
+    // Check again: another restore may have completed meanwhile.
     mustBeEmpty(files)
     clear(files)
     writeFileSync(begunOf(files), '{"made":"throughline","is":"restoring"}\n', { flush: true })
@@ -95,7 +94,7 @@ function begin(files: Files, clock: Clock): Ownership {
   }
 }
 
-/** What lies in a directory that somebody has, and says nothing of what is in it. */
+/** Files of the lock, which say nothing about the content of a directory. */
 const OWNERS: ReadonlySet<string> = new Set(['owner.lock', 'owner.lock-journal', 'owner.json'])
 
 const namesIn = ({ directory }: Files): readonly string[] =>
@@ -109,7 +108,7 @@ function mustBeEmpty(files: Files): void {
   })
 }
 
-/** Removes what a restore has made; the note of it last. */
+/** Removes the files of an unfinished restore; its mark last. */
 function clear(files: Files): void {
   const paths = namesIn(files).map((name) => join(files.directory, name))
   const note = begunOf(files)
@@ -129,14 +128,15 @@ async function copyChecked(from: Files, to: Files, note: BackupNote, tell: Tell)
       tell({ done, total: note.bytes })
     })
     if (done !== note.bytes) throw damaged(`${from.database} has ${done} bytes of ${note.bytes}`)
-    if (sha256 !== note.sha256) throw damaged(`${from.database} has another checksum`)
+    if (sha256 !== note.sha256)
+      throw damaged(`${from.database} does not have the checksum of the backup`)
     await target.sync()
   } finally {
     await target.close()
   }
 }
 
-/** Whoever held a claim before is fenced, should it still be somewhere. */
+/** Sets the new epoch, and fences all holders of leases. */
 function beginNewLife({ database }: Files, epoch: string): void {
   const db = new DatabaseSync(database)
   try {

@@ -1,6 +1,6 @@
 import { Fault } from '../../base/fault.ts'
 
-/** SQLite's result codes that this backend treats by name. */
+/** The SQLite result codes that this backend handles. */
 const RESULT = {
   busy: 5,
   ioError: 10,
@@ -26,8 +26,8 @@ export const isDamaged = (cause: unknown): boolean => {
 }
 
 /**
- * Whether a failure is about a value that was to be written, such as one that SQLite cannot hold,
- * and says nothing of the disk. What Node refuses to bind has no result code at all.
+ * Whether an error is about a value to write, such as one that SQLite cannot hold, and not about the
+ * disk. Values that Node refuses to bind have no result code.
  */
 export const isAboutValue = (cause: unknown): boolean => {
   const result = resultOf(cause)
@@ -35,19 +35,19 @@ export const isAboutValue = (cause: unknown): boolean => {
   return result === 0 || result === tooBig || result === constraint || result === mismatch
 }
 
-/** Whether a file could not be opened that SQLite needs. */
+/** Whether SQLite could not open a file. */
 export const isUnopenable = (cause: unknown): boolean => resultOf(cause) === RESULT.cannotOpen
 
-/** Whether a value was there already that may be there once only. */
+/** Whether a unique index already has the value. */
 export const isTaken = (cause: unknown): boolean =>
   (cause as { errcode?: number } | null)?.errcode === UNIQUE
 
 const UNIQUE = 2_067
 
-/** Whether an entry of a stream was there already. */
+/** Whether a stream already has the entry. */
 export const isEntryTaken = (cause: unknown): boolean => isKeyTaken(cause, 'stream.')
 
-/** Whether a record is there already where a new one was to come: the log goes on behind its end. */
+/** Whether a record already has the position of a new one: the log continues behind its end. */
 export const isInTheWay = (cause: unknown): boolean => isKeyTaken(cause, 'log.position')
 
 function isKeyTaken(cause: unknown, column: string): boolean {
@@ -57,29 +57,29 @@ function isKeyTaken(cause: unknown, column: string): boolean {
 
 const PRIMARY_KEY = 1_555
 
-/** Whether SQLite itself said so, rather than whoever called it. */
+/** Whether the error comes from SQLite, and not from a caller. */
 export const isOfDatabase = (cause: unknown): boolean => resultOf(cause) !== 0
 
-/** Whether the disk could not do what it should, so that nobody knows what it has kept. */
+/** Whether the disk failed, so that its state is unknown. */
 export const isOfDisk = (cause: unknown): boolean => resultOf(cause) === RESULT.ioError
 
-/** A row of a table that everything rests on is not what was written. */
+/** The fault for a damaged row of a system table. */
 export function damagedTable(table: string, row: string): Fault {
   return new Fault('DATA_DAMAGED', {
     detail: `${row} in the table ${table} is not what was written`,
   })
 }
 
-/** A partition stands at what cannot be read. */
+/** The fault for a damaged record of a partition. */
 export function damagedRecord(topic: string, partition: number, what: string): Fault {
   const ids = { topic, partition: String(partition) }
   return new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${what}`, ids })
 }
 
 /**
- * Says whose pages cannot be read.
+ * Runs a read and adds what was read to an error about damaged pages.
  *
- * @throws Fault `DATA_DAMAGED` in place of what the database throws of damaged pages
+ * @throws Fault `DATA_DAMAGED` in place of SQLite's corruption errors
  */
 export function namingDamage<T>(what: string, read: () => T): T {
   try {

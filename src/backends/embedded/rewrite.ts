@@ -14,7 +14,7 @@ import { PAGE_BYTES } from './schema.ts'
 import type { Columns } from './statements.ts'
 import { statementsOf } from './statements.ts'
 
-/** What belongs to a database, as it was declared. */
+/** A table, index or trigger of the database. */
 interface Declared {
   readonly type: string
   readonly name: string
@@ -22,12 +22,11 @@ interface Declared {
 }
 
 /**
- * Makes the database anew, with the records that can be read and are what was written; of two that
- * claim one place, one stays. Where pages of the log cannot be read, or lie at other places, nothing
- * can be changed in it any more, nor is it known which pages are free. All other tables have to be
- * there as a whole. The old database stays until the new one is on the disk.
+ * Rewrites the database with all intact records; of two with the same place, one stays. Needed where
+ * pages of the log are unreadable or misplaced: such a database cannot be changed, and its free pages
+ * are unknown. All other tables must be readable. The old database stays until the new one is synced.
  *
- * @throws Fault `DATA_DAMAGED` where that cannot be done; then nothing has changed
+ * @throws Fault `DATA_DAMAGED` where that is impossible; nothing has changed then
  */
 export function rewriteDatabase(files: Files, clock: Clock, heads: Heads): void {
   const made = `${files.database}.made`
@@ -35,14 +34,14 @@ export function rewriteDatabase(files: Files, clock: Clock, heads: Heads): void 
   try {
     for (const left of [made, `${made}-journal`]) rmSync(left, { force: true })
     copyAll(files.database, made, heads)
-    // The log of the old one would be taken for that of the new one.
-    if (hasLog(files.database)) throw new Error(`somebody else has ${files.database} open`)
+    // SQLite would apply the write-ahead log of the old database to the new one.
+    if (hasLog(files.database)) throw new Error(`another process has ${files.database} open`)
     renameSync(made, files.database)
     syncDirectory(files.directory)
   } catch (cause) {
     rmSync(made, { force: true })
     if (!isDamaged(cause) && !isTaken(cause)) throw cause
-    const detail = 'the log cannot be made anew from what can be read of it: salvage it'
+    const detail = 'the log cannot be rewritten from its readable records: run throughline salvage'
     throw new Fault('DATA_DAMAGED', { detail, cause })
   } finally {
     ownership.release()
@@ -77,7 +76,7 @@ function identityOf(db: DatabaseSync): string {
     .join(' ')
 }
 
-/** By SQLite alone, since a key may be no text that JavaScript has. */
+/** Copies inside SQLite, since a key may be bytes that no JavaScript string has. */
 function copyTables(from: string, made: DatabaseSync, tables: readonly Declared[]): void {
   made.prepare('ATTACH ? AS old').run(from)
   made.exec('BEGIN')
@@ -90,7 +89,7 @@ function copyTables(from: string, made: DatabaseSync, tables: readonly Declared[
   made.exec('COMMIT; DETACH old')
 }
 
-/** Rows that are written with one step. */
+/** Rows that are written at once. */
 const ROWS_PER_STEP = 1_000
 
 function copyLog(rows: Iterable<Readable>, made: DatabaseSync, heads: Heads): void {
@@ -112,7 +111,7 @@ function copyLog(rows: Iterable<Readable>, made: DatabaseSync, heads: Heads): vo
   made.exec('DROP INDEX one_of_each')
 }
 
-/** Whether a row is what was written, and has a place that its partition has. */
+/** Returns a check whether a row is intact and its place is inside its partition. */
 function placesOf(heads: Heads): (row: Columns) => boolean {
   const topics = new Map(heads.all().map(({ id, heads: partitions }) => [id, partitions]))
   return (row) => {

@@ -12,18 +12,18 @@ import { isDamaged } from './results.ts'
 import type { Columns } from './statements.ts'
 import { statementsOf } from './statements.ts'
 
-/** What salvage meets on its way through a log, in order of position. */
+/** What salvage finds in a log, in order of position. */
 export type Salvaged =
   | { readonly is: 'record'; readonly record: LogRecord }
-  /** A record that can be read, and is not what was written. */
+  /** A readable record that is not as it was written. */
   | { readonly is: 'flawed'; readonly record: LogRecord }
-  /** A record whose body lies in an archive that cannot be read; `message` names the file. */
+  /** A record whose archived payload cannot be read; `message` names the file. */
   | { readonly is: 'unarchived'; readonly record: LogRecord; readonly message: string }
-  /** A record that compaction has taken. */
+  /** A compacted record, without payload. */
   | { readonly is: 'compacted'; readonly record: LogRecord }
   | Unreadable
 
-/** Positions, up to and without `to`, that cannot be read. */
+/** Positions that cannot be read, `to` excluded. */
 interface Unreadable {
   readonly is: 'unreadable'
   readonly from: number
@@ -32,12 +32,12 @@ interface Unreadable {
 
 const BLOCK = 256
 
-/** Positions without a record after which the end is believed, where the database cannot tell it. */
+/** Positions without a record after which the end is assumed, where it is unknown. */
 const EMPTY_MAX = 65_536
 
 /**
- * Reads what can be read of a directory that nobody can open any more, record by record and without
- * any index, and changes nothing. Bodies that were moved to an archive are read from there.
+ * Reads what is readable in a directory that cannot be opened any more, record by record and without
+ * any index, and changes nothing. Archived payloads are read from their files.
  *
  * @throws Fault `DATA_MISSING`, and `DATA_DAMAGED` where not even the first page can be read
  */
@@ -56,17 +56,17 @@ export function* salvage(directory: string): Generator<Salvaged> {
   }
 }
 
-/** A row that can be read, or positions that cannot. */
+/** A readable row, or unreadable positions. */
 export type Readable = { readonly is: 'row'; readonly row: Columns } | Unreadable
 
 interface Reader {
-  /** In order of position, as far as that can be told. */
+  /** In order of position. */
   rows(): Generator<Readable>
   nameOf(topic: number): string
 }
 
 /**
- * Reads the log row by row and without any index.
+ * Reads the log row by row, without any index.
  *
  * @throws Fault `DATA_DAMAGED` where not even the first page can be read
  */
@@ -119,7 +119,7 @@ function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
       yield* found(at, at + BLOCK)
     } catch (cause) {
       if (!isDamaged(cause)) throw cause
-      // One by one: what lies on whole pages between is found.
+      // One by one, to find rows on intact pages in between.
       for (let one = at; one < at + BLOCK; one += 1)
         try {
           if (one > lastFound) yield* found(one, one + 1)
@@ -134,7 +134,7 @@ function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
 
 type Restore = Archive['restored']
 
-/** The archive is looked at once something lies in it: its index may be damaged, too. */
+/** Loads the archive index at the first archived record only, since it may be damaged, too. */
 function restoring(db: DatabaseSync, directory: string): Restore {
   const archive = archiveIn(statementsOf({ db: () => db }), directory)
   let isLoaded = false
@@ -159,4 +159,5 @@ function salvaged(stored: StoredRecord, restore: Restore): Salvaged {
   }
 }
 
-const errorText = (cause: unknown): string => (cause instanceof Error ? cause.message : 'it broke')
+const errorText = (cause: unknown): string =>
+  cause instanceof Error ? cause.message : 'it cannot be read'

@@ -3,22 +3,22 @@ import { sealCatalog } from './catalog-sum.ts'
 import { insertOwnRows } from './own-rows.ts'
 import { statementsOf, transaction } from './statements.ts'
 
-/** The version of everything in the data directory. An older one is brought up, a newer refused. */
+/** The format version of a data directory. Older ones are migrated, newer ones refused. */
 export const FORMAT = 2
 
-/** "THRL", so that a database of something else is never taken for ours. */
+/** "THRL"; tells our databases from those of other programs. */
 export const APPLICATION_ID = 0x5448524c
 
 /**
- * Each commit writes a page for each index and partition that it touches, so that small pages make
- * small commits: 127 kB for a batch of 100 in place of 190 kB with pages of twice the size.
+ * Each commit writes one page per index and partition that it touches, so small pages make small
+ * commits: 127 kB for a batch of 100 events, and 190 kB with pages of twice the size.
  */
 export const PAGE_BYTES = 4_096
 
 /**
- * The log. A row is one event, and stays as it is: `sum` covers all of it, `chain` covers the sums
- * of its partition up to it. Where compaction or an archive took its body, `gone` is the hash of
- * what it said, so that its id still means the same.
+ * The tables of the log. A row is one event and immutable: `sum` is its checksum, `chain` hashes the
+ * checksums of its partition up to it. Where compaction or an archive removed its payload, `gone`
+ * holds the payload's hash, so that a duplicate is still recognized.
  */
 export const LOG_TABLES = `
 CREATE TABLE topic (
@@ -87,8 +87,8 @@ export const ROW_COLUMNS = `
   key TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL, sum INTEGER NOT NULL`
 
 /**
- * Settings of the connection; they are not kept in the file and cost one exec. Checkpoints are made
- * apart from commits: see `checkpoints`.
+ * Configures a connection; most settings are not stored in the file. Checkpoints run apart from
+ * commits: see `Checkpointer`.
  */
 export function configure(db: DatabaseSync): void {
   db.exec(`
@@ -103,7 +103,7 @@ export function configure(db: DatabaseSync): void {
   `)
 }
 
-/** Makes all tables, or nothing at all. */
+/** Creates all tables in one transaction. */
 export function createTables(db: DatabaseSync, epoch: string): void {
   transaction(db, () => {
     db.exec(LOG_TABLES)
@@ -117,7 +117,7 @@ export function createTables(db: DatabaseSync, epoch: string): void {
 }
 
 /**
- * Reads everything that an open reads: all of the small tables, and the end of the log.
+ * Reads what opening reads: all small tables, and the end of the log.
  *
  * @throws the error of SQLite where a page is damaged
  */
@@ -127,7 +127,7 @@ export function mustBeSound(db: DatabaseSync): void {
   db.prepare('SELECT max(position) FROM log').get()
 }
 
-/** What a database file says that it is. */
+/** Which program and format a database file belongs to. */
 export interface Identity {
   readonly applicationId: number
   readonly format: number

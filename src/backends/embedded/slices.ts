@@ -11,36 +11,36 @@ import { COLUMNS, isWhole, storedRecord } from './records.ts'
 import { isDamaged } from './results.ts'
 import type { Columns, Statements } from './statements.ts'
 
-/** What reading needs beside the head of the partition. */
+/** What reading needs beside the head of a partition. */
 export interface Reading {
   readonly sql: Statements
   readonly damage: DamageBook
-  /** The record whose body was moved to an archive, or nothing where compaction took it. */
+  /** Restores an archived record; returns nothing where compaction removed it. */
   readonly archived: (stub: StoredRecord) => LogRecord | undefined
   readonly nowMs: () => number
 }
 
-/** Rows that one statement of a read fetches; what exceeds the budget is read again later. */
+/** Rows that one statement fetches; those beyond the budget are read again later. */
 const RECORDS_PER_FETCH = 64
 
 const SELECT_SLICE = `SELECT ${COLUMNS} FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off LIMIT ?`
 const SELECT_ONE = `SELECT ${COLUMNS} FROM log WHERE topic = ? AND part = ? AND off = ?`
 
-/** Offsets that are tried one by one where rows cannot be fetched. */
+/** Offsets that are tried one by one behind a damaged page. */
 const PROBES_MAX = 10_000
 
-/** Where a read of one partition has come to. */
+/** The state of a read of one partition. */
 interface Walk {
   readonly records: LogRecord[]
   at: number
   bytes: number
-  /** Set where the walk has to end. */
+  /** Set where the read has to end. */
   isOver: boolean
   damage?: string
 }
 
-/** Reads a partition on from a position. Offsets are dense here, so that a gap is damage. */
+/** Reads a partition from a position. Offsets are dense here, so a gap is damage. */
 export function readSlice(
   reading: Reading,
   head: Head,
@@ -115,7 +115,7 @@ function takeStored(
     stop(reading, head, walk, head.next, 'is missing')
 }
 
-/** What was moved to an archive comes from there; where it cannot, only this reading ends. */
+/** Restores an archived payload; where that fails, only this read ends. */
 function wholeOf({ archived }: Reading, stored: StoredRecord, walk: Walk): LogRecord | undefined {
   if (stored.gone === null) return stored.record
   try {
@@ -128,10 +128,10 @@ function wholeOf({ archived }: Reading, stored: StoredRecord, walk: Walk): LogRe
   }
 }
 
-/** Code, meaning and detail; the cure is for people. */
+/** Code, meaning and detail, without the cure. */
 const firstLine = ({ message }: Fault): string => message.split('\n')[0] ?? message
 
-/** Rows up to a page that is damaged, or nothing where the first of them lies on it. */
+/** Reads rows up to a damaged page; nothing where the first row is on it. */
 function fetch(
   { sql }: Reading,
   { topic, partition, next }: Head,
@@ -152,7 +152,7 @@ function fetch(
   }
 }
 
-/** The first offset that can be read again behind a damaged page. */
+/** The first readable offset behind a damaged page. */
 export function readableFrom(
   { sql }: Reading,
   { topic, partition, next }: Head,
@@ -168,7 +168,7 @@ export function readableFrom(
   return end
 }
 
-/** The walk ends in front of what is damaged, unless that was accepted: then in front of the loss. */
+/** Ends the read in front of damage, and reports it unless it was accepted. */
 function stop(reading: Reading, head: Head, walk: Walk, to: number, what: string): void {
   const { topic, partition } = head
   walk.isOver = true
@@ -178,13 +178,13 @@ function stop(reading: Reading, head: Head, walk: Walk, to: number, what: string
   walk.damage = `${rangeText(found)} ${what}`
 }
 
-/** What a partition stands at, such as the end that it was cut off at. */
+/** Known damage that stops a partition at an offset, such as a cut off end. */
 function standsAt({ damage }: Reading, head: Head, at: number): string | undefined {
   const known = damage.stops(head.topic, head.partition)
   return known && known.from <= at ? `${rangeText(known)} ${known.what}` : undefined
 }
 
-/** Behind the accepted losses that begin where reading does. */
+/** Skips accepted losses at an offset. */
 function skipLost({ damage }: Reading, { topic, partition }: Head, from: number): number {
   let at = from
   for (let lost = damage.accepted(topic, partition, at); lost;) {

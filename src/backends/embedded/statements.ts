@@ -1,31 +1,31 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
-import type { Database } from './database.ts'
+import type { DatabaseHandle } from './sql/database-handle.ts'
 
-/** A row as the columns of a statement give it. */
+/** A row as an array of its columns. */
 export type Columns = readonly unknown[]
 
-/** Statements of one database, prepared once each. */
+/** Runs SQL on one database; each statement is prepared once. */
 export interface Statements {
   run(sql: string, ...values: SQLInputValue[]): void
   get(sql: string, ...values: SQLInputValue[]): Columns | undefined
   all(sql: string, ...values: SQLInputValue[]): readonly Columns[]
   /**
-   * Inserts many rows of `width` values each, `ROWS_PER_INSERT` with each statement. `head` is
-   * everything before the values, `tail` what follows them; `values` holds one row after another.
+   * Inserts many rows of `width` values each, `ROWS_PER_INSERT` per statement. `head` is the SQL before
+   * the values, `tail` the SQL after them; `values` lists one row after another.
    */
   insert(head: string, tail: string, width: number, values: readonly SQLInputValue[]): void
 }
 
-/** Measured best between 25 and 50; more only grow the statement. */
+/** 25 to 50 measured fastest; more only makes the statement larger. */
 const ROWS_PER_INSERT = 25
 
-/** Prepared inserts of one shape: of many rows, of one. */
+/** The SQL of one shape of insert: for many rows, and for one. */
 interface Inserts {
   readonly many: string
   readonly one: string
 }
 
-export function statementsOf(database: Pick<Database, 'db'>): Statements {
+export function statementsOf(database: Pick<DatabaseHandle, 'db'>): Statements {
   let last: DatabaseSync | undefined
   const prepared = new Map<string, StatementSync>()
   const inserts = new Map<string, Inserts>()

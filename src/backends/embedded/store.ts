@@ -1,13 +1,15 @@
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
+import type { Beat } from '../../ports/share.ts'
 import type { EventStore, Unit, UnitAnswer } from '../../ports/store.ts'
 import { distinctRows } from '../../ports/streams.ts'
 import { claimsMustBeStorable, isStorable } from '../../ports/text.ts'
 import { tableMustBeStorable, unitMustBeStorable } from '../../ports/text.ts'
 import { sealCatalog } from './catalog-sum.ts'
 import type { Decision } from './commits.ts'
+import { commitOrThrow } from './commits.ts'
 import { mustHaveLostNothing } from './damage.ts'
-import { healthOf, mustCommit } from './log.ts'
+import { healthOf } from './log.ts'
 import type { Connection, Use } from './connection.ts'
 import { placeOf } from './puts.ts'
 import { damagedRecord, damagedTable, namingDamage } from './results.ts'
@@ -21,10 +23,10 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
     async declare(specs) {
       for (const spec of specs) tableMustBeStorable(spec)
       const { tables, commits, sql, damage } = use.connection()
-      // What is there already needs no disk.
+      // Tables that exist need no write, which also works on a full disk.
       if (specs.every(tables.isDeclared)) return
       mustHaveLostNothing(damage)
-      await mustCommit(commits, () => {
+      await commitOrThrow(commits, () => {
         for (const spec of specs) tables.declare(spec)
         sealCatalog(sql)
       })
@@ -33,8 +35,8 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
       claimsMustBeStorable(member, wants)
       const { leases, commits } = use.connection()
       const nowMs = Math.floor(clock.elapsed())
-      const beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
-      return mustCommit(commits, () => leases.beat(beat))
+      const beat: Beat = { member, wants, gives, nowMs, untilMs: nowMs + ttlMs }
+      return commitOrThrow(commits, () => leases.beat(beat))
     },
     async commit(unit) {
       unitMustBeStorable(unit)
@@ -70,7 +72,7 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
   }
 }
 
-/** Every check of a unit comes before its first write. */
+/** Makes all checks of a unit before its first write. */
 function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   const { leases, progress, tables, topics, streams } = connection
   const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
@@ -81,8 +83,8 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   mustBePlaceable(unit, connection)
   for (const name of unit.swap?.tables ?? []) tables.idOf(name)
   for (const { table } of unit.streams) tables.idOf(table)
-  // Entries of streams and appends come first, and undo themselves where an entry or an id is taken:
-  // then nothing else was changed.
+  // Stream entries and appends are written first, inside a savepoint: where an entry or an id is
+  // taken it is rolled back, and nothing else has changed.
   const { appends } = unit
   const enter = (position: number): void => streams.write(unit.streams, position)
   const puts = appends.length === 0 ? [] : topics.putIfNew(appends, enter)
@@ -90,7 +92,7 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
     const taken = streams.taken(unit.streams)
     if (taken.length > 0) return { answer: () => ({ is: 'conflict', rows: distinctRows(taken) }) }
     mustBeNew(unit.appends, topics)
-    throw damagedTable('log', 'an index that refuses what is new')
+    throw damagedTable('log', 'an index that refuses new records')
   }
   return {
     answer: () => ({ is: 'done', places: puts.map(placeOf) }),
@@ -104,7 +106,7 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
 }
 
 /**
- * What cannot be appended at all is found without asking for any id.
+ * Checks the topics and partitions of the appends, before any id is looked up.
  *
  * @throws Fault `LOG_DAMAGED`, and Error for a topic or partition that is not there
  */

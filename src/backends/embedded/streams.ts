@@ -4,17 +4,17 @@ import { storedValue } from './index-values.ts'
 import type { Statements } from './statements.ts'
 import { streamSum } from './sums.ts'
 
-/** The entries that lead from the versions of entities to their records. */
+/** The streams of entities: entries that map versions to records. */
 export interface Streams {
-  /** Reads again what memory knows. */
+  /** Reloads the in-memory state. */
   load(): void
-  /** As `rowsBehind`. */
+  /** See `rowsBehindStreams`. */
   behind(unit: Unit): readonly RowKey[]
-  /** As `takenEntries`. */
+  /** See the function `takenEntries`. */
   taken(entries: readonly StreamEntry[]): readonly RowKey[]
   /**
-   * Writes entries whose first append comes behind a position. The key of the table refuses a version
-   * that is taken: most are not, and looking each up first would cost as much as writing it.
+   * Writes entries for appends that follow a position. The primary key refuses a taken version: most
+   * are free, and looking each up first would cost as much as writing it.
    */
   write(entries: readonly StreamEntry[], position: number): void
   end(row: RowKey): number
@@ -30,7 +30,7 @@ const WITH_STREAMS = `SELECT id FROM tbl
   WHERE EXISTS (SELECT 1 FROM stream WHERE stream.tbl = tbl.id)`
 
 export function streamsIn(sql: Statements, idOf: (table: string) => number): Streams {
-  /** The tables that have any: those of entities. */
+  /** The tables that have streams: those of entities. */
   const growing = new Set<number>()
   const end = ({ table, key }: RowKey): number => {
     const id = idOf(table)

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 
-/** What the sum of a record covers: everything that the log keeps of it. */
+/** The fields that the checksum of a record covers: everything that the log stores. */
 export interface Summed {
   readonly position: number
   readonly partition: number
@@ -15,9 +15,9 @@ export interface Summed {
 }
 
 /**
- * CRC-32 of a record's texts, begun with a mix of its numbers. For texts of one length a CRC maps
- * different beginnings to different ends, so a record that stands at another place does not pass.
- * It finds accidents, not forgery: who may write the file may write the sum as well.
+ * CRC-32 of a record's texts, seeded with a hash of its numbers. For texts of one length a CRC maps
+ * different seeds to different results, so a record at a wrong place is detected. It detects
+ * accidents, not forgery: whoever can write the file can write the checksum.
  */
 export function sumOf(topic: number, record: Summed): number {
   const { position, partition, offset, at, storedAt, id, key, type, head, data } = record
@@ -28,17 +28,17 @@ export function sumOf(topic: number, record: Summed): number {
   return crc32(`${id}\n${key}\n${type}\n${head}\n${data ?? '\0'}`, seed)
 }
 
-/** The chain of a partition after one more record: whoever lacks, doubles or swaps one is found. */
+/** The chain of a partition after one more record; detects missing, doubled or swapped records. */
 export function chainAfter(chain: number, sum: number): number {
   return mix(chain, sum)
 }
 
-/** The sum of a row that holds texts and numbers. */
+/** The checksum of a row of texts and numbers. */
 export function rowSum(values: readonly (string | number | null)[]): number {
   return crc32(JSON.stringify(values))
 }
 
-/** The sum of a row of a service's table, of that table alone; most have no index. */
+/** The checksum of a row of a service's table; it differs between tables. */
 export function stateSum(
   table: number,
   key: string,
@@ -50,7 +50,7 @@ export function stateSum(
   return crc32(`${key}\n${text}`, mix(table, version))
 }
 
-/** The sum of a row that leads from a version of an entity to its record. */
+/** The checksum of a stream entry, which maps a version of an entity to its record. */
 export function streamSum(table: number, key: string, version: number, position: number): number {
   return crc32(key, mix(mix(table, version) + low(position), high(position)))
 }

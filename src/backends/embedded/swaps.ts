@@ -4,7 +4,7 @@ import type { ProgressRows } from './progress.ts'
 import type { Statements } from './statements.ts'
 import type { Tables } from './tables.ts'
 
-/** What no table is called: names of services have no spaces. */
+/** A name that no table has: names of services have no spaces. */
 const NOBODY = ' '
 
 export interface SwapParts {
@@ -14,8 +14,8 @@ export interface SwapParts {
 }
 
 /**
- * Two tables change their names, which takes no time however much they hold, and the rows of two
- * consumers' progress are written anew under each other's. Inside a transaction.
+ * Swaps the names of two tables, which takes constant time, and the progress rows of two consumers.
+ * Inside a transaction.
  */
 export function swapIn(parts: SwapParts, { tables: names, consumers }: Swap): void {
   const { sql, tables, progress } = parts

@@ -11,6 +11,7 @@ import type {
 } from '../../ports/store.ts'
 import { indexValueOf } from '../../ports/text.ts'
 import { storedValue, valueAsGiven, valueOfStored } from './index-values.ts'
+import { SENTINEL_KEY, assertTableSentinel, insertTableSentinel } from './own-rows.ts'
 import { damagedTable, namingDamage } from './results.ts'
 import { ROW_COLUMNS } from './schema.ts'
 import type { Columns, Statements } from './statements.ts'
@@ -19,14 +20,14 @@ import { stateSum } from './sums.ts'
 interface Table {
   readonly id: number
   readonly name: string
-  /** The column of each index. Names of users never become part of a statement. */
+  /** The column of each index. Names given by users are never part of SQL. */
   readonly columns: ReadonlyMap<string, string>
   readonly sql: TableStatements
 }
 
-/** The statements of one table; made once, since they are looked up by their text. */
+/** The SQL of one table; built once, since statements are looked up by their text. */
 interface TableStatements {
-  /** Key, version, body, sum and then the columns of all indexes. */
+  /** Selects key, version, body, checksum and the columns of all indexes. */
   readonly select: string
   readonly byKey: string
   readonly byKeys: string
@@ -58,7 +59,7 @@ function tableOf(id: number, name: string, columns: ReadonlyMap<string, string>)
   }
 }
 
-/** The tables that services declared: each one a table of the database, with a column per index. */
+/** The declared tables of services: each is a table of the database, with a column per index. */
 export interface Tables {
   load(): void
   isDeclared(spec: TableSpec): boolean
@@ -66,7 +67,7 @@ export interface Tables {
   idOf(name: string): number
   names(): readonly string[]
   get(keys: readonly RowKey[]): readonly (Row | undefined)[]
-  /** The rows of another version than was seen. */
+  /** The rows whose version is not the expected one. */
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
@@ -96,7 +97,7 @@ export function tablesIn(sql: Statements): Tables {
       versions.clear()
       for (const [id, name] of sql.all('SELECT id, name FROM tbl') as [number, string][]) {
         tables.set(name, tableOf(id, name, storedColumns(sql, id)))
-        mustHaveOwn(sql, id, name)
+        assertTableSentinel(sql, id, name)
       }
     },
     isDeclared({ name, indexes }) {
@@ -142,8 +143,8 @@ export function tablesIn(sql: Statements): Tables {
 }
 
 /**
- * The versions of rows that were read or written last: every unit is checked against them, and
- * nobody else writes this database.
+ * A cache of the versions of rows that were read or written last. It is always current, since no other
+ * process writes this database.
  */
 interface KnownVersions {
   get(table: number, key: string): number | undefined
@@ -169,7 +170,7 @@ function knownVersions(): KnownVersions {
   }
 }
 
-/** Keys that one statement looks up: one by one each would cost twice as much. */
+/** Keys that one statement looks up, which halves the cost per key. */
 const KEYS_PER_FETCH = 16
 
 type Rows = Map<string, Row | undefined>
@@ -184,7 +185,7 @@ function byTable(keys: readonly RowKey[]): ReadonlyMap<string, Rows> {
   return tables
 }
 
-/** Fills in the rows of a table by their keys. */
+/** Reads the rows of a table by their keys into `rows`. */
 function fetchRows(sql: Statements, table: Table, rows: Rows): void {
   const keys = [...rows.keys()]
   for (let at = 0; at < keys.length; at += KEYS_PER_FETCH) {
@@ -197,7 +198,7 @@ function fetchRows(sql: Statements, table: Table, rows: Rows): void {
   }
 }
 
-/** @throws Fault `DATA_DAMAGED` where it is not what was written */
+/** @throws Fault `DATA_DAMAGED` where the row is damaged */
 function rowOf(table: Table, row: Columns): Row {
   const [key, version, body] = row as unknown as [string, number, string]
   if (!isWhole(table, row)) throw damagedTable(table.name, `the row ${key}`)
@@ -211,7 +212,7 @@ function inspectRows(
   max: number,
 ): InspectedRows {
   const from = after === undefined ? '' : 'key > ? AND'
-  const select = `${table.sql.select} WHERE ${from} key < ${NOBODY} ORDER BY key LIMIT ?`
+  const select = `${table.sql.select} WHERE ${from} key < ${SENTINEL_KEY} ORDER BY key LIMIT ?`
   const rows = after === undefined ? sql.all(select, max) : sql.all(select, after, max)
   const flaws = rows
     .filter((row) => !isWhole(table, row))
@@ -231,7 +232,7 @@ function isWhole({ id, columns }: Table, row: Columns): boolean {
   return given !== undefined && stateSum(id, key, version, body, given) === sum
 }
 
-/** The values that the sum of a row may be of in place of those in its columns. */
+/** The index values that an older version may have used for the checksum of a row. */
 function indexedAsGiven(
   columns: Table['columns'],
   body: unknown,
@@ -250,7 +251,7 @@ function indexedAsGiven(
 const hasReplacement = (value: unknown): boolean =>
   typeof value === 'string' && value.includes('\ufffd')
 
-/** In the order in which they were added, as the sums of the rows have them. */
+/** In the order in which they were added, which is their order in the checksums. */
 function storedColumns(sql: Statements, id: number): ReadonlyMap<string, string> {
   const select = 'SELECT name, col FROM idx WHERE tbl = ? ORDER BY length(col), col'
   return new Map(sql.all(select, id) as [string, string][])
@@ -261,24 +262,6 @@ function named<T>(name: string, read: () => T): T {
   return namingDamage(`the table ${name}`, read)
 }
 
-/** A byte that no UTF-8 has, behind the keys of all rows. */
-const NOBODY = "CAST(x'ff' AS TEXT)"
-
-/**
- * Each table has a row of its own, under a key that nobody can have: where its pages are those of
- * another table, or of none, that row is not there.
- */
-export function insertOwn(sql: Statements, id: number): void {
-  sql.run(`INSERT INTO t${id} (key, version, body, sum) VALUES (${NOBODY}, 0, '', ?)`, ownSum(id))
-}
-
-const ownSum = (id: number): number => stateSum(id, '', 0, '', [])
-
-function mustHaveOwn(sql: Statements, id: number, name: string): void {
-  const own = sql.get(`SELECT sum FROM t${id} WHERE key = ${NOBODY}`)
-  if (own?.[0] !== ownSum(id)) throw damagedTable(name, 'its own row')
-}
-
 function keyOf({ table, key }: RowKey): RowKey {
   return { table, key }
 }
@@ -286,17 +269,17 @@ function keyOf({ table, key }: RowKey): RowKey {
 function createTable(sql: Statements, name: string): Table {
   const id = sql.get('INSERT INTO tbl (name) VALUES (?) RETURNING id', name)?.[0] as number
   sql.run(`CREATE TABLE t${id} (${ROW_COLUMNS}) STRICT, WITHOUT ROWID`)
-  insertOwn(sql, id)
+  insertTableSentinel(sql, id)
   return tableOf(id, name, new Map())
 }
 
-/** Adds the column of an index, fills it from the rows that are there, then makes the index. */
+/** Adds the column of an index, fills it from existing rows, and creates the index. */
 function createIndex(sql: Statements, table: Table, name: string): Table {
   const { id, columns } = table
   const column = `i${columns.size + 1}`
   const known = columns.size
   sql.run('INSERT INTO idx (tbl, name, col) VALUES (?, ?, ?)', id, name, column)
-  const rows = sql.all(`${table.sql.select} WHERE key < ${NOBODY}`)
+  const rows = sql.all(`${table.sql.select} WHERE key < ${SENTINEL_KEY}`)
   sql.run(`ALTER TABLE t${id} ADD COLUMN ${column} ANY`)
   for (const row of rows) {
     const { key, version, body } = rowOf(table, row)
@@ -335,7 +318,7 @@ function scan(
   const column = where && columns.get(where.index)
   if (where && !column) throw new Error(`${name} has no index ${where.index}`)
   const order = column ? `${column}, key` : 'key'
-  const conditions = [column ? `${column} IS NOT NULL` : `key < ${NOBODY}`]
+  const conditions = [column ? `${column} IS NOT NULL` : `key < ${SENTINEL_KEY}`]
   const values: SQLInputValue[] = []
   if (where?.equals !== undefined) {
     conditions.push(`${column} = ?`)

@@ -20,21 +20,21 @@ import type { Reading } from './slices.ts'
 import { readSlice } from './slices.ts'
 import type { Statements } from './statements.ts'
 
-/** The log in the database. */
-export interface Topics extends Admission, Lookups, Pick<Puts, 'put' | 'putIfNew' | 'written'> {
+/** The log: all topics and their records. */
+export interface Topics extends Admission, Lookups, Puts {
   find: Lookups['find']
   readonly heads: Heads
   readonly bodies: Bodies
-  /** Reads again what memory knows. */
+  /** Reloads the in-memory state. */
   load(): void
   declare(spec: TopicSpec): TopicState
-  /** The chain of a partition up to a record; nothing where that cannot be read. */
+  /** The chain of a partition up to a record; `undefined` where it cannot be read. */
   chainAt(topic: string, partition: number, offset: number): number | undefined
   slice(position: Position, left: Budget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
-  /** Forgets up to `countMax` records below an offset; whether there are more. */
+  /** Trims up to `countMax` records below an offset; returns whether there are more. */
   trim(topic: string, partition: number, before: number, countMax: number): boolean
-  /** What is wrong with the records of a partition from an offset on, up to `max` of them. */
+  /** Verifies up to `max` records of a partition from an offset on. */
   inspect(topic: string, partition: number, from: number, max: number): Inspected
 }
 
@@ -107,8 +107,7 @@ function chainAt({ sql }: Reading, head: Head, offset: number): number | undefin
 }
 
 /**
- * A page that cannot be read cannot be deleted from either, and a delete that fails would stop
- * everybody's writes.
+ * Reads the records to trim first: a delete on a damaged page would fail, and stop all writes.
  *
  * @throws Fault `LOG_DAMAGED`
  */
@@ -129,7 +128,7 @@ function mustBeReadable(
   }
 }
 
-/** The head goes first: a trigger lets only records go that lie before it. */
+/** Updates the head first: a trigger forbids deleting records from its first offset on. */
 function trimHead(sql: Statements, head: Head, to: number, position: number): void {
   const { topic, partition } = head
   const last = sql.get(SELECT_CHAIN, topic, partition, to - 1)

@@ -22,7 +22,7 @@ interface Trial extends Backend {
   readonly close: () => Promise<void>
 }
 
-/** A backend with some data, and its own connection at hand. */
+/** A backend with some data, and access to its connection. */
 async function trial(t: TestContext): Promise<Trial> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   const { log, store } = embedded({ directory })
@@ -72,7 +72,7 @@ function unitTo(version: number, fields: Partial<Unit> = {}): Unit {
   })
 }
 
-/** Everything that can be known of it. */
+/** The complete content of a backend. */
 async function state({ log, store }: Backend): Promise<unknown> {
   return {
     ends: await log.ends([ORDERS, PAYMENTS]),
@@ -84,7 +84,7 @@ async function state({ log, store }: Backend): Promise<unknown> {
   }
 }
 
-/** Memory is what the database has: a reopening finds the same. */
+/** Checks that the in-memory state equals the database: reopening finds the same. */
 async function isAsStored(backend: Trial): Promise<void> {
   const before = await state(backend)
   await backend.close()
@@ -92,7 +92,7 @@ async function isAsStored(backend: Trial): Promise<void> {
   assert.deepEqual(await state(backend), before)
 }
 
-/** No page more than the database has. */
+/** Forbids the database to grow. */
 function fill({ db }: Trial): void {
   const { page_count: count } = db.prepare('PRAGMA page_count').get() ?? {}
   db.exec(`PRAGMA max_page_count = ${Number(count)}`)
@@ -101,7 +101,7 @@ function fill({ db }: Trial): void {
 const large = (id: string) => eventOf(id, { data: JSON.stringify('x'.repeat(100_000)) })
 
 suite('a full disk', () => {
-  test('refuses what is appended, leaves units open, and changes nothing', async (t) => {
+  test('refuses appends, leaves units unknown, and changes nothing', async (t) => {
     const backend = await trial(t)
     const { log, store } = backend
     const before = await state(backend)
@@ -123,7 +123,7 @@ suite('a full disk', () => {
     assert.deepEqual(await store.health(), health)
   })
 
-  test('takes everything again once there is room', async (t) => {
+  test('accepts everything again once there is space', async (t) => {
     const backend = await trial(t)
     const { log, store, db } = backend
     fill(backend)
@@ -143,7 +143,7 @@ suite('a full disk', () => {
     await isAsStored(backend)
   })
 
-  test('what is small enough for the pages that are there still goes in', async (t) => {
+  test('accepts what fits into existing pages', async (t) => {
     const backend = await trial(t)
     fill(backend)
     assert.deepEqual((await backend.log.append([large('big')])).map(verdictOf), ['LOG_FULL'])
@@ -152,7 +152,7 @@ suite('a full disk', () => {
     await isAsStored(backend)
   })
 
-  test('a topic or a table that could not be made is not known', async (t) => {
+  test('a topic or table that could not be created does not exist', async (t) => {
     const backend = await trial(t)
     const { log, store, db } = backend
     fill(backend)
@@ -175,7 +175,7 @@ suite('a full disk', () => {
 })
 
 suite('a disk that fails in a commit', () => {
-  /** Lets one statement fail, before it is run or after. */
+  /** Makes one statement fail, before or after it runs. */
   function plant(t: TestContext, verb: string, isAfter = false): { restore(): void } {
     const { exec } = DatabaseSync.prototype
     return t.mock.method(
@@ -190,7 +190,7 @@ suite('a disk that fails in a commit', () => {
   }
 
   for (const verb of ['BEGIN', 'COMMIT'])
-    test(`at its ${verb}: nobody knows, and nothing has changed`, async (t) => {
+    test(`at its ${verb}: the result is unknown, and nothing has changed`, async (t) => {
       const backend = await trial(t)
       const { log, store } = backend
       const before = await state(backend)
@@ -212,7 +212,7 @@ suite('a disk that fails in a commit', () => {
       await isAsStored(backend)
     })
 
-  test('after its COMMIT: what is sent again is there already, and the unit is seen', async (t) => {
+  test('after its COMMIT: a repeated append is a duplicate, and the unit is visible', async (t) => {
     const backend = await trial(t)
     const { log, store } = backend
     const planted = plant(t, 'COMMIT', true)
@@ -231,7 +231,7 @@ suite('a disk that fails in a commit', () => {
     await isAsStored(backend)
   })
 
-  test('so that memory cannot be read again: health says so, and nothing is made up', async (t) => {
+  test('so that the in-memory state cannot be reloaded: health reports it, and nothing is made up', async (t) => {
     const backend = await trial(t)
     const { log, store } = backend
     const before = await state(backend)
@@ -301,7 +301,7 @@ suite('a caller that is broken', () => {
     ['a version of a stream that is there already', taken, 'conflict'],
   ]
   for (const [what, fields, is] of harmless)
-    test(`${what} harms nobody else, wherever in its group it is`, async (t) => {
+    test(`${what} affects no other request, wherever in its group it is`, async (t) => {
       const backend = await trial(t)
       const { log, store } = backend
       const bad = () => store.commit(unitTo(2, fields))

@@ -10,22 +10,22 @@ import { emptyTopics } from './topics.ts'
 export interface MemoryOptions {
   /** Default: the machine's clock. */
   readonly clock?: Clock
-  /** How long each half of a call takes; asked for each time. Default: no time. */
+  /** Latency of a request and of its response, called for each. Default: none. */
   readonly latencyMs?: () => number
 }
 
 /**
- * A backend that keeps everything in this process, for tests and simulation. It promises all that
- * a durable backend promises until the process ends, and it frees memory only by `trim`.
+ * A backend that keeps everything in this process, for tests and simulation. It keeps all promises of a
+ * durable backend until the process ends, and frees memory only by `trim`.
  */
 export function memory(options: MemoryOptions = {}): Backend {
   const { clock = systemClock(), latencyMs } = options
   const topics = emptyTopics(clock)
   const tables = emptyTables()
-  const news = bell(clock)
+  const notifier = bell(clock)
   const delay = latencyMs ? () => pause(clock, latencyMs()) : () => Promise.resolve()
   return {
-    log: memoryLog(topics, news, delay),
-    store: memoryStore({ topics, tables, bell: news, clock, delay }),
+    log: memoryLog(topics, notifier, delay),
+    store: memoryStore({ topics, tables, bell: notifier, clock, delay }),
   }
 }

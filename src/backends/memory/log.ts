@@ -6,7 +6,7 @@ import { mustBeStorable } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
 import type { Topics } from './topics.ts'
 
-/** The log over shared topics; `delay` is how long a call takes, half there and half back. */
+/** The log over topics shared with the store; `delay` waits for the latency of one direction. */
 export function memoryLog(topics: Topics, bell: Bell, delay: () => Promise<void>): EventLog {
   let isClosed = false
   return {

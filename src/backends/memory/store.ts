@@ -27,6 +27,10 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
   const { topics, tables, bell, clock, delay } = parts
   const kept: Kept = { progress: new Map(), streams: emptyStreams(), leases: new Map() }
   let wishes: readonly Wish[] = []
+  const delayed = async <T>(read: () => T): Promise<T> => {
+    await delay()
+    return read()
+  }
   return {
     can: { ack: 'memory', atomicWithLog: true, shared: true },
     open: async () => undefined,
@@ -55,14 +59,8 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
       await delay()
       return answer
     },
-    async get(keys) {
-      await delay()
-      return keys.map(tables.get)
-    },
-    async scan(query) {
-      await delay()
-      return tables.scan(query)
-    },
+    get: (keys) => delayed(() => keys.map(tables.get)),
+    scan: (query) => delayed(() => tables.scan(query)),
     async stream(row, fromVersion, limit) {
       await delay()
       return kept.streams
@@ -70,14 +68,8 @@ export function memoryStore(parts: MemoryStoreParts): EventStore {
         .filter((record) => topics.readable(record.topic, record.id) === record)
         .slice(0, limit)
     },
-    async streamEnds(rows) {
-      await delay()
-      return rows.map(kept.streams.end)
-    },
-    async streams(...page) {
-      await delay()
-      return kept.streams.ends(...page)
-    },
+    streamEnds: (rows) => delayed(() => rows.map(kept.streams.end)),
+    streams: (...page) => delayed(() => kept.streams.ends(...page)),
     async progress(consumers) {
       await delay()
       const wanted = new Set(consumers)
@@ -93,7 +85,7 @@ interface Kept {
   readonly leases: Map<string, Lease>
 }
 
-/** Checks everything first, so that a unit that fails has changed nothing. */
+/** Makes all checks first, so that a failed unit changes nothing. */
 function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): UnitAnswer {
   const lost = unit.fences.filter(
     ({ resource, generation }) => kept.leases.get(resource)?.generation !== generation,

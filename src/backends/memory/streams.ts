@@ -7,13 +7,13 @@ interface Stream extends RowKey {
   readonly entries: Map<number, LogRecord>
 }
 
-/** The events of entities by their versions. */
+/** The streams of entities: their events by version. */
 export interface Streams {
   enter(entry: StreamEntry, record: LogRecord): void
   has(entry: StreamEntry): boolean
   end(row: RowKey): number
   ends(table: string, after: string | undefined, limit: number): readonly StreamEnd[]
-  /** In the order of the versions. */
+  /** In version order. */
   records(row: RowKey, fromVersion: number): readonly LogRecord[]
 }
 

@@ -18,14 +18,14 @@ interface Kept extends Row {
 interface Table {
   readonly indexes: Set<string>
   readonly rows: Map<string, Kept>
-  /** Rows in the order of each index, made when first asked for after a write. */
+  /** Rows sorted by each index, built on the first scan after a write. */
   readonly ordered: Map<string, readonly ScannedRow[]>
 }
 
 export interface Tables {
   declare(spec: TableSpec): void
   get(key: RowKey): Row | undefined
-  /** The rows of another version than was seen. */
+  /** The rows whose version is not the expected one. */
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
@@ -138,7 +138,7 @@ function compareRows(a: Ordered, b: Ordered): number {
 
 type Value = string | number | undefined
 
-/** Numbers come before text, and text that has lone surrogates after all other. */
+/** Numbers sort before text, and text with lone surrogates last. */
 function compareValues(a: Value, b: Value): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b
   const apart = rankOf(a) - rankOf(b)

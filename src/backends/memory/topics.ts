@@ -10,7 +10,7 @@ interface Partition {
   /** Offset of `records[0]`; offsets are dense here. */
   first: number
   records: LogRecord[]
-  /** Offsets that compaction has removed. Their records stay, to know a repeat by. */
+  /** Compacted offsets. Their records stay, to recognize duplicates. */
   readonly removed: Set<number>
 }
 
@@ -20,10 +20,10 @@ interface Topic {
   readonly byId: Map<string, LogRecord>
 }
 
-/** Topics as plain lists. Log and store share them: a unit's appends go straight in. */
+/** Topics as plain lists, shared by log and store: a unit's appends go straight into the log. */
 export interface Topics extends Admission {
   find(topic: string, id: string): (LogRecord & Stored) | undefined
-  /** As `find`, unless compaction has removed it. */
+  /** Like `find`, but nothing for compacted records. */
   readable(topic: string, id: string): LogRecord | undefined
   declare(spec: TopicSpec): TopicState
   put(event: LogEvent): LogRecord
@@ -106,7 +106,7 @@ export function emptyTopics(clock: Clock): Topics {
 
 const emptyPartition = (): Partition => ({ first: 0, records: [], removed: new Set() })
 
-/** Backwards, so that the first record met of a key is the one that stays. */
+/** Goes backwards, so that the first record of a key that it meets is the one to keep. */
 function compact(
   { records, removed }: Partition,
   before: number,

@@ -5,10 +5,10 @@ import { ORDERS, PAYMENTS, declared, eventIn, eventOf, eventsOf } from './sample
 import { idsByKey, idsOf, keyIn, mustBeStored, placeOf } from './sample.ts'
 import { readAll, stored, topicOf, verdictOf } from './sample.ts'
 
-/** What becomes of events that are stored: their order and their places. */
+/** Stored events: their order and their places. */
 export const appendCases: readonly LogCase[] = [
   {
-    promise: 'An append gives one answer per event, in the order of the events',
+    promise: 'An append returns one result per event, in the order of the events',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 40).map((event, at) =>
@@ -26,14 +26,14 @@ export const appendCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An append of nothing answers nothing',
+    promise: 'An append of no events returns no results',
     async run({ backend }) {
       const log = await declared(backend)
       assert.deepEqual(await log.append([]), [])
     },
   },
   {
-    promise: 'Every event that was answered as stored is in the log, once and in its partition',
+    promise: 'Every event reported as stored is in the log, once and in its partition',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 100)
@@ -140,7 +140,7 @@ const ODD_TEXTS: readonly string[] = [
   '../..//',
 ]
 
-/** What comes back is what was given, to the letter. */
+/** Texts read back exactly as they were appended. */
 export const textCases: readonly LogCase[] = [
   {
     promise: 'Keys of any text come back exactly as given',

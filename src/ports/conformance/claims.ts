@@ -3,15 +3,15 @@ import type { StoreCase } from './sample.ts'
 import { declared, moment, unitOf } from './sample.ts'
 import type { Claim, EventStore } from '../store.ts'
 
-/** So long that no lease ends while a case runs. */
+/** Longer than any case, so that no lease expires. */
 const LASTING_MS = 600_000
 
-/** So short that leases end while a case waits; every beat renews. */
+/** So short that leases expire while a case waits. */
 const SHORT_MS = 50
 
 const RESOURCES: readonly string[] = ['p-0', 'p-1', 'p-2', 'p-3', 'p-4', 'p-5', 'p-6']
 
-/** A member that beats as the port wants it: what it shall release, it gives with its next beat. */
+/** A well-behaved member: it releases revoked leases with its next heartbeat. */
 interface Beating {
   readonly held: ReadonlyMap<string, number>
   beat(): Promise<void>
@@ -43,17 +43,17 @@ function beating(
 
 function byResource(claims: readonly Claim[]): ReadonlyMap<string, number> {
   const held = new Map(claims.map(({ resource, generation }) => [resource, generation]))
-  assert.equal(held.size, claims.length, 'no claim is named twice')
+  assert.equal(held.size, claims.length, 'no lease is named twice')
   return held
 }
 
-/** That no two of these members hold the same. */
+/** Checks that no two members hold the same lease. */
 function mustBeApart(members: readonly Beating[]): void {
   const all = members.flatMap(({ held }) => [...held.keys()])
   assert.equal(new Set(all).size, all.length, `${all.join()} are held by one member each`)
 }
 
-/** Beats of all members, until they hold everything between them in even shares. */
+/** Heartbeats of all members, until they hold all leases in even shares. */
 async function settled(members: readonly Beating[], wanted = RESOURCES): Promise<void> {
   for (let round = 0; round < 50; round += 1) {
     for (const member of members) {
@@ -74,10 +74,11 @@ const isFenced = async (store: EventStore, held: ReadonlyMap<string, number>): P
   return is === 'fenced'
 }
 
-/** Who may act for what. */
+/** Leases and how they are shared. */
 export const claimCases: readonly StoreCase[] = [
   {
-    promise: 'One member takes everything that it wants, and keeps it from beat to beat',
+    promise:
+      'A single member takes everything that it wants, and keeps it from heartbeat to heartbeat',
     async run({ backend: { store } }) {
       const one = await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
       assert.deepEqual([...byResource(one.held).keys()].toSorted(), RESOURCES)
@@ -89,7 +90,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'What a live member holds goes to nobody else',
+    promise: 'A lease of a live member goes to nobody else',
     async run({ backend: { store } }) {
       await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)
       const two = await store.beat({ id: 'm-2' }, RESOURCES, LASTING_MS)
@@ -97,7 +98,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A member is told what it holds above its share, and keeps it until it gives it up',
+    promise: 'A member keeps a lease above its share until it is revoked and released',
     async run({ backend: { store } }) {
       const four = RESOURCES.slice(0, 4)
       const before = byResource((await store.beat({ id: 'm-1' }, four, LASTING_MS)).held)
@@ -135,7 +136,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'Members that want different things share nothing',
+    promise: 'Members that want different resources do not share',
     async run({ backend: { store } }) {
       const one = await store.beat({ id: 'm-1' }, RESOURCES.slice(0, 3), LASTING_MS)
       const two = await store.beat({ id: 'm-2' }, RESOURCES.slice(3), LASTING_MS)
@@ -146,7 +147,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'What one member wants alone it gets, whatever it shares with others',
+    promise: 'A member gets what only it wants, whatever it shares with others',
     async run({ backend: { store } }) {
       const four = RESOURCES.slice(0, 4)
       const members = [beating(store, 'm-1', four), beating(store, 'm-2', four.slice(0, 2))]
@@ -159,7 +160,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A member that wants nothing any more gives everything back at once',
+    promise: 'A member that wants nothing any more releases everything at once',
     async run({ backend: { store } }) {
       const before = byResource((await store.beat({ id: 'm-1' }, RESOURCES, LASTING_MS)).held)
       assert.deepEqual(await store.beat({ id: 'm-1' }, [], LASTING_MS), { held: [], release: [] })
@@ -171,7 +172,7 @@ export const claimCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'Members that beat at the same time never get the same',
+    promise: 'Members with concurrent heartbeats never get the same lease',
     async run({ backend: { store } }) {
       const members = ['m-1', 'm-2', 'm-3'].map((id) => beating(store, id))
       const generations = new Map<string, { generation: number; holder: number }>()
@@ -192,17 +193,17 @@ export const claimCases: readonly StoreCase[] = [
   },
 ]
 
-/** What happens when a member is silent. */
+/** Expiry of leases. */
 export const expiryCases: readonly StoreCase[] = [
   {
-    promise: 'What a silent member held goes to another one when its lease has ended',
+    promise: 'An expired lease goes to another member',
     async run({ backend }) {
       const log = await declared(backend)
       const { store } = backend
       const silent = byResource((await store.beat({ id: 'm-1' }, RESOURCES, SHORT_MS)).held)
       const other = beating(store, 'm-2', RESOURCES, LASTING_MS)
       for (let beats = 0; other.held.size < 7; beats += 1) {
-        assert.ok(beats < 2_000, 'leases end')
+        assert.ok(beats < 2_000, 'leases expire')
         await moment(log)
         await other.beat()
       }
@@ -213,7 +214,7 @@ export const expiryCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A member that wakes up late is fenced, and shares anew',
+    promise: 'A member that wakes up late is fenced, and joins again',
     async run({ backend }) {
       const log = await declared(backend)
       const { store } = backend
@@ -222,7 +223,7 @@ export const expiryCases: readonly StoreCase[] = [
       const stale = new Map(late.held)
       const other = beating(store, 'm-2', RESOURCES, LASTING_MS)
       for (let beats = 0; other.held.size < 7; beats += 1) {
-        assert.ok(beats < 2_000, 'leases end')
+        assert.ok(beats < 2_000, 'leases expire')
         await moment(log)
         await other.beat()
       }
@@ -234,7 +235,7 @@ export const expiryCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A member that goes on beating keeps what it holds for longer than one lease',
+    promise: 'Heartbeats keep a lease for longer than its duration',
     async run({ backend }) {
       const log = await declared(backend)
       const { store } = backend
@@ -244,7 +245,7 @@ export const expiryCases: readonly StoreCase[] = [
       await store.beat({ id: 'witness' }, ['witness'], ttlMs)
       const heir = beating(store, 'heir', ['witness'])
       for (let beats = 0; heir.held.size === 0; beats += 1) {
-        assert.ok(beats < 2_000, 'leases end')
+        assert.ok(beats < 2_000, 'leases expire')
         await moment(log)
         const again = await store.beat({ id: 'm-1' }, RESOURCES, ttlMs)
         assert.deepEqual(byResource(again.held), first)

@@ -6,7 +6,7 @@ import type { Advance, Backend, EventStore, Progress, Unit, UnitAnswer } from '.
 
 export const CARTS = 'shop.carts'
 
-/** Topics, and one table. */
+/** Declares the topics, and one table. */
 export async function ready(backend: Backend): Promise<EventStore> {
   await declared(backend)
   await backend.store.declare([{ name: CARTS, indexes: [] }])
@@ -33,7 +33,7 @@ async function progressOf(store: EventStore, consumer = 'shop/cart'): Promise<re
   return all.toSorted((a, b) => a.partition - b.partition || (a.topic < b.topic ? -1 : 1))
 }
 
-/** A unit that changes all that a unit can change, on a row and a progress that are new. */
+/** A unit that uses everything, with new rows and new progress. */
 function full({ can }: EventStore): Unit {
   return unitOf({
     progress: [advanceOf(0, 10), advanceOf(0, 5, { partition: 1 })],
@@ -47,7 +47,7 @@ function full({ can }: EventStore): Unit {
   })
 }
 
-/** That a unit has changed nothing; `rows` were there before, at version 1. */
+/** Checks that a unit changed nothing; `rows` existed before, at version 1. */
 async function mustBeUntouched(backend: Backend, rows: readonly string[] = []): Promise<void> {
   const { log, store } = backend
   const keys = ['a', 'b', 'c'].map((key) => ({ table: CARTS, key }))
@@ -67,14 +67,14 @@ const verdicts = (answers: readonly UnitAnswer[]): readonly string[] =>
 /** Expected versions of rows. */
 export const conflictCases: readonly StoreCase[] = [
   {
-    promise: 'A unit of nothing is done',
+    promise: 'An empty unit is done',
     async run({ backend }) {
       const store = await ready(backend)
       assert.deepEqual(await store.commit(unitOf()), { is: 'done', places: [] })
     },
   },
   {
-    promise: 'A row is written where it has the version that the writer saw',
+    promise: 'A row is written where it has the expected version',
     async run({ backend }) {
       const store = await ready(backend)
       await done(store, { rows: [rowOf(CARTS, 'a', { version: 1 })] })
@@ -105,7 +105,7 @@ export const conflictCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A row that a unit was built on and does not change is checked all the same',
+    promise: 'A row that a unit read and does not change is checked, too',
     async run({ backend }) {
       const store = await ready(backend)
       await done(store, { rows: [rowOf(CARTS, 'a', { version: 3 })] })
@@ -129,7 +129,7 @@ export const conflictCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A version expected where no row is, is a conflict, also of a row that shall go',
+    promise: 'Expecting a version of a missing row is a conflict, also for a delete',
     async run({ backend }) {
       const store = await ready(backend)
       for (const body of ['1', null]) {
@@ -192,10 +192,10 @@ export const conflictCases: readonly StoreCase[] = [
   },
 ]
 
-/** Claims and progress as fences. */
+/** Leases and progress as fences. */
 export const fenceCases: readonly StoreCase[] = [
   {
-    promise: 'A unit under a claim that is held is done',
+    promise: 'A unit under a current lease is done',
     async run({ backend }) {
       const store = await ready(backend)
       const { held } = await store.beat({ id: 'm-1' }, ['p-0', 'p-1'], 60_000)
@@ -204,7 +204,7 @@ export const fenceCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A unit under a claim that is not what it was is fenced, by name, and changes nothing',
+    promise: 'A unit under an outdated lease is fenced, by name, and changes nothing',
     async run({ backend }) {
       const store = await ready(backend)
       const { held } = await store.beat({ id: 'm-1' }, ['p-0', 'p-1'], 60_000)

@@ -7,7 +7,7 @@ import { sliceAt, start, stored, topicOf, verdictOf } from './sample.ts'
 
 const NOW = { ms: 0 } as const
 
-/** Later than anything is stored. */
+/** Later than any storage time. */
 const NEVER_MS = Number.MAX_SAFE_INTEGER
 
 async function endOf(log: EventLog, partition: number): Promise<LogEnd> {
@@ -20,7 +20,7 @@ async function recordsAt(log: EventLog, partition: number): Promise<readonly Log
   return recordsIn(await log.read([start(partition)], PLENTY, NOW))
 }
 
-/** Lets a millisecond pass on the log's clock, and answers a time in it. */
+/** Waits until the log's clock has advanced, and returns its time. */
 async function later(log: EventLog): Promise<number> {
   const [partition, key] = [3, keyIn(3)]
   await stored(log, [eventOf(`first-${(await endOf(log, partition)).next}`, { key })])
@@ -34,10 +34,10 @@ async function later(log: EventLog): Promise<number> {
   throw new Error('the clock of the log stands still')
 }
 
-/** What a topic is told to keep, and when its records came. */
+/** Retention settings, and storage times. */
 export const keepingCases: readonly LogCase[] = [
   {
-    promise: 'Retention and compaction are recorded with the topic; what differs is reported',
+    promise: 'Retention and compaction are stored with the topic; differences are reported',
     async run({ backend: { log } }) {
       const settings = { retention: { ageMs: 60_000, bytes: 1_000 } }
       const kept: TopicSpec = { ...topicOf(ORDERS), ...settings }
@@ -60,7 +60,7 @@ export const keepingCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A record tells when it was stored, which never goes back inside a partition',
+    promise: 'A record has its storage time, which never decreases inside a partition',
     async run({ backend }) {
       const log = await declared(backend)
       const key = keyIn(1)
@@ -78,7 +78,7 @@ export const keepingCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The offset at a time is that of the first record stored then or later',
+    promise: 'The offset at a time is that of the first record stored at or after it',
     async run({ backend }) {
       const log = await declared(backend)
       const key = keyIn(1)
@@ -104,7 +104,7 @@ export const keepingCases: readonly LogCase[] = [
   },
 ]
 
-/** In partition 1: three of one key, one of another, a tombstone of a third behind its record. */
+/** In partition 1: three records of one key, one of another, and a tombstone after its record. */
 async function written(log: EventLog): Promise<readonly LogRecord[]> {
   const [key, other, gone] = keysIn(1, 3)
   await stored(log, [
@@ -131,7 +131,7 @@ function keysIn(partition: number, count: number): readonly [string, string, str
 /** Compaction by key. */
 export const compactCases: readonly LogCase[] = [
   {
-    promise: 'Compaction removes what a later record of its key supersedes, and nothing else',
+    promise: 'Compaction removes superseded records, and nothing else',
     async run({ backend }) {
       const log = await declared(backend)
       const records = await written(log)
@@ -151,7 +151,8 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Compaction removes nothing from its bound on; what lies there still supersedes',
+    promise:
+      'Compaction removes nothing from its bound on; records there still supersede earlier ones',
     async run({ backend }) {
       const log = await declared(backend)
       const records = await written(log)
@@ -161,7 +162,7 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A tombstone goes once it was stored before the time given, and not earlier',
+    promise: 'A tombstone is removed once it was stored before the given time',
     async run({ backend }) {
       const log = await declared(backend)
       const records = await written(log)
@@ -174,7 +175,7 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'What compaction removed is a hole: nothing is lost, and reading passes over it',
+    promise: 'A compacted record is a hole: readers skip it, and it is not reported as lost',
     async run({ backend }) {
       const log = await declared(backend)
       const records = await written(log)
@@ -198,7 +199,7 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The ids of what compaction removed stay known, with what they said',
+    promise: 'The ids of compacted records stay known, with their content',
     async run({ backend }) {
       const log = await declared(backend)
       await written(log)
@@ -216,7 +217,7 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A trim forgets what compaction removed, ids too, and appends go on behind',
+    promise: 'A trim removes compacted records and their ids, and offsets continue',
     async run({ backend }) {
       const log = await declared(backend)
       await written(log)
@@ -232,7 +233,7 @@ export const compactCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Compaction, times and settings are the same for the next instance',
+    promise: 'Compaction, storage times and settings are the same for the next instance',
     needs: ({ log }) => log?.ack !== 'memory',
     async otherwise({ backend: { log } }) {
       assert.equal((await log.health()).ack, 'memory', 'the health says so')

@@ -3,36 +3,36 @@ import { systemClock, within } from '../../base/clock.ts'
 import type { LogCapabilities } from '../log.ts'
 import type { Backend, StoreCapabilities } from '../store.ts'
 
-/** One promise of a port, and how to find out. */
+/** One promise of a port, and its test. */
 export interface Case<Subject, Can> {
-  /** A sentence that is true of a backend which keeps it. */
+  /** A sentence that is true of a conforming backend. */
   readonly promise: string
-  /** Whether the backend declares it. Without this, every backend has to keep the promise. */
+  /** Whether a backend with these capabilities promises it. Absent: every backend does. */
   readonly needs?: (can: Can) => boolean
-  /** Proved where `needs` is not met: that it is absent or refused as declared. */
+  /** Runs where `needs` is not met: checks that the capability is absent or refused. */
   readonly otherwise?: (subject: Subject) => Promise<void>
   /** Rejects where the promise is broken. */
   run(subject: Subject): Promise<void>
 }
 
-/** What the ports of a backend declare. A port that is not there declares nothing. */
+/** The capabilities of a backend's ports; absent for a missing port. */
 export interface Can {
   readonly log?: LogCapabilities
   readonly store?: StoreCapabilities
 }
 
-/** A backend with nothing in it yet, for one case alone. */
+/** An empty backend for one case. */
 export interface Trial<Ports> {
   readonly backend: Ports
-  /** Lets go of everything that belongs to this trial; called once, whatever happened. */
+  /** Releases everything of this trial; called once, also after a failure. */
   close(): Promise<void>
-  /** Closes the backend and gives another over the same data. Needed unless acks mean memory. */
+  /** Closes the backend and opens another over the same data. Required of durable backends. */
   reopen?(): Promise<Ports>
-  /** Gives another one over the same data at the same time, as a second process would have it. */
+  /** Opens a second backend over the same data at the same time, as another process would. */
   beside?(): Promise<Ports>
 }
 
-/** `not declared`: the backend does not promise it, and what it declares instead holds. */
+/** The result of one case. `not declared`: the backend does not promise it, and says so. */
 export interface Finding {
   readonly promise: string
   readonly is: 'kept' | 'broken' | 'not declared'
@@ -40,7 +40,7 @@ export interface Finding {
 }
 
 export interface ProveOptions {
-  /** How long one case may take before its promise counts as broken. Default: 30,000. */
+  /** Time after which a case counts as broken. Default: 30,000. */
   readonly deadlineMs?: number
   /** Default: the machine's clock. The cases wait in real time. */
   readonly clock?: Clock
@@ -48,7 +48,7 @@ export interface ProveOptions {
 
 const DEADLINE_MS = 30_000
 
-/** Proves a suite, one case after another, each on a fresh backend. One finding per case. */
+/** Runs a suite, one case after another, each on a new backend. Returns one finding per case. */
 export async function prove<Ports extends Partial<Backend>>(
   cases: readonly Case<Trial<Ports>, Can>[],
   open: () => Promise<NoInfer<Trial<Ports>>>,
@@ -89,7 +89,7 @@ async function findingOf<Ports extends Partial<Backend>>(
   }
 }
 
-/** Opens what a trial has, and says what it declares. */
+/** Opens the ports of a trial, and returns their capabilities. */
 async function opened({ log, store }: Partial<Backend>): Promise<Can> {
   await log?.open()
   await store?.open()

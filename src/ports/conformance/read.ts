@@ -7,16 +7,16 @@ import { onFrom, recordsIn, sliceAt, start, starts, stored } from './sample.ts'
 
 const NOW = { ms: 0 } as const
 
-/** Where a topic ends now. */
+/** The current end positions of a topic. */
 async function endsOf(log: EventLog, topic: string = ORDERS): Promise<Position[]> {
   const ends = await log.ends([topic])
   return ends.map(({ partition, next }) => ({ topic, partition, next }))
 }
 
-/** What one read finds, and where. */
+/** What a read returns. */
 export const readCases: readonly LogCase[] = [
   {
-    promise: 'A read gives every position its slice, with records in offset order',
+    promise: 'A read returns one slice per position, with records in offset order',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 60)
@@ -40,7 +40,7 @@ export const readCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Reading on from `next` neither skips a record nor gives one twice',
+    promise: 'Continuing from `next` neither skips a record nor repeats one',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 90)
@@ -48,7 +48,7 @@ export const readCases: readonly LogCase[] = [
       let from: Position[] = starts()
       const seen: LogRecord[] = []
       for (let reads = 0; seen.length < 90; reads += 1) {
-        assert.ok(reads < 200, 'reads get on')
+        assert.ok(reads < 200, 'reads make progress')
         const slices = await log.read(from, { records: 7, bytes: PLENTY.bytes }, { ms: 100 })
         seen.push(...recordsIn(slices))
         from = onFrom(from, slices)
@@ -58,7 +58,7 @@ export const readCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read may begin at any record',
+    promise: 'A read may start at any record',
     async run({ backend }) {
       const log = await declared(backend)
       const key = keyIn(3)
@@ -71,7 +71,7 @@ export const readCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read that begins inside what one call appended gives no earlier record',
+    promise: 'A read that starts inside the events of one call returns no earlier record',
     async run({ backend }) {
       const log = await declared(backend)
       const key = keyIn(3)
@@ -83,7 +83,7 @@ export const readCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Reading changes nothing: the same read gives the same again',
+    promise: 'Reading changes nothing: the same read returns the same again',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 20))
@@ -92,7 +92,7 @@ export const readCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The next appended record has at least the offset that `end` tells',
+    promise: 'The next appended record has at least the offset `end`',
     async run({ backend }) {
       const log = await declared(backend)
       const key = keyIn(0)
@@ -109,10 +109,10 @@ export const readCases: readonly LogCase[] = [
   },
 ]
 
-/** How long a read waits, and what ends that. */
+/** How long a read waits, and what ends the wait. */
 export const waitCases: readonly LogCase[] = [
   {
-    promise: 'A read with no time to wait answers at once where nothing is new',
+    promise: 'A read without a wait returns at once where nothing is new',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 8))
@@ -123,7 +123,7 @@ export const waitCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read does not wait while anything is there',
+    promise: 'A read does not wait while there are records',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, [eventOf('e-1', { key: keyIn(2) })])
@@ -133,7 +133,7 @@ export const waitCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read waits for what is appended next, and gives it',
+    promise: 'A read waits for the next append, and returns its records',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 8))
@@ -160,7 +160,7 @@ export const waitCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read that waited for nothing answers empty when its time is up',
+    promise: 'A read without new records returns empty slices after its wait',
     async run({ backend }) {
       const log = await declared(backend)
       const slices = await log.read(starts(), PLENTY, { ms: 20 })
@@ -169,7 +169,7 @@ export const waitCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An abort ends a wait, and the read answers what it has',
+    promise: 'An abort ends a wait, and the read returns what it has',
     async run({ backend }) {
       const log = await declared(backend)
       const abort = new AbortController()
@@ -208,10 +208,10 @@ export const waitCases: readonly LogCase[] = [
   },
 ]
 
-/** What bounds a read, and that nobody starves by it. */
+/** Limits of a read, and fairness between partitions. */
 export const boundCases: readonly LogCase[] = [
   {
-    promise: 'A read gives no more records than asked for, over all slices',
+    promise: 'A read returns no more records than requested, over all slices',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 80))
@@ -224,7 +224,7 @@ export const boundCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A read gives no more bytes than asked for, over all slices',
+    promise: 'A read returns no more bytes than requested, over all slices',
     async run({ backend }) {
       const log = await declared(backend)
       const data = JSON.stringify('x'.repeat(1_000))
@@ -237,7 +237,7 @@ export const boundCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A record larger than the bound is still given, alone',
+    promise: 'A record larger than the limit is returned alone',
     async run({ backend }) {
       const log = await declared(backend)
       const [small, large] = ['"s"', JSON.stringify('x'.repeat(50_000))]
@@ -251,7 +251,7 @@ export const boundCases: readonly LogCase[] = [
       const seen: string[] = []
       let from: Position[] = starts()
       for (let reads = 0; seen.length < 5; reads += 1) {
-        assert.ok(reads < 100, 'reads get on')
+        assert.ok(reads < 100, 'reads make progress')
         const slices = await log.read(from, { records: 100, bytes: 1_000 }, { ms: 100 })
         const records = recordsIn(slices)
         if (records.some(({ data }) => data === large)) assert.equal(records.length, 1, 'alone')
@@ -265,7 +265,7 @@ export const boundCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A busy partition starves no other one of repeated reads',
+    promise: 'A busy partition does not starve others over repeated reads',
     async run({ backend }) {
       const log = await declared(backend)
       const quiet = [1, 2, 3].flatMap((at) => eventsOf(`quiet-${at}`, 3, { key: keyIn(at) }))
@@ -283,7 +283,7 @@ export const boundCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Readers side by side do not starve a partition of each other',
+    promise: 'Concurrent readers do not starve each other',
     async run({ backend }) {
       const log = await declared(backend)
       const keys = [keyIn(0), keyIn(1)]

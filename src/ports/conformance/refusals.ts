@@ -13,10 +13,10 @@ const verdictsOn = async (
 const freshIn = (answers: readonly Answer[]): number =>
   answers.filter((answer) => verdictOf(answer) === 'stored').length
 
-/** What an id promises. */
+/** Event ids. */
 export const idCases: readonly LogCase[] = [
   {
-    promise: 'An event that is appended again is stored once, and the answer says that',
+    promise: 'An event appended again is stored once, and reported as a duplicate',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 20)
@@ -31,7 +31,7 @@ export const idCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An event that comes twice in one call is stored once',
+    promise: 'An event twice in one call is stored once',
     async run({ backend }) {
       const log = await declared(backend)
       const [one, two] = [eventOf('e-1'), eventOf('e-2')]
@@ -45,7 +45,7 @@ export const idCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Of a call that repeats events in part, only the new ones are stored',
+    promise: 'Of a call with some duplicates, only the new events are stored',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 50)
@@ -61,7 +61,7 @@ export const idCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Calls that race with the same ids store each event once',
+    promise: 'Concurrent calls with the same ids store each event once',
     async run({ backend }) {
       const log = await declared(backend)
       const events = eventsOf('e', 100)
@@ -80,7 +80,7 @@ export const idCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'What is appended again may differ in head and time; what was stored first stays',
+    promise: 'A duplicate may differ in head and time; the first event stays as it was',
     async run({ backend }) {
       const log = await declared(backend)
       const event = eventOf('e-1')
@@ -119,7 +119,7 @@ export const idCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An id belongs to its topic: two topics may hold the same',
+    promise: 'An id belongs to its topic: two topics may have the same',
     async run({ backend }) {
       const log = await declared(backend)
       const events = [eventOf('e-1'), eventOf('e-1', { topic: PAYMENTS, data: '{"paid":1}' })]
@@ -130,10 +130,10 @@ export const idCases: readonly LogCase[] = [
   },
 ]
 
-/** What is not stored, and what that means for the rest of a call. */
+/** Refused events, and the rest of their call. */
 export const refusalCases: readonly LogCase[] = [
   {
-    promise: 'An event for a topic that is not there is refused with TOPIC_NOT_FOUND',
+    promise: 'An event for a missing topic is refused with TOPIC_NOT_FOUND',
     async run({ backend }) {
       const log = await declared(backend)
       const lost = eventOf('e-1', { topic: 'nowhere.events', key: 'lost' })
@@ -145,7 +145,7 @@ export const refusalCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An event for a partition that is not there is refused with PARTITION_NOT_FOUND',
+    promise: 'An event for a missing partition is refused with PARTITION_NOT_FOUND',
     async run({ backend }) {
       const log = await declared(backend)
       const events = [-1, 4, 1_000, 0.5].map((partition) => {
@@ -159,7 +159,7 @@ export const refusalCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'After an event of a key that was not stored, later ones of that key are refused',
+    promise: 'After a refused event, later events of its key are refused',
     async run({ backend }) {
       const log = await declared(backend)
       const [key, other] = [keyIn(2), keyIn(3)]
@@ -182,7 +182,7 @@ export const refusalCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A key that was refused in one call holds nothing in the next one',
+    promise: 'A refused key is not blocked in the next call',
     async run({ backend }) {
       const log = await declared(backend)
       const late = eventOf('late')
@@ -194,7 +194,7 @@ export const refusalCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Other keys of the same partition flow past a key that was refused',
+    promise: 'Other keys of the partition are stored after a refused key',
     async run({ backend }) {
       const log = await declared(backend)
       const keys = Array.from({ length: 40 }, (_, at) => `key-${at}`)
@@ -208,7 +208,7 @@ export const refusalCases: readonly LogCase[] = [
 
 const isAtomic = { isAtomic: true } as const
 
-/** What `can` says is there works, and what it says is not there is not there. */
+/** Declared capabilities work, and undeclared ones are absent. */
 export const abilityCases: readonly LogCase[] = [
   {
     promise: 'An atomic batch over several topics is stored whole',
@@ -229,7 +229,7 @@ export const abilityCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Of an atomic batch with a refusal nothing is stored; the rest is BATCH_REFUSED',
+    promise: 'An atomic batch with a refusal stores nothing; its other events are BATCH_REFUSED',
     needs: ({ log }) => log?.atomicBatch === true,
     async run({ backend }) {
       const log = await declared(backend)
@@ -252,7 +252,7 @@ export const abilityCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A repeat refuses no atomic batch',
+    promise: 'A duplicate does not refuse an atomic batch',
     needs: ({ log }) => log?.atomicBatch === true,
     async run({ backend }) {
       const log = await declared(backend)
@@ -263,7 +263,7 @@ export const abilityCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Answers say where an event is stored',
+    promise: 'Results name the place of an event',
     needs: ({ log }) => log?.places === true,
     async otherwise({ backend }) {
       const log = await declared(backend)

@@ -19,12 +19,12 @@ function stock(key: string, colour: IndexValue, count: IndexValue = null): RowWr
   return rowOf(STOCK, key, { body: JSON.stringify({ key, colour }), index: { colour, count } })
 }
 
-/** Units have their rows sorted, by the bytes of their UTF-8. */
+/** Sorts the rows of a unit by UTF-8 bytes, as units require. */
 function sorted(rows: readonly RowWrite[]): readonly RowWrite[] {
   return rows.toSorted((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
 }
 
-/** Scans page by page; each page goes on after the last row of the one before. */
+/** Scans page by page; each page starts after the last row of the previous one. */
 async function pages(
   store: EventStore,
   query: Omit<Scan, 'limit' | 'after'>,
@@ -40,7 +40,7 @@ async function pages(
     rows.push(...page)
     if (page.length < limit) return rows
   }
-  return assert.fail('pages get on')
+  return assert.fail('pages make progress')
 }
 
 const keysOf = (rows: readonly { readonly key: string }[]): readonly string[] =>
@@ -72,7 +72,7 @@ const ORDERED: readonly string[] = [
   '😀a',
 ]
 
-/** Rows by key, and as they were written. */
+/** Rows by key. */
 export const rowCases: readonly StoreCase[] = [
   {
     promise: 'A row is found by its key, with the version and the text that were written',
@@ -91,8 +91,7 @@ export const rowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise:
-      'Rows are answered in the order of the keys asked for, with gaps for what is not there',
+    promise: 'Rows come in the order of the requested keys, with gaps for missing ones',
     async run({ backend }) {
       const store = await declared(backend)
       await done(store, { rows: [rowOf(CARTS, 'a'), rowOf(CARTS, 'b'), rowOf(CARTS, 'c')] })
@@ -145,7 +144,7 @@ export const rowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A row that was written without a body is gone, from its indexes too',
+    promise: 'A row written without a body is deleted, from its indexes too',
     async run({ backend }) {
       const store = await declared(backend)
       await done(store, { rows: [stock('a', 'red', 1), stock('b', 'red', 2)] })
@@ -181,7 +180,7 @@ export const rowCases: readonly StoreCase[] = [
   },
 ]
 
-/** Scans: their order, their bounds, their pages. */
+/** Scans: order, bounds and pages. */
 export const scanCases: readonly StoreCase[] = [
   {
     promise: 'A scan without an index gives every row, in the UTF-8 byte order of the keys',
@@ -324,7 +323,7 @@ export const scanCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'Going on after a row that is gone or has moved skips nothing that stayed',
+    promise: 'Continuing after a row that was deleted or moved skips no other row',
     async run({ backend }) {
       const store = await declared(backend)
       await done(store, { rows: ['a', 'b', 'c', 'd'].map((key, at) => stock(key, 'red', at)) })
@@ -353,7 +352,7 @@ export const tableCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'An index that is new is filled from the members of the rows that are there',
+    promise: 'A new index is filled from the members of existing rows',
     async run({ backend: { store } }) {
       await store.declare([{ name: STOCK, indexes: [] }])
       const bodies = [

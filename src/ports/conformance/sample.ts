@@ -5,7 +5,7 @@ import type { TopicSpec } from '../log.ts'
 import type { Can, Case, Trial } from './prove.ts'
 import type { Backend, EventStore, RowWrite, Unit } from '../store.ts'
 
-/** A promise of a log alone; a backend without a store can be proved, too. */
+/** A promise of a log alone, for backends without a store, too. */
 export type LogCase = Case<Trial<Pick<Backend, 'log'>>, Can>
 
 export type StoreCase = Case<Trial<Backend>, Can>
@@ -14,17 +14,17 @@ export const ORDERS = 'orders.events'
 export const PAYMENTS = 'payments.events'
 export const PARTITIONS = 4
 
-/** More than any case has. */
+/** More than any case reads. */
 export const PLENTY = { records: 10_000, bytes: 100_000_000 } as const
 
-/** A wait that only something new, an abort or the close of the log shall end. */
+/** A wait that only a new record, an abort or the close of the log should end. */
 export const LONG_MS = 600_000
 
 export function topicOf(name: string, partitions: number = PARTITIONS): TopicSpec {
   return { name, partitions, strategy: 'murmur2' }
 }
 
-/** Two topics of four partitions each. */
+/** Declares two topics of four partitions each. */
 export async function declared({ log }: Pick<Backend, 'log'>): Promise<EventLog> {
   await log.declare([topicOf(ORDERS), topicOf(PAYMENTS)])
   return log
@@ -45,7 +45,7 @@ export function eventOf(id: string, fields: Partial<LogEvent> = {}): LogEvent {
   }
 }
 
-/** Events of ids `<name>-0` and so on, their keys spread over all partitions. */
+/** Events with the ids `<name>-0`, `<name>-1` and so on, with keys in all partitions. */
 export function eventsOf(
   name: string,
   count: number,
@@ -56,7 +56,7 @@ export function eventsOf(
   )
 }
 
-/** A key that lies in a partition. */
+/** A key of a partition. */
 export function keyIn(partition: number, partitions: number = PARTITIONS): string {
   let at = 0
   while (partitionOf(`key-${at}`, partitions) !== partition) at += 1
@@ -71,7 +71,7 @@ export function starts(partitions: number = PARTITIONS, topic: string = ORDERS):
   return Array.from({ length: partitions }, (_, partition) => start(partition, topic))
 }
 
-/** What a record says, without where it lies. */
+/** The event of a record, without its place. */
 export function eventIn(record: LogRecord): LogEvent {
   const { topic, partition, id, key, type, at, head, data } = record
   return { topic, partition, id, key, type, at, head, data }
@@ -106,13 +106,13 @@ export function sliceAt(slices: readonly Slice[], { topic, partition }: Position
   return found[0] as Slice
 }
 
-/** Where to read on after these slices. */
+/** The positions at which to continue after these slices. */
 export function onFrom(from: readonly Position[], slices: readonly Slice[]): Position[] {
   assert.equal(slices.length, from.length, 'every position gets its slice')
   return from.map((position) => ({ ...position, next: sliceAt(slices, position).next }))
 }
 
-/** Reads in pages until every partition is at its end; offsets must grow strictly. */
+/** Reads in pages until every partition is at its end; checks that offsets strictly increase. */
 export async function readAll(
   log: EventLog,
   topic: string = ORDERS,
@@ -126,10 +126,10 @@ export async function readAll(
   const records: LogRecord[] = []
   const latest = new Map<number, number>()
   for (let idle = 0; from.length > 0; idle += 1) {
-    assert.ok(idle < 50, 'reads get on')
+    assert.ok(idle < 50, 'reads make progress')
     const slices = await log.read(from, max, { ms: 100 })
     for (const record of recordsIn(slices)) {
-      assert.ok(record.offset > (latest.get(record.partition) ?? -1), 'offsets grow strictly')
+      assert.ok(record.offset > (latest.get(record.partition) ?? -1), 'offsets strictly increase')
       latest.set(record.partition, record.offset)
       records.push(record)
       idle = 0
@@ -139,7 +139,7 @@ export async function readAll(
   return records
 }
 
-/** Ends where an answer is not `stored`. */
+/** Fails where a result is not `stored`. */
 export function mustBeStored(answers: readonly Answer[]): void {
   for (const answer of answers)
     assert.equal(answer.is, 'stored', answer.is === 'refused' ? answer.detail : answer.is)
@@ -149,7 +149,7 @@ export async function stored(log: EventLog, events: readonly LogEvent[]): Promis
   mustBeStored(await log.append(events))
 }
 
-/** What an answer comes to, for comparing. */
+/** A result as one word: `stored`, `repeat`, `unknown` or the code of a refusal. */
 export function verdictOf(answer: Answer): string {
   if (answer.is === 'refused') return answer.code
   if (answer.is === 'stored') return answer.isRepeat ? 'repeat' : 'stored'
@@ -170,7 +170,7 @@ export function rowOf(table: string, key: string, fields: Partial<RowWrite> = {}
   return { table, key, expected: 0, version: 1, body: '{"total":1}', index: {}, ...fields }
 }
 
-/** Lets a moment pass, by a read that waits for what does not come. */
+/** Waits a few milliseconds, by a read without new records. */
 export async function moment(log: EventLog): Promise<void> {
   const [end] = await log.ends([PAYMENTS])
   assert.ok(end)
@@ -178,11 +178,11 @@ export async function moment(log: EventLog): Promise<void> {
   await log.read([{ topic, partition, next }], PLENTY, { ms: 5 })
 }
 
-/** Closes everything and gives it opened again over the same data. */
+/** Closes the backend and opens it again over the same data. */
 export async function reopened<Ports extends Partial<Backend>>(
   trial: Trial<Ports>,
 ): Promise<Ports> {
-  assert.ok(trial.reopen, 'acks mean more than memory, so the trial has to give `reopen`')
+  assert.ok(trial.reopen, 'the backend is durable, so the trial must have `reopen`')
   const ports = await trial.reopen()
   await ports.log?.open()
   await ports.store?.open()

@@ -14,7 +14,7 @@ const HOUR_MS = 3_600_000
 
 const cartA = { table: CARTS, key: 'a' } as const
 
-/** All that a store keeps, as far as this suite wrote it. */
+/** Everything that the case has written. */
 async function contents({ log, store }: Backend): Promise<unknown> {
   const scan = { table: 'shop.stock', where: { index: 'count' }, limit: 100 }
   return {
@@ -26,7 +26,7 @@ async function contents({ log, store }: Backend): Promise<unknown> {
   }
 }
 
-/** How a store begins and ends, and what outlives it. */
+/** Opening, closing and durability. */
 const lastingCases: readonly StoreCase[] = [
   {
     promise: 'The health of the store names what an ack means',
@@ -49,7 +49,7 @@ const lastingCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'What a unit did is there for the next instance: rows, progress, streams, claims',
+    promise: 'What a unit did is there for the next instance: rows, progress, streams, leases',
     needs: ({ store }) => store?.ack !== 'memory',
     async otherwise({ backend: { store } }) {
       assert.equal((await store.health()).ack, 'memory', 'the health says so')
@@ -94,7 +94,7 @@ const lastingCases: readonly StoreCase[] = [
 /** Several processes on the same data. */
 const sharedCases: readonly StoreCase[] = [
   {
-    promise: 'Two processes see each other’s rows, progress and claims',
+    promise: 'Two processes see each other’s rows, progress and leases',
     needs: ({ store }) => store?.shared === true,
     async otherwise({ backend, beside }) {
       const store = await ready(backend)
@@ -102,7 +102,7 @@ const sharedCases: readonly StoreCase[] = [
       await done(store, { rows: [rowOf(CARTS, 'a')] })
     },
     async run({ backend, beside }) {
-      assert.ok(beside, 'the store is shared, so the trial has to give `beside`')
+      assert.ok(beside, 'the store is shared, so the trial must have `beside`')
       const store = await ready(backend)
       const second = await beside()
       await second.log.open()

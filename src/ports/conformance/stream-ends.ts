@@ -16,7 +16,7 @@ async function ready({ store, log }: Backend): Promise<EventStore> {
   return store
 }
 
-/** Entries of one stream after a version, each with an event of its own. */
+/** Entries of one stream after a version, each with one event. */
 function entering(key: string, count: number, after = 0): Pick<Unit, 'appends' | 'streams'> {
   const streams = Array.from({ length: count }, (_, append): StreamEntry => {
     return { table: CARTS, key, version: after + append + 1, append }
@@ -31,7 +31,7 @@ async function withoutRow(backend: Backend): Promise<EventStore> {
   return store
 }
 
-/** Units that would leave the row behind, or are built on it as it is. */
+/** Units that would leave the row behind its stream, or have read it so. */
 const LEAVING: readonly Partial<Unit>[] = [
   { checks: [{ ...cart, expected: 0 }] },
   { rows: [rowOf(CARTS, 'a', { version: 2 })] },
@@ -40,10 +40,10 @@ const LEAVING: readonly Partial<Unit>[] = [
   { rows: [rowOf(CARTS, 'a', { version: 3 })], ...entering('a', 1, 2) },
 ]
 
-/** Where streams end, and that no row is left behind its stream. */
+/** Ends of streams, and rows behind their streams. */
 export const streamEndCases: readonly StoreCase[] = [
   {
-    promise: 'A stream ends at its last version, and one that is not there at 0',
+    promise: 'A stream ends at its last version, and a missing one at 0',
     needs,
     async run({ backend }) {
       const store = await ready(backend)
@@ -82,7 +82,7 @@ export const streamEndCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'What the log forgets stays counted in a stream',
+    promise: 'Trimmed events are still counted in a stream',
     needs,
     async run({ backend }) {
       const store = await withoutRow(backend)
@@ -95,7 +95,7 @@ export const streamEndCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A unit that leaves or finds a row behind its stream is a conflict that names it',
+    promise: 'A unit that writes or reads a row behind its stream is a conflict that names it',
     needs,
     async run({ backend }) {
       const store = await withoutRow(backend)
@@ -112,7 +112,7 @@ export const streamEndCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A row behind its stream conflicts in none but its own table',
+    promise: 'A row behind its stream conflicts only in its own table',
     needs,
     async run({ backend }) {
       const store = await withoutRow(backend)
@@ -122,7 +122,7 @@ export const streamEndCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A row that is brought up to its stream goes on from there',
+    promise: 'A row that was brought up to its stream continues from there',
     needs,
     async run({ backend }) {
       const store = await withoutRow(backend)

@@ -11,7 +11,7 @@ const swap: Swap = {
   consumers: ['shop/shelves', 'shop/shelves.shadow'],
 }
 
-/** Two rows and two partitions live; beside them one row, by an index more, and one partition. */
+/** Two rows and two partitions live; in the shadow one row with one more index, and one partition. */
 async function filled({ store }: { readonly store: EventStore }): Promise<EventStore> {
   await declared(store)
   const [live, shadow] = swap.consumers
@@ -37,7 +37,7 @@ async function declared(store: EventStore): Promise<void> {
   ])
 }
 
-/** Everything of one side, as far as it was written. */
+/** Everything that was written to one side. */
 async function contents(store: EventStore, side: 0 | 1): Promise<unknown> {
   const table = swap.tables[side]
   const red = { index: 'colour', equals: 'red' }
@@ -74,10 +74,11 @@ const NEW = {
   progress: [[ORDERS, 0, 11, 5, 5, 0]],
 }
 
-/** Rows and progress that were made beside, and take the place of others. */
+/** Swaps of tables and consumers, as after a rebuild. */
 export const swapCases: readonly StoreCase[] = [
   {
-    promise: 'A swap has two tables change rows, versions and indexes, and two consumers progress',
+    promise:
+      'A swap exchanges rows, versions and indexes of two tables, and progress of two consumers',
     async run({ backend }) {
       const store = await filled(backend)
       assert.deepEqual(await contents(store, 0), OLD)
@@ -90,8 +91,7 @@ export const swapCases: readonly StoreCase[] = [
     },
   },
   {
-    promise:
-      'After a swap rows and progress go on from what is there now; swapped again, all is back',
+    promise: 'Rows and progress continue from the swapped state; a second swap restores the first',
     async run({ backend }) {
       const store = await filled(backend)
       await done(store, { swap })
@@ -129,7 +129,7 @@ export const swapCases: readonly StoreCase[] = [
       const store = await filled(backend)
       const [consumer] = swap.consumers
       const fenced = unitOf({ progress: [advanceOf(3, 4, { consumer })], swap })
-      // Looked at each time, since what is swapped twice is back.
+      // Check after each commit, since two swaps cancel each other.
       const mustBeUnswapped = async (): Promise<void> =>
         assert.deepEqual([await contents(store, 0), await contents(store, 1)], [OLD, NEW])
       assert.equal((await store.commit(fenced)).is, 'fenced')

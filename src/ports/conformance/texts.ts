@@ -5,13 +5,13 @@ import type { LogCase, StoreCase } from './sample.ts'
 import { ORDERS, declared, done, eventOf, idsOf, readAll, rowOf, topicOf } from './sample.ts'
 import { unitOf, verdictOf } from './sample.ts'
 
-/** A lone surrogate would come back as U+FFFD, and not every database takes a NUL. */
+/** A lone surrogate would come back as U+FFFD, and not every database accepts NUL. */
 const UNSTORABLE = ['\ud800', 'a\udfffb', 'a\u0000b'] as const
 
-/** What a log makes of text that no database gives back as it was. */
+/** Events with text that cannot be stored unchanged. */
 export const storableEventCases: readonly LogCase[] = [
   {
-    promise: 'An event with text that would not come back as it was is refused, alone',
+    promise: 'Only the event with text that cannot be stored is refused',
     async run({ backend }) {
       const log = await declared(backend)
       for (const [at, text] of UNSTORABLE.entries()) {
@@ -27,7 +27,7 @@ export const storableEventCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A topic whose name would not come back as it was is not declared',
+    promise: 'A topic whose name cannot be stored is not declared',
     async run({ backend }) {
       const log = await declared(backend)
       for (const text of UNSTORABLE) await assert.rejects(log.declare([topicOf(text)]))
@@ -35,7 +35,7 @@ export const storableEventCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'An id that cannot be stored is not found, and no other in its place',
+    promise: 'An id that cannot be stored finds no event',
     needs: ({ log }) => log?.findById === true,
     async run({ backend }) {
       const log = await declared(backend)
@@ -55,7 +55,7 @@ async function withWords(store: EventStore): Promise<EventStore> {
   return store
 }
 
-/** In the order of an index: numbers, then text by its UTF-8, then what has none by its units. */
+/** In index order: numbers, then text by UTF-8, then text with lone surrogates by code units. */
 const VALUES: readonly (string | number)[] = [
   -1e308,
   -1,
@@ -86,13 +86,13 @@ function rank(value: string | number): number {
   return value.isWellFormed() ? 1 : 2
 }
 
-/** The key tells which value it has. */
+/** The key of the row with the value at an index. */
 const keyOf = (at: number): string => `row-${String(at).padStart(2, '0')}`
 const rowsOfValues = (): RowWrite[] => VALUES.map((value, at) => wordRow(keyOf(at), value))
 
 const keysOf = (rows: readonly ScannedRow[]): string[] => rows.map(({ key }) => key)
 
-/** What a store makes of text that a database would change. */
+/** Rows with text that a database would change. */
 export const storableRowCases: readonly StoreCase[] = [
   {
     promise: 'An index finds any text as it was written, lone surrogates and NULs too',
@@ -157,7 +157,7 @@ export const storableRowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'An index that is new finds any text that is in the rows',
+    promise: 'A new index finds any text that is in the rows',
     async run({ backend: { store } }) {
       await store.declare([{ name: WORDS, indexes: [] }])
       await done(store, { rows: rowsOfValues().map((row) => ({ ...row, index: {} })) })
@@ -171,7 +171,7 @@ export const storableRowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'Zero has one sign in an index, and what is no finite number is found by none',
+    promise: 'An index has one zero and only finite numbers',
     async run({ backend }) {
       const store = await withWords(backend.store)
       const values = [-0, NaN, Infinity, -Infinity]
@@ -185,7 +185,7 @@ export const storableRowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A unit with text that would not come back as it was is rejected and changes nothing',
+    promise: 'A unit with text that cannot be stored is rejected and changes nothing',
     async run({ backend }) {
       const store = await withWords(backend.store)
       await declared(backend)
@@ -212,7 +212,7 @@ export const storableRowCases: readonly StoreCase[] = [
     },
   },
   {
-    promise: 'A key that cannot be stored has no row and no stream, and none of another key',
+    promise: 'A key that cannot be stored finds no row and no stream',
     async run({ backend }) {
       const store = await withWords(backend.store)
       await declared(backend)

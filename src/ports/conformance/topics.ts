@@ -8,10 +8,10 @@ import { verdictOf } from './sample.ts'
 
 const NOW = { ms: 0 } as const
 
-/** Topics, and how a log begins and ends. */
+/** Topics, opening and closing. */
 export const topicCases: readonly LogCase[] = [
   {
-    promise: 'Declaring creates what is missing, and says what is new',
+    promise: 'Declaring creates missing topics and reports which are new',
     async run({ backend: { log } }) {
       const first = await log.declare([topicOf(ORDERS, 3)])
       assert.deepEqual(first, [{ ...topicOf(ORDERS, 3), isNew: true, differences: [] }])
@@ -23,7 +23,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Declaring reports what differs and never alters it',
+    promise: 'Declaring reports differences and never applies them',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 10))
@@ -40,7 +40,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Several calls that declare the same at once create it once',
+    promise: 'Concurrent declarations create a topic once',
     async run({ backend: { log } }) {
       const states = await Promise.all([1, 2, 3].map(() => log.declare([topicOf(ORDERS)])))
       assert.equal(states.flat().filter(({ isNew }) => isNew).length, 1)
@@ -48,7 +48,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The ends of an empty partition are one place',
+    promise: 'The first and next offset of an empty partition are the same',
     async run({ backend }) {
       const log = await declared(backend)
       const ends = await log.ends([PAYMENTS, ORDERS])
@@ -57,7 +57,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The ends tell the first record that is retained, and what comes behind the last',
+    promise: 'The ends are the first retained offset and the one after the last',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 40))
@@ -82,7 +82,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Closing finishes appends that were taken, and may be called again',
+    promise: 'Closing finishes accepted appends, and may be repeated',
     async run({ backend }) {
       const log = await declared(backend)
       const appending = [1, 2, 3].map((at) => log.append(eventsOf(`call-${at}`, 20)))
@@ -92,7 +92,7 @@ export const topicCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'The health names what an ack means',
+    promise: 'The health reports what an ack means',
     async run({ backend: { log } }) {
       const { is, ack, detail } = await log.health()
       assert.equal(is, 'well')
@@ -108,7 +108,7 @@ async function endOf(log: EventLog, partition: number, topic: string = ORDERS): 
   return end
 }
 
-/** Ten records in partition 1, of which the first six are forgotten; one record elsewhere. */
+/** Ten records in partition 1, of which the first six are trimmed; one record elsewhere. */
 async function trimmed(log: EventLog): Promise<{ readonly before: number }> {
   await stored(log, eventsOf('e', 10, { key: keyIn(1) }))
   await stored(log, [eventOf('aside', { key: keyIn(2) })])
@@ -118,10 +118,10 @@ async function trimmed(log: EventLog): Promise<{ readonly before: number }> {
   return { before }
 }
 
-/** Forgetting records. */
+/** Trimming. */
 export const trimCases: readonly LogCase[] = [
   {
-    promise: 'A trim forgets the records below an offset, in that partition only',
+    promise: 'A trim removes the records below an offset, in that partition only',
     async run({ backend }) {
       const log = await declared(backend)
       const { before } = await trimmed(log)
@@ -130,7 +130,7 @@ export const trimCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A reader is told which offsets it can no longer get',
+    promise: 'A reader gets the range of offsets that were trimmed',
     async run({ backend }) {
       const log = await declared(backend)
       const { before } = await trimmed(log)
@@ -144,7 +144,7 @@ export const trimCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'What is lost is told at once, also where nothing is retained',
+    promise: 'Trimmed offsets are reported at once, also where nothing is retained',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 10, { key: keyIn(1) }))
@@ -158,7 +158,7 @@ export const trimCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A trim forgets the ids of what it forgets, and no others',
+    promise: 'A trim removes the ids of the trimmed records, and no others',
     async run({ backend }) {
       const log = await declared(backend)
       await trimmed(log)
@@ -169,7 +169,7 @@ export const trimCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'Offsets go on behind what was forgotten, also when all of it was',
+    promise: 'Offsets continue after trimmed records, also when all were trimmed',
     async run({ backend }) {
       const log = await declared(backend)
       await stored(log, eventsOf('e', 5, { key: keyIn(1) }))
@@ -186,7 +186,7 @@ export const trimCases: readonly LogCase[] = [
     },
   },
   {
-    promise: 'A trim below what is retained forgets nothing',
+    promise: 'A trim below the first retained offset removes nothing',
     async run({ backend }) {
       const log = await declared(backend)
       const { before } = await trimmed(log)
@@ -198,10 +198,10 @@ export const trimCases: readonly LogCase[] = [
   },
 ]
 
-/** What is there after everything was closed and opened again. */
+/** Durability of the log. */
 export const lastingCases: readonly LogCase[] = [
   {
-    promise: 'What was answered as stored is there for the next instance, ids and ends included',
+    promise: 'Stored events are there for the next instance, with ids and ends',
     needs: ({ log }) => log?.ack !== 'memory',
     async otherwise({ backend: { log } }) {
       assert.equal((await log.health()).ack, 'memory', 'the health says so')

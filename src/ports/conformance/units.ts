@@ -15,7 +15,7 @@ function entry(key: string, version: number, append: number): StreamEntry {
   return { table: CARTS, key, version, append }
 }
 
-/** What a unit appends to the log, where log and store are one database. */
+/** Appends of units, where log and store are one database. */
 export const unitCases: readonly StoreCase[] = [
   {
     promise: 'What a unit appends is in the log when the unit is done',
@@ -178,7 +178,7 @@ export const unitCases: readonly StoreCase[] = [
   },
 ]
 
-/** An entity's own events. */
+/** Streams of entities. */
 export const streamCases: readonly StoreCase[] = [
   {
     promise: 'A stream gives the events of one entity, as the log has them, in version order',
