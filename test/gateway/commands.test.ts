@@ -207,7 +207,9 @@ describe('a route of its own', () => {
       is: 'completed',
     })
     const { complaints } = await problem(await send(placed('o-8')))
-    assert.deepEqual(complaints, [{ path: 'orderId', message: 'is not what the path says' }])
+    assert.deepEqual(complaints, [
+      { path: 'orderId', message: 'differs from the value in the path' },
+    ])
     assert.equal((await send(placed('o-7'))).status, 202)
   })
 

@@ -336,6 +336,6 @@ describe('the description of paths', () => {
 
   test('is none of a path with two parts of one name', () => {
     const twice = [route.command('POST', '/t/:id/u/:id', T.Do)]
-    assert.throws(() => documentOf({ routes: twice }), /has two parts of one name/)
+    assert.throws(() => documentOf({ routes: twice }), /has two parameters with the same name/)
   })
 })

@@ -97,7 +97,7 @@ describe('a gateway that hands on', () => {
     assert.equal(answer.status, 502)
     const { code, detail } = (await answer.json()) as { code: string; detail: string }
     assert.equal(code, 'ELSEWHERE_UNREACHABLE')
-    assert.match(detail, /^the gateway of payment: .*; the same key again is safe$/)
+    assert.match(detail, /^the gateway of payment: .*; retry with the same Idempotency-Key$/)
     assert.equal(other.asked.length, 2)
     assert.equal(new Set(other.asked).size, 1)
     const operation = await fetch(`${shop.origin}/operations/payment.Charge:k`)
@@ -174,7 +174,7 @@ describe('a gateway that hands on', () => {
     assert.throws(
       () => gateway(shop.app, { elsewhere }),
       (fault: Fault) => {
-        const expected = ['elsewhere[0].at', 'elsewhere[1].at', 'elsewhere[3]']
+        const expected = ['remote[0].url', 'remote[1].url', 'remote[3]']
         assert.deepEqual(paths(fault), expected)
         return true
       },

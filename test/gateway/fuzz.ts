@@ -262,7 +262,7 @@ function headersOf(random: Random): Record<string, string> {
   if (random() < 0.1)
     headers['accept'] = pick(random, ['text/event-stream', '*/*', 'x', '', ';q=,;'])
   if (random() < 0.1) headers['traceparent'] = pick(random, ['00-0-0-00', 'x', '', '0'.repeat(55)])
-  if (random() < 0.05) headers['throughline-handings'] = pick(random, ['0', '1', '-1', 'x', '1e99'])
+  if (random() < 0.05) headers['throughline-forwards'] = pick(random, ['0', '1', '-1', 'x', '1e99'])
   if (random() < 0.05) headers['x-odd'] = 'x'.repeat(Math.floor(random() * 4_000))
   return headers
 }

@@ -49,7 +49,7 @@ describe('a query', () => {
       assert.equal(answer.status, 400, query)
       assert.partialDeepStrictEqual(await answer.json(), {
         code: 'MESSAGE_INVALID',
-        complaints: [{ path: 'customerId', message: 'is not what the path says' }],
+        complaints: [{ path: 'customerId', message: 'differs from the value in the path' }],
       })
     }
     const same = await ask('customerId=c-1')

@@ -98,7 +98,7 @@ describe('what another copy of the package has made is named as such', () => {
     assert.throws(() => route.command('POST', '/ring', Bell.Ring), named('POST /ring'))
     const app = await other.index.start([tower], other.testing.memory())
     try {
-      assert.throws(() => gateway(app, { opens: [Bell] }), named('app', 'opens[0]'))
+      assert.throws(() => gateway(app, { opens: [Bell] }), named('app', 'expose[0]'))
       await assert.rejects(serve(app, { port: 0 }), named('app'))
     } finally {
       await app.stop()
