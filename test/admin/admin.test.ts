@@ -201,16 +201,16 @@ describe('a probe', () => {
     assert.equal(((await health.json()) as { is: string }).is, 'well')
   })
 
-  for (const [is, status] of [
+  for (const [state, httpStatus] of [
     ['degraded', 200],
     ['paused', 200],
     ['failing', 503],
   ] as const)
-    test(`of a ${is} system answers ${status}, with the status in the body`, async () => {
-      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is })
+    test(`of a ${state} system answers ${httpStatus}, with the state in the body`, async () => {
+      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is: state })
       const [, route] = probeRoutes({ health } as System)
       const answer = await route?.run({} as HttpRequest, {})
-      assert.equal(answer?.status, status)
-      assert.equal((JSON.parse(answer?.body as string) as { is: string }).is, is)
+      assert.equal(answer?.status, httpStatus)
+      assert.equal((JSON.parse(answer?.body as string) as { is: string }).is, state)
     })
 })

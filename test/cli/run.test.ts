@@ -194,12 +194,12 @@ suite('run refuses an invalid module', () => {
   test('with all issues at once', async () => {
     const { code, err } = await say('lacking')
     assert.equal(code, 2)
-    const complaints = err.split('\n').filter((line) => line.startsWith('  - '))
+    const issues = err.split('\n').filter((line) => line.startsWith('  - '))
     assert.deepEqual(
-      complaints.map((line) => /^ {2}- (\w+):/.exec(line)?.[1]),
+      issues.map((line) => /^ {2}- (\w+):/.exec(line)?.[1]),
       ['services', 'tools', 'routes', 'boards'],
     )
-    assert.match(complaints[0] ?? '', /is not exported \(only boards, routes, service, tools\)/)
+    assert.match(issues[0] ?? '', /is not exported \(only boards, routes, service, tools\)/)
     assert.equal(existsSync(at.data), false)
     at.remove()
   })

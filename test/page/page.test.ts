@@ -53,7 +53,7 @@ async function until(page: Page, isSo: () => Promise<boolean>, what: string): Pr
 
 describe('the page of a running shop', { skip }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline page '))
-  const complaints: string[] = []
+  const problems: string[] = []
   let shop: ChildProcess
   let at: Listening
   let page: Page
@@ -61,12 +61,12 @@ describe('the page of a running shop', { skip }, () => {
   before(async () => {
     ;({ shop, at } = await launchShop(directory))
     page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true })
-    page.on('pageerror', ({ message }) => void complaints.push(message))
+    page.on('pageerror', ({ message }) => void problems.push(message))
     page.on('console', (line) => {
-      if (line.type() === 'error') complaints.push(line.text())
+      if (line.type() === 'error') problems.push(line.text())
     })
     page.on('request', (request) => {
-      if (!request.url().startsWith(at.gateway)) complaints.push(`it asked for ${request.url()}`)
+      if (!request.url().startsWith(at.gateway)) problems.push(`it asked for ${request.url()}`)
     })
     await page.goto(at.page)
     await page.locator('.card').first().waitFor()
@@ -156,7 +156,7 @@ describe('the page of a running shop', { skip }, () => {
   })
 
   test('logs no error, and sends no request to another origin', () => {
-    assert.deepEqual(complaints, [])
+    assert.deepEqual(problems, [])
   })
 })
 

@@ -195,5 +195,5 @@ if (isWanted('walk'))
     process.stdout.write(`walk: ${sentence}\n`)
   }
 await browser.close()
-process.stdout.write(`${complaints} complaints\n`)
+process.stdout.write(`${complaints} failures\n`)
 process.exitCode = complaints > 0 ? 1 : 0

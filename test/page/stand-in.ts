@@ -313,12 +313,12 @@ function serviceOf(
   const ageMs = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.ageMs : 0), 0)
   const completed = shop.completed.get(name) ?? 0
   const pending = name === 'inventory' ? heldCount(shop) : 0
-  const rules = (RULES[name] ?? []).map(([rule, is], index): RuleView => {
+  const rules = (RULES[name] ?? []).map(([rule, kind], index): RuleView => {
     const done = Math.round(completed / (index + 1))
     const waits = index === 0 ? pending : 0
     return {
       name: rule,
-      is: is as RuleView['is'],
+      is: kind as RuleView['is'],
       accepted: done + waits,
       completed: done,
       pending: waits,
