@@ -74,7 +74,7 @@ export async function reachForWriting(asked: Asked): Promise<Reached> {
   if (asked.flags.offline) return reachAlone(asked)
   // Missing data is reported first.
   await (await reach(asked))[Symbol.asyncDispose]()
-  throw new Fault('DATA_READ_ONLY', { detail: `nobody runs ${asked.flags.data}` })
+  throw new Fault('DATA_READ_ONLY', { detail: `${asked.flags.data} has no running owner` })
 }
 
 async function look(asked: Asked): Promise<RestingSystem> {

@@ -13,7 +13,7 @@ const GROUPS = {
   inspect: 'Inspect a system and its data',
   operate: 'Operate a running system',
   maintain: 'Maintain the data',
-  start: 'Start a project, measure',
+  start: 'Projects and benchmarks',
 } as const
 
 type Group = keyof typeof GROUPS
@@ -46,7 +46,7 @@ const listing = (...options: readonly Option[]): readonly Option[] =>
     new Option('--after <next>', 'continue a list from the `next` that it printed'),
   )
 const offline = (): Option =>
-  new Option('--offline', 'if nothing runs the data: open it as its owner for this command')
+  new Option('--offline', 'without a running owner: open the data as its owner for this command')
 
 const commands: readonly CommandSpec[] = [
   {
@@ -151,7 +151,7 @@ attempt is due. With --key, prints the details and the stack.`,
   {
     group: 'inspect',
     usage: 'operations',
-    does: 'Lists the commands from outside with their state, the newest first.',
+    does: 'Lists the commands from outside with their state, newest first.',
     options: listing(
       new Option('--state <state>', 'pending, completed, refused, finished, or a saga outcome'),
       new Option('--key <key>', 'only commands with this key'),
@@ -210,11 +210,11 @@ and nothing else of it runs.`,
   {
     group: 'maintain',
     usage: 'repair',
-    does: `Reports the damage in data that nothing runs, rebuilds indexes, and lets consumers skip lost
+    does: `Reports the damage in data without a running owner, rebuilds indexes, and lets consumers skip lost
 records if you accept the loss.`,
     options: reading(
       new Option(
-        '--accept <place...>',
+        '--accept <partition...>',
         'let consumers skip the loss in TOPIC/PARTITION, or in all',
       ),
       new Option('--reset-high-water', 'write a new high-water mark if it is missing or damaged'),

@@ -194,7 +194,7 @@ suite('data without an owner', () => {
     for (const verb of ['pause', 'resume']) {
       const { code, out, err } = await at.say([verb, 'teller'])
       assert.deepEqual([code, out], [1, ''])
-      assert.match(err, /^DATA_READ_ONLY: .*nobody runs data\n.*--offline/)
+      assert.match(err, /^DATA_READ_ONLY: .*data has no running owner\n.*--offline/)
     }
   })
 

@@ -29,7 +29,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
   ],
   'Operate a running system': ['pause', 'resume', 'rebuild'],
   'Maintain the data': ['verify', 'repair', 'salvage', 'backup', 'restore', 'archive'],
-  'Start a project, measure': ['bench', 'init'],
+  'Projects and benchmarks': ['bench', 'init'],
 }
 const COMMANDS = Object.values(GROUPS).flat()
 

@@ -109,7 +109,7 @@ async function follow(asked: Asked, first: TopicPage, show: Show): Promise<void>
     if (ended.aborted) return
     const owner = await reachRunning(directoryOf(asked))
     if (!owner) {
-      if (!isTold) terminal.tell(`Nothing runs ${flags.data}: waiting for its owner.`)
+      if (!isTold) terminal.tell(`${flags.data} has no running owner: waiting for one.`)
       isTold = true
       continue
     }
