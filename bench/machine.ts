@@ -1,4 +1,4 @@
-// Where a run took place, and on what.
+// The machine of a run, and the versions of the software.
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, loadavg, release, totalmem, type } from 'node:os'
@@ -12,7 +12,7 @@ export interface Machine {
   readonly node: string
   readonly sqlite: string
   readonly throughline: string
-  /** Processes that wanted to run when it began, over the last minute. */
+  /** The load average of the minute before the run. */
   readonly loadBefore: number
 }
 

@@ -1,12 +1,11 @@
-// Runs the engine and its peers side by side, and prints one table.
+// Measures the engine and its peers, and prints one table.
 //
 //   npm run bench -- [--rounds N] [--seconds N] [--quick] [--only WORD,…] [--json] [--strict]
 //                    [--directory D]
 //
-// Rounds are interleaved: each measures everything once, in processes of its own, one after another.
-// The medians count. Servers are installed where they are missing, and run only while they are
-// measured. Exits with 1 where a target is missed, and with `--strict` where a peer could not be
-// measured; without it, that is only said.
+// Each round measures everything once, one process after another; the medians of all rounds count.
+// Missing servers are installed; a server runs only during its measurement. Exits with 1 if a target is
+// missed. A peer that could not be measured is reported; with `--strict`, it is a failure.
 import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -41,7 +40,7 @@ const seconds = Number(values.seconds ?? usual.seconds)
 const pace: Pace = { seconds, warmUpSeconds: values.quick ? 0.5 : 1, rows: usual.rows }
 const tell = (text: string): void => void process.stderr.write(`${text}\n`)
 
-/** What was asked for; a row that is compared brings the one that it is compared with. */
+/** The measurements for `--only`, with those that they are compared with. */
 function chosen(): readonly Measurement[] {
   const words = values.only?.split(',')
   if (!words) return MEASUREMENTS
@@ -56,7 +55,7 @@ function chosen(): readonly Measurement[] {
 interface Gathered {
   readonly runs: Figures[]
   versions: string
-  /** Why it cannot be measured at all. */
+  /** It cannot be measured at all. */
   isAbsent?: boolean
   failure?: string
 }
@@ -81,7 +80,7 @@ async function prepare(measurements: readonly Measurement[]): Promise<Map<string
     try {
       each.versions = await versionsOf(measurement)
     } catch (cause) {
-      absent(`${measurement.server?.name} is not there: ${reason(cause)}`)
+      absent(`${measurement.server?.name} is not available: ${reason(cause)}`)
     }
   }
   return gathered
@@ -96,7 +95,7 @@ async function run(ground: Ground): Promise<ReadonlyMap<string, Outcome>> {
       if (each.isAbsent) continue
       try {
         const figures = await measure(measurement, ground, pace)
-        if (!(figures['perSecond']! > 0)) throw new Error('nothing was finished in its time')
+        if (!(figures['perSecond']! > 0)) throw new Error('no event was finished in time')
         each.runs.push(figures)
         tell(
           `round ${round} of ${rounds}, ${measurement.id}: ${Math.round(figures['perSecond'] ?? 0)}/s`,
@@ -116,7 +115,7 @@ async function run(ground: Ground): Promise<ReadonlyMap<string, Outcome>> {
 
 function exitCodeOf(lines: readonly Line[]): number {
   const isMissed = lines.some(({ verdict }) => verdict === 'missed')
-  // What the engine itself cannot do is a failure; a peer that is not there is only said.
+  // A failure of the engine always counts; a failure of a peer only with --strict.
   const isBroken = lines.some(
     ({ failure, system }) =>
       failure !== undefined && (values.strict || system.startsWith('throughline')),
@@ -138,8 +137,8 @@ mkdirSync(values.directory, { recursive: true })
     console.log([...versions].filter((version) => version !== '').join('\n'))
     console.log(`rounds: ${rounds}, of ${seconds} s each; payloads of 150 bytes\n`)
     console.log(tableText(lines))
-    console.log('\nratio: the figure of throughline in the same group, divided by this one')
-    console.log('CPU µs: what the measuring process took for each event; servers are not in it')
+    console.log('\nratio: the value of throughline in the same group, divided by this one')
+    console.log('CPU µs: CPU time of the measuring process per event, without servers')
   }
   process.exitCode = exitCodeOf(lines)
 }

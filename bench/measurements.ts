@@ -1,4 +1,4 @@
-// What is measured, each with the promise that its ack makes. The order is that of the table.
+// All measurements, each with the durability of its ack, in the order of the table.
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { apart } from '../src/bench/apart.ts'
@@ -19,7 +19,7 @@ export interface Measurement {
   /** What an ack means. */
   readonly durability: string
   readonly server?: ServerKind
-  /** The package of a peer whose version counts. */
+  /** The npm package of a peer, for its version. */
   readonly package?: string
   readonly program: URL
   readonly measure: string
@@ -95,7 +95,7 @@ const PEERS: readonly PeerFacts[] = [
   },
   {
     id: 'kafka',
-    system: 'Kafka: consume → produce → offsets in a transaction, input there before',
+    system: 'Kafka: consume → produce → offsets in a transaction, input prepared',
     durability: 'page cache, no fsync',
     server: kafka,
     package: '@platformatic/kafka',
@@ -180,7 +180,7 @@ const openLoops = RATES.map((perSecond) =>
 
 export const MEASUREMENTS: readonly Measurement[] = [...appends, ...singles, ...flows, ...openLoops]
 
-/** How long each measurement takes. */
+/** The length of each measurement. */
 export interface Pace {
   readonly seconds: number
   readonly warmUpSeconds: number
@@ -188,15 +188,15 @@ export interface Pace {
   readonly rows: number
 }
 
-/** Where to measure. */
+/** The directories of a run. */
 export interface Ground {
-  /** Everything is below it, on the disk that is measured. */
+  /** The parent of all other directories, on the measured disk. */
   readonly root: string
   /** Rows of the engine, for the bare loops. */
   readonly rows: string
 }
 
-/** Measures once, in processes and a directory of their own that are gone afterwards. */
+/** Measures once, in its own processes and directory, which are removed afterwards. */
 export async function measure(
   { program, measure: name, options, server }: Measurement,
   { root, rows }: Ground,
@@ -223,7 +223,7 @@ async function fillOnce(source: { readonly directory: string; events: number }):
   if (!existsSync(source.directory)) await apart(bare, 'make', source)
 }
 
-/** What the measurement's system is, by its versions. */
+/** The versions of the measured system. */
 export async function versionsOf(measurement: Measurement): Promise<string> {
   const server = measurement.server
   const versions = [

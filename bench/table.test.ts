@@ -41,10 +41,10 @@ suite('a target is', () => {
     ['judged by medians, not by the best', twice, [150, 900, 160], [100, 100, 100], 'missed'],
     ['not measured without the peer', twice, [200], [], 'not measured'],
     ['not measured without the engine', twice, [], [100], 'not measured'],
-    ['none where only the ratio is stated', { is: 'ratio', of: one.id }, [200], [100], ''],
+    ['none if only the ratio is shown', { is: 'ratio', of: one.id }, [200], [100], ''],
     ['met by a time that is short enough', { is: 'most', max: 12 }, [], [12], 'met'],
     ['missed by a time that is too long', { is: 'most', max: 12 }, [], [12.1], 'missed'],
-    ['none where a time is only stated', { is: 'most' }, [], [99], ''],
+    ['none if a time is only shown', { is: 'most' }, [], [99], ''],
   ]
   for (const [name, target, ours, theirs, verdict] of cases)
     test(name, () => {
@@ -52,11 +52,11 @@ suite('a target is', () => {
     })
 })
 
-test('a ratio is ours divided by theirs', () => {
+test('a ratio is the value of the engine divided by that of the peer', () => {
   assert.equal(lineOf({ is: 'ratio', of: one.id }, rates(300), rates(100)).ratio, 3)
 })
 
-test('the table shows every figure, its spread, and why one is missing', () => {
+test('the table shows every metric, its range, and why one is missing', () => {
   const outcomes = outcomesOf(rates(90_000, 120_000, 100_000), [])
   const failed = { ...outcomes.get(other.id)!, failure: 'no such server' }
   const text = tableText(linesOf(ROWS, outcomes.set(other.id, failed)))
@@ -64,7 +64,7 @@ test('the table shows every figure, its spread, and why one is missing', () => {
   assert.match(text, /bare node:sqlite loop.* – .*≥ 0\.6 × +not measured\n +no such server/)
 })
 
-test('every row has its measurement, and every measurement a row', () => {
+test('every row has a measurement, and every measurement a row', () => {
   const rows = new Set(ROWS.map(({ measurement }) => measurement))
   assert.deepEqual([...rows].toSorted(), MEASUREMENTS.map(({ id }) => id).toSorted())
   for (const { target } of ROWS) if (target.is === 'ratio') assert.ok(rows.has(target.of))

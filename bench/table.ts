@@ -1,21 +1,21 @@
-// The table of a run: every figure beside what it had to reach.
+// The table of a run: every metric with its target.
 import type { Figures } from '../src/bench/figures.ts'
 import { median } from '../src/bench/figures.ts'
 import type { Measurement } from './measurements.ts'
 import type { Row, Target } from './targets.ts'
 
-/** What came of one measurement, over all rounds. */
+/** The results of one measurement over all rounds. */
 export interface Outcome {
   readonly measurement: Measurement
   readonly versions: string
   readonly runs: readonly Figures[]
-  /** Why there is nothing, or less than there should be. */
+  /** Why results are missing. */
   readonly failure?: string
 }
 
 export type Verdict = 'met' | 'missed' | 'not measured' | ''
 
-/** A row as it came out. */
+/** A line of the table. */
 export interface Line {
   readonly group: string
   readonly system: string
@@ -26,9 +26,9 @@ export interface Line {
   readonly median: number | null
   readonly least: number | null
   readonly most: number | null
-  /** What the measuring process took of the processors for each event; servers are not in it. */
+  /** CPU time of the measuring process per event, without servers. */
   readonly cpuUs: number | null
-  /** The engine's figure divided by this one. */
+  /** The engine's value divided by this one. */
   readonly ratio: number | null
   readonly target: string
   readonly verdict: Verdict
@@ -40,7 +40,7 @@ type Outcomes = ReadonlyMap<string, Outcome>
 const figuresOf = (outcomes: Outcomes, id: string, figure: string): readonly number[] =>
   (outcomes.get(id)?.runs ?? []).map((run) => run[figure] ?? Number.NaN).filter(Number.isFinite)
 
-/** One line of each row whose measurement was asked for. */
+/** The lines of all rows that were measured. */
 export function linesOf(rows: readonly Row[], outcomes: Outcomes): readonly Line[] {
   return rows.flatMap((row) => {
     const outcome = outcomes.get(row.measurement)

@@ -1,10 +1,10 @@
-// What has to be reached, and which figures the table shows.
+// The rows of the table, and their targets.
 
-/** How a figure is held against what it has to reach. */
+/** The target of a metric. */
 export type Target =
-  /** The figure of the row `of`, divided by this one, is at least that. */
+  /** The value of the row `of`, divided by this one, must be at least `min`. */
   | { readonly is: 'ratio'; readonly of: string; readonly min?: number }
-  /** The figure is at most that; without a number it is only stated. */
+  /** The value must be at most `max`; without `max` it is only shown. */
   | { readonly is: 'most'; readonly max?: number }
   | { readonly is: 'stated' }
 
@@ -13,7 +13,7 @@ export interface Row {
   readonly measurement: string
   readonly figure: string
   readonly unit: 'events/s' | 'ms'
-  /** Where one measurement has several figures. */
+  /** The label of the metric, if the measurement has several. */
   readonly label?: string
   readonly target: Target
 }
@@ -25,7 +25,7 @@ const rate = (measurement: string, target: Target = { is: 'stated' }): Row => ({
   target,
 })
 
-/** A peer, beside the engine's own figure in the same group. */
+/** A row of a peer, compared with the engine's row in the same group. */
 const beside = (measurement: string, of: string, min?: number): Row =>
   rate(measurement, { is: 'ratio', of, ...(min === undefined ? {} : { min }) })
 

@@ -1,12 +1,11 @@
-// Kills the shop again and again, and proves that nobody could tell from its books.
+// Kills the shop repeatedly, and checks that its final state is the same as without kills.
 //
 //   npm run crash -- [--orders FILE[.gz]] [--seed N] [--kills N]
 //
-// Runs the shop once undisturbed. Then starts it again and again in one data directory and sends
-// SIGKILL at random moments, until it was killed that often; what remains is run to the end. Orders,
-// money and stock must be the same. The moments follow from the seed, how far a run has come by
-// then does not: the pace is such that all kills come before the end, and if they do not, another
-// directory is begun.
+// Runs the shop once without kills. Then starts it repeatedly in one data directory and sends SIGKILL at
+// random times, until it was killed often enough, and runs it to the end. Orders, money and stock must
+// be the same. The seed determines the times, but not how far a run gets. If the shop finishes before
+// the last kill, it continues in another directory.
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -26,7 +25,7 @@ interface Summary {
 }
 
 interface Run {
-  /** The books, where the run came to its end. */
+  /** The final state, if the run was not killed. */
   readonly summary: Summary | undefined
   readonly tookMs: number
 }
@@ -69,10 +68,10 @@ async function crash(input: readonly string[], seed: number, kills: number): Pro
   const undisturbed = [...input, '--data', join(root, 'undisturbed')]
   try {
     const { summary: expected, tookMs } = await run(undisturbed)
-    // With everything settled already, this is what each start costs before it gets on.
+    // A run with nothing left to do: the time of a start.
     const { tookMs: startMs } = await run(undisturbed)
     const rangeMs = startMs / 2 + (3 * Math.max(0, tookMs - startMs)) / (kills + 1)
-    tell(`undisturbed: ${Math.round(tookMs)} ms, ${Math.round(startMs)} ms of it to start`)
+    tell(`without kills: ${Math.round(tookMs)} ms, ${Math.round(startMs)} ms of it to start`)
     let done = 0
     for (let round = 1; done < kills; round += 1) {
       const args = [...input, '--data', join(root, `killed-${round}`)]
@@ -86,7 +85,7 @@ async function crash(input: readonly string[], seed: number, kills: number): Pro
         }
       } while (!end.summary)
       if (!isDeepStrictEqual(end.summary, expected)) {
-        tell(`other books:\n${JSON.stringify(expected)}\n${JSON.stringify(end.summary)}`)
+        tell(`different state:\n${JSON.stringify(expected)}\n${JSON.stringify(end.summary)}`)
         return false
       }
     }
@@ -101,7 +100,7 @@ const usage = 'npm run crash -- [--orders FILE[.gz]] [--seed N] [--kills N]'
 
 function wholeNumber(flag: string, text: string): number {
   if (/^\d{1,9}$/.test(text) && Number(text) > 0) return Number(text)
-  throw new Error(`${flag} takes a whole number from 1 on, not ${JSON.stringify(text)}`)
+  throw new Error(`${flag} must be a whole number of at least 1, not ${JSON.stringify(text)}`)
 }
 
 try {

@@ -1,10 +1,10 @@
-// Runs a program on a Node.js that is new enough: the one that runs this, or the one that came
-// along with the install. Plain JavaScript that any Node.js since 18 can read.
+// Runs a program with a Node.js that is new enough: the current one, or the one that `npm ci` has
+// installed. Plain JavaScript that any Node.js since 18 can run.
 //
 //   node tools/node.mjs FILE.ts [ARGUMENTS]      a program
 //   node tools/node.mjs PACKAGE [ARGUMENTS]      the command of an installed package, such as tsc
 //
-// Links in node_modules/.bin are never used: npm 10 loses them where packages share a name.
+// Does not use the links in node_modules/.bin: npm 10 loses them if packages share a name.
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -22,7 +22,7 @@ function isNewEnough(version) {
   return major > needed[0] || (major === needed[0] && minor >= needed[1])
 }
 
-/** The newest Node.js at hand, or nothing. */
+/** A Node.js that is new enough, if there is one. */
 function findNode() {
   if (isNewEnough(process.versions.node)) return process.execPath
   const names = process.platform === 'win32' ? ['node.exe', 'bin/node.exe'] : ['bin/node']
@@ -31,7 +31,7 @@ function findNode() {
     .find((path) => existsSync(path))
 }
 
-/** A file as it is; the name of a command as the script that its package gives. */
+/** The path of a file unchanged; for the name of a package, the path of its command. */
 function findScript(name) {
   const directory = join(modules, commands[name] ?? name)
   if (/[./\\]/.test(name) || name.startsWith('-') || !existsSync(directory)) return name
@@ -42,8 +42,8 @@ function findScript(name) {
 const node = findNode()
 if (!node) {
   console.error(
-    `This needs Node.js ${needed.join('.')} or newer, and runs on ${process.versions.node}. ` +
-      `Run "npm ci", which brings one along for common machines, or install a newer Node.js.`,
+    `Node.js ${needed.join('.')} or newer is needed, and this is ${process.versions.node}. ` +
+      `Run "npm ci", which installs one for common platforms, or install a newer Node.js.`,
   )
   process.exit(1)
 }
@@ -51,7 +51,7 @@ const [name = '--help', ...rest] = process.argv.slice(2)
 const child = spawn(node, [findScript(name), ...rest], { stdio: 'inherit' })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   process.on(signal, () => {
-    // Ctrl-C reaches the child by itself; a signal to this process alone has to be handed on.
+    // Ctrl-C reaches the child by itself; a signal to this process alone is forwarded.
     if (!process.stdin.isTTY || signal !== 'SIGINT') child.kill(signal)
   })
 child.on('error', (cause) => {

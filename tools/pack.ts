@@ -1,9 +1,9 @@
-// Builds the package that is published: JavaScript with its declarations, the page, the command.
+// Builds the npm package: JavaScript with declarations, the page, the command, and the templates.
 //
 //   npm run pack -- [OUT_DIRECTORY] [--json]
 //
-// Writes `throughline-VERSION.tgz` into OUT_DIRECTORY, which is `dist` where none is named. The
-// same sources give the same bytes.
+// Writes `throughline-VERSION.tgz` into OUT_DIRECTORY, by default `dist`. The same sources give the
+// same bytes.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ interface Packed {
   readonly entryCount: number
 }
 
-/** Lets npm make the file, without any script. */
+/** Runs `npm pack`, without scripts. */
 function pack(directory: string, out: string): Packed {
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', out]
   const { status, stdout, stderr } = spawnSync('npm', args, {
@@ -30,7 +30,7 @@ function pack(directory: string, out: string): Packed {
   if (status !== 0) throw new Error(`npm pack failed:\n${stdout}${stderr}`)
   // A list in older versions of npm, an object by name in newer ones.
   const [packed] = Object.values(JSON.parse(stdout) as Readonly<Record<string, Packed>>)
-  if (!packed) throw new Error(`npm pack made nothing:\n${stdout}`)
+  if (!packed) throw new Error(`npm pack created no file:\n${stdout}`)
   return packed
 }
 

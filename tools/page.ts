@@ -1,4 +1,4 @@
-// Builds the browser page into dist/page, unless what lies there was built from the same source.
+// Builds the browser page into dist/page, unless that was built from the same sources.
 import { createHash } from 'node:crypto'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const source = join(root, 'src/page')
 const target = join(root, 'dist/page')
 const mark = join(target, '.built')
-/** Packages whose code ends up in the page, or makes it. */
+/** Packages that are part of the page or of its build. */
 const packages = [
   'react',
   'react-dom',
@@ -20,7 +20,7 @@ const packages = [
   '@vitejs/plugin-react',
 ]
 
-/** One hash over everything that the page is made from, this file included. */
+/** A hash of all inputs of the build, this file included. */
 function hashOfSource(): string {
   const hash = createHash('sha256')
   const inside = globSync('**/*', { cwd: source })
@@ -53,7 +53,7 @@ async function buildPage(): Promise<void> {
       target: ['chrome123', 'firefox121', 'safari17.5'],
       assetsInlineLimit: 0,
       reportCompressedSize: false,
-      // No script of vite's own in the page: every browser above preloads modules.
+      // No polyfill: all target browsers preload modules.
       modulePreload: { polyfill: false },
     },
   })

@@ -1,10 +1,9 @@
-// Runs the tests: those that need nothing but the repo, those that need more (a browser, the registry
-// of packages), or those of the files that are named. A skipped test is a failure where CI is set,
-// since there everything that a test needs is there.
+// Runs tests: by default those that need only the repo; with --servers those that need a browser or the
+// npm registry; or the named files. If CI is set, a skipped test is a failure.
 //
 //   npm test -- [FILE...]
 //   npm run test:servers
-//   npm run test:long -- [--times N] [FILE...]   with N times as many tries of laws; default 10
+//   npm run test:long -- [--times N] [FILE...]   property tests with N times as many runs; default 10
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
@@ -19,20 +18,20 @@ const { values, positionals: named } = parseArgs({
   },
   allowPositionals: true,
 })
-// Rules fail on purpose in tests; those that look at the faults ask to be told.
+// Rules fail on purpose in tests, so their warnings are off.
 const flags = [
   '--test',
   '--disable-warning=Throughline',
   `--import=${new URL('untracked-promises.mjs', import.meta.url).href}`,
-  // By default one core is left idle, and much of the time tests wait: for a disk, for processes.
+  // The default leaves one core idle, but tests often wait for disks and processes.
   `--test-concurrency=${availableParallelism() + 1}`,
 ]
-/** What installs packages or opens a browser. */
+/** Tests that install packages or open a browser. */
 const needsServers = (file: string): boolean => /^test[/\\](?:package|page)[/\\]/.test(file)
 const found = everywhere.flatMap((pattern) => globSync(pattern)).sort()
 const wanted = found.filter((file) => needsServers(file) === values.servers)
 const files = named.length > 0 ? named : wanted
-// Hundreds of processes load the same modules: they are compiled once.
+// Hundreds of processes load the same modules, so share the compile cache.
 const cache = resolve('node_modules', '.cache', 'throughline')
 const child = spawn(process.execPath, [...flags, ...files], {
   stdio: ['inherit', 'pipe', 'inherit'],
@@ -44,13 +43,13 @@ child.stdout.setEncoding('utf8').on('data', (text: string) => {
   process.stdout.write(text)
   const lines = (line + text).split('\n')
   line = lines.pop() ?? ''
-  // The runner counts no suite that is skipped, nor the tests in it, but says so in a line.
+  // The runner does not count skipped suites and their tests, but prints a line for them.
   skipped += lines.filter((each) => /^\s*\ufe63 /.test(stripVTControlCharacters(each))).length
 })
 child.on('close', (code) => {
   const isStrict = process.env['CI'] === 'true'
   if (isStrict && skipped > 0) {
-    process.stderr.write(`${skipped} tests or suites were skipped; here that is a failure\n`)
+    process.stderr.write(`${skipped} tests or suites were skipped, which is a failure in CI\n`)
     process.exitCode = 1
   } else process.exitCode = code ?? 1
 })

@@ -1,6 +1,6 @@
-// The bare loop: the rows that the engine has stored, inserted again into an empty table of the
-// same columns and indexes, as fast as `node:sqlite` goes. Nothing is validated, encoded or looked
-// up; the rows lie ready in memory. Whatever format the engine has, its schema is read from its file.
+// The bare loop: inserts the rows that the engine has stored into empty tables with the same columns
+// and indexes, as fast as `node:sqlite` can. The rows are in memory; nothing is validated, encoded or
+// looked up. The schema is read from the engine's file, whatever its format is.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { SQLInputValue } from 'node:sqlite'
@@ -11,14 +11,14 @@ import type { Figures } from '../../src/bench/figures.ts'
 import { spreadOf } from '../../src/bench/figures.ts'
 import { running } from '../../src/bench/running.ts'
 
-/** As many as the engine was measured best with. */
+/** The best value in measurements of the engine. */
 const ROWS_PER_INSERT = 25
-/** The part of the rows that goes in before anything is measured. */
+/** The part of the rows that is inserted before the measurement. */
 const WARM_UP = 0.2
 
 type Row = readonly SQLInputValue[]
 
-/** A table that grows with each event, and all that is in it. */
+/** A table that grows with each event, with its rows. */
 interface Table {
   readonly name: string
   readonly columns: readonly string[]
@@ -30,7 +30,7 @@ interface Made {
   readonly events: number
 }
 
-/** Has the engine store events, whose rows the loops then take. */
+/** Lets the engine store events, to have rows for the loops. */
 async function make({ directory, events }: Made): Promise<void> {
   const flow = await running({ directory, path: 'nothing' })
   const batch = 1_000
@@ -39,7 +39,7 @@ async function make({ directory, events }: Made): Promise<void> {
 }
 
 interface Source extends Made {
-  /** Where the loop works. */
+  /** The directory for the loop's database. */
   readonly into: string
 }
 
@@ -74,7 +74,7 @@ function tablesIn(source: DatabaseSync, events: number): readonly Table[] {
     })
 }
 
-/** The same tables and indexes, empty, with the same size of pages, and the settings of the engine. */
+/** Creates the same tables and indexes, with the page size and settings of the engine. */
 function open({ directory, events, into }: Source): Loop {
   const source = new DatabaseSync(fileOf(directory), { readOnly: true })
   const tables = tablesIn(source, events)
@@ -141,7 +141,7 @@ async function append(options: Source & { readonly batch: number }): Promise<Fig
   return { perSecond, cpuUs, ...spreadOf('ack', latenciesMs) }
 }
 
-/** `callers` at a time, each with one row; all that wait share the next transaction. */
+/** `callers` concurrent callers with one row each; all waiting callers share a transaction. */
 async function group(options: Source & { readonly callers: number }): Promise<Figures> {
   const { events, callers } = options
   const loop = open(options)

@@ -1,5 +1,5 @@
-// A closed loop of clients: each sends its next command once the last was answered. Written on
-// plain sockets, so that the load takes as little of the machine as it can from what it measures.
+// A closed loop of clients: each sends its next command after the last answer. Uses plain sockets, to
+// take little CPU time from the measured server.
 import type { Socket } from 'node:net'
 import { connect } from 'node:net'
 
@@ -12,7 +12,7 @@ export interface LoadOptions {
   readonly from?: number
 }
 
-/** What a load has seen. */
+/** The result of a load. */
 export interface Load {
   readonly perSecond: number
   readonly p50Ms: number
@@ -22,7 +22,7 @@ export interface Load {
   readonly accepted: readonly string[]
 }
 
-/** Milliseconds up to which latencies are told apart. */
+/** Longer latencies count as this. */
 const LATENCY_MS_MAX = 10_000
 
 export async function load(url: string, options: LoadOptions): Promise<Load> {
@@ -56,7 +56,7 @@ export async function load(url: string, options: LoadOptions): Promise<Load> {
   return { perSecond, p50Ms: quantile(0.5), p99Ms: quantile(0.99), statuses, accepted }
 }
 
-/** How many of these commands have no operation that is settled. */
+/** The number of these commands whose operation is not settled. */
 export async function found(
   url: string,
   type: string,
@@ -91,7 +91,7 @@ interface Ask {
   end(): void
 }
 
-/** One connection that is kept; resolves each call with its status. */
+/** Opens a persistent connection. Each call resolves with the status of its answer. */
 async function asking(url: string): Promise<Ask> {
   const { hostname, port, host } = new URL(url)
   const socket: Socket = connect(Number(port), hostname)

@@ -1,11 +1,11 @@
-// Puts the gateway under load, and fails beyond the limits that it has promised.
+// Measures the gateway under load, and fails if it misses its limits.
 //
 //   npm run bench:gateway -- [--seconds 30] [--connections 200]
 //
-// 1. A command with one entity rule, synced before each 202, its consumer running; beside a bare
-//    Fastify route that validates the same body. Every 202 is found settled afterwards.
-// 2. The shop's own rate, from the order to its end.
-// 3. The shop above its capacity: told to wait by 429, bounded in memory, and well again afterwards.
+// 1. A command with one entity rule, synced before each 202, with its consumer running, compared with
+//    a bare Fastify route that validates the same body. Every 202 must be settled afterwards.
+// 2. The rate of the shop, from the order to its outcome.
+// 3. The shop above its capacity: it answers 429, its memory is bounded, and it recovers.
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,9 +19,9 @@ import type { Load } from './load.ts'
 import { found, load } from './load.ts'
 
 const LIMITS = { ratioMin: 0.5, ageMsMax: 1_000, rssBytesMax: 512_000_000 } as const
-/** So that the bench need not wait for a million events of lag. */
+/** A low limit, so that back-pressure starts soon. */
 const LAG_EVENTS_MAX = 2_000
-/** Times the connections, so that more comes than can be done. */
+/** Multiplies the connections to exceed the capacity. */
 const OVERLOAD = 4
 
 const { values } = parseArgs({
@@ -37,11 +37,11 @@ const server = fileURLToPath(new URL('server.ts', import.meta.url))
 let isKept = true
 
 function check(what: string, isFine: boolean): void {
-  console.log(`${isFine ? 'kept  ' : 'BROKEN'}  ${what}`)
+  console.log(`${isFine ? 'ok    ' : 'FAILED'}  ${what}`)
   isKept &&= isFine
 }
 
-/** Runs a server while something is measured. */
+/** Runs a server during a measurement. */
 async function beside<T>(
   mode: string,
   args: readonly string[],
@@ -107,10 +107,10 @@ async function ratio(): Promise<void> {
     const reached = whole.perSecond / bare.perSecond
     check(`${reached.toFixed(2)} of bare Fastify, at least ${LIMITS.ratioMin}`, reached >= 0.5)
     check(`the consumer is at most ${LIMITS.ageMsMax} ms behind`, ageMs <= LIMITS.ageMsMax)
-    check('nothing but 202', Object.keys(whole.statuses).join() === '202')
+    check('all answers are 202', Object.keys(whole.statuses).join() === '202')
     await drained(url)
     const lost = await found(url, 'banking.Deposit', whole.accepted, connections)
-    check(`each of ${whole.accepted.length} commands is found settled`, lost === 0)
+    check(`all ${whole.accepted.length} commands are settled`, lost === 0)
   })
 }
 
@@ -121,9 +121,9 @@ async function ownRate(): Promise<void> {
     const taken = await load(url, asked)
     await drained(url)
     const perSecond = taken.accepted.length / ((performance.now() - begun) / 1_000)
-    console.log(`the shop        ${shown(taken)}; ${Math.round(perSecond)} orders/s to their end`)
+    console.log(`the shop        ${shown(taken)}; ${Math.round(perSecond)} finished orders/s`)
     const lost = await found(url, 'ordering.ConfirmOrder', taken.accepted, connections)
-    check(`each of ${taken.accepted.length} orders is found settled`, lost === 0)
+    check(`all ${taken.accepted.length} orders are settled`, lost === 0)
   })
 }
 
@@ -142,16 +142,16 @@ async function overload(): Promise<void> {
     looking.abort()
     await looked
     console.log(`above capacity  ${shown(taken)}, at most ${Math.round(rssBytes / 1e6)} MB`)
-    check('429 where it is too much', (taken.statuses['429'] ?? 0) > 0)
-    check('nothing but 202 and 429', Object.keys(taken.statuses).sort().join() === '202,429')
+    check('some answers are 429', (taken.statuses['429'] ?? 0) > 0)
+    check('all answers are 202 or 429', Object.keys(taken.statuses).sort().join() === '202,429')
     check(`at most ${LIMITS.rssBytesMax / 1e6} MB`, rssBytes <= LIMITS.rssBytesMax)
     await drained(url)
     const lost = await found(url, 'ordering.ConfirmOrder', taken.accepted, connections)
-    check(`each of ${taken.accepted.length} orders is found settled`, lost === 0)
-    // What it says of its lag may be a second old, and is looked at when somebody asks.
+    check(`all ${taken.accepted.length} orders are settled`, lost === 0)
+    // The lag is refreshed by requests, and may be a second old.
     await load(url, { ...asked, connections: 1, seconds: 2, from: 10_000_000 })
     const again = await load(url, { ...asked, connections: 1, seconds: 1, from: 20_000_000 })
-    check('it takes orders again', Object.keys(again.statuses).join() === '202')
+    check('it accepts orders again', Object.keys(again.statuses).join() === '202')
   })
 }
 

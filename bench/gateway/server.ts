@@ -1,5 +1,5 @@
-// One server of the gateway's bench, as a process of its own: `bare`, `rule` or `shop`. Says where
-// it listens, then answers each message of its parent with its memory.
+// A server of the gateway's bench, in a process of its own: `bare`, `rule` or `shop`. Sends its URL to
+// the parent, then answers each message with its memory.
 import { start, command, contract, entity, event, service } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
@@ -31,7 +31,7 @@ const account = entity(
 )
 const banking = service('banking', { owns: [Banking], runs: [account] })
 
-/** What every peer gives: an answer that the body was valid, and no more. */
+/** The baseline: validates the body and answers 202. */
 async function bare(): Promise<string> {
   const { $schema: _, ...body } = z.toJSONSchema(Booked)
   const fastify = Fastify()

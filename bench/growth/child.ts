@@ -9,7 +9,7 @@ import { totalsOf } from '../../src/bench/system.ts'
 
 const TOPIC = 'readings.events'
 const BATCH = 1_000
-/** Appends that the rate is taken over: the last ones. */
+/** The rate is measured over this many last appends. */
 const MEASURED = 200_000
 const READ_BYTES_MAX = 64_000_000
 
@@ -24,12 +24,12 @@ async function countOf({ log }: Running): Promise<number> {
   return ends.reduce((sum, { first, next }) => sum + next - first, 0)
 }
 
-/** Code is compiled and caches are warm after so many. */
+/** Appends for compilation and caches. */
 const WARM_UP = 50_000
-/** How long it appends on before it says that it can be killed. */
+/** How long it keeps appending before it reports, and is killed. */
 const KILLED_AFTER_MS = 300
 
-/** Appends until so many events are there; answers the rate of the last ones. */
+/** Appends until the log has `total` events; returns the rate of the last ones. */
 async function appendTo(flow: Running, total: number): Promise<number> {
   let count = await countOf(flow)
   const measuredFrom = Math.max(count, total - MEASURED)
@@ -44,11 +44,11 @@ async function appendTo(flow: Running, total: number): Promise<number> {
 
 interface Filling extends InDirectory {
   readonly total: number
-  /** For the warm-up, where the log itself is too small to be measured after one. */
+  /** A directory for the warm-up, used if the log itself is too small for one. */
   readonly scratch: string
 }
 
-/** Appends until so many events are there, then goes on and on until it is killed. */
+/** Appends until the log has `total` events, then keeps appending until it is killed. */
 async function fill({ directory, total, scratch }: Filling): Promise<Figures> {
   if (total < WARM_UP + MEASURED) {
     const flow = await running({ directory: scratch, path: 'nothing' })
@@ -62,7 +62,7 @@ async function fill({ directory, total, scratch }: Filling): Promise<Figures> {
   return { perSecond, peakMb: peakMb() }
 }
 
-/** A log that is all but empty: its first events after the warm-up. */
+/** The append rate of a nearly empty log. */
 async function empty({ directory }: InDirectory): Promise<Figures> {
   const flow = await running({ directory, path: 'nothing' })
   const perSecond = await appendTo(flow, WARM_UP + MEASURED)
@@ -74,7 +74,7 @@ async function goOn(flow: Running, from: number): Promise<never> {
   for (let count = from; ; count += BATCH) await flow.publish(count, BATCH)
 }
 
-/** Milliseconds from the start of this process until it has appended and read. */
+/** Time from the start of this process until it has appended and read an event. */
 async function ready({ directory }: InDirectory): Promise<Figures> {
   const flow = await running({ directory, path: 'nothing' })
   await flow.publish(0, 1)
@@ -90,7 +90,7 @@ async function ready({ directory }: InDirectory): Promise<Figures> {
   return { readyMs, events, openMb }
 }
 
-/** Reads the last events of all partitions, in batches, again and again. */
+/** Reads the last events of all partitions in batches, repeatedly. */
 async function tail({ directory, seconds }: InDirectory & { seconds: number }): Promise<Figures> {
   const flow = await running({ directory, path: 'nothing' })
   const ends = await flow.log.ends([TOPIC])
@@ -118,8 +118,7 @@ async function tail({ directory, seconds }: InDirectory & { seconds: number }): 
 }
 
 /**
- * A projection that is new reads everything from the beginning; then its rows are made anew, beside
- * those that are there.
+ * Starts a new projection, which reads everything from the beginning, and then rebuilds it.
  */
 async function rebuild({ directory, name }: InDirectory & { name: string }): Promise<Figures> {
   const beganAt = performance.now()
@@ -143,7 +142,7 @@ async function rebuild({ directory, name }: InDirectory & { name: string }): Pro
 }
 
 function mustBe(total: number, counted: number | undefined): void {
-  if (counted !== total) throw new Error(`${total} events are there, and ${counted} were counted`)
+  if (counted !== total) throw new Error(`the log has ${total} events, but ${counted} were counted`)
 }
 
 offer({ empty, fill, ready, tail, rebuild })

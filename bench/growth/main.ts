@@ -1,10 +1,10 @@
-// What becomes of the figures as the log grows, in one table.
+// Measures how performance changes as the log grows, and prints one table.
 //
 //   npm run bench:growth -- [--max 10000000] [--json] [--directory D]
 //
-// One log grows from size to size. At each: appends up to it, the process killed with SIGKILL in the
-// middle of more, a new one ready again, the tail read, a new projection of everything, and its rows
-// made anew. Exits with 1 where a limit is broken at the largest size.
+// One log grows from size to size. At each size: append up to it, kill the process with SIGKILL while
+// it appends, start again, read the tail, start a new projection, and rebuild it. Exits with 1 if a
+// limit is missed at the largest size.
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,13 +20,13 @@ const child = new URL('child.ts', import.meta.url)
 const READ_SECONDS = 2
 const READY_RUNS = 3
 
-/** The heap grows by what it holds, as a service with little memory would have it. */
+/** Small heap steps, as for a service with little memory. */
 const FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=50']
 
 /** Limits at the largest size; ratios are to an empty log, measured just before. */
 const LIMITS = [
-  { figure: 'appendRatio', what: 'append rate beside an empty log', min: 0.8 },
-  { figure: 'readRatio', what: 'tail-read rate beside an empty log', min: 0.8 },
+  { figure: 'appendRatio', what: 'append rate relative to an empty log', min: 0.8 },
+  { figure: 'readRatio', what: 'tail-read rate relative to an empty log', min: 0.8 },
   { figure: 'readyMs', what: 'ms until ready after a kill', max: 2_000 },
   { figure: 'peakMb', what: 'MB of memory at most', max: 256 },
   { figure: 'rebuildMs', what: 'ms to rebuild a projection of everything', max: 60_000 },
@@ -46,13 +46,13 @@ function bytesIn(directory: string): number {
     .reduce((sum, { name }) => sum + statSync(join(directory, name)).size, 0)
 }
 
-/** Every step is a process of its own. */
+/** Runs a step in a process of its own. */
 const step = (name: string, options: object): Promise<Figures> => apart(child, name, options, FLAGS)
 
 async function sizeUp(directory: string, scratch: string, total: number): Promise<Figures> {
   const empty = join(scratch, 'empty')
   const emptyAppend = await step('empty', { directory: empty })
-  // It is killed when it has said its figures: in the middle of the next append.
+  // The process is killed after its report, while it appends.
   const filled = await step('fill', { directory, total, scratch: join(scratch, 'warm') })
   const started: Figures[] = []
   for (let run = 0; run < READY_RUNS; run += 1) started.push(await step('ready', { directory }))
@@ -69,7 +69,7 @@ async function sizeUp(directory: string, scratch: string, total: number): Promis
     readPerSecond: read['perSecond'] ?? Number.NaN,
     readRatio: ratio(read['perSecond'], emptyRead['perSecond']),
     bytesPerEvent: bytes / events,
-    // The first one after the kill recovers; the others say what an open costs.
+    // The first start recovers from the kill; the others measure a clean start.
     readyMs: started[0]?.['readyMs'] ?? Number.NaN,
     openMs: median(started.slice(1).map(({ readyMs = Number.NaN }) => readyMs)),
     rebuildMs: rebuilt['rebuildMs'] ?? Number.NaN,

@@ -16,8 +16,8 @@ interface EmmettSqlite {
 const PATIENCE_MS = 60_000
 
 /**
- * First it appends, then it consumes; the rate is of both together. At the same time each would meet
- * a database that the other keeps busy, and that ends the process.
+ * Appends first, then consumes; the rate is that of both together. If both run at once, SQLITE_BUSY
+ * ends the process.
  */
 async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise<Figures> {
   const module = await packageOf<EmmettSqlite>('@event-driven-io/emmett-sqlite')
@@ -33,7 +33,8 @@ async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise
     await append(Array.from({ length: batch }, (_, at) => readingOf(published + at)))
   const finished = consuming(store, { batchSize: batch, pullingFrequencyInMs: 1 })
   while (finished() < published) {
-    if (performance.now() - beganAt > PATIENCE_MS) throw new Error(`only ${finished()} came`)
+    if (performance.now() - beganAt > PATIENCE_MS)
+      throw new Error(`only ${finished()} of ${published} events were consumed`)
     await pause(1)
   }
   const { user, system } = process.cpuUsage(cpuBefore)

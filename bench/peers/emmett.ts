@@ -16,7 +16,7 @@ interface Consumer {
   start(): Promise<unknown>
 }
 
-/** What the stores of Emmett have in common, as far as it is used. */
+/** The common part of Emmett's stores that the bench uses. */
 export interface EventStore {
   readonly schema: { migrate?(): Promise<unknown> }
   appendToStream(stream: string, events: readonly object[]): Promise<unknown>
@@ -25,7 +25,7 @@ export interface EventStore {
 
 export interface Pulling {
   readonly batchSize: number
-  /** 50 by default, which would bound the rate by itself. */
+  /** The default of 50 would limit the rate. */
   readonly pullingFrequencyInMs: number
 }
 
@@ -39,7 +39,7 @@ export function appending(store: EventStore): Peer['publish'] {
     )
 }
 
-/** A processor that reads on and keeps its checkpoint; answers how many it has handled. */
+/** Starts a processor with a checkpoint; returns a function with the number of handled events. */
 export function consuming(store: EventStore, pulling: Pulling): Peer['finished'] {
   const handle = summing()
   let finished = 0

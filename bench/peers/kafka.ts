@@ -42,12 +42,12 @@ interface Kafka {
 
 const PARTITIONS = 8
 const FILL_BATCH = 1_000
-/** More than the loop gets through in a second. */
+/** More than the loop can process in a second. */
 const FILLED_PER_SECOND = 60_000
-/** With its default of a second, nearly each transaction would wait that long for the one before. */
+/** With the default retry delay of a second, nearly each transaction would wait that long. */
 const PATIENT = { retries: 1_000, retryDelay: 3 } as const
 const READ_COMMITTED = 1
-/** Its machine compiles while it runs, too. */
+/** The JVM needs time to compile. */
 const WARM_UP_SECONDS_MIN = 3
 
 async function loop(options: PeerOptions): Promise<Figures> {
@@ -84,12 +84,12 @@ async function loop(options: PeerOptions): Promise<Figures> {
   }
   void work()
   const clock = systemClock()
-  // Joining its group takes a while, which does not count.
+  // Joining the consumer group is not measured.
   while (finished === 0) await pause(clock, 1)
   return rateOf(clock, () => finished, { seconds, warmUpSeconds })
 }
 
-/** The input lies there before the loop begins, which costs the loop nothing. */
+/** Produces the input before the loop starts, so that it is not measured. */
 async function fill(producer: Producer, seconds: number): Promise<void> {
   const total = FILLED_PER_SECOND * seconds
   for (let from = 0; from < total; from += FILL_BATCH) {

@@ -1,5 +1,5 @@
-// The packages of the peers. They are installed when they are first wanted, outside of the sources,
-// and are part of nothing else; so what is used of them is said here by small types of our own.
+// The npm packages of the peers. They are installed on first use, outside of the sources. The rest of
+// the repo does not have them, so each peer declares the types that it uses.
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { execFile } from 'node:child_process'
@@ -12,18 +12,18 @@ const LOCK = 'package-lock.json'
 const FILES = ['package.json', LOCK, '.npmrc'] as const
 const INSTALL_MS_MAX = 600_000
 
-/** From here the packages are found. */
+/** A module inside the install directory, from which the packages resolve. */
 const loader = join(place, 'load.mjs')
 const LOADER = 'export const load = (name) => import(name)\n'
 
-/** Installs all packages, where they are not there as the lock file says. */
+/** Installs all packages, unless they match the lock file already. */
 export async function installPackages(): Promise<void> {
   const wanted = readFileSync(join(here, LOCK), 'utf8')
   if (existsSync(loader) && readFileSync(join(place, LOCK), 'utf8') === wanted) return
   process.stderr.write('Installing the packages of the peers.\n')
   mkdirSync(place, { recursive: true })
   for (const file of FILES) cpSync(join(here, file), join(place, file))
-  // npm itself, and what it compiles, have to see the Node.js that the peers will run on.
+  // npm, and native code that it compiles, must use the Node.js that will run the peers.
   const node = dirname(process.execPath)
   const env = {
     ...process.env,
@@ -31,12 +31,12 @@ export async function installPackages(): Promise<void> {
     npm_config_nodedir: dirname(node),
   }
   const options = { cwd: place, env, timeout: INSTALL_MS_MAX, shell: process.platform === 'win32' }
-  // Not `ci`: that refuses a lock which names optional packages of platforms that nobody has built.
+  // Not `npm ci`, which refuses a lock file with optional packages of platforms that do not exist.
   await promisify(execFile)('npm', ['install', '--no-save', '--no-audit', '--no-fund'], options)
   writeFileSync(loader, LOADER)
 }
 
-/** The version of a package, as the lock has it. */
+/** The version of a package in the lock file. */
 export function versionOf(name: string): string {
   const { packages } = JSON.parse(readFileSync(join(here, LOCK), 'utf8')) as {
     readonly packages: Readonly<Record<string, { readonly version?: string }>>
@@ -44,7 +44,7 @@ export function versionOf(name: string): string {
   return packages[`node_modules/${name}`]?.version ?? ''
 }
 
-/** Loads an installed package, typed as far as it is used. */
+/** Loads an installed package, with the types that the peer declares. */
 export async function packageOf<T>(name: string): Promise<T> {
   const { load } = (await import(pathToFileURL(loader).href)) as {
     readonly load: (name: string) => Promise<T>

@@ -5,28 +5,28 @@ import type { Figures } from '../../src/bench/figures.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import { readingOf } from '../../src/bench/system.ts'
 
-/** What every peer is measured with: the same loop, batches and payloads as the engine. */
+/** The options of every peer: the same loop, batches and payloads as the engine. */
 export interface PeerOptions extends ClosedLoop {
-  /** Of its server, where it has one. */
+  /** The port of its server, if it has one. */
   readonly port: number
   /** A directory of its own, empty. */
   readonly directory: string
 }
 
-/** A peer at work. */
+/** A running peer. */
 export interface Peer {
   readonly publish: (readings: readonly Reading[]) => Promise<unknown>
-  /** Readings that were handled and acknowledged. */
+  /** The number of handled and acknowledged readings. */
   readonly finished: () => number
 }
 
-/** What the handler of each peer does: the sums of each meter, in memory alone. */
+/** The handler of each peer: sums the readings of each meter in memory. */
 export function summing(): (reading: Reading) => void {
   const units = new Map<string, number>()
   return ({ meterId, units: more }) => void units.set(meterId, (units.get(meterId) ?? 0) + more)
 }
 
-/** Measures a peer. The process is ended afterwards, and with it whatever the peer still does. */
+/** Measures a peer. The process is killed afterwards, so the peer is not stopped. */
 export function measured(peer: Peer, options: ClosedLoop): Promise<Figures> {
   const flow: Flow = {
     finished: peer.finished,

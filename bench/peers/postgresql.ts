@@ -1,4 +1,4 @@
-// graphile-worker and Emmett, on a PostgreSQL that syncs before it answers.
+// graphile-worker and Emmett, on a PostgreSQL with synchronous commit.
 import { offer } from '../../src/bench/apart.ts'
 import type { Figures } from '../../src/bench/figures.ts'
 import type { Reading } from '../../src/bench/system.ts'
@@ -22,7 +22,7 @@ interface GraphileWorker {
 
 const CONNECTIONS = 16
 
-/** Its best settings: claims ahead, and completions in batches that never wait. */
+/** Its fastest settings: a local queue, and completion batches without a delay. */
 const BEST = {
   concurrentJobs: 24,
   pollInterval: 500,

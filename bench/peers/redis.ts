@@ -1,4 +1,4 @@
-// Redis Streams and BullMQ, on a Redis that syncs before it answers.
+// Redis Streams and BullMQ, on a Redis with `appendfsync always`.
 import { offer } from '../../src/bench/apart.ts'
 import type { Figures } from '../../src/bench/figures.ts'
 import type { Reading } from '../../src/bench/system.ts'
@@ -28,7 +28,7 @@ const STREAM = 'readings'
 const GROUP = 'totals'
 const HOST = '127.0.0.1'
 
-/** XADD in pipelines, XREADGROUP, XACK; one consumer, which alone keeps the order. */
+/** XADD in pipelines, XREADGROUP, XACK; one consumer, since several would lose the order. */
 async function streams(options: PeerOptions): Promise<Figures> {
   const { port, batch } = options
   const { Redis } = await packageOf<Ioredis>('ioredis')
@@ -75,7 +75,7 @@ interface Bullmq {
   ) => { on(event: string, hear: () => void): unknown; waitUntilReady(): Promise<unknown> }
 }
 
-/** Was measured best with a synced file, where many jobs share a sync. */
+/** The best value with fsync, since many jobs share one. */
 const CONCURRENCY = 100
 
 async function bullmq(options: PeerOptions): Promise<Figures> {

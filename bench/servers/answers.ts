@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 const ANSWER_MS_MAX = 2_000
 
 /**
- * Says something to a server and waits for what it says.
+ * Sends a request to a server and checks its answer.
  *
- * @throws Error where it does not listen, or says something else
+ * @throws Error if it does not listen, or answers something else
  */
 export async function answers(port: number, question: string, expected: RegExp): Promise<void> {
   const socket = connect(port, '127.0.0.1')
@@ -16,13 +16,13 @@ export async function answers(port: number, question: string, expected: RegExp):
     if (question !== '') socket.write(question)
     const [answer] = (await once(socket, 'data', { signal })) as [Buffer]
     const text = answer.toString('latin1')
-    if (!expected.test(text)) throw new Error(`port ${port} says ${text}`)
+    if (!expected.test(text)) throw new Error(`port ${port} answered ${text}`)
   } finally {
     socket.destroy()
   }
 }
 
-/** @throws Error where nobody listens */
+/** @throws Error if nothing listens on the port */
 export async function listens(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1')
   try {

@@ -2,7 +2,7 @@ import { answers } from './answers.ts'
 import type { ServerKind } from './server.ts'
 import { freePort, launch, outputOf, programOf } from './server.ts'
 
-/** JetStream on files. What the Debian package brings cannot sync before an ack. */
+/** JetStream on files. The version of the Debian package cannot sync before an ack. */
 export const nats: ServerKind = {
   name: 'NATS',
   async prepare() {

@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import type { ServerKind } from './server.ts'
 import { findProgram, foldersIn, freePort, launch, outputOf, programOf } from './server.ts'
 
-/** `nobody`: the server refuses to run as root. */
+/** The user `nobody`: the server refuses to run as root. */
 const UID = 65_534
 const isRoot = process.getuid?.() === 0
 const asNobody = isRoot ? { uid: UID, gid: UID } : {}
 
-/** Syncs before it answers a commit. */
+/** PostgreSQL with fsync before each commit. */
 export const postgresql: ServerKind = {
   name: 'PostgreSQL',
   async prepare() {
@@ -50,6 +50,6 @@ const folders = (): readonly string[] => foldersIn('/usr/lib/postgresql', 'bin')
 async function program(name: string): Promise<string> {
   await programOf('postgres', 'postgresql', folders)
   const found = findProgram(name, folders())
-  if (found === undefined) throw new Error(`PostgreSQL comes without ${name}`)
+  if (found === undefined) throw new Error(`the PostgreSQL installation has no ${name}`)
   return found
 }

@@ -2,7 +2,7 @@ import { outputOf, freePort, launch, programOf } from './server.ts'
 import type { ServerKind } from './server.ts'
 import { answers } from './answers.ts'
 
-/** Syncs its file before it answers a write. */
+/** Redis with fsync before the answer to each write. */
 export const redis: ServerKind = {
   name: 'Redis',
   async prepare() {

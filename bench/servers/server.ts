@@ -1,5 +1,5 @@
-// Servers of peers: each is there only while its peer is measured, listens on the loopback alone,
-// and keeps its data below a directory that it is given.
+// The servers of peers. A server runs only while its peer is measured, listens on loopback, and stores
+// its data in the given directory.
 import type { ChildProcess, SpawnOptions } from 'node:child_process'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -9,24 +9,24 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-/** A server that listens. */
+/** A running server. */
 export interface Server {
   readonly port: number
   readonly stop: () => Promise<void>
 }
 
-/** A kind of server: how it is found or installed, and how it starts. */
+/** A kind of server: how to find or install it, and how to start it. */
 export interface ServerKind {
   readonly name: string
-  /** Installs it where it is missing, and answers its version. */
+  /** Installs the server if it is missing, and returns its version. */
   readonly prepare: () => Promise<string>
-  /** Starts it with an empty directory of its own. */
+  /** Starts the server with an empty directory. */
   readonly start: (directory: string) => Promise<Server>
 }
 
 const run = promisify(execFile)
 
-/** The output of a program. @throws Error with what it said on stderr */
+/** Runs a program and returns its output. @throws Error with its stderr */
 export async function outputOf(
   command: string,
   args: readonly string[],
@@ -45,7 +45,7 @@ const isProgram = (path: string): boolean => {
   }
 }
 
-/** A program by its name: on the path, or in one of the folders that are named. */
+/** Finds a program on the `PATH` or in one of these folders. */
 export function findProgram(name: string, folders: readonly string[] = []): string | undefined {
   const path = (process.env['PATH'] ?? '').split(delimiter)
   return [...path, ...folders, '/usr/sbin'].map((folder) => join(folder, name)).find(isProgram)
@@ -54,9 +54,9 @@ export function findProgram(name: string, folders: readonly string[] = []): stri
 const INSTALL_MS_MAX = 300_000
 
 /**
- * Finds a program, and installs its Debian package where it is missing.
+ * Finds a program, and installs its Debian package if it is missing.
  *
- * @throws Error where that cannot be done
+ * @throws Error if the installation fails
  */
 export async function programOf(
   name: string,
@@ -66,17 +66,17 @@ export async function programOf(
   const found = findProgram(name, folders())
   if (found !== undefined) return found
   process.stderr.write(`Installing ${debian}.\n`)
-  // At this run level a package does not start what it installs.
+  // With this run level, packages do not start their services.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   const options = { env, timeout: INSTALL_MS_MAX }
   await run('apt-get', ['update', '-q'], options)
   await run('apt-get', ['install', '-qy', '--no-install-recommends', debian], options)
   const installed = findProgram(name, folders())
-  if (installed === undefined) throw new Error(`${debian} was installed and brings no ${name}`)
+  if (installed === undefined) throw new Error(`${debian} is installed, but has no ${name}`)
   return installed
 }
 
-/** Folders below one whose names change with versions, the newest first. */
+/** The versioned folders below a parent, newest first. */
 export function foldersIn(parent: string, below: string): readonly string[] {
   try {
     return readdirSync(parent)
@@ -87,7 +87,7 @@ export function foldersIn(parent: string, below: string): readonly string[] {
   }
 }
 
-/** A port that was free a moment ago. */
+/** A port that is free now. */
 export async function freePort(): Promise<number> {
   const listening = createServer().listen(0, '127.0.0.1')
   await once(listening, 'listening')

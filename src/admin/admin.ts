@@ -25,23 +25,23 @@ import { probeRoutes } from './probes.ts'
 import type { EventView, Overview } from './wire.ts'
 
 export interface AdminOptions {
-  /** Every write must carry it. */
+  /** Required by every write, as `Authorization: Bearer`. */
   readonly token: string
   readonly boards?: readonly Board[]
   readonly broke?: Broke
-  /** Ends what goes on without a request: samples for the charts. */
+  /** Stops recording the history. */
   readonly signal: AbortSignal
 }
 
-/** How often the page hears of everything. */
+/** Interval of the updates to the page. */
 const TICK_MS = 1_000
 const NEWEST = 40
-/** A search for a conversation must not keep everybody else waiting. */
+/** Bounds the search for a conversation, so that it does not block other requests. */
 const RECORDS_PER_CHAIN = 200_000
 
 /**
- * What operators do and see, over HTTP, and the page. Reads are as open as the server that they are
- * mounted on; every write needs the token, and an `Origin`, where a browser sends one, that is ours.
+ * Serves the admin API and the page. Reads are as open as the server that they are mounted on. Every
+ * write needs the token and, if the request has an `Origin`, the server's own.
  */
 export function admin(app: App, options: AdminOptions): HttpHandler {
   const { token, boards = [], broke, signal: closing } = options
@@ -93,7 +93,7 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
   return (request) => handle(request).catch(problemOf)
 }
 
-/** Verbs that only look, with their arguments in the query string. */
+/** Read-only verbs, with their arguments in the query string. */
 const LISTS: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/events', 'newest'],
   ['/admin/topics/:topic/events', 'browse'],
@@ -116,7 +116,7 @@ async function answer(system: System, verb: VerbName, given: Given): Promise<Htt
   return json(200, await runVerb(system, verb, given), FRESH)
 }
 
-/** The arguments of a verb as a query string says them. */
+/** The arguments of a verb from a query string. */
 function givenBy(verb: VerbName, query: URLSearchParams): Given {
   const given = [...query].map(([name, value]): [string, string | number] => {
     const takes = Object.hasOwn(VERBS[verb].takes, name) ? VERBS[verb].takes[name] : undefined
@@ -125,19 +125,19 @@ function givenBy(verb: VerbName, query: URLSearchParams): Given {
   return Object.fromEntries(given)
 }
 
-/** Why a write is refused, if it is. */
+/** The problem of a write that is not allowed, if any. */
 function refusalOf(request: HttpRequest, token: string): HttpAnswer | undefined {
   if (isFromOtherSite(request))
-    return problem('ORIGIN_REFUSED', { detail: 'a page of another origin may not do this' })
+    return problem('ORIGIN_REFUSED', { detail: 'the request comes from a page of another origin' })
   const [, given] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? []
   if (isToken(given, token)) return undefined
   return problem('UNAUTHORIZED', {
-    detail: 'send Authorization: Bearer with the token that the owner has printed',
+    detail: 'send Authorization: Bearer with the token that the server printed at start',
     headers: { 'www-authenticate': 'Bearer' },
   })
 }
 
-/** However many look, it is asked once in a tick. */
+/** Shares one result among all clients for half an update interval. */
 function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
   let askedAt = -Infinity
   let answer: Promise<T> | undefined
@@ -145,7 +145,7 @@ function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
     if (answer && clock.elapsed() - askedAt < TICK_MS / 2) return answer
     askedAt = clock.elapsed()
     answer = ask()
-    // What failed is asked again by the next one.
+    // After a failure, the next call asks again.
     answer.catch(() => (answer = undefined))
     return answer
   }
@@ -157,7 +157,7 @@ interface Seen {
   readonly history: History
 }
 
-/** The whole history comes first, then each sample as it is taken. */
+/** The events of the page's stream: the whole history first, then updates and new samples. */
 async function* ticks(
   clock: Clock,
   signal: AbortSignal,

@@ -3,28 +3,28 @@ import { within } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
 import type { BoardView } from './wire.ts'
 
-/** Counts that a system shows of itself on the page, such as its orders by state. */
+/** Counts of your own for the page, such as orders by state. */
 export interface Board {
   readonly title: string
   /**
-   * Asked about once a second while somebody looks. What it throws, or does not answer within five
-   * seconds, is shown in place of its counts.
+   * Called about once a second while a page is open. If it throws, or does not answer within five
+   * seconds, the page shows that instead of the counts.
    */
   readonly states: () => Promise<Readonly<Record<string, number>>>
-  /** How some of the states are to be taken, and coloured; the others are neither good nor bad. */
+  /** The meaning, and so the colour, of some states. The others are neutral. */
   readonly tones?: Readonly<Record<string, 'good' | 'bad' | 'undone'>>
 }
 
 const DEADLINE_MS = 5_000
 
-/** What a board shows at the moment: nothing that it does keeps the rest of the page away. */
+/** The current counts of a board. An error or a timeout becomes its `error`. */
 export async function boardView(
   clock: Clock,
   { title, states, tones = {} }: Board,
 ): Promise<BoardView> {
   try {
     const counts = await within(clock, DEADLINE_MS, (async () => Object.entries(await states()))())
-    if (!counts) return { title, states: [], error: 'it does not answer' }
+    if (!counts) return { title, states: [], error: `no answer within ${DEADLINE_MS} ms` }
     return {
       title,
       states: counts.map(([name, count]) => {

@@ -1,22 +1,22 @@
-// The last hour, kept by the process that runs: a page that is opened or loaded again finds it.
+// The metrics of the last hour, kept by the server, so that a page has them as soon as it opens.
 import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Counters } from '../control/overview.ts'
 import type { FigureView, SampleView } from './wire.ts'
 
-/** How often a sample is taken. */
+/** Interval of the samples. */
 export const SAMPLE_MS = 5_000
-/** How much is kept. */
+/** Length of the history. */
 export const HISTORY_MS = 3_600_000
 const SAMPLES_MAX = HISTORY_MS / SAMPLE_MS
 
-/** Samples in order of time; a bounded number of them. */
+/** The samples of the last hour, in order of time. */
 export interface History {
-  /** Those that were taken after an instant. */
+  /** The samples after an instant. */
   since(atMs: number): readonly SampleView[]
 }
 
-/** Takes samples until the signal aborts. One that cannot be taken is left out. */
+/** Records a sample every interval until the signal aborts. A failed reading leaves a gap. */
 export function keepHistory(
   clock: Clock,
   look: () => Promise<Counters>,
@@ -36,7 +36,7 @@ export function keepHistory(
   return { since: (atMs) => samples.filter(({ at }) => at > atMs) }
 }
 
-/** Counters with the moment that they were read at: for showing, and for measuring. */
+/** Counters with the time of the reading: wall-clock time to show, elapsed time for rates. */
 interface Taken extends Counters {
   readonly at: number
   readonly elapsedMs: number
@@ -47,7 +47,7 @@ async function take(clock: Clock, look: () => Promise<Counters>): Promise<Taken 
     const counters = await look()
     return { ...counters, at: clock.now(), elapsedMs: clock.elapsed() }
   } catch {
-    // Health says what is wrong; the charts have a gap.
+    // Health reports the failure; the charts have a gap.
     return undefined
   }
 }
@@ -68,5 +68,5 @@ function sampleOf(before: Taken, now: Taken): SampleView {
   }
 }
 
-/** No chart shows more of a rate. */
+/** Charts show no more decimals. */
 const round = (perSecond: number): number => Math.round(perSecond * 100) / 100

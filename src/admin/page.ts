@@ -4,7 +4,7 @@ import type { HttpAnswer } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
 import type { HttpRoute } from '../http/routes.ts'
 
-/** Where the build puts the page: the same place from the source and from the package. */
+/** The output of the page's build; the path is the same in the repo and in the package. */
 const BUILT = new URL('../../dist/page/', import.meta.url)
 
 const TYPES: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ const TYPES: Readonly<Record<string, string>> = {
   woff2: 'font/woff2',
 }
 
-/** Nothing comes from elsewhere, nothing is framed, and nothing inline runs. */
+/** No foreign resources, no frames, no inline scripts. */
 const SAFE = {
   'content-security-policy': [
     "default-src 'self'",
@@ -32,12 +32,11 @@ const SAFE = {
   'x-frame-options': 'DENY',
 }
 
-/** The files of the page, read once. */
+/** The routes of the page. Its files are read once. */
 export function pageRoutes(): readonly HttpRoute[] {
   const files = filesOf()
   const answer = (name: string): HttpAnswer => files.get(name) ?? missing(files.size > 0)
-  // Temporary and never stored: a browser that keeps it would send whatever runs on this port later
-  // to the page.
+  // A temporary redirect without caching: another program may use this port later.
   const headers = { location: '/page/', 'cache-control': 'no-store' }
   const toPage = { status: 307, headers, body: '' }
   return [
@@ -52,7 +51,7 @@ export function pageRoutes(): readonly HttpRoute[] {
 }
 
 function missing(isBuilt: boolean): HttpAnswer {
-  const detail = isBuilt ? 'the page has no such file' : 'the page is not built: npm run page'
+  const detail = isBuilt ? 'the page has no such file' : 'the page is not built: run npm run page'
   return problem('NOT_FOUND', { detail })
 }
 
@@ -62,7 +61,7 @@ function filesOf(): ReadonlyMap<string, HttpAnswer> {
   for (const name of listed(root)) {
     const type = TYPES[name.split('.').at(-1) ?? '']
     if (type === undefined) continue
-    // The build puts a hash of the content into the names of assets.
+    // The names of assets contain a hash of their content.
     const isForEver = name.startsWith('assets/')
     const cache = isForEver ? 'public, max-age=31536000, immutable' : 'no-cache'
     files.set(name, {

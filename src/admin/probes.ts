@@ -7,9 +7,9 @@ import type { HttpRoute } from '../http/routes.ts'
 const FRESH = { 'cache-control': 'no-store' }
 
 /**
- * What a load balancer or a container's owner asks. Liveness asks whether the process answers: only a
- * restart helps where it does not. Readiness asks whether it can work: a degraded system still does,
- * and its body says what to look at.
+ * Liveness and readiness probes. `/admin/alive` says that the process answers; if it does not, restart
+ * it. `/admin/health` says whether the system works: 503 if it fails. A degraded system still works,
+ * and the body lists its alarms.
  */
 export function probeRoutes(system: System): readonly HttpRoute[] {
   return [

@@ -9,27 +9,27 @@ import type { Board } from './board.ts'
 import { admin } from './admin.ts'
 
 export interface ServeOptions extends GatewayOptions, ListenOptions {
-  /** Counts that the page shows. */
+  /** Counts of your own for the page. */
   readonly boards?: readonly Board[]
 }
 
-/** A system that people can reach. */
+/** A server for the gateway and the page of an app. */
 export interface Served {
-  /** Where messages and operations are, such as `http://127.0.0.1:4400`. */
+  /** The base URL of the gateway, such as `http://127.0.0.1:4400`. */
   readonly gateway: string
   /**
-   * The page, with the token for its writes behind the `#`, which no browser sends on. Whoever sees
-   * this address may pause services.
+   * The URL of the page, with the token for writes in the fragment, which browsers do not send to
+   * servers. Anyone who has this URL can pause services.
    */
   readonly page: string
-  /** Takes no more requests, and lets what is under way end; before `app.stop`. Idempotent. */
+  /** Stops accepting requests and waits for open ones. Call it before `app.stop`. Idempotent. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
- * Serves an app on one port: its gateway, and the page with what operators need. On loopback unless
- * a token is given; the token of the page is the one of the data directory where there is one.
+ * Serves an app on one port: its gateway, the admin API and the page. Listens on loopback unless you
+ * give a token. Without one, the page uses the token of the data directory, if there is a directory.
  *
  * @throws Fault `OPTION_INVALID`, `PORT_BUSY`
  */

@@ -1,14 +1,14 @@
 import type { WaitsFor } from './wire.ts'
 
-/** A line of what somebody waits for. */
+/** One line of what an operation or a saga waits for. */
 export interface WaitLine {
-  /** Of several timers the one that is due next. */
+  /** Of several timers, the one that is due next. */
   readonly waits: WaitsFor
-  /** How many timers it is; 1 for everything else. */
+  /** The number of timers; 1 for everything else. */
   readonly count: number
 }
 
-/** What somebody waits for, one a line, and all timers as one: they would read the same. */
+/** One line for each thing that is waited for, and one line for all timers together. */
 export function waitLines(waitsFor: readonly WaitsFor[]): readonly WaitLine[] {
   const timers = waitsFor.filter(({ kind }) => kind === 'timer')
   const place = waitsFor.findIndex(({ kind }) => kind === 'timer')
@@ -19,6 +19,6 @@ export function waitLines(waitsFor: readonly WaitsFor[]): readonly WaitLine[] {
   })
 }
 
-/** One of which it is not known comes last. */
+/** A timer without a known time sorts last. */
 const dueAtOf = (waits: WaitsFor): number =>
   (waits.kind === 'timer' ? waits.dueAt : undefined) ?? Number.MAX_SAFE_INTEGER

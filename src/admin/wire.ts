@@ -1,4 +1,4 @@
-// What the page is told, as JSON. Times are milliseconds since 1970.
+// The JSON of the admin API. Times are milliseconds since 1970.
 import type { Overview as SystemView } from '../control/views.ts'
 
 export type {
@@ -22,7 +22,7 @@ export type {
   WaitsFor,
 } from '../control/views.ts'
 
-/** Everything that runs, at one moment. */
+/** The whole system at one moment, with the boards. */
 export interface Overview extends SystemView {
   readonly boards: readonly BoardView[]
 }
@@ -33,13 +33,13 @@ export interface FigureView {
   readonly lag: number
 }
 
-/** One moment of the last hour, as the process has kept it. */
+/** One sample of the server's history. */
 export interface SampleView extends FigureView {
   readonly at: number
   readonly services: Readonly<Record<string, FigureView>>
 }
 
-/** Counts that the system itself shows, such as its orders by state. */
+/** The counts of a board, such as orders by state. */
 export interface BoardView {
   readonly title: string
   readonly states: readonly {
@@ -47,17 +47,17 @@ export interface BoardView {
     readonly count: number
     readonly tone?: 'good' | 'bad' | 'undone'
   }[]
-  /** Why it has no counts at the moment. */
+  /** Why there are no counts at the moment. */
   readonly error?: string
 }
 
-/** A refusal of the API, by RFC 9457. */
+/** An error answer of the API: problem details (RFC 9457). */
 export interface ProblemView {
   readonly type: string
   readonly title: string
   readonly status: number
   readonly detail: string
   readonly code: string
-  /** What is wrong with which option, one by one. */
+  /** Each invalid option, and what is wrong with it. */
   readonly complaints: readonly { readonly path: string; readonly message: string }[]
 }

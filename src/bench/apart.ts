@@ -1,11 +1,11 @@
-// Each measurement runs in a process of its own, so that no heap, cache or compiled code of one
-// helps or hinders another.
+// Runs each measurement in a process of its own, so that heap, caches and compiled code of one do not
+// affect another.
 import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-/** Measures by name; each takes its options and answers its figures. */
+/** Measures by name: each takes its options and returns its metrics. */
 export type Measures = Readonly<Record<string, (options: never) => Promise<unknown>>>
 
 interface Order {
@@ -18,10 +18,9 @@ type Report =
   | { readonly is: 'failed'; why: string }
 
 /**
- * Runs one measure of a program that `offer`s it, with flags of Node.js, and answers what that
- * answers.
+ * Starts a program with flags of Node.js, runs one of its measures, and returns the result.
  *
- * @throws Error with what the program threw, or with its exit where it ended without a word
+ * @throws Error with the error of the measure, or with the exit code if the program reports nothing
  */
 export async function apart<T>(
   program: URL,
@@ -42,7 +41,7 @@ export async function apart<T>(
 
 async function reportOf(child: ChildProcess, name: string): Promise<Report> {
   const gone = once(child, 'exit').then(([code, signal]): Report => {
-    return { is: 'failed', why: `${name} ended with ${String(signal ?? code)}, and said nothing` }
+    return { is: 'failed', why: `${name} exited with ${String(signal ?? code)} without a report` }
   })
   return Promise.race([gone, once(child, 'message').then(([report]) => report as Report)])
 }
@@ -54,7 +53,7 @@ async function ended(child: ChildProcess): Promise<void> {
   await exit
 }
 
-/** The other side: waits for the order, measures, reports. The caller then ends this process. */
+/** In the child process: waits for a request, measures, reports. The caller then ends the process. */
 export function offer(measures: Measures): void {
   process.once('message', (order) => {
     const { name, options } = order as Order
@@ -66,7 +65,7 @@ export function offer(measures: Measures): void {
 async function measured(measures: Measures, name: string, options: unknown): Promise<Report> {
   try {
     const measure = measures[name]
-    if (!measure) throw new Error(`nothing is measured by the name of ${name}`)
+    if (!measure) throw new Error(`there is no measure named ${name}`)
     return { is: 'done', value: await measure(options as never) }
   } catch (cause) {
     return { is: 'failed', why: cause instanceof Error ? (cause.stack ?? '') : String(cause) }

@@ -2,28 +2,28 @@ import type { Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Figures } from './figures.ts'
 
-/** What is measured: something that takes events and something that finishes them. */
+/** A measured system: it accepts events, and finishes them some time later. */
 export interface Flow {
-  /** Resolves once events `from` to `from + count` are taken, as durable as they will be. */
+  /** Resolves once the events `from` to `from + count` are acked. */
   publish(from: number, count: number): Promise<void>
-  /** Events that are finished, progress and all. */
+  /** The number of finished events, with their progress committed. */
   finished(): number
 }
 
 export interface ClosedLoop {
   readonly seconds: number
-  /** Not measured: until code is compiled and caches are warm. */
+  /** Time before the measurement, for compilation and caches. */
   readonly warmUpSeconds: number
   readonly batch: number
-  /** How many publish at the same time. */
+  /** The number of concurrent publishers. */
   readonly publishers: number
-  /** Publishers wait while more than these are taken and not finished. */
+  /** Publishers wait while more events than this are published and not finished. */
   readonly backlogMax: number
 }
 
 /**
- * Publishes as fast as the flow takes it, and counts what is finished between two moments, while
- * the backlog is bounded: so the rate is that of the slowest part.
+ * Publishes as fast as the flow accepts events, with a bounded backlog, and measures the rate of
+ * finished events. So the rate is that of the slowest part.
  */
 export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop): Promise<Figures> {
   const { batch, publishers, backlogMax } = options
@@ -39,7 +39,7 @@ export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop):
   }
   const publishing = Promise.all(Array.from({ length: publishers }, publisher))
   const rate = rateOf(clock, flow.finished, options)
-  // Publishing ends by itself only when it fails.
+  // Publishing settles first only if it fails.
   await Promise.race([rate, publishing])
   isOver = true
   await publishing
@@ -47,8 +47,8 @@ export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop):
 }
 
 /**
- * Counts what is finished between the end of the warm-up and the end of the measurement, and what
- * this process takes of the processors for each: that depends less on what else a machine does.
+ * The rate of finished events after the warm-up, and the CPU time of this process per event, which
+ * depends less on other load of the machine.
  */
 export async function rateOf(
   clock: Clock,
@@ -64,7 +64,7 @@ export async function rateOf(
   return { perSecond, cpuUs: (user + system) / count }
 }
 
-/** Waits until all that was published is finished; what never comes is an error. */
+/** Waits until all published events are finished. Throws after the timeout. */
 export async function drained(
   clock: Clock,
   flow: Pick<Flow, 'finished'>,

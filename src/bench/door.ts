@@ -1,6 +1,6 @@
 import type { App, Message } from '../index.ts'
 
-/** How readings get into the log; the one place that knows which call of the app does it. */
+/** Appends readings to the log. The only place that knows which call of the app does it. */
 export interface Door {
   /** Resolves once all are stored. @throws Error where one of them is not */
   append(messages: readonly Message[]): Promise<void>

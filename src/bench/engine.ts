@@ -1,10 +1,10 @@
-// What is measured of the engine alone, on one disk.
+// The measurements of the engine, on one disk.
 import { mkdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
 import { apart } from './apart.ts'
 import type { Figures } from './figures.ts'
 
-/** The program that offers the measures of the engine; the package has it as JavaScript. */
+/** The program that runs the measures of the engine. In the package it is JavaScript. */
 export const ENGINE: URL = new URL(`child${extname(import.meta.filename)}`, import.meta.url)
 
 /** One measurement of the engine. */
@@ -13,11 +13,11 @@ export interface EngineMeasurement {
   readonly what: string
   readonly measure: string
   readonly options: Readonly<Record<string, unknown>>
-  /** What the latencies among its figures begin with. */
+  /** The prefix of its latency metrics. */
   readonly latency?: string
 }
 
-/** How many events may be under way: enough that nobody waits, and no more. */
+/** The number of unfinished events: enough to keep the engine busy. */
 export const BACKLOG_MAX = 10_000
 const CALLERS = 50
 const FLOW = { batch: 100, publishers: 2, backlogMax: BACKLOG_MAX } as const
@@ -70,8 +70,8 @@ export const ENGINE_MEASUREMENTS: readonly EngineMeasurement[] = [
 const WARM_UP_SECONDS = 1
 
 /**
- * Measures in a process and a directory of its own, below `parent`. It takes `seconds`, after one
- * second that does not count.
+ * Measures in a process and a directory of its own below `parent`, for `seconds` after a warm-up of
+ * one second.
  */
 export async function measureEngine(
   { name, measure, options }: EngineMeasurement,

@@ -1,9 +1,9 @@
-// What a measurement says, and the little statistics that it needs.
+// The metrics of a measurement, and the statistics for them.
 
-/** Figures of one run by name, each with its unit in the name. */
+/** The metrics of one run by name, each with its unit in the name. */
 export type Figures = Readonly<Record<string, number>>
 
-/** The value below which that share of sorted values lies; `NaN` of none. */
+/** The quantile of sorted values; `NaN` without values. */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
@@ -15,7 +15,7 @@ export function median(values: readonly number[]): number {
   )
 }
 
-/** Latencies in milliseconds as they are spread, each name with that in front. */
+/** Median, 99th percentile and maximum of latencies, as metrics with this prefix. */
 export function spreadOf(name: string, latenciesMs: readonly number[]): Figures {
   const sorted = Float64Array.from(latenciesMs).sort()
   return {

@@ -1,4 +1,4 @@
-// What is measured of the engine, by name. Each takes a directory of its own.
+// The measures of the engine, by name. Each takes a directory of its own.
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
@@ -17,7 +17,7 @@ export interface InDirectory {
 
 const SYNCED_BYTES = 4_096
 
-/** How long the disk takes to keep one page for good. */
+/** Latency of a write of one page with fsync. */
 export async function sync({ directory, seconds }: InDirectory & Pick<ClosedLoop, 'seconds'>) {
   const clock = systemClock()
   const page = Buffer.alloc(SYNCED_BYTES, 7)
@@ -37,7 +37,7 @@ export async function sync({ directory, seconds }: InDirectory & Pick<ClosedLoop
 export type AppendOptions = InDirectory &
   Pick<ClosedLoop, 'seconds' | 'warmUpSeconds' | 'batch' | 'publishers'>
 
-/** Appends alone, with nobody who reads: `publishers` calls at a time, of `batch` events each. */
+/** Appends without a consumer: `publishers` concurrent calls of `batch` events each. */
 export async function append(options: AppendOptions): Promise<Figures> {
   const flow = await running({ directory: options.directory, path: 'nothing' })
   let stored = 0
@@ -60,7 +60,7 @@ export async function append(options: AppendOptions): Promise<Figures> {
 
 export type EndToEndOptions = InDirectory & ClosedLoop & { readonly path: Path }
 
-/** Appended, read in order, state and progress committed; and nothing counted twice or not at all. */
+/** End to end: append, ordered read, commit of state and progress. Each event must count once. */
 export async function endToEnd({ path, directory, ...loop }: EndToEndOptions): Promise<Figures> {
   const flow = await running({ directory, path })
   const { perSecond = 0, cpuUs = 0, published = 0 } = await closedLoop(flow.clock, flow, loop)
@@ -70,12 +70,12 @@ export async function endToEnd({ path, directory, ...loop }: EndToEndOptions): P
   return { perSecond, cpuUs }
 }
 
-/** The engine's own counters have to agree with what was published. */
+/** Checks the engine's counters against the number of published events. */
 async function mustHaveCounted({ app }: Running, published: number): Promise<void> {
   await app.settled()
   const [status] = await app.status()
   if (status?.completed !== published)
-    throw new Error(`${published} events were published, and ${status?.completed} are completed`)
+    throw new Error(`${published} events were published, but ${status?.completed} are completed`)
 }
 
 export interface OpenLoopOptions extends InDirectory {
@@ -86,8 +86,8 @@ export interface OpenLoopOptions extends InDirectory {
 }
 
 /**
- * Events come at a rate of their own, whether or not the system keeps up. Latency counts from when
- * an event was due: to the run of its rule, and to the commit of what that changed.
+ * Publishes at a fixed rate, whether or not the system keeps up. Latencies start when an event is due:
+ * until its ack, until its rule runs, and until the commit.
  */
 export async function openLoop(options: OpenLoopOptions): Promise<Figures> {
   const { directory, path, perSecond, seconds, warmUpSeconds } = options

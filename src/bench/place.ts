@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** A directory for one run, gone after it, also where the run is interrupted. */
+/** A directory for one run. It is removed after the run, also on SIGINT and SIGTERM. */
 export interface Place extends Disposable {
   readonly path: string
 }
@@ -9,7 +9,7 @@ export interface Place extends Disposable {
 const CODES = { SIGINT: 130, SIGTERM: 143 } as const
 const SIGNALS = Object.keys(CODES) as readonly (keyof typeof CODES)[]
 
-/** Makes a directory below one that is there. Everybody may look into it, servers of peers, too. */
+/** Creates a directory below an existing one, readable for the servers of peers. */
 export function placeIn(parent: string): Place {
   const path = mkdtempSync(join(parent, 'throughline-bench-'))
   chmodSync(path, 0o755)

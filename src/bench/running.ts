@@ -1,5 +1,5 @@
-// The system of the bench as it runs, watched from outside: what its rules have run on, and when
-// that was committed.
+// Starts the measured system, and records which events its rules have handled and when those were
+// committed.
 import type { Clock } from '../base/clock.ts'
 import { systemClock } from '../base/clock.ts'
 import { embedded } from '../backends/embedded/index.ts'
@@ -12,10 +12,10 @@ import { readingOf, systemOf } from './system.ts'
 
 type Backend = ReturnType<typeof embedded>
 
-/** Hears of readings as they are committed, with the times at which their rules ran. */
+/** Called with the readings of each commit, and the times at which their rules ran. */
 export type Committed = (numbers: readonly number[], ranAt: readonly number[]) => void
 
-/** Knows when what a rule has run on is committed: with the unit that comes next. */
+/** Wraps a backend to see commits: a handled event is committed with the next unit. */
 interface Watch {
   readonly backend: Backend
   readonly counted: (number: number) => void
@@ -52,11 +52,11 @@ export interface RunningOptions {
   readonly directory: string
   readonly path: Path
   readonly heard?: Committed
-  /** More services beside the one that the path names. */
+  /** Additional services. */
   readonly beside?: (counted: (number: number) => void) => readonly Service<string, unknown>[]
 }
 
-/** A system that runs, as a flow. */
+/** The running system, as a flow. */
 export interface Running extends Flow {
   readonly app: App
   readonly clock: Clock
@@ -64,7 +64,7 @@ export interface Running extends Flow {
 }
 
 const NOBODY: Committed = () => undefined
-/** The backlog is bounded by whoever publishes. */
+/** No limit by the engine: the publishers bound the backlog. */
 const LAG_EVENTS_MAX = 1_000_000_000
 
 export async function running(options: RunningOptions): Promise<Running> {

@@ -1,11 +1,11 @@
-// The system that is measured: readings of meters, counted and summed for each of 1,000 meters.
+// The measured system: counts and sums readings for each of 1,000 meters.
 import type { Entity, Message, Projection, Schema, Service } from '../index.ts'
 import { command, contract, entity, event, projection, service, type } from '../index.ts'
 
 /** One reading; 150 bytes as JSON. */
 export interface Reading {
   readonly meterId: string
-  /** Which one it is of all that are published. */
+  /** The number of the reading, from 0. */
   readonly number: number
   readonly units: number
   readonly note: string
@@ -15,7 +15,7 @@ const METERS = 1_000
 const PAYLOAD_BYTES = 150
 const UNITS = 100
 
-/** Cheap to make, since making it counts as part of what is measured. */
+/** Creates a reading. Cheap, since its time is part of the measurement. */
 export function readingOf(number: number): Reading {
   const [meter, units] = [number % METERS, number % UNITS]
   const digits = digitsOf(meter) + digitsOf(number) + digitsOf(units)
@@ -31,7 +31,7 @@ function digitsOf(whole: number): number {
 }
 const NOTE = 'read by hand, the door was open and the dog was friendly; '.repeat(4)
 
-/** What a meter comes to. */
+/** The total of a meter. */
 export interface Total {
   readonly count: number
   readonly units: number
@@ -42,14 +42,14 @@ const isText = (value: unknown): boolean => typeof value === 'string' && value.l
 const isWhole = (value: unknown): boolean => Number.isInteger(value) && (value as number) >= 0
 const FIELDS = { meterId: isText, number: isWhole, units: isWhole, note: isText } as const
 
-/** Checks each field, as the schema library of a user would. */
+/** A schema that validates each field, as a schema library would. */
 function readingSchema(): Schema<Reading> {
   const validate = (value: unknown): { value: Reading } | { issues: readonly Issue[] } => {
     const given = value as Readonly<Record<string, unknown>>
     const issues: Issue[] = []
     for (const name in FIELDS)
       if (!FIELDS[name as keyof typeof FIELDS](given[name]))
-        issues.push({ path: [name], message: 'is not what it must be' })
+        issues.push({ path: [name], message: 'is invalid' })
     return issues.length > 0 ? { issues } : { value: given as unknown as Reading }
   }
   const text = { type: 'string', minLength: 1 }
@@ -66,17 +66,17 @@ function readingSchema(): Schema<Reading> {
 
 const schema = readingSchema()
 
-/** Readings that come from outside; nobody decides them. */
+/** Readings that are appended as events, without an entity. */
 export const Readings = contract('readings', { key: 'meterId' }, { Taken: event(schema) })
 
-/** Readings that a meter is asked to take. */
+/** Readings that are sent as commands to an entity. */
 export const Meters = contract(
   'meters',
   { key: 'meterId' },
   { Take: command(schema), Counted: event(schema) },
 )
 
-/** Hears of each reading that a rule has counted; it is not committed yet. */
+/** Called when a rule has counted a reading, before the commit. */
 export type Counted = (number: number) => void
 
 const more = ({ units }: Reading, before: Total | undefined): Total => ({
@@ -84,7 +84,7 @@ const more = ({ units }: Reading, before: Total | undefined): Total => ({
   units: (before?.units ?? 0) + units,
 })
 
-/** How readings come to a total. */
+/** Which rule counts the readings. */
 export const PATHS = ['projection', 'entity', 'nothing'] as const
 export type Path = (typeof PATHS)[number]
 
@@ -93,7 +93,7 @@ export interface System {
   readonly message: (reading: Reading) => Message
 }
 
-/** A system by the way that readings take in it; `nothing` only stores them. */
+/** The services of a path; `nothing` only stores the readings. */
 export function systemOf(path: Path, counted: Counted): System {
   if (path === 'entity') {
     const services = [service('meters', { owns: [Meters], runs: [meterOf(counted)] })]
@@ -104,7 +104,7 @@ export function systemOf(path: Path, counted: Counted): System {
   return { services, message: Readings.Taken }
 }
 
-/** The name is free, so that a new one reads everything from the beginning. */
+/** The projection of totals. A new name makes a new projection, which reads from the beginning. */
 export function totalsOf(name: string, counted: Counted): Projection<string, Total> {
   return projection(name, { by: 'meterId', row: type<Total>() }, (on) => [
     on(Readings.Taken, (reading, before) => {

@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-// Starts the command line where Node.js is new enough, else says how to get one that is.
-// Plain JavaScript that any Node.js since 18 can read. Exit code 78: this Node.js is too old.
+// Starts the command line if Node.js is new enough, else says how to get a newer one. Plain JavaScript
+// that any Node.js since 18 can run. Exit code 78: this Node.js is too old.
 const needed = [24, 15]
 const [major, minor] = process.versions.node.split('.').map(Number)
 
 if (major < needed[0] || (major === needed[0] && minor < needed[1])) {
   console.error(
     `throughline needs Node.js ${needed.join('.')} or newer, and this is ${process.versions.node}.
-Any one of these gets it:
+Install it in one of these ways:
   nvm install ${needed[0]}
   fnm install ${needed[0]}
   volta install node@${needed[0]}

@@ -1,17 +1,17 @@
 import type { Terminal } from './terminal.ts'
 
-/** All flags of all commands, as they were given. */
+/** The parsed flags of all commands. */
 export interface Flags {
   readonly data: string
   readonly json?: boolean
   readonly partition?: number
-  /** An offset; where a time will do as well, text. */
+  /** An offset; text for commands that also take a time. */
   readonly from?: number | string
   readonly to?: string
   readonly before?: string
   readonly limit: number
   readonly follow?: boolean
-  /** What a list is about. */
+  // Filters of lists.
   readonly consumer?: string
   readonly key?: string
   readonly saga?: string
@@ -20,10 +20,10 @@ export interface Flags {
   readonly type?: string
   readonly since?: string
   readonly until?: string
-  /** Where a list goes on. */
+  /** The cursor at which a list continues. */
   readonly after?: string
   readonly accept?: readonly string[]
-  readonly markLost?: boolean
+  readonly resetHighWater?: boolean
   readonly offline?: boolean
   readonly port: number
   readonly host?: string
@@ -37,12 +37,12 @@ export interface Flags {
   readonly seconds: number
 }
 
-/** What a command was asked. */
+/** One call of a command: its arguments and flags, and the terminal to print to. */
 export interface Asked {
   readonly terminal: Terminal
   readonly args: readonly string[]
   readonly flags: Flags
 }
 
-/** Does what was asked, and answers the exit code. */
+/** Runs a command and returns the exit code. */
 export type Command = (asked: Asked) => Promise<number>

@@ -1,4 +1,4 @@
-// How commands reach data: through its running owner, else by opening it.
+// Opens the system that a command works on: through its running owner, else from the data directory.
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { embedded } from '../backends/embedded/index.ts'
@@ -14,9 +14,9 @@ import type { Tell } from '../ports/keeping.ts'
 import type { Asked } from './command.ts'
 import { isData, missing } from './find-data.ts'
 
-/** A system that can be asked. */
+/** An open system, to run verbs on. */
 export interface Reached {
-  /** Whether a process runs it. */
+  /** Whether an owner process runs it. */
   readonly isRunning: boolean
   run(verb: VerbName, given?: Given, tell?: Tell): Promise<unknown>
   [Symbol.asyncDispose](): Promise<void>
@@ -26,12 +26,16 @@ export function directoryOf({ terminal, flags }: Asked): string {
   return resolve(terminal.cwd, flags.data)
 }
 
-/** @throws Fault `DATA_MISSING`, which says what could be named, and what opening throws */
+/**
+ * Connects to the running owner, else opens the data read-only.
+ *
+ * @throws Fault `DATA_MISSING` with the data directories that exist, and whatever opening throws
+ */
 export async function reach(asked: Asked): Promise<Reached> {
   return (await reachRunning(directoryOf(asked))) ?? opened(await look(asked))
 }
 
-/** The running owner; what it was doing when it went away is said by name. */
+/** Connects to the running owner, if any. A call throws `OWNER_GONE` once that has ended. */
 export async function reachRunning(directory: string): Promise<Reached | undefined> {
   const owner = await reachOwner(directory)
   if (!owner) return undefined
@@ -52,25 +56,25 @@ export async function reachRunning(directory: string): Promise<Reached | undefin
 const GONE: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE'])
 const isGone = (cause: unknown): boolean => GONE.has((cause as { code?: unknown }).code)
 
-/** Opens data as its owner, for as long as one call takes. */
+/** Opens the data as its owner until the command ends. */
 async function reachAlone(asked: Asked): Promise<Reached> {
-  // Opened for reading first: an owner would make what is not there.
+  // Open it read-only first: opening as owner would create missing data.
   await (await look(asked)).close()
   return opened(await resting(embedded({ directory: directoryOf(asked) }), systemClock()))
 }
 
 /**
- * The running owner, or the data itself where `--offline` says so.
+ * Connects to the running owner, or opens the data as its owner with `--offline`.
  *
- * @throws Fault `DATA_READ_ONLY` where nobody runs it, `DATA_MISSING`
+ * @throws Fault `DATA_READ_ONLY` without an owner and without `--offline`; `DATA_MISSING`
  */
 export async function reachForWriting(asked: Asked): Promise<Reached> {
   const owner = await reachRunning(directoryOf(asked))
   if (owner) return owner
   if (asked.flags.offline) return reachAlone(asked)
-  // What is not there at all is said first.
+  // Missing data is reported first.
   await (await reach(asked))[Symbol.asyncDispose]()
-  throw new Fault('DATA_READ_ONLY', { detail: `nobody runs ${asked.flags.data}` })
+  throw new Fault('DATA_READ_ONLY', { detail: `${asked.flags.data} has no running owner` })
 }
 
 async function look(asked: Asked): Promise<RestingSystem> {
@@ -94,7 +98,7 @@ function opened(system: RestingSystem): Reached {
 
 const USUAL = '.throughline'
 
-/** Data directories where programs usually keep them. */
+/** The data directories below `.throughline`, where programs usually keep them. */
 function usualData(cwd: string): readonly string[] {
   const usual = join(cwd, USUAL)
   if (!existsSync(usual)) return []
@@ -104,9 +108,9 @@ function usualData(cwd: string): readonly string[] {
 }
 
 /**
- * Refuses a name that is not in the list, with the nearest one that is.
+ * Checks that a name is known.
  *
- * @throws Fault with the code that is given
+ * @throws Fault with this code, and with the most similar name
  */
 export function mustBeNamed(
   code: 'TOPIC_NOT_FOUND' | 'SERVICE_NOT_FOUND',

@@ -1,30 +1,30 @@
-// The one file that asks the process for its environment.
+// The only file that reads the environment of the process.
 
-/** Where text goes. */
+/** The part of a writable stream that the command line needs. */
 export interface Screen {
   readonly isTTY?: boolean | undefined
   readonly columns?: number | undefined
-  /** `false` when the reader is slower: what it has not taken is kept. */
+  /** Returns `false` while the buffer is full; the text is buffered all the same. */
   write(text: string): unknown
   on(event: 'error', hear: (cause: Error) => void): unknown
-  /** Told once what `write` has kept is written. */
+  /** `drain` is emitted once the buffer is empty. */
   once?(event: 'drain', hear: () => void): unknown
 }
 
-/** What the command line gets from outside. */
+/** The environment of the command line. */
 export interface Io {
   readonly stdout: Screen
   readonly stderr: Screen
-  /** Relative paths begin here. */
+  /** The directory that relative paths start from. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Ends what would run until it is told to stop. Default: signals of the process do. */
+  /** Stops a command that would run forever. Default: signals of the process. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Ends the process once everything that was printed has gone out, whatever else is left open: by a
- * module that a command has imported, or by a handler that has not ended.
+ * Ends the process once all output is written, even if something keeps it alive, such as an imported
+ * module or a handler that has not ended.
  */
 export async function endProcess(code: number): Promise<void> {
   for (const screen of [process.stdout, process.stderr])
@@ -32,15 +32,15 @@ export async function endProcess(code: number): Promise<void> {
   process.exit(code)
 }
 
-/** Hears how the process comes to an end before what it waits for is there. */
+/** Callbacks for a process that ends before a pending import has finished. */
 export interface EarlyEnd {
-  /** Nothing is left that could go on. What is begun here goes on. */
+  /** The event loop is empty. Work that starts here keeps the process alive. */
   onIdle(): void
-  /** The process ends now: by this exit code, whatever it was to be. */
+  /** The process exits. Returns the exit code to use. */
   onExit(): number
 }
 
-/** Watches for an early end of the process. Answers what ends that. */
+/** Watches for an early exit of the process. Returns a function that stops watching. */
 export function onEarlyEnd({ onIdle, onExit }: EarlyEnd): () => void {
   const exit = (): void => void (process.exitCode = onExit())
   process.on('beforeExit', onIdle)

@@ -4,7 +4,7 @@ import type { FaultCode } from '../base/fault.ts'
 import { FAULTS, Fault } from '../base/fault.ts'
 import { errorText, errorView, exitOf } from './exits.ts'
 
-test('each fault has an exit code: wrong usage, try again later, or broken', () => {
+test('each fault has an exit code: wrong usage, retry later, or failed', () => {
   for (const [code, { retryable }] of Object.entries(FAULTS)) {
     const exit = exitOf(new Fault(code as FaultCode, { detail: 'x' }))
     assert.equal(exit, code === 'OPTION_INVALID' ? 2 : retryable ? 69 : 1, code)
@@ -12,7 +12,7 @@ test('each fault has an exit code: wrong usage, try again later, or broken', () 
   assert.equal(exitOf(new Error('x')), 1)
 })
 
-test('what is no fault of ours is shown with its place, and as JSON without', () => {
+test('an error that is not a fault is shown with its stack, in JSON without it', () => {
   const error = new Error('surprise')
   assert.match(errorText(error), /surprise\n +at /)
   const view = { code: 'INTERNAL', message: 'surprise', complaints: [], ids: {} }

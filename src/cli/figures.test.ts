@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { barText, countText, durationText, manyText, timeText } from './figures.ts'
 
-test('counts have thousands apart', () => {
+test('counts have thousands separators', () => {
   assert.deepEqual([0, 999, 1_000, 1_234_567].map(countText), ['0', '999', '1,000', '1,234,567'])
   assert.deepEqual([manyText(1, 'record'), manyText(0, 'record')], ['1 record', '0 records'])
 })
 
-test('durations have the largest unit that fits', () => {
+test('durations use the largest fitting unit', () => {
   const cases: readonly (readonly [number, string])[] = [
     [-5, '0 ms'],
     [0, '0 ms'],
@@ -28,7 +28,7 @@ test('times are in UTC, to the millisecond', () => {
   assert.equal(timeText(0), '1970-01-01T00:00:00.000Z')
 })
 
-test('a bar is as long as it is told, whatever is done', () => {
+test('a progress bar always has its width', () => {
   assert.equal(barText(1, 4, 8), '██░░░░░░')
   assert.equal(barText(9, 4, 4), '████')
   assert.equal(barText(0, 0, 4), '████')

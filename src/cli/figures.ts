@@ -1,4 +1,4 @@
-// Figures and times as words.
+// Formats counts, sizes, durations and times.
 
 const grouped = new Intl.NumberFormat('en')
 
@@ -14,7 +14,7 @@ export function manyText(count: number, one: string): string {
 
 const BYTE_UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
-/** In the largest unit that fits: `0 B`, `812 B`, `8.2 KB`, `370 MB`, `1.5 GB`. */
+/** A size in its largest fitting unit: `0 B`, `812 B`, `8.2 KB`, `370 MB`, `1.5 GB`. */
 export function bytesText(bytes: number): string {
   let value = bytes
   let unit = 0
@@ -23,7 +23,7 @@ export function bytesText(bytes: number): string {
   return `${value.toFixed(digits)} ${BYTE_UNITS[unit]}`
 }
 
-/** In the largest unit that fits: `0 ms`, `340 ms`, `1.2 s`, `41 s`, `4 min`, `3 h`, `2 d`. */
+/** A duration in its largest fitting unit: `340 ms`, `1.2 s`, `41 s`, `4 min`, `3 h`, `2 d`. */
 export function durationText(ms: number): string {
   if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`
   if (ms < 9_950) return `${(ms / 1_000).toFixed(1)} s`
@@ -33,17 +33,17 @@ export function durationText(ms: number): string {
   return `${Math.round(ms / 86_400_000)} d`
 }
 
-/** A moment, to the millisecond, in UTC. */
+/** A time in UTC, to the millisecond. */
 export function timeText(at: number): string {
   return new Date(at).toISOString()
 }
 
-/** A path as a shell takes it. */
+/** A path, quoted for a shell if necessary. */
 export function quoted(path: string): string {
   return /^[\w@%+=:,./\\-]+$/.test(path) ? path : `"${path}"`
 }
 
-/** How much of it is done, as a bar of `width` characters. */
+/** A progress bar of `width` characters. */
 export function barText(done: number, total: number, width: number): string {
   const filled = total === 0 ? width : Math.round((Math.min(done, total) / total) * width)
   return `${'█'.repeat(filled)}${'░'.repeat(width - filled)}`

@@ -5,17 +5,17 @@ import type { Asked } from './command.ts'
 
 const NAMED_MAX = 3
 
-/** What tells a data directory: its marker, or without it the database. */
+/** The files that identify a data directory: its marker or its database. */
 const FILES = ['throughline.json', 'throughline.db']
 
 export const isData = (directory: string): boolean =>
   FILES.some((name) => existsSync(join(directory, name)))
 
 /**
- * What was asked, of the data that was meant: where `--data` names a directory that holds none itself,
- * and exactly one below it does, it is that one, and stderr says so.
+ * Corrects `--data`: if it names a directory without data, and exactly one subdirectory has data, uses
+ * that one and says so on stderr.
  *
- * @throws Fault `DATA_MISSING` where several below it hold data, with their names
+ * @throws Fault `DATA_MISSING` if several subdirectories have data, with their names
  */
 export function findData(asked: Asked): Asked {
   const { terminal, flags } = asked
@@ -27,13 +27,13 @@ export function findData(asked: Asked): Asked {
   const [data] = found
   if (data === undefined) return asked
   if (found.length > 1) throw missing(flags.data, found)
-  const note = `${flags.data} holds no data itself; ${data} does, and is used.`
+  const note = `${flags.data} has no data itself; using ${data}.`
   terminal.tell(flags.json ? JSON.stringify({ note }) : note)
   return { ...asked, flags: { ...flags, data } }
 }
 
-/** The fault for data that is not there, with what could have been named. */
+/** The fault for missing data, with the data directories that exist. */
 export function missing(data: string, others: readonly string[], cause?: unknown): Fault {
   const named = others.slice(0, NAMED_MAX).map((path) => `--data ${path}`)
-  return new Fault('DATA_MISSING', { detail: `${data}; but there is ${named.join(', ')}`, cause })
+  return new Fault('DATA_MISSING', { detail: `${data}; try ${named.join(', ')}`, cause })
 }

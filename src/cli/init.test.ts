@@ -41,25 +41,25 @@ suite('a new project', () => {
   let root = ''
   let count = 0
   let directory = ''
-  before(() => (root = mkdtempSync(join(tmpdir(), 'throughline init ')))) // a space is no trouble
+  before(() => (root = mkdtempSync(join(tmpdir(), 'throughline init ')))) // with a space
   after(() => rmSync(root, { recursive: true }))
   beforeEach(() => (directory = join(root, `Project ${(count += 1)}`)))
 
-  test('is written into a directory that is made for it', async () => {
+  test('is written into a directory that is created for it', async () => {
     assert.deepEqual(await init(directory), FILES)
     assert.deepEqual(readdirSync(directory).toSorted(), FILES)
     const main = readFileSync(new URL('init/typescript/main.ts', import.meta.url), 'utf8')
     assert.equal(readFileSync(join(directory, 'main.ts'), 'utf8'), main)
   })
 
-  test('pins this version, and what this version is tested with', async () => {
+  test('pins this version, and the dependencies that it is tested with', async () => {
     await init(directory)
     const manifest = manifestIn(join(directory, 'package.json'))
     const { zod, typescript, '@types/node': node } = own.devDependencies
     const file = fileURLToPath(
       new URL(`../../dist/throughline-${own.version}.tgz`, import.meta.url),
     )
-    // No registry has it: a version alone would install what somebody else calls so.
+    // No registry has the package: a version alone could install a stranger's package of that name.
     const throughline = `file:${relative(directory, file)}`
     assert.deepEqual(manifest.dependencies, { throughline, zod })
     assert.deepEqual(manifest.devDependencies, { typescript, '@types/node': node })
@@ -67,7 +67,7 @@ suite('a new project', () => {
     assert.deepEqual(manifest.scripts, { start: 'node main.ts', test: 'node --test', check: 'tsc' })
   })
 
-  test('is called as it is told, or like its directory', async () => {
+  test('has the given name, or the name of its directory', async () => {
     await init(directory)
     assert.equal(manifestIn(join(directory, 'package.json')).name, `project-${count}`)
     await init(join(directory, 'inner'), { name: 'reading-room' })
@@ -82,7 +82,7 @@ suite('a new project', () => {
     assert.ok(existsSync(join(directory, 'inner/main.ts')))
   })
 
-  test('overwrites nothing: it names every file that is in the way, and writes none', async () => {
+  test('overwrites nothing: it reports every existing file, and writes none', async () => {
     await init(directory)
     writeFileSync(join(directory, 'main.ts'), 'mine')
     rmSync(join(directory, 'service.ts'))
@@ -100,7 +100,7 @@ suite('a new project', () => {
     assert.equal(existsSync(join(directory, 'service.ts')), false)
   })
 
-  test('keeps what a manifest says that is there, and adds what it lacks', async () => {
+  test('keeps the entries of an existing package.json, and adds the missing ones', async () => {
     mkdirSync(directory)
     const path = join(directory, 'package.json')
     const scripts = { test: 'echo "Error: no test specified" && exit 1', start: 'node mine.js' }
@@ -115,7 +115,7 @@ suite('a new project', () => {
     assert.ok(manifest.devDependencies['typescript'])
   })
 
-  test('is not written beside a manifest that cannot be read', async () => {
+  test('is not written next to a package.json that cannot be read', async () => {
     mkdirSync(directory)
     for (const text of ['{', '[]', 'null']) {
       writeFileSync(join(directory, 'package.json'), text)
@@ -124,14 +124,14 @@ suite('a new project', () => {
     }
   })
 
-  test('is refused a name that no package can have', async () => {
+  test('is refused with an invalid package name', async () => {
     for (const name of ['', 'Big', 'a b', '../up', '.hidden', 'x'.repeat(215)])
       await assert.rejects(init(directory, { name }), /OPTION_INVALID.*name: must be/s)
     assert.equal(existsSync(directory), false)
   })
 
-  test('is refused a path that is no directory', async () => {
+  test('is refused at a path that is not a directory', async () => {
     writeFileSync(directory, 'a file')
-    await assert.rejects(init(directory), /OPTION_INVALID.*is no directory/s)
+    await assert.rejects(init(directory), /OPTION_INVALID.*is not a directory/s)
   })
 })

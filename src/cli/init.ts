@@ -9,13 +9,13 @@ import { MANIFEST, manifestIn } from './manifest.ts'
 export interface InitOptions {
   /** The name of the new package. Default: made from the directory's name. */
   readonly name?: string
-  /** JavaScript in place of TypeScript. Only in the built package: it is made from TypeScript. */
+  /** Writes JavaScript instead of TypeScript. Only the built package has these templates. */
   readonly isJavaScript?: boolean
 }
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,213}$/
 const FALLBACK_NAME = 'reading-room'
-/** A package carries no file of git and no tests; these are the names that it carries in their place. */
+/** Templates that the package contains under another name, since npm would drop or run them. */
 const NAMES: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
   'service-test.js': 'service.test.js',
@@ -23,13 +23,12 @@ const NAMES: Readonly<Record<string, string>> = {
 }
 
 /**
- * Writes a small project that runs: a contract, a service with its test, and the program that
- * starts it. Makes the directory when it is missing, and leaves everything else in it alone; a
- * manifest that is there keeps what it says, and gets what it lacks.
- * Answers the names of the files written, in order.
+ * Writes a small project: a contract, a service with its test, and a program that starts it. Creates
+ * the directory if necessary. Other files in it stay as they are; an existing package.json keeps its
+ * entries and gets the missing ones. Returns the names of the written files, sorted.
  *
- * @throws Fault `OPTION_INVALID` for a name that no package can have, a path that is no directory,
- * and files that are there already, with one complaint each; nothing was written then
+ * @throws Fault `OPTION_INVALID` for an invalid package name, a path that is not a directory, and
+ * existing files, with one issue each; nothing is written then
  */
 export async function init(
   directory: string,
@@ -44,22 +43,22 @@ export async function init(
   if (!NAME.test(name))
     complaints.push({ path: 'name', message: 'must be lower-case letters, digits, . _ and -' })
   if (existsSync(target) && !statSync(target).isDirectory())
-    complaints.push({ path: directory, message: 'is no directory' })
+    complaints.push({ path: directory, message: 'is not a directory' })
   for (const file of names)
     if (existsSync(join(target, file)))
-      complaints.push({ path: file, message: 'is there already: move it, or name a new directory' })
+      complaints.push({ path: file, message: 'already exists: move it, or name a new directory' })
   if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: directory, complaints })
 
   const manifest = manifestIn(target, name, isJavaScript)
   await mkdir(target, { recursive: true })
-  // Whoever made a file since then keeps it.
+  // `wx` never overwrites a file that was created since the check.
   for (const file of names)
     await writeFile(join(target, file), files.get(file) ?? '', { flag: 'wx' })
   await writeFile(join(target, MANIFEST), manifest)
   return [...names, MANIFEST].toSorted()
 }
 
-/** The directory's name, as far as a package can have it. */
+/** A valid package name made from the directory's name. */
 function nameOf(directory: string): string {
   const words = basename(directory)
     .toLowerCase()
@@ -67,12 +66,14 @@ function nameOf(directory: string): string {
   return words.replaceAll(/^[._-]+|-+$/g, '').slice(0, 214) || FALLBACK_NAME
 }
 
-/** What the project consists of: contents by name. */
+/** The files of the project: contents by name. */
 async function filesOf(isJavaScript: boolean): Promise<ReadonlyMap<string, string>> {
   const language = isJavaScript ? 'javascript' : 'typescript'
   const templates = fileURLToPath(new URL(`init/${language}/`, import.meta.url))
   if (!existsSync(templates))
-    throw new Fault('OPTION_INVALID', { detail: `${language} comes with the built package only` })
+    throw new Fault('OPTION_INVALID', {
+      detail: `only the built package has the ${language} templates`,
+    })
   const files = new Map<string, string>()
   for (const file of await readdir(templates))
     files.set(NAMES[file] ?? file, await readFile(join(templates, file), 'utf8'))

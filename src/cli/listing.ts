@@ -1,9 +1,10 @@
-// What the commands that print a list share.
+// Shared by the commands that print a list.
 import { systemClock } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { instantOf } from '../base/instant.ts'
 import type { Given, VerbName } from '../control/verbs.ts'
+import type { EventView } from '../control/views.ts'
 import type { Listing, WaitsFor } from '../engine/listings.ts'
 import type { Asked, Flags } from './command.ts'
 import { reach } from './data.ts'
@@ -11,20 +12,20 @@ import { durationText } from './figures.ts'
 import type { Column } from './table.ts'
 import { table } from './table.ts'
 
-/** How wide a column of keys and ids gets on a terminal. */
+/** Maximum width of a column of keys or ids on a terminal. */
 export const WIDTH_MAX = 64
 
-/** How a list is shown to people. */
+/** How a list is printed as a table. */
 export interface ListingView<T> {
   readonly columns: readonly Column[]
   row(item: T, now: number, isRunning: boolean): readonly string[]
-  /** What is said in place of an empty list. */
+  /** Printed instead of an empty list. */
   readonly none: string
   /** Lines below the table. */
   readonly details?: (items: readonly T[]) => readonly string[]
 }
 
-/** Asks for a list, and prints it. A page that has less than was wanted is followed by the next. */
+/** Fetches a list and prints it. Reads further pages until `--limit` items are there. */
 export async function printListing<T>(
   asked: Asked,
   verb: VerbName,
@@ -68,7 +69,7 @@ async function whole<T>(
   }
 }
 
-/** The flags of these names that were given. */
+/** The flags with these names that were given, as arguments of a verb. */
 export function givenIn(flags: Flags, names: readonly (keyof Flags)[]): Given {
   return Object.fromEntries(
     names.filter((name) => flags[name] !== undefined).map((name) => [name, flags[name]]),
@@ -76,7 +77,7 @@ export function givenIn(flags: Flags, names: readonly (keyof Flags)[]): Given {
 }
 
 /**
- * The flags of these names, as times.
+ * The flags with these names, parsed as times.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -94,22 +95,28 @@ export function timesIn(flags: Flags, names: readonly ('since' | 'until')[]): Gi
   return Object.fromEntries(times)
 }
 
+/** The producer of a message: `ordering/fulfilment`, or `outside` for a client. */
+export function sourceText({ source, rule }: Pick<EventView, 'source' | 'rule'>): string {
+  if (source === 'door') return 'outside'
+  return rule === undefined ? source : `${source}/${rule}`
+}
+
 export function waitsForText(waits: WaitsFor, now: number): string {
   if (waits.kind === 'timer') {
     const { type, dueAt } = waits
     return dueAt === undefined ? `timer for ${type}` : `timer for ${type} ${inText(dueAt, now)}`
   }
   const by = waits.heldBy === undefined ? '' : `, held by ${waits.heldBy}`
-  if (waits.kind === 'answer') return `answer to ${waits.command} ${waits.id}${by}`
+  if (waits.kind === 'answer') return `reply to ${waits.command} ${waits.id}${by}`
   return `${waits.types.join(' or ') || 'an event'}${by}`
 }
 
-/** When something is tried again: that needs its owner. */
+/** When the next attempt is due. Without an owner, there is none. */
 export function nextText(at: number, now: number, isRunning: boolean): string {
-  return isRunning ? inText(at, now) : 'once it runs'
+  return isRunning ? inText(at, now) : 'after start'
 }
 
-/** `in 3 s`, or `now` where it is due. */
+/** `in 3 s`, or `now` if it is due. */
 export function inText(at: number, now: number): string {
   return at <= now ? 'now' : `in ${durationText(at - now)}`
 }

@@ -9,10 +9,10 @@ import { terminalOf } from './terminal.ts'
 export { endProcess } from './environment.ts'
 
 /**
- * The command line. Answers the exit code, as `EXITS` says; never ends the process, but for a second
+ * Runs the command line and returns the exit code. Does not end the process, except for a second
  * signal while `run` stops.
  *
- * @param argv what was typed after the name of the command
+ * @param argv the arguments after the program name
  */
 export async function main(argv: readonly string[], io: Io = processIo()): Promise<number> {
   const terminal = terminalOf(io, argv.includes('--json'))
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[], io: Io = processIo()): Promi
       return exitOf(cause)
     }
     if (cause.exitCode === 0) return EXITS.fine.code
-    // Without any command it is the help that says what is missing.
+    // Without a command, commander throws its help as the error.
     const isHelp = cause.code === 'commander.help'
     const message = isHelp ? 'name a command' : cause.message.replace(/^error: /, '')
     terminal.fail({ code: 'OPTION_INVALID', message, complaints: [], ids: {} }, complaint.trimEnd())

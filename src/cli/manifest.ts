@@ -1,4 +1,4 @@
-// The manifest of a project that `init` makes, or adds to.
+// The package.json of a project that `init` creates or extends.
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,11 +6,11 @@ import { Fault } from '../base/fault.ts'
 
 export const MANIFEST = 'package.json'
 
-/** What a new project uses besides this package, in the versions that its tests ran with. */
+/** The dependencies of a new project besides this package, pinned to tested versions. */
 const PINNED = { zod: '4.6.7' } as const
 const FOR_TYPES = { typescript: '7.0.2', '@types/node': '24.19.2' } as const
 
-/** The test that `npm init` writes, which is none. */
+/** The placeholder test script of `npm init`. */
 const NO_TEST = /no test specified/
 
 interface Manifest {
@@ -21,10 +21,10 @@ interface Manifest {
 }
 
 /**
- * The text of a project's manifest. What one that is there says stays, but for its module type,
- * since the project is of ES modules, and a test that is none.
+ * The text of a project's package.json. An existing one keeps its entries, except for `type`, which
+ * becomes `module`, and the placeholder test of npm.
  *
- * @throws Fault `OPTION_INVALID` for a manifest that cannot be read
+ * @throws Fault `OPTION_INVALID` for a package.json that cannot be read
  */
 export function manifestIn(directory: string, name: string, isJavaScript: boolean): string {
   const known = readManifest(join(directory, MANIFEST))
@@ -35,7 +35,7 @@ export function manifestIn(directory: string, name: string, isJavaScript: boolea
   }
   const said = Object.entries(known.scripts ?? {}).filter(([, script]) => !NO_TEST.test(script))
   const own = ownManifest()
-  // What is there already says where the package comes from.
+  // An existing dependency says where the package comes from.
   const throughline = known.dependencies?.[PACKAGE] ?? specOf(own.version, directory)
   const manifest: Manifest = {
     name,
@@ -63,7 +63,7 @@ function readManifest(path: string): Manifest {
 }
 
 function unreadable(cause?: unknown): Fault {
-  const complaints = [{ path: MANIFEST, message: 'cannot be read: correct it, or move it' }]
+  const complaints = [{ path: MANIFEST, message: 'cannot be read: correct it or move it' }]
   return new Fault('OPTION_INVALID', { detail: 'init', complaints, cause })
 }
 
@@ -78,10 +78,10 @@ function ownManifest(): { readonly version: string; readonly engines: object } {
 const PACKAGE = 'throughline'
 
 /**
- * Where a project gets this package: from the file that it came in, since no registry has it. A clone
- * of the repo packs that file itself.
+ * The version specifier of this package for a project: the tgz file that it was installed from, since
+ * no registry has it. A clone of the repo packs that file itself.
  *
- * @throws Fault `OPTION_INVALID` where that cannot be told
+ * @throws Fault `OPTION_INVALID` if the file cannot be determined
  */
 function specOf(version: string, directory: string): string {
   const own = resolve(ownDirectory)
@@ -98,20 +98,20 @@ function specOf(version: string, directory: string): string {
 
 const FILE = 'file:'
 
-/** Relative, so that the project may move together with the file. */
+/** A relative path, so that the project can move together with the file. */
 function fileSpec(directory: string, path: string): string {
   return `${FILE}${relative(resolve(directory), path).replaceAll('\\', '/')}`
 }
 
 function unknownOrigin(): Fault {
   const message =
-    'cannot be told which file it came in, and no registry has it: ' +
+    'the file that it was installed from is unknown, and no registry has it: run ' +
     'npx --yes --package ./FILE.tgz throughline init'
   const complaints = [{ path: PACKAGE, message }]
   return new Fault('OPTION_INVALID', { detail: 'init', complaints })
 }
 
-/** The repo whose package a project waits for: its file has yet to be packed. */
+/** The repo that still has to pack the file that a project depends on, if any. */
 export function unpackedRepo(directory: string): string | undefined {
   const spec = readManifest(join(directory, MANIFEST)).dependencies?.[PACKAGE] ?? ''
   const isThere = !spec.startsWith(FILE) || existsSync(resolve(directory, spec.slice(FILE.length)))

@@ -1,4 +1,4 @@
-// The commands, their flags and their help. What they do is imported when they are called.
+// The commands with their flags and help. The code of a command is imported when it is called.
 import { readFileSync } from 'node:fs'
 import { Command as Parser, InvalidArgumentError, Option } from 'commander'
 import type { Command, Flags } from './command.ts'
@@ -7,13 +7,13 @@ import { findData } from './find-data.ts'
 import { addHelp } from './parse.ts'
 import type { Terminal } from './terminal.ts'
 
-/** How the help lists the commands: group by group, each in the order of `commands`. */
+/** The groups of the help, each with its commands in the order of `commands`. */
 const GROUPS = {
   run: 'Run services',
-  look: 'Look at what runs, and at its data',
-  change: 'Change what runs',
-  keep: 'Keep the data',
-  begin: 'Begin, and measure',
+  inspect: 'Inspect a system and its data',
+  operate: 'Operate a running system',
+  maintain: 'Maintain the data',
+  start: 'Projects and benchmarks',
 } as const
 
 type Group = keyof typeof GROUPS
@@ -26,7 +26,7 @@ interface CommandSpec {
   readonly options: readonly Option[]
   readonly examples: readonly string[]
   readonly command: () => Promise<Command>
-  /** It may make the directory that `--data` names, so none is looked for below it. */
+  /** The command may create the directory of `--data`, so subdirectories are not searched. */
   readonly makesData?: boolean
 }
 
@@ -42,24 +42,24 @@ const reading = (...options: readonly Option[]): readonly Option[] => [data(), .
 const listing = (...options: readonly Option[]): readonly Option[] =>
   reading(
     ...options,
-    number('--limit <n>', 'how many').default(100),
-    new Option('--after <next>', 'go on where a list ended, which it said as its next'),
+    number('--limit <n>', 'maximum number of items').default(100),
+    new Option('--after <next>', 'continue a list from the `next` that it printed'),
   )
 const offline = (): Option =>
-  new Option('--offline', 'where nobody runs it: open the data as its owner for that long')
+  new Option('--offline', 'without a running owner: open the data as its owner for this command')
 
 const commands: readonly CommandSpec[] = [
   {
     group: 'run',
     usage: 'run <file>',
-    does: `Runs the services that a module exports, and serves them and the page. The module exports
-\`services\`, and may export \`tools\`, \`routes\`, \`opens\`, \`boards\` and
-\`engine\`. Without \`routes\` and \`opens\`, all contracts of the services are open.`,
+    does: `Runs the services that a module exports, with the gateway and the page. The module exports
+\`services\`, and may export \`tools\`, \`routes\`, \`expose\`, \`boards\` and \`engine\`. Without
+\`routes\` and \`expose\`, all contracts of the services are exposed.`,
     options: [
       data(),
-      number('--port <n>', 'the port; 0 takes any that is free').default(4400),
-      new Option('--host <h>', 'the address to listen on, other than this machine; needs a token'),
-      new Option('--token <t>', 'what every request must carry, as Authorization: Bearer'),
+      number('--port <n>', 'the port; 0 takes any free port').default(4400),
+      new Option('--host <h>', 'listen on this address instead of loopback; needs --token'),
+      new Option('--token <t>', 'require this token of every request, as Authorization: Bearer'),
       json(),
     ],
     examples: ['run services.ts', 'run services.js --data /var/lib/shop --port 8080'],
@@ -67,51 +67,48 @@ const commands: readonly CommandSpec[] = [
     makesData: true,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'topics',
-    does: 'Lists the topics and what they hold.',
+    does: 'Lists the topics with their record counts.',
     options: reading(),
     examples: ['topics', 'topics --data .throughline/shop --json'],
     command: async () => (await import('./commands/topics.ts')).topics,
   },
   {
-    group: 'look',
-    usage: 'groups [action] [rule]',
-    does: `Lists the consumers: what each rule has done, and what it has yet to read. With the action
-rewind it has a handler begin again elsewhere in its topics.`,
+    group: 'inspect',
+    usage: 'consumers [action] [consumer]',
+    does: `Lists the consumers with their counters and their lag. With the action rewind, moves a
+handler to another position in its topics.`,
     options: reading(
-      new Option(
-        '--to <where>',
-        'rewind to earliest, latest, an offset, or a time like 2030-01-31',
-      ),
+      new Option('--to <position>', 'earliest, latest, an offset, or a time such as 2030-01-31'),
       new Option('--topic <topic>', 'rewind in this topic only'),
       number('--partition <n>', 'rewind in this partition only'),
       offline(),
     ),
-    examples: ['groups', 'groups --json', 'groups rewind delivery/mail --to 2030-01-31T12:00:00Z'],
+    examples: ['consumers', 'consumers rewind delivery/mail --to 2030-01-31T12:00:00Z'],
     command: async () => (await import('./commands/groups.ts')).groups,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'log <topic>',
     does: 'Prints the last messages of a topic, in order of time.',
     options: reading(
       number('--partition <n>', 'only this partition'),
-      number('--from <offset>', 'on from this offset, in place of the last ones'),
-      number('--limit <n>', 'how many messages').default(20),
-      new Option('--follow', 'then print what comes; with --json, one message a line'),
+      number('--from <offset>', 'the messages from this offset on, instead of the last ones'),
+      number('--limit <n>', 'maximum number of messages').default(20),
+      new Option('--follow', 'keep printing new messages; with --json, one per line'),
     ),
     examples: ['log ordering.events --limit 5', 'log ordering.commands --follow'],
     command: async () => (await import('./commands/log.ts')).log,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'replay <topic>',
-    does: 'Prints the messages of a topic in order, each as a CloudEvent on a line of its own.',
+    does: 'Prints the messages of a topic in order, one CloudEvent per line.',
     options: reading(
       number('--partition <n>', 'only this partition'),
-      new Option('--from <place>', 'the first one: an offset, or the time at which it was stored'),
-      new Option('--to <place>', 'the first one that is not printed any more, in the same way'),
+      new Option('--from <position>', 'start at this offset, or at this storage time'),
+      new Option('--to <position>', 'stop before this offset, or before this storage time'),
     ),
     examples: [
       'replay ordering.events > events.ndjson',
@@ -121,47 +118,44 @@ rewind it has a handler begin again elsewhere in its topics.`,
     command: async () => (await import('./commands/replay.ts')).replay,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'chain <event>',
-    does: 'Shows the whole conversation that a message belongs to, as a tree of causes.',
+    does: 'Shows all messages of the conversation that a message belongs to, as a tree of causes.',
     options: reading(),
     examples: ['chain 0199a5c2-7d1e-7000-8000-3f2d0c5b9a11'],
     command: async () => (await import('./commands/chain.ts')).chain,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'held',
-    does: `Lists the keys that are held: since when, behind which message, with which error, and when
-they are tried again. With --key, all of it, and the stack.`,
+    does: `Lists the held keys: since when, behind which message, with which error, and when the next
+attempt is due. With --key, prints the details and the stack.`,
     options: listing(
-      new Option('--consumer <rule>', 'only of this consumer, as SERVICE/RULE'),
+      new Option('--consumer <consumer>', 'only this consumer, as SERVICE/RULE'),
       new Option('--key <key>', 'only this key, with the stack of its error'),
     ),
     examples: ['held', 'held --consumer delivery/mail', 'held --key order-17'],
     command: async () => (await import('./commands/held.ts')).held,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'sagas',
-    does: 'Lists the instances of sagas that have not finished, and what each waits for.',
+    does: 'Lists the open saga instances, and what each waits for.',
     options: listing(
-      new Option('--saga <rule>', 'only of this saga, as SERVICE/RULE'),
-      new Option('--operation <id>', 'only of the conversation that this command began'),
+      new Option('--saga <saga>', 'only this saga, as SERVICE/SAGA'),
+      new Option('--operation <id>', 'only instances of this operation'),
     ),
     examples: ['sagas', 'sagas --saga ordering/fulfilment', 'sagas --operation ask-1'],
     command: async () => (await import('./commands/sagas.ts')).sagas,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'operations',
-    does: 'Lists the commands from outside, the newest first, and where each stands.',
+    does: 'Lists the commands from outside with their state, newest first.',
     options: listing(
-      new Option(
-        '--state <state>',
-        'pending, completed, refused, finished, or what a saga finished with',
-      ),
-      new Option('--key <key>', 'only of this key'),
-      new Option('--type <type>', 'only commands of this wire name'),
+      new Option('--state <state>', 'pending, completed, refused, finished, or a saga outcome'),
+      new Option('--key <key>', 'only commands with this key'),
+      new Option('--type <type>', 'only commands whose wire name contains this text'),
       new Option('--since <time>', 'stored at this time or later, such as 2030-01-31T12:00:00Z'),
       new Option('--until <time>', 'stored before this time'),
     ),
@@ -169,96 +163,96 @@ they are tried again. With --key, all of it, and the stack.`,
     command: async () => (await import('./commands/operations.ts')).operations,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'timers',
-    does: 'Lists the timers that sagas have set, in the order in which they are due.',
+    does: 'Lists the timers that sagas have set, in due order.',
     options: listing(
-      new Option('--saga <rule>', 'only of this saga, as SERVICE/RULE'),
+      new Option('--saga <saga>', 'only this saga, as SERVICE/SAGA'),
       new Option('--until <time>', 'due before this time, such as 2030-01-31T12:00:00Z'),
     ),
     examples: ['timers', 'timers --saga ordering/fulfilment --until 2030-02-01T00:00:00Z'],
     command: async () => (await import('./commands/timers.ts')).timers,
   },
   {
-    group: 'change',
+    group: 'operate',
     usage: 'pause <service>',
-    does: 'Has a service take nothing more until it is resumed, also over restarts.',
+    does: 'Pauses a service until it is resumed, also over restarts.',
     options: reading(offline()),
     examples: ['pause payment', 'pause payment --offline'],
     command: async () => (await import('./commands/pauses.ts')).pause,
   },
   {
-    group: 'change',
+    group: 'operate',
     usage: 'resume <service>',
-    does: 'Has a paused service go on.',
+    does: 'Resumes a paused service.',
     options: reading(offline()),
     examples: ['resume payment', 'resume payment --offline'],
     command: async () => (await import('./commands/pauses.ts')).resume,
   },
   {
-    group: 'change',
+    group: 'operate',
     usage: 'rebuild <file> <projection>',
-    does: `Makes the rows of a projection, SERVICE/PROJECTION, anew from the first event on, and has
-them take the place of the live ones. Asks the running owner; where there is none, it takes the
-rules from the module, and runs nothing else of it.`,
+    does: `Rebuilds the rows of a projection, SERVICE/PROJECTION, from the first event on, and then
+replaces the live rows. The running owner does it; without an owner, the rules come from the module,
+and nothing else of it runs.`,
     options: reading(),
     examples: ['rebuild services.ts ordering/invoices', 'rebuild services.js shop/stock --json'],
     command: async () => (await import('./commands/rebuild.ts')).rebuild,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'verify',
-    does: 'Reads everything, and says what is not as it must be.',
+    does: 'Reads all data and reports every inconsistency.',
     options: reading(),
     examples: ['verify', 'verify --data backup --json'],
     command: async () => (await import('./commands/verify.ts')).verify,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'repair',
-    does: `Says what is damaged in data that nobody runs, makes indexes anew, and lets readers pass
-what is lost where you accept that.`,
+    does: `Reports the damage in data without a running owner, rebuilds indexes, and lets consumers skip lost
+records if you accept the loss.`,
     options: reading(
-      new Option('--accept <place...>', 'TOPIC/PARTITION, or all: readers pass it and are told'),
-      new Option('--mark-lost', 'make the high-water mark anew where it is gone'),
+      new Option(
+        '--accept <partition...>',
+        'let consumers skip the loss in TOPIC/PARTITION, or in all',
+      ),
+      new Option('--reset-high-water', 'write a new high-water mark if it is missing or damaged'),
     ),
-    examples: ['repair', 'repair --accept ordering.events/3', 'repair --mark-lost --json'],
+    examples: ['repair', 'repair --accept ordering.events/3', 'repair --reset-high-water --json'],
     command: async () => (await import('./commands/repair.ts')).repair,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'salvage',
-    does: 'Writes every record that can still be read to a file, one a line, from data that is too damaged to open.',
-    options: reading(new Option('--to <file>', 'the file; must not be there yet')),
+    does: 'Writes every readable record to a file, one per line, even from data that cannot be opened.',
+    options: reading(new Option('--to <file>', 'the file, which must not exist')),
     examples: ['salvage --to saved.ndjson'],
     command: async () => (await import('./commands/salvage.ts')).salvage,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'backup <directory>',
-    does: 'Copies all data into a new directory, while its owner goes on.',
+    does: 'Copies all data into a new directory. The owner keeps running.',
     options: reading(),
     examples: ['backup /var/backups/shop-monday', 'backup ../monday --data .throughline/shop'],
     command: async () => (await import('./commands/backup.ts')).backup,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'restore <backup>',
-    does: 'Makes a new data directory of a backup, once every byte of it is as it was written.',
+    does: 'Creates a new data directory from a backup, after checking every byte of it.',
     options: reading(),
     examples: ['restore /var/backups/shop-monday --data .throughline/shop'],
     command: async () => (await import('./commands/restore.ts')).restore,
     makesData: true,
   },
   {
-    group: 'keep',
+    group: 'maintain',
     usage: 'archive <topic>',
-    does: 'Moves the old messages of a topic into files, and reads them from there.',
+    does: 'Moves the old messages of a topic into files, from which they are still read.',
     options: reading(
-      new Option(
-        '--before <place>',
-        'what lies before goes: an offset, or a time',
-      ).makeOptionMandatory(),
+      new Option('--before <position>', 'end at this offset or time').makeOptionMandatory(),
       new Option('--to <dir>', 'the directory for the files').makeOptionMandatory(),
       offline(),
     ),
@@ -266,14 +260,14 @@ what is lost where you accept that.`,
     command: async () => (await import('./commands/archive.ts')).archive,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'contracts [name]',
-    does: `Lists the commands and events that are stored, with their versions; those of one
-contract, or one of them, with every schema. With --check, compares what a module exports with them:
-the exit code is 1 where a start would be refused.`,
+    does: `Lists the stored commands and events with their versions; with a name, the schemas of one
+contract or message. With --check, compares the contracts of a module with them: the exit code is 1
+if a start would be refused.`,
     options: reading(
       new Option('--check <file>', 'compare the services or contracts that this module exports'),
-      new Option('--against <file>', 'a file that --json printed, in place of data'),
+      new Option('--against <file>', 'compare with the output of --json instead of data'),
     ),
     examples: [
       'contracts',
@@ -284,40 +278,40 @@ the exit code is 1 where a start would be refused.`,
     command: async () => (await import('./commands/contracts.ts')).contracts,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'describe',
-    does: 'Shows the services, their rules, and what they read and write.',
+    does: 'Shows the services and their rules, with the topics that they read and write.',
     options: reading(),
     examples: ['describe', 'describe --json'],
     command: async () => (await import('./commands/describe.ts')).describe,
   },
   {
-    group: 'look',
+    group: 'inspect',
     usage: 'health',
-    does: 'Says how the system is.',
+    does: 'Shows the health of the system, with its alarms.',
     options: reading(),
     examples: ['health', 'health --json'],
     command: async () => (await import('./commands/health.ts')).health,
   },
   {
-    group: 'begin',
+    group: 'start',
     usage: 'bench',
-    does: 'Measures how fast the engine is on a disk: syncs, appends, whole ways, latency.',
+    does: 'Measures the engine on a disk: fsync, appends, end-to-end throughput and latency.',
     options: [
-      new Option('--directory <dir>', 'where to measure; nothing is left there').default('.'),
-      number('--seconds <n>', 'how long each of the measurements takes').default(3),
+      new Option('--directory <dir>', 'where to measure; all files are removed').default('.'),
+      number('--seconds <n>', 'duration of each measurement').default(3),
       json(),
     ],
     examples: ['bench', 'bench --directory /var/lib --seconds 10 --json'],
     command: async () => (await import('./commands/bench.ts')).bench,
   },
   {
-    group: 'begin',
+    group: 'start',
     usage: 'init [directory]',
-    does: 'Writes a small project that runs.',
+    does: 'Writes a small project that is ready to run.',
     options: [
-      new Option('--js', 'JavaScript in place of TypeScript'),
-      new Option('--name <name>', 'the name of the package; default: that of the directory'),
+      new Option('--js', 'write JavaScript instead of TypeScript'),
+      new Option('--name <name>', 'the name of the package; default: the name of the directory'),
       json(),
     ],
     examples: ['init reading-room', 'init --js --name reading-room'],
@@ -330,7 +324,7 @@ const exits = Object.values(EXITS)
   .join('\n')
 
 const AFTER = `
-Commands that look at data ask its running owner, else they open it for reading.
+Commands that read data ask its running owner; without an owner, they open it read-only.
 
 Exit codes:
 ${exits}`
@@ -339,20 +333,20 @@ const HELP_WIDTH = 100
 
 export interface ProgramParts {
   readonly terminal: Terminal
-  /** Hears what is wrong with the arguments. */
+  /** Called with the errors of the arguments. */
   readonly complain: (text: string) => void
   readonly ended: (exitCode: number) => void
 }
 
-/** The whole command line. It throws what commander throws, for help and wrong usage alike. */
+/** Creates the parser. It throws commander's errors, for help as well as for wrong usage. */
 export function program({ terminal, complain, ended }: ProgramParts): Parser {
   const parser = new Parser('throughline')
-    .description('Runs event-driven services, and shows what goes on inside them.')
+    .description('Runs and inspects event-driven services.')
     .version(versionOf(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     .exitOverride()
-    .showHelpAfterError('(--help says more)')
+    .showHelpAfterError('(see --help)')
     .configureOutput({
       writeOut: (text) => terminal.print(text.replace(/\n$/, '')),
       writeErr: complain,
@@ -364,7 +358,7 @@ export function program({ terminal, complain, ended }: ProgramParts): Parser {
     .addHelpText('after', AFTER)
   for (const group of GROUP_NAMES)
     for (const spec of commands) if (spec.group === group) add(parser, spec, terminal, ended)
-  addHelp(parser, headingOf('begin'))
+  addHelp(parser, headingOf('start'))
   return parser
 }
 

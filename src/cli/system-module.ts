@@ -15,15 +15,15 @@ import { onEarlyEnd } from './environment.ts'
 import { errorText, errorView, exitOf } from './exits.ts'
 import type { Terminal } from './terminal.ts'
 
-/** What a module exports so that `throughline run` can run it. */
+/** The exports of a module for `throughline run`. */
 export interface SystemModule {
   readonly services: readonly Service[]
-  /** What the services' handlers need. */
+  /** The tools of the services' handlers. */
   readonly tools?: Readonly<Record<string, unknown>>
   readonly routes?: NonNullable<GatewayOptions['routes']>
-  /** Default, without routes: all contracts that the services own. */
+  /** Default without `routes`: all contracts that the services own. */
   readonly opens?: NonNullable<GatewayOptions['opens']>
-  /** Counts for the page; a function of the app where they come from its queries. */
+  /** Counts for the page, or a function that creates them from the app. */
   readonly boards?: readonly Board[] | ((app: App) => readonly Board[])
   readonly engine?: Partial<EngineOptions>
 }
@@ -31,23 +31,23 @@ export interface SystemModule {
 const isRecord = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What else may be there, and what it has to be. */
+/** The optional exports: a check, and what to say if it fails. */
 const OPTIONAL: Readonly<Record<string, readonly [(value: unknown) => boolean, string]>> = {
   tools: [isRecord, 'must be an object of tools by name'],
   routes: [Array.isArray, 'must be a list of routes'],
-  opens: [Array.isArray, 'must be a list of contracts, commands and queries'],
+  expose: [Array.isArray, 'must be a list of contracts, commands and queries'],
   boards: [
     (value) => Array.isArray(value) || typeof value === 'function',
-    'must be a list of boards, or a function from the app to one',
+    'must be a list of boards, or a function of the app that returns one',
   ],
   engine: [isRecord, 'must be an object of options'],
 }
 
 /**
- * Imports a module that says what to run.
+ * Imports a module that exports services to run.
  *
- * @throws Fault `OPTION_INVALID` with all that the module lacks, and for one that starts something
- * itself; and what the module throws
+ * @throws Fault `OPTION_INVALID` with all invalid exports, and for a module that starts something
+ * itself; also whatever the module throws
  */
 export async function importSystem(terminal: Terminal, file: string): Promise<SystemModule> {
   const given = await importModule(terminal, file, 'run')
@@ -59,23 +59,22 @@ export async function importSystem(terminal: Terminal, file: string): Promise<Sy
 type Exports = Readonly<Record<string, unknown>>
 
 /**
- * Reads what a module exports, and starts nothing: not even what the module itself would start. A
- * module that ends the process is said by name, with the exit code of wrong usage.
+ * Imports a module for its exports. Calls of `start` and `listen` in the module are blocked. A module
+ * that ends the process is reported, with the exit code for wrong usage.
  */
 async function importModule(terminal: Terminal, file: string, detail: string): Promise<Exports> {
   const path = resolve(terminal.cwd, file)
   const refused = (message: string): Fault =>
     new Fault('OPTION_INVALID', { detail, complaints: [{ path: file, message }] })
-  if (!existsSync(path)) throw refused(`is not there: ${path}`)
+  if (!existsSync(path)) throw refused(`does not exist: ${path}`)
   const refusal = Promise.withResolvers<never>()
   let isRead = false
   const onStart = (call: string): void => {
-    if (isRead)
-      terminal.tell(`${file} calls ${call}: a command starts nothing but what it exports.`)
-    else refusal.reject(refused(`calls ${call} when it is imported, which was not done: ${CURE}`))
+    if (isRead) terminal.tell(`${file} calls ${call}, which is ignored: only its exports are used.`)
+    else refusal.reject(refused(`calls ${call} when it is imported, which is ignored: ${CURE}`))
   }
   const letGo = onEarlyEnd({
-    onIdle: () => refusal.reject(refused(`never ends its import: ${CURE}`)),
+    onIdle: () => refusal.reject(refused(`never finishes its import: ${CURE}`)),
     onExit() {
       const fault = refused(`ends the process when it is imported: ${CURE}`)
       terminal.fail(errorView(fault), errorText(fault))
@@ -92,13 +91,13 @@ async function importModule(terminal: Terminal, file: string, detail: string): P
   }
 }
 
-const CURE = 'name the module that it takes its services from, such as service.ts'
+const CURE = 'name the module that exports the services, such as service.ts'
 
 /**
  * Imports a module for its contracts: those that its services own, and those that it exports.
  *
- * @throws Fault `OPTION_INVALID` where it has none, and for one that starts something; and what the
- * module throws
+ * @throws Fault `OPTION_INVALID` for a module without contracts, and for one that starts something;
+ * also whatever the module throws
  */
 export async function importContracts(
   terminal: Terminal,
@@ -139,7 +138,7 @@ function complaintsOfServices(services: unknown, exported: readonly string[]): C
   return services.flatMap((each: Partial<Service> | undefined, at) => {
     const place = `${path}[${at}]`
     if (each?.is !== 'service' || !Array.isArray(each.owns) || !Array.isArray(each.runs))
-      return [{ path: place, message: 'is no service: make it with service(…)' }]
+      return [{ path: place, message: 'is not a service: create it with service(…)' }]
     const strange = each.owns.some((contract) => !isContract(contract))
     return strange ? [{ path: `${place}.owns`, message: OTHER_COPY }] : []
   })
@@ -149,5 +148,5 @@ const onlyText = (exported: readonly string[]): string =>
   exported.length > 0 ? `only ${exported.join(', ')}` : 'nothing'
 
 const OTHER_COPY =
-  'holds what contract(…) of this very package did not make: is it installed twice? ' +
-  'Install it beside the module, and say npx throughline'
+  'has a contract from another copy of this package: is it installed twice? ' +
+  'Install it next to the module, and run npx throughline'

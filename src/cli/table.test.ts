@@ -7,7 +7,7 @@ const UUID = '01a1fdb4-36f4-7258-97c0-6d2e490a0433'
 const COLUMNS = [{ title: 'name' }, { title: 'count', isNumber: true }, { title: 'note' }]
 
 suite('a table', () => {
-  test('has words on the left, numbers on the right, and nothing behind', () => {
+  test('aligns text left and numbers right, without trailing blanks', () => {
     const rows = [
       ['a', '1', ''],
       ['longer', '1,000,000', 'x'],
@@ -19,19 +19,19 @@ suite('a table', () => {
     ])
   })
 
-  test('keeps its columns from call to call', () => {
+  test('keeps its column widths over several calls', () => {
     const growing = table(COLUMNS, plain)
     growing.lines([['wide name', '1', 'x']])
     assert.deepEqual(growing.lines([['a', '2', 'x']]), ['a              2  x'])
   })
 
-  test('is cut where the terminal ends', () => {
+  test('is truncated at the width of the terminal', () => {
     const narrow = table(COLUMNS, plain, 8)
     assert.deepEqual(narrow.lines([['a long name', '1', '']]), ['a long …'])
     assert.equal(cut('exactly', 7), 'exactly')
   })
 
-  test('is not pushed apart by one long key', () => {
+  test('is not widened by one long key', () => {
     const columns = [{ title: 'key', widthMax: 8 }, { title: 'data' }]
     const rows = [
       ['a', '{}'],
@@ -46,7 +46,7 @@ suite('a table', () => {
     assert.deepEqual(cutAt.lines(rows), ['a         {}', 'a very …  {"whole":true}'])
   })
 
-  test('shows the column that matters on a terminal of ordinary width', () => {
+  test('shows the last column on a terminal of ordinary width', () => {
     const limited = (title: string) => ({ title, widthMax: 64 })
     const lists = [
       ['consumer', 'key', 'for', 'waiting', 'behind', 'attempts', 'next', 'error'],
@@ -76,12 +76,12 @@ suite('a table', () => {
     }
   })
 
-  test('cuts no character in half', () => {
+  test('does not split a surrogate pair', () => {
     assert.equal(cut('ab😀cd', 4), 'ab…')
     assert.equal(cut('ab😀cd', 5), 'ab😀…')
   })
 
-  test('lets nothing of the log steer the terminal', () => {
+  test('escapes control characters of the log', () => {
     const hostile = 'a\u001b[2J\u009b0m\r\nb\u007f'
     assert.equal(tableText(COLUMNS, [[hostile, '1', 'x']], plain).split('\n').length, 2)
   })

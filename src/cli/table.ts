@@ -4,11 +4,11 @@ import type { Paint } from './terminal.ts'
 export interface Column {
   readonly title: string
   readonly isNumber?: boolean
-  /** How wide it may get by text from outside, such as keys. Default: as wide as its widest. */
+  /** Limits the width of text from outside, such as keys. Default: as wide as its widest cell. */
   readonly widthMax?: number
 }
 
-/** Lines whose columns stand one below the other, also over several calls. */
+/** A table whose columns stay aligned over several calls of `lines`. */
 export interface Table {
   head(): string
   lines(rows: readonly (readonly string[])[]): readonly string[]
@@ -16,14 +16,14 @@ export interface Table {
 
 const GAP = '  '
 
-/** Where a terminal is narrow: what a limited column keeps, and what the last one gets. */
+/** Minimum widths on a narrow terminal: of a limited column, and of the last column. */
 const SHRUNK_MIN = 6
 const LAST_MIN = 20
 
 /**
- * Columns are as wide as the widest text so far, up to their limit. A text beyond it pushes only what
- * follows it in its own line. Where lines end at `widthMax`, on a terminal, it is cut, and limited
- * columns shrink, the widest first, so that the columns behind them are seen.
+ * Columns are as wide as the widest text so far, up to their limit. A longer text shifts only the rest
+ * of its own line. With `widthMax`, on a terminal, long texts are truncated and limited columns shrink,
+ * the widest first, so that the columns behind them stay visible.
  */
 export function table(columns: readonly Column[], paint: Paint, widthMax?: number): Table {
   const titles = columns.map(({ title }) => title)
@@ -53,7 +53,7 @@ export function table(columns: readonly Column[], paint: Paint, widthMax?: numbe
   }
 }
 
-/** Widths with which a line ends at `widthMax`, as far as shrinking limited columns can do that. */
+/** Shrinks limited columns until a line fits into `widthMax`, as far as that is possible. */
 function fitted(
   columns: readonly Column[],
   widest: readonly number[],
@@ -74,7 +74,7 @@ function fitted(
   return widthsBy(limit)
 }
 
-/** All of a table at once, its head first. */
+/** A whole table with its head. */
 export function tableText(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -87,7 +87,7 @@ export function tableText(
 
 export function cut(text: string, widthMax = Infinity): string {
   if (text.length <= widthMax) return text
-  // Between the halves of a character there is nothing to cut.
+  // Do not split a surrogate pair.
   const end = widthMax - 1
   const isBetween = /[\ud800-\udbff]/.test(text[end - 1] ?? '')
   return `${text.slice(0, isBetween ? end - 1 : end)}…`

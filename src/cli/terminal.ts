@@ -3,29 +3,28 @@ import type { Io, Screen } from './environment.ts'
 import type { ErrorView } from './exits.ts'
 import { printableLines, printablePainted } from '../base/printable.ts'
 
-/** Colours text for one screen; leaves it as it is where colours are not wanted. */
+/** Colours text for a terminal; returns it unchanged if colours are off. */
 export type Paint = (style: Parameters<typeof styleText>[0], text: string) => string
 
-/** What a command prints to. Whoever stops reading ends nothing but the printing. */
+/** The output of a command. If the reader closes the pipe, printing stops without an error. */
 export interface Terminal {
   readonly cwd: string
-  /** Told to stop from outside; absent where signals of the process do that. */
+  /** Aborts to stop the command; absent if signals of the process do that. */
   readonly signal: AbortSignal | undefined
-  /** Nobody reads the output any more. */
+  /** Aborts once the reader has closed the output. */
   readonly unread: AbortSignal
-  /** Where the output is a terminal: how wide that is. */
+  /** The width of the output, if it is a terminal. */
   readonly columns: number | undefined
-  /** For the output. */
   readonly paint: Paint
-  /** A line of output. */
+  /** Prints a line to stdout. */
   print(line: string): void
-  /** Resolves once the output can take more, or nobody reads it: what prints a lot waits for it. */
+  /** Resolves once stdout can take more or is closed. Await it between large amounts of output. */
   drained(): Promise<void>
-  /** A line beside the output: progress, hints, faults. */
+  /** Prints a line to stderr: notes and hints. */
   tell(line: string): void
-  /** What went wrong, beside the output: as JSON where that was asked for. */
+  /** Prints an error to stderr, as JSON with `--json`. */
   fail(error: ErrorView, text: string): void
-  /** A line beside the output that the next one replaces; only where somebody sees it. */
+  /** Prints a line to stderr that the next one replaces; only on a terminal. */
   show(line: string): void
 }
 
@@ -40,7 +39,7 @@ export function terminalOf({ stdout, stderr, cwd, env, signal }: Io, isJson = fa
     cwd,
     signal,
     unread: unread.signal,
-    // Some terminals say 0, which means that they do not know.
+    // Some terminals report 0 for an unknown width.
     columns: stdout.isTTY ? stdout.columns || undefined : undefined,
     paint: (style, text) => (isColoured ? styleText(style, text, { validateStream: false }) : text),
     print: (line) => out.write(`${printablePainted(line)}\n`),
@@ -58,12 +57,12 @@ interface Writing {
   drained(): Promise<void>
 }
 
-/** Writes until nobody reads any more, as in `throughline log … | head`. */
+/** Writes until the reader closes the stream, as in `throughline log … | head`. */
 function writing(screen: Screen, gone: () => void): Writing {
   let isGone = false
   let isFull = false
   let wake: () => void = () => undefined
-  // Stays: a pipe may say only after the last line that nobody was there to read it.
+  // Never removed: a pipe may report EPIPE only after the last line.
   screen.on('error', (cause) => {
     if ((cause as NodeJS.ErrnoException).code !== 'EPIPE') throw cause
     isGone = true

@@ -7,7 +7,7 @@ import { jsonSchemaOf, listAt, resolverOf, schemaFrom } from './schema.ts'
 import type { Shape } from './shape.ts'
 import { namesInData, shapesOf } from './shape.ts'
 
-/** The body that a route takes: what its path does not say, with an example that it takes. */
+/** The request body of a route: the data that the path does not give, with a valid example. */
 export function bodyOf(components: Components, route: Route): JsonSchema {
   const { type, body, map, example } = route
   const source = body ?? (map ? undefined : type.schema)
@@ -38,7 +38,7 @@ function namesFromPath({ path, type }: Route): readonly string[] {
   return namesInData(path, shapesOf(schema, resolverOf(schema)))
 }
 
-/** Whether no body is needed: of a schema that nothing is known of, the path may say all. */
+/** Whether the path alone can give the data. A schema without any keyword does not tell. */
 function isSaidByPath(
   schema: JsonSchema,
   shapes: readonly Shape[],
@@ -48,7 +48,7 @@ function isSaidByPath(
   return shapes.some(({ required }) => required.size === 0)
 }
 
-/** The schema, but for the members that must be there; itself where that changes nothing. */
+/** The schema with these names no longer required; the same object if that changes nothing. */
 function withoutRequired(
   schema: JsonSchema,
   names: ReadonlySet<string>,
@@ -76,7 +76,7 @@ function withoutRequired(
   }
 }
 
-/** What was made for a body, if its schema takes it, without what the path says. */
+/** The generated sample without the parameters of the path, if the schema accepts it. */
 function madeExample(
   source: StandardSchemaV1,
   sample: unknown,
@@ -87,14 +87,14 @@ function madeExample(
   return Object.fromEntries(Object.entries(sample).filter(([name]) => !fromPath.includes(name)))
 }
 
-/** Asks the schema itself: its JSON Schema may say less than it checks. */
+/** Asks the schema itself, since it may check more than its JSON Schema says. */
 function takes(schema: StandardSchemaV1, value: unknown): boolean {
   try {
     const outcome = schema['~standard'].validate(structuredClone(value))
     if (!(outcome instanceof Promise)) return !outcome.issues
     outcome.catch(() => undefined)
   } catch {
-    // One that throws takes nothing.
+    // A schema that throws accepts nothing.
   }
   return false
 }

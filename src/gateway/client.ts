@@ -8,10 +8,10 @@ import type { AnswerOf, CodeOf, CommandType, DataOf, QueryType } from '../contra
 import type { OperationState, Settled } from '../engine/operations.ts'
 import { headerOfKey } from './idempotency-key.ts'
 
-/** A problem whose code is no code of a fault: of HTTP itself, or of a newer server. */
+/** An error answer whose code is not a fault code: one of HTTP itself, or of a newer server. */
 export class Problem extends Error {
   override readonly name = 'Problem'
-  /** `UNREACHABLE` where there was no answer, `UNREADABLE` where it was none of a gateway. */
+  /** `UNREACHABLE` without an answer; `UNREADABLE` if the answer did not come from a gateway. */
   readonly code: string
   readonly status: number | undefined
   readonly complaints: readonly Complaint[]
@@ -34,16 +34,16 @@ interface ProblemAbout {
   readonly cause?: unknown
 }
 
-/** A command that a gateway has taken. */
+/** A command that a gateway has stored. */
 export interface RemoteOperation<R extends string = string> {
   readonly id: string
-  /** Hand it in again to repeat the call: it takes effect once. */
+  /** Pass it again to repeat the call: the command takes effect once. */
   readonly idempotencyKey: string
-  /** It was sent before. */
+  /** The command was sent before under this key. */
   readonly isRepeat: boolean
-  /** Where it stands, without waiting. */
+  /** The current state, without waiting. */
   look(options?: CallOptions): Promise<OperationState<R>>
-  /** Resolves once every saga that its events started has finished, too. */
+  /** Resolves once the command and every saga that its events started have finished. */
   settled(options?: CallOptions): Promise<Settled<R>>
 }
 
@@ -52,7 +52,7 @@ export interface CallOptions {
 }
 
 export interface CommandOptions extends CallOptions {
-  /** 1 to 128 visible characters of ASCII. Default: a new one. */
+  /** 1 to 128 visible ASCII characters. Default: a new key. */
   readonly idempotencyKey?: string
 }
 
@@ -77,24 +77,24 @@ type NameOf<X> = X[keyof X] extends infer T
     : never
   : never
 
-/** The contracts among a module's values, by their names, as calls. */
+/** The contracts that a module exports, by contract name, with a function for each message. */
 export type Client<M> = {
   readonly [K in keyof M as M[K] extends AnyContract ? NameOf<M[K]> : never]: Calls<M[K]>
 }
 
 export interface ClientOptions {
   readonly token?: string
-  /** Default: the platform's. */
+  /** Default: the global `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>
 }
 
 /**
- * Calls a gateway's `/messages/…` as functions, typed by its contracts alone, so that none of
- * their code is loaded: `client<typeof contracts>(url).ordering.placeOrder({ … })`.
+ * A typed client for a gateway's `/messages/…`. It needs the types of the contracts only, not their
+ * code: `client<typeof contracts>(url).ordering.placeOrder({ … })`.
  *
- * It repeats nothing by itself. Each call of a command has one idempotency key, given or new, which
- * its answer tells, and so do the `ids` of what it throws: call again with it, and the command
- * takes effect once. Throws `Fault` where the gateway names one, and `Problem` otherwise.
+ * The client does not retry. Each command has an idempotency key, yours or a new one; the answer
+ * has it, and so have the `ids` of a thrown error. Call again with that key, and the command takes
+ * effect once. Throws `Fault` for a fault code of the gateway, and `Problem` otherwise.
  */
 export function client<M>(url: string, options: ClientOptions = {}): Client<M> {
   const caller = callerOf(url, options)
@@ -112,12 +112,12 @@ export function client<M>(url: string, options: ClientOptions = {}): Client<M> {
   ) as Client<M>
 }
 
-/** An object whose every member is made by its name, once. */
+/** An object that creates each member on first access, from its name. */
 function named(make: (name: string) => unknown): object {
   const made = new Map<string, unknown>()
   return new Proxy(Object.freeze(Object.create(null) as object), {
     get(_, name) {
-      // Nobody may take it for a promise.
+      // Without `then`, `await` does not mistake the client for a promise.
       if (typeof name === 'symbol' || name === 'then') return undefined
       if (!made.has(name)) made.set(name, make(name))
       return made.get(name)
@@ -164,7 +164,7 @@ function callerOf(url: string, { token, fetch: send = fetch }: ClientOptions): C
     }
     const { status, headers } = response
     const value = parsed(text, status, ids)
-    // What a query answers where there is nothing, and no fault of whoever asks.
+    // A query without a result is answered 404 with this code; it is not an error of the caller.
     if (isNothing(value)) return { status, value: null, headers }
     if (!response.ok) throw thrown(value, status, ids)
     return { status, value, headers }
@@ -179,28 +179,28 @@ function parsed(text: string, status: number, ids: Readonly<Record<string, strin
   try {
     return JSON.parse(text)
   } catch (cause) {
-    const detail = `the answer of status ${status} is not JSON`
+    const detail = `the answer with status ${status} is not JSON`
     throw new Problem('UNREADABLE', { detail, status, ids, cause })
   }
 }
 
-/** A problem as what is thrown for it. */
+/** The error to throw for a problem body. */
 function thrown(
   value: unknown,
   status: number,
   own: Readonly<Record<string, string>>,
 ): Fault | Problem {
   const told = (value ?? {}) as Partial<ProblemAbout & { readonly code: string }>
-  const { code = 'UNREADABLE', detail = `it has status ${status}`, complaints = [] } = told
+  const { code = 'UNREADABLE', detail = `the status is ${status}`, complaints = [] } = told
   const about = { detail, complaints, ids: { ...told.ids, ...own }, status }
   return Object.hasOwn(FAULTS, code)
     ? new Fault(code as FaultCode, about)
     : new Problem(code, about)
 }
 
-/** The longest that a gateway lets a client wait, in seconds. */
+/** The longest wait that a gateway allows, in seconds. */
 const WAIT_SECONDS = 60
-/** Between two looks, for a server that answers sooner than it was asked to. */
+/** Delay between two requests, in case the server answers before the wait is over. */
 const LOOK_MS = 100
 
 function operationOf(

@@ -2,18 +2,19 @@ import { isSchema, NAMED } from '../contract/json-schema.ts'
 import type { JsonSchema } from './schema.ts'
 import { decoded, memberOf, resolverOf, schemaFrom } from './schema.ts'
 
-/** The schemas that a document keeps once and refers to. */
+/** The `components/schemas` of an OpenAPI document: each schema once, referred to by `$ref`. */
 export interface Components {
   /**
-   * A part of `root` as it stands in the document: everything that it refers to is kept beside it,
-   * once, whoever else refers to the same. `name` is what `root` itself is kept as.
+   * Returns `part` of `root` with its references pointing into the document. All definitions that it
+   * refers to are stored as components, once even if other schemas refer to the same definition.
+   * `name` is the component name of `root` itself.
    */
   refer(root: JsonSchema, name: string, part: JsonSchema): JsonSchema
-  /** All that are kept, by name. */
+  /** All components by name. */
   all(): Readonly<Record<string, JsonSchema>>
 }
 
-/** A schema that others of one root refer to. */
+/** A schema of one root that other schemas of it can refer to. */
 interface Definition {
   readonly name: string
   readonly schema: JsonSchema
@@ -24,7 +25,7 @@ interface Definition {
 
 interface Kept {
   readonly component: string
-  /** The components that its pointers stand for. */
+  /** The component that each of its references points to, by pointer. */
   readonly targets: ReadonlyMap<string, string>
 }
 
@@ -34,7 +35,7 @@ export function componentsWith(own: Readonly<Record<string, JsonSchema>>): Compo
   const schemas = new Map(Object.entries(own))
   const known = new Map<string, Kept[]>()
 
-  /** A name of the characters that OpenAPI allows, which no other schema has. */
+  /** A component name that is not taken, in the characters that OpenAPI allows. */
   function fresh(name: string): string {
     const base = name.replaceAll(/[^A-Za-z0-9.-]+/g, '_').replaceAll(/^_+|_+$/g, '') || 'Schema'
     let component = base
@@ -43,7 +44,7 @@ export function componentsWith(own: Readonly<Record<string, JsonSchema>>): Compo
     return component
   }
 
-  /** Keeps what is not kept yet; the name of each. */
+  /** Stores the definitions that are new. Returns the component name of each, by pointer. */
   function keep(
     definitions: Parts['definitions'],
     locate: Parts['locate'],
@@ -73,7 +74,7 @@ export function componentsWith(own: Readonly<Record<string, JsonSchema>>): Compo
   }
 }
 
-/** What of the kept schemas is the same as each definition, and refers to the same. */
+/** The stored components with the same schema and the same references as each definition. */
 function sameAs(
   definitions: Parts['definitions'],
   known: ReadonlyMap<string, readonly Kept[]>,
@@ -81,7 +82,7 @@ function sameAs(
   const same = new Map([...definitions].map(([at, { text }]) => [at, known.get(text) ?? []]))
   const isOne = ({ targets }: Kept, ref: string): boolean =>
     same.get(ref)?.some(({ component }) => component === targets.get(ref)) ?? false
-  // They may refer to each other in a circle: all count as the same until one is found not to be.
+  // Definitions may be recursive: start with all equal texts and remove mismatches until none is left.
   for (let isSettled = false; !isSettled;) {
     isSettled = true
     for (const [pointer, { refs }] of definitions) {
@@ -94,11 +95,11 @@ function sameAs(
   return same
 }
 
-/** A root, taken apart. */
+/** A root schema, split into its definitions. */
 interface Parts {
-  /** The root itself, as `#`, and what it defines, by pointer. */
+  /** The root itself under `#`, and its `$defs`, by pointer. */
   readonly definitions: ReadonlyMap<string, Definition>
-  /** Where a reference leads: a definition and the way on inside it; nothing where it leads nowhere. */
+  /** The definition that a reference points into, and the rest of the pointer; none if it dangles. */
   locate(ref: string): { readonly base: string; readonly rest: string } | undefined
 }
 
@@ -139,7 +140,7 @@ function basesIn(schema: JsonSchema, locate: Parts['locate']): readonly string[]
   return [...bases]
 }
 
-/** What a part refers to, and what that does in turn. */
+/** The definitions that a part refers to, directly or through others. */
 function reachable(part: JsonSchema, { definitions, locate }: Parts): Parts['definitions'] {
   const found = new Map<string, Definition>()
   const open = [...basesIn(part, locate)]
@@ -152,7 +153,7 @@ function reachable(part: JsonSchema, { definitions, locate }: Parts): Parts['def
   return found
 }
 
-/** The schema with every `$ref` as the document has it; one that leads nowhere allows anything. */
+/** The schema with every `$ref` pointing to a component. A dangling `$ref` is dropped. */
 function rewritten(
   schema: JsonSchema,
   locate: Parts['locate'],
@@ -164,12 +165,12 @@ function rewritten(
   })
 }
 
-/** Keywords whose value is data: what looks like a schema in there is none. */
+/** Keywords whose value is data, even if it looks like a schema. */
 const DATA = new Set(['const', 'default', 'enum', 'example', 'examples'])
-/** They would change what a `$ref` inside is relative to. */
+/** Keywords that would change the base of the `$ref`s inside. */
 const LEFT_OUT = new Set(['$id', '$schema'])
 
-/** The schema with each `$ref` replaced, or left out. */
+/** The schema with each `$ref` replaced, or dropped if there is no replacement. */
 function mapped(schema: JsonSchema, target: (ref: string) => string | undefined): JsonSchema {
   const inside = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(inside)

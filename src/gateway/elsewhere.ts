@@ -7,55 +7,55 @@ import { bytesOf } from '../http/fetched.ts'
 import type { HttpAnswer, HttpRequest } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
 
-/** A contract whose owner runs behind another gateway. */
+/** A contract whose owner runs behind another gateway. This gateway forwards its messages there. */
 export interface Elsewhere {
   readonly contract: AnyContract
-  /** Where that gateway listens, such as `http://127.0.0.1:4501`; it must open the contract. */
+  /** The URL of that gateway, such as `http://127.0.0.1:4501`. It must expose the contract. */
   readonly at: string
-  /** What that gateway asks for as `Authorization: Bearer`. */
+  /** The token of that gateway, sent as `Authorization: Bearer`. */
   readonly token?: string
 }
 
-/** What is asked of another gateway. */
+/** A request to another gateway. */
 export interface Handing {
   readonly method: 'GET' | 'POST'
-  /** With the query string. */
+  /** Path with the query string. */
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
-  /** How long it may take to answer, in milliseconds. */
+  /** Longest time until the answer, in milliseconds. */
   readonly deadlineMs: number
-  /** Ends it early. */
+  /** Cancels the request. */
   readonly signal?: AbortSignal
 }
 
-/** Another gateway, and the contracts that it answers for here. */
+/** Another gateway, and the contracts that are forwarded to it. */
 export interface Neighbour {
   readonly contracts: readonly ContractFacts[]
   hand(handing: Handing): Promise<HttpAnswer>
 }
 
-/** How often a request may be handed on, so that gateways that name each other cannot circle. */
+/** How often a request may be forwarded. Stops a loop of gateways that name each other. */
 const HANDINGS_MAX = 4
-const HANDINGS = 'throughline-handings'
+const HANDINGS = 'throughline-forwards'
 
-/** The headers that every handing carries, or that there were too many already. */
+/** The headers of a forwarded request, or `undefined` once it was forwarded too often. */
 export function handingHeaders(
   request: HttpRequest,
 ): { readonly count: number; readonly headers: Record<string, string> } | undefined {
   const told = request.header(HANDINGS) ?? ''
-  // What no gateway would say counts for nothing: the next one is told a number again.
+  // A value that no gateway sends counts as 0.
   const count = /^\d$/.test(told) ? Number(told) : 0
   if (count >= HANDINGS_MAX) return undefined
   return { count, headers: { [HANDINGS]: String(count + 1) } }
 }
 
 export const LOOP: HttpAnswer = problem('ELSEWHERE_LOOP', {
-  detail: `it was handed on ${HANDINGS_MAX} times`,
+  detail: `the request was forwarded ${HANDINGS_MAX} times`,
 })
 
 /**
- * Everyone that contracts are handed on to, by the name of the contract.
+ * The gateways that messages are forwarded to, by contract name.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -69,11 +69,14 @@ export function neighboursOf(
   for (const [index, { contract, at, token }] of elsewhere.entries()) {
     const facts = factsOf(contract)
     const origin = originOf(at)
-    const path = `elsewhere[${index}]`
+    const path = `remote[${index}]`
     if (origin === undefined)
-      complaints.push({ path: `${path}.at`, message: 'must be the http or https URL of a gateway' })
+      complaints.push({
+        path: `${path}.url`,
+        message: 'must be the http or https URL of a gateway',
+      })
     else if (byName.has(facts.name))
-      complaints.push({ path, message: `${facts.name} is handed on already` })
+      complaints.push({ path, message: `${facts.name} is listed twice` })
     else {
       const id = `${origin} ${token}`
       const known = byUrl.get(id) ?? neighbourAt(origin, token, clock)
@@ -86,7 +89,7 @@ export function neighboursOf(
   return byName
 }
 
-/** The part of a URL that paths are put behind. */
+/** The base URL that paths are appended to; none if the text is not an http or https URL. */
 function originOf(at: string): string | undefined {
   if (!URL.canParse(at)) return undefined
   const { protocol, origin, pathname, username } = new URL(at)
@@ -103,7 +106,7 @@ function neighbourAt(
   return { contracts, hand: handTo(origin, token, clock, contracts) }
 }
 
-/** Once more, at most: what it carries takes effect once. */
+/** One retry. It is safe, since the idempotency key stays the same. */
 const ATTEMPTS = 2
 
 function handTo(
@@ -132,10 +135,10 @@ function handTo(
           })
           return (
             (await handedOn(response, signal)) ??
-            unreachable('its answer is no answer of a gateway')
+            unreachable('the answer did not come from a gateway')
           )
         } catch (cause) {
-          if (late.signal.aborted) return unreachable(`it did not answer within ${deadlineMs} ms`)
+          if (late.signal.aborted) return unreachable(`no answer within ${deadlineMs} ms`)
           if (either.aborted || attempt === ATTEMPTS) return unreachable(reasonOf(cause))
         }
       }
@@ -145,14 +148,14 @@ function handTo(
   }
 }
 
-/** Says whose gateway it is, and not where: that is nobody's business outside. */
+/** Names the contracts of the gateway, but not its URL, which clients must not learn. */
 function unreachableBy(
   contracts: readonly ContractFacts[],
   reason: string,
   isKeyed: boolean,
 ): HttpAnswer {
   const names = contracts.map(({ name }) => name).join(', ')
-  const again = isKeyed ? '; the same key again is safe' : ''
+  const again = isKeyed ? '; retry with the same Idempotency-Key' : ''
   return problem('ELSEWHERE_UNREACHABLE', {
     detail: `the gateway of ${names}: ${reason}${again}`,
     ids: { contracts: names },
@@ -161,7 +164,7 @@ function unreachableBy(
 
 function reasonOf(cause: unknown): string {
   const { code } = ((cause as Error).cause ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code : 'the connection broke'
+  return typeof code === 'string' ? code : 'the connection failed'
 }
 
 const HANDED_ON = [
@@ -173,7 +176,7 @@ const HANDED_ON = [
 ]
 const ANSWER_BYTES_MAX = 16_777_216
 
-/** An answer of a gateway as our own; `undefined` where it is none. */
+/** The answer of another gateway as an answer of this one; `undefined` if no gateway sent it. */
 async function handedOn(
   response: Response,
   signal: AbortSignal | undefined,
@@ -188,7 +191,7 @@ async function handedOn(
   if (type.startsWith('text/event-stream') && response.body)
     return { status, headers, body: textOf(response.body, signal) }
   const isOurs = /^application\/(?:problem\+)?json\b/.test(type)
-  // A token that is refused there is a matter of this gateway, not of its client.
+  // The other gateway refused this gateway's own token or host: the client can do nothing about it.
   if (!isOurs || status === 401 || status === 421) {
     await response.body?.cancel()
     return undefined
@@ -205,7 +208,7 @@ async function* textOf(
   try {
     for await (const chunk of body) yield decoder.decode(chunk, { stream: true })
   } catch (cause) {
-    // A stream that breaks off there ends here; its client connects again.
+    // If the other gateway ends the stream early, end ours: the client reconnects.
     if (!signal?.aborted && !(cause instanceof TypeError)) throw cause
   }
 }

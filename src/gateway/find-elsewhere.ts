@@ -8,8 +8,9 @@ import type { GatewayTools } from './tools.ts'
 const NOT_FOUND = 404
 
 /**
- * An operation of a contract that runs elsewhere. The ids that this gateway gives out name the
- * contract; for any other id everyone is asked who was not asked on somebody's behalf already.
+ * Finds an operation at another gateway. An id that a gateway made names the contract, so only that
+ * contract's gateway is asked. For any other id all gateways are asked, unless the request was
+ * forwarded to this one.
  */
 export async function findElsewhere(
   { app, neighbours, deadlineMs }: GatewayTools,
@@ -41,7 +42,7 @@ export async function findElsewhere(
     })
   const answers = await Promise.all(asked.map(ask))
   const found = answers.find(({ status }) => status < 300)
-  // Whoever could not be asked may be the one that knows it.
+  // A gateway that could not be reached may know the operation, so its error beats a 404.
   const answer = found ?? answers.find(({ status }) => status !== NOT_FOUND)
   if (answer) return answer
   throw unknown

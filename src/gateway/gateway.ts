@@ -26,51 +26,51 @@ import { mustBeRoutes, opened } from './table.ts'
 import type { GatewayTools } from './tools.ts'
 
 export interface GatewayOptions {
-  /** Paths of one's own: see `route`. */
+  /** Your own paths: see `route`. */
   readonly routes?: readonly Route[]
   /**
-   * Contracts, or some of their commands and queries, that are asked by
-   * `POST /messages/{contract}/{Name}` with the message's data as the body.
+   * Contracts, or single commands and queries, to serve as `POST /messages/{contract}/{Name}` with
+   * the data of the message as the body.
    */
   readonly opens?: readonly (AnyContract | CommandType | QueryType)[]
   /**
-   * Contracts whose owner runs behind another gateway. Their messages are checked here and handed
-   * on; their operations are found through it.
+   * Contracts whose owner runs behind another gateway. Their messages are validated here and
+   * forwarded; their operations are looked up there.
    */
   readonly elsewhere?: readonly Elsewhere[]
   readonly clock?: Clock
-  /** Longest that a request may take, but for waiting and streams. Default: 30,000. */
+  /** Longest time for a request, not counting `?wait` and streams. Default: 30,000. */
   readonly deadlineMs?: number
-  /** Longest body. Default: 1 MiB; at most 16 MiB, and a message's data at most 1 MiB. */
+  /** Largest body. Default: 1 MiB; at most 16 MiB. The data of a message is at most 1 MiB. */
   readonly bodyBytesMax?: number
-  /** Of the description at `/openapi.json`. */
+  /** `info.title` of the OpenAPI document at `/openapi.json`. */
   readonly title?: string
   readonly version?: string
-  /** Hears what broke, under the id that the client was given. Default: a warning. */
+  /** Called with an unexpected error and the id that the client got. Default: a warning. */
   readonly broke?: Broke
 }
 
-/** Serves an app's messages over HTTP; itself plain data in, plain data out. */
+/** An HTTP handler for the messages of an app: a request in, an answer out, without a server. */
 export interface Gateway {
   (...asked: Parameters<HttpHandler>): ReturnType<HttpHandler>
-  /** What it serves, as OpenAPI 3.1; also at `/openapi.json`. */
+  /** The OpenAPI 3.1 document, which is also served at `/openapi.json`. */
   description(): OpenApi
 }
 
-/** Bounds of the options that are numbers. */
+/** Defaults and bounds of the numeric options. */
 const BOUNDS = {
   deadlineMs: { initial: 30_000, min: 1, max: 300_000 },
   bodyBytesMax: { initial: BODY_BYTES_MAX, min: 1, max: 16_777_216 },
 } as const
-/** What another gateway has its deadline for is answered by what came of that. */
+/** Extra time for a forwarded request, so that the deadline of the other gateway ends it first. */
 const HANDING_MARGIN_MS = 1_000
 
 /**
- * An app over HTTP. Commands are answered 202 once they are stored, with the path of their
- * operation; queries 200. Whatever is wrong is a problem by RFC 9457.
+ * Serves the messages of an app over HTTP. A command is answered 202 once it is stored, with the
+ * path of its operation; a query is answered 200. Errors are problem details (RFC 9457).
  *
- * @throws Fault `OPTION_INVALID` with all complaints: paths that clash or are not ours to give,
- * messages whose contract runs neither here nor elsewhere; `TWO_COPIES`
+ * @throws Fault `OPTION_INVALID` with all issues: paths that clash or are reserved, messages whose
+ * contract is neither owned here nor listed in `remote`; `TWO_COPIES`
  */
 export function gateway(
   app: Pick<App, 'send' | 'ask' | 'find' | 'describe'>,
@@ -81,8 +81,8 @@ export function gateway(
   mustBeOneCopy([
     ['app', app],
     ...routes.map(({ method, path, type }) => [`${method} ${path}`, type] as const),
-    ...opens.map((contract, at) => [`opens[${at}]`, contract] as const),
-    ...elsewhere.map(({ contract }, at) => [`elsewhere[${at}]`, contract] as const),
+    ...opens.map((contract, at) => [`expose[${at}]`, contract] as const),
+    ...elsewhere.map(({ contract }, at) => [`remote[${at}]`, contract] as const),
   ])
   const tools: GatewayTools = {
     app,
@@ -123,7 +123,7 @@ function inTime(clock: Clock, deadlineMs: number, run: HttpRoute['run']): HttpRo
 }
 
 function late(deadlineMs: number): HttpAnswer {
-  const detail = `there was no answer within ${deadlineMs} ms; the same Idempotency-Key is safe`
+  const detail = `no answer within ${deadlineMs} ms; retry with the same Idempotency-Key`
   return problem('DEADLINE_PASSED', { detail })
 }
 
@@ -133,7 +133,7 @@ async function runFind(
   { id = '' }: RouteParams,
 ): Promise<HttpAnswer> {
   const { app, clock, deadlineMs } = tools
-  // What was not found is told apart from an answer that did not come.
+  // The wrapper tells "no such operation" from "no answer in time".
   const found = await within(
     clock,
     deadlineMs,

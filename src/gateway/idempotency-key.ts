@@ -1,13 +1,13 @@
 const KEY = /^[!-~]{1,128}$/
-/** A string of structured fields (RFC 9651); parameters behind it mean nothing here. */
+/** A string of structured fields (RFC 9651). Parameters behind it are ignored. */
 const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\])*)"(?: *;[ -~]*)?$/
 
-/** What the description says of the header. */
+/** The pattern of the header in the OpenAPI document. */
 export const KEY_HEADER_PATTERN = String.raw`^(?:[!#-~][!-~]{0,127}|"(?:[!#-\[\]-~]|\\["\\]){1,128}")$`
 
 /**
- * The key in a header `Idempotency-Key`: a quoted string, as the draft of the IETF says, or bare
- * text, which means the same key. Nothing where it is neither.
+ * Parses the header `Idempotency-Key`: a quoted string, as in the IETF draft, or bare text. Both
+ * forms give the same key. Returns `undefined` if the header is neither.
  */
 export function keyFrom(header: string): string | undefined {
   const key = header.startsWith('"')
@@ -16,7 +16,7 @@ export function keyFrom(header: string): string | undefined {
   return key !== undefined && KEY.test(key) ? key : undefined
 }
 
-/** The header for a key: bare, as every version of a gateway reads it, unless it would mean another. */
+/** The header for a key: bare text, or quoted if the key itself begins with a quote. */
 export function headerOfKey(key: string): string {
   return key.startsWith('"') ? `"${key.replaceAll(/["\\]/g, String.raw`\$&`)}"` : key
 }

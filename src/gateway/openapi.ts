@@ -8,7 +8,7 @@ import type { JsonSchema } from './schema.ts'
 import { jsonSchemaOf } from './schema.ts'
 import { OWN_PATHS, OWN_RESPONSES, OWN_SCHEMAS } from './own-paths.ts'
 
-/** An OpenAPI 3.1 document, as plain JSON. */
+/** An OpenAPI 3.1 document as plain JSON. */
 export interface OpenApi {
   readonly openapi: '3.1.0'
   readonly info: { readonly title: string; readonly version: string }
@@ -21,7 +21,7 @@ interface Document {
   readonly operationIds: Set<string>
 }
 
-/** Describes routes. */
+/** Builds the OpenAPI document of a gateway with these routes. */
 export function openApiOf(
   table: readonly Route[],
   { title = 'Throughline', version = '0' }: { readonly title?: string; readonly version?: string },
@@ -30,7 +30,7 @@ export function openApiOf(
   const paths: Record<string, Record<string, JsonSchema>> = {}
   const named = new Map<string, string>()
   for (const route of table) {
-    // To OpenAPI, paths that differ in the names of their parts alone are one path.
+    // In OpenAPI, paths that differ only in parameter names are the same path.
     const shape = route.path.replaceAll(PART, ':')
     const path = named.get(shape) ?? route.path.replaceAll(PART, '{$1}')
     named.set(shape, path)
@@ -69,7 +69,7 @@ function operationOf(document: Document, route: Route, path: string): JsonSchema
 function refusalsText(refuses: readonly string[]): string | undefined {
   return refuses.length === 0
     ? undefined
-    : `Its operation may be refused as: ${refuses.map((code) => `\`${code}\``).join(', ')}.`
+    : `Refusal codes: ${refuses.map((code) => `\`${code}\``).join(', ')}.`
 }
 
 function freshId({ operationIds }: Document, name: string): string {
@@ -93,7 +93,7 @@ function queryResponses({ components }: Document, type: QueryType | Route['type'
   const answer = jsonSchemaOf(answers, 'output')
   const schema = components.refer(answer, `${type.contract}.${type.name}.Answer`, { $ref: '#' })
   return {
-    200: { description: 'The answer.', content: { 'application/json': { schema } } },
+    200: { description: 'The result.', content: { 'application/json': { schema } } },
     ...problemsOf('400', '403', '404', '413', '415', '500', '503'),
   }
 }

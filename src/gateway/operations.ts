@@ -6,26 +6,26 @@ import { problem } from '../http/problem.ts'
 import type { StreamEvent } from '../http/stream.ts'
 import { eventStream } from '../http/stream.ts'
 
-/** Longest that a client may wait for an operation, in seconds. */
+/** Longest `?wait`, in seconds. */
 const WAIT_SECONDS_MAX = 60
 const SECOND_MS = 1_000
 const FRESH = { 'cache-control': 'no-store' }
 
 export const operationPath = (id: string): string => `/operations/${encodeURIComponent(id)}`
 
-/** How long a request wants to wait, or why it may not. */
+/** The `wait` of a query string in milliseconds, or a problem if it is invalid. */
 export function waitOf(query: URLSearchParams): number | HttpAnswer {
   const text = query.get('wait')
   if (text === null) return 0
   const seconds = Number(text)
   if (/^\d{1,2}$/.test(text) && seconds <= WAIT_SECONDS_MAX) return seconds * SECOND_MS
   const complaints = [
-    { path: 'wait', message: `must be whole seconds from 0 to ${WAIT_SECONDS_MAX}` },
+    { path: 'wait', message: `must be a whole number of seconds from 0 to ${WAIT_SECONDS_MAX}` },
   ]
   return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
 }
 
-/** Whether a request accepts a stream by name, and JSON no better. */
+/** Whether the `Accept` header names an event stream and does not prefer JSON. */
 export function wantsStream(request: HttpRequest): boolean {
   const weights = new Map(
     (request.header('accept') ?? '').split(',').map((range) => {
@@ -38,7 +38,7 @@ export function wantsStream(request: HttpRequest): boolean {
   return stream > 0 && stream >= (weights.get('application/json') ?? 0)
 }
 
-/** What an operation has come to: at once, when it is settled, or as a stream of its changes. */
+/** Answers with an operation: its current state, its state after `?wait`, or a stream of changes. */
 export async function answerOperation(
   request: HttpRequest,
   operation: FoundOperation,
@@ -53,7 +53,7 @@ export async function answerOperation(
   return json(200, viewOf(operation, state), FRESH)
 }
 
-/** Settled, or how things stand once the time is up. */
+/** The settled state, or the current state once the time is up. */
 async function settledWithin(
   operation: FoundOperation,
   waitMs: number,
@@ -89,10 +89,10 @@ async function* changesOf(
   yield { event: 'operation', data: viewOf(operation, state) }
 }
 
-/** What a client is told of an operation. */
+/** An operation as clients see it. */
 export interface OperationView {
   readonly id: string
-  /** `pending`, `completed`, `refused`, or as its saga has finished: `rolled-back`, … */
+  /** `pending`, `completed`, `refused`, or the outcome of a saga, such as `rolled-back`. */
   readonly is: string
   readonly reason?: string
   readonly code?: string

@@ -1,6 +1,6 @@
 import type { JsonSchema } from './schema.ts'
 
-// What every gateway serves by itself, as its description tells it.
+// The OpenAPI parts of the paths that every gateway serves.
 
 const OPERATION: JsonSchema = { $ref: '#/components/schemas/Operation' }
 const PROBLEM: JsonSchema = { $ref: '#/components/responses/Problem' }
@@ -11,9 +11,9 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     type: 'object',
     required: ['id', 'is', 'operation'],
     properties: {
-      id: { type: 'string', description: 'The id of the message, and of its operation.' },
+      id: { type: 'string', description: 'The id of the command and of its operation.' },
       is: { const: 'pending' },
-      operation: { type: 'string', description: 'The path that tells what becomes of it.' },
+      operation: { type: 'string', description: 'The path of the operation.' },
     },
   },
   Operation: {
@@ -23,10 +23,10 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       id: TEXT,
       is: {
         type: 'string',
-        description: '`pending`, `completed`, `refused`, or as a saga has finished.',
+        description: '`pending`, `completed`, `refused`, or the outcome of a saga.',
       },
       reason: TEXT,
-      code: { type: 'string', description: 'The code of a refusal.' },
+      code: { type: 'string', description: 'The refusal code, if the command was refused.' },
       complaints: { type: 'array', items: TEXT },
       command: { type: 'string', description: 'The wire name of the command.' },
     },
@@ -39,7 +39,7 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       title: TEXT,
       status: { type: 'integer', minimum: 400, maximum: 599 },
       detail: TEXT,
-      code: { type: 'string', description: 'Stable; for programs.' },
+      code: { type: 'string', description: 'A stable code for programs.' },
       complaints: {
         type: 'array',
         items: {
@@ -55,20 +55,20 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
 
 export const OWN_RESPONSES: Readonly<Record<string, JsonSchema>> = {
   Accepted: {
-    description: 'It is stored. Its operation tells what becomes of it.',
+    description: 'The command is stored. The operation shows its outcome.',
     headers: {
-      Location: { description: 'The path of its operation.', schema: TEXT },
+      Location: { description: 'The path of the operation.', schema: TEXT },
       'Idempotency-Replayed': {
-        description: '`true` where this key was sent before.',
+        description: '`true` if a command with this key was stored before.',
         schema: TEXT,
       },
     },
     content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } },
   },
   Problem: {
-    description: 'A problem, by RFC 9457.',
+    description: 'Problem details (RFC 9457).',
     headers: {
-      'Retry-After': { description: 'When to come again, in seconds.', schema: TEXT },
+      'Retry-After': { description: 'Seconds to wait before a retry.', schema: TEXT },
     },
     content: {
       'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
@@ -80,7 +80,7 @@ export const OWN_PATHS: Readonly<Record<string, Readonly<Record<string, JsonSche
   '/operations/{id}': {
     get: {
       operationId: 'throughline.FindOperation',
-      summary: 'What became of a command.',
+      summary: 'Get the state of a command.',
       tags: ['operations'],
       parameters: [
         { name: 'id', in: 'path', required: true, schema: TEXT },
@@ -88,13 +88,13 @@ export const OWN_PATHS: Readonly<Record<string, Readonly<Record<string, JsonSche
           name: 'wait',
           in: 'query',
           required: false,
-          description: 'Answers once it is settled, or after so many seconds.',
+          description: 'Answer once the operation is settled, or after this many seconds.',
           schema: { type: 'integer', minimum: 0, maximum: 60 },
         },
       ],
       responses: {
         200: {
-          description: 'As it stands; as a stream, each change until it is settled.',
+          description: 'The current state; as an event stream, every change until it is settled.',
           content: {
             'application/json': { schema: OPERATION },
             'text/event-stream': { schema: TEXT },
@@ -110,11 +110,11 @@ export const OWN_PATHS: Readonly<Record<string, Readonly<Record<string, JsonSche
   '/openapi.json': {
     get: {
       operationId: 'throughline.Describe',
-      summary: 'This document.',
+      summary: 'Get this document.',
       tags: ['operations'],
       responses: {
         200: {
-          description: 'OpenAPI 3.1.',
+          description: 'The OpenAPI 3.1 document.',
           content: { 'application/json': { schema: { type: 'object' } } },
         },
       },

@@ -11,15 +11,15 @@ export const KEY_PARAMETER: JsonSchema = {
   in: 'header',
   required: false,
   description:
-    'The same key takes effect once, however often it is sent; quoted or not, it is the same.',
+    'A command with the same key takes effect once. Quoted and bare text are the same key.',
   schema: { type: 'string', pattern: KEY_HEADER_PATTERN },
 }
 
 const TEXT: JsonSchema = { type: 'string' }
 
 /**
- * What a route reads from its path and its query string, as it reads it. `path` is the path as the
- * document has it, which may call the parts something else.
+ * The path and query parameters of a route. `path` is the path in the document, whose parameters
+ * may have other names than the route's own.
  */
 export function parametersOf(
   components: Components,
@@ -52,7 +52,7 @@ export function parametersOf(
   ]
 }
 
-/** What has no text of its own is written as JSON. */
+/** The schema of a parameter as text: objects and nested lists are written as JSON. */
 function asText(schema: JsonSchema, resolve: Resolve): JsonSchema {
   const arms = armsOf(schema, resolve)
   if (isOnly(arms, ['object'])) return jsonText(schema)

@@ -13,9 +13,9 @@ import { namesInData, shapesOf } from './shape.ts'
 import { isSame, textReader } from './url-text.ts'
 
 /**
- * Makes the data of a message; `body` is `undefined` where there is none.
+ * Creates the data of a message from a request; `body` is `undefined` if the request has none.
  *
- * @throws Fault `MESSAGE_INVALID` with all complaints of the step that failed
+ * @throws Fault `MESSAGE_INVALID` with all issues of the step that failed
  */
 export type DataMaker = (
   body: unknown,
@@ -24,7 +24,7 @@ export type DataMaker = (
   id: string,
 ) => unknown
 
-/** Everything that does not depend on the request is looked up here. */
+/** Prepares a route: everything that does not depend on the request is computed once, here. */
 export function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker {
   const { wire } = type
   const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
@@ -73,7 +73,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** The path says what the body leaves out. */
+/** The body with the parameters of the path added. */
 function withParams(
   wire: string,
   said: Readonly<Record<string, unknown>>,
@@ -83,7 +83,7 @@ function withParams(
   return { ...said, ...fromPath }
 }
 
-/** Where the path and what comes beside it both say something, they say the same. */
+/** A value that is both in the path and in the body or query string must be the same in both. */
 function mustAgree(
   wire: string,
   names: readonly string[],
@@ -92,7 +92,7 @@ function mustAgree(
 ): void {
   const complaints = names
     .filter((name) => Object.hasOwn(said, name) && !isSame(said[name], fromPath[name]))
-    .map((path) => ({ path, message: 'is not what the path says' }))
+    .map((path) => ({ path, message: 'differs from the value in the path' }))
   if (complaints.length > 0) throw invalid(wire, complaints)
 }
 

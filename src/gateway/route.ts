@@ -4,40 +4,40 @@ import type { Complaint } from '../base/fault.ts'
 import type { CommandType, DataOf, QueryType } from '../contract/message.ts'
 import type { RouteMethod } from '../http/routes.ts'
 
-/** The parts that a path names: `/orders/:orderId` has an `orderId`. */
+/** The parameters of a path: `/orders/:orderId` has `orderId`. */
 export type ParamsOf<P extends string> = P extends `${string}:${infer Rest}`
   ? Rest extends `${infer Name}/${infer Tail}`
     ? { readonly [K in Name]: string } & ParamsOf<`/${Tail}`>
     : { readonly [K in Rest]: string }
   : unknown
 
-/** The names of those parts. */
+/** The names of the parameters of a path. */
 export function paramsOf(path: string): readonly string[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name]) => name as string)
 }
 
-/** What a route may make a message of. */
+/** The request as `map` of a route sees it. */
 export interface Asked<B = unknown, P = unknown> {
-  /** As the route's schema gave it back; of any shape where it has none. */
+  /** The output of the route's body schema; without a schema, any JSON. */
   readonly body: B
   readonly params: P
   readonly query: URLSearchParams
   /**
-   * The id that the message will have: the same whenever the same `Idempotency-Key` is sent, so
-   * that an id made of it is the same, too. Empty for queries.
+   * The id that the message will have. The same `Idempotency-Key` always gives the same id, so ids
+   * that you derive from it are stable, too. Empty for queries.
    */
   readonly id: string
 }
 
-/** Complaints of a route's own check: all of them at once; nothing is stored. */
+/** The issues that a route's own check has found. Nothing is stored. */
 export interface Rejection {
   readonly complaints: readonly Complaint[]
 }
 
-/** Known to every copy of the package. */
+/** `Symbol.for`, so that every copy of the package recognises it. */
 const REJECTED = Symbol.for('throughline.rejection')
 
-/** Answers 400 with these complaints. */
+/** Returned from `map`, answers 400 with these issues. */
 export function reject(complaints: readonly Complaint[]): Rejection {
   return Object.freeze(Object.defineProperty({ complaints }, REJECTED, { value: true }))
 }
@@ -46,37 +46,37 @@ export function isRejection(value: unknown): value is Rejection {
   return typeof value === 'object' && value !== null && REJECTED in value
 }
 
-/** One path of a gateway and the message that it stands for. */
+/** A path of a gateway and the message that it sends. */
 export interface Route {
   readonly method: RouteMethod
   readonly path: string
   readonly type: CommandType | QueryType
-  /** Checks the body before `map` sees it; a synchronous Standard Schema. */
+  /** Validates the body before `map` sees it; a synchronous Standard Schema. */
   readonly body?: StandardSchemaV1
   readonly map?: (asked: Asked<never, never>) => unknown
-  /** A body, for the description. */
+  /** An example body for the OpenAPI document. */
   readonly example?: unknown
   readonly summary?: string
 }
 
-/** How a request becomes a message, and what the description says of it. */
+/** How a request becomes a message, and how the OpenAPI document describes it. */
 export interface RouteOptions<D, B extends StandardSchemaV1, P> {
-  /** Checks the body before `map` sees it; a synchronous Standard Schema. Default: no check. */
+  /** Validates the body before `map` sees it; a synchronous Standard Schema. Default: none. */
   readonly body?: B
   /**
-   * Makes the message's data; pure, and at once. Default: the body, with the parts of the path in
-   * it, which it may repeat but not contradict, and `{}` for the body where there is none; for a
-   * query that is asked by GET, the parts of the path and the query string, read as its schema says.
+   * Creates the data of the message; pure and synchronous. Default: the body (`{}` if there is none)
+   * with the path parameters added; the body may repeat them, but not contradict them. For a query
+   * by GET: the path parameters and the query string, read as the schema says.
    */
   readonly map?: (asked: Asked<StandardSchemaV1.InferOutput<B>, P>) => D | Rejection
-  /** A body, for the description. Default: one that is made from the schema, if that takes it. */
+  /** An example body for the OpenAPI document. Default: generated, if the schema accepts it. */
   readonly example?: StandardSchemaV1.InferInput<B>
   readonly summary?: string
 }
 
-/** A path of one's own for a message. */
+/** Creates a path of your own for a command or a query. */
 export const route = {
-  /** Answers 202 once the command is stored; its operation says what becomes of it. */
+  /** Answers 202 once the command is stored; its operation shows the outcome. */
   command<T extends CommandType, const P extends string, B extends StandardSchemaV1>(
     method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: P,
@@ -86,7 +86,7 @@ export const route = {
     mustBeOneCopy([[`${method} ${path}`, type]])
     return { ...options, method, path, type } as Route
   },
-  /** Answers 200 with what the query answers, and 404 where that is `null`. */
+  /** Answers 200 with the result of the query, and 404 if that is `null`. */
   query<T extends QueryType, const P extends string, B extends StandardSchemaV1>(
     method: 'GET' | 'POST',
     path: P,

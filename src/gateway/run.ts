@@ -19,7 +19,7 @@ import type { Route } from './route.ts'
 import { messagePath } from './table.ts'
 import type { GatewayTools } from './tools.ts'
 
-/** What answers a route: everything that does not depend on the request is looked up here. */
+/** The handler of a route. Everything that does not depend on the request is computed once, here. */
 export function runOf(tools: GatewayTools, route: Route): HttpRoute['run'] {
   const neighbour = tools.neighbours.get(route.type.contract)
   const make = dataMaker(route)
@@ -38,8 +38,8 @@ interface Around {
 
 function badKey(header: string): HttpAnswer {
   const isEmpty = header === '' || header === '""'
-  const wanted = '1 to 128 visible characters of ASCII, as they are or in double quotes'
-  const message = isEmpty ? `is empty: send ${wanted}, or no such header` : `must be ${wanted}`
+  const wanted = '1 to 128 visible ASCII characters, bare or in double quotes'
+  const message = isEmpty ? `is empty: send ${wanted}, or omit the header` : `must be ${wanted}`
   return problem('REQUEST_INVALID', {
     detail: 'the headers',
     complaints: [{ path: 'idempotency-key', message }],
@@ -60,7 +60,7 @@ async function runCommand(
   if (header !== undefined && given === undefined) return badKey(header)
   const body = await readJson(request, tools.bodyBytesMax)
   if (body.is === 'refused') return body.answer
-  // An id of our own only where something is made of it; otherwise the app's will do.
+  // Without a key, the app makes the id, unless `map` or the forwarded request needs it before.
   const key = given ?? (route.map || neighbour ? tools.mint() : undefined)
   const id = key === undefined ? undefined : `${type.contract}.${type.name}:${key}`
   const message = type(make(body.is === 'read' ? body.value : undefined, request, params, id ?? ''))
@@ -80,8 +80,8 @@ async function runCommand(
 const SENDS_MAX = 4
 
 /**
- * Requests that are under way at once have no order among them: one that was held back for the sake
- * of another's, which was not stored, is sent anew. It was not stored either.
+ * Sends a command, and sends it again after `EARLIER_NOT_STORED`. That fault keeps the order of one
+ * caller; concurrent HTTP requests have none, so the failure of another request must not fail this.
  */
 async function sendAnew(
   app: GatewayTools['app'],
@@ -120,8 +120,8 @@ async function runQuery(
 }
 
 /**
- * Checks a message as its owner would, and hands it on as it came: its schema changes it there, and
- * once only.
+ * Validates a message as its owner would, and forwards the data as it came: a schema that changes
+ * its value must do so once, at the owner.
  */
 async function handOn(
   { deadlineMs }: GatewayTools,

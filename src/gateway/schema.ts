@@ -11,14 +11,14 @@ export type { JsonSchema, Resolve } from '../contract/json-schema.ts'
 export { isSchema, listAt, memberOf, schemaFrom } from '../contract/json-schema.ts'
 
 /**
- * As `jsonSchemaOf` of the contract, for reading and describing: a part without a counterpart in
- * JSON Schema allows anything, and so does a whole schema without one.
+ * `jsonSchemaOf` of the contract, made lenient for reading and describing: a part that JSON Schema
+ * cannot express allows anything, and so does a schema without any JSON Schema.
  */
 export function jsonSchemaOf(schema: StandardSchemaV1, side: 'input' | 'output'): JsonSchema {
   return convertedOf(schema, side) ?? convertedOf(schema, side, LENIENT) ?? {}
 }
 
-/** Finds what a `$ref` names inside one schema. */
+/** Resolves a `$ref` inside one root schema. */
 export function resolverOf(root: JsonSchema): Resolve {
   return (ref) => resolvedBy(root, ref) ?? resolvedBy(root, decoded(ref))
 }
@@ -34,7 +34,7 @@ function resolvedBy(root: JsonSchema, ref: string): JsonSchema | undefined {
   return found === undefined ? undefined : schemaFrom(found)
 }
 
-/** A `$ref` is a URL, but not every library encodes what it puts there. */
+/** A `$ref` is a URL, but some libraries do not percent-encode it. */
 export function decoded(ref: string): string {
   try {
     return decodeURIComponent(ref)
@@ -43,13 +43,13 @@ export function decoded(ref: string): string {
   }
 }
 
-/** Schemas that a value has to fit all at once. */
+/** One way for a value to match a schema: it must match all of these at once. */
 export type Arm = readonly JsonSchema[]
 
-/** More ways than this to fit one schema are not told apart. */
+/** Further alternatives of one schema are ignored. */
 const ARMS_MAX = 1_000
 
-/** All ways to fit a schema: `$ref`, `allOf`, `anyOf` and `oneOf` are followed. */
+/** All ways to match a schema, through `$ref`, `allOf`, `anyOf` and `oneOf`. */
 export function armsOf(
   schema: JsonSchema,
   resolve: Resolve,
@@ -61,7 +61,7 @@ export function armsOf(
   for (const name of ['anyOf', 'oneOf'])
     if (Array.isArray(schema[name])) parts.push(listAt(schema, name).flatMap(inside))
   if (typeof ref === 'string')
-    // What is nothing but itself has no way of its own.
+    // A schema that refers only to itself has no alternative of its own.
     parts.push(open.includes(ref) ? [] : armsOf(resolve(ref) ?? {}, resolve, [...open, ref]))
   return parts.reduce(
     (arms: readonly Arm[], part) =>
@@ -70,7 +70,7 @@ export function armsOf(
   )
 }
 
-/** The types that every schema of an arm allows; `undefined` where none says any. */
+/** The types that all schemas of an alternative allow; `undefined` if none names a type. */
 export function typesOf(arm: Arm): readonly string[] | undefined {
   const said = arm.map(({ type }) => type).filter((type) => type !== undefined)
   if (said.length === 0) return undefined

@@ -2,15 +2,15 @@ import type { JsonSchema, Resolve } from './schema.ts'
 import { armsOf, listAt, memberOf, schemaFrom, typesOf } from './schema.ts'
 import { paramsOf } from './route.ts'
 
-/** What one arm of a schema says of the members of an object. */
+/** The members of an object, as one alternative of a schema defines them. */
 export interface Shape {
   readonly properties: ReadonlyMap<string, JsonSchema>
   readonly required: ReadonlySet<string>
-  /** Of members without a property of their own; `false` where there may be none. */
+  /** `additionalProperties`; `false` if there may be none. */
   readonly others: JsonSchema | false | undefined
 }
 
-/** The objects that a schema takes, one for each arm; none where it takes no objects. */
+/** The objects that a schema accepts, one for each alternative. */
 export function shapesOf(schema: JsonSchema, resolve: Resolve): readonly Shape[] {
   return armsOf(schema, resolve)
     .filter((arm) => typesOf(arm)?.includes('object') ?? true)
@@ -34,7 +34,7 @@ function propertiesOf(schema: JsonSchema): readonly (readonly [string, JsonSchem
 
 type Together = 'allOf' | 'anyOf'
 
-/** Everything that is said of each name, as one schema. */
+/** All schemas of each name, combined into one. */
 function gathered(
   lists: Iterable<Iterable<readonly [string, JsonSchema]>>,
   how: Together,
@@ -51,7 +51,7 @@ function together(schemas: readonly JsonSchema[], how: Together): JsonSchema | u
   return different.size <= 1 ? only : { [how]: [...different.values()] }
 }
 
-/** One shape that takes whatever any of them takes. */
+/** One shape that accepts whatever any of the shapes accepts. */
 export function mergedOf(shapes: readonly Shape[]): Shape {
   const [first, ...more] = shapes
   const required = [...(first?.required ?? [])]
@@ -67,8 +67,8 @@ export function mergedOf(shapes: readonly Shape[]): Shape {
 }
 
 /**
- * The parts of a path that belong to the data of its message. Where the schema names members, a
- * part that is none of them only leads to it.
+ * The path parameters that are part of the message's data. If the schema names its members, other
+ * parameters only address the resource.
  */
 export function namesInData(path: string, shapes: readonly Shape[]): readonly string[] {
   const names = [...new Set(paramsOf(path))]

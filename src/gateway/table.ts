@@ -7,12 +7,12 @@ import type { Description } from '../runtime/describe.ts'
 import type { Route } from './route.ts'
 import { paramsOf } from './route.ts'
 
-/** The path under which a message is asked that was opened without a path of its own. */
+/** The path of a message that has no route of its own. */
 export function messagePath({ contract, name }: CommandType | QueryType): string {
   return `/messages/${contract}/${name}`
 }
 
-/** Routes of the contracts and messages that are opened as they are. */
+/** The routes of exposed contracts and messages. */
 export function opened(
   opens: readonly (AnyContract | CommandType | QueryType)[],
 ): readonly Route[] {
@@ -34,12 +34,12 @@ const routeOf = (type: CommandType | QueryType): Route => ({
   type,
 })
 
-/** Parts of plain text, or of a name after a colon. */
+/** Segments of plain text, or `:name`. */
 const PATH = /^(?:\/(?::[A-Za-z_][A-Za-z0-9_]*|[A-Za-z0-9._~-]+))+$/
 const OURS = /^\/(?:operations(?:\/|$)|openapi\.json$)/
 
 /**
- * Complains of all routes at once.
+ * Validates all routes, and reports all issues at once.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -57,18 +57,18 @@ export function mustBeRoutes(
     const at = `${method} ${path}`
     const complain = (message: string): void => void complaints.push({ path: at, message })
     const shape = `${method} ${path.replaceAll(/:[^/]+/g, ':')}`
-    if (!PATH.test(path)) complain('must be a path of plain parts and :names')
+    if (!PATH.test(path)) complain('must be a path of plain segments and :names')
     else if (new Set(paramsOf(path)).size < paramsOf(path).length)
-      complain('has two parts of one name')
-    else if (OURS.test(path)) complain('is a path that every gateway serves itself')
-    if (seen.has(shape)) complain('is given twice')
+      complain('has two parameters with the same name')
+    else if (OURS.test(path)) complain('is reserved by the gateway')
+    if (seen.has(shape)) complain('is defined twice')
     seen.add(shape)
     if (type?.kind !== 'command' && type?.kind !== 'query')
-      complain('must be of a command or a query')
+      complain('must be for a command or a query')
     else if (!owned.has(type.contract) && !neighbours.has(type.contract))
-      complain(`${type.contract} is owned by no service here: name it in elsewhere`)
+      complain(`no service here owns ${type.contract}: list it in remote`)
     else if (owned.has(type.contract) && neighbours.has(type.contract))
-      complain(`${type.contract} is owned by a service here, so it cannot be elsewhere`)
+      complain(`a service here owns ${type.contract}: remove it from remote`)
   }
   if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: 'gateway', complaints })
 }

@@ -4,7 +4,7 @@ import type { Problems } from '../http/problem.ts'
 import type { App } from '../runtime/start.ts'
 import type { Neighbour } from './elsewhere.ts'
 
-/** What answers the routes of one gateway. */
+/** What the handlers of one gateway share. */
 export interface GatewayTools {
   readonly app: Pick<App, 'send' | 'ask' | 'find' | 'describe'>
   readonly clock: Clock

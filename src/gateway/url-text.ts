@@ -3,16 +3,16 @@ import { armsOf, listAt, resolverOf, schemaFrom, typesOf } from './schema.ts'
 import type { Shape } from './shape.ts'
 import { mergedOf, shapesOf } from './shape.ts'
 
-/** Texts by name, as a path and a query string give them. */
+/** Parameter values by name, from a path and a query string. */
 export type Texts = ReadonlyMap<string, readonly string[]>
 
-/** Reads texts as members of a message; `said` is what its body says already. */
+/** Reads parameters as members of a message; `body` has the members that are given already. */
 export type TextReader = (
   texts: Texts,
   said?: Readonly<Record<string, unknown>>,
 ) => Record<string, unknown>
 
-/** What a member may be. */
+/** How a member can be read. */
 interface Field {
   readonly arms: readonly Arm[]
   readonly lists: readonly ListField[]
@@ -20,12 +20,12 @@ interface Field {
 
 interface ListField {
   readonly arm: Arm
-  /** Of the items in front, each by its place. */
+  /** The alternatives of the leading items, by position. */
   readonly first: readonly (readonly Arm[])[]
   readonly items: readonly Arm[]
 }
 
-/** A text as a value, and whether the schema takes that, as far as one can see from here. */
+/** A text read as a value, and whether the keywords that are checked here accept it. */
 interface Reading {
   readonly value: unknown
   readonly isTaken: boolean
@@ -39,10 +39,10 @@ interface Reader {
 }
 
 /**
- * Reads text as the schema says. A text stays text where the schema takes it so, and is otherwise
- * read as the number, boolean, null or object that it is in JSON, where the schema takes that; what
- * comes several times is a list. Of the arms of a union the first that takes everything decides; where
- * there is none, each name is read by any of them, so that the schema complains of what is wrong.
+ * Reads text as the schema says. A text stays text if the schema accepts it; otherwise it is read as
+ * JSON (number, boolean, null, object) if the schema accepts that. A name that occurs several times
+ * is a list. For a union, the first alternative that accepts all values decides; if none does, each
+ * value is read by any alternative that accepts it, and validation reports what is wrong.
  */
 export function textReader(schema: JsonSchema): TextReader {
   const resolve = resolverOf(schema)
@@ -121,21 +121,21 @@ function readList({ arm, first, items }: ListField, texts: readonly string[]): R
   return { value, isTaken: readings.every(({ isTaken }) => isTaken) && takes(arm, value) }
 }
 
-/** An item may itself be a list; a whole list is its name several times. */
+/** A list is written by repeating its name; only an item of a list may be a list in JSON. */
 function readText(arms: readonly Arm[], text: string, isItem: boolean): Reading {
   if (arms.some((arm) => takes(arm, text))) return { value: text, isTaken: true }
   const value = jsonIn(text)
   if (value === undefined || (Array.isArray(value) && !isItem))
     return { value: text, isTaken: false }
   if (arms.some((arm) => takes(arm, value))) return { value, isTaken: true }
-  // The schema then complains of the value, and not of its type.
+  // With the right type, validation reports the value and not its type.
   const isNamed = arms.some((arm) => typesOf(arm) && isOfType(arm, value))
   return { value: isNamed ? value : text, isTaken: false }
 }
 
 const JSON_START = /^(?:-?\d|true$|false$|null$|\[|\{)/
 
-/** What a text is in JSON; `undefined` for what is none, for a text, and for what has no JSON. */
+/** The JSON value of a text; `undefined` for a JSON string, invalid JSON, and infinite numbers. */
 function jsonIn(text: string): unknown {
   if (!JSON_START.test(text) || text.endsWith(' ')) return undefined
   try {
@@ -146,7 +146,7 @@ function jsonIn(text: string): unknown {
   }
 }
 
-/** Keywords that decide which arm a text means, by the type of the value that they bound. */
+/** Keywords that decide which alternative a text matches, by the type of the value. */
 const BOUNDS: Readonly<
   Record<string, Readonly<Record<string, (value: never, bound: never) => boolean>>>
 > = {
@@ -167,7 +167,7 @@ const BOUNDS: Readonly<
   },
 }
 
-/** Whether an arm takes a value, as far as its own keywords say: what is inside is not looked at. */
+/** Whether an alternative accepts a value by its own keywords; nested values are not checked. */
 function takes(arm: Arm, value: unknown): boolean {
   return isOfType(arm, value) && arm.every((schema) => fits(schema, value))
 }
@@ -182,7 +182,7 @@ function fits(schema: JsonSchema, value: unknown): boolean {
   )
 }
 
-/** A pattern that this machine cannot read bounds nothing here. */
+/** A pattern that JavaScript cannot compile is ignored here. */
 function isHeld(
   holds: (value: never, bound: never) => boolean,
   value: unknown,
@@ -195,7 +195,7 @@ function isHeld(
   }
 }
 
-/** Whether two values are the same in JSON. */
+/** Whether two values have the same JSON. */
 export function isSame(one: unknown, other: unknown): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other)
 }

@@ -19,7 +19,7 @@ export function App(): ReactNode {
   useEffect(() => {
     document.title = `${headline.title} · Throughline`
   }, [headline.title])
-  // What a panel covers whole is out of reach.
+  // On a narrow screen the panel covers everything else, so make that inert.
   const isNarrow = useMedia('(max-width: 760px)')
   const isCovered = useRoute().is !== 'overview' && isNarrow
   return (

@@ -1,4 +1,4 @@
-// What operators do over HTTP, and who may: over real sockets, with the memory backend.
+// The admin API and its access rules, over real sockets, with the memory backend.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -47,8 +47,8 @@ const json = async <T>(path: string): Promise<T> => (await (await get(path)).jso
 const write = (path: string, headers: Record<string, string>): Promise<Response> =>
   fetch(`${served.gateway}${path}`, { method: 'POST', headers })
 
-describe('a look', () => {
-  test('at everything, with the boards', async () => {
+describe('the admin API', () => {
+  test('returns the overview with the boards', async () => {
     const { services, boards, ack } = await json<Overview>('/admin/overview')
     assert.deepEqual(
       services.map(({ name }) => name),
@@ -58,19 +58,19 @@ describe('a look', () => {
     assert.equal(boards[0]?.title, 'Looks')
   })
 
-  test('is there although a board throws, which says why', async () => {
+  test('returns the overview if a board throws, with its error', async () => {
     const { boards } = await json<Overview>('/admin/overview')
     assert.deepEqual(boards[1], { title: 'Broken', states: [], error: 'out of chalk' })
   })
 
-  test('asks the boards once, however many look at the same time', async () => {
+  test('reads the boards once for concurrent requests', async () => {
     const looks = async (): Promise<number | undefined> =>
       (await json<Overview>('/admin/overview')).boards[0]?.states[0]?.count
     const seen = await Promise.all(Array.from({ length: 20 }, looks))
     assert.ok(new Set(seen).size <= 2, seen.join())
   })
 
-  test('at the newest messages, of all topics and of one', async () => {
+  test('lists the newest messages of all topics and of one', async () => {
     const all = await json<EventView[]>('/admin/events?limit=3')
     assert.equal(all.length, 3)
     const one = await json<Listing<EventView>>('/admin/topics/asking.commands/events?limit=3')
@@ -84,14 +84,14 @@ describe('a look', () => {
         assert.equal((await get(`${path}?limit=${limit}`)).status, 400, limit)
   })
 
-  test('at a conversation', async () => {
+  test('returns the chain of a message', async () => {
     const { events, operation } = await json<ChainView>('/admin/chain/ask-a')
     assert.equal(events.length, 4)
     assert.deepEqual(operation, { is: 'completed', kind: 'completed' })
     assert.equal((await get('/admin/chain/none')).status, 404)
   })
 
-  test('that lasts is told of every change', async () => {
+  test('streams history, overview and newest events', async () => {
     const response = await get('/admin/stream')
     assert.equal(response.headers.get('content-type'), 'text/event-stream')
     let heard = ''
@@ -107,20 +107,20 @@ describe('a look', () => {
 describe('a write', () => {
   const path = '/admin/services/teller/pause'
 
-  test('needs the token', async () => {
+  test('without the token is refused', async () => {
     for (const authorization of ['', 'Bearer', 'Bearer x', `Basic ${token}`, token])
       assert.equal((await write(path, { authorization })).status, 401)
     assert.deepEqual((await app.health()).paused, [])
   })
 
-  test('of a page of another origin is refused, with the token, too', async () => {
+  test('from a page of another origin is refused, even with the token', async () => {
     const authorization = `Bearer ${token}`
     for (const origin of ['https://evil.example', 'null', `${served.gateway}0`])
       assert.equal((await write(path, { authorization, origin })).status, 403, origin)
     assert.deepEqual((await app.health()).paused, [])
   })
 
-  test('pauses and resumes, and knows no other service', async () => {
+  test('pauses and resumes a service, and answers 404 for an unknown one', async () => {
     const headers = { authorization: `Bearer ${token}`, origin: served.gateway }
     assert.equal((await write(path, headers)).status, 204)
     assert.deepEqual((await app.health()).paused, ['teller'])
@@ -132,10 +132,10 @@ describe('a write', () => {
 })
 
 describe('the page', () => {
-  test('is where the root leads, and lets nothing in from elsewhere', async () => {
+  test('is the target of the root, and allows no foreign resources', async () => {
     const root = await get('/')
     assert.equal(root.headers.get('location'), '/page/')
-    // A browser may not keep it: another program may run on this port later.
+    // Not cached: another program may use this port later.
     assert.deepEqual([root.status, root.headers.get('cache-control')], [307, 'no-store'])
     const page = await get('/page/')
     assert.equal(page.status, 200)
@@ -147,7 +147,7 @@ describe('the page', () => {
     assert.match(asset.headers.get('cache-control') ?? '', /immutable/)
   })
 
-  test('has no way out of its folder', async () => {
+  test('serves no file outside of its folder', async () => {
     for (const path of [
       '/page/../package.json',
       '/page/%2e%2e/%2e%2e/package.json',
@@ -157,7 +157,7 @@ describe('the page', () => {
   })
 })
 
-test('a name that was made to point here is refused', async () => {
+test('a request with a foreign Host header is refused', async () => {
   const { port } = new URL(served.gateway)
   const { request } = await import('node:http')
   const status = await new Promise((resolve, reject) => {
@@ -172,7 +172,7 @@ test('a name that was made to point here is refused', async () => {
   assert.equal(status, 421)
 })
 
-test('the token of a data directory is the one that the page gets', async () => {
+test('the page gets the token of the data directory', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline admin '))
   const kept = await start(talking, embedded({ directory: join(directory, 'data') }))
   const { page, close } = await serve(kept, { port: 0 })
@@ -183,17 +183,17 @@ test('the token of a data directory is the one that the page gets', async () => 
   rmSync(directory, { recursive: true })
 })
 
-test('a host that others reach needs a token', async () => {
+test('a host other than loopback needs a token', async () => {
   await assert.rejects(serve(app, { port: 0, host: '0.0.0.0' }), { code: 'OPTION_INVALID' })
 })
 
-test('a busy port is said by name', async () => {
+test('a busy port is reported with its number', async () => {
   const port = Number(new URL(served.gateway).port)
   await assert.rejects(serve(app, { port }), { code: 'PORT_BUSY', message: new RegExp(`${port}`) })
 })
 
 describe('a probe', () => {
-  test('tells a process that answers from a system that can work', async () => {
+  test('distinguishes a live process from a working system', async () => {
     const alive = await get('/admin/alive')
     assert.deepEqual([alive.status, await alive.json()], [200, { status: 'alive' }])
     const health = await get('/admin/health')
@@ -201,16 +201,16 @@ describe('a probe', () => {
     assert.equal(((await health.json()) as { is: string }).is, 'well')
   })
 
-  for (const [is, status] of [
+  for (const [state, httpStatus] of [
     ['degraded', 200],
     ['paused', 200],
     ['failing', 503],
   ] as const)
-    test(`of a ${is} system is a ${status}, and the body says so`, async () => {
-      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is })
+    test(`of a ${state} system answers ${httpStatus}, with the state in the body`, async () => {
+      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is: state })
       const [, route] = probeRoutes({ health } as System)
       const answer = await route?.run({} as HttpRequest, {})
-      assert.equal(answer?.status, status)
-      assert.equal((JSON.parse(answer?.body as string) as { is: string }).is, is)
+      assert.equal(answer?.status, httpStatus)
+      assert.equal((JSON.parse(answer?.body as string) as { is: string }).is, state)
     })
 })

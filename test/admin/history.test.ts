@@ -1,4 +1,4 @@
-// The last hour of figures, as the process keeps it: on a clock that the test moves.
+// The metrics of the last hour that the server keeps, on a manual clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { manualClock } from '../../src/testing/clock.ts'
@@ -9,7 +9,7 @@ function counters(appended: number, lag = 0): Counters {
   return { appended, services: [{ name: 'payment', completed: appended / 2, lag }] }
 }
 
-test('a page that is loaded again finds the last hour, and no more than that is kept', async () => {
+test('the history keeps the samples of the last hour, and no more', async () => {
   const clock = manualClock()
   const ended = new AbortController()
   let appended = 0
@@ -32,7 +32,7 @@ test('a page that is loaded again finds the last hour, and no more than that is 
   assert.deepEqual(history.since(0), samples)
 })
 
-test('a look that fails leaves a gap, over which rates are still right', async () => {
+test('a failed reading leaves a gap, and the rate after it is still right', async () => {
   const clock = manualClock()
   const ended = new AbortController()
   let looks = 0
@@ -50,7 +50,7 @@ test('a look that fails leaves a gap, over which rates are still right', async (
   )
 })
 
-test('counters that begin again give no rate below zero', async () => {
+test('counters that restart give no negative rate', async () => {
   const clock = manualClock()
   const ended = new AbortController()
   const counts = [900, 3]

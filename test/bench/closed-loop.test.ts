@@ -13,11 +13,11 @@ const LOOP: ClosedLoop = {
   backlogMax: 1_000,
 }
 
-test('the rate is that of what was finished after the warm-up', async () => {
+test('the rate counts events that are finished after the warm-up', async () => {
   const clock = manualClock()
   let finished = 0
   const publish = async (_: number, count: number): Promise<void> => {
-    // Ten times as fast before the warm-up has ended.
+    // Ten times as fast during the warm-up.
     await pause(clock, clock.elapsed() < 2_000 ? 1 : 10)
     finished += count
   }
@@ -50,14 +50,14 @@ test('publishers wait while the backlog is full', async () => {
   assert.ok(backlog > 900 && backlog <= LOOP.backlogMax + 2 * LOOP.batch, `${backlog}`)
 })
 
-test('what publishing throws ends the loop', async () => {
+test('an error while publishing ends the loop', async () => {
   const clock = manualClock()
   const publish = (): Promise<void> => Promise.reject(new Error('the disk is full'))
   const loop = closedLoop(clock, { publish, finished: () => 0 }, LOOP)
   await assert.rejects(clock.until(loop), /the disk is full/)
 })
 
-test('what never comes is told with its count', async () => {
+test('unfinished events are reported with their count', async () => {
   const clock = manualClock()
   const waiting = drained(clock, { finished: () => 8 }, 10, 50)
   await assert.rejects(clock.until(waiting), /only 8 of 10/)

@@ -1,2 +1,2 @@
-// Ends when it is told to measure.
+// Exits when it gets a request to measure.
 process.once('message', () => process.exit(7))

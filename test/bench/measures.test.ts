@@ -1,4 +1,4 @@
-// Every measure of the engine, for as short a time as shows that it measures.
+// Every measure of the engine, for a short time.
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ const offered = measures as unknown as Readonly<
   Record<string, (options: object) => Promise<Figures>>
 >
 
-suite('a measurement of the engine says how fast', () => {
+suite('a measurement of the engine returns its metrics', () => {
   for (const { name, measure, options, latency } of ENGINE_MEASUREMENTS)
     test(name, async () => {
       using place = placeIn(tmpdir())
@@ -31,28 +31,28 @@ suite('a measurement of the engine says how fast', () => {
     })
 })
 
-suite('apart', () => {
-  test('a measure runs in a process of its own', async () => {
+suite('a measure in a process of its own', () => {
+  test('returns its metrics', async () => {
     using place = placeIn(tmpdir())
     const options = { directory: place.path, seconds: 0.05 }
     const { perSecond = 0 } = await apart<Figures>(ENGINE, 'sync', options)
     assert.ok(perSecond > 0)
   })
 
-  test('what it throws is thrown here', async () => {
+  test('throws its error in the caller', async () => {
     using place = placeIn(tmpdir())
     const missing = { directory: `${place.path}/missing`, seconds: 0.05 }
     await assert.rejects(apart(ENGINE, 'sync', missing), /ENOENT/)
-    await assert.rejects(apart(ENGINE, 'nonsense', {}), /nothing is measured.*nonsense/)
+    await assert.rejects(apart(ENGINE, 'nonsense', {}), /no measure named nonsense/)
   })
 
-  test('a process that dies says so', async () => {
+  test('reports an exit without a result', async () => {
     const program = new URL('dying.ts', import.meta.url)
-    await assert.rejects(apart(program, 'die', {}), /die ended with 7, and said nothing/)
+    await assert.rejects(apart(program, 'die', {}), /die exited with 7 without a report/)
   })
 })
 
-test('a place is gone with all that is in it', () => {
+test('a scratch directory is removed with its content', () => {
   let path = ''
   {
     using place = placeIn(tmpdir())

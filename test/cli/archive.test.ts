@@ -1,4 +1,4 @@
-// Old messages moved into files by the command line, and read from there by everything else.
+// The archive command moves old messages into files, from which all commands still read them.
 import assert from 'node:assert/strict'
 import { readdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,20 +13,20 @@ const ALL = ['--before', '2999-01-01', '--to', 'old']
 inBothWays('archive', (at, isRunning) => {
   const way = isRunning ? [] : ['--offline']
 
-  test('moves messages, and replay prints the same as before', async () => {
+  test('moves messages into files, and replay prints the same as before', async () => {
     const before = await at.say(['replay', 'asking.commands'])
     const { code, out, err } = await at.say(['archive', 'asking.commands', ...ALL, ...way])
     assert.deepEqual([code, err], [0, ''])
-    assert.match(out, /^3 records of asking\.commands moved into \d files? of \d+ B\.\n$/)
+    assert.match(out, /^Moved 3 records of asking\.commands into \d files? of \d+ B\.\n$/)
     assert.ok(readdirSync(join(at.root, 'old')).length > 0)
     assert.deepEqual(await at.say(['replay', 'asking.commands']), before)
     const again = await at.say(['archive', 'asking.commands', ...ALL, ...way])
-    assert.equal(again.out, 'Nothing of asking.commands was left to move.\n')
+    assert.equal(again.out, 'asking.commands has no records to move.\n')
     const { isSound, records } = (await at.ask('verify')) as Verified
     assert.deepEqual([isSound, records], [true, 12])
   })
 
-  test('says the same as JSON', async () => {
+  test('prints its result as JSON', async () => {
     const moved = (await at.ask('archive', 'telling.events', ...ALL, ...way)) as ArchivedTopic
     assert.deepEqual([moved.topic, moved.records], ['telling.events', 3])
     assert.deepEqual(
@@ -35,14 +35,14 @@ inBothWays('archive', (at, isRunning) => {
     )
   })
 
-  test('refuses a topic by its nearest', async () => {
+  test('refuses an unknown topic and suggests the nearest name', async () => {
     const { code, err } = await at.say(['archive', 'asking.comands', ...ALL, ...way])
     assert.equal(code, 1)
     assert.match(err, /did you mean "asking\.commands"\?/)
   })
 })
 
-test('who holds an archive back is said, and data is changed only where that was said', async () => {
+test('archive names the consumer that it stops at, and needs --offline without an owner', async () => {
   const at = place()
   const app = await at.launch()
   await app.pause('asker')
@@ -50,7 +50,7 @@ test('who holds an archive back is said, and data is changed only where that was
   const { out } = await at.say(['archive', 'asking.commands', ...ALL])
   assert.match(
     out,
-    /^ {2}asking\.commands\/\d goes no further than 0: asker\/question is there\.$/m,
+    /^ {2}asking\.commands\/\d stops at offset 0: asker\/question has read no further\.$/m,
   )
   await app.stop()
   const { code, err } = await at.say(['archive', 'asking.commands', ...ALL])
@@ -59,7 +59,7 @@ test('who holds an archive back is said, and data is changed only where that was
   at.remove()
 })
 
-test('an archive that is gone is never shown as nothing', async () => {
+test('a missing archive is an error, not an empty topic', async () => {
   const at = place()
   const app = await at.launch()
   await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })

@@ -1,4 +1,4 @@
-// Copies of data, made and brought back by the command line.
+// The backup and restore commands.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,22 +12,22 @@ import { talking } from '../control/world.ts'
 import { inBothWays, place } from './stage.ts'
 
 inBothWays('a backup', (at) => {
-  test('is written, says what it holds, and is restored', async () => {
+  test('is written and restored, with its size and time', async () => {
     const { code, out, err } = await at.say(['backup', 'copies/monday'])
     assert.deepEqual([code, err], [0, ''])
     const [held, next] = out.split('\n')
-    assert.match(held ?? '', /^copies\/monday holds 12 records of \d{4}-.+Z, \d+ KB\.$/)
+    assert.match(held ?? '', /^Backed up 12 records, \d+ KB, as of \d{4}-.+Z, to copies\/monday\.$/)
     assert.equal(next, 'Restore it with: throughline restore copies/monday --data DIRECTORY')
     const restored = await at.say(['restore', 'copies/monday', '--data', 'again'])
     assert.deepEqual([restored.code, restored.err], [0, ''])
-    assert.match(restored.out, /^again holds 12 records of \d{4}-.+Z, \d+ KB\.$/m)
+    assert.match(restored.out, /^Restored 12 records, \d+ KB, as of \d{4}-.+Z, to again\.$/m)
     for (const data of ['copies/monday', 'again']) {
       const { isSound, records } = (await at.ask('verify', '--data', data)) as Verified
       assert.deepEqual([isSound, records], [true, 12])
     }
   })
 
-  test('says the same as JSON', async () => {
+  test('prints its result as JSON', async () => {
     const written = (await at.ask('backup', 'as json')) as Record<string, unknown>
     const { directory, ...note } = written
     assert.equal(directory, join(at.root, 'as json'))
@@ -42,7 +42,7 @@ inBothWays('a backup', (at) => {
     assert.deepEqual(same, { ...note, directory: join(at.root, 'from json') })
   })
 
-  test('is refused where something is', async () => {
+  test('is refused if the target directory is not empty', async () => {
     const { code, err } = await at.say(['backup', 'data'])
     assert.equal(code, 1)
     assert.match(err, /^DIRECTORY_TAKEN: /)
@@ -52,7 +52,7 @@ inBothWays('a backup', (at) => {
     assert.match(restored.err, /^DIRECTORY_TAKEN: [^]*data holds /)
   })
 
-  test('goes nowhere inside the data itself, and a restore nowhere inside its backup', async () => {
+  test('is refused inside the data itself, and a restore inside its backup', async () => {
     symlinkSync(at.data, join(at.root, 'link'))
     const before = readdirSync(at.data).toSorted()
     const own = await at.say(['backup', 'data'])
@@ -73,7 +73,7 @@ inBothWays('a backup', (at) => {
     assert.equal(existsSync(join(at.root, 'tuesday/again')), false)
   })
 
-  test('that is damaged restores nothing', async () => {
+  test('that is damaged is not restored', async () => {
     await at.say(['backup', 'damaged'])
     const database = join(at.root, 'damaged', 'throughline.db')
     const bytes = readFileSync(database)
@@ -85,7 +85,7 @@ inBothWays('a backup', (at) => {
     assert.equal(existsSync(join(at.root, 'nothing')), false)
   })
 
-  test('is not run', async () => {
+  test('cannot be opened as a data directory', async () => {
     await at.say(['backup', 'still'])
     const before = readdirSync(join(at.root, 'still'))
     const { code, err } = await at.say(['pause', 'asker', '--data', 'still', '--offline'])
@@ -96,7 +96,7 @@ inBothWays('a backup', (at) => {
   })
 })
 
-test('a backup of what has none is refused, and so is a place that depends on who asks', async () => {
+test('a backup needs a backend that supports it, and an absolute path', async () => {
   await using app = await start(talking, memory())
   await assert.rejects(runVerb(systemOf(app), 'backup', { to: '/tmp/x' }), {
     code: 'BACKEND_CANNOT',

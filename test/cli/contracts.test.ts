@@ -1,4 +1,4 @@
-// What the command line shows of contracts, and how it holds a module against data.
+// The contracts command: lists stored contracts, and compares a module with them.
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -55,19 +55,19 @@ inBothWays('contracts', (at) => {
     )
   })
 
-  test('contracts of a name that is not there says the nearest one', async () => {
+  test('contracts of an unknown name suggests the nearest one', async () => {
     const { code, err } = await at.say(['contracts', 'asking.Aksed'])
     assert.equal(code, 2)
     assert.match(err, /asking\.Asked/)
   })
 
-  test('contracts of a name that is like none lists the names', async () => {
+  test('contracts of a name without a similar one lists all names', async () => {
     const { code, err } = await at.say(['contracts', 'nope'])
     assert.equal(code, 2)
     assert.match(err, /name: "nope" is not known \(known: asking, asking\.Ask, .*telling\.Told\)$/m)
   })
 
-  test('a module that fits is said to', async () => {
+  test('a compatible module is reported as compatible', async () => {
     const argv = ['contracts', '--check', systemFile('talking')]
     assert.deepEqual(await at.say(argv), {
       code: 0,
@@ -78,14 +78,14 @@ inBothWays('contracts', (at) => {
     assert.deepEqual(await at.ask(...argv), said)
   })
 
-  test('a module that does not fit ends with 1, and nothing else is touched', async () => {
+  test('an incompatible module ends with 1, and changes nothing', async () => {
     const argv = ['contracts', '--check', systemFile('changed')]
     const { code, out } = await at.say(argv)
     assert.equal(code, 1)
     assert.deepEqual(out.trimEnd().split('\n'), [
-      'Not compatible with 4 stored message types: asking, telling; a start would be refused.',
+      'Incompatible with 4 stored message types: asking, telling; a start would be refused.',
       `  ${COMPLAINT}`,
-      'Worth knowing:',
+      'Notes:',
       `  ${NOTE}`,
     ])
     const asJson = await at.say([...argv, '--json'])
@@ -99,7 +99,7 @@ inBothWays('contracts', (at) => {
     assert.equal((await at.say(['contracts', '--check', systemFile('talking')])).code, 0)
   })
 
-  test('what --json printed stands in for the data', async () => {
+  test('--against reads the output of --json instead of the data', async () => {
     const elsewhere = place()
     const kept = join(elsewhere.root, 'contracts.json')
     writeFileSync(kept, (await at.say(['contracts', '--json'])).out)
@@ -110,14 +110,14 @@ inBothWays('contracts', (at) => {
     writeFileSync(join(elsewhere.root, 'other.json'), '[{}]')
     const other = await against('other.json', 'talking')
     assert.equal(other.code, 2)
-    assert.match(other.err, /other\.json must hold what throughline contracts --json prints/)
+    assert.match(other.err, /other\.json must contain the output of throughline contracts --json/)
     assert.equal((await against('gone.json', 'talking')).code, 2)
     elsewhere.remove()
   })
 })
 
 suite('a module to check', () => {
-  test('that exports services is told what is wrong with them', async () => {
+  test('with invalid services is refused with the issues', async () => {
     const at = place()
     writeFileSync(join(at.root, 'empty.mjs'), 'export const services = []')
     const { code, err } = await at.say(['contracts', '--check', 'empty.mjs'])
@@ -127,13 +127,13 @@ suite('a module to check', () => {
     at.remove()
   })
 
-  test('that is not there, or has nothing to check, is wrong usage', async () => {
+  test('that does not exist or exports no contracts is wrong usage', async () => {
     const at = place()
     const app = await at.launch()
     await app.stop()
     const gone = await at.say(['contracts', '--check', 'gone.ts'])
     assert.equal(gone.code, 2)
-    assert.match(gone.err, /gone\.ts: is not there/)
+    assert.match(gone.err, /gone\.ts: does not exist/)
     const empty = join(at.root, 'empty.mjs')
     writeFileSync(empty, 'export const other = 1')
     const none = await at.say(['contracts', '--check', empty])

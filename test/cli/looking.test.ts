@@ -1,4 +1,4 @@
-// What the command line shows of data: the same from its owner as from the data alone.
+// The commands that inspect data: the same output from the owner as from the data alone.
 import assert from 'node:assert/strict'
 import { cpSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,12 +18,12 @@ interface Page {
   readonly next: readonly { readonly partition: number; readonly next: number }[]
 }
 
-inBothWays('a look', (at, isRunning) => {
-  test('topics lists what each holds', async () => {
+inBothWays('a command that inspects data', (at, isRunning) => {
+  test('topics lists the topics with their record counts', async () => {
     const { code, out } = await at.say(['topics'])
     assert.equal(code, 0)
     const [head, ...lines] = out.trimEnd().split('\n')
-    assert.match(head ?? '', /^topic +carries +partitions +appended +kept$/)
+    assert.match(head ?? '', /^topic +carries +partitions +appended +retained$/)
     assert.ok(lines.some((line) => /^asking\.commands +commands +8 +3 +3$/.test(line)))
     const names = lines.map((line) => line.split(' ')[0])
     assert.deepEqual(names, names.toSorted(undefined))
@@ -34,18 +34,18 @@ inBothWays('a look', (at, isRunning) => {
     )
   })
 
-  test('groups lists every consumer with its counters', async () => {
-    const { out } = await at.say(['groups'])
+  test('consumers lists every consumer with its counters', async () => {
+    const { out } = await at.say(['consumers'])
     assert.match(out, /^service +rule +kind +accepted +completed +pending +expired +lag +age$/m)
     assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 ms$/m)
-    assert.deepEqual((await at.ask('groups')) as object[], [
+    assert.deepEqual((await at.ask('consumers')) as object[], [
       consumer('asker', 'question', 'entity', 3),
       consumer('asker', 'talk', 'saga', 6),
       consumer('teller', 'answer', 'entity', 3),
     ])
   })
 
-  test('log prints the last messages of all partitions together', async () => {
+  test('log prints the last messages of all partitions in order of time', async () => {
     const { out } = await at.say(['log', 'asking.events', '--limit', '2'])
     const [head, ...lines] = out.trimEnd().split('\n')
     assert.match(head ?? '', /^time +place +type +key +from +id +data$/)
@@ -59,7 +59,7 @@ inBothWays('a look', (at, isRunning) => {
     assert.equal(page.next.length, 8)
   })
 
-  test('log reads one partition on from an offset', async () => {
+  test('log reads one partition from an offset on', async () => {
     const { events } = (await at.ask('log', 'asking.commands')) as Page
     const [event] = events
     assert.ok(event)
@@ -70,10 +70,10 @@ inBothWays('a look', (at, isRunning) => {
     const none = (await at.ask('log', 'asking.commands', ...only, '1000')) as Page
     assert.deepEqual(none.events, [])
     const { code, out, err } = await at.say(['log', 'asking.commands', ...only, '1000'])
-    assert.deepEqual([code, out, err], [0, '', 'Nothing is there.\n'])
+    assert.deepEqual([code, out, err], [0, '', 'No messages.\n'])
   })
 
-  test('log refuses a partition and a limit that cannot be, and a topic by its nearest', async () => {
+  test('log refuses an invalid partition, an invalid limit, and an unknown topic', async () => {
     const partition = await at.say(['log', 'telling.events', '--partition', '2'])
     assert.equal(partition.code, 2)
     assert.match(partition.err, /partition: must be a whole number from 0 to 1/)
@@ -85,7 +85,7 @@ inBothWays('a look', (at, isRunning) => {
     assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "telling\.events"\?/)
   })
 
-  test('chain shows a conversation as a tree, by any of its messages', async () => {
+  test('chain shows a conversation as a tree, from any of its messages', async () => {
     const { out } = await at.say(['chain', 'ask-b'])
     const lines = out.trimEnd().split('\n')
     const shown = lines.map((line) => line.split(/ {2,}(?=\+)| {2,}after/)[0])
@@ -96,7 +96,7 @@ inBothWays('a look', (at, isRunning) => {
       '   └─ telling.Tell',
       '      └─ telling.Told',
     ])
-    assert.match(lines[1] ?? '', / \+0 ms +door +b +asking\.commands\/\d@\d+ +ask-b$/)
+    assert.match(lines[1] ?? '', / \+0 ms +outside +b +asking\.commands\/\d@\d+ +ask-b$/)
     assert.match(lines[3] ?? '', /asker\/talk/)
     assert.equal(lines.at(-1), 'Outcome: completed')
     const view = (await at.ask('chain', 'ask-b')) as ChainView
@@ -106,22 +106,22 @@ inBothWays('a look', (at, isRunning) => {
     assert.equal((await at.say(['chain', last])).out, out)
   })
 
-  test('chain of a message that nobody has is a fault with the id', async () => {
+  test('chain of an unknown message is a fault with the id', async () => {
     const { code, err } = await at.say(['chain', 'nobody', '--json'])
     assert.equal(code, 1)
     const { error } = JSON.parse(err) as { error: { code: string; ids: object } }
     assert.deepEqual([error.code, error.ids], ['MESSAGE_NOT_FOUND', { message: 'nobody' }])
   })
 
-  test('verify reads all of it', async () => {
+  test('verify reads all records, rows and consumers', async () => {
     const { code, out, err } = await at.say(['verify'])
     assert.deepEqual([code, err], [0, ''])
-    assert.match(out, /^Sound: 12 records in \d+ topics, \d+ rows and 3 consumers were read\.\n$/)
+    assert.match(out, /^Sound: read 12 records in \d+ topics, \d+ rows and 3 consumers\.\n$/)
     const verified = (await at.ask('verify')) as { isSound: boolean; records: number }
     assert.deepEqual([verified.isSound, verified.records], [true, 12])
   })
 
-  test('verify shows how far it is where somebody looks', async () => {
+  test('verify shows its progress on a terminal', async () => {
     const { err } = await at.say(['verify'], { isTTY: true, env: { NO_COLOR: '1' } })
     assert.match(err, /\[K█+░* +\d+ of 12 records/)
     assert.ok(err.endsWith('\r\u001b[K'))
@@ -139,16 +139,16 @@ inBothWays('a look', (at, isRunning) => {
     )
   })
 
-  test('health says how it is', async () => {
+  test('health prints the status, and fails if the system does not run', async () => {
     const { code, out } = await at.say(['health'])
-    assert.equal(code, isRunning ? 0 : 1, 'whoever watches hears that it is gone')
-    const nobody = isRunning ? '' : 'Nobody runs it.\n'
-    assert.match(out, new RegExp(`^well: .+\nAn ack means: disk\\.\n${nobody}$`))
+    assert.equal(code, isRunning ? 0 : 1, 'a system that does not run is a failure')
+    const notRunning = isRunning ? '' : 'Not running.\n'
+    assert.match(out, new RegExp(`^well: .+\nAck level: disk\\.\n${notRunning}$`))
     const report = JSON.parse((await at.say(['health', '--json'])).out) as object
     assert.partialDeepStrictEqual(report, { is: 'well', ack: 'disk', isRunning })
   })
 
-  test('pause and resume refuse a service by its nearest name', async () => {
+  test('pause and resume refuse an unknown service and suggest the nearest name', async () => {
     for (const verb of ['pause', 'resume']) {
       const { code, err } = await at.say([verb, 'tellr', '--offline'])
       assert.equal(code, 1)
@@ -156,7 +156,7 @@ inBothWays('a look', (at, isRunning) => {
     }
   })
 
-  test('pause stops a service until resume', async () => {
+  test('pause pauses a service until resume', async () => {
     const flags = isRunning ? [] : ['--offline']
     assert.deepEqual(await at.ask('pause', 'teller', ...flags), {
       service: 'teller',
@@ -164,13 +164,13 @@ inBothWays('a look', (at, isRunning) => {
     })
     const { code, out } = await at.say(['health'])
     assert.equal(code, isRunning ? 0 : 1)
-    const nobody = isRunning ? '' : 'Nobody runs it.\n'
-    assert.equal(out, `paused: teller\nAn ack means: disk.\n${nobody}`)
-    assert.match((await at.say(['groups'])).out, /^teller \(paused\) +answer /m)
-    assert.equal((await at.say(['resume', 'teller', ...flags])).out, 'teller goes on.\n')
+    const notRunning = isRunning ? '' : 'Not running.\n'
+    assert.equal(out, `paused: teller\nAck level: disk.\n${notRunning}`)
+    assert.match((await at.say(['consumers'])).out, /^teller \(paused\) +answer /m)
+    assert.equal((await at.say(['resume', 'teller', ...flags])).out, 'teller is resumed.\n')
     assert.match((await at.say(['health'])).out, /^well: /)
     const { out: said } = await at.say(['pause', 'asker', ...flags])
-    assert.match(said, /^asker is paused: /)
+    assert.match(said, /^asker is paused\. Resume it with: throughline resume asker$/m)
     await at.say(['resume', 'asker', ...flags])
   })
 })
@@ -180,7 +180,7 @@ function consumer(service: string, rule: string, is: string, count: number): obj
   return { service, isPaused: false, rule, is, ...counts }
 }
 
-suite('data that nobody runs', () => {
+suite('data without an owner', () => {
   let at: Place
   before(async () => {
     at = place()
@@ -190,15 +190,15 @@ suite('data that nobody runs', () => {
   })
   after(() => at.remove())
 
-  test('is changed only where that was said', async () => {
+  test('is changed only with --offline', async () => {
     for (const verb of ['pause', 'resume']) {
       const { code, out, err } = await at.say([verb, 'teller'])
       assert.deepEqual([code, out], [1, ''])
-      assert.match(err, /^DATA_READ_ONLY: .*nobody runs data\n.*--offline/)
+      assert.match(err, /^DATA_READ_ONLY: .*data has no running owner\n.*--offline/)
     }
   })
 
-  test('that is owned by one who cannot be reached stays his, and may be tried again', async () => {
+  test('whose owner cannot be reached is refused with the exit code to retry later', async () => {
     const owner = embedded({ directory: at.data })
     await owner.log.open()
     const { code, err } = await at.say(['pause', 'teller', '--offline', '--json'])
@@ -207,12 +207,12 @@ suite('data that nobody runs', () => {
     assert.equal((JSON.parse(err) as { error: { code: string } }).error.code, 'DATA_OWNED')
   })
 
-  test('that is missing is not made, and what could be named is said', async () => {
+  test('that is missing is not created, and existing data directories are suggested', async () => {
     const elsewhere = place()
     for (const argv of [['topics'], ['pause', 'teller', '--offline'], ['resume', 'teller']]) {
       const { code, err } = await elsewhere.say(argv)
       assert.equal(code, 1)
-      assert.match(err, /^DATA_MISSING: the directory holds no data: .*data\n/)
+      assert.match(err, /^DATA_MISSING: there is no data here: .*data\n/)
     }
     const usual = join('.throughline', 'shop', 'log')
     mkdirSync(join(elsewhere.root, '.throughline/other'), { recursive: true })
@@ -221,12 +221,12 @@ suite('data that nobody runs', () => {
       filter: (path) => !path.endsWith('.sock'),
     })
     const { err } = await elsewhere.say(['topics'])
-    assert.ok(err.includes(`data; but there is --data ${usual}\n`), err)
+    assert.ok(err.includes(`data; try --data ${usual}\n`), err)
     assert.equal((await elsewhere.say(['topics', '--data', usual])).code, 0)
     elsewhere.remove()
   })
 
-  test('is found one level below the directory that was named, which is said', async () => {
+  test('is found one level below the named directory, with a note', async () => {
     const above = place()
     const copy = (name: string): void =>
       cpSync(at.data, join(above.root, 'shop', name), {
@@ -236,7 +236,7 @@ suite('data that nobody runs', () => {
     mkdirSync(join(above.root, 'shop/other'), { recursive: true })
     copy('log')
     const below = join('shop', 'log')
-    const said = `shop holds no data itself; ${below} does, and is used.`
+    const said = `shop has no data itself; using ${below}.`
     for (const argv of [['topics'], ['repair'], ['salvage', '--to', 'saved']]) {
       const { code, err } = await above.say([...argv, '--data', 'shop'])
       assert.deepEqual([code, err], [0, `${said}\n`])
@@ -248,11 +248,11 @@ suite('data that nobody runs', () => {
     assert.equal(several.code, 1)
     const names = `--data ${below}, --data ${join('shop', 'old')}`
     assert.ok(several.err.startsWith('DATA_MISSING: '), several.err)
-    assert.ok(several.err.includes(`shop; but there is ${names}\n`), several.err)
+    assert.ok(several.err.includes(`shop; try ${names}\n`), several.err)
     above.remove()
   })
 
-  test('that is not sound is told by verify, with the exit code', async () => {
+  test('that is not sound fails verify, with the exit code', async () => {
     const spoilt = place()
     await (await spoilt.launch()).stop()
     const { log } = embedded({ directory: spoilt.data })
@@ -263,9 +263,9 @@ suite('data that nobody runs', () => {
     await log.close()
     const { code, out } = await spoilt.say(['verify'])
     assert.equal(code, 1)
-    const [verdict, complaint] = out.split('\n')
-    assert.match(verdict ?? '', /^Not sound: 1 record in /)
-    assert.match(complaint ?? '', /^ {2}asking\.events\/5@\d+: its key belongs to another/)
+    const [verdict, issue] = out.split('\n')
+    assert.match(verdict ?? '', /^Not sound: read 1 record in /)
+    assert.match(issue ?? '', /^ {2}asking\.events\/5@\d+: its key belongs to another/)
     const asJson = await spoilt.say(['verify', '--json'])
     assert.equal(asJson.code, 1)
     assert.equal((JSON.parse(asJson.out) as { isSound: boolean }).isSound, false)
@@ -273,7 +273,7 @@ suite('data that nobody runs', () => {
   })
 })
 
-test('health of a failing system is an exit code', async () => {
+test('health of a failing system ends with 1', async () => {
   const at = place()
   await (await at.launch()).stop()
   const report = {
@@ -301,7 +301,7 @@ test('health of a failing system is an exit code', async () => {
   const [what, ack, paused, slow] = out.split('\n')
   assert.deepEqual(
     [what, ack, paused],
-    ['failing: the disk is full', 'An ack means: disk.', 'Paused: teller.'],
+    ['failing: the disk is full', 'Ack level: disk.', 'Paused: teller.'],
   )
   assert.match(
     slow ?? '',
@@ -312,7 +312,7 @@ test('health of a failing system is an exit code', async () => {
   at.remove()
 })
 
-test('an owner that goes away in the middle is said by name', async () => {
+test('an owner that ends during a call is OWNER_GONE', async () => {
   const at = place()
   await (await at.launch()).stop()
   const going: Partial<System> = {
@@ -328,7 +328,7 @@ test('an owner that goes away in the middle is said by name', async () => {
   at.remove()
 })
 
-test('an owner that went away before it was asked is said by name', async () => {
+test('an owner that ended before a call is OWNER_GONE', async () => {
   const at = place()
   const app = await at.launch()
   const owner = await reachRunning(at.data)
@@ -338,7 +338,7 @@ test('an owner that went away before it was asked is said by name', async () => 
   at.remove()
 })
 
-test('groups says how far a service is behind, and for how long', { timeout: 20_000 }, async () => {
+test('consumers shows the lag of a paused service and its age', { timeout: 20_000 }, async () => {
   const at = place()
   const app = await at.launch()
   await at.say(['pause', 'teller'])
@@ -349,7 +349,7 @@ test('groups says how far a service is behind, and for how long', { timeout: 20_
     readonly ageMs: number
   }
   const behind = async (): Promise<Behind> => {
-    const views = (await at.ask('groups')) as (Behind & { service: string })[]
+    const views = (await at.ask('consumers')) as (Behind & { service: string })[]
     const teller = views.find(({ service }) => service === 'teller')
     assert.ok(teller)
     return teller

@@ -1,4 +1,4 @@
-// How output comes: as it happens, in colours, and as wide as the terminal.
+// The output of the command line: --follow, colours, width, and escaping.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { EventView } from '../../src/control/views.ts'
@@ -7,7 +7,7 @@ import type { Place } from './stage.ts'
 import { place, talk } from './stage.ts'
 
 suite('log --follow', () => {
-  test('prints what comes, until it is told to stop', { timeout: 20_000 }, async () => {
+  test('prints new messages until it is stopped', { timeout: 20_000 }, async () => {
     const at = place()
     await using app = await at.launch()
     await talk(app)
@@ -17,7 +17,7 @@ suite('log --follow', () => {
       signal: stop.signal,
       heard(text) {
         heard += text
-        // What was there already was shown: now something new comes.
+        // The stored messages are printed: now send new ones.
         if (heard.split('\n').length === 4 && !heard.includes('"late"'))
           void app.send(Asking.Ask({ id: 'late' }), { id: 'ask-late' })
         if (heard.includes('"late"') && !heard.includes('"later"'))
@@ -39,7 +39,7 @@ suite('log --follow', () => {
     at.remove()
   })
 
-  test('waits for an owner where there is none', { timeout: 20_000 }, async () => {
+  test('waits for an owner if there is none', { timeout: 20_000 }, async () => {
     const at = place()
     const first = await at.launch()
     await talk(first)
@@ -71,10 +71,10 @@ suite('colours', () => {
 
   const cases: readonly (readonly [string, boolean, Readonly<Record<string, string>>, boolean])[] =
     [
-      ['are there on a terminal', true, {}, true],
-      ['are not in a pipe', false, {}, false],
-      ['are not where NO_COLOR is set', true, { NO_COLOR: '1' }, false],
-      ['are there where NO_COLOR is empty', true, { NO_COLOR: '' }, true],
+      ['are on for a terminal', true, {}, true],
+      ['are off in a pipe', false, {}, false],
+      ['are off if NO_COLOR is set', true, { NO_COLOR: '1' }, false],
+      ['are on if NO_COLOR is empty', true, { NO_COLOR: '' }, true],
     ]
   for (const [name, isTTY, env, isColoured] of cases)
     test(name, async () => {
@@ -83,7 +83,7 @@ suite('colours', () => {
     })
 })
 
-test('lines are cut where a terminal ends', async () => {
+test('lines are truncated at the width of the terminal', async () => {
   const at = place()
   const app = await at.launch()
   await talk(app)
@@ -94,15 +94,15 @@ test('lines are cut where a terminal ends', async () => {
     return Math.max(...out.split('\n').map((line) => line.length))
   }
   assert.equal(await widest(60), 60)
-  // A terminal that does not know how wide it is.
+  // A terminal of unknown width.
   const whole = await widest(0)
   assert.ok(whole > 60)
   assert.equal(await widest(whole), whole)
   at.remove()
 })
 
-suite('what clients have sent', () => {
-  // A terminal would turn the text around; what is typed may hold its commands, too.
+suite('text from clients', () => {
+  // Bidirectional controls and escape sequences, which a terminal would act on.
   const hostile = 'inv\u202egpj.exe\u2066'
   const typed = `${hostile}\u009b2J\u001b[2J`
   const long = 'k'.repeat(200)
@@ -118,7 +118,7 @@ suite('what clients have sent', () => {
   })
   after(() => at.remove())
 
-  test('steers no terminal, whichever command prints it', async () => {
+  test('is escaped by every command that prints it', async () => {
     for (const argv of [
       ['log', 'asking.commands'],
       ['log', 'asking.commands', '--json'],
@@ -135,7 +135,7 @@ suite('what clients have sent', () => {
     }
   })
 
-  test('stays JSON in the last column, however long a key is', async () => {
+  test('stays JSON in the last column, even after a long key', async () => {
     const { out } = await at.say(['log', 'asking.commands'])
     const [, ...lines] = out.trimEnd().split('\n')
     const data = lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as { id: string })
@@ -146,12 +146,12 @@ suite('what clients have sent', () => {
     assert.ok((lines[1] ?? '').length < 300, 'the long key widens only its own line')
   })
 
-  test('is cut on a terminal, so that the columns behind it are seen', async () => {
+  test('is truncated on a terminal, so that the columns behind it stay visible', async () => {
     const around = { isTTY: true, columns: 200, env: { NO_COLOR: '1' } }
     const { out } = await at.say(['log', 'asking.commands'], around)
     const [head = '', ...lines] = out.trimEnd().split('\n')
     const at0 = head.indexOf('data')
     for (const line of lines) assert.equal(line[at0], '{')
-    assert.match(lines[0] ?? '', /k{39}… {2}door/)
+    assert.match(lines[0] ?? '', /k{39}… {2}outside/)
   })
 })

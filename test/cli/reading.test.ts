@@ -1,4 +1,4 @@
-// A module is read for what it exports: by no command does it start anything.
+// Commands import a module for its exports only; nothing that the module starts runs.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { place, systemFile, talk } from './stage.ts'
 
 const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
 
-/** In a process of its own, whose end counts. */
+/** Runs the command line in a process of its own, to see how that ends. */
 const say = (at: Place, ...argv: readonly string[]): ReturnType<typeof spawnSync> =>
   spawnSync(process.execPath, [bin, ...argv], { cwd: at.root, encoding: 'utf8', timeout: 20_000 })
 
@@ -20,7 +20,7 @@ const verbs: Readonly<Record<string, (file: string) => readonly string[]>> = {
   'contracts --check': (file) => ['contracts', '--check', file],
 }
 
-suite('a module that starts a system when it is imported is refused', () => {
+suite('a module that starts a system when imported is refused', () => {
   const modules = {
     starting: 'start',
     'starting-unawaited': 'start',
@@ -34,16 +34,16 @@ suite('a module that starts a system when it is imported is refused', () => {
         const file = systemFile(name)
         const { status, stdout, stderr } = say(at, ...argv(file))
         assert.deepEqual([status, stdout], [2, ''])
-        const [first, complaint, cure] = String(stderr).split('\n')
+        const [first, issue, cure] = String(stderr).split('\n')
         assert.match(first ?? '', /^OPTION_INVALID: /)
-        assert.ok(complaint?.startsWith(`  - ${file}: calls ${call} when it is imported`))
-        assert.match(complaint ?? '', /name the module that it takes its services from/)
+        assert.ok(issue?.startsWith(`  - ${file}: calls ${call} when it is imported`))
+        assert.match(issue ?? '', /name the module that exports the services/)
         assert.match(cure ?? '', /^correct the options/)
         assert.equal(existsSync(at.data), false)
         at.remove()
       })
 
-  test('as JSON, where that was asked for', () => {
+  test('as JSON with --json', () => {
     const at = place()
     const { status, stderr } = say(at, 'run', systemFile('starting-unawaited'), '--json')
     assert.equal(status, 2)
@@ -53,9 +53,9 @@ suite('a module that starts a system when it is imported is refused', () => {
   })
 })
 
-suite('a module that is never imported to its end is refused, and passes no check', () => {
+suite('a module that never finishes its import is refused', () => {
   const modules: Readonly<Record<string, readonly [text: string, what: string]>> = {
-    'waits-for-ever.mjs': ['await new Promise(() => {})', 'never ends its import'],
+    'waits-for-ever.mjs': ['await new Promise(() => {})', 'never finishes its import'],
     'ends-the-process.mjs': ['process.exit(0)', 'ends the process when it is imported'],
     'ends-it-below.mjs': [
       'await 1; setTimeout(() => process.exit(), 1); await new Promise(() => {})',
@@ -80,18 +80,18 @@ suite('a module that is never imported to its end is refused, and passes no chec
       })
 })
 
-test('a module that starts its services after it was imported is told that nothing starts', async () => {
+test('a module that starts its services after the import gets a note that this is ignored', async () => {
   const at = place()
   const stop = new AbortController()
   const argv = ['run', systemFile('starting-later'), '--port', '0', '--json']
   const { code, err } = await at.say(argv, { signal: stop.signal, heard: () => stop.abort() })
   assert.equal(code, 0)
-  assert.match(err, /starting-later\.ts calls start: a command starts nothing but what it exports/)
+  assert.match(err, /starting-later\.ts calls start, which is ignored: only its exports are used/)
   assert.equal(existsSync(`${at.root}/other`), false)
   at.remove()
 })
 
-test('wrong usage ends the process, whatever the module has left open', () => {
+test('wrong usage ends the process, even if the module keeps it alive', () => {
   const at = place()
   for (const argv of Object.values(verbs)) {
     const { status, stderr } = say(at, ...argv(systemFile('lingering')))
@@ -101,7 +101,7 @@ test('wrong usage ends the process, whatever the module has left open', () => {
   at.remove()
 })
 
-test('a command that is done ends the process, whatever the module has left open', async () => {
+test('a finished command ends the process, even if the module keeps it alive', async () => {
   const at = place()
   const app = await at.launch()
   await talk(app)
@@ -112,7 +112,7 @@ test('a command that is done ends the process, whatever the module has left open
   at.remove()
 })
 
-test('the service file that init writes is run, rebuilt and checked as it is', async () => {
+test('the service module that init writes works with run, rebuild and contracts', async () => {
   const at = place()
   const file = fileURLToPath(new URL('../../src/cli/init/typescript/service.ts', import.meta.url))
   const stop = new AbortController()
@@ -120,7 +120,7 @@ test('the service file that init writes is run, rebuilt and checked as it is', a
   const ran = await at.say(argv, { signal: stop.signal, heard: () => stop.abort() })
   assert.deepEqual([ran.code, ran.err], [0, ''])
   const rebuilt = await at.say(['rebuild', file, 'reading-room/open-loans'])
-  assert.match(rebuilt.out, /^reading-room\/open-loans is rebuilt/)
+  assert.match(rebuilt.out, /^Rebuilt reading-room\/open-loans: /)
   const checked = await at.say(['contracts', '--check', file])
   assert.match(checked.out, /^Compatible with/)
   const main = say(at, 'run', fileURLToPath(new URL('main.ts', `file://${file}`)))

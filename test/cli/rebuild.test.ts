@@ -1,4 +1,4 @@
-// `throughline rebuild`: by the running owner, and by a module where nobody runs the data.
+// `throughline rebuild`: by the running owner, and with a module for data without an owner.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { after, before, suite, test } from 'node:test'
@@ -22,18 +22,18 @@ suite('rebuild', () => {
   })
   after(() => at.remove())
 
-  test('makes the rows anew where nobody runs the data', async () => {
+  test('rebuilds the rows without an owner', async () => {
     const { code, out, err } = await at.say(['rebuild', file, 'counters/times'])
     assert.deepEqual([code, err], [0, ''])
-    assert.equal(out, 'counters/times is rebuilt: version 1, from 3 events.\n')
+    assert.equal(out, 'Rebuilt counters/times: version 1, from 3 events.\n')
     const rebuilt = { projection: 'counters/times', version: 1, events: 3 }
     assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
   })
 
-  test('asks the owner that runs it, whatever the module is', async () => {
+  test('asks the running owner, and ignores the module', async () => {
     await using app = await start(services, embedded({ directory: at.data }))
     const { code, out } = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
-    assert.deepEqual([code, out], [0, 'counters/times is rebuilt: version 1, from 3 events.\n'])
+    assert.deepEqual([code, out], [0, 'Rebuilt counters/times: version 1, from 3 events.\n'])
     await app.send(Counting.Count({ id: 'c' }))
     await app.settled()
     const rebuilt = { projection: 'counters/times', version: 1, events: 4 }
@@ -43,7 +43,7 @@ suite('rebuild', () => {
     assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "counters\/times"/)
   })
 
-  test('says once why it failed', () => {
+  test('reports a failure once', () => {
     const argv = ['rebuild', systemFile('miscounting'), 'counters/times']
     const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...argv], {
       cwd: at.root,
@@ -55,11 +55,11 @@ suite('rebuild', () => {
     assert.equal(stderr.split('the abacus is broken').length - 1, 1, stderr)
   })
 
-  test('says what is not there: data, the module, the projection', async () => {
+  test('reports missing data, a missing module, and an unknown projection', async () => {
     const data = await at.say(['rebuild', file, 'counters/times', '--data', 'none'])
     assert.match(data.err, /^DATA_MISSING/)
     const module = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
-    assert.deepEqual([module.code, /nowhere\.ts: is not there/.test(module.err)], [2, true])
+    assert.deepEqual([module.code, /nowhere\.ts: does not exist/.test(module.err)], [2, true])
     const projection = await at.say(['rebuild', file, 'counter/times'])
     assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*known: counters\/times/)
     assert.equal((await at.say(['rebuild', file])).code, 2)

@@ -1,4 +1,4 @@
-// What the command line does for data that is damaged.
+// The repair and salvage commands on damaged data.
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,7 +8,7 @@ import { suite, test } from 'node:test'
 import type { Place } from './stage.ts'
 import { place, talk } from './stage.ts'
 
-/** Data of three conversations that nobody runs. */
+/** Data of three conversations, without an owner. */
 async function ended(t: TestContext): Promise<Place> {
   const at = place()
   t.after(at.remove)
@@ -18,7 +18,7 @@ async function ended(t: TestContext): Promise<Place> {
   return at
 }
 
-/** One event says something else than it did. */
+/** Changes the data of one stored event. */
 function spoil(at: Place): void {
   const db = new DatabaseSync(join(at.data, 'throughline.db'))
   db.exec(`DROP TRIGGER log_is_immutable;
@@ -27,12 +27,12 @@ function spoil(at: Place): void {
 }
 
 suite('repair', () => {
-  test('finds nothing in sound data', async (t) => {
+  test('finds no damage in sound data', async (t) => {
     const at = await ended(t)
     assert.deepEqual(await at.ask('repair'), { isSound: true, losses: [], pages: [] })
   })
 
-  test('names what is damaged, and lets readers pass it once that is accepted', async (t) => {
+  test('reports damage, and lets consumers skip it once it is accepted', async (t) => {
     const at = await ended(t)
     spoil(at)
     const found = await at.say(['repair'])
@@ -54,18 +54,19 @@ suite('repair', () => {
     assert.equal((await at.say(['repair'])).code, 0)
   })
 
-  test('makes the high-water mark anew only when told', async (t) => {
+  test('writes a new high-water mark only with --reset-high-water', async (t) => {
     const at = await ended(t)
     rmSync(join(at.data, 'high-water'))
     const refused = await at.say(['topics'])
     assert.equal(refused.code, 1)
     assert.match(refused.err, /DATA_DAMAGED.*high-water is missing/s)
     assert.equal((await at.say(['repair'])).code, 1)
-    assert.match((await at.say(['repair', '--mark-lost'])).out, /made anew: it was missing/)
+    const { out } = await at.say(['repair', '--reset-high-water'])
+    assert.match(out, /A new high-water mark was written: it was missing/)
     assert.equal((await at.say(['topics'])).code, 0)
   })
 
-  test('makes no data where there is none', async (t) => {
+  test('does not create missing data', async (t) => {
     const at = place()
     t.after(at.remove)
     const { code, err } = await at.say(['repair', '--data', 'nowhere'])
@@ -74,7 +75,7 @@ suite('repair', () => {
     assert.ok(!existsSync(join(at.root, 'nowhere')))
   })
 
-  test('is refused beside the owner', async (t) => {
+  test('is refused while an owner runs', async (t) => {
     const at = place()
     t.after(at.remove)
     const app = await at.launch()
@@ -86,32 +87,32 @@ suite('repair', () => {
 })
 
 suite('salvage', () => {
-  test('writes every record that can be read, one a line, and says what cannot', async (t) => {
+  test('writes every readable record, one per line, and counts the others', async (t) => {
     const at = await ended(t)
     spoil(at)
     const { code, out } = await at.say(['salvage', '--to', 'saved.ndjson'])
     assert.equal(code, 1)
-    assert.match(out, /^11 records saved, 1 that are not what was written, 0 that cannot be read/)
+    assert.match(out, /^11 records saved; 1 with a wrong checksum, 0 unreadable\.$/m)
     const lines = readFileSync(join(at.root, 'saved.ndjson'), 'utf8').trimEnd().split('\n')
     const found = lines.map((line) => (JSON.parse(line) as { is: string }).is)
     assert.deepEqual(found.toSorted(), ['flawed', ...Array<string>(11).fill('record')])
   })
 
-  test('wants a file that is not there yet', async (t) => {
+  test('needs a file that does not exist', async (t) => {
     const at = await ended(t)
     assert.equal((await at.say(['salvage'])).code, 2)
     assert.equal((await at.say(['salvage', '--to', 'x', '--json'])).code, 0)
     const before = readFileSync(join(at.root, 'x'), 'utf8')
     const { code, err } = await at.say(['salvage', '--to', 'x'])
     assert.equal(code, 2)
-    assert.match(err, /^OPTION_INVALID: [^]*to: x is there already: name a new file/)
+    assert.match(err, /^OPTION_INVALID: [^]*to: x already exists: name a new file/)
     assert.equal(readFileSync(join(at.root, 'x'), 'utf8'), before)
     const nowhere = await at.say(['salvage', '--to', 'no/such/folder'])
     assert.equal(nowhere.code, 2)
     assert.match(nowhere.err, /to: no\/such\/folder cannot be written: ENOENT/)
   })
 
-  test('writes no file inside the data, nor an empty one where there is none', async (t) => {
+  test('writes no file inside the data, and no empty file for missing data', async (t) => {
     const at = await ended(t)
     const inside = await at.say(['salvage', '--to', 'data/saved.ndjson'])
     assert.match(inside.err, /^ {2}- to: lies inside the data: name a place outside of it$/m)
@@ -121,7 +122,7 @@ suite('salvage', () => {
     assert.ok(!existsSync(join(at.root, 'saved')))
   })
 
-  test('counts everything after an archive, and what can be read no more', async (t) => {
+  test('reads archived records, and counts those of a missing archive', async (t) => {
     const at = await ended(t)
     const argv = ['archive', 'asking.commands', '--before', '2999-01-01', '--to', 'old']
     await at.ask(...argv, '--offline')
@@ -132,7 +133,7 @@ suite('salvage', () => {
     rmSync(join(at.root, 'old'), { recursive: true })
     const { code, out } = await at.say(['salvage', '--to', 'rest'])
     assert.equal(code, 1)
-    assert.match(out, /^9 records saved, .*\n3 records not saved: their archive cannot be read\.$/m)
+    assert.match(out, /^9 records saved; .*\n3 records not saved: their archive cannot be read\.$/m)
   })
 })
 

@@ -1,4 +1,4 @@
-// Topics read again by the command line.
+// The replay command.
 import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { test } from 'node:test'
@@ -15,7 +15,7 @@ const linesOf = (out: string): readonly Replayed[] =>
     .map((line) => JSON.parse(line) as Replayed)
 
 inBothWays('replay', (at) => {
-  test('prints a CloudEvent a line, in order', async () => {
+  test('prints one CloudEvent per line, in order', async () => {
     for (const json of [[], ['--json']]) {
       const { code, out, err } = await at.say(['replay', 'asking.commands', ...json])
       assert.deepEqual([code, err], [0, ''])
@@ -28,7 +28,7 @@ inBothWays('replay', (at) => {
     }
   })
 
-  test('prints a part of it', async () => {
+  test('prints a range of offsets or times', async () => {
     const { out } = await at.say(['replay', 'asking.commands'])
     const [first] = linesOf(out)
     assert.ok(first)
@@ -39,7 +39,7 @@ inBothWays('replay', (at) => {
     assert.deepEqual([none.code, none.out], [0, ''])
   })
 
-  test('refuses a topic by its nearest, and a place that is none', async () => {
+  test('refuses an unknown topic and an invalid position', async () => {
     const topic = await at.say(['replay', 'asking.comands'])
     assert.equal(topic.code, 1)
     assert.match(topic.err, /^TOPIC_NOT_FOUND: .*did you mean "asking\.commands"\?/)
@@ -51,7 +51,7 @@ inBothWays('replay', (at) => {
     )
   })
 
-  test('says both ends that are none at once', async () => {
+  test('reports two invalid positions at once', async () => {
     const argv = ['replay', 'asking.commands', '--from', '2026-11-01T01:30:00', '--to']
     const { code, out, err } = await at.say([...argv, '2026-02-30'])
     assert.deepEqual([code, out], [2, ''])
@@ -59,7 +59,7 @@ inBothWays('replay', (at) => {
     assert.match(err, /to: .*"2026-02-30" is a date or time that does not exist/)
   })
 
-  test('waits for whoever reads it', async () => {
+  test('waits for a slow reader', async () => {
     const hears = new EventEmitter()
     let written = 0
     let waits = 0
@@ -80,7 +80,7 @@ inBothWays('replay', (at) => {
   })
 })
 
-test('what prints a lot goes on when it is read, or when nobody reads it any more', async () => {
+test('drained resolves when the buffer is empty, or when the output is closed', async () => {
   for (const event of ['drain', 'error'] as const) {
     const hears = new EventEmitter()
     const full: Screen = {

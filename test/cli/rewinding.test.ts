@@ -1,4 +1,4 @@
-// `throughline groups rewind`: beside the owner, and of data that nobody runs.
+// `throughline consumers rewind`: with the owner running, and without an owner.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { command, contract, entity, event, handler, service, start } from 'throughline'
@@ -23,7 +23,7 @@ const bell = entity(
   },
 )
 
-/** Rings three times, and again what it is told to. */
+/** Starts a service whose handler records what it handles. */
 async function launch(at: Place, heard: string[]): Promise<App> {
   const dog = handler('dog', { order: 'none' }, (on) => [
     on(Bells.Rung, ({ house }) => void heard.push(house)),
@@ -33,7 +33,7 @@ async function launch(at: Place, heard: string[]): Promise<App> {
   return start([home], embedded({ directory: at.data }), { engine })
 }
 
-suite('groups rewind', () => {
+suite('consumers rewind', () => {
   const heard: string[] = []
   let at: Place
   let app: App
@@ -48,21 +48,21 @@ suite('groups rewind', () => {
     at.remove()
   })
 
-  test('has a running handler begin again', async () => {
-    const { code, out } = await at.say(['groups', 'rewind', 'home/dog', '--to', 'earliest'])
+  test('moves a running handler back to the earliest record', async () => {
+    const { code, out } = await at.say(['consumers', 'rewind', 'home/dog', '--to', 'earliest'])
     assert.equal(code, 0)
     assert.match(out, /^topic +partition +from +next$/m)
     assert.match(out, /^bells\.events +0 +3 +0$/m)
     await app.settled()
     assert.deepEqual(heard.toSorted(), ['a', 'a', 'b', 'b', 'c', 'c'])
-    const views = (await at.ask('groups')) as { rule: string; accepted: number }[]
+    const views = (await at.ask('consumers')) as { rule: string; accepted: number }[]
     const dog = views.find(({ rule }) => rule === 'dog')
     assert.equal(dog?.accepted, 6)
   })
 
-  test('says what it needs, and refuses what cannot be', async () => {
+  test('reports missing arguments, and refuses what cannot be rewound', async () => {
     const said = async (...argv: readonly string[]): Promise<string> => {
-      const { code, out, err } = await at.say(['groups', ...argv])
+      const { code, out, err } = await at.say(['consumers', ...argv])
       assert.deepEqual([code === 0, out], [false, ''])
       return err
     }
@@ -73,9 +73,9 @@ suite('groups rewind', () => {
     assert.match(await said('forward', 'home/dog'), /^OPTION_INVALID[^]*only one is rewind/)
   })
 
-  test('takes no time whose meaning would depend on where the owner is', async () => {
+  test('refuses a time without a time zone, and invalid times', async () => {
     const to = async (time: string): Promise<string> =>
-      (await at.say(['groups', 'rewind', 'home/dog', '--to', time])).err
+      (await at.say(['consumers', 'rewind', 'home/dog', '--to', time])).err
     assert.match(
       await to('2026-11-01T01:30:00'),
       /to: must be earliest, latest, an offset, or a time/,
@@ -88,9 +88,9 @@ suite('groups rewind', () => {
     )
   })
 
-  test('changes data that nobody runs only where that was said', async () => {
+  test('changes data without an owner only with --offline', async () => {
     await app.stop()
-    const argv = ['groups', 'rewind', 'home/dog', '--to', '1', '--topic', 'bells.events']
+    const argv = ['consumers', 'rewind', 'home/dog', '--to', '1', '--topic', 'bells.events']
     const rewind = [...argv, '--partition', '0']
     const { code, err } = await at.say(rewind)
     assert.deepEqual([code, err.startsWith('DATA_READ_ONLY')], [1, true])

@@ -1,4 +1,4 @@
-// `throughline run`, and what only a process of its own shows: signals, pipes, a busy port.
+// `throughline run`, in processes of its own: signals, pipes, a busy port.
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -35,7 +35,7 @@ suite('run', () => {
   interface Child {
     readonly child: ChildProcess
     readonly said: { out: string; err: string }
-    /** Resolves with what was said on stdout, once that is so much. */
+    /** Resolves with the output once it matches. */
     until(pattern: RegExp): Promise<string>
     ended(): Promise<readonly [number | null, NodeJS.Signals | null]>
   }
@@ -49,7 +49,7 @@ suite('run', () => {
     const closed = once(child, 'close', { signal: soon() }) as Promise<
       [number | null, NodeJS.Signals | null]
     >
-    // Who ends it is told; where nobody waits for that, it is no matter.
+    // `ended` reports a rejection; without a call of it, ignore the rejection.
     closed.catch(() => undefined)
     t.after(() => {
       child.kill('SIGKILL')
@@ -73,7 +73,7 @@ suite('run', () => {
   const listening = (text: string): Listening =>
     JSON.parse(text.slice(0, text.indexOf('\n'))) as Listening
 
-  test('says where it is in one line of JSON, serves, and ends on a signal', async (t) => {
+  test('prints its addresses as one line of JSON, serves, and ends on a signal', async (t) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       const child = begin(t, 'run', systemFile('talking'), '--port', '0', '--json')
       const { event, gateway, page } = listening(await child.until(/\n/))
@@ -86,7 +86,7 @@ suite('run', () => {
         body: JSON.stringify({ id: signal }),
       })
       assert.equal(asked.status, 202)
-      // What is under way when it ends goes on with the next start: here all of it has come to its end.
+      // Wait for the operation, so that all records are stored before the stop.
       const operation = new URL(asked.headers.get('location') ?? '', gateway)
       operation.searchParams.set('wait', '30')
       assert.equal((await fetch(operation)).status, 200)
@@ -95,20 +95,20 @@ suite('run', () => {
       assert.deepEqual(await child.ended(), [0, null])
       assert.equal(child.said.err, '')
       assert.deepEqual(JSON.parse(child.said.out.split('\n')[1] ?? ''), { event: 'stopping' })
-      // It has let go of everything.
+      // The owner's lock is released.
       assert.equal(existsSync(`${at.data}/owner.json`), false)
     }
     assert.equal(((await at.ask('verify')) as { records: number }).records, 8)
     at.remove()
   })
 
-  test('tells people where to look', async (t) => {
+  test('prints its addresses as text', async (t) => {
     const path = relative(at.root, systemFile('talking'))
     const child = begin(t, 'run', path, '--port', '0', '--data', 'else')
     const text = await child.until(/Ctrl-C/)
     assert.match(
       text,
-      /^Runs asker, teller on else\.\nCommands and queries: http:\S+\nWhat goes on/,
+      /^Running asker, teller on else\.\nGateway: http:\S+\nPage: +http:\S+\nStop with/,
     )
     assert.equal(existsSync(`${at.root}/else/throughline.json`), true)
     child.child.kill('SIGINT')
@@ -132,7 +132,7 @@ suite('run', () => {
     at.remove()
   })
 
-  test('ends once all is closed, whatever the module has left open', async (t) => {
+  test('ends once the app is stopped, even if the module keeps the process alive', async (t) => {
     const child = begin(t, 'run', systemFile('lingering-contracts'), '--port', '0', '--json')
     await child.until(/listening/)
     child.child.kill('SIGTERM')
@@ -142,7 +142,7 @@ suite('run', () => {
     at.remove()
   })
 
-  test('says which port is busy, and how that is cured', async (t) => {
+  test('reports a busy port and how to fix it', async (t) => {
     const server = createServer().listen(0, '127.0.0.1')
     t.after(() => server.close())
     await once(server, 'listening')
@@ -158,7 +158,7 @@ suite('run', () => {
     at.remove()
   })
 
-  test('says who owns the data', async (t) => {
+  test('reports the process that owns the data', async (t) => {
     const app = await at.launch()
     const child = begin(t, 'run', systemFile('talking'), '--port', '0')
     assert.deepEqual(await child.ended(), [69, null])
@@ -167,7 +167,7 @@ suite('run', () => {
     at.remove()
   })
 
-  test('a reader that has seen enough crashes nobody', async (t) => {
+  test('a reader that closes the pipe causes no error', async (t) => {
     const app = await at.launch()
     await talk(app)
     const follower = begin(t, 'log', 'telling.events', '--follow', '--json')
@@ -187,53 +187,53 @@ suite('run', () => {
   })
 })
 
-suite('run says what a module lacks', () => {
+suite('run refuses an invalid module', () => {
   const say = (name: string): ReturnType<Place['say']> =>
     at.say(['run', systemFile(name), '--port', '0'], { signal: AbortSignal.abort() })
 
-  test('all at once', async () => {
+  test('with all issues at once', async () => {
     const { code, err } = await say('lacking')
     assert.equal(code, 2)
-    const complaints = err.split('\n').filter((line) => line.startsWith('  - '))
+    const issues = err.split('\n').filter((line) => line.startsWith('  - '))
     assert.deepEqual(
-      complaints.map((line) => /^ {2}- (\w+):/.exec(line)?.[1]),
+      issues.map((line) => /^ {2}- (\w+):/.exec(line)?.[1]),
       ['services', 'tools', 'routes', 'boards'],
     )
-    assert.match(complaints[0] ?? '', /is not exported \(only boards, routes, service, tools\)/)
+    assert.match(issues[0] ?? '', /is not exported \(only boards, routes, service, tools\)/)
     assert.equal(existsSync(at.data), false)
     at.remove()
   })
 
-  test('also where another copy of the package made it', async () => {
+  test('whose contracts come from another copy of the package', async () => {
     const { code, err } = await say('strange')
     assert.equal(code, 2)
     assert.match(err, /services\[0\]\.owns: .*installed twice/)
-    assert.match(err, /services\[1\]: is no service/)
+    assert.match(err, /services\[1\]: is not a service/)
     at.remove()
   })
 
-  test('also where it is not there', async () => {
+  test('that does not exist', async () => {
     const { code, err } = await say('nowhere')
     assert.equal(code, 2)
-    assert.match(err, /nowhere\.ts: is not there/)
+    assert.match(err, /nowhere\.ts: does not exist/)
     at.remove()
   })
 
-  test('also tools that handlers need', async () => {
+  test('without the tools that its handlers need', async () => {
     const { code, err } = await say('toolless')
     assert.equal(code, 1)
     assert.match(err, /^START_REFUSED: [^]*bell/)
     at.remove()
   })
 
-  test('also options that the engine has not', async () => {
+  test('with unknown engine options', async () => {
     const { code, err } = await say('misfit')
     assert.equal(code, 2)
     assert.match(err, /unitRecordMax: .*did you mean "unitRecordsMax"\?/)
     at.remove()
   })
 
-  test('and lets through what the module itself throws', async () => {
+  test('and rethrows what the module itself throws', async () => {
     const { code, err } = await say('broken')
     assert.equal(code, 1)
     assert.match(err, /the module itself is broken\n +at .*broken\.ts:/)
@@ -248,7 +248,7 @@ suite('run says what a module lacks', () => {
     at.remove()
   })
 
-  test('and a host that others reach needs a token', async () => {
+  test('and a host other than loopback without a token', async () => {
     const argv = ['run', systemFile('talking'), '--port', '0', '--host', '0.0.0.0']
     const { code, err } = await at.say(argv, { signal: AbortSignal.abort() })
     assert.equal(code, 2)
@@ -283,7 +283,7 @@ suite('a module that exports everything', () => {
 
   const headers = { authorization: 'Bearer secret', 'content-type': 'application/json' }
 
-  test('has its routes, and only those', async () => {
+  test('serves its routes, and no others', async () => {
     const body = '{"id":"a"}'
     const rung = await fetch(`${where.gateway}/rings`, { method: 'POST', headers, body })
     assert.equal(rung.status, 202)
@@ -291,7 +291,7 @@ suite('a module that exports everything', () => {
     assert.equal((await fetch(open, { method: 'POST', headers, body })).status, 404)
   })
 
-  test('has its boards, made with the app, and its tools', async () => {
+  test('shows its boards, which read the app, and uses its tools', async () => {
     const signal = soon()
     for (;;) {
       signal.throwIfAborted()
@@ -306,7 +306,7 @@ suite('a module that exports everything', () => {
     }
   })
 
-  test('is open to those with the token alone', async () => {
+  test('requires the token', async () => {
     assert.equal((await fetch(`${where.gateway}/admin/overview`)).status, 401)
     assert.ok(where.page.endsWith('#token=secret'))
   })

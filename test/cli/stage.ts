@@ -1,4 +1,4 @@
-// Says things to the command line in this process, and keeps what it answers.
+// Runs the command line in this process and captures its output.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -23,22 +23,22 @@ export interface Around {
   readonly columns?: number
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
-  /** Hears the output as it comes. */
+  /** Called with each piece of output. */
   readonly heard?: (text: string) => void
 }
 
 export const systemFile = (name: string): string =>
   fileURLToPath(new URL(`systems/${name}.ts`, import.meta.url))
 
-/** A folder to say things in. */
+/** A working directory for the command line. */
 export interface Place {
   readonly root: string
   readonly data: string
-  /** Says something, and answers what came of it. */
+  /** Runs a command and returns its exit code and output. */
   say(argv: readonly string[], around?: Around): Promise<Answered>
-  /** The same, where it has to go well; answers its JSON. */
+  /** Runs a command with --json, asserts success, and returns the parsed output. */
   ask(...argv: readonly string[]): Promise<unknown>
-  /** Starts what runs on the data. */
+  /** Starts the services on the data. */
   launch(): Promise<App>
   remove(): void
 }
@@ -74,7 +74,7 @@ export function place(): Place {
       const { code, out, err } = await say([...argv, '--json'])
       assert.equal(err, '')
       assert.equal(code, 0)
-      // One value, on one line.
+      // The output is one JSON value on one line.
       assert.equal(out.trimEnd().split('\n').length, 1)
       return JSON.parse(out) as unknown
     },
@@ -83,19 +83,19 @@ export function place(): Place {
   }
 }
 
-/** Has three conversations in an app. */
+/** Runs three conversations in an app. */
 export async function talk(app: App): Promise<void> {
   for (const id of ['a', 'b', 'c']) await app.send(Asking.Ask({ id }), { id: `ask-${id}` })
   await app.settled()
 }
 
 /**
- * The same tests twice: of data beside its owner, and of data that nobody runs. Three conversations
- * have come to their end in it.
+ * Runs the same tests twice: with a running owner, and without an owner. The data has three finished
+ * conversations.
  */
 export function inBothWays(what: string, tests: (at: Place, isRunning: boolean) => void): void {
   for (const isRunning of [true, false])
-    suite(`${what} ${isRunning ? 'beside the owner' : 'of data that nobody runs'}`, () => {
+    suite(`${what} ${isRunning ? 'with a running owner' : 'without an owner'}`, () => {
       const at = place()
       let app: App
       before(async () => {

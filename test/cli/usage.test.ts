@@ -1,4 +1,4 @@
-// What the command line says of itself, and to those who say something wrong.
+// The help of the command line, wrong usage, and init.
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -13,9 +13,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'src/cli/bin.mjs')
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   'Run services': ['run'],
-  'Look at what runs, and at its data': [
+  'Inspect a system and its data': [
     'topics',
-    'groups',
+    'consumers',
     'log',
     'replay',
     'chain',
@@ -27,9 +27,9 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'describe',
     'health',
   ],
-  'Change what runs': ['pause', 'resume', 'rebuild'],
-  'Keep the data': ['verify', 'repair', 'salvage', 'backup', 'restore', 'archive'],
-  'Begin, and measure': ['bench', 'init'],
+  'Operate a running system': ['pause', 'resume', 'rebuild'],
+  'Maintain the data': ['verify', 'repair', 'salvage', 'backup', 'restore', 'archive'],
+  'Projects and benchmarks': ['bench', 'init'],
 }
 const COMMANDS = Object.values(GROUPS).flat()
 
@@ -38,7 +38,7 @@ before(() => (at = place()))
 after(() => at.remove())
 
 suite('help', () => {
-  test('lists all commands by what they are for, and the exit codes', async () => {
+  test('lists all commands in groups, and the exit codes', async () => {
     for (const argv of [['--help'], ['-h'], ['help']]) {
       const { code, out, err } = await at.say(argv)
       assert.deepEqual([code, err], [0, ''])
@@ -57,7 +57,7 @@ suite('help', () => {
       assert.deepEqual([code, err], [0, ''])
       assert.match(out, new RegExp(`^Usage: throughline ${name} \\[options\\]`))
       assert.match(out, new RegExp(`^Examples:\n {2}throughline ${name}`, 'm'))
-      assert.match(out, /^Exit codes:\n {3}0 {2}it went well$/m)
+      assert.match(out, /^Exit codes:\n {3}0 {2}success$/m)
       assert.match(out, /--json/)
       assert.equal((await at.say(['help', name])).out, out)
     })
@@ -80,7 +80,7 @@ suite('help', () => {
   })
 })
 
-test('the page of the docs has every command, every flag and every exit code', async () => {
+test('docs/cli.md has every command, every flag and every exit code', async () => {
   const page = readFileSync(join(root, 'docs/cli.md'), 'utf8')
   for (const name of COMMANDS) {
     assert.match(page, new RegExp(`^\\$ throughline ${name}`, 'm'))
@@ -115,7 +115,7 @@ suite('wrong usage', () => {
     [['log', 'x', '--limit', 'many'], /'many' is invalid.*It must be a whole number/],
     [['log', 'x', '--from', '1.5'], /'1\.5' is invalid/],
     [['log', 'x', '--partition=-1'], /'-1' is invalid/],
-    [['archive', 'x', '--to', 'y'], /required option '--before <place>' not specified/],
+    [['archive', 'x', '--to', 'y'], /required option '--before <position>' not specified/],
     [['run', 'x', '--port', '1e9'], /'1e9' is invalid/],
   ]
   for (const [argv, expected] of cases)
@@ -133,12 +133,12 @@ suite('wrong usage', () => {
       assert.doesNotMatch(
         String(error['message']),
         /^error: /,
-        'that it is one is said by its code',
+        'the code already says that it is an error',
       )
     })
 })
 
-test('what is missing is one JSON object on stderr', async () => {
+test('missing data is reported as one JSON object on stderr', async () => {
   for (const argv of [['topics'], ['verify'], ['log', 'x'], ['chain', 'x'], ['pause', 'x']]) {
     const { code, out, err } = await at.say([...argv, '--json'])
     assert.deepEqual([code, out], [1, ''])
@@ -148,7 +148,7 @@ test('what is missing is one JSON object on stderr', async () => {
   }
 })
 
-test('what is not ours is refused, and stays as it is', async () => {
+test('a foreign data directory is refused and not changed', async () => {
   const other = place()
   writeFileSync(join(other.root, 'throughline.json'), '{"made":"something else"}')
   const { code, err } = await other.say(['topics', '--data', '.'])
@@ -158,13 +158,13 @@ test('what is not ours is refused, and stays as it is', async () => {
 })
 
 suite('init', () => {
-  test('writes a project and says what comes next', async () => {
+  test('writes a project and prints the next steps', async () => {
     const { code, out } = await at.say(['init', 'reading room'])
     assert.equal(code, 0)
     assert.match(out, /^ {2}package\.json$/m)
     assert.match(out, /^ {2}cd "reading room"\n {2}npm install\n {2}npm test\n {2}npm start$/m)
     assert.ok(existsSync(join(at.root, 'reading room/service.ts')))
-    // In a clone, the project waits for the file that the repo packs.
+    // In a clone, the repo has to pack its file first.
     const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       version: string
     }
@@ -172,13 +172,13 @@ suite('init', () => {
     assert.equal(/^ {2}npm --prefix .* run pack$/m.test(out), !isPacked)
   })
 
-  test('writes nothing over what is there', async () => {
+  test('overwrites no file', async () => {
     const { code, err } = await at.say(['init', 'reading room'])
     assert.equal(code, 2)
-    assert.match(err, /^OPTION_INVALID: [^]*main\.ts: is there already/)
+    assert.match(err, /^OPTION_INVALID: [^]*main\.ts: already exists/)
   })
 
-  test('takes a name, into this directory', async () => {
+  test('takes a package name, and writes into the current directory', async () => {
     const empty = place()
     const { directory, files } = (await empty.ask('init', '--name', 'library')) as {
       directory: string
@@ -191,10 +191,10 @@ suite('init', () => {
     empty.remove()
   })
 
-  test('asks for JavaScript where that was said', async () => {
-    // Only the built package has it.
+  test('--js needs the built package', async () => {
+    // Only the built package has the JavaScript templates.
     const { code, err } = await at.say(['init', 'js', '--js'])
     assert.equal(code, 2)
-    assert.match(err, /javascript comes with the built package only/)
+    assert.match(err, /only the built package has the javascript templates/)
   })
 })

@@ -1,6 +1,7 @@
-// What waits, and why, on the command line: beside its owner, and of data that nobody runs.
+// The listing commands (held, sagas, timers, operations): with a running owner, and without one.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import type { App, HeldKey, Listing, OpenSaga, OperationEntry, TimerEntry } from 'throughline'
 import { command, contract, entity, event, handler, hours, saga, service } from 'throughline'
@@ -38,7 +39,7 @@ const reminding = saga('reminding', { by: 'id', initial: {}, sends: [Work.Note] 
 ])
 const stuck = service('work', { owns: [Work], runs: [thing, outside, reminding] })
 
-/** Two keys are held, three sagas wait for their timers. */
+/** Starts an app with two held keys and three sagas that wait for timers. */
 async function launch(at: Place): Promise<App> {
   const app = await start([stuck], embedded({ directory: at.data }), {
     engine: { retryDelayMs: 2, idleMs: 5 },
@@ -54,7 +55,7 @@ async function launch(at: Place): Promise<App> {
 }
 
 for (const isRunning of [true, false])
-  suite(`what waits ${isRunning ? 'beside the owner' : 'in data that nobody runs'}`, () => {
+  suite(`lists ${isRunning ? 'with a running owner' : 'without an owner'}`, () => {
     const at = place()
     let app: App
     before(async () => {
@@ -68,7 +69,7 @@ for (const isRunning of [true, false])
     const list = async <T>(...argv: readonly string[]): Promise<readonly T[]> =>
       ((await at.ask(...argv)) as Listing<T>).items
 
-    test('held lists the keys with their errors, and with --key the place of one', async () => {
+    test('held lists the held keys with their errors, and with --key the details', async () => {
       const { code, out, err } = await at.say(['held'])
       assert.deepEqual([code, err], [0, ''])
       const [head, ...lines] = out.trimEnd().split('\n')
@@ -78,9 +79,9 @@ for (const isRunning of [true, false])
         lines[0] ?? '',
         isRunning
           ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +(in|now).* the bank/
-          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +once it runs +the bank/,
+          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +after start +the bank/,
       )
-      assert.ok(!out.includes('\u001b'), 'what users threw does not steer the terminal')
+      assert.ok(!out.includes('\u001b'), 'control characters of errors are escaped')
       const items = await list<HeldKey>('held', '--consumer', 'work/outside')
       assert.deepEqual(
         items.map(({ key }) => key),
@@ -89,15 +90,15 @@ for (const isRunning of [true, false])
       const one = await at.say(['held', '--key', 'bad-2'])
       assert.match(
         one.out,
-        /work\/outside bad-2: work\.Done \S+ at work\.events\/\d@\d+, made at 2/,
+        /work\/outside bad-2: work\.Done \S+ at work\.events\/\d@\d+, created at 2/,
       )
-      assert.match(one.out, /Failed first at 2\S+Z, last at 2\S+Z:\nError: the bank said no\n/)
-      assert.match(one.out, /waiting\.test\.ts/)
+      assert.match(one.out, /First failed at 2\S+Z, last at 2\S+Z:\nError: the bank said no\n/)
+      assert.ok(one.out.includes(basename(import.meta.filename)))
       const none = await at.say(['held', '--key', 'good'])
-      assert.deepEqual([none.code, none.out, none.err], [0, '', 'Nothing is held.\n'])
+      assert.deepEqual([none.code, none.out, none.err], [0, '', 'No keys are held.\n'])
     })
 
-    test('sagas and timers say what is waited for', async () => {
+    test('sagas and timers show what they wait for', async () => {
       const { out } = await at.say(['sagas'])
       assert.match(out, /^saga +instance +open for +operation +waits for$/m)
       assert.match(out, /^work\/reminding +good +\S+ \S+ +do-good +timer for work\.Note in 5 h$/m)
@@ -110,12 +111,12 @@ for (const isRunning of [true, false])
         /^2\S+Z +in 5 h +work\/reminding +bad-1 +work\.Note +0$/m,
       )
       const none = await at.say(['timers', '--until', '2020-01-01T00:00:00Z'])
-      assert.deepEqual([none.code, none.out, none.err], [0, '', 'No timer is set.\n'])
+      assert.deepEqual([none.code, none.out, none.err], [0, '', 'No timers are set.\n'])
     })
 
     test('operations lists by state, key and time, page by page', async () => {
       const { out } = await at.say(['operations', '--state', 'pending'])
-      assert.match(out, /^time +command +key +id +state +waits for, or why$/m)
+      assert.match(out, /^time +command +key +id +state +waits for, or reason$/m)
       assert.match(out, /^2\S+Z +work\.Do +good +do-good +pending +timer for work\.Note in 5 h$/m)
       const ids = async (...argv: readonly string[]): Promise<readonly string[]> =>
         (await list<OperationEntry>('operations', ...argv)).map(({ id }) => id)
@@ -129,7 +130,7 @@ for (const isRunning of [true, false])
       assert.equal(more.err, `There is more: --after ${JSON.stringify(first.next)}\n`)
     })
 
-    test('chain and operations say the same of where a command stands', async () => {
+    test('chain and operations show the same state of a command', async () => {
       const { operation } = (await at.ask('chain', 'do-good')) as ChainView
       const entries = await list<OperationEntry>('operations', '--key', 'good')
       assert.deepEqual(
@@ -139,28 +140,28 @@ for (const isRunning of [true, false])
       assert.match((await at.say(['chain', 'do-good'])).out, /^Outcome: pending$/m)
     })
 
-    test('chain says where it is held and what it waits for', async () => {
+    test('chain shows where it is held and what it waits for', async () => {
       const { out } = await at.say(['chain', 'do-bad-1'])
       assert.match(out, /^Waits for: timer for work\.Note in 5 h$/m)
       assert.match(
         out,
-        /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, the next /m,
+        /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, next attempt /m,
       )
-      assert.equal(/the next once it runs: the bank/.test(out), !isRunning)
+      assert.equal(/next attempt after start: the bank/.test(out), !isRunning)
       assert.doesNotMatch((await at.say(['chain', 'do-good'])).out, /^Held/m)
     })
 
-    test('health is degraded, names what is held, and ends with 1', async () => {
+    test('health is degraded, names the held keys, and ends with 1', async () => {
       const { code, out } = await at.say(['health'])
       assert.equal(code, 1)
       assert.match(out, /^degraded: 1 alarm\n/)
       assert.match(out, /^Alarm: work\/outside holds 2 keys \(bad-1, bad-2\), for up to /m)
-      assert.equal(/^Nobody runs it\.$/m.test(out), !isRunning)
+      assert.equal(/^Not running\.$/m.test(out), !isRunning)
       const report = JSON.parse((await at.say(['health', '--json'])).out) as object
       assert.partialDeepStrictEqual(report, { is: 'degraded', isRunning })
     })
 
-    test('a rule that is not there, a limit and a time that cannot be are refused', async () => {
+    test('an unknown consumer, an invalid limit and an invalid time are refused', async () => {
       const rule = await at.say(['held', '--consumer', 'work/inside'])
       assert.equal(rule.code, 1)
       assert.match(rule.err, /^RULE_NOT_FOUND: .*work\/inside; here are work\/thing/)
@@ -182,7 +183,7 @@ for (const isRunning of [true, false])
     })
   })
 
-test('chain says what a command was refused for, also of data that nobody runs', async () => {
+test('chain shows why a command was refused, with and without an owner', async () => {
   const at = place()
   const Late = contract('late', { key: 'id' }, { Ask: command(Id, { refuses: ['late'] }) })
   const clerk = entity(

@@ -1,4 +1,4 @@
-// Every command that a document prints is there: scripts of npm, verbs of the command line, flags.
+// The commands in the documents exist: npm scripts, commands of the command line, and flags.
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
 import { place } from '../cli/stage.ts'
@@ -11,7 +11,7 @@ const { scripts } = JSON.parse(read('package.json')) as {
   scripts: Readonly<Record<string, string>>
 }
 
-/** What stands in backticks, and in blocks. */
+/** The lines of code blocks, and the code spans. */
 const codeIn = (text: string): readonly string[] => {
   const blocks = [...text.matchAll(/^```\w*\n([\s\S]*?)^```$/gm)].map(([, block = '']) => block)
   const spans = [...text.matchAll(/(?<!`)`([^`\n]+)`(?!`)/g)].map(([, span = '']) => span)
@@ -20,7 +20,7 @@ const codeIn = (text: string): readonly string[] => {
 
 const COMMAND = /(?:^|[$&] |npx (?:--yes --package \S+ )?|npm run )throughline (?:-- )?([a-z].*)$/
 
-suite('every command in the documents is there', () => {
+suite('every command in the documents exists', () => {
   const at = place()
   for (const page of pages)
     test(page, async () => {
@@ -39,7 +39,7 @@ suite('every command in the documents is there', () => {
   after(at.remove)
 })
 
-test('a project begins with the file of the package, since no registry has its name', () => {
+test('the documents install the package from its file, since no registry has it', () => {
   for (const page of pages)
     for (const line of codeIn(read(page))) {
       assert.doesNotMatch(line, /\bnpx (?:--yes )?throughline init/, page)

@@ -1,5 +1,4 @@
-// What the documents say, as data: programs with their outputs, files of one project, and requests
-// with their answers.
+// Parses the documents: programs with their outputs, project files, and requests with their answers.
 import { execFile } from 'node:child_process'
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
-/** The documents that have programs, by their paths from the root. */
+/** The paths of all documents, from the root. */
 export const documents: readonly string[] = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
   .map((path) => path.replaceAll('\\', '/'))
   .toSorted()
@@ -26,13 +25,13 @@ export function blocksIn(markdown: string): readonly Block[] {
   return [...markdown.matchAll(FENCE)].map(([, language = '', text = '']) => ({ language, text }))
 }
 
-/** A whole program, and what the document says that it prints: the block of text behind it. */
+/** A program, and its output in the document: the `text` block after it. */
 export interface Program {
   readonly source: string
   readonly output: string | undefined
 }
 
-/** A block that begins so is one file of the document's project, not a program by itself. */
+/** The first line of a block that is a file of the document's project, not a program. */
 const NAMED = /^\/\/ ([\w.-]+\.ts)\n/
 
 export function programsIn(markdown: string): readonly Program[] {
@@ -50,7 +49,7 @@ export function filesIn(markdown: string): ReadonlyMap<string, string> {
   for (const { language, text } of blocksIn(markdown)) {
     const [, name] = (language === 'ts' && NAMED.exec(text)) || []
     if (name === undefined) continue
-    if (files.has(name)) throw new Error(`${name} is there twice`)
+    if (files.has(name)) throw new Error(`the document has two files named ${name}`)
     files.set(name, text)
   }
   return files
@@ -62,11 +61,11 @@ export interface Curl {
   readonly init: { readonly method: string; readonly headers: Headers; readonly body?: string }
 }
 
-/** What a document says that came back; a status only where `-i` shows it. */
+/** The answer in a document. It has a status only after `curl -i`. */
 export interface Answer {
   readonly status?: number
   readonly headers: readonly (readonly [name: string, value: string])[]
-  /** Read as JSON where it is JSON, else as text. */
+  /** Parsed JSON, or text. */
   readonly body: unknown
 }
 
@@ -76,7 +75,7 @@ export interface Exchange {
   readonly answer: Answer
 }
 
-/** What a document does in a shell, in order: requests, and everything else as it is written. */
+/** The shell blocks of a document in order: requests with their answers, and other commands. */
 export type Step = ({ readonly is: 'exchange' } & Exchange) | { readonly is: 'other'; text: string }
 
 export function stepsIn(markdown: string): readonly Step[] {
@@ -86,12 +85,12 @@ export function stepsIn(markdown: string): readonly Step[] {
     if (!text.startsWith('curl ')) return [{ is: 'other', text }]
     const next = blocks[at + 1]
     if (!next || !/^(?:json|http|text)$/.test(next.language))
-      throw new Error(`no answer is said to ${text}`)
+      throw new Error(`the document has no answer to ${text}`)
     return [{ is: 'exchange', command: text, curl: curlOf(text), answer: answerOf(next) }]
   })
 }
 
-/** The words of a line as a shell reads them, as far as the documents need it. */
+/** Splits a command line into words, with quotes and line continuations. */
 function wordsOf(line: string): string[] {
   const words = line.replaceAll('\\\n', ' ').matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)
   return [...words].map(([, single, double, plain]) => single ?? double ?? plain ?? '')
@@ -109,9 +108,9 @@ function curlOf(command: string): Curl {
     } else if (word === '-d') body = words.shift()
     else if (word === '-X') method = words.shift()
     else if (/^https?:/.test(word)) url = word
-    else if (!/^-[iN]$/.test(word)) throw new Error(`${name} ${word} is not known here`)
+    else if (!/^-[iN]$/.test(word)) throw new Error(`${name} ${word} is not supported`)
   }
-  if (url === undefined) throw new Error(`${command} names no address`)
+  if (url === undefined) throw new Error(`${command} has no URL`)
   const { pathname, search } = new URL(url)
   method ??= body === undefined ? 'GET' : 'POST'
   return {
@@ -132,7 +131,7 @@ function answerOf({ language, text }: Block): Answer {
   }
 }
 
-/** What came back, in the form of what was said. */
+/** A real answer, reduced to the parts that the document shows. */
 export async function answered(response: Response, said: Answer): Promise<Answer> {
   const { status } = response
   const text = await response.text()
@@ -144,7 +143,7 @@ export async function answered(response: Response, said: Answer): Promise<Answer
   }
 }
 
-/** A directory inside the repo, so that the package finds itself by its name. */
+/** A directory inside the repo, so that the package resolves by its name. */
 export function makePlace(): { readonly path: string; [Symbol.dispose](): void } {
   const parent = join(root, '.throughline')
   mkdirSync(parent, { recursive: true })
@@ -160,7 +159,7 @@ export interface Ran {
 
 const PATIENCE_MS = 60_000
 
-/** What a program of the reader's sees: nothing of the tests that run it. */
+/** The environment without the variables of the test runner. */
 export const environment: NodeJS.ProcessEnv = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(?:NODE_TEST_CONTEXT|FORCE_COLOR)$/.test(name)),
 )
@@ -175,6 +174,6 @@ export function run(cwd: string, ...args: readonly string[]): Promise<Ran> {
   )
 }
 
-/** Where a link of a document leads, as a path from the root. */
+/** The target of a link, as a path from the root. */
 export const targetOf = (document: string, target: string): string =>
   join(dirname(document), target).replaceAll('\\', '/')

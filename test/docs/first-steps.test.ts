@@ -1,4 +1,4 @@
-// Does what docs/first-steps.md does, in its order: the tests, the requests, the kill.
+// Follows docs/first-steps.md step by step: the tests, the requests, the kill.
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
@@ -28,10 +28,10 @@ async function startIn(directory: string): Promise<Started> {
     const [, gateway] = /^Gateway: (\S+)/.exec(line) ?? []
     if (gateway !== undefined) return { child, gateway }
   }
-  throw new Error('it ended before it said where it is')
+  throw new Error('the program ended before it printed its address')
 }
 
-/** Asks, and asks again where what was said before has yet to take effect. */
+/** Sends a request; repeats a GET that is answered 404, since a projection may lag behind. */
 async function mustAnswer(gateway: string, { command, curl, answer }: Exchange): Promise<void> {
   const signal = soon()
   for (;;) {
@@ -43,7 +43,7 @@ async function mustAnswer(gateway: string, { command, curl, answer }: Exchange):
 }
 
 suite('the first steps', { concurrency: 3 }, () => {
-  test('lead to a service that a kill does not harm', async () => {
+  test('lead to a service that survives a kill', async () => {
     using place = makePlace()
     const files = filesIn(page)
     assert.deepEqual(
@@ -74,7 +74,7 @@ suite('the first steps', { concurrency: 3 }, () => {
     }
   })
 
-  test('are tested', async () => {
+  test('pass their own tests', async () => {
     using place = makePlace()
     for (const [name, text] of filesIn(page)) writeFileSync(join(place.path, name), text)
     const { status, stdout } = await run(place.path, '--test')
@@ -82,7 +82,7 @@ suite('the first steps', { concurrency: 3 }, () => {
     assert.match(stdout, /pass 2/)
   })
 
-  test('are the same in JavaScript', async () => {
+  test('pass their tests in JavaScript', async () => {
     using place = makePlace()
     for (const [name, text] of filesIn(page)) {
       const plain = text.replaceAll(/^type .*\n| as Order\b/gm, '')

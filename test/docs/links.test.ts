@@ -10,7 +10,7 @@ const linksIn = (document: string): { readonly target: string; readonly heading:
     .map(([, target = '', heading = '']) => ({ target, heading }))
     .filter(({ target }) => !/^https?:/.test(target))
 
-/** A heading as links name it. */
+/** The anchor of a heading. */
 const slugOf = (heading: string): string =>
   heading
     .toLowerCase()
@@ -20,7 +20,7 @@ const slugOf = (heading: string): string =>
 const headingsOf = (path: string): readonly string[] =>
   [...read(path).matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => slugOf(heading))
 
-suite('every link in the documents leads somewhere', () => {
+suite('every link in the documents resolves', () => {
   const all = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: root })
   for (const document of all)
     test(document, () => {
@@ -33,7 +33,7 @@ suite('every link in the documents leads somewhere', () => {
     })
 })
 
-test('the index of the documents names each of them', () => {
+test('the index of the documents links to each of them', () => {
   const index = 'docs/README.md'
   const linked = new Set(linksIn(index).map(({ target }) => targetOf(index, target)))
   const pages = documents.filter((each) => /^docs\/(?!adr\/)/.test(each))
@@ -42,7 +42,7 @@ test('the index of the documents names each of them', () => {
   assert.ok(linked.has('docs/adr/README.md'))
 })
 
-test('no file speaks of the place that it was made in', () => {
+test('no file mentions the machine or the tools that made it', () => {
   const said = /\/work\/|\/root\/|\/tmp\/bash|registry\.npm|\b(?:TODO|FIXME)\b/
   const patterns = [
     '*.md',

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { documents, filesIn, makePlace, programsIn, read, root, run } from './documents.ts'
 
-suite('every program in the documents runs and prints what is said', { concurrency: 3 }, () => {
-  test('all of them have the types that they should', async () => {
+suite('every program in the documents runs and prints the shown output', { concurrency: 3 }, () => {
+  test('all programs pass the type check', async () => {
     using place = makePlace()
     const files: string[] = []
     const add = (directory: string, name: string, source: string): void => {
@@ -37,7 +37,7 @@ suite('every program in the documents runs and prints what is said', { concurren
       })
 })
 
-test('the README and each page of a rule have a program', () => {
+test('the README and each page about a rule have a program', () => {
   const ruled = documents.filter((document) => document.startsWith('docs/rules/'))
   assert.equal(ruled.length, 6)
   for (const document of ['README.md', ...ruled])

@@ -1,4 +1,4 @@
-// What docs/shop.md says of the shop, held against the shop.
+// Checks docs/shop.md against the shop.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,7 @@ before(async () => {
 })
 after(() => app.stop())
 
-test('the requests are answered as the page says', async () => {
+test('the shop answers the requests as the page shows', async () => {
   const ask = fetchHandler(gateway(app, { routes }))
   let count = 0
   for (const step of stepsIn(page)) {
@@ -46,7 +46,7 @@ suite('the tables', () => {
   const names = (text: string): string[] =>
     [...text.matchAll(/`([A-Z_]{5,})`/g)].map(([, name = '']) => name)
 
-  test('have every command, with its refusals, and every event', () => {
+  test('list every command with its refusals, and every event', () => {
     const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (.*) \| (.*) \|$/gm)]
     const messages = app.describe().contracts.flatMap((contract) => contract.messages)
     const refusalOf = (command: string): string | undefined =>
@@ -64,7 +64,7 @@ suite('the tables', () => {
     assert.deepEqual([...told].toSorted(), events.toSorted())
   })
 
-  test('have every service, and its entities and sagas', () => {
+  test('list every service with its contracts, entities and sagas', () => {
     for (const { name, owns, runs } of app.describe().services) {
       const [, row = ''] = new RegExp(`^\\| \\[${name}\\](.*)$`, 'm').exec(page) ?? []
       const deciding = runs.filter(({ is }) => is === 'entity' || is === 'saga')
@@ -73,7 +73,7 @@ suite('the tables', () => {
     }
   })
 
-  test('have the limit of a payment', () => {
+  test('state the payment limit', () => {
     assert.match(page, new RegExp(`over £${(paymentLimitCents / 100).toLocaleString('en')} `))
   })
 })

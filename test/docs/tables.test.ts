@@ -1,4 +1,4 @@
-// Tables in the documents, held against what they are about.
+// Checks tables in the documents against the source.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -6,12 +6,12 @@ import { FAULT_STATUS, PROBLEMS } from '../../src/http/problem.ts'
 import { errorsPage, page } from '../../tools/errors.ts'
 import { read } from './documents.ts'
 
-test('the page of errors is up to date', () => {
+test('docs/errors.md is up to date', () => {
   const cure = 'docs/errors.md is out of date: run node tools/node.mjs tools/errors.ts'
   assert.equal(readFileSync(page, 'utf8'), errorsPage(), cure)
 })
 
-test('the page of the gateway has every code under its status', () => {
+test('docs/gateway.md lists every code under its status', () => {
   const byStatus = new Map<number, string[]>()
   const add = (code: string, status: number): void =>
     void byStatus.set(status, [...(byStatus.get(status) ?? []), code].toSorted())

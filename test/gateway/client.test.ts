@@ -21,14 +21,14 @@ describe('a client', () => {
     assert.equal(await ordering.findOrder({ orderId: 'none' }), null, 'as its types say')
   })
 
-  test('tells a refusal by its code, as an answer', async () => {
+  test('returns a refusal with its code', async () => {
     await using shop = await openShop()
     const { ordering } = client<typeof contracts>(shop.origin)
     const settled = await (await ordering.placeOrder(placed('o-1', 2_000))).settled()
     assert.deepEqual(settled, { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] })
   })
 
-  test('throws faults of the same code, with complaints and the key to repeat with', async () => {
+  test('throws the fault of the gateway, with its issues and the idempotency key', async () => {
     await using shop = await openShop()
     const { ordering } = client<typeof contracts>(shop.origin)
     const bad = { ...placed('o-1'), lines: [] }
@@ -45,7 +45,7 @@ describe('a client', () => {
     assert.ok(again.isRepeat)
   })
 
-  test('throws problems that are no faults by their name', async () => {
+  test('throws Problem for codes that are not fault codes', async () => {
     await using shop = await openShop({}, 't0ken')
     const { ordering } = client<typeof contracts>(shop.origin, { token: 'wrong' })
     await assert.rejects(ordering.listOrders({ customerId: 'c' }), (thrown: Problem) => {
@@ -61,7 +61,7 @@ describe('a client', () => {
     await assert.rejects(html.ordering.listOrders({ customerId: 'c' }), { code: 'UNREADABLE' })
   })
 
-  test('stops waiting when it is told to', async () => {
+  test('stops waiting when its signal aborts', async () => {
     await using shop = await openShop()
     const { ordering } = client<typeof contracts>(shop.origin)
     const operation = await ordering.placeOrder(placed('o-1', 7))
@@ -71,7 +71,7 @@ describe('a client', () => {
     await assert.rejects(settled, /enough/)
   })
 
-  test('is not taken for a promise', async () => {
+  test('is not mistaken for a promise', async () => {
     const made = client<typeof contracts>('http://x')
     assert.equal(await Promise.resolve(made), made)
     assert.equal(await Promise.resolve(made.ordering), made.ordering)

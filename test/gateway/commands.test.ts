@@ -1,5 +1,5 @@
-// Commands over HTTP: stored before they are answered, once whatever is repeated, and complained
-// of in full.
+// Commands over HTTP: stored before the answer, stored once however often they are sent, and
+// validated with all issues at once.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Fault, command, contract, entity, event, service, start } from 'throughline'
@@ -41,7 +41,7 @@ describe('a command', () => {
     })
   })
 
-  test('takes effect once under one key, and the key means one body', async () => {
+  test('takes effect once under one idempotency key, and conflicts with another body', async () => {
     await using shop = await openShop()
     const send = (orderId: string) =>
       post(`${shop.origin}/messages/ordering/PlaceOrder`, placed(orderId), {
@@ -61,7 +61,7 @@ describe('a command', () => {
     assert.deepEqual(list, [{ orderId: 'o-1' }])
   })
 
-  test('is stored once though many send it at once', async () => {
+  test('is stored once when twenty requests with one key arrive together', async () => {
     await using shop = await openShop()
     const url = `${shop.origin}/messages/ordering/PlaceOrder`
     const key = { 'idempotency-key': 'same' }
@@ -73,7 +73,7 @@ describe('a command', () => {
     assert.equal(answers.filter(isFirst).length, 1)
   })
 
-  test('with a bad key is 400 and not stored', async () => {
+  test('with an invalid idempotency key is answered 400 and not stored', async () => {
     await using shop = await openShop()
     for (const key of ['a b', 'x'.repeat(129), 'a,\tb']) {
       const url = `${shop.origin}/messages/ordering/PlaceOrder`
@@ -85,7 +85,7 @@ describe('a command', () => {
     assert.deepEqual(await shop.app.ask(Ordering.ListOrders({ customerId: 'c-1' })), [])
   })
 
-  test('that is not as its contract says is 400 with every complaint', async () => {
+  test('with invalid data is answered 400 with every issue', async () => {
     await using shop = await openShop()
     const bad = { orderId: '', customerId: 1, lines: [{ sku: 'a', quantity: 0 }] }
     const { code, complaints } = await problem(
@@ -105,7 +105,7 @@ describe('a command', () => {
     assert.equal((await problem(none)).code, 'MESSAGE_INVALID')
   })
 
-  test('keeps the trace that it came with, when it is one', async () => {
+  test('keeps a valid trace context and drops an invalid one', async () => {
     const traces: unknown[] = []
     const app = {
       send: async (_: unknown, trace: unknown) => {
@@ -144,8 +144,8 @@ describe('a command', () => {
   })
 })
 
-describe('a route of its own', () => {
-  test('makes the message of body, path and id, the same for the same key', async () => {
+describe('a custom route', () => {
+  test('maps body, path and id to the message, the same for the same key', async () => {
     await using shop = await openShop()
     const key = { 'idempotency-key': '01890a5d-ac96-774b-bcce-b302099a8057' }
     const order = { customer: 'c-9', skus: ['a', 'b'] }
@@ -162,7 +162,7 @@ describe('a route of its own', () => {
     assert.equal((await shop.app.ask(Ordering.FindOrder({ orderId })))?.is, 'closed')
   })
 
-  test('complains by its own schema, and by its own check, before anything is stored', async () => {
+  test('reports issues of its body schema and of its map before anything is stored', async () => {
     const rejecting = route.command('POST', '/closings', Ordering.CloseOrder, {
       map: ({ query }) =>
         query.has('ok')
@@ -189,7 +189,7 @@ describe('a route of its own', () => {
     assert.equal((await post(`${shop.origin}/closings?ok`, {})).status, 202)
   })
 
-  test('has the parts of its path in its data, which the body may not contradict', async () => {
+  test('adds path parameters to the data, and refuses a body that contradicts them', async () => {
     await using shop = await openShop()
     const put = route.command('PUT', '/orders/:orderId', Ordering.PlaceOrder)
     const fetched = fetchHandler(gateway(shop.app, { routes: [put] }))
@@ -207,11 +207,13 @@ describe('a route of its own', () => {
       is: 'completed',
     })
     const { complaints } = await problem(await send(placed('o-8')))
-    assert.deepEqual(complaints, [{ path: 'orderId', message: 'is not what the path says' }])
+    assert.deepEqual(complaints, [
+      { path: 'orderId', message: 'differs from the value in the path' },
+    ])
     assert.equal((await send(placed('o-7'))).status, 202)
   })
 
-  test('reads the parts of its path as its schema says, and leaves out what that lacks', async () => {
+  test('converts path parameters by the schema, and drops those that it does not have', async () => {
     const Meter = contract(
       'meter',
       { key: 'id' },
@@ -244,7 +246,7 @@ describe('a route of its own', () => {
     assert.equal((await send({ at: 8 })).status, 400)
   })
 
-  test('is not shadowed by an object that looks like a rejection', async () => {
+  test('does not take data with a field of that name for a rejection', async () => {
     const looks = route.command('POST', '/looks', Ordering.CloseOrder, {
       map: () => ({ orderId: 'o', customerId: 'c', complaints: [] }),
     })
@@ -254,7 +256,7 @@ describe('a route of its own', () => {
 })
 
 describe('a gateway', () => {
-  test('refuses routes that cannot be, all at once', async () => {
+  test('refuses invalid routes with all issues at once', async () => {
     await using shop = await openShop()
     const close = (path: string) => route.command('POST', path, Ordering.CloseOrder)
     const impossible = [
@@ -281,13 +283,13 @@ describe('a gateway', () => {
     )
   })
 
-  test('refuses limits out of their bounds', async () => {
+  test('refuses options out of bounds', async () => {
     await using shop = await openShop()
     for (const options of [{ deadlineMs: 0 }, { bodyBytesMax: 1e9 }, { deadlineMs: 1.5 }])
       assert.throws(() => gateway(shop.app, options), { code: 'OPTION_INVALID' })
   })
 
-  test('says what is wrong on its own side by the table of faults', async () => {
+  test('answers a fault of the app with the status of its code', async () => {
     for (const [code, status] of [
       ['BACKPRESSURE', 429],
       ['APP_STOPPING', 503],
@@ -304,7 +306,7 @@ describe('a gateway', () => {
     }
   })
 
-  test('does not let one client pay for what another did wrong', async () => {
+  test('does not fail a request because of the conflict of another client', async () => {
     await using shop = await openShop()
     const ask = fetchHandler(gateway(shop.app, { opens: [Ordering] }))
     const send = (order: object, key?: string): Promise<Response> => {
@@ -314,7 +316,7 @@ describe('a gateway', () => {
       return ask(new Request('http://x/messages/ordering/PlaceOrder', init))
     }
     await send(placed('o-1'), 'k')
-    // In one batch, each conflict holds back what follows it of the same key.
+    // In one batch, a conflict refuses the later messages of its key.
     const answers = await Promise.all(
       Array.from({ length: 30 }, (_, index) =>
         index % 10 === 0 ? send(placed('o-2'), 'k') : send(placed(`p-${index}`)),
@@ -327,7 +329,7 @@ describe('a gateway', () => {
     )
   })
 
-  test('that has stopped says so', async () => {
+  test('of a stopped app answers APP_STOPPING', async () => {
     await using shop = await openShop()
     await shop.app.stop()
     const url = `${shop.origin}/messages/ordering/PlaceOrder`
@@ -336,7 +338,7 @@ describe('a gateway', () => {
     assert.equal((await problem(await fetch(`${shop.origin}/operations/1`))).code, 'APP_STOPPING')
   })
 
-  test('answers in time, though the app does not', async () => {
+  test('answers DEADLINE_PASSED when the app does not answer in time', async () => {
     await using shop = await openShop()
     const clock = manualClock()
     const send = () => new Promise<never>(() => undefined)
@@ -345,7 +347,7 @@ describe('a gateway', () => {
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
     const begunAt = clock.elapsed()
     const asked = ask(new Request('http://x/messages/ordering/CloseOrder', init))
-    // The body of a Request is read by the machine, not by this clock.
+    // The runtime reads the body of a Request without this clock.
     await new Promise(setImmediate)
     const answer = await clock.until(asked)
     assert.equal(clock.elapsed() - begunAt, 2_000)

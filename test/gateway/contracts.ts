@@ -1,4 +1,4 @@
-// What the services of the gateway's tests say to the world.
+// The contracts of the services in the gateway's tests.
 import { command, contract, event, query } from 'throughline'
 import { z } from 'zod'
 

@@ -1,4 +1,4 @@
-// The description stays valid OpenAPI whatever the schemas are called, and says what is taken.
+// The OpenAPI document stays valid whatever the schemas are named, and describes what is accepted.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -16,7 +16,7 @@ const owned = ['t', 'u'].map((name) => ({ name, owner: name }))
 const documentOf = (options: GatewayOptions): OpenApi =>
   gateway({ describe: () => ({ contracts: owned }) } as never, options).description()
 
-/** Every component is called as OpenAPI allows, and every reference leads somewhere. */
+/** Every component has a valid name, and every reference resolves. */
 async function mustBeValid(document: OpenApi): Promise<void> {
   const result = await new Validator().validate(structuredClone(document) as never)
   assert.ok(result.valid, JSON.stringify(result.errors))
@@ -27,7 +27,7 @@ async function mustBeValid(document: OpenApi): Promise<void> {
   })
 }
 
-/** The schema with what it refers to in its place, some steps deep. */
+/** The schema with its references inlined, up to a depth. */
 function expanded(root: unknown, schema: unknown, depth = 5): unknown {
   if (Array.isArray(schema)) return schema.map((each) => expanded(root, each, depth))
   if (typeof schema !== 'object' || schema === null) return schema
@@ -46,7 +46,7 @@ const bodyOf = (document: OpenApi, path: string): { schema: Schema; example?: un
 const namesOf = ({ components }: OpenApi): readonly string[] =>
   Object.keys(components['schemas'] ?? {})
 
-/** A schema of no library, with this JSON Schema. */
+/** A hand-written Standard Schema with this JSON Schema. */
 function stated(schema: Schema): z.ZodType<{ id: string }> {
   const convert = () => schema
   const validate = (value: unknown) => ({ value })
@@ -77,8 +77,8 @@ const NAMES = [
   '',
 ]
 
-describe('the description of schemas with names', () => {
-  test('is valid whatever they are called, and mixes none of them up', async () => {
+describe('named schemas', () => {
+  test('give a valid document whatever their names are, and are not mixed up', async () => {
     const defs = Object.fromEntries(NAMES.map((name, at) => [name, { const: at }]))
     const pointer = (name: string) => `#/$defs/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
     const properties = Object.fromEntries(
@@ -100,7 +100,7 @@ describe('the description of schemas with names', () => {
     assert.ok(namesOf(document).includes('Page_Order'))
   })
 
-  test('keeps what many messages use once, and what is only called the same apart', async () => {
+  test('shared by messages become one component; different ones with one name become two', async () => {
     interface Tree {
       name: string
       children: Tree[]
@@ -134,7 +134,7 @@ describe('the description of schemas with names', () => {
     assert.deepEqual(names.toSorted(), ['Address', 'Address.2', 'Tree'])
   })
 
-  test('tells apart what says the same and refers to other things of one name', () => {
+  test('with equal text but different references become two components', () => {
     const of = (inner: number): z.ZodType<{ id: string }> =>
       stated({
         $ref: '#/$defs/Outer',
@@ -154,7 +154,7 @@ describe('the description of schemas with names', () => {
     assert.equal(namesOf(document).filter((name) => name.startsWith('Outer')).length, 2)
   })
 
-  test('refers to the same, whatever refers to what', async () => {
+  test('keep the meaning of every reference, whatever the schemas are', async () => {
     const name = fc.constantFrom('A', 'A b', 'A/b', 'Problem', 't.Do')
     const ref = fc.oneof(
       name.map((each) => `#/$defs/${each.replaceAll('/', '~1')}`),
@@ -188,7 +188,7 @@ describe('the description of schemas with names', () => {
   })
 })
 
-/** What leads nowhere is left out of the description: it allows anything. */
+/** Dangling references are dropped from the document, since they allow anything. */
 function withoutNothing(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNothing)
   if (typeof value !== 'object' || value === null) return value
@@ -206,7 +206,7 @@ describe('an example', () => {
   }
   const id = z.string()
 
-  test('that its own schema refuses is left out', () => {
+  test('that its own schema refuses is omitted', () => {
     const refused: readonly z.ZodType[] = [
       z.object({ id, code: z.string().regex(/^(?=.*\d)[A-Z]{3}-\d$/) }),
       z.object({ id }).refine(() => false),
@@ -221,7 +221,7 @@ describe('an example', () => {
     assert.deepEqual(exampleOf(plain), { id: 'text', code: 'AAA-1' })
   })
 
-  test('has every member that must be there, and comes to an end', () => {
+  test('has every required member, and ends for recursive schemas', () => {
     const prices = z.record(z.enum(['eur', 'usd']), z.number())
     assert.deepEqual(exampleOf(z.object({ id, prices })), {
       id: 'text',
@@ -257,7 +257,7 @@ describe('an example', () => {
     assert.equal(exampleOf(Endless), undefined)
   })
 
-  test('of a route is as the route gives it', () => {
+  test('of a route is the one that the route defines', () => {
     const T = contract('t', { key: 'id' }, { Do: command(z.object({ id })) })
     const routes = [
       route.command('POST', '/given', T.Do, { example: { id: 'mine' } }),
@@ -265,12 +265,12 @@ describe('an example', () => {
     ]
     const document = documentOf({ routes })
     assert.deepEqual(bodyOf(document, '/given').example, { id: 'mine' })
-    // Nothing says what a map takes.
+    // The body that a map takes is not known.
     assert.equal(bodyOf(document, '/mapped').example, undefined)
   })
 })
 
-describe('the description of paths', () => {
+describe('described paths', () => {
   const Limit = z.int().meta({ id: 'Query limit' })
   const near = z.object({ lat: z.number(), lon: z.number() })
   const T = contract(
@@ -288,7 +288,7 @@ describe('the description of paths', () => {
     },
   )
 
-  test('says of each parameter what any arm takes', async () => {
+  test('describe each parameter as any alternative of the schema accepts it', async () => {
     const document = documentOf({ routes: [route.query('GET', '/t/:id', T.Find)] })
     await mustBeValid(document)
     const parameters = document.paths['/t/{id}']?.['get']?.['parameters'] as Schema[]
@@ -314,7 +314,7 @@ describe('the description of paths', () => {
     assert.partialDeepStrictEqual(schemas['all'], { type: 'array', items: json })
   })
 
-  test('has one path for two that call their parts something else', async () => {
+  test('merge routes whose paths differ only in parameter names', async () => {
     const document = documentOf({
       routes: [
         route.query('GET', '/t/:x/:id', T.Find),
@@ -334,8 +334,8 @@ describe('the description of paths', () => {
     assert.deepEqual(inPath[1]?.['schema'], { $ref: '#/components/schemas/Query_limit' })
   })
 
-  test('is none of a path with two parts of one name', () => {
+  test('refuse a path with two parameters of the same name', () => {
     const twice = [route.command('POST', '/t/:id/u/:id', T.Do)]
-    assert.throws(() => documentOf({ routes: twice }), /has two parts of one name/)
+    assert.throws(() => documentOf({ routes: twice }), /has two parameters with the same name/)
   })
 })

@@ -1,4 +1,4 @@
-// Two apps on two backends: the gateway of one hands on what the other owns.
+// Two apps on two backends: the gateway of one forwards the messages that the other owns.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
@@ -14,7 +14,7 @@ const charge = { orderId: 'o-1', customerId: 'c-1', cents: 500 }
 const codeOf = async (answer: Response): Promise<string> =>
   `${answer.status} ${((await answer.json()) as { code: string }).code}`
 
-/** Something that listens where a gateway should, and how often it was asked. */
+/** A server in place of the other gateway, which records the requests that it gets. */
 async function stranger(answer: RequestListener): Promise<{
   readonly at: string
   readonly asked: string[]
@@ -37,8 +37,8 @@ async function stranger(answer: RequestListener): Promise<{
   }
 }
 
-describe('a gateway that hands on', () => {
-  test('reaches the owner with commands, queries and operations, by one key', async () => {
+describe('a gateway with remote contracts', () => {
+  test('forwards commands, queries and operations to the owner', async () => {
     await using till = await openTill('t0ken')
     const elsewhere = [{ contract: Payment, at: `${till.origin}/`, token: 't0ken' }]
     await using shop = await openShop({ elsewhere, opens })
@@ -60,7 +60,7 @@ describe('a gateway that hands on', () => {
     assert.match(await stream.text(), /^: open\n\nevent: operation\ndata: \{"is":"completed"/)
   })
 
-  test('mints a key where none came, and finds what has a foreign id', async () => {
+  test('creates an idempotency key if there is none, and finds operations by any id', async () => {
     await using till = await openTill()
     await using shop = await openShop({
       elsewhere: [{ contract: Payment, at: till.origin }],
@@ -81,7 +81,7 @@ describe('a gateway that hands on', () => {
       )
   })
 
-  test('checks at its own door, so that nothing wrong travels', async () => {
+  test('validates a message before it forwards it', async () => {
     using other = await stranger((_, response) => response.end())
     await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
     const answer = await post(`${shop.origin}/messages/payment/Charge`, { ...charge, cents: 0 })
@@ -89,7 +89,7 @@ describe('a gateway that hands on', () => {
     assert.deepEqual(other.asked, [])
   })
 
-  test('says that the other is not to be reached, after one more try of the same key', async () => {
+  test('answers 502 when the other gateway fails twice under the same key', async () => {
     using other = await stranger((request) => request.socket.destroy())
     await using shop = await openShop({ elsewhere: [{ contract: Payment, at: other.at }], opens })
     const answer = await post(`${shop.origin}/messages/payment/Charge`, charge)
@@ -97,17 +97,17 @@ describe('a gateway that hands on', () => {
     assert.equal(answer.status, 502)
     const { code, detail } = (await answer.json()) as { code: string; detail: string }
     assert.equal(code, 'ELSEWHERE_UNREACHABLE')
-    assert.match(detail, /^the gateway of payment: .*; the same key again is safe$/)
+    assert.match(detail, /^the gateway of payment: .*; retry with the same Idempotency-Key$/)
     assert.equal(other.asked.length, 2)
     assert.equal(new Set(other.asked).size, 1)
     const operation = await fetch(`${shop.origin}/operations/payment.Charge:k`)
     assert.equal(await codeOf(operation), '502 ELSEWHERE_UNREACHABLE')
-    // What is owned here is not asked for elsewhere.
+    // Operations of contracts that are owned here are not looked up at the other gateway.
     const own = await fetch(`${shop.origin}/operations/ordering.PlaceOrder:none`)
     assert.equal(await codeOf(own), '404 OPERATION_NOT_FOUND')
   })
 
-  test('takes no answer for one of a gateway that is none', async () => {
+  test('answers 502 when the answer does not come from a gateway', async () => {
     const answers: RequestListener[] = [
       (_, response) => response.setHeader('content-type', 'text/html').end('<html>'),
       (_, response) => response.writeHead(302, { location: 'http://192.0.2.1/' }).end(),
@@ -122,7 +122,7 @@ describe('a gateway that hands on', () => {
     }
   })
 
-  test('does not wait for the other for ever', async () => {
+  test('answers 502 when the other gateway misses the deadline', async () => {
     using other = await stranger(() => undefined)
     const elsewhere = [{ contract: Payment, at: other.at }]
     await using shop = await openShop({ elsewhere, opens, deadlineMs: 200 })
@@ -131,9 +131,9 @@ describe('a gateway that hands on', () => {
     assert.equal(other.asked.length, 1)
   })
 
-  test('does not circle where two name each other', async () => {
+  test('stops a loop when two gateways name each other', async () => {
     let shopAt = ''
-    // The till believes that the shop charges, and the shop that the till does.
+    // The till forwards charges to the shop, and the shop forwards them to the till.
     using other = await stranger((request, response) => {
       const chunks: Buffer[] = []
       request.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -161,7 +161,7 @@ describe('a gateway that hands on', () => {
     assert.equal(other.asked.length, 1)
   })
 
-  test('refuses what cannot be', async () => {
+  test('refuses invalid options', async () => {
     await using shop = await openShop()
     const at = 'http://127.0.0.1:1'
     const elsewhere = [
@@ -174,7 +174,7 @@ describe('a gateway that hands on', () => {
     assert.throws(
       () => gateway(shop.app, { elsewhere }),
       (fault: Fault) => {
-        const expected = ['elsewhere[0].at', 'elsewhere[1].at', 'elsewhere[3]']
+        const expected = ['remote[0].url', 'remote[1].url', 'remote[3]']
         assert.deepEqual(paths(fault), expected)
         return true
       },

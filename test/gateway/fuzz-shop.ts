@@ -1,4 +1,4 @@
-// Sends seeded nonsense to the whole shop, as it is served, and fails where it breaks.
+// Sends seeded random requests to the shop over HTTP, and fails on any unexpected error.
 //
 //   npm run fuzz -- [--requests 20000] [--seed 42]
 import { mkdtempSync, rmSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// Whatever is sent, the gateway answers: quickly, by name, and never with an error of its own.
+// Random requests: the gateway answers each quickly, with a code, and without a server error.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,8 +8,8 @@ import { Ordering } from './contracts.ts'
 import { fuzz } from './fuzz.ts'
 import { openShop, routes } from './system.ts'
 
-describe('nonsense', () => {
-  test('of a few seeds does no harm', async () => {
+describe('random requests', () => {
+  test('of a few seeds cause no server error', async () => {
     await using shop = await openShop()
     const openapi = gateway(shop.app, { routes, opens: [Ordering] }).description()
     for (const seed of [1, 2, 3]) {
@@ -22,7 +22,7 @@ describe('nonsense', () => {
     assert.equal((await fetch(`${shop.origin}/openapi.json`)).status, 200)
   })
 
-  test('is reported where a server breaks, is silent, or says nothing of use', async () => {
+  test('are reported when the server fails, does not answer, or answers without a problem', async () => {
     await using shop = await openShop()
     const openapi = gateway(shop.app, { routes }).description()
     let count = 0

@@ -1,5 +1,5 @@
-// Sends seeded nonsense to a gateway that is described by OpenAPI, and reports what no input may
-// bring about: a server error, a crash, an answer that takes long.
+// Sends seeded random requests to a gateway that is described by OpenAPI, and reports what no input
+// may cause: a server error, a dropped connection, a slow answer.
 import { Agent, request as ask } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import type { Random } from '../../src/base/random.ts'
@@ -9,19 +9,19 @@ import type { OpenApi } from 'throughline/gateway'
 export interface FuzzOptions {
   readonly seed: number
   readonly requests: number
-  /** Sent at once. Default: 16. */
+  /** Concurrent requests. Default: 16. */
   readonly width?: number
   /** Sent with every request, such as a token. */
   readonly headers?: Readonly<Record<string, string>>
-  /** The longest that an answer may take, but for waiting and streams. Default: 1,000. */
+  /** Longest time for an answer, not counting `?wait` and streams. Default: 1,000. */
   readonly slowMs?: number
 }
 
 export interface FuzzReport {
   readonly requests: number
-  /** How many answers had which status. */
+  /** The number of answers by status. */
   readonly statuses: Readonly<Record<string, number>>
-  /** What must not be, as sentences with the request; the first 100. */
+  /** What must not happen, each with its request; the first 100. */
   readonly findings: readonly string[]
 }
 
@@ -79,7 +79,7 @@ export async function fuzz(
   return { requests, statuses, findings }
 }
 
-/** Every refusal says why, but to HEAD. */
+/** Whether an error answer is a problem; an answer to HEAD has no body. */
 function isProblem(text: string, { method }: Shot): boolean {
   return method === 'HEAD' || /^\{"type":"urn:throughline:problem:[A-Z_]+"/.test(text)
 }
@@ -231,7 +231,7 @@ function queryOf(random: Random, { query }: Target): string {
   const count = 1 + Math.floor(random() * 3)
   const pairs = Array.from({ length: count }, () => {
     const name = pick(random, names)
-    // Nobody waits for long here: that is not what is looked for.
+    // No long waits: they would only slow the test down.
     const value =
       name === 'wait' ? pick(random, ['0', '0', '-1', '61', 'x', '']) : pick(random, TEXTS)
     return `${name}=${encoded(value)}`
@@ -262,7 +262,7 @@ function headersOf(random: Random): Record<string, string> {
   if (random() < 0.1)
     headers['accept'] = pick(random, ['text/event-stream', '*/*', 'x', '', ';q=,;'])
   if (random() < 0.1) headers['traceparent'] = pick(random, ['00-0-0-00', 'x', '', '0'.repeat(55)])
-  if (random() < 0.05) headers['throughline-handings'] = pick(random, ['0', '1', '-1', 'x', '1e99'])
+  if (random() < 0.05) headers['throughline-forwards'] = pick(random, ['0', '1', '-1', 'x', '1e99'])
   if (random() < 0.05) headers['x-odd'] = 'x'.repeat(Math.floor(random() * 4_000))
   return headers
 }
@@ -279,7 +279,7 @@ function bodyOf(random: Random, example: unknown): string {
   return text
 }
 
-/** The value with some of its parts replaced, left out or added. */
+/** The value with some of its parts replaced, removed or added. */
 function mutated(random: Random, value: unknown, rate: number): unknown {
   if (random() < rate) return random() < 0.5 ? pick(random, VALUES) : pick(random, TEXTS)
   if (Array.isArray(value)) {

@@ -28,7 +28,7 @@ describe('an idempotency key', () => {
     assert.match(decodeURIComponent(escaped.headers.get('location') ?? ''), /:a"b\\c$/)
   })
 
-  test('that is empty, or quoted by half, is refused by name', async () => {
+  test('that is empty or half quoted is refused', async () => {
     await using shop = await openShop()
     const wrong = ['', '""', '"k', '"', '"a"b"', String.raw`"a\b"`, '"a b"', `"${'x'.repeat(129)}"`]
     for (const key of wrong) {
@@ -44,7 +44,7 @@ describe('an idempotency key', () => {
     }
   })
 
-  test('is itself, whatever is in it, quoted or as a client sends it', () => {
+  test('survives parsing, quoted or as a client sends it', () => {
     const described = new Ajv2020().compile({ type: 'string', pattern: KEY_HEADER_PATTERN })
     fc.assert(
       fc.property(keys, (key) => {
@@ -58,7 +58,7 @@ describe('an idempotency key', () => {
     )
   })
 
-  test('with quotes of its own stays one key through a client and another gateway', async () => {
+  test('that contains quotes stays the same through a client and another gateway', async () => {
     await using till = await openTill()
     const elsewhere = [{ contract: Payment, at: till.origin }]
     await using shop = await openShop({ elsewhere, opens: [Ordering, Payment] })
@@ -71,7 +71,7 @@ describe('an idempotency key', () => {
     assert.equal(operation.id, `payment.Charge:${idempotencyKey}`)
   })
 
-  test('is described as it is taken', async () => {
+  test('is described by the pattern that the gateway accepts', async () => {
     await using shop = await openShop()
     const { paths } = gateway(shop.app, { opens: [Ordering.CloseOrder] }).description()
     const { post: operation = {} } = paths['/messages/ordering/CloseOrder'] ?? {}

@@ -24,38 +24,38 @@ route.command('POST', '/a', Ordering.CloseOrder, {
 })
 
 route.command('POST', '/a/:orderId', Ordering.CloseOrder, {
-  // @ts-expect-error A part that the path does not name.
+  // @ts-expect-error A parameter that the path does not have.
   map: ({ params }) => ({ orderId: params.order, customerId: '' }),
 })
 
 route.command('POST', '/a', Ordering.CloseOrder, {
   body: z.object({ id: z.string() }),
-  // @ts-expect-error A member that the body's schema lacks.
+  // @ts-expect-error A member that the body's schema does not have.
   map: ({ body }) => ({ orderId: body.orderId, customerId: '' }),
 })
 
 route.command('POST', '/a', Ordering.CloseOrder, {
   body: z.object({ id: z.string() }),
   map: ({ body }) => ({ orderId: body.id, customerId: '' }),
-  // @ts-expect-error An example that is no such body.
+  // @ts-expect-error An example that does not match the body's schema.
   example: { id: 1 },
 })
 
 route.command('POST', '/a', Ordering.CloseOrder, {
-  // @ts-expect-error A body that no schema has checked.
+  // @ts-expect-error The body is unknown without a schema.
   map: ({ body }) => ({ orderId: body.id, customerId: '' }),
 })
 
-// @ts-expect-error A query is no command.
+// @ts-expect-error A query is not a command.
 route.command('POST', '/a', Ordering.FindOrder)
 
-// @ts-expect-error A command is no query.
+// @ts-expect-error A command is not a query.
 route.query('GET', '/a', Ordering.CloseOrder)
 
 // @ts-expect-error An event is neither.
 route.command('POST', '/a', Ordering.OrderPlaced)
 
-// @ts-expect-error Reading has no effect, so no command comes by GET.
+// @ts-expect-error GET has no effect, so it cannot send a command.
 route.command('GET', '/a', Ordering.CloseOrder)
 
 const { ordering } = client<typeof contracts>('http://127.0.0.1:4500')
@@ -78,16 +78,16 @@ export async function calls(): Promise<unknown> {
   // @ts-expect-error Data that is not the message's.
   await ordering.closeOrder({ orderId: '' })
 
-  // @ts-expect-error A message that the contract lacks.
+  // @ts-expect-error A message that the contract does not have.
   await ordering.openOrder({})
 
   // @ts-expect-error An event cannot be called.
   await ordering.orderPlaced({})
 
-  // @ts-expect-error The answer may be that there is none.
+  // @ts-expect-error The answer may be null.
   const is: string = found.is
 
-  // @ts-expect-error A contract that the module lacks.
+  // @ts-expect-error A contract that the module does not export.
   const none: unknown = client<typeof contracts>('http://127.0.0.1:4500').delivery
 
   return [quantity, is, none]

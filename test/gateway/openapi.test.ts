@@ -1,4 +1,4 @@
-// The description: valid OpenAPI, and its examples are what it says that they are.
+// The OpenAPI document is valid, and its examples match its schemas and are accepted.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
@@ -46,8 +46,8 @@ async function mustBeValid(document: OpenApi): Promise<void> {
   assert.ok(result.valid, JSON.stringify(result.errors))
 }
 
-describe('the description', () => {
-  test('is OpenAPI 3.1, under its path, and every body has an example that fits', async () => {
+describe('the OpenAPI document', () => {
+  test('is valid OpenAPI 3.1, and every body has an example that matches its schema', async () => {
     await using shop = await openShop({ title: 'The shop', version: '7' })
     const answer = await fetch(`${shop.origin}/openapi.json`)
     const document = (await answer.json()) as OpenApi
@@ -64,7 +64,7 @@ describe('the description', () => {
     assert.equal(operations.length, 11)
   })
 
-  test('describes parameters as they are read', async () => {
+  test('describes the parameters that a route reads', async () => {
     await using shop = await openShop()
     const document = (await (await fetch(`${shop.origin}/openapi.json`)).json()) as OpenApi
     const path = document.paths['/customers/{customerId}/orders'] ?? {}
@@ -76,7 +76,7 @@ describe('the description', () => {
     assert.deepEqual(parameters[1]?.schema, { type: 'integer', minimum: 1, maximum: 100 })
   })
 
-  test('has examples that are taken', async () => {
+  test('has examples that the gateway accepts', async () => {
     await using shop = await openShop()
     const document = (await (await fetch(`${shop.origin}/openapi.json`)).json()) as OpenApi
     for (const [path, methods] of Object.entries(document.paths)) {
@@ -90,7 +90,7 @@ describe('the description', () => {
     }
   })
 
-  test('has problems that are as it says', async () => {
+  test('describes the problems that the gateway answers', async () => {
     await using shop = await openShop()
     const document = (await (await fetch(`${shop.origin}/openapi.json`)).json()) as OpenApi
     const problem = await (await post(`${shop.origin}/orders`, {})).json()
@@ -99,7 +99,7 @@ describe('the description', () => {
     assert.notEqual(checkerOf(document)(schema, {}), '')
   })
 
-  test('keeps schemas that name themselves, and those that say nothing', async () => {
+  test('keeps recursive schemas, and schemas without a JSON Schema', async () => {
     interface Tree {
       name: string
       children: Tree[]

@@ -1,4 +1,4 @@
-// A path that says everything needs no body.
+// A path that contains all data of a message needs no body.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, query } from 'throughline'
@@ -30,7 +30,7 @@ interface Body {
   readonly content: { readonly 'application/json': { schema: { $ref: string }; example?: unknown } }
 }
 
-/** A gateway over routes, what it sent, and what it says of a body. */
+/** A gateway with these routes, the messages that it sent, and how it describes a body. */
 function opened(routes: readonly Route[]) {
   const sent: unknown[] = []
   const app = {
@@ -47,8 +47,8 @@ function opened(routes: readonly Route[]) {
   return { handler, sent, bodyOf, schemaOf }
 }
 
-describe('a path that says everything', () => {
-  test('needs no body, and an empty one is none', async () => {
+describe('a path with all data', () => {
+  test('needs no body, and an empty body counts as none', async () => {
     const { handler, sent } = opened([
       route.command('DELETE', '/doors/:id', Door.Close),
       route.command('PUT', '/doors/:id', Door.Shut),
@@ -75,7 +75,7 @@ describe('a path that says everything', () => {
     )
   })
 
-  test('has its body described as not needed, and as not asking for what the path says', () => {
+  test('describes its body as optional, without requiring the path parameters', () => {
     const { bodyOf, schemaOf } = opened([
       route.command('DELETE', '/doors/:id', Door.Close),
       route.command('PUT', '/doors/:id', Door.Shut),
@@ -101,7 +101,7 @@ describe('a path that says everything', () => {
     assert.equal(bodyOf('/locks', 'post').required, true)
   })
 
-  test('says which arm of a message its body may complete', async () => {
+  test('accepts a body that completes an alternative of the message', async () => {
     const { handler, sent } = opened([
       route.command('POST', '/doors/:id/force/:force', Door.Toggle),
     ])
@@ -112,7 +112,7 @@ describe('a path that says everything', () => {
     assert.deepEqual(sent, [{ id: '1', to: 'shut', force: 2 }])
   })
 
-  test('is not even needed where a message may say nothing', async () => {
+  test('needs no parameter if the message may be empty', async () => {
     const { handler, bodyOf } = opened([])
     const ask = fetchHandler(handler)
     const look = await ask(new Request('http://x/messages/door/Look', { method: 'POST' }))

@@ -27,7 +27,7 @@ describe('a query', () => {
     const found = await fetch(`${shop.origin}/orders/o-1?version=3`)
     assert.equal(found.headers.get('content-type'), 'application/json')
     assert.deepEqual(await found.json(), { orderId: 'o-1', is: 'open', quantity: 1 })
-    // A text that looks like a number stays text where the schema says text.
+    // A text that looks like a number stays text if the schema says text.
     assert.equal((await fetch(`${shop.origin}/orders/2`)).status, 200)
     const list = await fetch(`${shop.origin}/customers/c-1/orders?limit=1`)
     assert.deepEqual(await list.json(), [{ orderId: '2' }])
@@ -39,7 +39,7 @@ describe('a query', () => {
       )
   })
 
-  test('whose query string contradicts its path is refused, and not answered by the path', async () => {
+  test('whose query string contradicts its path is refused', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1')
     await shop.app.settled()
@@ -49,14 +49,14 @@ describe('a query', () => {
       assert.equal(answer.status, 400, query)
       assert.partialDeepStrictEqual(await answer.json(), {
         code: 'MESSAGE_INVALID',
-        complaints: [{ path: 'customerId', message: 'is not what the path says' }],
+        complaints: [{ path: 'customerId', message: 'differs from the value in the path' }],
       })
     }
     const same = await ask('customerId=c-1')
     assert.deepEqual([same.status, await same.json()], [200, [{ orderId: 'o-1' }]])
   })
 
-  test('is opened as it is, too, with a body', async () => {
+  test('can be exposed without a route, and takes its data in the body', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1')
     await shop.app.settled()
@@ -65,14 +65,14 @@ describe('a query', () => {
     assert.deepEqual([answer.status, await answer.json()], [200, [{ orderId: 'o-1' }]])
   })
 
-  test('that is answered null is 404, and one that nobody answers, too', async () => {
+  test('answers 404 for null, and for a query without a rule', async () => {
     await using shop = await openShop()
     assert.equal(await codeOf(await fetch(`${shop.origin}/orders/none`)), '404 NOTHING_FOUND')
     const unanswered = await post(`${shop.origin}/messages/ordering/Unanswered`, {})
     assert.equal(await codeOf(unanswered), '404 QUERY_NOT_ANSWERED')
   })
 
-  test('whose rule throws is 500 without a word of it, which is told here', async () => {
+  test('whose rule throws is answered 500; only the server gets the error', async () => {
     await using shop = await openShop()
     const answer = await fetch(`${shop.origin}/orders/broken`)
     const text = await answer.text()
@@ -83,7 +83,7 @@ describe('a query', () => {
 })
 
 describe('an operation', () => {
-  test('says how it ended, and that it is still pending', async () => {
+  test('shows its outcome, or that it is pending', async () => {
     await using shop = await openShop()
     for (const [orderId, quantity] of [
       ['done', 1],
@@ -103,7 +103,7 @@ describe('an operation', () => {
     assert.deepEqual(await look('many'), { ...refused, ...about('many') })
   })
 
-  test('is waited for until it is settled, and no longer than asked', async () => {
+  test('is awaited until it is settled, or until the wait is over', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1', 7)
     const short = await fetch(`${shop.origin}${operation('o-1')}?wait=1`)
@@ -131,7 +131,7 @@ describe('an operation', () => {
     assert.deepEqual(states, ['pending', 'rolled-back'])
   })
 
-  test('is streamed to whoever accepts a stream, and not to who would rather not', async () => {
+  test('is streamed if the request accepts a stream and does not prefer JSON', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1')
     await shop.app.settled()
@@ -155,7 +155,7 @@ describe('an operation', () => {
       assert.equal(await typeFor(accept), 'application/json', accept)
   })
 
-  test('holds nobody up who stops: waiting and streams end', async () => {
+  test('does not delay a stop: waits and streams end', async () => {
     await using shop = await openShop()
     await place(shop.origin, 'o-1', 7)
     const waiting = fetch(`${shop.origin}${operation('o-1')}?wait=60`)
@@ -168,7 +168,7 @@ describe('an operation', () => {
     while (!(await reader?.read())?.done);
   })
 
-  test('of no command is 404', async () => {
+  test('that does not exist is answered 404', async () => {
     await using shop = await openShop()
     for (const id of ['none', 'ordering.PlaceOrder:none', '__proto__', '%00', 'a%2Fb', '.'])
       assert.match(await codeOf(await fetch(`${shop.origin}/operations/${id}`)), /^404 /, id)

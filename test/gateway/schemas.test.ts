@@ -1,4 +1,4 @@
-// Schemas that change their value, and schemas that are wrong, seen from HTTP.
+// Schemas that transform their value, and faulty schemas, over HTTP.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, query, queryHandler, service, start } from 'throughline'
@@ -6,7 +6,7 @@ import { fetchHandler, gateway, listen } from 'throughline/gateway'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 
-/** Takes euros and makes cents: handed its own output, it would make that a hundredfold. */
+/** Converts euros to cents; run twice, it would multiply by 10,000. */
 const Cents = z.object({
   id: z.string(),
   cents: z.number().transform((euro) => Math.round(euro * 100)),
@@ -41,7 +41,7 @@ function posted(name: string, data: object): Request {
 }
 
 describe('over HTTP', () => {
-  test('a schema that changes its value runs once, also where a gateway hands on', async () => {
+  test('a schema that transforms its value runs once, even if a gateway forwards', async () => {
     await using owner = await start(
       [service('pay', { owns: [Pay], runs: [pay, convert] })],
       memory(),

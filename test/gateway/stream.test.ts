@@ -8,7 +8,7 @@ async function* list(...events: readonly StreamEvent[]): AsyncGenerator<StreamEv
   yield* events
 }
 
-/** Says nothing, for ever. */
+/** A source of events that never sends one. */
 function silence(): AsyncIterable<StreamEvent> & { isReturned: boolean } {
   const silent = {
     isReturned: false,
@@ -41,7 +41,7 @@ describe('a stream of events', () => {
     assert.equal(await all(body), text)
   })
 
-  test('beats while nothing happens, and ends when its time is up', async () => {
+  test('sends heartbeats while nothing happens, and ends when its time is up', async () => {
     const silent = silence()
     const options = { clock, signal, heartbeatMs: 1_000, lifetimeMs: 3_500 }
     const begunAt = clock.elapsed()
@@ -51,7 +51,7 @@ describe('a stream of events', () => {
     assert.ok(silent.isReturned)
   })
 
-  test('ends when its client is gone, though its events wait for ever', async () => {
+  test('ends when its client disconnects, even if its events never come', async () => {
     const silent = silence()
     const gone = new AbortController()
     const text = all(eventStream(silent, { clock, signal: gone.signal }).body)
@@ -60,7 +60,7 @@ describe('a stream of events', () => {
     assert.ok(silent.isReturned)
   })
 
-  test('hands on what breaks', async () => {
+  test('passes on an error of its events', async () => {
     // oxlint-disable-next-line require-yield
     const broken = (async function* (): AsyncGenerator<StreamEvent> {
       throw new Error('broke')

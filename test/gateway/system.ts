@@ -1,4 +1,4 @@
-// Services that the gateway's tests run, and how a test takes and gives back what it opened.
+// The services of the gateway's tests, and servers that a test opens and disposes.
 import type { App } from 'throughline'
 import {
   become,
@@ -53,7 +53,7 @@ const orders = projection(
   ],
 )
 
-/** An order stays open until it is closed: its operation is pending as long. */
+/** An order stays open until it is closed; its operation is pending until then. */
 const closing = saga(
   'closing',
   { by: 'orderId', initial: { is: 'new' } as { is: 'new' | 'waiting' }, sends: [] },
@@ -109,7 +109,7 @@ const sums = queryHandler('sums', { of: Payment, reads: [charges] }, (on) => [
 
 export const payment = service('payment', { owns: [Payment], runs: [charge, charges, sums] })
 
-/** What the tests close when they are done, the last first. */
+/** Resources of a test, closed in reverse order. */
 export interface Opened {
   readonly origin: string
   readonly app: App
@@ -144,7 +144,7 @@ export const placed = (orderId: string, quantity = 1) => ({
   isGift: false,
 })
 
-/** Ordering, all of it opened. */
+/** Serves ordering with all its messages. */
 export async function openShop(options: GatewayOptions = {}, token?: string): Promise<Opened> {
   const app = await start([ordering], memory(), { engine: { idleMs: 50 } })
   const broken: unknown[] = []
@@ -154,7 +154,7 @@ export async function openShop(options: GatewayOptions = {}, token?: string): Pr
   return opened(app, await listen([handler], listenOptions), broken)
 }
 
-/** Payment, all of it opened. */
+/** Serves payment with all its messages. */
 export async function openTill(token?: string): Promise<Opened> {
   const app = await start([payment], memory(), { engine: { idleMs: 50 } })
   const handler = gateway(app, { opens: [Payment] })

@@ -1,4 +1,4 @@
-// The types as a user of the gateway meets them: the misuses are errors, and nothing else is.
+// The types of the gateway: each misuse is a type error, and correct use is not.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -34,7 +34,7 @@ async function linesWithErrors(texts: readonly string[]): Promise<readonly (read
   }
 }
 
-test('each misuse of routes and the client is an error in its line, and nothing else', async () => {
+test('each misuse of routes and the client is a type error in its line', async () => {
   const source = readFileSync(join(here, 'misuses.ts'), 'utf8')
   const lines = source.split('\n')
   const misuses = lines.flatMap((line, index) => (DIRECTIVE.test(line) ? [index + 2] : []))

@@ -1,4 +1,4 @@
-// Text of a path and a query string is read by whatever arm of the schema takes it.
+// Text of a path and a query string is read by the alternative of the schema that accepts it.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -36,8 +36,8 @@ const Chain: z.ZodType<Chain> = z.lazy(() => z.object({ n: z.int(), next: Chain.
 const CASES: readonly (readonly [what: string, schema: z.ZodType, text: string, value: unknown])[] =
   [
     ['a number that may be null', n(z.int().nullable()), 'n=7', { n: 7 }],
-    ['null where the schema takes it', n(z.int().nullable()), 'n=null', { n: null }],
-    ['a number that may be null or left out', n(z.int().nullish()), 'n=7', { n: 7 }],
+    ['null if the schema accepts it', n(z.int().nullable()), 'n=null', { n: null }],
+    ['a number that may be null or absent', n(z.int().nullish()), 'n=7', { n: 7 }],
     ['a number or a word, as a number', n(z.int().or(z.literal('all'))), 'n=7', { n: 7 }],
     ['a number or a word, as the word', n(z.int().or(z.literal('all'))), 'n=all', { n: 'all' }],
     ['a number or a UUID, as a number', n(z.uuid().or(z.int())), 'n=7', { n: 7 }],
@@ -57,10 +57,10 @@ const CASES: readonly (readonly [what: string, schema: z.ZodType, text: string, 
       'n=7&n=8&n=true',
       { n: [7, '8', true] },
     ],
-    ['the arm that the rest means', kinds, 'k=a&n=7', { k: 'a', n: 7 }],
-    ['the other arm that the rest means', kinds, 'k=b&n=7', { k: 'b', n: '7' }],
+    ['the alternative that the other members select', kinds, 'k=a&n=7', { k: 'a', n: 7 }],
+    ['the other alternative', kinds, 'k=b&n=7', { k: 'b', n: '7' }],
     [
-      'the arms of an intersection',
+      'both sides of an intersection',
       z.object({ m: z.int() }).and(n(z.int())),
       'm=1&n=7',
       { m: 1, n: 7 },
@@ -88,18 +88,18 @@ const CASES: readonly (readonly [what: string, schema: z.ZodType, text: string, 
     ['text that looks like a number', n(z.string()), 'n=7', { n: '7' }],
     ['text that looks like JSON', n(z.array(z.string())), 'n=[1]', { n: ['[1]'] }],
     ['text or a number, as text', n(z.int().or(z.string())), 'n=7', { n: '7' }],
-    ['what is out of bounds, for the schema to say so', n(z.int().min(1)), 'n=0', { n: 0 }],
-    ['what is no number as it came', n(z.int()), 'n=0x1', { n: '0x1' }],
-    ['what no number can be as it came', n(z.number()), 'n=1e999', { n: '1e999' }],
-    ['nothing as it came', n(z.int().nullable()), 'n=', { n: '' }],
+    ['a number out of bounds, which the schema then refuses', n(z.int().min(1)), 'n=0', { n: 0 }],
+    ['text in place of a number, unchanged', n(z.int()), 'n=0x1', { n: '0x1' }],
+    ['a number that is too large, unchanged', n(z.number()), 'n=1e999', { n: '1e999' }],
+    ['empty text, unchanged', n(z.int().nullable()), 'n=', { n: '' }],
     [
-      'a number several times as a list, for the schema to say so',
+      'a repeated number as a list, which the schema then refuses',
       n(z.int()),
       'n=1&n=2',
       { n: [1, 2] },
     ],
     [
-      'names that the schema does not know',
+      'names that the schema does not have',
       n(z.int()),
       'x=1&__proto__=2',
       { x: '1', ['__proto__']: '2' },
@@ -114,7 +114,7 @@ describe('text of a URL', () => {
 
   test('is read beside a field without JSON Schema of other libraries as well', () => {
     const properties = { n: { type: 'integer' } }
-    // As valibot does: it throws unless it is told not to.
+    // As valibot: its conversion throws for what JSON Schema cannot express.
     const input = ({ libraryOptions }: { libraryOptions?: { errorMode?: string } }) => {
       if (libraryOptions?.errorMode !== 'ignore') throw new Error('cannot be converted')
       return { type: 'object', properties }
@@ -155,7 +155,7 @@ describe('text of a URL', () => {
   })
 })
 
-/** A schema, values that it takes, and whether it takes a text. */
+/** A schema and values that it accepts. */
 interface Sort {
   readonly schema: z.ZodType
   readonly values: fc.Arbitrary<unknown>
@@ -189,10 +189,10 @@ const sorts = fc.letrec<{ plain: Sort; any: Sort }>((tie) => ({
   any: tie('plain'),
 }))
 
-/** What a value is written as; a number has no negative zero in JSON. */
+/** The text of a value. */
 const written = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value)
-/** What has to be read: text stays text wherever the schema takes it so. */
+/** The value that must be read: text stays text if the schema accepts it; JSON has no -0. */
 const expected = (sort: Sort, value: unknown): unknown =>
   takesText(sort, written(value)) ? written(value) : value === 0 ? 0 : value
 
@@ -208,7 +208,7 @@ const members = fc.array(
   { minLength: 1, maxLength: 4 },
 )
 
-test('any value of any schema is read back from the text that it is written as', () => {
+test('any value of any schema is read back from its text', () => {
   const law = fc.property(members, fc.boolean(), fc.boolean(), (list, isUnion, isSplit) => {
     const shape = list.map(({ sort: { schema }, isList, isOptional }, at) => {
       const one = isList ? z.array(schema) : schema
@@ -229,7 +229,7 @@ test('any value of any schema is read back from the text that it is written as',
       value[`m${at}`] = isList
         ? said.map((each) => expected(sort, each))
         : expected(nullable, said[0])
-      // A list that may be null, and has nothing but a null in it, is written as null is.
+      // For a nullable list, `[null]` and `null` have the same text.
       if (isList && list[at]?.isOptional && query.getAll(`m${at}`).join() === 'null')
         value[`m${at}`] = null
     }

@@ -18,7 +18,7 @@ function assertCured(version: string, ran: ReturnType<typeof run>): void {
   assert.match(cures.join('\n'), /nvm install 24\n.*nodejs\.org/s)
 }
 
-/** Has the command believe that it runs on another version. */
+/** Runs the command with a faked Node.js version. */
 const onVersion = (version: string): ReturnType<typeof run> => {
   const versions = `{ value: { ...process.versions, node: '${version}' } }`
   const pretend = `Object.defineProperty(process, 'versions', ${versions})`
@@ -38,11 +38,11 @@ suite('the command says how to get a newer Node.js', () => {
     const version = run(inRepo('.'), path, '--version').stdout.trim().replace(/^v/, '')
     const [major = 0, minor = 0] = version.split('.').map(Number)
     const isOld = major < 24 || (major === 24 && minor < 15)
-    if (isOld) test(`on ${version}, really`, () => assertCured(version, run('.', path, bin)))
+    if (isOld) test(`on a real ${version}`, () => assertCured(version, run('.', path, bin)))
   }
 })
 
-test('the command says nothing of it from the version on that it needs', () => {
+test('the command accepts the required version and newer ones', () => {
   for (const version of [`${needed}.0`, '24.21.0', '26.0.0'])
     assert.doesNotMatch(onVersion(version).stderr, /needs Node/)
 })

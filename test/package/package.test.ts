@@ -30,7 +30,7 @@ const own = readJson(inRepo('package.json')) as OwnManifest & {
 }
 const { zod } = own.devDependencies
 
-/** All that follows looks at one package, made and installed once. */
+/** The package is built and installed once, for all tests. */
 const place = mkdtempSync(join(tmpdir(), 'throughline package '))
 const project = join(place, 'project')
 const installed = join(project, 'node_modules/throughline')
@@ -54,7 +54,7 @@ suite('the package', () => {
       .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1))
       .map((path) => path.replaceAll('\\', '/'))
 
-  test('runs nothing at an install and brings only what it needs', () => {
+  test('has no install scripts, and only the dependencies that it needs', () => {
     const manifest = readJson(join(installed, 'package.json')) as Manifest
     assert.deepEqual(Object.keys(manifest).toSorted(), [
       'bin',
@@ -72,14 +72,14 @@ suite('the package', () => {
     assert.equal(manifest.version, own.version)
   })
 
-  test('refuses to be made with a dependency that is not pinned, or a door elsewhere', () => {
+  test('is not built with an unpinned dependency, or an entry point outside of src', () => {
     const loose = { ...own, dependencies: { fastify: '^5.0.0' } }
     assert.throws(() => manifestOf(loose), /fastify is not pinned/)
     const outside = { ...own, exports: { './shop': './examples/shop/main.ts' } }
-    assert.throws(() => manifestOf(outside), /the door \.\/shop is no source file/)
+    assert.throws(() => manifestOf(outside), /the entry point \.\/shop is not a source file/)
   })
 
-  test('holds compiled modules, the page, the command, templates and documents, and no tests', () => {
+  test('contains modules, the page, the command, templates and documents, but no tests', () => {
     const files = filesOf()
     assert.equal(files.length, packed.fileCount)
     const known = [
@@ -94,7 +94,7 @@ suite('the package', () => {
     assert.deepEqual(unknown, [])
   })
 
-  test('holds every module that the repo has, with its declaration', () => {
+  test('contains every module of the repo, with its declaration', () => {
     const isOutside = /\.test\.ts$|^page\/|^cli\/init\//
     const modules = globSync('**/*.ts', { cwd: inRepo('src') })
       .map((path) => path.replaceAll('\\', '/'))
@@ -107,7 +107,7 @@ suite('the package', () => {
         assert.ok(files.has(`dist/${module}.${ending}`), `dist/${module}.${ending}`)
   })
 
-  test('names no path of the machine that made it, and no TypeScript to import', () => {
+  test('contains no path of the build machine, and no import of TypeScript', () => {
     const said = [root.replace(/[\\/]$/, ''), homedir(), tmpdir(), 'file:///']
     for (const file of filesOf()) {
       const text = read(join(installed, file))
@@ -117,7 +117,7 @@ suite('the package', () => {
     }
   })
 
-  test('has nothing that publint warns of', () => {
+  test('passes publint', () => {
     const { status, stdout } = run(
       root,
       process.execPath,
@@ -129,7 +129,7 @@ suite('the package', () => {
     assert.match(stdout, /All good/)
   })
 
-  test('has types that attw finds right at every door', () => {
+  test('passes attw at every entry point', () => {
     const attw = inRepo('node_modules/@arethetypeswrong/cli/dist/index.js')
     const args = [attw, packed.file, '--profile', 'esm-only', '--format', 'json']
     const { status, stdout, stderr } = run(root, process.execPath, ...args)
@@ -139,7 +139,7 @@ suite('the package', () => {
   })
 })
 
-suite('installed in one step', () => {
+suite('an installed package', () => {
   const importing = `for (const door of process.argv.slice(1))
     console.log(JSON.stringify([door, Object.keys(await import(door)).toSorted()]))`
   const [language, program = '', said] =
@@ -147,12 +147,12 @@ suite('installed in one step', () => {
       .exec(read(inRepo('README.md')))
       ?.slice(1) ?? []
 
-  test('it takes a while that can be told', (t) => {
+  test('installs within a minute', (t) => {
     t.diagnostic(`${Math.round(installMs)} ms, ${packed.packedBytes} bytes packed`)
     assert.ok(installMs < 60_000)
   })
 
-  test('its doors open, and hold what their lists say', () => {
+  test('has the entry points and exports of the checked-in list', () => {
     const listed = readJson(inRepo('test/rooms/doors.json')) as Record<string, Door>
     const doors = Object.keys(own.exports).map((door) => door.replace(/^\./, 'throughline'))
     const opened = node(project, '--input-type=module', '--eval', importing, ...doors)
@@ -162,7 +162,7 @@ suite('installed in one step', () => {
     assert.deepEqual(opened.trimEnd().split('\n'), expected)
   })
 
-  test('what is no door stays closed', () => {
+  test('refuses imports of other paths', () => {
     const { stderr } = run(
       project,
       process.execPath,
@@ -174,7 +174,7 @@ suite('installed in one step', () => {
     assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/)
   })
 
-  test('a measurement of the bench runs in a process of its own', () => {
+  test('runs a measurement of the bench in a process of its own', () => {
     const measuring = `const { ENGINE_MEASUREMENTS, measureEngine } = await import(process.argv[1])
       const [sync] = ENGINE_MEASUREMENTS
       console.log((await measureEngine(sync, process.argv[2], 0.1)).perSecond > 0)`
@@ -183,7 +183,7 @@ suite('installed in one step', () => {
     assert.equal(said, 'true\n')
   })
 
-  test('the program of the README fits its types', () => {
+  test('type-checks the program of the README', () => {
     assert.equal(language, 'ts')
     mkdirSync(join(project, 'typescript'))
     writeFileSync(join(project, 'typescript/main.ts'), program)
@@ -194,7 +194,7 @@ suite('installed in one step', () => {
       strict: true,
       exactOptionalPropertyTypes: true,
       noEmit: true,
-      // The declarations of the package are checked as well as the program.
+      // Also checks the declarations of the package.
       skipLibCheck: false,
       types: ['node'],
       typeRoots: [inRepo('node_modules/@types')],
@@ -206,11 +206,11 @@ suite('installed in one step', () => {
     node(project, inRepo('node_modules/typescript/bin/tsc'), '-p', 'typescript')
   })
 
-  test('the program of the README runs as TypeScript', () => {
+  test('runs the program of the README as TypeScript', () => {
     assert.equal(node(join(project, 'typescript'), 'main.ts'), said)
   })
 
-  test('the handler of a document runs in a thread', () => {
+  test('runs the handler of docs/rules/handler.md in a thread', () => {
     const directory = join(project, 'threads')
     mkdirSync(directory)
     const document = read(inRepo('docs/rules/handler.md'))
@@ -230,7 +230,7 @@ suite('installed in one step', () => {
     assert.equal(node(directory, 'main.ts'), 'users/user 2\nusers/hashing 1\nfalse\n')
   })
 
-  test('the program of the README runs as JavaScript', () => {
+  test('runs the program of the README as JavaScript', () => {
     const [from, to] = [join(project, 'typescript'), join(project, 'javascript')]
     node(root, '--disable-warning=ExperimentalWarning', 'tools/pack/javascript.ts', from, to)
     assert.equal(node(to, 'main.js'), said)
@@ -239,7 +239,7 @@ suite('installed in one step', () => {
 
 suite('throughline init', () => {
   test('writes a project that installs, passes its tests and its type check, and runs', async () => {
-    // As somebody does who has an empty folder, and the package as a file.
+    // In an empty directory, with the package as a file.
     const directory = join(place, 'room')
     mkdirSync(directory)
     npm(directory, 'install', packed.file)
@@ -248,7 +248,7 @@ suite('throughline init', () => {
     assert.match(npm(directory, 'test'), /pass 4[\s\S]*fail 0/)
     npm(directory, 'run', 'check')
     await startProject(directory, 'main.ts')
-    // Whatever a command is given, it starts nothing of it.
+    // Commands refuse a module that starts a system.
     const say = (...argv: readonly string[]): ReturnType<typeof run> =>
       run(directory, process.execPath, 'node_modules/throughline/bin/throughline.mjs', ...argv)
     const projection = 'reading-room/open-loans'
@@ -263,12 +263,12 @@ suite('throughline init', () => {
     }
     assert.match(
       say('rebuild', 'service.ts', projection).stdout,
-      /^reading-room\/open-loans is reb/,
+      /^Rebuilt reading-room\/open-loans: /,
     )
     assert.match(say('contracts', '--check', 'service.ts').stdout, /^Compatible with/)
   })
 
-  test('works as the first steps say it, by the file of the package', () => {
+  test('works as docs/first-steps.md says, with the file of the package', () => {
     const [, command = ''] =
       /^npx (.+ init lending)$/m.exec(read(inRepo('docs/first-steps.md'))) ?? []
     const argv = command.split(' ')
@@ -280,7 +280,7 @@ suite('throughline init', () => {
     assert.equal(dependencies['throughline'], `file:../throughline-${own.version}.tgz`)
   })
 
-  test('writes nothing where the file of the package cannot be told', () => {
+  test('writes nothing if the file of the package is unknown', () => {
     const lone = join(place, 'lone')
     cpSync(join(project, 'node_modules'), join(lone, 'node_modules'), { recursive: true })
     const bin = join(lone, 'node_modules/throughline/bin/throughline.mjs')
@@ -288,12 +288,12 @@ suite('throughline init', () => {
     assert.equal(status, 2)
     assert.match(
       stderr,
-      /throughline: cannot be told which file it came in, and no registry has it/,
+      /throughline: the file that it was installed from is unknown, and no registry has it/,
     )
     assert.deepEqual(globSync('room', { cwd: lone }), [])
   })
 
-  test('writes a project elsewhere that installs the same package', () => {
+  test('writes a project in another directory that installs the same package', () => {
     node(project, join(installed, 'bin/throughline.mjs'), 'init', join(place, 'elsewhere'))
     const { dependencies } = readJson(join(place, 'elsewhere/package.json')) as {
       dependencies: Record<string, string>
@@ -302,8 +302,8 @@ suite('throughline init', () => {
     assert.equal(dependencies['throughline'], `file:${file}`)
   })
 
-  test('writes the same in JavaScript', async () => {
-    // Inside the project, where the package and zod are installed.
+  test('writes a JavaScript project that passes its tests and runs', async () => {
+    // Inside a project that has the package and zod.
     const init = `const { init } = await import(process.argv[1])
       console.log(await init('room', { isJavaScript: true }))`
     const module = join(installed, 'dist/cli/init.js')

@@ -1,4 +1,4 @@
-// Runs programs against the built package, each with the Node.js that runs the tests.
+// Runs programs with the Node.js that runs the tests.
 import { spawnSync } from 'node:child_process'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ export const inRepo = (path: string): string => join(root, path)
 
 const FROM_NPM = /^npm_(?!config_(?!local_prefix))/i
 
-/** As in a shell that knows no other Node.js, and nothing of the repo's npm but its settings. */
+/** The environment of a shell with only this Node.js, and only the settings of the repo's npm. */
 export const environment: NodeJS.ProcessEnv = Object.fromEntries([
   ...Object.entries(process.env).filter(
     ([name]) =>
@@ -36,7 +36,7 @@ export function run(cwd: string, command: string, ...args: readonly string[]): R
   return { status, stdout, stderr }
 }
 
-/** The same, where it has to go well; answers what it said. */
+/** Runs a program that must succeed, and returns its output. */
 export function mustRun(cwd: string, command: string, ...args: readonly string[]): string {
   const { status, stdout, stderr } = run(cwd, command, ...args)
   if (status === 0) return stdout

@@ -1,4 +1,4 @@
-// Starts a new project as its user would, talks to it, stops it, and finds it as it was left.
+// Starts a new project, sends requests to it, stops it, and checks its state after a restart.
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ interface Started {
   readonly page: string
 }
 
-/** The addresses that the program prints once it is up. */
+/** The addresses that the program prints once it has started. */
 async function addressesOf(stdout: Readable): Promise<Started> {
   const addresses: string[] = []
   for await (const line of createInterface({ input: stdout, ...soon() })) {
@@ -22,10 +22,10 @@ async function addressesOf(stdout: Readable): Promise<Started> {
     const [gateway, page] = addresses
     if (gateway !== undefined && page !== undefined) return { gateway, page }
   }
-  throw new Error('it ended, or said nothing for long, before it said where it is')
+  throw new Error('the program ended or timed out before it printed its addresses')
 }
 
-/** Runs the program for as long as `use` takes, and stops it as Ctrl-C would. */
+/** Runs the program during `use`, and stops it with SIGINT. */
 async function whileRunning(
   directory: string,
   program: string,
@@ -56,7 +56,7 @@ const post = (gateway: string, name: string, data: object): Promise<Response> =>
     ...soon(),
   })
 
-/** The open loans, once there is one: rows follow the command a moment later. */
+/** The open loans, once there is one: the projection lags behind the command. */
 async function loansAt(gateway: string): Promise<unknown> {
   const { signal } = soon()
   for (;;) {

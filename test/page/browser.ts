@@ -7,7 +7,7 @@ import { chromium } from 'playwright-core'
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
-/** Where a Chromium is, if there is one: named by `CHROMIUM`, or where systems put it. */
+/** The path of a Chromium, if there is one: from `CHROMIUM`, or in the usual places. */
 export const browserPath: string | undefined = [
   process.env['CHROMIUM'],
   '/usr/bin/chromium',
@@ -16,7 +16,7 @@ export const browserPath: string | undefined = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ].find((path) => path !== undefined && existsSync(path))
 
-/** The sandbox of the browser cannot be had as root. */
+/** Without the sandbox, which does not work as root. */
 export function openBrowser(): Promise<Browser> {
   const executablePath = browserPath ?? ''
   return chromium.launch({ executablePath, args: ['--no-sandbox'] })
@@ -31,7 +31,7 @@ interface Violation {
   }[]
 }
 
-/** What axe has against what the page shows, as sentences. */
+/** The accessibility violations that axe finds in the page, as sentences. */
 export async function violationsOf(page: Page): Promise<readonly string[]> {
   await page.addScriptTag({ path: axe })
   const found = (await page.evaluate(

@@ -1,4 +1,4 @@
-// The page before a made-up shop whose log does not work, while keys are held.
+// The page with a fake shop whose log fails while keys are held.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserPath, openBrowser, violationsOf } from './browser.ts'
@@ -7,7 +7,7 @@ import { standIn } from './stand-in.ts'
 const skip = browserPath === undefined ? 'no Chromium is here: name one by CHROMIUM' : false
 
 test(
-  'while the log fails, the header says how many keys are held and the banner has every alarm',
+  'while the log fails, the header counts the held keys and the banner lists every alarm',
   { skip },
   async () => {
     const shop = await standIn({ scene: 'failing' })
@@ -21,10 +21,10 @@ test(
       const banner = page.locator('.banner[data-is="failing"]')
       assert.equal(await banner.locator('p').textContent(), 'embedded: the disk is full')
       assert.deepEqual(await banner.getByRole('link').allTextContents(), [
-        'See what is held',
-        'See the slowest event',
+        'Show the held keys',
+        'Show the slowest event',
       ])
-      // Keys are held, and events wait: the card counts events.
+      // The card counts events, not keys.
       assert.match(
         (await page.locator('.card .tag-failing').textContent()) ?? '',
         /^[\d,]+ waits?$/,

@@ -1,4 +1,4 @@
-// The lists of the made-up shop: what is held, what operations and sagas wait for, timers, searches.
+// The lists of the fake shop: held keys, operations, sagas, timers, and search results.
 import type {
   EventView,
   FoundMessages,
@@ -14,7 +14,7 @@ const STACK = `TypeError: Cannot read properties of undefined (reading 'stock')
     at reserve (file:///shop/inventory/product.ts:41:28)
     at decide (file:///shop/inventory/product.ts:19:12)`
 
-/** Keys that inventory holds, with the error that each has met. */
+/** The keys that inventory holds, with their errors. */
 export function heldKeys({ held, at }: World): readonly HeldKey[] {
   return [...held].map(([key, waiting]) => {
     const [{ id, type, topic, partition, offset, at: madeAt }] = waiting as [EventView]
@@ -76,7 +76,7 @@ export function timers(world: World): readonly TimerEntry[] {
   }))
 }
 
-/** What a query string narrows a list to, and one page of it. */
+/** One page of a list, by the `after` and `limit` of a query string. */
 export function pageOf<T>(items: readonly T[], query: URLSearchParams): Listing<T> {
   const from = Number(query.get('after') ?? 0)
   const to = from + Number(query.get('limit') ?? 100)

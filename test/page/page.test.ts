@@ -1,6 +1,5 @@
-// The page in a real browser, in front of the real shop: a replay runs, a service is paused and
-// goes on, an order from outside is followed to its end. Needs a Chromium; where there is none and
-// nobody demands it, the tests are skipped.
+// The page in a real browser with the real shop: a replay runs, a service is paused and resumed, an
+// order from outside is followed to its end. Skipped without a Chromium.
 import assert from 'node:assert/strict'
 import type { ChildProcess } from 'node:child_process'
 import { execFile, spawn } from 'node:child_process'
@@ -43,7 +42,7 @@ async function launchShop(directory: string): Promise<{ shop: ChildProcess; at: 
   throw new Error('the shop ended before it listened')
 }
 
-/** Looks until it is so: the page is live, and nothing else tells when. */
+/** Polls until a condition holds: the page updates itself without an event to wait for. */
 async function until(page: Page, isSo: () => Promise<boolean>, what: string): Promise<void> {
   for (let look = 0; look < 600; look += 1) {
     if (await isSo()) return
@@ -52,9 +51,9 @@ async function until(page: Page, isSo: () => Promise<boolean>, what: string): Pr
   assert.fail(`it did not come to this: ${what}`)
 }
 
-describe('the page before a running shop', { skip }, () => {
+describe('the page of a running shop', { skip }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline page '))
-  const complaints: string[] = []
+  const problems: string[] = []
   let shop: ChildProcess
   let at: Listening
   let page: Page
@@ -62,12 +61,12 @@ describe('the page before a running shop', { skip }, () => {
   before(async () => {
     ;({ shop, at } = await launchShop(directory))
     page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true })
-    page.on('pageerror', ({ message }) => void complaints.push(message))
+    page.on('pageerror', ({ message }) => void problems.push(message))
     page.on('console', (line) => {
-      if (line.type() === 'error') complaints.push(line.text())
+      if (line.type() === 'error') problems.push(line.text())
     })
     page.on('request', (request) => {
-      if (!request.url().startsWith(at.gateway)) complaints.push(`it asked for ${request.url()}`)
+      if (!request.url().startsWith(at.gateway)) problems.push(`it asked for ${request.url()}`)
     })
     await page.goto(at.page)
     await page.locator('.card').first().waitFor()
@@ -105,7 +104,7 @@ describe('the page before a running shop', { skip }, () => {
     )
   })
 
-  test('pauses a service, whose lag then builds, and resumes it, which drains it', async () => {
+  test('pauses a service, whose lag grows, and resumes it, which reduces the lag', async () => {
     await page.goto(`${at.gateway}/page/#/service/delivery`)
     await page.getByRole('button', { name: 'Pause delivery' }).click()
     await page.locator('.card[data-state="paused"]').waitFor()
@@ -118,7 +117,7 @@ describe('the page before a running shop', { skip }, () => {
     await page.keyboard.press('Escape')
   })
 
-  test('finds an order that came by curl, and shows it to its end', async () => {
+  test('finds an order that was sent by curl, and shows its outcome', async () => {
     const body = {
       customerId: '17850',
       country: 'France',
@@ -143,7 +142,7 @@ describe('the page before a running shop', { skip }, () => {
     assert.ok(steps.includes('DELIVERY_SCHEDULED_SUCCESS'), steps.join())
   })
 
-  test('has nothing that axe would mend, at two widths and in both themes', async () => {
+  test('has no accessibility violations, at two widths and in both themes', async () => {
     for (const colorScheme of ['light', 'dark'] as const)
       for (const width of [1_440, 375]) {
         await page.setViewportSize({ width, height: 812 })
@@ -156,13 +155,13 @@ describe('the page before a running shop', { skip }, () => {
     assert.equal(await page.evaluate(isWide), false, 'it scrolls sideways')
   })
 
-  test('made no error, and asked nobody else', () => {
-    assert.deepEqual(complaints, [])
+  test('logs no error, and sends no request to another origin', () => {
+    assert.deepEqual(problems, [])
   })
 })
 
 test(
-  'the page goes by keyboard alone, and stands still where motion is unwanted',
+  'the page works by keyboard alone, and does not animate with reduced motion',
   { skip },
   async () => {
     assert.deepEqual(await walk(browser), [])

@@ -1,5 +1,5 @@
-// Takes pictures of the built page in front of the stand-in, has axe look at each, and goes through
-// the page by keyboard.
+// Takes screenshots of the built page with the fake server, checks each with axe, and uses the page by
+// keyboard.
 //
 //   node tools/node.mjs tools/page.ts
 //   node tools/node.mjs test/page/shots.ts FOLDER [desk small hand states walk light dark]
@@ -12,7 +12,7 @@ import { standIn } from './stand-in.ts'
 import { walk } from './walk.ts'
 
 const [folder, ...only] = process.argv.slice(2)
-if (!folder) throw new Error('Say into which folder the pictures go')
+if (!folder) throw new Error('Name the folder for the screenshots')
 mkdirSync(folder, { recursive: true })
 
 const SIZES = {
@@ -29,7 +29,7 @@ async function shoot(page: Page, name: string): Promise<void> {
   for (const sentence of violations) process.stdout.write(`${name}: ${sentence}\n`)
 }
 
-/** Waits until so much of the shop's own time has passed. */
+/** Waits for some seconds of the shop's own time. */
 async function settle(page: Page, shop: StandIn, seconds: number): Promise<void> {
   const until = shop.world.at + seconds * 1_000
   while (shop.world.at < until) await page.evaluate('new Promise(requestAnimationFrame)')
@@ -103,7 +103,7 @@ async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' |
   await shop.close()
 }
 
-/** A conversation that went well, and one that was undone, with data open. */
+/** A completed conversation, and one that was rolled back, with its data open. */
 async function chains(page: Page, shop: StandIn, name: (what: string) => string): Promise<void> {
   const outcomes = [...shop.world.outcomes].toReversed()
   const find = (is: string, reason?: string): string =>
@@ -120,7 +120,7 @@ async function chains(page: Page, shop: StandIn, name: (what: string) => string)
   await shoot(page, name('chain-undone'))
 }
 
-/** Keys that are held, at both widths: the overview, the list, and a conversation that is stuck. */
+/** Held keys at both widths: the overview, the list, and a conversation with a held message. */
 async function stuck(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
   for (const size of ['desk', 'hand'] as const) {
     const shop = await standIn({ scene: 'failing' })
@@ -149,7 +149,7 @@ async function stuck(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
   }
 }
 
-/** The states that are not the everyday one. */
+/** The unusual states: held keys, an empty system, a failing one, a lost connection. */
 async function states(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
   await stuck(browser, theme)
   for (const scene of ['empty', 'failing'] satisfies Scene[]) {
@@ -195,5 +195,5 @@ if (isWanted('walk'))
     process.stdout.write(`walk: ${sentence}\n`)
   }
 await browser.close()
-process.stdout.write(`${complaints} complaints\n`)
+process.stdout.write(`${complaints} failures\n`)
 process.exitCode = complaints > 0 ? 1 : 0

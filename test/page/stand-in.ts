@@ -1,4 +1,4 @@
-// Serves the built page with a made-up shop behind it, for working on the page without a system.
+// Serves the built page with a fake shop behind it, to work on the page without a real system.
 //
 //   node tools/node.mjs test/page/stand-in.ts [PORT] [lively | empty | failing]
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -26,7 +26,7 @@ export interface StandIn {
   readonly url: string
   readonly token: string
   readonly world: World
-  /** How many seconds of the shop pass in one real second. */
+  /** Seconds of the shop per real second. */
   pace: number
   close(): Promise<void>
 }
@@ -87,7 +87,7 @@ function tell(stream: ServerResponse, shop: World, scene: Scene): void {
   stream.write(`event: newest\ndata: ${JSON.stringify(newest(shop, 40))}\n\n`)
 }
 
-/** The hour before the page was opened: an even morning, with a jam in its middle. */
+/** The samples of the hour before the start: steady, with a peak of lag in the middle. */
 function pastOf({ startedAt }: World, scene: Scene): readonly SampleView[] {
   if (scene === 'empty') return []
   return Array.from({ length: 720 }, (_, index): SampleView => {
@@ -313,12 +313,12 @@ function serviceOf(
   const ageMs = own.reduce((most, link) => Math.max(most, link.is === 'reads' ? link.ageMs : 0), 0)
   const completed = shop.completed.get(name) ?? 0
   const pending = name === 'inventory' ? heldCount(shop) : 0
-  const rules = (RULES[name] ?? []).map(([rule, is], index): RuleView => {
+  const rules = (RULES[name] ?? []).map(([rule, kind], index): RuleView => {
     const done = Math.round(completed / (index + 1))
     const waits = index === 0 ? pending : 0
     return {
       name: rule,
-      is: is as RuleView['is'],
+      is: kind as RuleView['is'],
       accepted: done + waits,
       completed: done,
       pending: waits,

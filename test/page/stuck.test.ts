@@ -1,4 +1,4 @@
-// The page before a real system with stuck keys, whose messages hold text that turns other text round.
+// The page with a real system that has held keys, and messages with bidirectional control characters.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Browser, Page } from 'playwright-core'
@@ -13,7 +13,7 @@ import { browserPath, openBrowser, violationsOf } from './browser.ts'
 
 const skip = browserPath === undefined ? 'no Chromium is here: name one by CHROMIUM' : false
 
-/** Turns what follows round, where it is shown as it is. */
+/** Shown unescaped, this character reverses the text after it. */
 const RTL = '\u202e'
 const Item = z.object({ id: z.string(), text: z.string() })
 const Work = contract(
@@ -50,7 +50,7 @@ const reminding = saga('reminding', { by: 'id', initial: 0, sends: [Work.Remind]
 ])
 const services = [service('work', { owns: [Work], runs: [thing, outside, reminding] })] as const
 
-describe('the page before stuck keys', { skip }, () => {
+describe('the page of a system with held keys', { skip }, () => {
   let app: App
   let served: Served
   let browser: Browser
@@ -87,9 +87,9 @@ describe('the page before stuck keys', { skip }, () => {
     await page.locator(waitFor).first().waitFor()
   }
 
-  test('never says that all is well, and leads to what is held and why', async () => {
-    await page.locator('.health', { hasText: /2 (keys held|events wait)/ }).waitFor()
-    await page.getByRole('link', { name: 'See what is held' }).click()
+  test('shows that keys are held, and links to the list with their errors', async () => {
+    await page.locator('.health', { hasText: /2 (keys|events) held/ }).waitFor()
+    await page.getByRole('link', { name: 'Show the held keys' }).click()
     await page.locator('.item').nth(1).waitFor()
     const [first = ''] = await page.locator('.item').allTextContents()
     for (const said of [
@@ -97,7 +97,7 @@ describe('the page before stuck keys', { skip }, () => {
       'work/outside',
       'said 503 for',
       'failed attempt',
-      'next try',
+      'next attempt',
     ])
       assert.ok(first.includes(said), `${said} in ${first}`)
     await page.locator('.item-more summary').first().click()
@@ -107,7 +107,7 @@ describe('the page before stuck keys', { skip }, () => {
     )
   })
 
-  test('says what a pending conversation waits for, and where it is held', async () => {
+  test('shows what a pending conversation waits for, and where it is held', async () => {
     await open(`#/event/${encodeURIComponent(`do-bad-${RTL}1`)}`, '.outcome')
     assert.match(
       (await page.locator('.outcome').textContent()) ?? '',
@@ -116,7 +116,7 @@ describe('the page before stuck keys', { skip }, () => {
     assert.match((await page.locator('.item').first().textContent()) ?? '', /held at work\/outside/)
   })
 
-  test('lists operations by state, and colours them by what they are', async () => {
+  test('lists operations by state, and colours them by kind', async () => {
     await open('#/operations', '.item')
     await page.getByLabel('State').selectOption('refused')
     await page.waitForFunction('document.querySelectorAll(".panel .item").length === 1')
@@ -127,7 +127,7 @@ describe('the page before stuck keys', { skip }, () => {
     assert.equal(await page.locator('.item').count(), 3)
   })
 
-  test('says what is wrong with a filter that somebody has typed into the address', async () => {
+  test('shows the issues of an invalid filter in the address', async () => {
     await open('#/operations?since=abc', '.panel [role="alert"]')
     const said = (await page.locator('.panel [role="alert"]').textContent()) ?? ''
     assert.match(said, /: operations.*since must be a whole number from 0 to /)
@@ -142,22 +142,22 @@ describe('the page before stuck keys', { skip }, () => {
     assert.equal(await page.locator('.panel .event-line').count(), 2)
   })
 
-  test('draws what the process has kept, also after a reload', async () => {
+  test('draws the history of the server after a reload', async () => {
     const samples = async (): Promise<readonly object[]> =>
       (await (await fetch(`${served.gateway}/admin/history`)).json()) as readonly object[]
     while ((await samples()).length === 0) await page.waitForTimeout(50)
     await page.getByRole('button', { name: '1 h' }).click()
     await page.reload()
-    // Nothing has happened since: what is not zero came from before.
+    // No events since the reload: values above zero come from the server's history.
     const chart = page.locator(
-      '.pulse [role="img"][aria-label^="Events a second, an hour: now 0,"]',
+      '.pulse [role="img"][aria-label^="Events per second, last hour: now 0,"]',
     )
     const label = (await chart.getAttribute('aria-label')) ?? ''
     assert.match(label, /at most (?!0$)/)
   })
 
-  test('shows no text that turns other text round', async () => {
-    // Addresses, and fields that go back as they are, hold it as it is.
+  test('shows no unescaped bidirectional control characters', async () => {
+    // Addresses and input values contain the original text.
     const seen = `[...document.querySelectorAll('body *')].flatMap((element) => [
       ...[...element.childNodes].flatMap((node) => node.nodeType === 3 ? [node.data] : []),
       ...[...element.attributes].flatMap(({ name, value }) =>
@@ -186,7 +186,7 @@ describe('the page before stuck keys', { skip }, () => {
     }
   })
 
-  test('has nothing that axe would mend, at two widths and in both themes', async () => {
+  test('has no accessibility violations, at two widths and in both themes', async () => {
     for (const fragment of ['#/held', '#/operations', '#/topic/work.events'])
       for (const colorScheme of ['light', 'dark'] as const)
         for (const width of [1_440, 375]) {

@@ -1,11 +1,10 @@
-// Goes through the page by keyboard alone, under the policy that it is served with, and says what
-// did not happen as it should.
+// Uses the page by keyboard alone, under its content security policy, and reports what fails.
 import type { Browser, Page } from 'playwright-core'
 import { standIn } from './stand-in.ts'
 
 type Complain = (sentence: string) => void
 
-/** What went wrong, as sentences; nothing where all is well. */
+/** The failures, one sentence each; empty if there are none. */
 export async function walk(browser: Browser): Promise<readonly string[]> {
   const complaints: string[] = []
   const complain: Complain = (sentence) => void complaints.push(sentence)
@@ -14,7 +13,7 @@ export async function walk(browser: Browser): Promise<readonly string[]> {
   const page = await context.newPage()
   page.on('pageerror', ({ message }) => complain(`The page failed: ${message}`))
   page.on('console', (line) => {
-    // A wrong token and an unknown id are refused on purpose.
+    // The walk sends a wrong token and an unknown id on purpose.
     const isExpected = /status of (403|404)/.test(line.text())
     if (line.type() === 'error' && !isExpected) complain(`The console says: ${line.text()}`)
   })
@@ -97,7 +96,7 @@ async function searching(page: Page, complain: Complain): Promise<void> {
   const key = await page.locator('.newest .event-key').first().getAttribute('title')
   await page.keyboard.type(key ?? '')
   await page.keyboard.press('Enter')
-  await page.getByText('With this key, the newest first').waitFor()
+  await page.getByText('Messages with this key, newest first').waitFor()
   await page.keyboard.press('Escape')
   const line = page.locator('.newest .event-line').nth(3)
   await line.focus()

@@ -1,5 +1,5 @@
-// A made-up shop of five services that runs in memory at whatever pace it is told: enough of a
-// system for the page to have something true to show. Nothing here is the engine.
+// A fake shop of five services that runs in memory at any speed, so that the page has plausible data.
+// It does not use the engine.
 import type { EventView, OutcomeView } from '../../src/admin/wire.ts'
 
 export interface Step {
@@ -11,7 +11,7 @@ export interface Step {
 export interface World {
   readonly startedAt: number
   at: number
-  /** All events that are still kept, oldest first. */
+  /** The retained events, oldest first. */
   readonly events: EventView[]
   readonly appended: Map<string, number>
   /** By `service\ntopic`. */
@@ -21,13 +21,13 @@ export interface World {
   readonly paused: Set<string>
   readonly orders: Map<string, number>
   readonly outcomes: Map<string, OutcomeView>
-  /** Orders in this part of a thousand fail at inventory for ever. */
+  /** How many of a thousand orders fail permanently at inventory. */
   stuck: number
-  /** Why the log does not work, where it does not. */
+  /** The failure of the log, if it fails. */
   broken?: string
-  /** Events that wait at inventory, by key, in order. */
+  /** The events that inventory holds, by key, in order. */
   readonly held: Map<string, EventView[]>
-  /** Orders that are due, and a part of the next one. */
+  /** The number of due orders, with a fraction of the next one. */
   due: number
 }
 
@@ -52,7 +52,7 @@ export const RULES: Readonly<Record<string, readonly (readonly [string, string])
   account: [['purchases', 'projection']],
 }
 
-/** Who reads what, and how many records a second it can take in. */
+/** The topics that each service reads, with its maximum records per second. */
 export const READS: readonly (readonly [string, string, number])[] = [
   ['ordering', 'ordering.commands', 600],
   ['ordering', 'ordering.events', 600],
@@ -94,7 +94,7 @@ const hash = (text: string): number => {
 const add = (map: Map<string, number>, name: string, count = 1): void =>
   void map.set(name, (map.get(name) ?? 0) + count)
 
-/** Lets time pass in steps of 50 ms: customers order, services take in what they can. */
+/** Advances the time in steps of 50 ms: customers place orders, services read records. */
 export function pass(world: World, ms: number): void {
   for (let left = ms; left > 0; left -= 50) {
     world.at += 50
@@ -179,7 +179,7 @@ function kindOf({ type, topic }: Step): EventView['kind'] {
 
 const to = (rule: string, type: string, topic: string): Step => ({ rule, type, topic })
 
-/** What a service answers a message with. */
+/** Lets a service react to a message. */
 function react(world: World, service: string, event: EventView): void {
   const data = event.data as Record<string, unknown>
   const chance = hash(`${service} ${String(data['orderId'])}`)
@@ -221,7 +221,7 @@ function dataOf(data: Record<string, unknown>, { type }: Step): Record<string, u
   return base
 }
 
-/** The saga: charge, then stock and delivery side by side, or all of it back. */
+/** The saga: charge, then stock and delivery in parallel; a failure compensates all. */
 function orderingReacts(
   world: World,
   event: EventView,

@@ -98,7 +98,7 @@ describe('values of another copy of the package are refused', () => {
     assert.throws(() => route.command('POST', '/ring', Bell.Ring), named('POST /ring'))
     const app = await other.index.start([tower], other.testing.memory())
     try {
-      assert.throws(() => gateway(app, { opens: [Bell] }), named('app', 'opens[0]'))
+      assert.throws(() => gateway(app, { opens: [Bell] }), named('app', 'expose[0]'))
       await assert.rejects(serve(app, { port: 0 }), named('app'))
     } finally {
       await app.stop()

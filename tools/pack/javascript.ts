@@ -1,4 +1,4 @@
-// Makes JavaScript of TypeScript: takes the types out and leaves the rest as it was written.
+// Converts TypeScript to JavaScript: removes the types and keeps the rest.
 //
 //   node tools/node.mjs tools/pack/javascript.ts FROM_DIRECTORY TO_DIRECTORY
 import { spawnSync } from 'node:child_process'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Takes out the blanks where types stood. */
+/** Formats the source, which has blanks in place of types. */
 function formatted(name: string, source: string): string {
   const oxfmt = join(root, 'node_modules/oxfmt/bin/oxfmt')
   const args = [oxfmt, '-c', join(root, '.oxfmtrc.json'), `--stdin-filepath=${name}`]

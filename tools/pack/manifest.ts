@@ -1,18 +1,18 @@
-// The manifest of the published package, made from that of the repo.
+// Creates the package.json of the published package from that of the repo.
 
-/** What is read from the manifest of the repo. */
+/** The entries of the repo's package.json that are used. */
 export interface OwnManifest {
   readonly name: string
   readonly version: string
   readonly description: string
   readonly license: string
   readonly engines: Readonly<Record<string, string>>
-  /** A source file by door. */
+  /** Source files by entry point. */
   readonly exports: Readonly<Record<string, string>>
   readonly dependencies: Readonly<Record<string, string>>
 }
 
-/** What is published: nothing that runs at an install, nothing that only the repo needs. */
+/** The published package.json: no install scripts, and nothing that only the repo needs. */
 export interface Manifest extends Omit<OwnManifest, 'exports'> {
   readonly keywords: readonly string[]
   readonly type: 'module'
@@ -20,7 +20,7 @@ export interface Manifest extends Omit<OwnManifest, 'exports'> {
   readonly exports: Readonly<Record<string, { readonly types: string; readonly default: string }>>
 }
 
-/** The command, as it lies in the package. */
+/** The path of the command in the package. */
 export const BIN = 'bin/throughline.mjs'
 
 const KEYWORDS: readonly string[] = [
@@ -36,14 +36,15 @@ const KEYWORDS: readonly string[] = [
 ]
 const EXACT = /^\d+\.\d+\.\d+$/
 
-/** @throws Error for a door that is no source file, and a dependency that is not pinned */
+/** @throws Error for an entry point that is not a source file, and for an unpinned dependency */
 export function manifestOf(own: OwnManifest): Manifest {
   const { name, version, description, license, engines, dependencies } = own
   for (const [dependency, range] of Object.entries(dependencies))
     if (!EXACT.test(range)) throw new Error(`${dependency} is not pinned: ${range}`)
   const doors = Object.entries(own.exports).map(([door, source]) => {
     const module = /^\.\/src\/(.+)\.ts$/.exec(source)?.[1]
-    if (module === undefined) throw new Error(`the door ${door} is no source file: ${source}`)
+    if (module === undefined)
+      throw new Error(`the entry point ${door} is not a source file: ${source}`)
     return [door, { types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` }] as const
   })
   return {

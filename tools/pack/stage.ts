@@ -1,4 +1,4 @@
-// Lays out in a directory what the package holds.
+// Creates the directory that is packed.
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
@@ -18,7 +18,7 @@ import { BIN, manifestOf } from './manifest.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const DOCUMENTS = ['README.md', 'LICENSE', 'CHANGELOG.md']
 
-/** Puts everything into an empty directory, and answers the manifest that it wrote. */
+/** Fills an empty directory with the files of the package, and returns its package.json. */
 export function stage(directory: string): Manifest {
   const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as OwnManifest
   const manifest = manifestOf(own)
@@ -33,7 +33,7 @@ export function stage(directory: string): Manifest {
 
 function compile(into: string): void {
   runNode([join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tools/pack', '--outDir', into])
-  // The compiler rewrites the imports of modules, but not those of declarations.
+  // The compiler rewrites imports in modules, but not in declarations.
   for (const file of globSync('**/*.d.ts', { cwd: into })) {
     const text = readFileSync(join(into, file), 'utf8')
     const local = /((?:from|import\() ?['"]\.[^'"]*)\.ts(['"])/g
@@ -49,7 +49,7 @@ function addCommand(directory: string): void {
   chmodSync(join(directory, BIN), 0o755)
 }
 
-/** What `throughline init` copies, in both languages. */
+/** Adds the templates of `throughline init`, in both languages. */
 function addTemplates(into: string): void {
   const [source, typescript] = [join(root, 'src/cli/init/typescript'), join(into, 'typescript')]
   const javascript = join(into, 'javascript')
@@ -61,19 +61,19 @@ function addTemplates(into: string): void {
     javascript,
   ])
   cpSync(join(source, 'gitignore'), join(javascript, 'gitignore'))
-  // By these names they would be taken for tests of the package; `init` gives them back their own.
+  // Renamed, since they would count as tests of the package. `init` restores the names.
   for (const [language, ending] of [[typescript, 'ts'] as const, [javascript, 'js'] as const])
     renameSync(join(language, `service.test.${ending}`), join(language, `service-test.${ending}`))
   const readme = readFileSync(join(source, 'README.md'), 'utf8')
   write(join(javascript, 'README.md'), readme.replaceAll('.ts`', '.js`'))
 }
 
-/** The page of the browser, built if it is out of date. */
+/** Adds the page, and builds it if it is out of date. */
 function addPage(into: string): void {
   const builder = join(root, 'tools/page.ts')
   if (existsSync(builder)) runNode([builder])
   const page = join(root, 'dist/page')
-  // What the builder notes for itself stays behind.
+  // Without the hash file of the builder.
   const filter = (file: string): boolean => !basename(file).startsWith('.')
   if (existsSync(page)) cpSync(page, into, { recursive: true, filter })
 }

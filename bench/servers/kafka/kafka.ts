@@ -7,12 +7,12 @@ import type { ServerKind } from '../server.ts'
 import { freePort, launch, outputOf, programOf } from '../server.ts'
 
 const pom = fileURLToPath(new URL('pom.xml', import.meta.url))
-/** What is fetched and built for the bench lies here, and is no part of the repo. */
+/** Downloads for the bench, outside of the sources. */
 const place = fileURLToPath(new URL('../../../dist/bench/kafka', import.meta.url))
 const libraries = join(place, 'libs')
 const FETCH_MS_MAX = 300_000
 
-/** One broker that is its own controller; acks without a sync, as it comes. */
+/** One broker that is its own controller, with the default settings: acks without fsync. */
 export const kafka: ServerKind = {
   name: 'Kafka',
   async prepare() {
@@ -35,7 +35,7 @@ export const kafka: ServerKind = {
     return launch({
       command: java,
       args: [...machine, 'kafka.Kafka', file],
-      // It reads its own logging from a file that is not there, and says so.
+      // Its output only complains about a missing logging configuration.
       options: { stdio: 'ignore' },
       port,
       asked: listens,

@@ -25,11 +25,13 @@ export const archive: Command = async (asked) => {
   else {
     const { records, bytes, files } = archived
     const into = `${manyText(files.length, 'file')} of ${bytesText(bytes)}`
-    if (records === 0) terminal.print(`Nothing of ${topic} was left to move.`)
-    else terminal.print(`${manyText(records, 'record')} of ${topic} moved into ${into}.`)
+    if (records === 0) terminal.print(`${topic} has no records to move.`)
+    else terminal.print(`Moved ${manyText(records, 'record')} of ${topic} into ${into}.`)
     for (const { partition, to: end, heldBy } of archived.partitions)
       if (heldBy !== undefined)
-        terminal.print(`  ${topic}/${partition} goes no further than ${end}: ${heldBy} is there.`)
+        terminal.print(
+          `  ${topic}/${partition} stops at offset ${end}: ${heldBy} has read no further.`,
+        )
   }
   return 0
 }

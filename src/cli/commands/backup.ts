@@ -15,8 +15,8 @@ export const backup: Command = async (asked) => {
   if (flags.json) terminal.print(JSON.stringify({ directory: to, ...backedUp }))
   else {
     const records = backedUp.ends.reduce((sum, { first, next }) => sum + next - first, 0)
-    const held = `${manyText(records, 'record')} of ${timeText(backedUp.at)}`
-    terminal.print(`${directory} holds ${held}, ${bytesText(backedUp.bytes)}.`)
+    const content = `${manyText(records, 'record')}, ${bytesText(backedUp.bytes)}`
+    terminal.print(`Backed up ${content}, as of ${timeText(backedUp.at)}, to ${directory}.`)
     terminal.print(`Restore it with: throughline restore ${quoted(directory)} --data DIRECTORY`)
   }
   return 0
@@ -24,7 +24,7 @@ export const backup: Command = async (asked) => {
 
 const BAR_WIDTH = 30
 
-/** Shows how much of a copy is done. */
+/** Shows the progress of a copy. */
 export function copied(terminal: Terminal): Tell {
   return ({ done, total }) => {
     const text = `${bytesText(done)} of ${bytesText(total)}`

@@ -12,11 +12,11 @@ import { tableText } from '../table.ts'
 const SECONDS_MAX = 600
 
 const COLUMNS = [
-  { title: 'measured' },
-  { title: 'a second', isNumber: true },
+  { title: 'measurement' },
+  { title: 'per second', isNumber: true },
   { title: 'p50 ms', isNumber: true },
   { title: 'p99 ms', isNumber: true },
-  { title: 'longest', isNumber: true },
+  { title: 'max ms', isNumber: true },
 ]
 
 export const bench: Command = async ({ terminal, flags }) => {
@@ -37,7 +37,7 @@ export const bench: Command = async ({ terminal, flags }) => {
     return 0
   }
   terminal.print(tableText(COLUMNS, rows, terminal.paint))
-  terminal.print('\nEvery append is synced before its ack; an event has 150 bytes of JSON.')
+  terminal.print('\nEvery append is synced to disk before its ack. An event has 150 bytes of JSON.')
   return 0
 }
 
@@ -47,7 +47,7 @@ function mustBeUsable(directory: string, seconds: number): void {
   try {
     accessSync(directory, constants.W_OK)
   } catch {
-    complaints.push({ path: '--directory', message: 'must be a directory that can be written' })
+    complaints.push({ path: '--directory', message: 'must be a writable directory' })
   }
   if (seconds < 1 || seconds > SECONDS_MAX)
     complaints.push({ path: '--seconds', message: `must be from 1 to ${SECONDS_MAX}` })

@@ -20,7 +20,7 @@ const event = (id: string, at: number, cause?: string): EventView => ({
 const drawn = (...events: readonly EventView[]): readonly string[] =>
   treeOf(events).map(({ branch, event: { id }, afterMs }) => `${branch}${id} ${afterMs}`)
 
-test('messages stand below what caused them, in order of time', () => {
+test('messages are listed below their causes, in order of time', () => {
   const events = [
     event('a', 10),
     event('b', 11, 'a'),
@@ -39,7 +39,7 @@ test('messages stand below what caused them, in order of time', () => {
   ])
 })
 
-test('a message whose cause is not there begins a tree', () => {
+test('a message without a known cause is a root', () => {
   assert.deepEqual(drawn(event('b', 5, 'gone'), event('c', 6, 'b'), event('x', 7)), [
     'b 0',
     '└─ c 1',
@@ -47,6 +47,6 @@ test('a message whose cause is not there begins a tree', () => {
   ])
 })
 
-test('nothing is drawn of nothing', () => {
+test('no messages give no tree', () => {
   assert.deepEqual(drawn(), [])
 })

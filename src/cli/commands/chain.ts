@@ -3,7 +3,7 @@ import type { ChainView, EventView, HeldKey } from '../../control/views.ts'
 import type { Command } from '../command.ts'
 import { reach } from '../data.ts'
 import { durationText } from '../figures.ts'
-import { nextText, waitsForText } from '../listing.ts'
+import { nextText, sourceText, waitsForText } from '../listing.ts'
 import { printable } from '../../base/printable.ts'
 import { tableText } from '../table.ts'
 
@@ -26,8 +26,8 @@ export const chain: Command = async (asked) => {
     return 0
   }
   const rows = treeOf(view.events).map(({ branch, event: each, afterMs }) => {
-    const { type, source, rule, key, topic, partition, offset, id } = each
-    const from = rule === undefined ? source : `${source}/${rule}`
+    const { type, key, topic, partition, offset, id } = each
+    const from = sourceText(each)
     const after = `+${durationText(afterMs)}`
     return [`${branch}${type}`, after, from, key, `${topic}/${partition}@${offset}`, id]
   })
@@ -39,12 +39,12 @@ export const chain: Command = async (asked) => {
   for (const waits of view.waitsFor)
     terminal.print(`Waits for: ${printable(waitsForText(waits, now))}`)
   for (const held of view.held) terminal.print(`Held: ${printable(heldText(held, now, isRunning))}`)
-  if (!view.isComplete) terminal.print('It is longer than what was searched: this is a part of it.')
+  if (!view.isComplete) terminal.print('Incomplete: the search stopped at its limit of records.')
   return 0
 }
 
 function outcomeText({ operation }: ChainView): string {
-  if (!operation) return 'Outcome: none, since no command from outside began it'
+  if (!operation) return 'Outcome: none, since the chain did not start with a command from outside'
   const { is, reason } = operation
   return reason === undefined ? `Outcome: ${is}` : `Outcome: ${is} (${reason})`
 }
@@ -53,20 +53,20 @@ function heldText(held: HeldKey, now: number, isRunning: boolean): string {
   const { consumer, key, event, attempts, nextAttemptAt, error } = held
   const why = error ? `: ${error.message}` : ''
   const times = `${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}`
-  const next = `the next ${nextText(nextAttemptAt, now, isRunning)}`
+  const next = `next attempt ${nextText(nextAttemptAt, now, isRunning)}`
   return `${consumer} holds ${key} behind ${event.type} ${event.id}, ${times}, ${next}${why}`
 }
 
 interface Leaf {
   readonly branch: string
   readonly event: EventView
-  /** Since the first message of the conversation. */
+  /** Time since the first message of the conversation. */
   readonly afterMs: number
 }
 
-/** Every message below the one that caused it; one whose cause is not there begins a tree. */
+/** The messages as trees: each below its cause; a message without a known cause is a root. */
 export function treeOf(events: readonly EventView[]): readonly Leaf[] {
-  // They come in order of time.
+  // The events are sorted by time.
   const startedAt = events[0]?.at ?? 0
   const ids = new Set(events.map(({ id }) => id))
   const below = Map.groupBy(events, ({ cause }) =>

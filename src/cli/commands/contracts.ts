@@ -27,7 +27,7 @@ const COLUMNS = [
 
 export const contracts: Command = async (asked) => {
   const { terminal, args, flags } = asked
-  // Read first: a wrong file is wrong usage, whether there is data or not.
+  // Import first: an invalid file is wrong usage, with or without data.
   const checked = flags.check === undefined ? [] : await importContracts(terminal, flags.check)
   const stored = await storedFor(asked)
   if (flags.check !== undefined) return check(asked, checked, stored)
@@ -39,7 +39,7 @@ export const contracts: Command = async (asked) => {
   return EXITS.fine.code
 }
 
-/** What the data says, or what it said when somebody kept that in a file. */
+/** The stored messages of the data, or of a file with the output of `contracts --json`. */
 async function storedFor(asked: Asked): Promise<readonly StoredMessage[]> {
   const { terminal, flags } = asked
   if (flags.against !== undefined) return keptIn(terminal.cwd, flags.against)
@@ -60,7 +60,7 @@ function keptIn(cwd: string, file: string): readonly StoredMessage[] {
     throw wrong(`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`)
   }
   if (!Array.isArray(kept) || !kept.every(isStoredMessage))
-    throw wrong('must hold what throughline contracts --json prints')
+    throw wrong('must contain the output of throughline contracts --json')
   return kept
 }
 
@@ -69,7 +69,7 @@ function isStoredMessage(value: unknown): value is StoredMessage {
   return [contract, wire, kind].every((each) => typeof each === 'string') && Array.isArray(schemas)
 }
 
-/** Messages of a contract, or the one with this wire name. */
+/** The messages of a contract, or the message with this wire name. */
 function named(stored: readonly StoredMessage[], name: string): readonly StoredMessage[] {
   const found = stored.filter(({ contract, wire }) => contract === name || wire === name)
   if (found.length > 0) return found
@@ -99,7 +99,7 @@ function show({ print, paint }: Terminal, { wire, kind, schemas }: StoredMessage
   }
 }
 
-const NO_SCHEMA = 'no JSON Schema: it is compared with nothing'
+const NO_SCHEMA = 'no JSON Schema, so changes are not checked'
 
 async function check(
   { terminal, flags }: Asked,
@@ -119,9 +119,9 @@ async function check(
   const names = facts.map(({ name }) => name).join(', ')
   const counted = `${manyText(stored.length, 'stored message type')}: ${printable(names)}`
   if (isCompatible) print(`${paint('green', 'Compatible')} with ${counted}.`)
-  else print(`${paint('red', 'Not compatible')} with ${counted}; a start would be refused.`)
+  else print(`${paint('red', 'Incompatible')} with ${counted}; a start would be refused.`)
   printAll(print, complaints)
-  if (notes.length > 0) print('Worth knowing:')
+  if (notes.length > 0) print('Notes:')
   printAll(print, notes)
   return code
 }

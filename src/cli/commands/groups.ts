@@ -15,10 +15,10 @@ interface ConsumerView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
-  /** What retention took away before the rule came to it. */
+  /** Records that retention removed before the rule read them. */
   readonly expired: number
   readonly lag: number
-  /** How long the oldest record waits that its service has yet to read; 0 where it has read all. */
+  /** The age of the oldest record that the service has not read; 0 if it has read all. */
   readonly ageMs: number
 }
 
@@ -38,8 +38,8 @@ export const groups: Command = async (asked) => {
   const { terminal, args, flags } = asked
   if (args[0] === 'rewind') return rewindRule(asked)
   if (args[0] !== undefined) {
-    const complaints = [{ path: args[0], message: 'is no action: the only one is rewind' }]
-    throw new Fault('OPTION_INVALID', { detail: 'groups', complaints })
+    const complaints = [{ path: args[0], message: 'is not an action: the only one is rewind' }]
+    throw new Fault('OPTION_INVALID', { detail: 'consumers', complaints })
   }
   await using system = await reach(asked)
   const views = consumersOf((await system.run('overview')) as Overview)

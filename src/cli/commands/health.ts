@@ -15,24 +15,24 @@ export const health: Command = async (asked) => {
   if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
     terminal.print(`${terminal.paint(STYLES[is], is)}: ${textOf(report)}`)
-    terminal.print(`An ack means: ${ack}.`)
-    if (!isRunning) terminal.print('Nobody runs it.')
+    terminal.print(`Ack level: ${ack}.`)
+    if (!isRunning) terminal.print('Not running.')
     if (is !== 'paused' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
     for (const rule of slowRules) terminal.print(`Slow: ${slowText(rule)}.`)
     const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
-    if (idle.length > 0) terminal.print(`Standing by for: ${idle.join(', ')}.`)
-    // Slow rules have been named above.
+    if (idle.length > 0) terminal.print(`Standby for: ${idle.join(', ')}.`)
+    // Slow rules are listed above.
     for (const { message } of alarms.filter(({ kind }) => kind !== 'slow-rule'))
       terminal.print(`${terminal.paint('yellow', 'Alarm')}: ${message}.`)
     if (alarms.some(({ kind }) => kind === 'held-keys'))
-      terminal.print('throughline held lists what is held, and why.')
+      terminal.print('List the held keys with: throughline held')
   }
-  // Whoever watches a system wants to hear that it is gone.
+  // For monitoring, a system that does not run is a failure.
   const isWell = is === 'well' || is === 'paused'
   return isWell && isRunning ? EXITS.fine.code : EXITS.wrong.code
 }
 
-/** What degrades it is an alarm, each on a line of its own. */
+/** Alarms are printed on lines of their own, so a degraded system only counts them. */
 function textOf({ is, detail, paused, alarms }: HealthReport): string {
   if (is === 'degraded') return `${alarms.length} alarm${alarms.length === 1 ? '' : 's'}`
   return is === 'paused' ? paused.join(', ') : detail

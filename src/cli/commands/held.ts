@@ -19,7 +19,7 @@ export const held: Command = async (asked) => {
   const { flags } = asked
   return printListing<HeldKey>(asked, 'held', givenIn(flags, ['consumer', 'key']), {
     columns: COLUMNS,
-    none: 'Nothing is held.',
+    none: 'No keys are held.',
     row: rowOf,
     ...(flags.key === undefined ? {} : { details: (items) => items.flatMap(detailsOf) }),
   })
@@ -39,17 +39,17 @@ function rowOf(item: HeldKey, now: number, isRunning: boolean): readonly string[
   ]
 }
 
-/** Where the message in front is, and what was thrown at it. */
+/** The position of the first message of a held key, and its error. */
 function detailsOf({ consumer, key, event, error }: HeldKey): readonly string[] {
   const { type, id, topic, partition, offset, at } = event
   const place = `${topic}/${partition}@${offset}`
-  const first = ['', `${consumer} ${key}: ${type} ${id} at ${place}, made at ${timeText(at)}`]
-  if (!error) return [...first.map(printable), 'It has not failed: it waits for its time.']
+  const first = ['', `${consumer} ${key}: ${type} ${id} at ${place}, created at ${timeText(at)}`]
+  if (!error) return [...first.map(printable), 'It has not failed: it waits until it is due.']
   const { message, code, stack, firstAt, lastAt } = error
   const times = [firstAt, lastAt].map((time) => (time === undefined ? 'unknown' : timeText(time)))
   return [
     ...first.map(printable),
-    `Failed first at ${times[0]}, last at ${times[1]}${code === undefined ? '' : ` with ${code}`}:`,
+    `First failed at ${times[0]}, last at ${times[1]}${code === undefined ? '' : ` with ${code}`}:`,
     ...(stack ?? message).split('\n').map(printable),
   ]
 }

@@ -15,7 +15,7 @@ export const init: Command = async ({ terminal, args, flags }) => {
   }
   const place = relative(terminal.cwd, target)
   for (const file of files) terminal.print(`  ${file}`)
-  terminal.print(`Written into ${place || 'this directory'}. What comes next:`)
+  terminal.print(`Created in ${place || 'this directory'}. Next steps:`)
   const repo = unpackedRepo(target)
   const steps = [
     ...(repo === undefined ? [] : [`npm --prefix ${quoted(repo)} run pack`]),

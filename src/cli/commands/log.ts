@@ -7,11 +7,12 @@ import type { Asked, Command } from '../command.ts'
 import type { Reached } from '../data.ts'
 import { directoryOf, mustBeNamed, reach, reachRunning } from '../data.ts'
 import { timeText } from '../figures.ts'
+import { sourceText } from '../listing.ts'
 import { table } from '../table.ts'
 import type { Terminal } from '../terminal.ts'
 
 const POLL_MS = 500
-/** What is read at once while following, of each partition. */
+/** Maximum number of records per partition and read while following. */
 const FOLLOWED_MAX = 1_000
 
 const WIDTH_MAX = 40
@@ -31,7 +32,7 @@ export const log: Command = async (asked) => {
   const page = await firstPage(asked)
   if (!flags.follow) {
     if (flags.json) terminal.print(JSON.stringify(page))
-    else if (page.events.length === 0) terminal.tell('Nothing is there.')
+    else if (page.events.length === 0) terminal.tell('No messages.')
     else shower(terminal)(page.events)
     return 0
   }
@@ -53,11 +54,11 @@ async function firstPage(asked: Asked): Promise<TopicPage> {
   mustBeNamed('TOPIC_NOT_FOUND', topic, names)
   const count = topics.find(({ name }) => name === topic)?.partitions ?? 1
   if (partition !== undefined && partition >= count) {
-    const message = `must be a whole number from 0 to ${count - 1}: ${topic} has no other`
+    const message = `must be a whole number from 0 to ${count - 1}`
     const complaints = [{ path: 'partition', message }]
     throw new Fault('OPTION_INVALID', { detail: 'log', complaints })
   }
-  // Awaited here: behind the return the data is closed.
+  // `await`, since `using` closes the system on return.
   return await read(system, { topic, partition, from, limit })
 }
 
@@ -78,7 +79,7 @@ async function read(system: Reached, { topic, partition, from, limit }: Wish): P
   return page as TopicPage
 }
 
-/** Each partition by itself, since a limit counts over all that are read together. */
+/** Reads each partition with its own limit. */
 async function readAll(system: Reached, wishes: readonly Wish[]): Promise<TopicPage> {
   const pages: TopicPage[] = []
   for (const wish of wishes) pages.push(await read(system, wish))
@@ -91,7 +92,7 @@ async function readAll(system: Reached, wishes: readonly Wish[]): Promise<TopicP
 
 type Show = (events: readonly EventView[]) => void
 
-/** Prints what is there, then what comes, until it is told to stop or nobody reads any more. */
+/** Prints the first page, then new messages, until the command is stopped or the output is closed. */
 async function follow(asked: Asked, first: TopicPage, show: Show): Promise<void> {
   const { terminal, args, flags } = asked
   const [topic = ''] = args
@@ -108,7 +109,7 @@ async function follow(asked: Asked, first: TopicPage, show: Show): Promise<void>
     if (ended.aborted) return
     const owner = await reachRunning(directoryOf(asked))
     if (!owner) {
-      if (!isTold) terminal.tell(`Nobody runs ${flags.data}: this waits for its owner.`)
+      if (!isTold) terminal.tell(`${flags.data} has no running owner: waiting for one.`)
       isTold = true
       continue
     }
@@ -124,12 +125,12 @@ async function follow(asked: Asked, first: TopicPage, show: Show): Promise<void>
   }
 }
 
-/** An owner that went away may come back. */
+/** Ignores the end of the owner, which may start again. */
 function whenGone(cause: unknown): undefined {
   if (!(cause instanceof Fault) || cause.code !== 'OWNER_GONE') throw cause
 }
 
-/** Prints events as a table that goes on from call to call. */
+/** Prints events as one table over several calls. */
 function shower({ print, paint, columns }: Terminal): Show {
   const growing = table(COLUMNS, paint, columns)
   let hasHead = false
@@ -143,7 +144,7 @@ function shower({ print, paint, columns }: Terminal): Show {
 }
 
 function rowOf(event: EventView): readonly string[] {
-  const { at, partition, offset, type, key, source, rule, id, data } = event
-  const from = rule === undefined ? source : `${source}/${rule}`
-  return [timeText(at), `${partition}@${offset}`, type, key, from, id, JSON.stringify(data)]
+  const { at, partition, offset, type, key, id, data } = event
+  const place = `${partition}@${offset}`
+  return [timeText(at), place, type, key, sourceText(event), id, JSON.stringify(data)]
 }

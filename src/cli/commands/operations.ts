@@ -9,7 +9,7 @@ const COLUMNS = [
   { title: 'key', widthMax: WIDTH_MAX },
   { title: 'id', widthMax: WIDTH_MAX },
   { title: 'state' },
-  { title: 'waits for, or why' },
+  { title: 'waits for, or reason' },
 ]
 
 export const operations: Command = async (asked) => {
@@ -20,7 +20,7 @@ export const operations: Command = async (asked) => {
   }
   return printListing<OperationEntry>(asked, 'operations', given, {
     columns: COLUMNS,
-    none: 'There is no such operation.',
+    none: 'No operations match.',
     row: ({ at, command, key, id, state, waitsFor }, now) => [
       timeText(at),
       command,

@@ -15,7 +15,7 @@ async function change(verb: 'pause' | 'resume', asked: Asked): Promise<number> {
   const done = await system.run(verb, { service })
   if (flags.json) terminal.print(JSON.stringify(done))
   else if (verb === 'pause')
-    terminal.print(`${service} is paused: it takes nothing more until it is resumed.`)
-  else terminal.print(`${service} goes on.`)
+    terminal.print(`${service} is paused. Resume it with: throughline resume ${service}`)
+  else terminal.print(`${service} is resumed.`)
   return 0
 }

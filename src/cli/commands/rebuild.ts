@@ -23,9 +23,7 @@ export const rebuild: Command = async (asked) => {
   const { version, events } = rebuilt
   if (flags.json) terminal.print(JSON.stringify(rebuilt))
   else
-    terminal.print(
-      `${projection} is rebuilt: version ${version}, from ${manyText(events, 'event')}.`,
-    )
+    terminal.print(`Rebuilt ${projection}: version ${version}, from ${manyText(events, 'event')}.`)
   return 0
 }
 
@@ -36,7 +34,7 @@ async function alone(
   tell: (progress: RebuildProgress) => void,
 ): Promise<Rebuilt> {
   const { services, tools, engine } = await importSystem(asked.terminal, file)
-  // Looked at first: an owner would make what is not there.
+  // Open it read-only first: opening as owner would create missing data.
   await (await reach(asked))[Symbol.asyncDispose]()
   return rebuildAlone(services, embedded({ directory: directoryOf(asked) }), projection, {
     tell,

@@ -12,7 +12,7 @@ export const repair: Command = async (asked) => {
   const { terminal, flags } = asked
   const repaired = await repairData(directoryOf(asked), systemClock(), {
     accept: acceptedBy(asked),
-    isMarkLost: flags.markLost === true,
+    isMarkLost: flags.resetHighWater === true,
   })
   const isSound = repaired.pages.length === 0 && repaired.losses.every((each) => each.isAccepted)
   if (flags.json) terminal.print(JSON.stringify({ isSound, ...repaired }))
@@ -39,7 +39,7 @@ function print({ terminal }: Asked, { losses, pages, mark }: Repaired, isSound: 
   terminal.print(
     `${verdict}: ${losses.length === 1 ? '1 loss is' : `${countText(losses.length)} losses are`} known.`,
   )
-  if (mark !== undefined) terminal.print(`  The high-water mark was made anew: ${mark}.`)
+  if (mark !== undefined) terminal.print(`  A new high-water mark was written: ${mark}.`)
   for (const { topic, partition, what, isAccepted } of losses) {
     const place = topic === undefined ? 'units' : `${topic}/${partition}`
     terminal.print(`  ${printable(place)}: ${printable(what)}${isAccepted ? ', accepted' : ''}`)
@@ -47,6 +47,6 @@ function print({ terminal }: Asked, { losses, pages, mark }: Repaired, isSound: 
   for (const line of pages) terminal.print(`  ${printable(line)}`)
   if (!isSound)
     terminal.tell(
-      'Restore a backup, or let readers pass what is lost: throughline repair --accept TOPIC/PARTITION',
+      'Restore a backup, or let consumers skip the loss: throughline repair --accept TOPIC/PARTITION',
     )
 }

@@ -16,9 +16,9 @@ export const restore: Command = async (asked) => {
   else {
     const { at, bytes, ends, missing } = restored
     const records = ends.reduce((sum, { first, next }) => sum + next - first, 0)
-    const held = `${manyText(records, 'record')} of ${timeText(at)}`
-    terminal.print(`${flags.data} holds ${held}, ${bytesText(bytes)}.`)
-    for (const file of missing) terminal.print(`A file of its archive is missing: ${file}`)
+    const content = `${manyText(records, 'record')}, ${bytesText(bytes)}`
+    terminal.print(`Restored ${content}, as of ${timeText(at)}, to ${flags.data}.`)
+    for (const file of missing) terminal.print(`An archive file is missing: ${file}`)
   }
   return 0
 }

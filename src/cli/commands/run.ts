@@ -16,28 +16,28 @@ export const run: Command = async (asked) => {
   const stopped = stopOf(terminal)
   const system = await importSystem(terminal, file)
   const where = { port: flags.port, ...whereOf(flags) }
-  // Before the app makes data that nobody could reach.
+  // Check the port before the app creates data.
   await mustBeFree(where)
   await using app = await launch(system, asked)
-  // Closed first, so that nobody is let in to an app that stops.
+  // Disposed first, so that the server closes before the app stops.
   await using served = await serve(app, { ...where, ...reachOf(system, app) })
   announce(asked, app, served)
   await stopped
   if (flags.json) terminal.print('{"event":"stopping"}')
-  else terminal.tell('\nStopping: what is in hand ends first.')
+  else terminal.tell('\nStopping: waiting for work in progress.')
   return 0
 }
 
 function launch({ services, tools, engine }: SystemModule, asked: Asked): Promise<App> {
   const backend = embedded({ directory: directoryOf(asked) })
   return start(services, backend, {
-    // What the handlers need is checked as it starts.
+    // `start` checks the tools that the handlers need.
     ...(tools === undefined ? {} : { tools }),
     ...(engine === undefined ? {} : { engine }),
   } as never)
 }
 
-/** What can be reached, and what the page shows. */
+/** The options of `serve` that come from the module. */
 function reachOf(
   { services, routes, opens, boards }: SystemModule,
   app: App,
@@ -61,16 +61,16 @@ function announce({ terminal, flags }: Asked, app: App, { gateway, page }: Serve
     return
   }
   const names = app.describe().services.map(({ name }) => name)
-  terminal.print(`Runs ${names.join(', ')} on ${flags.data}.`)
-  terminal.print(`Commands and queries: ${gateway}`)
-  terminal.print(`Admin page:           ${page}`)
-  terminal.print('Ctrl-C ends it.')
+  terminal.print(`Running ${names.join(', ')} on ${flags.data}.`)
+  terminal.print(`Gateway: ${gateway}`)
+  terminal.print(`Page:    ${page}`)
+  terminal.print('Stop with Ctrl-C.')
 }
 
 const CODES = { SIGINT: 130, SIGTERM: 143 } as const
 type Signal = keyof typeof CODES
 
-/** Resolves when it is told to stop. A second signal ends the process at once. */
+/** Resolves on the first signal. A second signal ends the process at once. */
 function stopOf({ signal }: Terminal): Promise<void> {
   return new Promise((resolve) => {
     if (signal) {

@@ -14,7 +14,7 @@ const COLUMNS = [
 export const sagas: Command = async (asked) =>
   printListing<OpenSaga>(asked, 'sagas', givenIn(asked.flags, ['saga', 'operation']), {
     columns: COLUMNS,
-    none: 'No saga is open.',
+    none: 'No saga instances are open.',
     row: ({ saga, instance, since, operation, waitsFor }, now) => [
       saga,
       instance,

@@ -15,7 +15,7 @@ import { countText, manyText } from '../figures.ts'
 export const salvage: Command = async (asked) => {
   const { terminal, flags } = asked
   if (!flags.to) {
-    const complaints = [{ path: 'to', message: 'is missing: name a file that is not there yet' }]
+    const complaints = [{ path: 'to', message: 'is missing: name a file that does not exist' }]
     throw new Fault('OPTION_INVALID', { detail: 'salvage', complaints })
   }
   const directory = directoryOf(asked)
@@ -24,7 +24,7 @@ export const salvage: Command = async (asked) => {
   const counts = { records: 0, flawed: 0, unreadable: 0, unarchived: 0, compacted: 0 }
   let file: WriteStream | undefined
   for (const found of salvaged(directory)) {
-    // Once there is something: where nothing can be read, no empty file stays.
+    // Created with the first record, so that unreadable data leaves no empty file.
     file ??= await newFile(path, flags.to)
     count(counts, found)
     if (found.is === 'compacted') continue
@@ -56,16 +56,16 @@ function count(counts: Counts, found: Salvaged): void {
 
 function linesOf({ records, flawed, unreadable, unarchived, compacted }: Counts): string[] {
   const lines = [
-    `${manyText(records, 'record')} saved, ${countText(flawed)} that are not what was written, ` +
-      `${countText(unreadable)} that cannot be read.`,
+    `${manyText(records, 'record')} saved; ${countText(flawed)} with a wrong checksum, ` +
+      `${countText(unreadable)} unreadable.`,
   ]
   if (unarchived > 0)
     lines.push(`${manyText(unarchived, 'record')} not saved: their archive cannot be read.`)
-  if (compacted > 0) lines.push(`${manyText(compacted, 'record')} left out: compaction took them.`)
+  if (compacted > 0) lines.push(`${manyText(compacted, 'record')} omitted: removed by compaction.`)
   return lines
 }
 
-/** @throws Fault `OPTION_INVALID` where the file is there, or cannot be made */
+/** @throws Fault `OPTION_INVALID` if the file exists or cannot be created */
 async function newFile(path: string, given: string): Promise<WriteStream> {
   const file = createWriteStream(path, { flags: 'wx', mode: 0o600 })
   try {
@@ -74,7 +74,7 @@ async function newFile(path: string, given: string): Promise<WriteStream> {
   } catch (cause) {
     const { code, message } = cause as { code?: string; message: string }
     const isThere = code === 'EEXIST'
-    const what = isThere ? 'is there already: name a new file' : `cannot be written: ${message}`
+    const what = isThere ? 'already exists: name a new file' : `cannot be written: ${message}`
     const complaints = [{ path: 'to', message: `${given} ${what}` }]
     throw new Fault('OPTION_INVALID', { detail: 'salvage', complaints, cause })
   }

@@ -4,8 +4,8 @@ import { countText, timeText } from '../figures.ts'
 import { givenIn, inText, printListing, timesIn, WIDTH_MAX } from '../listing.ts'
 
 const COLUMNS = [
-  { title: 'due' },
-  { title: 'which is' },
+  { title: 'due at' },
+  { title: 'due in' },
   { title: 'saga', widthMax: WIDTH_MAX },
   { title: 'instance', widthMax: WIDTH_MAX },
   { title: 'sends', widthMax: WIDTH_MAX },
@@ -16,7 +16,7 @@ export const timers: Command = async (asked) => {
   const given = { ...givenIn(asked.flags, ['saga']), ...timesIn(asked.flags, ['until']) }
   return printListing<TimerEntry>(asked, 'timers', given, {
     columns: COLUMNS,
-    none: 'No timer is set.',
+    none: 'No timers are set.',
     row: ({ saga, instance, type, dueAt, attempts }, now) => [
       timeText(dueAt),
       inText(dueAt, now),

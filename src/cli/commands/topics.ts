@@ -10,7 +10,7 @@ const COLUMNS = [
   { title: 'carries' },
   { title: 'partitions', isNumber: true },
   { title: 'appended', isNumber: true },
-  { title: 'kept', isNumber: true },
+  { title: 'retained', isNumber: true },
 ]
 
 export const topics: Command = async (asked) => {

@@ -24,7 +24,7 @@ export const verify: Command = async (asked) => {
       manyText(consumers, 'consumer'),
     ]
     const verdict = isSound ? terminal.paint('green', 'Sound') : terminal.paint('red', 'Not sound')
-    terminal.print(`${verdict}: ${read[0]}, ${read[1]} and ${read[2]} were read.`)
+    terminal.print(`${verdict}: read ${read[0]}, ${read[1]} and ${read[2]}.`)
     for (const { path, message } of complaints)
       terminal.print(`  ${printable(path)}: ${printable(message)}`)
   }

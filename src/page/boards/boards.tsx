@@ -26,7 +26,7 @@ function Board({ board: { title, states, error } }: { board: BoardView }): React
         <h2>{visible(title)}</h2>
         {error === undefined && <p className="board-whole">{countText(whole)}</p>}
       </div>
-      {error !== undefined && <p className="board-error">It cannot be shown: {visible(error)}</p>}
+      {error !== undefined && <p className="board-error">Not available: {visible(error)}</p>}
       <div className="bar" aria-hidden>
         {states.map(({ name }, index) => (
           <span

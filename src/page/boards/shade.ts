@@ -1,4 +1,4 @@
-// Which colour a state of a board gets: that of its tone, else the next of a row.
+// The colour of each state of a board: that of its tone, else the next of a fixed row.
 
 const ROW = ['a', 'b', 'c', 'd'] as const
 
@@ -14,13 +14,13 @@ export function shadesOf(tones: readonly (Tone | undefined)[]): readonly Shade[]
   })
 }
 
-/** Shares of the whole, which is 1; of nothing, none. */
+/** The share of each count in their sum; all 0 if the sum is 0. */
 export function sharesOf(counts: readonly number[]): readonly number[] {
   const whole = counts.reduce((sum, count) => sum + Math.max(0, count), 0)
   return counts.map((count) => (whole === 0 ? 0 : Math.max(0, count) / whole))
 }
 
-/** `41%`; what is there but rounds to nothing is `<1%`, and what is not all is never `100%`. */
+/** A share as `41%`. More than nothing is at least `<1%`, and less than all at most `>99%`. */
 export function shareText(share: number): string {
   if (share <= 0) return '0%'
   if (share < 0.01) return '<1%'

@@ -15,7 +15,7 @@ import './chain.css'
 import { ChainStep } from './chain-step.tsx'
 import { treeOf } from './tree.ts'
 
-/** A search may read many records, the more the longer ago the conversation began. */
+/** Refresh intervals. The search reads more records the older the conversation is. */
 const ASK_AGAIN_MS = { soon: 3_000, late: 15_000 } as const
 const LATE_MS = 60_000
 
@@ -23,28 +23,28 @@ export function ChainPanel({ id }: { id: string }): ReactNode {
   const asked = useChain(id)
   return (
     <Panel kind="Conversation" title={titleOf(asked, id)} isWide>
-      {asked.is === 'asking' && <p className="note">Looking for it…</p>}
-      {asked.is === 'refused' && (
+      {asked.is === 'loading' && <p className="note">Searching…</p>}
+      {asked.is === 'failed' && (
         <div className="chain-missing">
           <p className="empty-title">
-            {asked.status === 404 ? 'No event has this id' : 'It could not be looked up'}
+            {asked.status === 404 ? 'No event has this id' : 'The event could not be loaded'}
           </p>
           <p className="mono">{visible(id)}</p>
           {asked.status !== 404 && <RefusedNote refused={asked} />}
         </div>
       )}
-      {asked.is === 'answered' && <Chain chain={asked.answer} id={id} />}
+      {asked.is === 'loaded' && <Chain chain={asked.answer} id={id} />}
     </Panel>
   )
 }
 
-/** Asks again every few seconds until the conversation has an outcome, or will have none. */
+/** Fetches the chain, and again every few seconds until its outcome is final. */
 function useChain(id: string): Asked<ChainView> {
   const { overview } = useLive()
-  const [asked, setAsked] = useState<Asked<ChainView>>({ is: 'asking' })
+  const [asked, setAsked] = useState<Asked<ChainView>>({ is: 'loading' })
   const isSettled = isSettledBy(asked)
   const now = overview?.at ?? 0
-  const began = asked.is === 'answered' ? asked.answer.events[0]?.at : undefined
+  const began = asked.is === 'loaded' ? asked.answer.events[0]?.at : undefined
   const isLate = began !== undefined && now - began > LATE_MS
   const turn = isSettled ? 0 : Math.floor(now / ASK_AGAIN_MS[isLate ? 'late' : 'soon'])
   useEffect(() => {
@@ -61,15 +61,15 @@ function useChain(id: string): Asked<ChainView> {
 }
 
 function isSettledBy(asked: Asked<ChainView>): boolean {
-  if (asked.is === 'refused') return asked.status === 404
-  if (asked.is === 'asking') return false
+  if (asked.is === 'failed') return asked.status === 404
+  if (asked.is === 'loading') return false
   const { operation } = asked.answer
   if (asked.answer.held.length > 0) return false
   return operation === undefined || operation.kind !== 'pending'
 }
 
 function titleOf(asked: Asked<ChainView>, id: string): string {
-  if (asked.is !== 'answered') return shortId(id)
+  if (asked.is !== 'loaded') return shortId(id)
   return treeOf(asked.answer).rows[0]?.event.type ?? shortId(id)
 }
 
@@ -83,12 +83,12 @@ function Chain({ chain, id }: { chain: ChainView; id: string }): ReactNode {
       <Held held={chain.held} />
       <dl className="facts">
         <Fact name="Steps" value={String(tree.rows.length)} />
-        <Fact name="Took" value={durationText(tree.totalMs)} />
+        <Fact name="Duration" value={durationText(tree.totalMs)} />
         <Fact name="Services" value={String(services.size)} />
-        <Fact name="Began" value={first ? timeText(first.event.at) : '–'} />
+        <Fact name="Started" value={first ? timeText(first.event.at) : '–'} />
       </dl>
       <section aria-labelledby="steps-title">
-        <h3 id="steps-title">What led to what</h3>
+        <h3 id="steps-title">Messages by cause</h3>
         <ol className="steps">
           {tree.rows.map((row) => (
             <ChainStep
@@ -103,7 +103,7 @@ function Chain({ chain, id }: { chain: ChainView; id: string }): ReactNode {
       </section>
       {!chain.isComplete && (
         <p className="callout" data-tone="paused">
-          The search stopped at its bound, so there may be more than these{' '}
+          The search stopped at its limit of records. There may be more than these{' '}
           {manyText(tree.rows.length, 'step')}.
         </p>
       )}
@@ -127,7 +127,7 @@ const OUTCOME_ICONS = {
   finished: CircleDot,
 } as const
 
-/** Where a message of the conversation is stuck. */
+/** The keys that hold messages of the conversation. */
 function Held({ held }: { held: ChainView['held'] }): ReactNode {
   const { overview } = useLive()
   if (held.length === 0) return null

@@ -55,7 +55,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
   )
 }
 
-/** When the step came about, on the scale of the whole conversation. */
+/** The time of a step, on the scale of the whole conversation. */
 function Fall({
   row: { fromMs, toMs, cause },
   totalMs,

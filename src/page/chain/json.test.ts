@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { visible } from '../text/visible.ts'
 import { tokensOf } from './json.ts'
 
-test('names are told from values', () => {
+test('names and values are different tokens', () => {
   const tokens = tokensOf({ key: 'c:1', cents: [5, null] }).filter(({ is }) => is !== 'mark')
   assert.deepEqual(
     tokens.map(({ is, text }) => [is, text]),
@@ -18,7 +18,7 @@ test('names are told from values', () => {
   )
 })
 
-test('joined, the pieces are the text itself', () => {
+test('joined tokens give the text', () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
       const text = tokensOf(value)
@@ -29,7 +29,7 @@ test('joined, the pieces are the text itself', () => {
   )
 })
 
-test('what is too long is cut, and what is nothing says so', () => {
+test('long JSON is truncated, and undefined is shown as nothing', () => {
   assert.ok(tokensOf('x'.repeat(90_000)).at(-1)?.text.endsWith('…'))
   assert.deepEqual(tokensOf(undefined), [{ is: 'mark', text: 'nothing' }])
 })

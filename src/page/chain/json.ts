@@ -1,4 +1,4 @@
-// JSON in pieces, so that names can be told from values.
+// Splits JSON into tokens for syntax colouring.
 import { visible } from '../text/visible.ts'
 
 export interface Token {
@@ -6,13 +6,13 @@ export interface Token {
   readonly text: string
 }
 
-/** A bound on what is shown. */
+/** Longer JSON is truncated. */
 const SHOWN_MAX = 20_000
 const PIECE = /("(?:\\.|[^"\\])*")(\s*:)?|(-?\d[\d.eE+-]*|true|false|null)/g
 
-/** The pieces of a value's JSON, two spaces deep; joined they are the text itself, all of it visible. */
+/** The tokens of a value's JSON, indented by two spaces. Joined, they give the escaped text. */
 export function tokensOf(value: unknown): readonly Token[] {
-  // What is not in sight lies inside strings, where JSON escapes it the same way.
+  // Invisible characters occur only in strings, where the escape is valid JSON.
   const whole = visible(JSON.stringify(value, undefined, 2) ?? 'nothing')
   const text = whole.length > SHOWN_MAX ? `${whole.slice(0, SHOWN_MAX)}\n…` : whole
   const tokens: Token[] = []

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { tokensOf } from './json.ts'
 
-/** Data as JSON, spaced and softly coloured. */
+/** Data as indented, coloured JSON. */
 export function Json({ value, label }: { value: unknown; label: string }): ReactNode {
   return (
     <pre className="json mono" tabIndex={0} role="region" aria-label={label}>

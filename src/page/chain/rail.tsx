@@ -2,18 +2,18 @@ import type { ReactNode } from 'react'
 import type { Rail } from './tree.ts'
 
 const LANE = 14
-/** Where the knot of a row is, from its top: level with the type's name. */
+/** Distance of a row's dot from its top: level with the type's name. */
 const KNOT_Y = 17
 const BEND = 38
 
 const middle = (lane: number): number => lane * LANE + LANE / 2 + 1
 
-/** From a knot over to a lane that opens there. */
+/** The path from a dot to a lane that branches off there. */
 function bendOf(from: number, to: number): string {
   return `M${from} ${KNOT_Y}C${from} ${KNOT_Y + 14} ${to} ${BEND - 14} ${to} ${BEND + 1}`
 }
 
-/** The lines beside one row. What goes on below stretches with the row. */
+/** The lines beside one row. Lines that continue stretch with the height of the row. */
 export function RailDrawing({ rail, lanes }: { rail: Rail; lanes: number }): ReactNode {
   const { lane, hasCause, goesOn, opens, passes } = rail
   const x = middle(lane)

@@ -14,7 +14,7 @@ const ids = (events: readonly EventView[]): readonly string[] =>
   treeOf({ events }).rows.map((row) => row.event.id)
 
 suite('rows', () => {
-  test('come in order of time', () => {
+  test('are in order of time', () => {
     assert.deepEqual(ids([event('b', 20, 'a'), event('c', 30, 'b'), event('a', 10)]), [
       'a',
       'b',
@@ -22,11 +22,11 @@ suite('rows', () => {
     ])
   })
 
-  test('never come before their cause, whatever the clocks said', () => {
+  test('never precede their cause, even with wrong clocks', () => {
     assert.deepEqual(ids([event('a', 10), event('b', 5, 'a'), event('c', 3, 'b')]), ['a', 'b', 'c'])
   })
 
-  test('say how long each step took since its cause', () => {
+  test('have the time since their cause', () => {
     const { rows, totalMs } = treeOf({ events: [event('a', 100), event('b', 130, 'a')] })
     assert.deepEqual(
       rows.map(({ fromMs, toMs, depth }) => [fromMs, toMs, depth]),
@@ -38,23 +38,23 @@ suite('rows', () => {
     assert.equal(totalMs, 30)
   })
 
-  test('whose cause is elsewhere begin anew', () => {
+  test('without a known cause are roots', () => {
     const { rows } = treeOf({ events: [event('a', 1), event('b', 2, 'elsewhere')] })
     assert.equal(rows[1]?.cause, undefined)
     assert.equal(rows[1]?.rail.hasCause, false)
   })
 
-  test('are all there in a circle of causes', () => {
+  test('are complete even if causes form a cycle', () => {
     assert.equal(ids([event('a', 1, 'b'), event('b', 2, 'a'), event('c', 3, 'c')]).length, 3)
   })
 
-  test('of nothing are none', () => {
+  test('are empty without events', () => {
     assert.deepEqual(treeOf({ events: [] }), { rows: [], lanes: 1, totalMs: 0 })
   })
 })
 
-suite('the rail', () => {
-  test('of a straight conversation has one lane', () => {
+suite('lanes', () => {
+  test('of a linear conversation are one', () => {
     const { rows, lanes } = treeOf({
       events: [event('a', 1), event('b', 2, 'a'), event('c', 3, 'b')],
     })
@@ -69,7 +69,7 @@ suite('the rail', () => {
     )
   })
 
-  test('keeps what ends last straight, and gives a branch its own lane', () => {
+  test('keep the branch that ends last straight, and give another branch its own lane', () => {
     const { rows, lanes } = treeOf({
       events: [
         event('a', 1),
@@ -88,7 +88,7 @@ suite('the rail', () => {
     assert.equal(railOf('right2')?.lane, 0)
   })
 
-  test('of any tree leads each event down one lane from its cause', () => {
+  test('of any tree connect each event with its cause', () => {
     const parents = fc.array(fc.nat(), { maxLength: 30 })
     fc.assert(
       fc.property(parents, (seeds) => {

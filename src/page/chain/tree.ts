@@ -1,27 +1,27 @@
-// A conversation as a tree by cause, laid out in rows by time: the line that ends last goes
-// straight down, and what branches off gets a lane of its own beside it.
+// Lays out a conversation as a tree of causes, one row per message in order of time. The branch that
+// ends last goes straight down; each other branch gets a lane beside it.
 import type { ChainView, EventView } from '../../admin/wire.ts'
 
 export interface ChainRow {
   readonly event: EventView
-  /** The cause, where it was found. */
+  /** The cause, if it was found. */
   readonly cause?: EventView
   readonly depth: number
-  /** Since the conversation began: when its cause was stored, and when it was itself. */
+  /** Times of the cause and of the message, since the start of the conversation. */
   readonly fromMs: number
   readonly toMs: number
   readonly rail: Rail
 }
 
-/** What the rail beside a row shows; lanes count from 0. */
+/** The lines beside a row; lanes are numbered from 0. */
 export interface Rail {
   readonly lane: number
   readonly hasCause: boolean
-  /** Whether the lane goes on below. */
+  /** Whether the lane continues below. */
   readonly goesOn: boolean
   /** Lanes that branch off here. */
   readonly opens: readonly number[]
-  /** Lanes that only pass by. */
+  /** Other lanes that pass this row. */
   readonly passes: readonly number[]
 }
 
@@ -62,7 +62,7 @@ export function treeOf({ events }: Pick<ChainView, 'events'>): ChainTree {
   }
 }
 
-/** By time, but never before the cause, whatever the clocks said. A circle of causes is cut. */
+/** Sorts by time, but never before the cause, even with wrong clocks. Cuts cycles of causes. */
 function inOrder(events: readonly EventView[]): readonly Knot[] {
   const byId = new Map(events.map((event) => [event.id, event]))
   const placed = new Map<string, Knot>()
@@ -80,7 +80,7 @@ function inOrder(events: readonly EventView[]): readonly Knot[] {
   return [...placed.values()]
 }
 
-/** For each event, when the last one that follows from it was stored. */
+/** For each event, the time of its last descendant. */
 function lastOf(
   knots: readonly Knot[],
   childrenOf: ReadonlyMap<string, readonly Knot[]>,
@@ -97,7 +97,7 @@ function railsOf(
   knots: readonly Knot[],
   childrenOf: (id: string) => readonly string[],
 ): readonly Rail[] {
-  /** Lanes in use, with the event that each leads to. */
+  /** The lanes in use, each with the id of its next event. */
   const leads = new Map<number, string>()
   const free = (not: number): number => {
     let lane = 0

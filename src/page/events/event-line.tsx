@@ -6,7 +6,7 @@ import { visible } from '../text/visible.ts'
 interface Props {
   readonly event: EventView
   readonly now: number
-  /** Who made it, or in which partition it lies, at which offset. */
+  /** Shows the producer, or partition and offset. */
   readonly aside?: 'source' | 'place'
 }
 

@@ -11,12 +11,12 @@ interface Props {
   readonly events: readonly EventView[]
   readonly now: number
   readonly empty: string
-  /** More come by themselves, so they can be held. */
+  /** New events arrive by themselves, so the list can be frozen. */
   readonly isLive?: boolean
   readonly aside?: 'source' | 'place'
 }
 
-/** Events as they come. They stand still on request, and while one points at them. */
+/** A live list of events. It freezes on request, and while the pointer or the focus is on it. */
 export function EventStream(props: Props): ReactNode {
   const { title, events, now, empty, isLive = true, aside = 'source' } = props
   const [isHeld, setHeld] = useState(false)
@@ -30,7 +30,7 @@ export function EventStream(props: Props): ReactNode {
       <div className="section-head">
         <h2>{title}</h2>
         <span className="still-note" aria-hidden>
-          {isLive && !isHeld && isPointed ? 'still while you point' : ''}
+          {isLive && !isHeld && isPointed ? 'frozen while you point' : ''}
         </span>
         {isLive && (
           <button
@@ -39,7 +39,7 @@ export function EventStream(props: Props): ReactNode {
             aria-pressed={isHeld}
             onClick={() => setHeld(!isHeld)}
           >
-            <Icon size={12} aria-hidden /> {isHeld ? 'Still' : 'Hold still'}
+            <Icon size={12} aria-hidden /> {isHeld ? 'Frozen' : 'Freeze'}
           </button>
         )}
       </div>

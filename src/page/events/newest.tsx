@@ -14,7 +14,7 @@ export function Newest({ overview, newest }: Props): ReactNode {
         title="Newest events"
         events={newest}
         now={overview.at}
-        empty="No events yet. The first one shows up here as soon as it is stored."
+        empty="No events yet. The first one appears here as soon as it is stored."
       />
     </section>
   )

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Alarm, Overview } from '../../admin/wire.ts'
 import { alarmsOf } from './alarms.ts'
 
-test('the alarms for which the system is degraded come first, whatever their kind', () => {
+test('degrading alarms come first, whatever their kind', () => {
   const alarm = (kind: Alarm['kind'], isDegrading: boolean): Alarm => {
     return { kind, isDegrading, message: kind, count: 1, examples: [], threshold: {} }
   }

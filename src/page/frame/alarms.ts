@@ -1,11 +1,11 @@
-// Where each sort of alarm leads, and in which order they are shown.
+// The link of each kind of alarm, and the order of the alarms.
 import type { Alarm, Overview } from '../../admin/wire.ts'
 import type { Filter, ListName } from '../route/route.ts'
 import { fragmentOf } from '../route/route.ts'
 import { pendingIn } from './headline.ts'
 
 interface AlarmSort {
-  /** The words of its link. */
+  /** The text of the link. */
   readonly text: string
   readonly place: (alarm: Alarm) => string
 }
@@ -18,28 +18,28 @@ const service = ({ consumer, examples: [group = ''] }: Alarm): string =>
   fragmentOf({ is: 'service', name: (consumer ?? group).split('/')[0] ?? '' })
 
 export const ALARMS: Readonly<Record<Alarm['kind'], AlarmSort>> = {
-  'clock-step': { text: 'See the timers', place: () => list('timers') },
-  'failed-rebuild': { text: 'See the service', place: service },
+  'clock-step': { text: 'Show the timers', place: () => list('timers') },
+  'failed-rebuild': { text: 'Show the service', place: service },
   'held-keys': {
-    text: 'See what is held',
+    text: 'Show the held keys',
     place: ({ consumer }) => list('held', consumer === undefined ? {} : { consumer }),
   },
-  lag: { text: 'See the service', place: service },
-  'lost-records': { text: 'See the service', place: service },
-  'old-sagas': { text: 'See what they wait for', place: () => list('sagas') },
-  'overdue-timers': { text: 'See the timers', place: () => list('timers') },
+  lag: { text: 'Show the service', place: service },
+  'lost-records': { text: 'Show the service', place: service },
+  'old-sagas': { text: 'Show the open sagas', place: () => list('sagas') },
+  'overdue-timers': { text: 'Show the timers', place: () => list('timers') },
   'pending-operations': {
-    text: 'See what they wait for',
+    text: 'Show the pending operations',
     place: () => list('operations', { state: 'pending' }),
   },
   'slow-rule': {
-    text: 'See the slowest event',
+    text: 'Show the slowest event',
     place: ({ examples: [id] }) => (id === undefined ? '#/' : fragmentOf({ is: 'event', id })),
   },
-  'slow-units': { text: 'See the service', place: service },
+  'slow-units': { text: 'Show the service', place: service },
 }
 
-/** The degrading ones first. What is held and no alarm yet is one all the same. */
+/** All alarms, degrading ones first. Held events count as an alarm before the engine raises one. */
 export function alarmsOf(overview: Overview): readonly Alarm[] {
   const { alarms } = overview.health
   const pending = pendingIn(overview)
@@ -47,7 +47,7 @@ export function alarmsOf(overview: Overview): readonly Alarm[] {
   const held: Alarm = {
     kind: 'held-keys',
     isDegrading: true,
-    message: `${pending} ${pending === 1 ? 'event waits' : 'events wait'} behind a fault`,
+    message: `${pending} ${pending === 1 ? 'event is' : 'events are'} held`,
     count: pending,
     examples: [],
     threshold: {},

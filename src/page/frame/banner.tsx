@@ -5,7 +5,7 @@ import { visible } from '../text/visible.ts'
 import { ALARMS, alarmsOf } from './alarms.ts'
 import type { Headline } from './headline.ts'
 
-/** So many alarms are in sight at once; the others are behind a click. */
+/** The number of alarms that are shown at once; the others are folded. */
 const SHOWN = 3
 
 interface Props {
@@ -13,7 +13,7 @@ interface Props {
   readonly overview: Overview | undefined
 }
 
-/** Under the header, only while there is something that somebody should look at: what fails first. */
+/** The alarms under the header; nothing if there are none. Failures come first. */
 export function Banner({ headline: { is, detail }, overview }: Props): ReactNode {
   if (is === 'lost')
     return (

@@ -40,7 +40,7 @@ const LISTS = [
   ['timers', 'Timers'],
 ] as const
 
-/** What waits, as lists. */
+/** The links to the lists. */
 function Lists(): ReactNode {
   const { overview } = useLive()
   const route = useRoute()
@@ -57,7 +57,7 @@ function Lists(): ReactNode {
           {text}
           {name === 'held' && isHeld && (
             <span className="lists-mark">
-              <span className="only-spoken"> (some)</span>
+              <span className="only-spoken"> (some keys are held)</span>
             </span>
           )}
         </a>
@@ -74,7 +74,7 @@ function SearchField(): ReactNode {
       if (event.key !== '/' || isTyping || event.metaKey || event.ctrlKey) return
       event.preventDefault()
       field.current?.focus()
-      // What is typed next takes the place of what was looked for before.
+      // The next input replaces the last search text.
       field.current?.select()
     }
     addEventListener('keydown', jump)

@@ -25,8 +25,8 @@ function live(is: Overview['health']['is'], paused: readonly string[] = []): Liv
   return { link: 'live', overview, history: NO_HISTORY, newest: [], silentSeconds: 0 }
 }
 
-test('health is told in a word or two', () => {
-  assert.equal(headlineOf(live('well')).title, 'All well')
+test('the headline shows the health in a word or two', () => {
+  assert.equal(headlineOf(live('well')).title, 'Healthy')
   assert.deepEqual(headlineOf(live('degraded')), {
     is: 'degraded',
     title: 'Degraded',
@@ -39,7 +39,7 @@ test('health is told in a word or two', () => {
   })
 })
 
-test('who is paused is named, as long as it is short', () => {
+test('up to two paused services are named, more are counted', () => {
   assert.equal(headlineOf(live('paused', ['payment'])).title, 'payment paused')
   assert.equal(
     headlineOf(live('paused', ['payment', 'delivery'])).title,
@@ -51,18 +51,18 @@ test('who is paused is named, as long as it is short', () => {
   )
 })
 
-test('a lost link outweighs what was last heard', () => {
+test('a lost connection replaces the last known health', () => {
   const lost = headlineOf({ ...live('well'), link: 'lost', silentSeconds: 12 })
   assert.equal(lost.is, 'lost')
-  assert.match(lost.detail, /Last heard 12 s ago/)
+  assert.match(lost.detail, /Last update 12 s ago/)
 })
 
-test('before anything was heard it is connecting', () => {
+test('before the first update the page is connecting', () => {
   const { overview: _, ...rest } = live('well')
   assert.equal(headlineOf({ ...rest, link: 'connecting' }).is, 'waiting')
 })
 
-test('it never says that all is well over stuck keys', () => {
+test('the headline is never healthy while events are held', () => {
   const said = (is: Overview['health']['is'], alarms: Overview['health']['alarms']): string => {
     const { overview, ...rest } = live(is)
     assert.ok(overview)
@@ -80,13 +80,13 @@ test('it never says that all is well over stuck keys', () => {
     examples: [],
     threshold: {},
   }
-  assert.equal(said('well', []), 'degraded: 6 events wait')
-  assert.equal(said('paused', []), 'degraded: 6 events wait')
+  assert.equal(said('well', []), 'degraded: 6 events held')
+  assert.equal(said('paused', []), 'degraded: 6 events held')
   assert.equal(
     said('degraded', [{ ...alarm, kind: 'held-keys', count: 4 }]),
     'degraded: 4 keys held',
   )
   const keys = [{ ...alarm, kind: 'held-keys', count: 4 }] as const
-  assert.equal(said('failing', []), 'failing: Failing, 6 events wait')
+  assert.equal(said('failing', []), 'failing: Failing, 6 events held')
   assert.equal(said('failing', keys), 'failing: Failing, 4 keys held')
 })

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 
-/** The sign of the house: a line that passes through, and goes on. */
+/** The logo: a line through two stops. */
 export function Mark({ width }: { width: number }): ReactNode {
   return (
     <svg width={width} height={(width * 2) / 3} viewBox="0 0 30 20" fill="none" aria-hidden>

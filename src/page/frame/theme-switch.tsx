@@ -8,7 +8,7 @@ const listeners = new Set<() => void>()
 
 export type Theme = 'light' | 'dark'
 
-/** The theme that is shown: the chosen one, or the system's. */
+/** The current theme: the chosen one, or the one of the operating system. */
 export function themeNow(): Theme {
   const chosen = document.documentElement.dataset['theme']
   if (chosen === 'light' || chosen === 'dark') return chosen
@@ -20,7 +20,7 @@ export function restoreTheme(): void {
   if (kept === 'light' || kept === 'dark') document.documentElement.dataset['theme'] = kept
 }
 
-/** What is the system's anyway is not kept, so that the page goes on following it. */
+/** Stores the choice. The system's own theme is not stored, so that the page keeps following it. */
 function choose(theme: Theme): void {
   const isSystems = theme === (systemDark.matches ? 'dark' : 'light')
   if (isSystems) {
@@ -49,7 +49,7 @@ export function useTheme(): Theme {
 export function ThemeSwitch(): ReactNode {
   const theme = useTheme()
   const other = theme === 'dark' ? 'light' : 'dark'
-  const name = `Show in ${other}`
+  const name = `Switch to the ${other} theme`
   return (
     <button type="button" className="icon-button" onClick={() => choose(other)} title={name}>
       {theme === 'dark' ? <Sun size={16} aria-hidden /> : <Moon size={16} aria-hidden />}

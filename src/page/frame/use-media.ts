@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 
-/** Whether a media query holds; a panel covers everything below 760 px. */
+/** Whether a media query matches. Up to 760 px, a panel covers everything else. */
 export function useMedia(query: string): boolean {
   return useSyncExternalStore(
     (changed) => {

@@ -4,13 +4,13 @@ import { useMedia } from '../frame/use-media.ts'
 import type { Filter } from '../route/route.ts'
 import { filterFrom, localText } from './filter.ts'
 
-/** One thing that a list can be narrowed by. */
+/** A field of a filter. */
 export interface FilterField {
   readonly name: string
   readonly label: string
-  /** `time`: an instant, shown as local time and asked for in milliseconds. */
+  /** `time` is shown as local time and sent in milliseconds since 1970. */
   readonly kind: 'text' | 'number' | 'time' | 'choice'
-  /** What can be chosen; the first one is everything, by an empty value. */
+  /** The choices; the first has an empty value, which means all. */
   readonly choices?: readonly (readonly [value: string, name: string])[]
 }
 
@@ -20,7 +20,7 @@ interface Props {
   readonly changed: (filter: Filter) => void
 }
 
-/** On a narrow screen it is folded while it narrows nothing. */
+/** The filter of a list. On a narrow screen it is folded while it is empty. */
 export function FilterForm(props: Props): ReactNode {
   const isHand = useMedia('(max-width: 760px)')
   if (!isHand) return <Form {...props} />
@@ -32,13 +32,13 @@ export function FilterForm(props: Props): ReactNode {
   )
 }
 
-/** Applied with Enter or the button; a choice at once. */
+/** Text is applied with Enter or the button, a choice at once. */
 function Form({ fields, filter, changed }: Props): ReactNode {
   const form = useRef<HTMLFormElement>(null)
   const shown = JSON.stringify(
     fields.map((field) => [field.name, valueOf(field, filter), field.choices?.length]),
   )
-  // What is shown is what counts, however it came there; the focus stays where it is.
+  // Sets the inputs from the filter without replacing them, so that the focus stays.
   useEffect(() => {
     for (const [name, value] of JSON.parse(shown) as readonly (readonly [string, string])[]) {
       const input = form.current?.elements.namedItem(name)

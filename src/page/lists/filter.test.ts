@@ -14,12 +14,12 @@ function formOf(values: Readonly<Record<string, string>>): FormData {
   return form
 }
 
-test('a filter is what was filled in', () => {
+test('a filter has the filled fields', () => {
   assert.deepEqual(filterFrom(FIELDS, formOf({ key: ' a ', offset: '', other: 'x' })), { key: 'a' })
   assert.deepEqual(filterFrom(FIELDS, formOf({})), {})
 })
 
-test('an instant goes out in milliseconds, and comes back as the local time that was given', () => {
+test('a time is sent in milliseconds, and shown again as the same local time', () => {
   const given = '2026-03-29T12:30:05'
   const filter = filterFrom(FIELDS, formOf({ since: given }))
   assert.deepEqual(filter, { since: String(new Date(given).getTime()) })

@@ -5,7 +5,7 @@ interface Field {
   readonly kind: string
 }
 
-/** What a form says, without what is empty; instants as the admin API takes them. */
+/** The filled fields of a form, with times in milliseconds as the admin API takes them. */
 export function filterFrom(fields: readonly Field[], form: Pick<FormData, 'get'>): Filter {
   const filled = fields.flatMap(({ name, kind }): (readonly [string, string])[] => {
     const given = form.get(name)
@@ -16,7 +16,7 @@ export function filterFrom(fields: readonly Field[], form: Pick<FormData, 'get'>
   return Object.fromEntries(filled)
 }
 
-/** Milliseconds since 1970 as a field of local time takes them; nothing for what is no instant. */
+/** Milliseconds since 1970 as the value of a `datetime-local` input; empty for an invalid time. */
 export function localText(ms: string): string {
   const at = new Date(Number(ms === '' ? Number.NaN : ms))
   if (Number.isNaN(at.getTime())) return ''

@@ -12,23 +12,23 @@ import './lists.css'
 import { Pager } from './pager.tsx'
 import { useList } from './use-list.ts'
 
-/** What a text means: one message by its id is opened at once, messages of a key are listed. */
+/** Search results. A message found by id alone is opened at once; messages of a key are listed. */
 export function FindPanel({ text }: { text: string }): ReactNode {
   const { overview } = useLive()
   const now = overview?.at ?? 0
   const pages = useList<FoundMessages>('find', { text, limit: '50' }, 0)
   const { asked } = pages
-  const found = asked.is === 'answered' ? asked.answer : undefined
+  const found = asked.is === 'loaded' ? asked.answer : undefined
   const isOnlyById = found?.byId !== undefined && found.items.length === 0
   useEffect(() => {
-    // In place of the search, so that going back does not come here again.
+    // Replaces the history entry, so that Back does not lead here again.
     if (isOnlyById) location.replace(fragmentOf({ is: 'event', id: text }))
   }, [isOnlyById, text])
   const isNothing = found !== undefined && !found.byId && found.items.length === 0
   return (
     <Panel kind="Search" title={text} isWide>
-      {(asked.is === 'asking' || isOnlyById) && <p className="note">Looking for it…</p>}
-      {asked.is === 'refused' && <RefusedNote refused={asked} />}
+      {(asked.is === 'loading' || isOnlyById) && <p className="note">Searching…</p>}
+      {asked.is === 'failed' && <RefusedNote refused={asked} />}
       {isNothing && !pages.on && (
         <div className="chain-missing">
           <p className="empty-title">No message has this id or this key</p>
@@ -37,7 +37,7 @@ export function FindPanel({ text }: { text: string }): ReactNode {
       )}
       {found?.byId && !isOnlyById && (
         <section aria-labelledby="by-id-title">
-          <h3 id="by-id-title">With this id</h3>
+          <h3 id="by-id-title">Message with this id</h3>
           <ol className="event-list">
             <EventLine event={found.byId} now={now} />
           </ol>
@@ -45,8 +45,8 @@ export function FindPanel({ text }: { text: string }): ReactNode {
       )}
       {found && !isOnlyById && !(isNothing && !pages.on) && (
         <section aria-labelledby="by-key-title">
-          <h3 id="by-key-title">With this key, the newest first</h3>
-          {found.items.length === 0 && <p className="note">None among those looked at so far.</p>}
+          <h3 id="by-key-title">Messages with this key, newest first</h3>
+          {found.items.length === 0 && <p className="note">No matches so far.</p>}
           <ol className="event-list">
             {found.items.map((event) => (
               <EventLine key={`${event.topic} ${event.id}`} event={event} now={now} />

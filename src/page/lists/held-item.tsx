@@ -5,10 +5,10 @@ import { visible } from '../text/visible.ts'
 import './lists.css'
 import { nextTryText } from './next-try-text.ts'
 
-/** A key that is held: where, since when, behind which event, by which error, and until when. */
+/** A held key: its consumer, since when, the event that blocks it, the error, the next attempt. */
 export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNode {
   const { consumer, key, since, count, event, attempts, error } = held
-  const rest = count > 1 ? `${manyText(count - 1, 'event')} behind it` : 'nothing behind it'
+  const rest = count > 1 ? manyText(count - 1, 'event') : 'no events'
   return (
     <li className="item">
       <p className="item-head">
@@ -28,18 +28,18 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
         <a className="link mono" href={`#/event/${encodeURIComponent(event.id)}`}>
           {visible(event.type)}
         </a>
-        <span>in front, {rest}</span>
+        <span>first, {rest} behind it</span>
         <span>{attempts === 0 ? 'not tried yet' : manyText(attempts, 'failed attempt')}</span>
         <span>{nextTryText(held, now)}</span>
       </p>
       {error?.stack !== undefined && (
         <details className="item-more">
-          <summary>Where it was thrown</summary>
+          <summary>Stack trace</summary>
           <pre
             className="json mono"
             tabIndex={0}
             role="region"
-            aria-label={`Stack of ${visible(key)}`}
+            aria-label={`Stack trace of ${visible(key)}`}
           >
             {visible(error.stack)}
           </pre>

@@ -14,17 +14,17 @@ import { beatOf, useList } from './use-list.ts'
 interface Props<T> {
   readonly name: ListName
   readonly title: string
-  /** What the list holds, in a sentence. */
+  /** A sentence about the content of the list. */
   readonly about: string
   readonly empty: string
   readonly fields: readonly FilterField[]
   readonly filter: Filter
-  /** What comes first: a page before is newer, or due sooner. */
+  /** The labels of the pager, such as newer and older. */
   readonly words: readonly [back: string, on: string]
   readonly item: (item: T, now: number) => ReactNode
 }
 
-/** A list beside the map: narrowed by a filter that the address keeps, page by page, up to date. */
+/** A list beside the map, with pages and a filter, which is part of the address. Updates itself. */
 export function ListPanel<T>(props: Props<T>): ReactNode {
   const { name, title, about, fields, filter } = props
   return (
@@ -49,15 +49,13 @@ function Items<T>({ name, title, empty, filter, words, item }: Props<T>): ReactN
     beatOf(overview?.at, Object.keys(filter).length > 0),
   )
   const { asked } = pages
-  if (asked.is === 'asking') return <p className="note">Asking…</p>
-  if (asked.is === 'refused') return <RefusedNote refused={asked} />
+  if (asked.is === 'loading') return <p className="note">Loading…</p>
+  if (asked.is === 'failed') return <RefusedNote refused={asked} />
   const { items } = asked.answer
   const isSearching = items.length === 0 && pages.on !== undefined
   return (
     <section aria-label={title}>
-      {items.length === 0 && (
-        <p className="note">{isSearching ? 'None among those looked at so far.' : empty}</p>
-      )}
+      {items.length === 0 && <p className="note">{isSearching ? 'No matches so far.' : empty}</p>}
       <ol className="items">{items.map((each) => item(each, now))}</ol>
       <Pager pages={pages} words={words} />
     </section>

@@ -15,7 +15,7 @@ interface Props {
   readonly filter: Filter
 }
 
-/** The rules that run, for a filter to choose from. */
+/** A filter field with the running rules as choices. */
 function useRules(name: string, label: string, is?: 'saga'): FilterField {
   const { overview } = useLive()
   const rules = (overview?.services ?? []).flatMap((service) =>
@@ -36,8 +36,8 @@ function HeldPanel({ filter }: Props): ReactNode {
     <ListPanel<HeldKey>
       name="held"
       title="Held keys"
-      about="Keys that wait behind a fault. Their events keep their order; other keys flow."
-      empty="Nothing is held."
+      about="Keys whose first event has failed. Their later events wait in order; other keys continue."
+      empty="No keys are held."
       fields={[useRules('consumer', 'Consumer'), KEY]}
       filter={filter}
       words={['Back', 'More']}
@@ -51,7 +51,7 @@ const STATES = [
   ['pending', 'Pending'],
   ['completed', 'Completed'],
   ['refused', 'Refused'],
-  ['finished', 'Finished otherwise'],
+  ['finished', 'Finished by a saga'],
 ] as const
 
 function OperationsPanel({ filter }: Props): ReactNode {
@@ -67,8 +67,8 @@ function OperationsPanel({ filter }: Props): ReactNode {
     <ListPanel<OperationEntry>
       name="operations"
       title="Operations"
-      about="Commands from outside, the newest first, and where each stands."
-      empty="No operation is like that."
+      about="Commands from outside with their state, newest first."
+      empty="No operations match."
       fields={[
         states,
         { name: 'type', label: 'Command', kind: 'text' },
@@ -117,8 +117,8 @@ function SagasPanel({ filter }: Props): ReactNode {
     <ListPanel<OpenSaga>
       name="sagas"
       title="Open sagas"
-      about="Instances that have not finished, the oldest first, and what each waits for."
-      empty="No instance is open."
+      about="Saga instances that have not finished, oldest first, and what each waits for."
+      empty="No saga instances are open."
       fields={[
         useRules('saga', 'Saga', 'saga'),
         { name: 'operation', label: 'Operation', kind: 'text' },
@@ -153,8 +153,8 @@ function TimersPanel({ filter }: Props): ReactNode {
     <ListPanel<TimerEntry>
       name="timers"
       title="Timers"
-      about="What sagas will send later, in the order in which it is due."
-      empty="No timer is set."
+      about="Messages that sagas will send later, in due order."
+      empty="No timers are set."
       fields={[
         useRules('saga', 'Saga', 'saga'),
         { name: 'until', label: 'Due before', kind: 'time' },
@@ -171,7 +171,7 @@ function TimersPanel({ filter }: Props): ReactNode {
               <span className="item-bad">{manyText(attempts, 'failed attempt')}</span>
             )}
             <span className="item-aside" title={dateText(dueAt)}>
-              {dueAt > now ? dueText(dueAt, now) : `due since ${ageText(now - dueAt)}`}
+              {dueAt > now ? dueText(dueAt, now) : `overdue by ${ageText(now - dueAt)}`}
             </span>
           </p>
         </li>

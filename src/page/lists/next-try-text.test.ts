@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { nextTryText } from './next-try-text.ts'
 
-test('a key whose rule is gone is not said to be tried now for ever', () => {
-  assert.equal(nextTryText({ nextAttemptAt: 0, isUnread: true }, 5_000), 'no rule reads it here')
-  assert.equal(nextTryText({ nextAttemptAt: 0 }, 5_000), 'next try now')
-  assert.equal(nextTryText({ nextAttemptAt: 9_000 }, 5_000), 'next try in 4.0 s')
+test('a held key shows its next attempt, or that no rule handles it any more', () => {
+  assert.equal(nextTryText({ nextAttemptAt: 0, isUnread: true }, 5_000), 'no rule handles it')
+  assert.equal(nextTryText({ nextAttemptAt: 0 }, 5_000), 'next attempt now')
+  assert.equal(nextTryText({ nextAttemptAt: 9_000 }, 5_000), 'next attempt in 4.0 s')
 })

@@ -1,11 +1,11 @@
 import type { HeldKey } from '../../admin/wire.ts'
 import { dueText } from '../text/format.ts'
 
-/** When the event in front of a held key is tried next. */
+/** When the next attempt at the first event of a held key is due. */
 export function nextTryText(
   { isUnread, nextAttemptAt: at }: Pick<HeldKey, 'isUnread' | 'nextAttemptAt'>,
   now: number,
 ): string {
-  if (isUnread) return 'no rule reads it here'
-  return at > now ? `next try ${dueText(at, now)}` : 'next try now'
+  if (isUnread) return 'no rule handles it'
+  return at > now ? `next attempt ${dueText(at, now)}` : 'next attempt now'
 }

@@ -4,13 +4,13 @@ import type { ListPages } from './use-list.ts'
 
 interface Props {
   readonly pages: ListPages<unknown>
-  /** What lies before and after, such as newer and older. */
+  /** The labels of the buttons, such as newer and older. */
   readonly words: readonly [back: string, on: string]
-  /** There may be more, although this page has few. */
+  /** Shown instead of the page number. */
   readonly note?: string | undefined
 }
 
-/** Back and on, where there is anywhere to go. */
+/** Buttons for the previous and the next page; nothing if there is only one page. */
 export function Pager({ pages: { back, on, pagesBefore }, words, note }: Props): ReactNode {
   if (!back && !on) return null
   return (

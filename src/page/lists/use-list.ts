@@ -5,9 +5,9 @@ import { askList } from '../live/api.ts'
 import type { Filter } from '../route/route.ts'
 
 export interface ListPages<T> {
-  /** The page that is shown; while the next one is asked for, the one before. */
+  /** The current page. While a page loads, the last one stays. */
   readonly asked: Asked<T>
-  /** How many pages lie before it. */
+  /** The number of pages before it. */
   readonly pagesBefore: number
   /** Absent on the first page. */
   readonly back?: () => void
@@ -16,16 +16,16 @@ export interface ListPages<T> {
 }
 
 /**
- * A list page by page. The page in sight is asked for again whenever `beat` changes. Of another list
- * or filter it begins anew only where its component does: give that a key.
+ * Fetches a list page by page. The current page is fetched again whenever `refreshCount` changes. For
+ * another list or filter, give the component another `key`, so that it starts with the first page.
  */
 export function useList<T extends Listing<unknown>>(
   path: string,
   filter: Filter,
   beat: number,
 ): ListPages<T> {
-  const [asked, setAsked] = useState<Asked<T>>({ is: 'asking' })
-  /** Where each page begins, from the second one on. */
+  const [asked, setAsked] = useState<Asked<T>>({ is: 'loading' })
+  /** The cursors of the pages, from the second one on. */
   const [trail, setTrail] = useState<readonly string[]>([])
   const after = trail.at(-1)
   const query = JSON.stringify({ ...filter, ...(after === undefined ? {} : { after }) })
@@ -38,7 +38,7 @@ export function useList<T extends Listing<unknown>>(
       isCurrent = false
     }
   }, [path, query, beat])
-  const next = asked.is === 'answered' ? asked.answer.next : undefined
+  const next = asked.is === 'loaded' ? asked.answer.next : undefined
   return {
     asked,
     pagesBefore: trail.length,
@@ -47,6 +47,6 @@ export function useList<T extends Listing<unknown>>(
   }
 }
 
-/** A number that changes every few seconds of the system's time; a search costs more than a look. */
+/** A number that changes every few seconds; less often for a filtered list, which costs more. */
 export const beatOf = (at: number | undefined, isNarrowed: boolean): number =>
   Math.floor((at ?? 0) / (isNarrowed ? 12_000 : 3_000))

@@ -7,7 +7,7 @@ import { waitsText } from './waits-text.ts'
 const said = (now: number, ...waitsFor: readonly WaitsFor[]): readonly string[] =>
   waitLines(waitsFor).map((line) => waitsText(line, now))
 
-test('what is waited for is said by name, and when it is due', () => {
+test('the text names what is waited for, when it is due, and which consumer holds it', () => {
   const types = ['A', 'B', 'C', 'D', 'E', 'F']
   const lines = [
     ...said(0, { kind: 'timer', type: 'x.Remind', dueAt: 7_200_000 }),
@@ -23,15 +23,15 @@ test('what is waited for is said by name, and when it is due', () => {
     'waits for the timer x.Remind, due in 2 h',
     'waits for the timer x.Remind, due 5.0 s ago',
     'waits for the timer x.Remind',
-    'waits for the answer to x.Charge',
-    'waits for the answer to x.Charge, which pay/money holds',
+    'waits for the reply to x.Charge',
+    'waits for the reply to x.Charge, held by pay/money',
     'waits for the event x.Paid',
     'waits for one of A, B, C, D or 2 others',
-    'waits for a message, which pay/money holds',
+    'waits for a message, held by pay/money',
   ])
 })
 
-test('five timers of one instance are one line, and not the same text five times', () => {
+test('all timers of an instance share one line', () => {
   const timers = [5, 1, 3, 2, 4].map((hour) => {
     return { kind: 'timer', type: `x.After${hour}`, dueAt: hour * 3_600_000 } as const
   })
@@ -39,7 +39,7 @@ test('five timers of one instance are one line, and not the same text five times
   const unknown = { kind: 'timer', type: 'x.Unknown' } as const
   assert.deepEqual(said(-4 * 3_600_000, unknown, answer, ...timers), [
     'waits for 6 timers, the next for x.After1 in 5 h',
-    'waits for the answer to x.Charge',
+    'waits for the reply to x.Charge',
   ])
   assert.deepEqual(said(0, unknown, unknown), ['waits for 2 timers, the next for x.Unknown'])
 })

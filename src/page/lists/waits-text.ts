@@ -2,10 +2,10 @@ import type { WaitLine } from '../../admin/wait-lines.ts'
 import { dueText } from '../text/format.ts'
 import { visible } from '../text/visible.ts'
 
-/** Types that are named where an event of one of several is waited for. */
+/** Maximum number of event types that are named. */
 const TYPES_MAX = 4
 
-/** What has to happen next, in one line. */
+/** One line of text for what is waited for. */
 export function waitsText({ waits, count }: WaitLine, now: number): string {
   switch (waits.kind) {
     case 'timer': {
@@ -15,7 +15,7 @@ export function waitsText({ waits, count }: WaitLine, now: number): string {
       return `waits for the timer ${type}${due && `, due ${due}`}`
     }
     case 'answer':
-      return `waits for the answer to ${visible(waits.command)}${heldText(waits)}`
+      return `waits for the reply to ${visible(waits.command)}${heldText(waits)}`
     case 'event':
       return `waits for ${typesText(waits.types)}${heldText(waits)}`
   }
@@ -29,4 +29,4 @@ function typesText(types: readonly string[]): string {
 }
 
 const heldText = ({ heldBy }: { readonly heldBy?: string }): string =>
-  heldBy === undefined ? '' : `, which ${heldBy} holds`
+  heldBy === undefined ? '' : `, held by ${heldBy}`

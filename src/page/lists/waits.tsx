@@ -6,7 +6,7 @@ import { waitsText } from './waits-text.ts'
 
 const ICONS = { timer: Timer, answer: CornerDownLeft, event: Radio } as const
 
-/** What somebody waits for, one a line. */
+/** What an operation or a saga waits for, one item per line. */
 export function Waits({
   waitsFor,
   now,

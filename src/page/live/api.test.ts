@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { refusedBy } from './api.ts'
 
-describe('an error of the system is shown whole', () => {
+describe('an error answer is shown', () => {
   const shown = (status: number, problem: object | string): readonly string[] => {
     const text = typeof problem === 'string' ? problem : JSON.stringify(problem)
     const { reason, complaints } = refusedBy({ status, statusText: 'Bad' }, text)
     return [reason, ...complaints]
   }
 
-  test('with its title, its detail and every complaint', () => {
+  test('with its title, its detail and every issue', () => {
     const complaints = [
       { path: 'since', message: 'must be a whole number' },
       { path: 'limit', message: 'must be text' },
@@ -23,7 +23,7 @@ describe('an error of the system is shown whole', () => {
     assert.deepEqual(shown(500, broken), ['something broke here: it was reported as 1'])
   })
 
-  test('once, where title and detail are the same, and by what there is, where one is missing', () => {
+  test('without repeating a detail that equals the title, and without missing parts', () => {
     assert.deepEqual(shown(403, { title: 'not from here', detail: 'not from here' }), [
       'not from here',
     ])

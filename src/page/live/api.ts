@@ -1,19 +1,19 @@
-// The few questions that the page asks, and the one thing that it may do.
+// The requests of the page to the admin API.
 import type { ChainView, Listing, ProblemView } from '../../admin/wire.ts'
 import { visible } from '../text/visible.ts'
 
-/** A question with its answer on the way, the answer, or why there is none. */
+/** The state of a request: loading, loaded with its result, or failed. */
 export type Asked<T> =
-  | { readonly is: 'asking' }
-  | { readonly is: 'answered'; readonly answer: T }
+  | { readonly is: 'loading' }
+  | { readonly is: 'loaded'; readonly answer: T }
   | Refused
 
-/** Why there is no answer. */
+/** A failed request. */
 export interface Refused {
-  readonly is: 'refused'
+  readonly is: 'failed'
   readonly status: number
   readonly reason: string
-  /** What is wrong, one by one. */
+  /** The issues of the problem, each as text. */
   readonly complaints: readonly string[]
 }
 
@@ -21,7 +21,7 @@ export async function askChain(id: string): Promise<Asked<ChainView>> {
   return ask<ChainView>(`/admin/chain/${encodeURIComponent(id)}`)
 }
 
-/** One page of a list: held keys, operations, the messages of a topic … */
+/** Fetches one page of a list: held keys, operations, messages of a topic, and so on. */
 export async function askList<T extends Listing<unknown>>(
   path: string,
   query: Readonly<Record<string, string>>,
@@ -29,7 +29,7 @@ export async function askList<T extends Listing<unknown>>(
   return ask<T>(`/admin/${path}?${new URLSearchParams(query)}`)
 }
 
-/** Pauses or resumes a service; the stream tells when it took effect. */
+/** Pauses or resumes a service. The next overview shows the new state. */
 export async function setPaused(
   service: string,
   isPaused: boolean,
@@ -47,15 +47,15 @@ async function ask<T>(url: string, request?: RequestInit): Promise<Asked<T>> {
     const response = await fetch(url, request)
     const text = await response.text()
     if (response.ok) {
-      return { is: 'answered', answer: (text ? JSON.parse(text) : undefined) as T }
+      return { is: 'loaded', answer: (text ? JSON.parse(text) : undefined) as T }
     }
     return refusedBy(response, text)
   } catch {
-    return { is: 'refused', status: 0, reason: 'The system does not answer.', complaints: [] }
+    return { is: 'failed', status: 0, reason: 'The system does not answer.', complaints: [] }
   }
 }
 
-/** All that an error says: what it is, what it says of this case, and its complaints. */
+/** The failure of an error answer, with its title, detail and issues. */
 export function refusedBy(
   { status, statusText }: Pick<Response, 'status' | 'statusText'>,
   text: string,
@@ -63,14 +63,14 @@ export function refusedBy(
   const { title, detail, complaints = [] } = problemIn(text)
   const said = new Set([title, detail].filter((each) => each !== undefined && each !== ''))
   return {
-    is: 'refused',
+    is: 'failed',
     status,
     reason: visible(said.size > 0 ? [...said].join(': ') : statusText || `Status ${status}`),
     complaints: complaints.map(({ path, message }) => visible(`${path} ${message}`)),
   }
 }
 
-/** Nothing where somebody else has answered, such as a proxy. */
+/** The problem in a body; empty if the answer came from something else, such as a proxy. */
 function problemIn(text: string): Partial<ProblemView> {
   try {
     return (JSON.parse(text) as Partial<ProblemView> | null) ?? {}

@@ -1,4 +1,4 @@
-// What the page knows, kept up to date by the stream. A stream that ends is opened again; one that
+// Keeps the page's data up to date from the event stream. A stream that ends is opened again; one that
 // falls silent counts as lost.
 import type { EventView, Overview, SampleView } from '../../admin/wire.ts'
 import type { History } from './history.ts'
@@ -6,12 +6,12 @@ import { advance, NO_HISTORY, withPast } from './history.ts'
 
 export interface Live {
   readonly link: 'connecting' | 'live' | 'lost'
-  /** The last that was heard, however long ago. */
+  /** The last overview, however old. */
   readonly overview?: Overview
   readonly history: History
   /** Newest first. */
   readonly newest: readonly EventView[]
-  /** How long nothing was heard, in whole seconds, while the link is lost. */
+  /** Whole seconds since the last overview, while the connection is lost. */
   readonly silentSeconds: number
 }
 

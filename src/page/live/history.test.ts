@@ -57,7 +57,7 @@ test('one overview gives no rate and no sample', () => {
   assert.deepEqual(samples, [])
 })
 
-test('rates are differences over the time between', () => {
+test('rates are differences of counters over the elapsed time', () => {
   const { rates, samples } = after(overview(1_000, 50), overview(3_000, 150, 7))
   assert.equal(rates.topics.get('payment.commands'), 50)
   assert.equal(rates.topics.get('payment.events'), 100)
@@ -68,7 +68,7 @@ test('rates are differences over the time between', () => {
   assert.deepEqual(samples[0]?.services['payment'], { perSecond: 50, lag: 7 })
 })
 
-test('rates forget what is older than their window', () => {
+test('rates ignore overviews that are older than their window', () => {
   const slow = [0, 1, 2, 3, 4].map((second) => overview(second * 1_000, second))
   const fast = [5, 6, 7, 8, 9].map((second) => overview(second * 1_000, (second - 4) * 100))
   assert.equal(after(...slow, ...fast).rates.topics.get('payment.commands'), 100)
@@ -79,17 +79,17 @@ test('the same overview twice changes nothing', () => {
   assert.equal(advance(once, overview(2_000, 2)), once)
 })
 
-test('a system that was started over begins a new history, without rates below zero', () => {
+test('a restarted system starts a new history, without negative rates', () => {
   const { rates, samples } = after(overview(1_000, 50), overview(2_000, 60), overview(3_000, 4))
   assert.equal(rates.total, 0)
   assert.deepEqual(samples, [])
 })
 
-test('a clock that went back begins a new history', () => {
+test('a clock that goes back starts a new history', () => {
   assert.deepEqual(after(overview(5_000, 1), overview(6_000, 2), overview(1_000, 3)).samples, [])
 })
 
-test('samples end with the time that charts show, however long the page is open', () => {
+test('samples are bounded by the history length, however long the page is open', () => {
   const all = Array.from({ length: 400 }, (_, index) => overview(index * 1_000, index))
   const { samples, recent } = after(...all)
   assert.equal(samples.length, HISTORY_MS / 1_000 + 1)
@@ -97,7 +97,7 @@ test('samples end with the time that charts show, however long the page is open'
   assert.ok(recent.length <= 5)
 })
 
-test('lag adds up, and age is that of the oldest', () => {
+test('the lag is the sum, and the age is that of the oldest record', () => {
   assert.equal(lagOf(overview(0, 0, 3)), 3)
   assert.equal(oldestOf(overview(0, 0, 3)), 30)
   assert.equal(oldestOf({ ...overview(0, 0), services: [] }), 0)
@@ -106,7 +106,7 @@ test('lag adds up, and age is that of the oldest', () => {
 const past = (...times: readonly number[]): readonly SampleView[] =>
   times.map((at) => ({ at, perSecond: 1, lag: 0, services: {} }))
 
-test('charts go back to before the page was opened, by what the process has kept', () => {
+test('charts start before the page was opened, with the samples of the server', () => {
   const opened = after(overview(100_000, 1), overview(101_000, 2), overview(102_000, 3))
   const history = withPast(opened, past(1_000, 90_000, 95_000, 100_000, 105_000))
   const times = (spanMs: number): readonly number[] =>
@@ -116,7 +116,7 @@ test('charts go back to before the page was opened, by what the process has kept
   assert.deepEqual(times(PAST_MS), [1_000, 90_000, 95_000, 100_000, 102_000])
 })
 
-test('what the process has kept outlives a system that was started over', () => {
+test('the samples of the server survive a restart of the system', () => {
   const history = withPast(after(overview(1_000, 50), overview(2_000, 60)), past(500))
   assert.deepEqual(advance(history, overview(3_000, 4)).past, past(500))
 })

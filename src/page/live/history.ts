@@ -1,18 +1,18 @@
-// What overviews tell when they are laid side by side: rates, and the last two minutes. What is older
-// comes from the process, as far back as an hour.
+// Rates and samples that the page derives from successive overviews, for the last two minutes. Older
+// samples, up to an hour, come from the server.
 import type { FigureView, Overview, SampleView } from '../../admin/wire.ts'
 
-/** Rates are taken over about this long, so that they are neither jumpy nor late. */
+/** Rates are averaged over about this time: smooth, but without much delay. */
 const RATE_WINDOW_MS = 3_000
-/** So much is kept of what overviews tell. */
+/** Length of the page's own history. */
 export const HISTORY_MS = 120_000
-/** So much the process tells. */
+/** Length of the server's history. */
 export const PAST_MS = 3_600_000
-/** A bound, should they come faster than expected. */
+/** Bounds the samples if overviews come faster than expected. */
 const SAMPLES_MAX = 720
 
 export interface Rates {
-  /** Events a second, over all topics. */
+  /** Events per second, over all topics. */
   readonly total: number
   readonly topics: ReadonlyMap<string, number>
   readonly services: ReadonlyMap<string, number>
@@ -22,11 +22,11 @@ export interface Rates {
 
 export interface History {
   readonly rates: Rates
-  /** The last minutes, second by second. */
+  /** The page's own samples, about one per second. */
   readonly samples: readonly SampleView[]
-  /** The last hour, as the process has kept it, with some seconds between. */
+  /** The server's samples of the last hour, some seconds apart. */
   readonly past: readonly SampleView[]
-  /** Overviews that rates are taken from, oldest first. */
+  /** The overviews that rates are computed from, oldest first. */
   readonly recent: readonly Overview[]
 }
 
@@ -41,7 +41,7 @@ export function readKey(service: string, topic: string): string {
   return `${service}\n${topic}`
 }
 
-/** The history with one more overview. One that is older than the last begins anew. */
+/** Adds an overview. An overview that is older than the last one, or of a restart, starts over. */
 export function advance(history: History, overview: Overview): History {
   const last = history.recent.at(-1)
   if (last && overview.at === last.at) return history
@@ -59,12 +59,12 @@ export function advance(history: History, overview: Overview): History {
   }
 }
 
-/** The history with what the process has kept: all of it, or one sample more. */
+/** Replaces the server's samples. */
 export function withPast(history: History, past: readonly SampleView[]): History {
   return { ...history, past: past.slice(-SAMPLES_MAX) }
 }
 
-/** The samples of the last `spanMs`, those of the process where the page has none of its own. */
+/** The samples of the last `spanMs`: the page's own, and before those the server's. */
 export function samplesOver({ samples, past }: History, spanMs: number): readonly SampleView[] {
   const newest = Math.max(samples.at(-1)?.at ?? 0, past.at(-1)?.at ?? 0)
   const own = spanMs > HISTORY_MS ? samples.slice(-1) : samples
@@ -72,7 +72,7 @@ export function samplesOver({ samples, past }: History, spanMs: number): readonl
   return [...past.filter(({ at }) => at < ownFrom && at >= newest - spanMs), ...own]
 }
 
-/** Counters only grow; where one shrank, the system was started over. */
+/** Counters only grow; if one has shrunk, the system was restarted. */
 function isReset(last: Overview, next: Overview): boolean {
   const before = new Map(last.topics.map(({ name, appended }) => [name, appended]))
   return next.topics.some(({ name, appended }) => appended < (before.get(name) ?? 0))
@@ -122,12 +122,12 @@ function sampleOf(overview: Overview, rates: Rates): SampleView {
   }
 }
 
-/** Records that are yet to be read, over all services. */
+/** The lag over all services. */
 export function lagOf({ services }: Overview): number {
   return services.reduce((sum, { lag }) => sum + lag, 0)
 }
 
-/** The age of the oldest record that waits anywhere. */
+/** The age of the oldest unread record of any service. */
 export function oldestOf({ services }: Overview): number {
   return Math.max(0, ...services.map(({ ageMs }) => ageMs))
 }

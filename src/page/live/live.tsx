@@ -8,7 +8,7 @@ export function LiveFrom(props: { connection: Connection; children: ReactNode })
   return <Connected value={props.connection}>{props.children}</Connected>
 }
 
-/** What the page knows now; renders again with every overview. */
+/** The current data of the page; renders again with every update. */
 export function useLive(): Live {
   const connection = use(Connected)
   if (!connection) throw new Error('useLive is for components inside LiveFrom')

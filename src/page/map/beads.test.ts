@@ -6,12 +6,12 @@ import type { Point } from './layout.ts'
 const p = (x: number, y: number): Point => ({ x, y })
 const long = [p(0, 0), p(50, 0), p(50, 200), p(300, 200)]
 
-test('a line by itself has beads all along', () => {
+test('a single line has beads along its whole length', () => {
   const beads = beadsOf([{ id: 'a', carries: 'events' }], new Map([['a', long]]))
   assert.deepEqual(beads.get('a'), long)
 })
 
-test('a line that branches off has beads from the bend on', () => {
+test('a line that branches off has beads after the bend', () => {
   const branch = [p(0, 0), p(50, 0), p(50, 100), p(200, 100)]
   const lines = new Map([
     ['a', long],
@@ -31,7 +31,7 @@ test('a line that joins has beads up to the bend', () => {
   assert.deepEqual(beadsOf(edges, lines).get('b'), [p(10, 120), p(50, 120), p(50, 131)])
 })
 
-test('what flows the other way, or is of another kind, covers nothing', () => {
+test('lines of the other direction or another kind do not cover a line', () => {
   const back = long.toReversed()
   const lines = new Map([
     ['a', long],
@@ -46,7 +46,7 @@ test('what flows the other way, or is of another kind, covers nothing', () => {
   assert.deepEqual([...beadsOf(edges, lines).values()], [long, back, long])
 })
 
-test('the same line twice has beads once', () => {
+test('two equal lines have beads once', () => {
   const lines = new Map([
     ['a', long],
     ['b', long],

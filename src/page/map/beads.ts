@@ -1,5 +1,5 @@
-// Where beads run. Lines that share a stretch share its beads, too: each line gets only what no
-// longer line of its kind has covered already.
+// Where the beads of each line run. Lines that overlap share their beads: each line gets beads only on
+// the segments that no longer line of its kind covers.
 import type { MapEdge } from './graph.ts'
 import type { Point } from './layout.ts'
 import { RADIUS } from './line.ts'
@@ -11,7 +11,7 @@ interface Stretch {
 
 type Flowing = Pick<MapEdge, 'id' | 'carries'>
 
-/** The corners along which each flowing line has beads of its own; none where all is covered. */
+/** The corners of the part of each flowing line that has its own beads; none if all is covered. */
 export function beadsOf(
   edges: readonly Flowing[],
   lines: ReadonlyMap<string, readonly Point[]>,
@@ -30,19 +30,19 @@ export function beadsOf(
   )
 }
 
-/** The line without the stretches at its start and its end that others cover. */
+/** The line without the parts at its start and end that other lines cover. */
 function uncovered(points: readonly Point[], known: readonly Stretch[]): readonly Point[] {
   const shared = sharedStart(points, known)
   const back = known.map(({ from, to }) => ({ from: to, to: from }))
   const sharedEnd = sharedStart(points.toReversed(), back)
   const whole = lengthOf(points)
-  // Up to the bend, so that beads take it before they join.
+  // Includes the bend, so that beads pass it before they join.
   const start = Math.max(0, shared - RADIUS)
   const end = Math.min(whole, whole - sharedEnd + RADIUS)
   return end - start <= 2 * RADIUS ? [] : cut(points, start, end)
 }
 
-/** How far from its start a line runs along others, in their direction. */
+/** The length from its start over which a line overlaps others in their direction. */
 function sharedStart(points: readonly Point[], known: readonly Stretch[]): number {
   let length = 0
   for (const stretch of stretchesOf(points)) {
@@ -53,7 +53,7 @@ function sharedStart(points: readonly Point[], known: readonly Stretch[]): numbe
   return length
 }
 
-/** How far a stretch runs along another from its own start on. */
+/** The length from its start over which a segment overlaps another. */
 function overlap(stretch: Stretch, other: Stretch): number {
   const axis = stretch.from.x === stretch.to.x ? 'y' : 'x'
   const across = axis === 'x' ? 'y' : 'x'

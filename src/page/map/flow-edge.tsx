@@ -16,15 +16,15 @@ import { BASE_SPEED, gapOf, speedOf } from './pace.ts'
 interface EdgeData {
   readonly edge: MapEdge
   readonly points: readonly Point[]
-  /** Where it says what waits, and for which lines. */
+  /** The position of the lag label, and the lines that it is for. */
   readonly label?: { readonly at: Point; readonly edges: readonly MapEdge[] }
 }
 
-/** What waits for less is on its way. */
+/** A lag that is younger is not shown. */
 const WORTH_A_WORD_MS = 1_000
 const still = matchMedia('(prefers-reduced-motion: reduce)')
 
-/** A line by itself. All of them lie below all beads. */
+/** The line of an edge. All lines are drawn below all beads. */
 export function TrackEdge({ data }: EdgeProps): ReactNode {
   const { edge, points, label } = data as unknown as EdgeData
   const pointed = use(Highlight)
@@ -43,7 +43,7 @@ export function TrackEdge({ data }: EdgeProps): ReactNode {
   )
 }
 
-/** What flows along a line, where no other line shows it already. */
+/** The beads of an edge, on the part that no other line covers. */
 export function BeadsEdge({ data }: EdgeProps): ReactNode {
   const { edge } = data as unknown as EdgeData
   const pointed = use(Highlight)
@@ -57,12 +57,12 @@ export function BeadsEdge({ data }: EdgeProps): ReactNode {
   )
 }
 
-/** Whether something else is pointed at. */
+/** Whether the pointer is on a node that the edge does not touch. */
 export function isFar({ from, to }: MapEdge, pointed: string | undefined): boolean {
   return pointed !== undefined && pointed !== from && pointed !== to
 }
 
-/** What moves along a line: the more, the closer together and the faster. */
+/** Beads that move along a line; a higher rate makes them closer and faster. */
 function Beads({ path, rate }: { path: string; rate: number }): ReactNode {
   const line = useRef<SVGPathElement>(null)
   const running = useRef<Animation>(null)
@@ -77,7 +77,7 @@ function Beads({ path, rate }: { path: string; rate: number }): ReactNode {
     running.current = animation
     return () => animation.cancel()
   }, [gap])
-  // The rate changes without a jump, since the animation keeps its place.
+  // Changes the speed without a jump: the animation keeps its position.
   useEffect(() => running.current?.updatePlaybackRate(speed / BASE_SPEED), [speed, gap])
   return <path ref={line} className="flow-beads" d={path} strokeDasharray={`0.1 ${gap - 0.1}`} />
 }
@@ -102,7 +102,7 @@ function LagLabel({ at, edges }: NonNullable<EdgeData['label']>): ReactNode {
   )
 }
 
-/** Whether something moves along a line, and why not. */
+/** The state of an edge: flowing, idle, or paused with its service. */
 export function stateOf(edge: MapEdge, live: Live): 'paused' | 'flowing' | 'idle' {
   if (isPausedAt(edge, live.overview)) return 'paused'
   return rateOf(edge, live) > 0 ? 'flowing' : 'idle'

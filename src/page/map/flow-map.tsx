@@ -17,9 +17,9 @@ import type { MapLayout } from './layout.ts'
 import { layoutOf } from './layout.ts'
 import { labelsOf } from './line.ts'
 
-const nodeTypes = { service: ServiceNode, topic: TopicNode, door: DoorNode }
+const nodeTypes = { service: ServiceNode, topic: TopicNode, entry: DoorNode }
 const edgeTypes = { track: TrackEdge, beads: BeadsEdge }
-/** How much of the map a panel covers, with some air. */
+/** The width of the map that a panel covers, with a margin. */
 const PANEL_WIDTH = 510
 const FIT = { padding: '26px', maxZoom: 1.35, minZoom: 0.4 } as const
 
@@ -65,8 +65,8 @@ export function FlowMap({ graph }: { graph: MapGraph }): ReactNode {
 }
 
 /**
- * New only when some line begins or ceases to flow. What is pointed at does not share beads with
- * what steps back.
+ * Computed again only when a line starts or stops flowing. Highlighted lines do not share beads with
+ * the others.
  */
 function useBeads(
   { edges }: MapGraph,
@@ -90,7 +90,7 @@ function useBeads(
   }, [shape, lines, pointed])
 }
 
-/** Keeps the whole in view when the room for it changes, and what is open beside its panel. */
+/** Fits the map into its container, and keeps the selected node visible beside the panel. */
 function Fitted({ graph, layout }: { graph: MapGraph; layout: MapLayout }): null {
   const { fitView, getViewport, setViewport } = useReactFlow()
   const width = useStore((state) => state.width)
@@ -149,9 +149,9 @@ function nodesOf({ services, topics, hasDoor }: MapGraph, { boxes }: MapLayout):
     const { x, y, width, height } = boxes.get(id) ?? { x: 0, y: 0, width: 1, height: 1 }
     return { id, type, data, position: { x, y }, width, height }
   }
-  // In the order of reading, which is the order of the keyboard.
+  // Sorted in reading order, which is the tab order.
   return [
-    ...(hasDoor ? [place(DOOR, 'door', {})] : []),
+    ...(hasDoor ? [place(DOOR, 'entry', {})] : []),
     ...services.map((service) => place(service.id, 'service', { service })),
     ...topics.map((topic) => place(topic.id, 'topic', { topic })),
   ].toSorted((a, b) => a.position.x - b.position.x || a.position.y - b.position.y)

@@ -8,7 +8,7 @@ import { rateText, topicParts } from '../text/format.ts'
 import type { MapService, MapTopic } from './graph.ts'
 import { ServiceCard } from './service-card.tsx'
 
-/** Lines know their own places; React Flow asks for handles all the same. */
+/** React Flow requires handles, although the lines have their own coordinates. */
 function Ends(): ReactNode {
   return (
     <>

@@ -1,5 +1,5 @@
-// The system as a graph to draw. Topics with a single reader (commands, replies) are docked at the
-// card of that reader as inlets; the others stand for themselves.
+// The system as a graph. A topic of commands or replies with a single reader is docked to the card of
+// that reader as an inlet; other topics are nodes of their own.
 import type { LinkView, Overview, TopicView } from '../../admin/wire.ts'
 
 export type Carries = TopicView['carries']
@@ -7,9 +7,9 @@ export type Carries = TopicView['carries']
 export interface MapService {
   readonly id: string
   readonly name: string
-  /** Topics that are docked at its card, commands first. */
+  /** Topics that are docked to its card, commands first. */
   readonly docked: readonly TopicView[]
-  /** Topics that stand for themselves and that it reads. */
+  /** The undocked topics that it reads. */
   readonly reads: readonly string[]
 }
 
@@ -21,17 +21,17 @@ export interface MapTopic {
 
 export interface MapEdge {
   readonly id: string
-  /** Ids of what it joins. */
+  /** The ids of the nodes that it connects. */
   readonly from: string
   readonly to: string
   readonly topic: string
   readonly carries: Carries
-  /** The service at this end of the topic; none where messages come from outside. */
+  /** The service at one end of the edge; none for messages from outside. */
   readonly service?: string
   readonly is: 'writes' | 'reads' | 'enters'
-  /** The row of the card that it ends at: a docked topic, or `events` for all others. */
+  /** The row of the card where it ends: a docked topic, or `events` for all other topics. */
   readonly inlet?: string
-  /** Whether it leads back to where the flow came from. */
+  /** Whether the edge points back against the direction of the flow. */
   readonly isReturn: boolean
 }
 
@@ -42,8 +42,8 @@ export interface MapGraph {
   readonly edges: readonly MapEdge[]
 }
 
-export const DOOR = 'door'
-/** The inlet of a card where all topics end that stand for themselves. */
+export const DOOR = 'entry'
+/** The inlet of a card for all undocked topics. */
 export const EVENTS_INLET = 'events'
 
 export const serviceId = (name: string): string => `service:${name}`
@@ -103,7 +103,7 @@ function draftsOf(
   const to = dock === undefined ? topicId(topic) : serviceId(dock)
   const inlet = dock === undefined ? {} : { inlet: topic }
   const writing = (writers.get(topic) ?? [])
-    // What a service sends to itself stays within its card.
+    // Messages of a service to itself are not drawn.
     .filter((service) => service !== dock)
     .map((service): Draft => {
       const from = serviceId(service)
@@ -111,7 +111,7 @@ function draftsOf(
     })
   const isFromOutside = carries === 'commands' && writing.length === 0
   const entering: readonly Draft[] = isFromOutside
-    ? [{ id: `door>${topic}`, from: DOOR, to, topic, carries, is: 'enters', ...inlet }]
+    ? [{ id: `entry>${topic}`, from: DOOR, to, topic, carries, is: 'enters', ...inlet }]
     : []
   if (dock !== undefined) return [...entering, ...writing]
   const reading = (readers.get(topic) ?? []).map((service): Draft => {
@@ -121,7 +121,7 @@ function draftsOf(
   return [...entering, ...writing, ...reading]
 }
 
-/** Commands say who comes before whom, then events; an edge that closes a circle is a return. */
+/** Orders the nodes by commands first, then events. An edge that would close a cycle is a return. */
 function directed(drafts: readonly Draft[]): readonly MapEdge[] {
   const after = new Map<string, Set<string>>()
   const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {

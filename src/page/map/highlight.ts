@@ -2,10 +2,10 @@ import type { Context } from 'react'
 import { createContext } from 'react'
 import type { Point } from './layout.ts'
 
-/** The id of the node that is pointed at; lines that do not touch it step back. */
+/** The id of the node under the pointer. Lines that do not touch it are dimmed. */
 export const Highlight: Context<string | undefined> = createContext<string | undefined>(undefined)
 
-/** Where each line has beads of its own, by the id of its edge. */
+/** The part of each line that has its own beads, by edge id. */
 export const BeadLines: Context<ReadonlyMap<string, readonly Point[]>> = createContext<
   ReadonlyMap<string, readonly Point[]>
 >(new Map())

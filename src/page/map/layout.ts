@@ -1,5 +1,5 @@
-// Where everything on the map lies, left to right, and how its lines run: along the channels
-// between columns and the corridors between rows, so that no line crosses a card.
+// The layout of the map, from left to right. Lines run in the channels between columns and in the
+// corridors between rows, so that no line crosses a card.
 import { Graph, layout as dagreLayout } from '@dagrejs/dagre'
 import type { MapEdge, MapGraph, MapService } from './graph.ts'
 import { DOOR, EVENTS_INLET } from './graph.ts'
@@ -9,7 +9,7 @@ export interface Point {
   readonly y: number
 }
 
-/** A box by its upper left corner. */
+/** A box with its upper left corner. */
 export interface Box extends Point {
   readonly width: number
   readonly height: number
@@ -17,7 +17,7 @@ export interface Box extends Point {
 
 export interface MapLayout {
   readonly boxes: ReadonlyMap<string, Box>
-  /** The corners of each line, by the id of its edge. */
+  /** The corners of each line, by edge id. */
   readonly lines: ReadonlyMap<string, readonly Point[]>
   readonly width: number
   readonly height: number
@@ -26,10 +26,10 @@ export interface MapLayout {
 export const CARD = { width: 216, headHeight: 46, rowHeight: 27, footHeight: 8 }
 export const PILL = { width: 148, height: 34 }
 export const DOOR_BOX = { width: 40, height: 40 }
-/** Between columns: room for lines that leave, cross over and arrive. */
+/** Space between columns for the lines. */
 const CHANNEL = 92
 const ROW_GAP = 34
-/** How far from a column its first returning line runs, and how far the next ones. */
+/** Distance of the first returning line from its column, and of each further line. */
 const RETURN = { first: 14, next: 8 }
 const CLEARANCE = 14
 
@@ -42,11 +42,11 @@ interface Plan {
   readonly boxes: ReadonlyMap<string, Box>
   readonly columns: readonly Column[]
   readonly services: ReadonlyMap<string, MapService>
-  /** What each service writes, in the order in which it leaves its card, top down. */
+  /** The kinds of messages that each service writes, in the order of its outlets, top down. */
   readonly outlets: ReadonlyMap<string, readonly string[]>
 }
 
-/** The rows of a card, top down: its inlets. */
+/** The inlets of a card, one row each, top down. */
 export function inletsOf({ docked, reads }: MapService): readonly string[] {
   return [...docked.map(({ name }) => name), ...(reads.length > 0 ? [EVENTS_INLET] : [])]
 }
@@ -119,7 +119,7 @@ function columnAt(plan: Plan, index: number): Column {
   return plan.columns[index] as Column
 }
 
-/** Events leave at the head of a card, where the eye is, then commands, then replies. */
+/** The outlets of each card, top down: events, commands, replies. */
 function outletsOf(edges: readonly MapEdge[]): ReadonlyMap<string, readonly string[]> {
   const order = ['events', 'commands', 'replies']
   const groups = Map.groupBy(edges, ({ from }) => from)
@@ -131,7 +131,7 @@ function outletsOf(edges: readonly MapEdge[]): ReadonlyMap<string, readonly stri
   )
 }
 
-/** Where a line leaves: a card at the level of its kind, anything else at its middle. */
+/** Where a line starts: at the outlet of its kind for a card, at the middle for other nodes. */
 function startOf(plan: Pick<Plan, 'boxes' | 'services' | 'outlets'>, edge: MapEdge): Point {
   const { x, y, width, height } = plan.boxes.get(edge.from) as Box
   if (!plan.services.has(edge.from)) return { x: x + width, y: y + height / 2 }
@@ -139,7 +139,7 @@ function startOf(plan: Pick<Plan, 'boxes' | 'services' | 'outlets'>, edge: MapEd
   return { x: x + width, y: y + CARD.headHeight / 2 + outlet * CARD.rowHeight }
 }
 
-/** Moves what has one line in or out up or down to the level of that line, where there is room. */
+/** Moves a node with a single line to the level of that line, if there is room. */
 function straighten(plan: Plan, boxes: Map<string, Box>, edges: readonly MapEdge[]): void {
   for (const [id, box] of boxes) {
     const [into, outOf] = [edges.filter(({ to }) => to === id), edges.filter((e) => e.from === id)]
@@ -161,7 +161,7 @@ function straighten(plan: Plan, boxes: Map<string, Box>, edges: readonly MapEdge
   }
 }
 
-/** Where a line arrives: at its inlet. */
+/** Where a line ends: at its inlet for a card, at the middle for other nodes. */
 function endOf(plan: Pick<Plan, 'boxes' | 'services'>, { to, inlet }: MapEdge): Point {
   const { x, y, height } = plan.boxes.get(to) as Box
   const service = plan.services.get(to)
@@ -199,7 +199,7 @@ function forwardLines(
   })
 }
 
-/** In each channel, a place of its own for each source whose lines cross over there. */
+/** The x position of each source's vertical line in each channel. */
 function crossingsOf(
   plan: Plan,
   edges: readonly MapEdge[],
@@ -223,7 +223,7 @@ function crossingsOf(
   }
 }
 
-/** A line of level and upright stretches: each corner is reached level first, then upright. */
+/** A line of horizontal and vertical segments: first horizontal, then vertical to each corner. */
 function bent(start: Point, corners: readonly Point[], end: Point): readonly Point[] {
   const points: Point[] = [start]
   let { y } = start
@@ -234,7 +234,7 @@ function bent(start: Point, corners: readonly Point[], end: Point): readonly Poi
   return [...points, end]
 }
 
-/** Returns to one inlet from one column share a line, as tracks do. */
+/** The returning lines. Those from one column to one inlet share a line. */
 function returnLines(
   plan: Plan,
   edges: readonly MapEdge[],
@@ -273,7 +273,7 @@ function returnLines(
   })
 }
 
-/** The nearest level below some box where nothing lies between two uprights. */
+/** The y position of the nearest free corridor between two vertical lines. */
 function corridor(
   { boxes }: Plan,
   { left, right }: Column,

@@ -1,10 +1,10 @@
-// A line of the map as an SVG path, and the place for its label.
+// The SVG path of a line of the map, and the position of its label.
 import type { Point } from './layout.ts'
 
-/** Of a bend, where there is room for it. */
+/** The radius of a bend, if there is room for it. */
 export const RADIUS = 11
 
-/** The path through corners, each rounded as far as the stretches beside it allow. */
+/** The path through corners, each rounded as far as its segments allow. */
 export function pathOf(points: readonly Point[]): string {
   const corners = points.filter((point, index) => {
     const before = points[index - 1]
@@ -23,8 +23,8 @@ export function pathOf(points: readonly Point[]): string {
 }
 
 /**
- * Where lines are labelled, by the id of the edge that carries the label: lines that share the
- * place share the label.
+ * The position of each label, by the id of the edge that shows it. Lines with the same position share
+ * a label.
  */
 export function labelsOf<E extends { readonly id: string }>(
   edges: readonly E[],
@@ -40,7 +40,7 @@ export function labelsOf<E extends { readonly id: string }>(
   )
 }
 
-/** The middle of the longest stretch. */
+/** The middle of the longest segment. */
 export function labelAt(points: readonly Point[]): Point {
   const stretches = points
     .slice(1)

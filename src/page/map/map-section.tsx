@@ -9,10 +9,10 @@ import { ServiceList } from './service-list.tsx'
 
 const FlowMap = lazy(async () => ({ default: (await import('./flow-map.tsx')).FlowMap }))
 
-/** The map on a desk, the same as a list in a hand. */
+/** The map, or a list of the services on a narrow screen. */
 export function MapSection({ overview }: { overview: Overview }): ReactNode {
   const isNarrow = useMedia('(max-width: 1000px)')
-  // Only what changes the drawing; figures come and go within it.
+  // The parts of the overview that change the drawing, so that new counts do not lay it out again.
   const shape = JSON.stringify([
     overview.services.map(({ name }) => name),
     overview.topics.map(({ name, carries, appended }) => [name, carries, appended > 0]),
@@ -23,8 +23,8 @@ export function MapSection({ overview }: { overview: Overview }): ReactNode {
     return (
       <section className="section map-section map-empty" aria-label="Map">
         <Mark width={54} />
-        <p className="empty-title">No services run here yet</p>
-        <p>They appear by themselves, as soon as the system starts some.</p>
+        <p className="empty-title">No services are running</p>
+        <p>Services appear here as soon as the system starts them.</p>
       </section>
     )
   return (

@@ -70,7 +70,7 @@ const edge = (from: string, to: string): MapEdge | undefined =>
   graph.edges.find((each) => each.from === from && each.to === to)
 
 suite('the graph', () => {
-  test('docks commands and replies at their only reader', () => {
+  test('docks commands and replies to their only reader', () => {
     const ordering = graph.services.find(({ name }) => name === 'ordering')
     assert.deepEqual(
       ordering?.docked.map(({ name }) => name),
@@ -82,18 +82,18 @@ suite('the graph', () => {
     )
   })
 
-  test('leaves out what is idle and unread', () => {
+  test('omits topics that are idle and unread', () => {
     assert.ok(!graph.topics.some(({ name }) => name === 'account.events'))
     const account = graph.services.find(({ name }) => name === 'account')
     assert.deepEqual(account?.docked, [])
   })
 
-  test('lets commands in by the door where only the service itself writes them', () => {
+  test('has an entry edge for commands that no other service writes', () => {
     assert.ok(graph.hasDoor)
     assert.equal(edge(DOOR, 'service:ordering')?.inlet, 'ordering.commands')
   })
 
-  test('takes commands as the direction, and what comes back as returns', () => {
+  test('is directed by commands, with edges that point back as returns', () => {
     assert.equal(edge('service:ordering', 'service:payment')?.isReturn, false)
     assert.equal(edge('topic:payment.events', 'service:account')?.isReturn, false)
     assert.equal(edge('topic:payment.events', 'service:ordering')?.isReturn, true)
@@ -101,7 +101,7 @@ suite('the graph', () => {
     assert.equal(edge('topic:ordering.events', 'service:ordering')?.isReturn, true)
   })
 
-  test('has no circle once the returns are taken out', () => {
+  test('has no cycle without the returns', () => {
     const forward = graph.edges.filter(({ isReturn }) => !isReturn)
     let left = new Set(forward.flatMap(({ from, to }) => [from, to]))
     for (;;) {
@@ -126,13 +126,13 @@ suite('the layout', () => {
       if (!isReturn) assert.ok((boxes.get(from)?.x ?? 0) < (boxes.get(to)?.x ?? 0), `${from} ${to}`)
   })
 
-  test('puts nothing on top of anything', () => {
+  test('has no overlapping boxes', () => {
     for (const [id, box] of all)
       for (const [other, otherBox] of all)
         if (id < other) assert.ok(!overlaps(box, otherBox), `${id} on ${other}`)
   })
 
-  test('gives every edge a line of level and upright stretches', () => {
+  test('gives every edge a line of horizontal and vertical segments', () => {
     assert.equal(lines.size, graph.edges.length)
     for (const points of lines.values())
       for (const [index, point] of points.slice(1).entries()) {
@@ -155,11 +155,11 @@ suite('the layout', () => {
       }
   })
 
-  test('fits a desk: wider than high, and not above 1,300 by 640', () => {
+  test('fits a desktop screen: wider than high, and at most 1,300 by 640', () => {
     assert.ok(width > height && width < 1_300 && height < 640, `${width} by ${height}`)
   })
 
-  test('of nothing is nothing', () => {
+  test('of an empty system is empty', () => {
     const empty = { ...shop, services: [], topics: [], links: [] }
     assert.equal(layoutOf(graphOf(empty)).boxes.size, 0)
   })
@@ -172,16 +172,16 @@ suite('a line', () => {
     { x: 50, y: 8 },
     { x: 200, y: 8 },
   ]
-  test('is rounded only as far as its stretches allow', () => {
+  test('is rounded only as far as its segments allow', () => {
     assert.equal(pathOf(points), 'M0 0L46 0Q50 0 50 4L50 4Q50 8 54 8L200 8')
   })
 
-  test('skips a stretch without length', () => {
+  test('skips a segment without length', () => {
     const [a, b] = points as [Point, Point]
     assert.equal(pathOf([a, a, b, b]), 'M0 0L50 0')
   })
 
-  test('shares its label with those that would have it at the same place', () => {
+  test('shares its label with lines that have it at the same position', () => {
     const lines = new Map([
       ['a', points],
       ['b', [{ x: 0, y: 30 }, ...points.slice(1)]],
@@ -196,7 +196,7 @@ suite('a line', () => {
     )
   })
 
-  test('is labelled on its longest stretch', () => {
+  test('is labelled on its longest segment', () => {
     assert.deepEqual(labelAt(points), { x: 125, y: 8 })
   })
 })

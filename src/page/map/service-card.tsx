@@ -12,7 +12,7 @@ import { Sparkline } from './sparkline.tsx'
 
 type Reading = Extract<LinkView, { is: 'reads' }>
 
-/** How a service is doing, the worst first. */
+/** The state of a service. */
 export function stateOf({ isPaused, pending }: ServiceView): 'paused' | 'failing' | 'well' {
   if (isPaused) return 'paused'
   return pending > 0 ? 'failing' : 'well'
@@ -103,7 +103,7 @@ function CardHead({ view, rates, samples }: HeadProps): ReactNode {
   )
 }
 
-/** What comes in by one row: its rate, or its lag where it has any worth a word. */
+/** The rate of an inlet, or its lag once that is older than a second. */
 function Intake({ readings, rates }: { readings: readonly Reading[]; rates: Rates }): ReactNode {
   const lag = readings.reduce((sum, reading) => sum + reading.lag, 0)
   const ageMs = Math.max(0, ...readings.map((reading) => reading.ageMs))

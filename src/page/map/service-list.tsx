@@ -6,7 +6,7 @@ import type { MapGraph } from './graph.ts'
 import { layoutOf } from './layout.ts'
 import { ServiceCard } from './service-card.tsx'
 
-/** The map for narrow screens: services from the door on, each with what it writes. */
+/** The map for narrow screens: the services in flow order, each with the topics that it writes. */
 export function ServiceList({ graph }: { graph: MapGraph }): ReactNode {
   const services = useMemo(() => {
     const { boxes } = layoutOf(graph)

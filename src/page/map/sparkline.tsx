@@ -3,7 +3,7 @@ import type { ReactNode } from 'react'
 const SHOWN = 40
 const SIZE = { width: 54, height: 18 }
 
-/** The last seconds of something, without axes: it shows that it moves, and which way. */
+/** A small chart of the last samples, without axes. */
 export function Sparkline({ values }: { values: readonly number[] }): ReactNode {
   const shown = values.slice(-SHOWN)
   if (shown.length < 2) return <span className="spark" />

@@ -7,12 +7,12 @@ interface Props {
   readonly kind: string
   readonly title: string
   readonly isWide?: boolean
-  /** Beside the title. */
+  /** Shown beside the title. */
   readonly aside?: ReactNode
   readonly children: ReactNode
 }
 
-/** The frame of everything that opens beside the map. */
+/** The frame of all panels beside the map. */
 export function Panel({ kind, title, isWide, aside, children }: Props): ReactNode {
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus({ preventScroll: true }), [])

@@ -10,7 +10,7 @@ import './panel.css'
 import { ServicePanel } from './service-panel.tsx'
 import { TopicPanel } from './topic-panel.tsx'
 
-/** What the address asks for beside the map. Esc closes it, and the focus goes back. */
+/** The panel of the current route. Esc closes it and returns the focus. */
 export function Panels(): ReactNode {
   const route = useRoute()
   useFocusReturned(route)
@@ -32,7 +32,7 @@ export function Panels(): ReactNode {
   return null
 }
 
-/** Remembers from where the first panel was opened, for when the last one closes. */
+/** Returns the focus to the element that opened the first panel when the last one closes. */
 function useFocusReturned(route: Route): void {
   const opener = useRef<{ readonly element: Element | null; readonly opens: string | undefined }>(
     undefined,
@@ -45,7 +45,7 @@ function useFocusReturned(route: Route): void {
     opener.current = { element, opens }
     return () => {
       const known = opener.current
-      // A line of a list may be gone by now; what opens the same thing will do.
+      // If the element is gone, focus another one that opens the same panel.
       const same =
         known?.opens && document.querySelector(`[data-opens="${CSS.escape(known.opens)}"]`)
       const target = known?.element?.isConnected ? known.element : same

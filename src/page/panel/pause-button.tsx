@@ -5,10 +5,10 @@ import type { ServiceView } from '../../admin/wire.ts'
 import { setPaused } from '../live/api.ts'
 import { useOwner } from '../token/token.tsx'
 
-/** Pauses or resumes. Without a token it explains where to get one. */
+/** Pauses or resumes a service. Without a token, opens the token dialog. */
 export function PauseButton({ service }: { service: ServiceView }): ReactNode {
   const { token, askForToken } = useOwner()
-  /** What was asked for; done once an overview shows it. */
+  /** The requested state, until an overview shows it. */
   const [wanted, setWanted] = useState<boolean>()
   const [complaint, setComplaint] = useState('')
   const { name, isPaused } = service
@@ -19,7 +19,7 @@ export function PauseButton({ service }: { service: ServiceView }): ReactNode {
     setComplaint('')
     setWanted(!isPaused)
     const answer = await setPaused(name, !isPaused, token)
-    if (answer.is !== 'refused') return
+    if (answer.is !== 'failed') return
     setWanted(undefined)
     if (answer.status === 401 || answer.status === 403) askForToken(`${answer.reason}.`)
     else setComplaint(answer.reason)
@@ -38,7 +38,7 @@ export function PauseButton({ service }: { service: ServiceView }): ReactNode {
         className={isPaused ? 'button button-strong' : 'button'}
         aria-label={`${word} ${name}`}
         aria-busy={isUnderway}
-        title={token === undefined ? 'Needs the owner’s token' : undefined}
+        title={token === undefined ? 'Needs the token' : undefined}
         onClick={() => void act()}
       >
         <Icon size={14} aria-hidden />

@@ -18,7 +18,7 @@ export function ServicePanel({ name }: { name: string }): ReactNode {
   if (!service)
     return (
       <Panel kind="Service" title={name}>
-        <p className="note">{overview ? 'No service of this name runs here.' : 'Asking…'}</p>
+        <p className="note">{overview ? 'No service with this name is running.' : 'Loading…'}</p>
       </Panel>
     )
   return (
@@ -38,16 +38,15 @@ function State({ service }: { service: ServiceView }): ReactNode {
     <>
       {isPaused && (
         <p className="callout" data-tone="paused">
-          Paused. It takes nothing in until it is resumed; what arrives meanwhile waits in order
-          {lag > 0 ? `: ${manyText(lag, 'record')} so far.` : '.'}
+          Paused: the service reads no records until you resume it.
+          {lag > 0 ? ` Lag: ${manyText(lag, 'record')}.` : ''}
         </p>
       )}
       {pending > 0 && (
         <div className="callout" data-tone="failing">
           <TriangleAlert size={14} aria-hidden />
           <p>
-            {`${manyText(pending, 'event')} ${pending === 1 ? 'waits' : 'wait'} behind a fault of ` +
-              `${pending === 1 ? 'its' : 'their'} key, at `}
+            {`${manyText(pending, 'event')} ${pending === 1 ? 'is' : 'are'} held at `}
             {holding.map((rule, index) => (
               <span key={rule.name}>
                 {index > 0 && ', '}
@@ -56,7 +55,7 @@ function State({ service }: { service: ServiceView }): ReactNode {
                 </a>
               </span>
             ))}
-            . Other keys flow.
+            . Other keys continue.
           </p>
         </div>
       )}
@@ -85,7 +84,7 @@ function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): Reac
       </div>
       <div className="panel-charts">
         <Chart
-          title="Completed a second"
+          title="Completed per second"
           tone="events"
           points={rates}
           write={rateText}
@@ -152,7 +151,7 @@ function TopicList({ title, links }: { title: string; links: readonly LinkView[]
   return (
     <div>
       <h3>{title}</h3>
-      {links.length === 0 && <p className="note">Nothing.</p>}
+      {links.length === 0 && <p className="note">None.</p>}
       <ul>
         {links.map((link) => (
           <li key={link.topic}>

@@ -59,7 +59,7 @@ interface MessagesProps {
   readonly appended: number
 }
 
-/** The newest first; those of the whole topic come as they are stored, of a part when asked for. */
+/** The events of a topic, newest first. Without a filter, the first page updates itself. */
 function Messages({ name, filter, appended }: MessagesProps): ReactNode {
   const { overview } = useLive()
   const isWhole = Object.keys(filter).length === 0
@@ -67,14 +67,14 @@ function Messages({ name, filter, appended }: MessagesProps): ReactNode {
   const query = { ...filter, limit: String(SHOWN) }
   const pages = useList<Listing<EventView>>(path, query, isWhole ? appended : 0)
   const { asked, on, pagesBefore } = pages
-  if (asked.is === 'asking') return <p className="note">Asking…</p>
-  if (asked.is === 'refused') return <RefusedNote refused={asked} />
+  if (asked.is === 'loading') return <p className="note">Loading…</p>
+  if (asked.is === 'failed') return <RefusedNote refused={asked} />
   const { items } = asked.answer
   const isCut = items.length < SHOWN && on !== undefined
   return (
     <section aria-label="Events of the topic">
       <EventStream
-        title={isWhole && pagesBefore === 0 ? 'Newest events' : 'Events, the newest first'}
+        title={isWhole && pagesBefore === 0 ? 'Newest events' : 'Events, newest first'}
         events={items}
         now={overview?.at ?? 0}
         empty={emptyText(isWhole, isCut)}
@@ -83,23 +83,23 @@ function Messages({ name, filter, appended }: MessagesProps): ReactNode {
       />
       <Pager
         pages={pages}
-        words={['Newer', isCut ? 'Search on' : 'Older']}
-        note={isCut ? 'There may be more further back' : undefined}
+        words={['Newer', isCut ? 'Search further' : 'Older']}
+        note={isCut ? 'There may be older matches' : undefined}
       />
     </section>
   )
 }
 
 function emptyText(isWhole: boolean, isCut: boolean): string {
-  if (isCut) return 'None among those looked at so far.'
-  return isWhole ? 'Nothing was written to this topic yet.' : 'No event of this topic is like that.'
+  if (isCut) return 'No matches so far.'
+  return isWhole ? 'This topic has no events yet.' : 'No events match.'
 }
 
 function Facts({ topic, rate }: { topic: TopicView; rate: number }): ReactNode {
   const facts = [
     ['Appended', countText(topic.appended)],
-    ['A second', rateText(rate)],
-    ['Kept now', countText(topic.held)],
+    ['Per second', rateText(rate)],
+    ['Retained', countText(topic.held)],
     ['Partitions', String(topic.partitions)],
   ] as const
   return (

@@ -12,17 +12,17 @@ import './pulse.css'
 
 interface Props {
   readonly title: string
-  /** A lag is late once it is worth a word. */
+  /** `late` is a lag that is older than a second. */
   readonly tone: 'events' | 'lag' | 'late'
   readonly points: Series
-  /** How a value is written. */
+  /** Formats a value. */
   readonly write: (value: number) => string
   readonly height: number
-  /** Beside the figure. */
+  /** Shown beside the value; default: the peak. */
   readonly note?: string
 }
 
-/** A figure, and how it came to be so. Pointing at the line tells what it was then. */
+/** A current value with its chart. Hovering over the chart shows an earlier value. */
 export function Chart({ title, tone, points, write, height, note }: Props): ReactNode {
   const [pointed, setPointed] = useState<number>()
   const span = useSpan()
@@ -139,14 +139,14 @@ function optionsOf(element: HTMLElement, props: Omit<PlotProps, 'points'>): uPlo
         width: 1.6,
         points: { show: false },
         fill: (chart) => fade(chart, ink),
-        // A lag comes in jumps, and a curve would invent some.
+        // A lag changes in steps, which a smooth curve would misrepresent.
         ...(uPlot.paths.spline && tone === 'events' ? { paths: uPlot.paths.spline() } : {}),
       },
     ],
   }
 }
 
-/** From the line down to nothing. */
+/** A gradient from the line down to transparent. */
 function fade(chart: uPlot, ink: string): CanvasGradient {
   const { top, height } = chart.bbox
   const gradient = chart.ctx.createLinearGradient(0, top, 0, top + height)

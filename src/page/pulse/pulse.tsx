@@ -9,16 +9,16 @@ import { Chart } from './chart.tsx'
 import { SPANS, SpanSwitch, useSpan } from './span.tsx'
 
 const ACKS = {
-  disk: { Icon: HardDrive, text: 'Acks are synced to disk' },
-  replicated: { Icon: Server, text: 'Acks are on all replicas' },
-  memory: { Icon: MemoryStick, text: 'Acks are in memory only' },
+  disk: { Icon: HardDrive, text: 'Acks: synced to disk' },
+  replicated: { Icon: Server, text: 'Acks: on all replicas' },
+  memory: { Icon: MemoryStick, text: 'Acks: in memory only' },
 } as const
 
-/** What lag means now: how long the oldest waits, once that is worth a word. */
+/** The note beside a lag: the age of the oldest record, once that is more than a second. */
 export function lagWords(lag: number, ageMs: number): LagWords {
-  if (lag === 0) return { tone: 'lag', note: 'nothing waits' }
+  if (lag === 0) return { tone: 'lag', note: 'up to date' }
   if (ageMs < 1_000) return { tone: 'lag' }
-  return { tone: 'late', note: `oldest waits ${durationText(ageMs)}` }
+  return { tone: 'late', note: `oldest ${durationText(ageMs)}` }
 }
 
 interface LagWords {
@@ -43,13 +43,13 @@ export function Pulse({ overview, history }: Props): ReactNode {
   return (
     <section className="section pulse" aria-labelledby="pulse-title">
       <div className="section-head">
-        <h2 id="pulse-title">Pulse</h2>
+        <h2 id="pulse-title">Throughput and lag</h2>
         <p className="ack" data-ack={overview.ack}>
           <Icon size={13} aria-hidden /> {text}
         </p>
         <SpanSwitch />
       </div>
-      <Chart title="Events a second" tone="events" points={rates} write={rateText} height={112} />
+      <Chart title="Events per second" tone="events" points={rates} write={rateText} height={112} />
       <Chart
         title="Lag"
         points={lags}

@@ -22,7 +22,7 @@ test('the top of an axis is round', () => {
   )
 })
 
-test('the top of an axis is above every value, and below thrice it', () => {
+test('the top of an axis is at least the value and at most three times the value', () => {
   fc.assert(
     fc.property(fc.double({ min: 2, max: 1e9, noNaN: true }), (value) => {
       assert.ok(topOf(value) >= value && topOf(value) <= 3 * value)

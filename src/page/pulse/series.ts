@@ -1,4 +1,4 @@
-// Points in time as the columns that a chart draws, relative to the newest.
+// Converts points in time to the columns of a chart, relative to the newest point.
 
 export type Series = readonly { readonly at: number; readonly value: number }[]
 
@@ -8,7 +8,7 @@ export function columnsOf(series: Series): [number[], number[]] {
   return [series.map(({ at }) => (at - now) / 1_000), series.map(({ value }) => value)]
 }
 
-/** A round number that is not below any value and at least 2, so that half of it is whole. */
+/** The top of an axis: a round number above all values, at least 2, whose half is whole. */
 export function topOf(highest: number | null): number {
   const wanted = Math.max(2, highest ?? 0)
   const power = 10 ** Math.floor(Math.log10(wanted))

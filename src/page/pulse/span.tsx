@@ -2,10 +2,15 @@ import type { ReactNode } from 'react'
 import { useSyncExternalStore } from 'react'
 import { HISTORY_MS, PAST_MS } from '../live/history.ts'
 
-/** How far back the charts go. The words below an axis stand at its start and at its middle. */
+/** The time ranges of the charts. `ago` labels the start and the middle of the axis. */
 export const SPANS = {
-  minutes: { ms: HISTORY_MS, name: '2 min', spoken: 'two minutes', ago: ['2 min ago', '1 min'] },
-  hour: { ms: PAST_MS, name: '1 h', spoken: 'an hour', ago: ['1 h ago', '30 min'] },
+  minutes: {
+    ms: HISTORY_MS,
+    name: '2 min',
+    spoken: 'last two minutes',
+    ago: ['2 min ago', '1 min'],
+  },
+  hour: { ms: PAST_MS, name: '1 h', spoken: 'last hour', ago: ['1 h ago', '30 min'] },
 } as const
 
 export type SpanName = keyof typeof SPANS
@@ -25,7 +30,7 @@ function subscribe(changed: () => void): () => void {
   return () => listeners.delete(changed)
 }
 
-/** The span of every chart. */
+/** The current time range, shared by all charts. */
 export function useSpan(): SpanName {
   return useSyncExternalStore(subscribe, spanNow)
 }
@@ -33,7 +38,7 @@ export function useSpan(): SpanName {
 export function SpanSwitch(): ReactNode {
   const span = useSpan()
   return (
-    <div className="switch" role="group" aria-label="How far back the charts go">
+    <div className="switch" role="group" aria-label="Time range of the charts">
       {(Object.keys(SPANS) as SpanName[]).map((name) => (
         <button key={name} type="button" aria-pressed={name === span} onClick={() => choose(name)}>
           {SPANS[name].name}

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { Route } from './route.ts'
 import { fragmentOf, routeOf, tokenOf } from './route.ts'
 
-test('a route comes back from its fragment', () => {
+test('a route survives formatting and parsing', () => {
   const routes: readonly Route[] = [
     { is: 'overview' },
     { is: 'service', name: 'ordering' },
@@ -17,12 +17,12 @@ test('a route comes back from its fragment', () => {
   for (const route of routes) assert.deepEqual(routeOf(fragmentOf(route)), route)
 })
 
-test('what is no route is the overview', () => {
+test('an unknown fragment is the overview', () => {
   for (const fragment of ['', '#', '#/', '#/event/', '#/orders/1', '#token=x', '#/event/%E0%A4%A'])
     assert.deepEqual(routeOf(fragment), { is: 'overview' }, fragment)
 })
 
-test('a token is read from the fragment, and only from there', () => {
+test('a token is read from the fragment only', () => {
   assert.equal(tokenOf('#token=abc-123'), 'abc-123')
   assert.equal(tokenOf('#token='), undefined)
   assert.equal(tokenOf('#/event/token'), undefined)

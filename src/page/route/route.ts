@@ -1,6 +1,6 @@
-// Where the page is, as the fragment of its address.
+// The route of the page, stored in the fragment of its address.
 
-/** What a list is narrowed to, by the names of the admin API. */
+/** The filter of a list, by the parameter names of the admin API. */
 export type Filter = Readonly<Record<string, string>>
 
 const LISTS = ['held', 'operations', 'sagas', 'timers'] as const
@@ -16,7 +16,7 @@ export type Route =
 
 export const OVERVIEW: Route = { is: 'overview' }
 
-/** Anything unknown is the overview. */
+/** Parses a fragment. An unknown one is the overview. */
 export function routeOf(fragment: string): Route {
   const [, list, listQuery = ''] = /^#\/([a-z]+)(?:\?(.*))?$/.exec(fragment) ?? []
   const name = LISTS.find((each) => each === list)
@@ -50,7 +50,7 @@ export function fragmentOf(route: Route): string {
   }
 }
 
-/** A filter as a query string; nothing for one that narrows nothing. */
+/** A filter as a query string; empty for an empty filter. */
 export function queryOf(filter: Filter): string {
   const query = new URLSearchParams(filter).toString()
   return query === '' ? '' : `?${query}`
@@ -58,7 +58,7 @@ export function queryOf(filter: Filter): string {
 
 const filterOf = (query: string): Filter => Object.fromEntries(new URLSearchParams(query))
 
-/** The owner's token where the fragment brings one. */
+/** The token in a fragment, if it has one. */
 export function tokenOf(fragment: string): string | undefined {
   const token = new URLSearchParams(fragment.replace(/^#/, '')).get('token')?.trim()
   return token ? token : undefined

@@ -11,7 +11,7 @@ import {
   topicParts,
 } from './format.ts'
 
-test('counts are shortened from a hundred thousand on', () => {
+test('counts are shortened from 100,000 on', () => {
   assert.deepEqual([0, 1_204, 99_999, 100_000, 999_499, 999_500, 12_345_678].map(countText), [
     '0',
     '1,204',
@@ -23,7 +23,7 @@ test('counts are shortened from a hundred thousand on', () => {
   ])
 })
 
-test('a rate has a decimal only where it matters', () => {
+test('a rate has a decimal only below 10', () => {
   assert.deepEqual([0, 0.04, 0.4, 9.94, 9.96, 1_203.7].map(rateText), [
     '0',
     '0',
@@ -42,13 +42,13 @@ test('a duration is given in its largest fitting unit', () => {
   assert.deepEqual([-5, 740, 41_900, 240_000].map(ageText), ['0.0 s', '0.7 s', '41 s', '4 min'])
 })
 
-test('words follow their count', () => {
+test('nouns are plural except for a count of 1', () => {
   assert.equal(manyText(1, 'event'), '1 event')
   assert.equal(manyText(2, 'event'), '2 events')
   assert.equal(manyText(0, 'reply', 'replies'), '0 replies')
 })
 
-test('a key is whole up to a length, and keeps both ends beyond it', () => {
+test('a long key is shortened in the middle', () => {
   assert.equal(shortKey('customer-12345'), 'customer-12345')
   assert.equal(shortKey('0199c0de-0000-7000-8000-00000badcafe'), '0199c0de…00badcafe')
   assert.equal(shortKey('👩'.repeat(30)), `${'👩'.repeat(8)}…${'👩'.repeat(9)}`)

@@ -1,11 +1,11 @@
-// Text of others, made safe to look at.
+// Escapes invisible characters in text from outside.
 
-/** Characters that turn the order of what stands around them, and control characters. */
+/** Bidirectional controls, which change the order of their neighbours, and control characters. */
 const UNSEEN = /(?![\n\t])[\p{Bidi_Control}\p{Cc}]/gu
 
 /**
- * Text with every character in sight: one that would change how its neighbours are read is written
- * as its escape, as in `\u202e`. For showing only: an id stays as it is in addresses.
+ * The text with invisible characters written as escapes, such as `\u202e`. For display only: ids in
+ * addresses stay unescaped.
  */
 export function visible(text: string): string {
   return text.replaceAll(UNSEEN, escaped)

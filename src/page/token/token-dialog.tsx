@@ -29,11 +29,10 @@ export function TokenDialog({ because, given, closed }: Props): ReactNode {
         <span className="token-mark" aria-hidden>
           <KeyRound size={18} />
         </span>
-        <h2 id="token-title">Paste the owner’s token</h2>
+        <h2 id="token-title">Enter the token</h2>
         <p>
-          Pausing changes what runs, so it needs the token that the system printed when it started,
-          at the end of the page’s address. The whole address does, too. It is kept for this tab
-          only.
+          Pausing a service needs the token that the system printed at start, at the end of the page
+          address. You can also paste the whole address. The token is stored for this tab only.
         </p>
         {because && (
           <p className="token-because" role="alert">

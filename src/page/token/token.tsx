@@ -1,4 +1,4 @@
-// The owner's token: taken from the address once, kept for this tab only.
+// The token for writes: taken from the address once, stored for this tab only.
 import type { ReactNode } from 'react'
 import { createContext, use, useEffect, useMemo, useState } from 'react'
 import { tokenOf } from '../route/route.ts'
@@ -8,13 +8,13 @@ const KEPT_AS = 'throughline-token'
 
 export interface Owner {
   readonly token: string | undefined
-  /** Opens the dialog; `because` says why a token that was there did not do. */
+  /** Opens the dialog; `because` says why the current token was refused. */
   readonly askForToken: (because?: string) => void
 }
 
 const OwnerKnown = createContext<Owner>({ token: undefined, askForToken: () => {} })
 
-/** Moves a token from the address into the tab's storage, so that nobody copies it by accident. */
+/** Moves the token from the address into the tab's storage, so that it is not copied by accident. */
 export function takeToken(): void {
   const token = tokenOf(location.hash)
   if (token === undefined) return
@@ -32,7 +32,7 @@ export function TokenKept(props: { children: ReactNode }): ReactNode {
     }),
     [token],
   )
-  // An address with a token may be opened where the page is already.
+  // The user may open an address with a token in a tab that shows the page already.
   useEffect(() => {
     const take = (): void => {
       takeToken()

@@ -1,4 +1,4 @@
-// The contracts of the talking services, as somebody changed them without a thought for the data.
+// The contracts of the talking services with incompatible changes.
 import { command, contract, event } from 'throughline'
 import { z } from 'zod'
 

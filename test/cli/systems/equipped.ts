@@ -1,4 +1,4 @@
-// A module that exports all that `throughline run` looks for.
+// A module with all exports that `throughline run` reads.
 import type { App } from 'throughline'
 import { command, contract, entity, event, handler, service, type } from 'throughline'
 import { route } from 'throughline/gateway'

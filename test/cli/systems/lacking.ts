@@ -1,4 +1,4 @@
-// Nothing in it is as it must be.
+// A module whose exports are all invalid.
 export const service = 'the name is wrong, too'
 export const tools = 7
 export const routes = {}

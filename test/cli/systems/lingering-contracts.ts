@@ -1,4 +1,4 @@
-// Exports services, and keeps the process with a timer.
+// Exports services, and keeps the process alive with a timer.
 import { talking } from '../../control/world.ts'
 
 setInterval(() => undefined, 60_000)

@@ -1,4 +1,4 @@
-// Exports nothing of use, and keeps the process with a timer.
+// Exports nothing useful, and keeps the process alive with a timer.
 setInterval(() => undefined, 60_000)
 
 export const other = 1

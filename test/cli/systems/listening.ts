@@ -1,4 +1,4 @@
-// Listens when it is imported.
+// Listens when imported.
 import { listen } from 'throughline/gateway'
 import { talking } from '../../control/world.ts'
 

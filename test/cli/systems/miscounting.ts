@@ -1,4 +1,4 @@
-// The same module, with a projection that throws.
+// The module `counting.ts` with a projection that throws.
 import { projection, service, type } from 'throughline'
 import { counter, Counting } from './counting.ts'
 

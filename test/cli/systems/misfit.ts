@@ -1,3 +1,3 @@
-// Options of the engine that there are not.
+// A module with an unknown engine option.
 export { talking as services } from '../../control/world.ts'
 export const engine = { unitRecordMax: 16 }

@@ -1,2 +1,2 @@
-// Another module starts a system for it.
+// Imports a module that starts a system.
 export { services } from './starting.ts'

@@ -1,4 +1,4 @@
-// Exports its services, and starts them by itself once it has had time.
+// Exports its services, and starts them itself shortly after the import.
 import { setImmediate } from 'node:timers/promises'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'

@@ -1,4 +1,4 @@
-// Starts a system without waiting for it, and keeps the process with a timer of its own.
+// Starts a system without awaiting it, and keeps the process alive with a timer.
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { talking } from '../../control/world.ts'

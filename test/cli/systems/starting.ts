@@ -1,4 +1,4 @@
-// Starts a system when it is imported, as the main.ts of a project does.
+// Starts a system when imported, as the main.ts of a project does.
 import { start } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'

@@ -1,4 +1,4 @@
-// As if another copy of the package had made it.
+// Services as another copy of the package would create them.
 export const services = [
   { is: 'service', name: 'strange', owns: [{ Ask: {} }], runs: [] },
   'no service at all',

@@ -1,4 +1,4 @@
-// A service whose handler never lets go.
+// A service whose handler never ends.
 import { command, contract, entity, event, handler, service } from 'throughline'
 import { z } from 'zod'
 

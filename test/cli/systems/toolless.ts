@@ -1,2 +1,2 @@
-// Services whose handlers need tools that nobody gives.
+// Services whose handlers need tools, without the tools.
 export { services } from './equipped.ts'
