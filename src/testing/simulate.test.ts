@@ -47,7 +47,7 @@ test('a rule that always throws fails the wait, by the name of its consumer', as
   const worker = service('worker', { owns: [Work], runs: [work] })
   await using world = await simulate([worker], { seed: 1, patienceMs: 60_000 })
   await world.send(Work.Break({ id: 'w-1' }))
-  await assert.rejects(world.settled(), /worker\/work has 0 to read and 1 held/)
+  await assert.rejects(world.settled(), /worker\/work has 0 unread and 1 held/)
 })
 
 test('an operation that was got before a crash is answered by who comes after it', async () => {

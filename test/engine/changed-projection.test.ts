@@ -37,7 +37,7 @@ describe('a changed definition', () => {
   test('with a lower version is refused, too', async () => {
     const { world } = await made(12, { version: 3 })
     const launching = world.launch({ version: 2, isMarked: true })
-    await assert.rejects(launching, /its rows were made by version 3, and this is 2/)
+    await assert.rejects(launching, /its rows were made by version 3, which is newer than 2/)
   })
 
   test('of which nothing was folded yet is taken as it is', async () => {
@@ -182,8 +182,13 @@ test('what becomes of a build when a definition runs is one table', () => {
     [v1, { live: v1, shadow: folding }, true, { live: v1, shadow: { ...v1, is: 'sweeping' } }],
     [v1, { live: retired }, true, { live: retired, shadow: { ...v1, is: 'emptying' } }],
     [v1b, { live: v1 }, false, { live: v1b }],
-    [v1b, { live: v1 }, true, 'its rules, by or indexes have changed, and its version is still 1'],
-    [v1, { live: v2 }, true, 'its rows were made by version 2, and this is 1'],
+    [
+      v1b,
+      { live: v1 },
+      true,
+      'its rules, by or indexes have changed but not its version: raise version from 1',
+    ],
+    [v1, { live: v2 }, true, 'its rows were made by version 2, which is newer than 1'],
     [v2, { live: v1 }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
     [v2, { live: v1, shadow: folding }, true, { live: v1, shadow: folding }],
     [v2, { live: v1, shadow: sweeping }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],

@@ -89,7 +89,7 @@ describe('a contract that does not fit what is stored', () => {
     const Till = contract('till', { key: 'id' }, { Pay: event(Old), Paid: event(Old) })
     await assert.rejects(
       run(service('tills', { owns: [Till], runs: [] }), nothing),
-      /till\.Pay: was a command, and is an event now/,
+      /till\.Pay: was a command and is now an event/,
     )
   })
 

@@ -163,7 +163,7 @@ describe('back-pressure', () => {
       assert.ok(fault instanceof Fault)
       assert.equal(fault.code, 'BACKPRESSURE')
       assert.ok(fault.retryable)
-      assert.match(fault.message, /ledger\/book is 1[23] events behind/)
+      assert.match(fault.message, /ledger\/book lags by 1[23] events/)
       return true
     })
     isSlow = false

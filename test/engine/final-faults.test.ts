@@ -63,23 +63,23 @@ type Data = z.infer<typeof Id>
 const CASES: Readonly<Record<string, readonly [Parameters<typeof toldOf>[0], RegExp]>> = {
   'an event of another contract': [
     { decide: (data: Data) => Other.Done(data) },
-    /may not publish other\.Done: name it in its emits, if it is of its own contract/,
+    /may not publish other\.Done: add it to its emits if it is an event of its own contract/,
   ],
   'a refusal code that the contract lacks': [
     { decide: () => refuse('tired') },
-    /cannot be refused with tired: its contract lacks it, so add it to refuses there/,
+    /cannot be refused with tired: add the code to refuses of its contract/,
   ],
   'a command that a handler does not declare': [
     { handle: (data: Data) => send(Bell.Mend(data)) },
-    /handler listen does not declare bell\.Mend: add it to its sends/,
+    /handler listen returned bell\.Mend without declaring it: add it to its sends/,
   ],
   'a command that a saga does not declare': [
     { step: (data: Data) => send(Bell.Mend(data)) },
-    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+    /saga flow sent bell\.Mend without declaring it: add it to its sends/,
   ],
   'a timer that a saga does not declare': [
     { step: (data: Data) => after(1_000, Bell.Mend(data)) },
-    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+    /saga flow sent bell\.Mend without declaring it: add it to its sends/,
   ],
 }
 

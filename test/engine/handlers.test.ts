@@ -236,7 +236,10 @@ describe('a handler', () => {
     const app = await stage.clock.until(start([office], backend, { clock, random, faulted }))
     await stage.clock.until(write(app, ['a'], [0]))
     await stage.clock.advance(1_000)
-    assert.match(faults[0] ?? '', /RULE_RETURNED.*handler odd does not declare post.Stamped/)
+    assert.match(
+      faults[0] ?? '',
+      /RULE_RETURNED.*handler odd returned post.Stamped without declaring it/,
+    )
     assert.equal(await countOf(stage, 'post.Deliver'), 0)
     await stage.clock.until(app.stop())
   })

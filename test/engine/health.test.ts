@@ -117,7 +117,7 @@ suite('settled', () => {
       ending.abort(new Error('no more patience'))
       await assert.rejects(until(waiting), (cause: Error) => {
         assert.match(cause.message, /NOT_SETTLED/)
-        assert.match(cause.message, /worker\/outside has 0 to read and 1 held/)
+        assert.match(cause.message, /worker\/outside has 0 unread and 1 held/)
         assert.match(cause.message, /bad behind work\.Done \S+: the bank said no for bad/)
         assert.match(cause.message, /worker\/reminding timed has not finished/)
         assert.match(String(cause.cause), /no more patience/)

@@ -44,7 +44,7 @@ test('end with a fault after so many steps, and nothing else is stuck', async ()
   assert.equal(Math.max(...hops), LIMITS.hopsMax)
   assert.equal(hops.length, LIMITS.hopsMax + 1)
   const [fault] = world.faults()
-  assert.match(fault?.error ?? '', /RULE_RETURNED.* takes over 256 steps/)
+  assert.match(fault?.error ?? '', /RULE_RETURNED.* takes over 256 hops/)
   assert.equal(fault?.key, 'for-ever')
 
   // One partition has them all: other keys still flow, at both sides.

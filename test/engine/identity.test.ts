@@ -222,7 +222,10 @@ test('a name that stands for another kind of rule is refused', async () => {
   const { live, run } = world()
   await live([shop, service('post', { runs: [listener('mail').rule] })], ['a'])
   const complaints = await refusal(run([shop, service('post', { runs: [boardOf('mail')] })]))
-  assert.match(complaints[0] ?? '', /^post\/mail: is of kind projection, and was of kind handler/)
+  assert.match(
+    complaints[0] ?? '',
+    /^post\/mail: is now of kind projection and was of kind handler/,
+  )
 })
 
 test('renamedFrom of a rule that has run beside it is refused', async () => {
@@ -231,7 +234,10 @@ test('renamedFrom of a rule that has run beside it is refused', async () => {
   await live([shop, service('post', { runs: two })], ['a'])
   const { rule } = listener('letters', { renamedFrom: 'mail' })
   const complaints = await refusal(run([shop, service('post', { runs: [rule] })]))
-  assert.match(complaints.join('\n'), /^post\/letters: has run as letters, beside mail: leave out/)
+  assert.match(
+    complaints.join('\n'),
+    /^post\/letters: has run under both names, letters and mail: remove/,
+  )
 })
 
 test('the former name of a rule is free for another one', async () => {

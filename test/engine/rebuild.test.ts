@@ -89,7 +89,7 @@ describe('a rebuild', () => {
     assert.match(world.broken[0] ?? '', /^a rebuild of store\/shelves: Fault: REBUILD_FAILED/)
     const health = await world.until(app.health())
     assert.deepEqual([health.is, health.alarms[0]?.kind], ['degraded', 'failed-rebuild'])
-    assert.match(health.detail, /store\/shelves cannot go on: REBUILD_FAILED.*no i-6/)
+    assert.match(health.detail, /store\/shelves failed: REBUILD_FAILED.*no i-6/)
     isPoisoned = false
     await world.until(fill(app, 5, 30))
     await world.until(app.rebuild(NAME))

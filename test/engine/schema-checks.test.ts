@@ -68,7 +68,7 @@ describe('a start is refused', () => {
     const schema = { '~standard': { version: 1, vendor: 'test', validate, jsonSchema } }
     const One = contract('one', { key: 'id' }, { Told: event(schema as unknown as typeof Id) })
     assert.deepEqual(await complaintsOf(run(owning(One), nothing), 'CONTRACT_INCOMPATIBLE'), [
-      'one.Told: its JSON Schema has a reference to another document: put what it refers to into its own $defs',
+      'one.Told: its JSON Schema contains a reference to another document: move the referenced schema into its own $defs',
     ])
   })
 
@@ -121,7 +121,8 @@ test('a message that takes no made-up data is worth knowing of: only what its li
   assert.deepEqual(notesOnStored([factsOf(Till)], stored), [
     {
       path: 'till.Paid',
-      message: 'takes no made-up data, so only what its library says is compared: give it examples',
+      message:
+        'rejects generated data, so only the JSON Schema of its library is compared: add examples to it',
     },
   ])
 })

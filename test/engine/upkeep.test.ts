@@ -184,7 +184,7 @@ describe('retention', () => {
     assert.deepEqual(others, [])
     assert.equal(
       alarm?.message,
-      `retention took away ${expired} records that house/alerts had yet to read`,
+      `retention deleted ${expired} records before house/alerts read them`,
     )
     assert.partialDeepStrictEqual(alarm, {
       kind: 'lost-records',
