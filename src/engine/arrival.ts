@@ -27,7 +27,7 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
 class LazyArrival implements Arrival {
   readonly occasion: Arrival['occasion']
   readonly #record: LogRecord
-  readonly #reactions: readonly Reaction[]
+  readonly #subscriptions: readonly Reaction[]
   #contents: Contents | undefined
   #envelope: Envelope | undefined
 
@@ -35,15 +35,15 @@ class LazyArrival implements Arrival {
     const { id: messageId, at, key } = record
     this.occasion = { messageId, at, key }
     this.#record = record
-    this.#reactions = reactions
+    this.#subscriptions = reactions
   }
 
   get data(): unknown {
-    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).data
+    return (this.#contents ??= contentsOf(this.#record, this.#subscriptions)).data
   }
 
   get fault(): Arrival['fault'] {
-    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).fault
+    return (this.#contents ??= contentsOf(this.#record, this.#subscriptions)).fault
   }
 
   get envelope(): Envelope {

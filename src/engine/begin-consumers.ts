@@ -55,7 +55,7 @@ export async function mustKnowConsumers(tools: EngineTools): Promise<void> {
  * @throws Fault `START_REFUSED`, `STORE_UNKNOWN`
  */
 export async function beginConsumers(tools: EngineTools): Promise<void> {
-  await keepTrying(tools, 'the identities of consumers', () => areBegun(tools))
+  await keepTrying(tools, 'the identities of consumers were not stored', () => areBegun(tools))
 }
 
 /** One attempt. Another instance of the same services may write the same rows at the same time. */

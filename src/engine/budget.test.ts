@@ -104,7 +104,7 @@ describe('the time budget of rules', () => {
     assert.equal(
       slowText(told[0] as SlowRule),
       'office/letter took 340 ms on post.Write m-1 of key of m-1, over its budget of 100 ms, and ' +
-        'nobody else had a turn: do less in it, or do it in a handler with a thread',
+        'blocked the event loop: do less in the rule, or use a handler with a thread',
     )
   })
 })

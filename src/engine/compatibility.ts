@@ -222,7 +222,7 @@ async function compatibleRows({ backend, plan }: EngineTools): Promise<Rows> {
  * @throws Fault `CONTRACT_INCOMPATIBLE`, `STORE_UNKNOWN`
  */
 export async function keepSchemas(tools: EngineTools): Promise<void> {
-  await keepTrying(tools, 'the schemas of messages', () => areKept(tools))
+  await keepTrying(tools, 'the schemas of messages were not stored', () => areKept(tools))
 }
 
 /** One attempt. After a failure, the stored rows are read again. */

@@ -26,7 +26,7 @@ export async function heldKeys(
   let last = cursorIn(after)?.key
   // Hold keys start with their consumer.
   const begun = last === undefined ? 0 : rules.findIndex(({ id }) => last?.startsWith(`${id}:`))
-  if (begun < 0) throw listFault('after', 'must be what the page before gave as next')
+  if (begun < 0) throw listFault('after', 'must be the next of an earlier page')
   const items: HeldKey[] = []
   let lookedAt = 0
   for (const rule of rules.slice(begun))

@@ -73,7 +73,7 @@ async function boundAfter(
   before: (atMs: number) => Promise<number>,
 ): Promise<number> {
   const [, at, inTopic, inPartition, offset] = /^(\d+):(.+)\/(\d+)@(\d+)$/.exec(after) ?? []
-  if (inTopic === undefined) throw listFault('after', 'must be what the page before gave as next')
+  if (inTopic === undefined) throw listFault('after', 'must be the next of an earlier page')
   const order = compareText(topic, inTopic) || partition - Number(inPartition)
   if (order === 0) return Number(offset)
   return before(order < 0 ? Number(at) : Number(at) + 1)

@@ -49,7 +49,7 @@ export function cursorIn(after: string | undefined): Cursor | undefined {
   if (after === undefined) return undefined
   const [, value, key] = /^(\d{1,16}):([^]+)$/.exec(after) ?? []
   if (value !== undefined && key !== undefined) return { value: Number(value), key }
-  throw listFault('after', 'must be what the page before gave as next')
+  throw listFault('after', 'must be the next of an earlier page')
 }
 
 /** A row of one of several tables. */

@@ -139,7 +139,7 @@ function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
   const consumer = tools.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
   try {
     if (cell.flaw) throw cell.flaw
-    if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
+    if (consumer?.rule.is !== 'saga') throw ruleFault(`the saga ${timer.rule} no longer exists`)
     const { id: messageId, at, key } = timer.cause
     const occasion = { messageId, at, key }
     const arrival: Arrival = { envelope: timer.cause, occasion, data: undefined }

@@ -39,7 +39,7 @@ export async function settled(engine: Running, signal: AbortSignal | undefined):
   const left = await unsettledOf(engine)
   if (left.length === 0) return
   throw new Fault('NOT_SETTLED', {
-    detail: left.length === 1 ? 'it waits for one thing' : `it waits for ${left.length} things`,
+    detail: left.length === 1 ? 'one thing is not done' : `${left.length} things are not done`,
     complaints: left.map((each) => ({ path: each.kind, message: unsettledText(each) })),
     cause: signal?.reason,
   })

@@ -36,7 +36,7 @@ export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<v
   const { backend, clock, member, options, plan, watch } = tools
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
   if (topics.length === 0) return
-  const kept = new Map<string, Kept>()
+  const states = new Map<string, Kept>()
   const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
   const stepMs = Math.max(options.upkeepMs, ageMsMax / MARKS_MAX)
   const seen = seenEnds(clock, { stepMs, ageMsMax })
@@ -46,7 +46,7 @@ export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<v
     try {
       // The lease only saves work: two members at once would be harmless.
       const { held } = await backend.store.beat(me, [TASK], leaseMs)
-      if (held.length > 0) await round(tools, topics, { kept, seen }, signal)
+      if (held.length > 0) await round(tools, topics, { states, seen }, signal)
       watch.mended(TASK)
     } catch (cause) {
       watch.broke(TASK, cause)
@@ -61,7 +61,7 @@ const TASK = 'throughline/upkeep'
 async function round(
   tools: EngineTools,
   topics: readonly TopicSpec[],
-  { kept, seen }: { readonly kept: Map<string, Kept>; readonly seen: SeenEnds },
+  { states, seen }: { readonly states: Map<string, Kept>; readonly seen: SeenEnds },
   signal: AbortSignal,
 ): Promise<void> {
   const { backend, clock } = tools
@@ -71,8 +71,8 @@ async function round(
     if (signal.aborted) return
     const spec = topics.find(({ name }) => name === end.topic)
     const place = placeOf(end)
-    const one = kept.get(place) ?? nothingKept()
-    kept.set(place, one)
+    const one = states.get(place) ?? nothingKept()
+    states.set(place, one)
     seen.note(place, end.next)
     const floor = needed.get(place) ?? end.next
     if (spec?.retention)

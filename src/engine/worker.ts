@@ -206,11 +206,7 @@ function unitsOf(
     const { timers, items } = turn
     const [one] = [...timers, ...items]
     if (!one || one.flaw) throw fault
-    await work({
-      timers: timers.map((timer): Cell => ({ ...timer, flaw: fault })),
-      items: items.map((item): Item => ({ ...item, flaw: fault })),
-      slices: [],
-    })
+    await work(withFault(turn, fault))
     return undefined
   }
 
@@ -262,6 +258,15 @@ function damageIn(cause: unknown): Fault {
   const fault = faultIn(cause)
   if (fault && DAMAGE.has(fault.code)) return fault
   throw cause
+}
+
+/** A batch whose timers and deliveries all carry a fault. */
+function withFault({ timers, items }: Turn, fault: Fault): Turn {
+  return {
+    timers: timers.map((timer): Cell => ({ ...timer, flaw: fault })),
+    items: items.map((item): Item => ({ ...item, flaw: fault })),
+    slices: [],
+  }
 }
 
 /** The first half of a batch, timers before deliveries; `undefined` if it cannot be split. */
