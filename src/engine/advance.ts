@@ -45,8 +45,14 @@ export type InstanceRow =
       readonly is: 'closed'
       readonly operation: string
       readonly origin?: string
-      readonly outcome: Outcome
+      readonly outcome: StoredOutcome
     }
+
+/** The outcome of a finished saga, with the member names that rows have. */
+export interface StoredOutcome {
+  readonly is: string
+  readonly reason?: string
+}
 
 /** A timer of this length or longer resets the hop count. */
 const TIMER_ENDS_HOPS_MS = 1_000
@@ -153,7 +159,7 @@ function performAll(
   effects: readonly Effect[],
 ): InstanceRow | undefined {
   let open = instance
-  let outcome: Outcome | undefined
+  let outcome: StoredOutcome | undefined
   for (const effect of effects) {
     if (outcome)
       throw ruleFault(
@@ -173,7 +179,7 @@ function performAll(
         open = { ...open, timers: [...open.timers, setTimer(step, saga, key, effect)] }
         break
       case 'finish':
-        outcome = effect.outcome
+        outcome = storedOutcome(effect.outcome)
         break
       default:
         throw ruleFault(`saga ${saga.name} returned a value that is not an effect`)
@@ -183,6 +189,10 @@ function performAll(
   if (!cancelTimers(step, open.timers)) return undefined
   const { operation, origin } = open
   return { is: 'closed', operation, ...(origin === undefined ? {} : { origin }), outcome }
+}
+
+function storedOutcome({ is, ...rest }: Outcome): StoredOutcome {
+  return { is, ...rest }
 }
 
 function withSent(instance: OpenInstance, message: Message, id: string): OpenInstance {

@@ -26,8 +26,10 @@ function stage() {
     wire = 'post.Write',
   ): void => {
     clock.ms += tookMs
-    const reaction = { consumer: { name: consumer }, message: { wire } }
-    budget.end({ reaction, arrival: { envelope: { id, key: `key of ${id}` } } })
+    budget.end({
+      reaction: { consumer: { name: consumer }, message: { wire } },
+      arrival: { envelope: { id, key: `key of ${id}` } },
+    })
   }
   return { told, clock, budget, run }
 }

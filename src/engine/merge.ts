@@ -108,8 +108,17 @@ export function orderedReader(log: EventLog): OrderedReader {
 type ReadOn = (some: readonly Ahead[]) => Promise<void>
 
 function nothingAt({ topic, partition, next }: Position): Ahead {
-  const nothing = { records: [], at: 0, end: Infinity, seenAt: 0, isStuck: false }
-  return { topic, partition, from: next, next, ...nothing }
+  return {
+    topic,
+    partition,
+    from: next,
+    records: [],
+    at: 0,
+    next,
+    end: Infinity,
+    seenAt: 0,
+    isStuck: false,
+  }
 }
 
 function put(each: Ahead, slice: Slice, tick: number): void {

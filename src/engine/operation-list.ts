@@ -2,6 +2,7 @@ import { breathe } from '../base/clock.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogRecord } from '../ports/log.ts'
+import type { StoredOutcome } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
 import { holderOf } from './held-keys.ts'
@@ -140,7 +141,7 @@ async function stateOf(
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)
   const waits: WaitsFor[] = []
-  const outcomes: { readonly is: string; readonly reason?: string }[] = []
+  const outcomes: StoredOutcome[] = []
   for (const { saga, row: instance } of await instancesIn(listed, rulesIn(listed, isSaga), id)) {
     // The same id in another topic is another operation.
     if (instance.origin !== operation.origin) continue
@@ -153,12 +154,13 @@ async function stateOf(
   return ended({ kind, status, ...(reason === undefined ? {} : { reason }) })
 }
 
+const COMPLETED: StoredOutcome = { is: 'completed' }
+
 /** Whether a row stored by id alone can belong to a command of this contract. */
 function mayBeOf(row: OperationRow, contract: string): boolean {
   return row.is === 'refused' || row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
-const COMPLETED: { readonly is: string; readonly reason?: string } = { is: 'completed' }
 const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
   return { state: { kind: 'pending', status: 'pending' }, waitsFor }
 }

@@ -4,6 +4,7 @@ import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome, OutcomeName } from '../rules/effect.ts'
+import type { StoredOutcome } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
 import { instancesIn, isSaga } from './open-sagas.ts'
@@ -146,9 +147,8 @@ function refusedAs({ code, complaints }: Extract<OperationRow, { is: 'refused' }
 }
 
 /** The result of an operation, from the outcome that a saga's row stores. */
-function settledAs({ is, reason }: Outcome): Settled {
-  const name = is as OutcomeName
-  return reason === undefined ? { is: name } : { is: name, reason }
+function settledAs({ is, ...rest }: StoredOutcome): Settled {
+  return { is: is as OutcomeName, ...rest }
 }
 
 async function findSettled(

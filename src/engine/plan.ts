@@ -227,7 +227,7 @@ function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions
   for (const consumer of consumers)
     for (const rule of rulesOf(consumer.rule)) {
       const { on: message, hears } = rule
-      const reaction = { consumer, message, rule }
+      const reaction: Reaction = { consumer, message, rule }
       if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
       else {
         const { contract, kind } = message

@@ -70,7 +70,7 @@ export function rebuildWorker(
           if (failure) return failure
           folding.add(ruleId)
         }
-        const under = { claim, builds, version: builds.version() }
+        const under: Under = { claim, builds, version: builds.version() }
         const next = await STEPS[step]({ job, shadow, under, signal })
         if (next === 'lost') break
         if (next instanceof Fault) return next

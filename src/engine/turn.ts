@@ -92,7 +92,7 @@ export function itemsOf(group: Group, record: LogRecord): Item[] {
   const arrival = arrivalOf(record, reactions)
   return reactions
     .filter((reaction) => concerns(reaction, arrival))
-    .map((reaction) => ({ reaction, record, arrival }))
+    .map((reaction): Item => ({ reaction, record, arrival }))
 }
 
 /** Runs all rules of a batch in order, and stages what they return. */

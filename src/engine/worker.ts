@@ -147,7 +147,7 @@ function unitsOf(
   const { budget, clock, delays, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
   const { group, rows, holds, progress, slots } = sources
-  const around = { plan, service, clock, delays, mint }
+  const around: TurnTools['around'] = { plan, service, clock, delays, mint }
   // Handlers were called before; here their results are only staged.
   const computeMsMax = isOutsideGroup(group) ? Infinity : options.unitComputeMsMax
   const limits = { retry: options, computeMsMax }

@@ -163,7 +163,7 @@ test('a handler that hears another topic has to say where it starts there', asyn
       on(Bills.Written, ({ id }) => void heard.push(id)),
     ])
   const complaints = await refusal(run([...all, service('post', { runs: [more({})] })]))
-  assert.match(complaints.join('\n'), /^post\/mail: is new to bills\.events \(1 records\): give it/)
+  assert.match(complaints.join('\n'), /^post\/mail: is new to bills\.events \(1 records\): add/)
   await live([...all, service('post', { runs: [more({ startFrom: 'now' })] })], ['b'])
   assert.deepEqual(heard, ['b'])
 })

@@ -208,7 +208,7 @@ describe('under another name with renamedFrom, all that is stored goes on, and n
 
 describe('under another name without renamedFrom, start refuses and names both cures', () => {
   const CURES: Readonly<Record<Part, RegExp>> = {
-    service: /^shop-2: .*renamedFrom: 'shop' .*startFrom: 'beginning' or 'now' for till \(2 /,
+    service: /^shop-2: .*renamedFrom: 'shop' .*startFrom: 'beginning' or 'now' to till \(2 /,
     entity: /^shop\/till-2: .*till\.commands \(2 .*renamedFrom: 'till' .*startFrom: 'beginning' or/,
     saga: /^shop\/flow-2: .*renamedFrom: 'flow' .*startFrom: 'beginning' or 'now'/,
     projection: /^shop\/board-2: .*renamedFrom: 'board' .*startFrom: 'beginning'$/,
@@ -261,7 +261,7 @@ describe('a handler that is new on a topic with a history', () => {
   test('has to say where it starts, and is told how many records there are', async () => {
     const { go } = await later()
     assert.deepEqual(await refusal(go()), [
-      `shop/letter: is new to till.events (2 records): give it startFrom: 'beginning' or 'now'`,
+      `shop/letter: is new to till.events (2 records): add startFrom: 'beginning' or 'now'`,
     ])
   })
 

@@ -193,7 +193,10 @@ describe('a rewind', () => {
       /OPTION_INVALID[^]*is not read by office\/mail/,
     )
     const nowhere = { topic: 'notes.events', partition: 9 }
-    assert.match(await refused('office/mail', 'latest', nowhere), /OPTION_INVALID[^]*not there: 9/)
+    assert.match(
+      await refused('office/mail', 'latest', nowhere),
+      /OPTION_INVALID[^]*does not exist: 9/,
+    )
     await stage.clock.until(app.stop())
   })
 

@@ -199,7 +199,7 @@ test('a conversation that goes on by short timers for ever ends with a fault, an
   assert.ok((await timesOf(world, 'Begun')).has('other'), 'the service is stuck')
   const hops = (await world.messages()).map((message) => message.hops)
   assert.equal(Math.max(...hops), LIMITS.hopsMax)
-  assert.match(world.faults().at(-1)?.error ?? '', /over 256 steps/)
+  assert.match(world.faults().at(-1)?.error ?? '', /over 256 hops/)
 })
 
 test('a timer of a second or more is no cycle, however long the conversation', async () => {
