@@ -101,7 +101,7 @@ async function run(tasks: readonly Task[], ruleBudgetMs = 100) {
   return { told, faults, slowRules }
 }
 
-describe('a rule over its time budget', () => {
+describe('a rule that exceeds its time budget', () => {
   const cases = {
     deciding: ['shop/deciding', 'work.Do'],
     evolving: ['shop/deciding', 'work.Do'],
@@ -110,7 +110,7 @@ describe('a rule over its time budget', () => {
     handling: ['shop/handling', 'work.Done'],
   } as const
   for (const [slow, [consumer, wire]] of Object.entries(cases))
-    test(`is named, counted, and at no fault: ${slow}`, async () => {
+    test(`is reported and counted without failing: ${slow}`, async () => {
       const tasks = [
         { id: 'a', slow, tookMs: 100 },
         { id: 'b', slow, tookMs: 150 },
@@ -130,7 +130,7 @@ describe('a rule over its time budget', () => {
       if (wire === 'work.Do') assert.equal(worst.messageId, 'do-c')
     })
 
-  test('has what a rule did before it threw counted, too', async () => {
+  test('counts the time of a rule that throws', async () => {
     const stage = stageOf(memory, 2)
     const { backend, clock, random } = stage.instance()
     let spentMs = 0
@@ -157,7 +157,7 @@ describe('a rule over its time budget', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('has the budget that start is given, within bounds', async () => {
+  test('takes the budget from the start options, within bounds', async () => {
     const tasks = [{ id: 'a', slow: 'deciding', tookMs: 40 }]
     assert.equal((await run(tasks, 39)).slowRules.length, 1)
     assert.equal((await run(tasks, 40)).slowRules.length, 0)
@@ -168,7 +168,7 @@ describe('a rule over its time budget', () => {
       })
   })
 
-  test('is a warning of the process where nobody listens', async () => {
+  test('becomes a process warning without a hook', async () => {
     const stage = stageOf(memory, 3)
     const { backend, clock, random } = stage.instance()
     let spentMs = 0

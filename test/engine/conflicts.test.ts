@@ -82,7 +82,7 @@ async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
 }
 
 suite('a unit that conflicts for ever', () => {
-  test('holds its own key, and all others go on', async () => {
+  test('holds only its own key', async () => {
     const { status, failing, well, spent, broke } = await run([doing], isBad)
     assert.deepEqual(
       status.map(({ completed, pending, lag }) => [completed, pending, lag]),
@@ -95,7 +95,7 @@ suite('a unit that conflicts for ever', () => {
     assert.equal(well.is, 'well')
   })
 
-  test('of a timer puts that timer off, and all others go on', async () => {
+  test('delays only its own timer', async () => {
     const { failing, spent, well } = await run([doing, reminding], (unit) =>
       unit.rows.some(
         ({ table, body, key }) =>
@@ -112,7 +112,7 @@ suite('a unit that conflicts for ever', () => {
     'pure rules': [doing],
     'a handler': [doing, noting],
   }))
-    test(`whatever it is about costs no core (${what})`, async () => {
+    test(`does not spin, whatever it is about (${what})`, async () => {
       const { spent, failing, well } = await run(runs, () => true)
       assert.ok(spent < 2_000, `${spent} commits in a minute`)
       assert.equal(failing.is, 'failing')

@@ -78,7 +78,7 @@ async function until(app: App, consumer: string, completed: number, pending = 0)
 }
 
 suite('damage', () => {
-  test('of one row holds the messages of its key, and no others', async (t) => {
+  test('of one row holds only the messages of its key', async (t) => {
     const directory = await paid(t)
     const id = tableOf(directory, 'bank.sums')
     tamper(directory, `UPDATE t${id} SET body = '{"cents":9}' WHERE key = 'key-7'`)
@@ -90,7 +90,7 @@ suite('damage', () => {
     assert.equal((await until(app, 'bank/account', 2 * KEYS.length)).pending, 0)
   })
 
-  test('of a partition holds the keys whose events would go there, and no others', async (t) => {
+  test('of a partition holds only the keys whose events would go there', async (t) => {
     const directory = await paid(t)
     const newest = "(SELECT max(position) FROM log WHERE type = 'bank.Paid')"
     const keys = keysBeside(directory, newest)
@@ -107,7 +107,7 @@ suite('damage', () => {
     assert.equal(found.pending, keys.length)
   })
 
-  test('of one record stops its partition there, is told once, and the others flow', async (t) => {
+  test('of one record stops only its partition there, and is reported once', async (t) => {
     const directory = await paid(t)
     const before = await open(t, directory)
     await before.app.pause('bank')

@@ -83,7 +83,7 @@ const CASES: Readonly<Record<string, readonly [Parameters<typeof toldOf>[0], Reg
   ],
 }
 
-describe('a rule that returns what it may not is held with the cure, and not tried again soon', () => {
+describe('a rule with an invalid result is held with a fix, and not retried soon', () => {
   for (const [name, [does, text]] of Object.entries(CASES))
     test(name, async () => {
       const faults = await toldOf(does, 45_000)
@@ -92,7 +92,7 @@ describe('a rule that returns what it may not is held with the cure, and not tri
       assert.equal((await toldOf(does, 65_000)).length, 2)
     })
 
-  test('while what may heal is tried again at once', async () => {
+  test('a rule that may recover is retried at once', async () => {
     const faults = await toldOf({ handle: new Error('closed') }, 45_000)
     assert.ok(faults.length > 5, String(faults.length))
   })

@@ -74,7 +74,7 @@ async function faultsOf(change: string): Promise<readonly string[]> {
   return [...new Set(world.faults().map(({ consumer, error }) => `${consumer}: ${error}`))]
 }
 
-describe('in a running world, a rule that changes what it is handed is at fault:', () => {
+describe('a rule that changes its input fails:', () => {
   const changes = {
     'decide data': 'decider',
     'decide state': 'decider',
@@ -93,7 +93,7 @@ describe('in a running world, a rule that changes what it is handed is at fault:
       ]),
     )
 
-  test('one that changes nothing is not', async () => {
+  test('a rule that changes nothing succeeds', async () => {
     assert.deepEqual(await faultsOf('nothing'), [])
   })
 })

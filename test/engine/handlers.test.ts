@@ -87,7 +87,7 @@ const PEOPLE = ['a', 'b', 'c', 'd', 'e', 'f']
 
 describe('a handler', () => {
   for (const concurrency of [1, 3, 16])
-    test(`works on ${concurrency} keys at a time, and on each in order`, async () => {
+    test(`works on ${concurrency} keys at a time, each in order`, async () => {
       const stage = stageOf(memory, concurrency)
       const busy = new Set<string>()
       const carried = new Map<string, number[]>()
@@ -110,7 +110,7 @@ describe('a handler', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('gets the same effect key at each attempt, and another one for each event', async () => {
+  test('gets the same effect key at each attempt, and a different one per event', async () => {
     const stage = stageOf(memory, 2)
     const keys = new Map<string, Set<string>>()
     const ids = new Set<string>()
@@ -141,7 +141,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('has what it returns sent with its acknowledgement: once, or neither of them', async () => {
+  test('sends the messages it returns atomically with its acknowledgement', async () => {
     const stage = stageOf(memory, 3)
     let lost = 0
     const around: Around = async (method, call, [unit]) => {
@@ -165,7 +165,7 @@ describe('a handler', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('that hangs holds up no entity, and sees its signal abort when the app stops', async () => {
+  test('that hangs delays no entity, and its signal aborts when the app stops', async () => {
     const stage = stageOf(memory, 4)
     let abortedAt = 0
     let calls = 0
@@ -199,7 +199,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('is not called any more once its signal has aborted, and no attempt is counted', async () => {
+  test('is not called after its signal has aborted, and no attempt is counted', async () => {
     const stage = stageOf(memory, 6)
     const called: string[] = []
     const postman = {
@@ -224,7 +224,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('that returns what it does not declare is at fault, and sends nothing of it', async () => {
+  test('that returns an undeclared message fails, and sends nothing', async () => {
     const stage = stageOf(memory, 5)
     const odd = handler('odd', { sends: [Post.Deliver] }, (on) => [
       on(Post.Written, (data) => [send(Post.Deliver(data)), Post.Stamped(data) as never]),
@@ -245,7 +245,7 @@ describe('a handler', () => {
   })
 })
 
-describe('a call of a handler that takes longer than a lease', () => {
+describe('a handler call that takes longer than a lease', () => {
   /** Carries for ever, until it is told to stop. */
   const endless = () => {
     let calls = 0
@@ -264,7 +264,7 @@ describe('a call of a handler that takes longer than a lease', () => {
     }
   }
 
-  test('is not made by another instance as well', async () => {
+  test('is not repeated by another instance', async () => {
     const stage = stageOf(memory, 6)
     const postman = endless()
     const a = await launch(stage, postman)
@@ -276,7 +276,7 @@ describe('a call of a handler that takes longer than a lease', () => {
     await stage.clock.until(Promise.all([a, b].map(({ app }) => app.stop({ graceMs: 0 }))))
   })
 
-  test('sees its signal abort when the work goes to another instance', async () => {
+  test('has its signal aborted when another instance takes over', async () => {
     const stage = stageOf(memory, 7)
     const postman = endless()
     let isCut = false

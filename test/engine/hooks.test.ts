@@ -38,7 +38,7 @@ function unsteady(): ReturnType<typeof memory> {
 }
 
 for (const how of ['throws', 'rejects'] as const)
-  test(`a logger that ${how} stops no service, and stop() resolves`, async () => {
+  test(`a hook that ${how} stops no service, and stop() resolves`, async () => {
     const warnings: string[] = []
     const listener = ({ message }: Error): void => void warnings.push(message)
     process.on('warning', listener)

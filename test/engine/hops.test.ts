@@ -34,7 +34,7 @@ function sideOf(mine: typeof Ping, other: typeof Pong) {
   return [ball, player] as const
 }
 
-test('end with a fault after so many steps, and nothing else is stuck', async () => {
+test('end with a fault at the hop limit, and block nothing else', async () => {
   const ping = service('ping', { owns: [Ping], runs: sideOf(Ping, Pong as never) })
   const pong = service('pong', { owns: [Pong], runs: sideOf(Pong as never, Ping as never) })
   await using world = await simulate([ping, pong], { seed: 1 })

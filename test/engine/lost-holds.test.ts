@@ -72,7 +72,7 @@ function worldOf(kind: (typeof KINDS)[number]) {
 
 suite('a hold whose row was lost', () => {
   for (const kind of KINDS) {
-    test(`is made anew at the next start, and its messages are handled in their order (${kind})`, async () => {
+    test(`is restored at the next start, and its messages are handled in order (${kind})`, async () => {
       const { clock, mood, done, broke, until, launch, held, loseHolds } = worldOf(kind)
       const first = await launch()
       await until(first.append(numbers(1, 3)))

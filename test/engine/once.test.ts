@@ -134,7 +134,7 @@ const ANSWERS: Readonly<Record<string, Around>> = {
   'that it conflicts': async () => ({ is: 'conflict', rows: [] }),
 }
 
-describe('each effect happens once where a commit is answered', () => {
+describe('each effect happens once when the answer to a commit is', () => {
   for (const [name, wrong] of Object.entries(ANSWERS))
     for (const times of [0, 2])
       test(`${name}${times > 0 ? ', and rules fail as well' : ''}`, async () => {
@@ -149,7 +149,7 @@ describe('each effect happens once where a commit is answered', () => {
       })
 })
 
-test('each effect happens once where the answer to an append is lost', async () => {
+test('each effect happens once if the answer to an append is lost', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.boolean(), async (seed, isStored) => {
       const around = only('log.append', seed, 0.6, async (_, call, args) => {
@@ -162,7 +162,7 @@ test('each effect happens once where the answer to an append is lost', async () 
   )
 })
 
-test('order and effects survive a store that breaks off while it is read', async () => {
+test('order and effects survive a store that fails while it is read', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
       const random = seededRandom(seed)
@@ -184,7 +184,7 @@ test('order and effects survive a store that breaks off while it is read', async
   )
 })
 
-test('each effect happens once through misfortune of every kind', async () => {
+test('each effect happens once through faults of every kind', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.nat({ max: 2 }), async (seed, times) => {
       const unlucky = misfortune(seededRandom(seed), 0.2)

@@ -53,7 +53,7 @@ const RULES = ['book', 'journal', 'tail'] as const
 
 describe('while a rule throws', () => {
   for (const rule of RULES)
-    test(`the later messages of its key wait at ${rule}, in order, and no others`, async () => {
+    test(`only later messages of its key wait at ${rule}, in order`, async () => {
       let isBroken = true
       const stage = stageOf(memory, 1)
       const outside = outsideOf()
@@ -88,7 +88,7 @@ describe('while a rule throws', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('what arrives later still waits behind what is held', async () => {
+  test('messages that arrive later wait behind held ones', async () => {
     let isBroken = true
     const stage = stageOf(memory, 2)
     const service = ledgerOf((at, { account, number }) => {
@@ -104,7 +104,7 @@ describe('while a rule throws', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('the wait between attempts doubles up to its bound, and each fault is told', async () => {
+  test('the retry delay doubles up to its maximum, and each error is reported', async () => {
     const stage = stageOf(memory, 3)
     const at: number[] = []
     const told: string[] = []
@@ -142,7 +142,7 @@ describe('while a rule throws', () => {
   })
 })
 
-test('faults and crashes at any time change neither order nor number of effects', async () => {
+test('errors and crashes change neither the order nor the number of effects', async () => {
   const plan = fc.record({
     seed: fc.nat(),
     rule: fc.constantFrom(...RULES),

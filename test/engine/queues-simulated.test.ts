@@ -88,7 +88,7 @@ function benchOf(outcomes: readonly Outcome[]) {
   }
 }
 
-test('a queue stores each effect once, whatever crashes when', async () => {
+test('a queue stores each effect once, through crashes at any time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.nat(),

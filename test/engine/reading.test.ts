@@ -105,7 +105,7 @@ async function filled(seed: number, count: number): Promise<World> {
 }
 
 describe('rows', () => {
-  test('are found by each indexed field, page by page, in order of their ids', async () => {
+  test('are found by each indexed field, page by page, in id order', async () => {
     await using world = await filled(1, 40)
     const wanted = upTo(40).filter((number) => number % 3 === 0)
     for (const limit of [1, 3, 7, 14, 100]) {
@@ -124,7 +124,7 @@ describe('rows', () => {
     )
   })
 
-  test('are found by what their fields are now', async () => {
+  test('are found by the current values of their fields', async () => {
     await using world = await filled(2, 6)
     await world.send(Library.Add({ isbn: isbnOf(0), shelf: 'b', copies: 9 }))
     await world.settled()
@@ -136,7 +136,7 @@ describe('rows', () => {
     assert.deepEqual(one, { row: { shelf: 'b', copies: 9, seen: 2 }, state: 9, count: undefined })
   })
 
-  test('go with a tombstone, and come anew', async () => {
+  test('are deleted by a tombstone, and can be created again', async () => {
     await using world = await filled(3, 6)
     const gone = { isbn: isbnOf(3), shelf: 'a', copies: 0 }
     await world.send(Library.Lose(gone))
@@ -155,7 +155,7 @@ describe('rows', () => {
     assert.deepEqual(row, { shelf: 'a', copies: 4, seen: 1 })
   })
 
-  test('that one event is about are each folded once', async () => {
+  test('changed by the same event are each folded once', async () => {
     await using world = await filled(4, 9)
     const countOf = async (isbn: string): Promise<unknown> =>
       ((await world.ask(Library.One({ isbn }))) as { count?: number }).count
@@ -170,7 +170,7 @@ describe('rows', () => {
     )
   })
 
-  test('are read one after another, beyond what one page holds', async () => {
+  test('are iterated across pages', async () => {
     const backend = memory()
     await using app = await start([library], backend)
     const rows = upTo(10_001).map((number) => ({
@@ -206,7 +206,7 @@ describe('rows', () => {
   })
 })
 
-describe('a question', () => {
+describe('a query', () => {
   const codeOf = async (asking: Promise<unknown>): Promise<string> => {
     const fault = await asking.then(
       () => assert.fail('it was answered'),
@@ -216,25 +216,25 @@ describe('a question', () => {
     return fault.code
   }
 
-  test('that no rule answers is a fault', async () => {
+  test('without a rule fails', async () => {
     await using world = await filled(6, 1)
     const code = await codeOf(world.ask(Library.Unanswered({ isbn: 'x' })))
     assert.equal(code, 'QUERY_NOT_ANSWERED')
   })
 
-  test('that is none, or does not fit its contract, is a fault', async () => {
+  test('fails if it is no query or violates its contract', async () => {
     await using world = await filled(7, 1)
     assert.equal(await codeOf(world.ask(Library.One({ isbn: 7 } as never))), 'MESSAGE_INVALID')
     const noQuery = Library.Add({ isbn: 'x', shelf: 'a', copies: 1 }) as never
     assert.equal(await codeOf(world.ask(noQuery)), 'MESSAGE_INVALID')
   })
 
-  test('that reads what it does not declare is a fault', async () => {
+  test('fails if it reads an undeclared source', async () => {
     await using world = await filled(8, 1)
     assert.equal(await codeOf(world.ask(Library.Nosy({ isbn: 'x' }))), 'RULE_RETURNED')
   })
 
-  test('by a value that is not there finds nothing, and not everything', async () => {
+  test('by an absent value finds nothing rather than everything', async () => {
     await using world = await filled(9, 4)
     const asked = Library.OnShelf({ shelf: 'a', limit: 10 })
     assert.equal((await world.ask(asked)).length, 2)

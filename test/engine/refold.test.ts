@@ -87,7 +87,7 @@ async function rowOf(backend: Backend, key: string): Promise<Row & { value: Enti
   return { ...row, value: JSON.parse(row.body) as EntityRow }
 }
 
-describe('a state that other rules have folded', () => {
+describe('a state that was folded by other rules', () => {
   test('is folded again before a decision, and written with its unit', async () => {
     const { backend } = lasting()
     await filled(backend)
@@ -129,7 +129,7 @@ describe('a state that other rules have folded', () => {
     assert.equal(await app.ask(Jars.Count({ jar: 'nowhere' })), undefined)
   })
 
-  test('is left alone while the rules are the same', async () => {
+  test('is not folded again while the rules are unchanged', async () => {
     const { backend, calls } = lasting()
     await filled(backend)
     await using app = await start([jarsOf(sum)], backend)
@@ -142,7 +142,7 @@ describe('a state that other rules have folded', () => {
     )
   })
 
-  test('that cannot be folded again holds its own key, and is told to whoever asks', async () => {
+  test('that cannot be folded again holds only its own key, and fails queries', async () => {
     const { backend } = lasting()
     await filled(backend)
     const faults: string[] = []
@@ -165,7 +165,7 @@ describe('a state that other rules have folded', () => {
     assert.equal((await rowOf(backend, 'b')).value.state, 30, 'and stays as it was')
   })
 
-  test('is folded from events of earlier versions as the rules of today know them', async () => {
+  test('is folded from events of earlier versions, upcast', async () => {
     const { backend } = lasting()
     await filled(backend)
     const Counted = z.object({ jar: z.string(), count: z.int() })
@@ -205,7 +205,7 @@ describe('a state that other rules have folded', () => {
     assert.equal(await rowsBy(3), 90, 'another up is another rule')
   })
 
-  test('of which events are gone is a fault that says so', async () => {
+  test('with missing events fails and says so', async () => {
     const { backend } = lasting()
     await filled(backend)
     const stream: EventStore['stream'] = async (row, from, limit) =>
@@ -216,7 +216,7 @@ describe('a state that other rules have folded', () => {
   })
 })
 
-test('states are those of the rules of today, however often these change and instances die', async () => {
+test('states follow the current rules through rule changes and crashes', async () => {
   const rules: readonly Evolve[] = [
     sum,
     count,
@@ -256,11 +256,11 @@ test('states are those of the rules of today, however often these change and ins
   )
 })
 
-describe('the name of evolve rules', () => {
+describe('the fingerprint of evolve rules', () => {
   const namesOf = (...services: readonly Service[]): readonly string[] =>
     services.map(({ runs }) => rulesOfEntity(runs[0] as Parameters<typeof rulesOfEntity>[0]))
 
-  test('follows from what they do, and from a version that is said', () => {
+  test('depends on their code and stated version', () => {
     const [a, again, b, raised] = namesOf(
       jarsOf(sum),
       jarsOf(sum),
@@ -271,7 +271,7 @@ describe('the name of evolve rules', () => {
     assert.equal(new Set([a, b, raised]).size, 3)
   })
 
-  test('does not follow from how they are laid out', () => {
+  test('does not depend on their formatting', () => {
     const sourceIn = (text: string): string => sourceOf({ toString: () => text } as never)
     const source = sourceIn('({ a }, b) => { return a + b + `x  y`.length }')
     const broken = '(\n  { a }       ,\n  b,\n) => {\n  return a  + b + `x  y`.length\n}'
@@ -346,7 +346,7 @@ describe('a stream', () => {
   }
   const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow | undefined)?.state
 
-  test('of any length is read in pages, and folded whole', async () => {
+  test('of any length is read in pages and folded completely', async () => {
     for (const length of [1, 499, 500, 501, 1_000, 1_001, 9_999]) {
       const { store, asked } = longStore(length)
       const cell = await folding(store, length)
@@ -355,7 +355,7 @@ describe('a stream', () => {
     }
   })
 
-  test('with a hole anywhere is never taken for whole', async () => {
+  test('with a missing event is never accepted', async () => {
     const length = 1_700
     const holes = fc.uniqueArray(fc.integer({ min: 1, max: length }), {
       minLength: 1,
@@ -373,7 +373,7 @@ describe('a stream', () => {
     }
   })
 
-  test('that is long goes on from its snapshot after a crash, and leaves none', async () => {
+  test('continues from its snapshot after a crash, and leaves none behind', async () => {
     const long = longStore(35_000)
     long.breakAt(33_000)
     await assert.rejects(folding(long.store, 35_000), /it broke/)
@@ -387,7 +387,7 @@ describe('a stream', () => {
     assert.equal(cell?.isRefolded, undefined)
   })
 
-  test('is begun anew where the snapshot is of other rules', async () => {
+  test('is folded from the start if the snapshot is of other rules', async () => {
     const long = longStore(20_001)
     const body = JSON.stringify({ rules: 'others', version: 20_000, state: 7 })
     long.rows.set('jar:a', { table: 'pantry.snapshots', key: 'jar:a', version: 1, body })

@@ -153,7 +153,7 @@ async function refusal(started: Promise<unknown>): Promise<readonly string[]> {
   return fault.complaints.map(({ path, message }) => `${path}: ${message}`)
 }
 
-describe('under another name with renamedFrom, all that is stored goes on, and nothing runs twice', () => {
+describe('after a rename with renamedFrom, stored work continues and nothing runs twice', () => {
   const renamed = (part: Part): readonly [Part, Called] => {
     const { name } = FIRST[part]
     return [part, { name: `${name}-2`, renamedFrom: name }]
@@ -206,7 +206,7 @@ describe('under another name with renamedFrom, all that is stored goes on, and n
     })
 })
 
-describe('under another name without renamedFrom, start refuses and names both cures', () => {
+describe('after a rename without renamedFrom, start fails and names both fixes', () => {
   const CURES: Readonly<Record<Part, RegExp>> = {
     service: /^shop-2: .*renamedFrom: 'shop' .*startFrom: 'beginning' or 'now' to till \(2 /,
     entity: /^shop\/till-2: .*till\.commands \(2 .*renamedFrom: 'till' .*startFrom: 'beginning' or/,
@@ -258,7 +258,7 @@ describe('a handler that is new on a topic with a history', () => {
     return { ...one, letters, go: () => one.stage.clock.until(start([shop], backend, options)) }
   }
 
-  test('has to say where it starts, and is told how many records there are', async () => {
+  test('must say where it starts, and the error counts the records', async () => {
     const { go } = await later()
     assert.deepEqual(await refusal(go()), [
       `shop/letter: is new to till.events (2 records): add startFrom: 'beginning' or 'now'`,
@@ -281,7 +281,7 @@ describe('a handler that is new on a topic with a history', () => {
       assert.deepEqual(letters.toSorted(), expected)
     })
 
-  test('has none where all was stored by what was started just before', async () => {
+  test('needs no startFrom if the records are recent', async () => {
     const { stage, go, letters } = await later(undefined, 60_000)
     const app = await go()
     await stage.clock.advance(5_000)
@@ -289,7 +289,7 @@ describe('a handler that is new on a topic with a history', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('is not taken for new when it went away alone and comes back', async () => {
+  test('is not new when it was removed and returns', async () => {
     const { stage, run, go, letters } = await later('now')
     for (const step of [go, () => run(FIRST), go]) {
       const app = await step()
@@ -301,7 +301,7 @@ describe('a handler that is new on a topic with a history', () => {
   })
 })
 
-test('operators say and see the names of today, of a running system and of its data alone', async () => {
+test('operators use and see current names, online and offline', async () => {
   const one = world()
   await firstLife(one)
   const { stage, outside, told, run } = one

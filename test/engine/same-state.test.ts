@@ -88,13 +88,13 @@ async function run(isRestarted: boolean) {
   return { settled, state, folded }
 }
 
-test('a rule sees the same state warm as after a restart, and so does a refold', async () => {
+test('a rule sees the same state from memory, after a restart and in a refold', async () => {
   const [warm, restarted] = [await run(false), await run(true)]
   assert.deepStrictEqual(warm, restarted)
   assert.deepStrictEqual(warm.folded, warm.state)
 })
 
-test('a rule that changes event data in place is at fault, and the next rule sees it as it was', async () => {
+test('a rule that changes event data fails, and the next rule sees the original data', async () => {
   const greedy = projection('greedy', { by: 'id', row: type<State>() }, (on) => [
     on(Box.Placed, (placed) => {
       placed.count += 1

@@ -60,7 +60,7 @@ const counting = query('counting', { of: Pay, reads: [] }, (on) => [
   on(Pay.Counted, async (asked) => ({ id: String(asked.cents), cents })),
 ])
 
-test('a schema that changes its value runs once on every way of a message', async () => {
+test('a schema that transforms its value runs once on every path of a message', async () => {
   const heard = new Map<string, number>()
   const hear = handler('hear', {}, (on) => [
     on(Pay.Charged, (charged) => void heard.set(charged.id, charged.cents)),
@@ -89,7 +89,7 @@ test('a schema that changes its value runs once on every way of a message', asyn
   await stage.clock.until(app.stop())
 })
 
-test('given hands a rule what a running system would: through its schema, once', async () => {
+test('given runs the schema once, as a running system does', async () => {
   const charge = Pay.Charge({ id: 'a', cents })
   given(pay)
     .when(charge)

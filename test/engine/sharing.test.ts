@@ -88,7 +88,7 @@ describe('two instances', () => {
     await stage.clock.until(Promise.all([a.app.stop(), b.app.stop()]))
   })
 
-  test('take over: at once after a stop, and after the lease after a crash', async () => {
+  test('take over at once after a stop, and after lease expiry after a crash', async () => {
     const stage = stageOf(memory, 2)
     const a = await launch(stage)
     const b = await launch(stage)
@@ -106,7 +106,7 @@ describe('two instances', () => {
     await stage.clock.until(c.app.stop())
   })
 
-  test('change nothing of order and effects, whoever starts, stops or crashes when', async () => {
+  test('keep order and effects while instances start, stop and crash', async () => {
     const step = fc.record({
       does: fc.constantFrom('launch', 'stop', 'crash', 'send'),
       who: fc.nat(),
@@ -147,7 +147,7 @@ describe('two instances', () => {
   })
 })
 
-test('an instance alone keeps its claims, with handlers and all', async () => {
+test('a single instance keeps its leases, also with handlers', async () => {
   const stage = stageOf(memory, 3)
   const held = new Map<string, Set<number>>()
   const { backend, clock, random } = stage.instance(async (method, call) => {
@@ -165,7 +165,7 @@ test('an instance alone keeps its claims, with handlers and all', async () => {
   await stage.clock.until(app.stop())
 })
 
-test('evening out the shares takes a few beats, not hundreds', async () => {
+test('rebalancing takes a few heartbeats, not hundreds', async () => {
   const stage = stageOf(memory, 8)
   let beats = 0
   const apps: App[] = []
@@ -183,7 +183,7 @@ test('evening out the shares takes a few beats, not hundreds', async () => {
   await stage.clock.until(Promise.all(apps.map((app) => app.stop())))
 })
 
-test('a key that is held by one instance stops no other one', async () => {
+test('a key held by one instance blocks no other instance', async () => {
   const stage = stageOf(memory, 4)
   const [poisoned = ''] = accountsIn(0, 1)
   let isBroken = true

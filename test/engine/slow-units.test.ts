@@ -93,7 +93,7 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
     ['outside', 'shop/outside', 'none'],
   ] as const)
     for (const keyCount of [1, 7, MESSAGES])
-      test(`${slow} (${order}), ${keyCount} keys: nobody waits longer, and it is said once`, async () => {
+      test(`${slow} (${order}), ${keyCount} keys: the event loop is not blocked for longer, and it is reported once`, async () => {
         const { units, calls, told, slowUnits } = await run(slow, keyCount, order)
         assert.ok(
           Math.max(...units) <= 200 + EACH_MS,
@@ -112,7 +112,7 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
         assert.ok((first?.worst.tookMs ?? 0) > 200)
       })
 
-  test('ids that take long to name are named once ahead and once by the rule, not for each unit', async () => {
+  test('slow ids functions run once ahead and once with the rule, not per unit', async () => {
     const { units, names } = await run('naming', MESSAGES, 'key')
     // All of them are named at the door once more, before the first unit.
     const atDoorMs = MESSAGES * EACH_MS
@@ -195,7 +195,7 @@ async function rebuilt(slow: 'rule' | 'ids' | 'upcast') {
 
 suite('a rebuild', () => {
   for (const slow of ['rule', 'ids', 'upcast'] as const)
-    test(`does not keep everybody else waiting where its ${slow} takes long`, async () => {
+    test(`does not block the event loop when its ${slow} takes long`, async () => {
       const { units, slowUnits, status, rebuild } = await rebuilt(slow)
       const worst = Math.max(...units)
       // The rows of an event are asked for twice: to load them, and to fold it.
@@ -210,7 +210,7 @@ suite('a rebuild', () => {
     })
 })
 
-test('a state folded again by slow rules does not keep everybody else waiting', async () => {
+test('a refold with slow rules does not block the event loop', async () => {
   const clock = handClock()
   let [spentMs, lastMs, worstMs, version] = [0, 0, 0, 1]
   const breathed = (): void => {

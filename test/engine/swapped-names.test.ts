@@ -68,7 +68,7 @@ function world() {
 }
 
 suite('two rules that swap their names', () => {
-  test('each go on with their own progress, rows and held keys', async () => {
+  test('each continue with their own progress, rows and held keys', async () => {
     const { clock, mood, handled, launch, until } = world()
     let app = await launch(FIRST)
     await until(app.append([Work.Done({ k: 'a' }), Work.Done({ k: 'b' })]))

@@ -38,7 +38,7 @@ const quiet = saga('quiet', { by: 'id', initial: 0, sends: [Bell.Mute, Bell.Late
   on(Bell.Faded, () => finish()),
 ])
 
-test('a trace is lost on no way: by rules, replies, sagas and timers', async () => {
+test('a trace context is passed on by rules, replies, sagas and timers', async () => {
   const stage = stageOf(memory, 1)
   const { backend, clock, random } = stage.instance()
   const bells = service('bells', { owns: [Bell], runs: [bell, quiet] })

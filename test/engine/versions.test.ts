@@ -74,8 +74,8 @@ function secondYear(ups: Ups) {
   return { Till, told, service: service('tills', { owns: [Till], runs }) }
 }
 
-describe('what was stored under an earlier version', () => {
-  test('is read as the code knows it today, by rules of every kind', async () => {
+describe('a message stored under an earlier version', () => {
+  test('is upcast for rules of every kind', async () => {
     const { stage, faults, run, row, records } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -120,7 +120,7 @@ describe('what was stored under an earlier version', () => {
     )
   })
 
-  test('goes for commands that still wait as well', async () => {
+  test('is upcast if it is a command that still waits', async () => {
     const { stage, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -135,7 +135,7 @@ describe('what was stored under an earlier version', () => {
     assert.equal(((await row('tills.money', 'a')) as { state: number }).state, 700)
   })
 
-  test('is the fault of its own message where an up throws, and of nobody else', async () => {
+  test('is held alone if its upcaster throws', async () => {
     const { stage, faults, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -196,7 +196,7 @@ describe('what was stored under an earlier version', () => {
     assert.deepEqual(await row('tills.one', 'bad'), [-100, 200])
   })
 
-  test('is found under the names that it had then', async () => {
+  test('is found under its former wire names', async () => {
     const { stage, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -235,8 +235,8 @@ describe('what was stored under an earlier version', () => {
   })
 })
 
-describe('a timer that old code has set', () => {
-  test('sends what the code of today means by it', async () => {
+describe('a timer set by old code', () => {
+  test('sends its message upcast to the current version', async () => {
     const { stage, run, row } = world()
     const timed = (isNew: boolean) => {
       const Tea = contract(
@@ -289,8 +289,8 @@ describe('a timer that old code has set', () => {
   })
 })
 
-describe('a reply to a command that old code has sent', () => {
-  test('holds the command as the code of today knows it', async () => {
+describe('a reply to a command sent by old code', () => {
+  test('contains the command upcast to the current version', async () => {
     const { stage, run, row } = world()
     const asking = (isNew: boolean) => {
       const Shop = contract(
@@ -348,8 +348,8 @@ describe('a reply to a command that old code has sent', () => {
   })
 })
 
-describe('what is newer than the code', () => {
-  test('waits by name, keeps its key in order, and goes on once the code is there', async () => {
+describe('a message that is newer than the code', () => {
+  test('is held, keeps its key in order, and is handled once the code knows it', async () => {
     const { stage, faults, run, row } = world()
     const ups = { count: 0 }
     const now = secondYear(ups)
