@@ -1,4 +1,4 @@
-// Rules that take longer than they may are named, and nothing else becomes of it.
+// Rules that exceed their time budget are reported, without further effects.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
@@ -8,7 +8,7 @@ import { saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { anyOf, caughtUp, stageOf, unbalanced } from './stage.ts'
 
-/** A message that one rule takes long on. */
+/** A message on which one rule is slow. */
 interface Task {
   readonly id: string
   readonly slow: string
@@ -20,7 +20,7 @@ const Work = contract(
   { Do: command(anyOf<Task>()), Done: event(anyOf<Task>()) },
 )
 
-/** Every kind of rule; `spend` lets the time pass that a rule takes. */
+/** A rule of every kind; `spend` lets the time pass that a rule takes. */
 function workshop(spend: (ms: number) => void, wait: () => Promise<void> = async () => undefined) {
   const take = (rule: string, { slow, tookMs }: Task): void => {
     if (slow === rule) spend(tookMs)
@@ -66,7 +66,7 @@ function workshop(spend: (ms: number) => void, wait: () => Promise<void> = async
 
 type Slow = Parameters<NonNullable<StartOptions['slow']>>[0]
 
-/** Runs tasks in simulated time, and gives what was told and what health says. */
+/** Runs tasks in simulated time; returns what was reported, and the health. */
 async function run(tasks: readonly Task[], ruleBudgetMs = 100) {
   const stage = stageOf(memory, 1)
   const { backend, clock, random } = stage.instance()

@@ -10,7 +10,7 @@ import { Goods, fill } from './shelves.ts'
 import { SHADOW, worldOf } from './shelves-world.ts'
 
 describe('a changed projection definition', () => {
-  /** A world whose rows were made by a definition. */
+  /** A world whose rows were made by one definition. */
   async function made(seed: number, bend: Bend, count = 30) {
     const world = worldOf(seed)
     const { app } = await world.launch(bend)

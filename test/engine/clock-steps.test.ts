@@ -1,5 +1,5 @@
-// Delays while the wall clock steps ahead and back, and processes start again: they are measured by
-// the time that passes.
+// Delays while the wall clock steps forward and back and processes restart: they are measured by
+// elapsed time.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -24,7 +24,7 @@ const engine = {
   retryDelayMs: RETRY_MS,
   retryDelayMsMax: RETRY_MS,
 } satisfies Partial<EngineOptions>
-/** A lease of a process that has died, a poll, and the way through the services. */
+/** The lease of a crashed process, a poll, and the path through the services. */
 const TOLERANCE_MS = 1_000
 
 const Id = z.object({ id: z.string() })
@@ -50,7 +50,7 @@ const oven = entity(
   },
 )
 
-/** When something was to wait, and when it was called again, by the time that passes. */
+/** When a delay began and ended, by elapsed time. */
 interface Waited {
   fromMs: number
   calledMs?: number
@@ -111,7 +111,7 @@ function world(seed = 1, polls: Partial<EngineOptions> = {}) {
       app = await clock.until(start([ovens], backend, { ...options, broke: report }))
     },
     crash: () => instance?.crash(),
-    /** Sends what begins one delay of each kind. */
+    /** Sends messages that begin one delay of each kind. */
     async begin(id: string, delayMs = TIMER_MS) {
       begin(`delayed ${id}`)
       await clock.until((app as App).send(Ovens.Begin({ id, delayMs })))
@@ -131,12 +131,12 @@ const LONGEST: Readonly<Record<string, number>> = {
   delayed: DELAY_MS,
   timer: TIMER_MS,
 }
-/** Retries are spread, so that not all of them come at once. */
+/** Retries have jitter. */
 const SHORTEST: Readonly<Record<string, number>> = { ...LONGEST, retry: 0.8 * RETRY_MS }
 
 /**
- * What came too early or too late: no delay may end later than it would if it began at `sinceMs`. By
- * `skewMs` nobody can tell the wall clock from the time that passes.
+ * Delays that ended too early or too late: none may end later than if it began at `sinceMs`. The
+ * wall clock and elapsed time may differ by `skewMs`.
  */
 function wrong({ waits }: World, id: string, sinceMs = 0, skewMs = 0): readonly string[] {
   return Object.keys(LONGEST).flatMap((kind) => {
@@ -255,7 +255,7 @@ describe('after a crash of a process whose wall clock was ten years ahead', () =
 })
 
 describe('when each process starts with a wall clock that is behind', () => {
-  /** A timer of two minutes over short lives; how late it rings. */
+  /** A timer of two minutes across short process lives; returns how late it fires. */
   async function lateMs(
     life: { readonly ms: number; readonly isKilled: boolean; readonly isPutRight: boolean },
     behindMs: number,

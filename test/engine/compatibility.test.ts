@@ -1,4 +1,4 @@
-// Contracts held against what is stored, when an app starts.
+// Compatibility checks of contracts with stored messages at start.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Service } from 'throughline'

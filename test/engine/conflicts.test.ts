@@ -1,4 +1,4 @@
-// A unit that conflicts for ever costs neither a core nor another key's progress, and it is said.
+// A unit that conflicts forever does not spin, blocks no other key, and is reported.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import {
@@ -45,7 +45,10 @@ const keys = ['a', 'bad', 'c', 'd']
 const isBad = ({ rows, checks }: Unit): boolean =>
   [...rows, ...checks].some(({ table, key }) => table === 'worker.doing' && key === 'bad')
 
-/** Runs commands of several keys while units that `fails` names conflict, and then once more without. */
+/**
+ * Runs commands of several keys while units named by `fails` conflict, and then once more without
+ * conflicts.
+ */
 async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
   const clock = handClock()
   let isFailing = false

@@ -1,4 +1,4 @@
-// A backend that takes a call and never answers it: nobody waits for ever, and somebody hears of it.
+// A backend that never answers a call: the deadline ends it, and it is reported.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -11,7 +11,7 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const engine = { deadlineMs: 200, retryDelayMs: 20, leaseMs: 3_000 }
 
-/** An app of which one call, once told so, goes unanswered. */
+/** An app with one backend call that goes unanswered on request. */
 async function launch(stage: Stage, silent: PortCall) {
   let isSilent = false
   const broke: unknown[] = []

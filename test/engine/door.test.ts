@@ -1,4 +1,4 @@
-// The door for commands: ids, back-pressure, order of calls, and the log's answers.
+// The sender: ids, back-pressure, the order of calls, and the answers of the log.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -19,7 +19,7 @@ async function launch(stage: Stage, around: Around, more: object = {}): Promise<
   return stage.clock.until(start([ledgerOf()], backend, options))
 }
 
-/** Goes over appends alone. */
+/** Intercepts appends only. */
 const appends =
   (over: (call: () => Promise<unknown>, events: readonly LogEvent[]) => Promise<unknown>): Around =>
   (method, call, args) =>
@@ -28,7 +28,7 @@ const calm: Around = (_, call) => call()
 
 const enter = (account: string, number: number) => Ledger.Enter({ account, number })
 
-/** What became of each call: `stored`, `repeat`, or the code of its fault. */
+/** The result of each call: `stored`, `repeat`, or the code of its fault. */
 async function outcomes(calls: readonly Promise<{ isRepeat: boolean }>[]) {
   const settled = await Promise.allSettled(calls)
   return settled.map((each) => {

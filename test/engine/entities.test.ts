@@ -1,4 +1,4 @@
-// Decisions over several entities at once: all of them, or none.
+// Decisions over several entities at once: all or none.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'

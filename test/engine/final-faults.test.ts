@@ -1,5 +1,5 @@
-// What a rule of JavaScript returns against what it declares is seen when it runs. It is held like any
-// fault, but nothing that will not heal is tried again soon, and the text says what to change.
+// Undeclared results of JavaScript rules are found when the rule runs. They are held like any
+// error, are not retried soon, and the text says what to change.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler, saga, send, service, start } from 'throughline'
@@ -22,7 +22,7 @@ const Bell = contract(
 )
 const Other = contract('other', { key: 'id' }, { Do: command(Id), Done: event(Id) })
 
-/** Runs a bell whose rules do these, and says what was told within that time. */
+/** Runs a service with these rules, and returns what was reported within that time. */
 async function toldOf(does: { decide?: unknown; handle?: unknown; step?: unknown }, forMs: number) {
   const stage = stageOf(memory, 5)
   const answer = (what: unknown, data: unknown): never => {

@@ -1,4 +1,4 @@
-// Handlers: the only rules that touch the outside.
+// Handlers: the only rules that reach other systems.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Handling } from 'throughline'
@@ -38,7 +38,7 @@ const letter = entity(
   },
 )
 
-/** What is outside. */
+/** The external system. */
 interface Postman {
   carry(letter: z.infer<typeof Letter>, handling: Handling): Promise<unknown>
 }
@@ -246,7 +246,7 @@ describe('a handler', () => {
 })
 
 describe('a handler call that takes longer than a lease', () => {
-  /** Carries for ever, until it is told to stop. */
+  /** Runs forever, until it is told to stop. */
   const endless = () => {
     let calls = 0
     let aborted = 0

@@ -1,4 +1,4 @@
-// Health does not say that all is well over what is stuck; and settled says what it waits for.
+// Health reports what is stuck, and settled reports what it waits for.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Alarm } from 'throughline'

@@ -1,5 +1,4 @@
-// What waits can be asked for: keys that are held, sagas that are open, operations that are pending,
-// timers.
+// Lists of what waits: held keys, open sagas, pending operations, timers.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App, HeldKey, HeldOptions, OperationEntry, WaitsFor } from 'throughline'
@@ -8,7 +7,7 @@ import { memory } from 'throughline/testing'
 import { stageOf } from './stage.ts'
 import { inWorld, outside, thing, Work } from './waiting-world.ts'
 
-/** Instants of two clocks, whose parts of a millisecond may differ. */
+/** Instants of two clocks, which may differ by parts of a millisecond. */
 function isAbout(actual: number | undefined, expected: number): void {
   assert.ok(Math.abs((actual ?? 0) - expected) <= 2, `${actual} is not about ${expected}`)
 }

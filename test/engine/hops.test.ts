@@ -1,4 +1,4 @@
-// Rules that answer each other for ever.
+// Rules that answer each other forever.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, become, command, contract, entity, event, saga, send, service } from 'throughline'
@@ -15,7 +15,7 @@ const contractOf = <const N extends string>(name: N) =>
 const Ping = contractOf('ping')
 const Pong = contractOf('pong')
 
-/** A side that answers each stroke of the other one. */
+/** A service that answers each message of the other one. */
 function sideOf(mine: typeof Ping, other: typeof Pong) {
   const ball = entity(
     'ball',

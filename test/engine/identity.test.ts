@@ -1,4 +1,4 @@
-// Who a consumer is to the store: what start refuses, and what it must not refuse.
+// Stored identities of consumers: what start must refuse, and what it must not.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler, hours, projection, query } from 'throughline'
@@ -38,7 +38,7 @@ const billOf = (name: string, options: object = {}) =>
     },
   )
 
-/** A handler that remembers what it was called with. */
+/** A handler that records its calls. */
 function listener(name: string, options: object = {}, heard: string[] = []) {
   const rule = handler(name, options, (on) => [
     on(Orders.Placed, ({ id }) => void heard.push(`${name} ${id}`)),
@@ -62,7 +62,7 @@ function world(seed = 3) {
     const instance = { clock: stage.instance().clock, faulted: () => undefined, ...options }
     return clock.until(start(services, backend, instance))
   }
-  /** Runs services until they are done with what they are sent. */
+  /** Runs services until they have handled what they are sent. */
   const live = async (services: readonly Service[], ids: readonly string[] = [], options = {}) => {
     const app = await run(services, options)
     for (const id of ids) await clock.until(app.send(Orders.Place({ id })))

@@ -1,4 +1,4 @@
-// Partitions are read in the one order of the log, however far behind the reader is.
+// Partitions are read in log order, however far behind the reader is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -33,11 +33,11 @@ const run: fc.Arbitrary<Run> = fc.record({
 })
 const steps = fc.array(fc.oneof(run, fc.constant('read' as const)), { minLength: 2, maxLength: 40 })
 
-/** Appends and reads by turns, then reads to the end. */
+/** Alternates appends and reads, then reads to the end. */
 async function readingOf(
   all: readonly (Run | 'read')[],
   max: { readonly records: number; readonly bytes: number },
-  /** The reader begins anew from where it has come to. */
+  /** The reader starts again from where it has come to. */
   doesForget: () => boolean,
   isBusy = true,
 ): Promise<{ appended: string[]; seen: readonly LogRecord[]; reads: readonly number[] }> {

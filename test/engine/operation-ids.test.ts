@@ -1,4 +1,4 @@
-// An id counts in its topic: what has the same id elsewhere is another operation, and never in the way.
+// Ids are unique per topic: the same id in another topic is a separate operation.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App } from 'throughline'
@@ -40,7 +40,7 @@ const failing = saga('failing', { by: 'id', initial: {}, sends: [] }, (on) => [
 ])
 const shop = service('shop', { owns: [Orders, Bills], runs: [order, bill, failing] })
 
-/** Starts on a backend that survives the app, as one that is on disk does. */
+/** Starts on a backend that outlives the app, as one on disk does. */
 const on = (backend: Backend): Promise<App> =>
   start(
     [shop],

@@ -1,4 +1,4 @@
-// A key's order survives failure: faults of rules, crashes in the middle, and both at once.
+// The order of a key survives errors of rules, crashes, and both at once.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -22,7 +22,7 @@ async function launch(stage: Stage, service: LedgerService, outside: Outside) {
   return { app: await stage.clock.until(starting), crash }
 }
 
-/** Sends the numbers of each account in turn, as one caller would. */
+/** Sends the numbers of each account in order, as one caller would. */
 function sendAll(app: App, accounts: readonly string[], numbers: readonly number[]) {
   return Promise.all(
     numbers.flatMap((number) =>
@@ -31,7 +31,7 @@ function sendAll(app: App, accounts: readonly string[], numbers: readonly number
   )
 }
 
-/** What every rule has of an account, once all is done. */
+/** What every rule has recorded of an account once all is done. */
 async function listsOf({ clock, backend }: Stage, app: App, account: string) {
   const lists = await clock.until(app.ask(Ledger.Read({ account })))
   const [row] = await clock.until(backend.store.get([{ table: 'ledger.tail', key: account }]))

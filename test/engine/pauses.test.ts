@@ -1,4 +1,4 @@
-// What an operator does and sees: pauses, health, operations by their ids, and the stored catalog.
+// What an operator does and sees: pauses, health, operations by id, and the stored catalog.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'

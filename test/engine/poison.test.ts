@@ -1,5 +1,5 @@
-// What rules return that nobody can keep, and what they throw that nobody can read: the message is
-// held like any other fault, and everybody else goes on.
+// Results that cannot be stored and errors that cannot be read: the message is held like any other,
+// and everything else continues.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
@@ -20,7 +20,7 @@ const Work = contract(
   },
 )
 
-/** Whoever looks at it is thrown at: not even `instanceof` works. */
+/** An object that throws on any access: not even `instanceof` works. */
 const revokedProxy = (): unknown => {
   const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
   revoke()
@@ -31,7 +31,7 @@ const cyclic = (): unknown => {
   value['self'] = value
   return value
 }
-/** Values that JSON would refuse, or make into something else. */
+/** Values that JSON rejects or changes. */
 const UNKEPT: Readonly<Record<string, () => unknown>> = {
   'a bigint': () => 1n,
   'a cycle': cyclic,
@@ -53,7 +53,7 @@ const done = (evolved: (isBad: boolean) => unknown) =>
   )
 const well = done(() => 1)
 
-/** Each way in which a rule can be at fault for one message. */
+/** Each way in which a rule can fail for one message. */
 function poisoned(bad: () => unknown) {
   return {
     'an entity that evolves to': [done((isBad) => (isBad ? bad() : 1))],

@@ -1,4 +1,4 @@
-// Handlers without order: each event by itself, as work from a queue.
+// Queue handlers: each event is handled by itself.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Handling } from 'throughline'
@@ -43,7 +43,7 @@ const parcels = entity(
   },
 )
 
-/** What is outside. */
+/** The external system. */
 interface Street {
   carry(parcel: Parcel, handling: Handling): Promise<unknown>
 }
@@ -92,7 +92,7 @@ function bring(app: App, people: readonly string[], numbers: readonly number[]) 
   )
 }
 
-/** The numbers that were noted for somebody: once each, in any order. */
+/** The numbers recorded for a person: once each, in any order. */
 async function notedFor(stage: Stage, to: string): Promise<readonly number[]> {
   const key = { table: 'depot.parcels', key: to }
   const [row] = await stage.clock.until(stage.backend.store.get([key]))
@@ -248,7 +248,7 @@ test('a queue stores each effect once, whatever the store answers', async () => 
   }
 })
 
-/** Sends under an id of its own until it is known to be stored. */
+/** Sends with a fixed id until it is known to be stored. */
 async function surely(app: App, parcel: Parcel): Promise<void> {
   const id = `${parcel.to} ${parcel.number}`
   for (;;) {
@@ -257,7 +257,7 @@ async function surely(app: App, parcel: Parcel): Promise<void> {
   }
 }
 
-/** The status, however often the store has to be asked. */
+/** The status, with as many retries as needed. */
 async function settledStatus(app: App): ReturnType<App['status']> {
   for (;;) {
     const status = await app.status().catch(() => undefined)

@@ -1,4 +1,5 @@
-// Projections and queries: rows come, change and go, and are found by id and by indexed fields.
+// Projections and queries: rows are created, changed and deleted, and found by id and by indexed
+// fields.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { Fault, command, contract, entity, event, projection, query } from 'throughline'
@@ -49,7 +50,7 @@ const shelves = projection(
     on(Library.Lost, () => undefined),
   ],
 )
-/** One event, several rows: how often each shelf and each number of copies was seen. */
+/** One event changes several rows: how often each shelf and each number of copies was seen. */
 const counts = projection('counts', { by: 'isbn', row: type<number>() }, (on) => [
   on(
     Library.Added,

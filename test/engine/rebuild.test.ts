@@ -1,4 +1,4 @@
-// Rows are made anew beside the live ones, and are the same.
+// A rebuild makes rows beside the live ones, with the same result.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -309,7 +309,7 @@ test('rebuilt rows equal live ones, under load, through crashes and faults', asy
   )
 })
 
-/** An instance that nobody answers may refuse to begin. */
+/** An instance whose backend does not answer may refuse to start. */
 function mustBeUnlucky(cause: unknown): void {
   if (!/ broke$|STORE_UNKNOWN/.test(String(cause))) throw cause
 }

@@ -1,4 +1,4 @@
-// States follow from the evolve rules of today, whatever rules have folded the rows that are there.
+// States follow the current evolve rules, whatever rules folded the stored rows.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -32,7 +32,7 @@ const Jars = contract(
 )
 type Evolve = (data: z.infer<typeof Add>, beans: number) => number
 
-/** What was decided, and on which state. */
+/** The decisions, and the states they saw. */
 type Seen = (jar: string, beans: number) => void
 
 function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Service {
@@ -62,7 +62,7 @@ function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Serv
 const sum: Evolve = ({ beans }, before) => before + beans
 const count: Evolve = (_, before) => before + 1
 
-/** The rows stay; the next one is handed the same. */
+/** The rows stay for the next app. */
 function lasting(): { readonly backend: Backend; readonly calls: string[] } {
   const calls: string[] = []
   const whole = memory()
@@ -282,7 +282,7 @@ describe('the fingerprint of evolve rules', () => {
   })
 })
 
-/** A store with one long stream and one row of it, for folding alone. */
+/** A store with one long stream and its row, to test folding alone. */
 function longStore(length: number, gone: ReadonlySet<number> = new Set()) {
   const rows = new Map<string, Row>()
   const asked: number[] = []

@@ -1,4 +1,5 @@
-// A domain "no": stored with the command's unit, told to the saga that asked and to the operation.
+// A refusal is stored with the command's unit, and sent to the saga that sent the command and to
+// the operation.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { become, command, compensate, contract, entity, event, finish } from 'throughline'

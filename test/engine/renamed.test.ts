@@ -1,5 +1,5 @@
-// Rules and services that get another name over the same data: what is stored goes on, nothing runs
-// twice. What is new over old records has to say where it begins.
+// Renamed rules and services over the same data: stored work continues, and nothing runs twice. A
+// rule that is new over old records must say where it starts.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { after, become, command, contract, entity, event, finish } from 'throughline'
@@ -33,7 +33,7 @@ interface Outside {
   tell(id: string, effectKey: string): void
 }
 
-/** What a rule or a service is called, and what it was called before. */
+/** The current and the former name of a rule or a service. */
 interface Called {
   readonly name: string
   readonly renamedFrom?: string
@@ -96,7 +96,7 @@ function code({ service: ofService, ...of }: Names) {
   return service(serviceName, { owns: [Till], runs: [till, flow, board, mail, answers], ...rest })
 }
 
-/** Names of which some are others. */
+/** Names, some of them changed. */
 const withOthers = (...others: readonly (readonly [Part, Called])[]): Names => ({
   ...FIRST,
   ...Object.fromEntries(others),
@@ -124,7 +124,7 @@ function world() {
 
 type World = ReturnType<typeof world>
 
-/** Two are paid; the letter about one is held, both flows wait for their timers. */
+/** Two are paid; the letter about one is held, and both sagas wait for their timers. */
 async function firstLife({ stage, run }: World): Promise<void> {
   const app = await run(FIRST)
   for (const id of ['a', 'b'])

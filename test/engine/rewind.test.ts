@@ -1,4 +1,4 @@
-// A handler that begins again elsewhere in its topics.
+// Rewinding a handler to another offset of its topics.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler } from 'throughline'

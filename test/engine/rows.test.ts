@@ -1,4 +1,4 @@
-// What the engine keeps in memory is bounded, and a draft leaves nothing behind that it dropped.
+// The row cache is bounded, and a draft leaves nothing of what it undoes.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ import { draftOver, rowCache, writesOf } from '../../src/engine/rows.ts'
 
 const TABLE = 'orders.order'
 
-/** A store of rows of a length; it notes what it is asked for. */
+/** A store of rows of a given size that records what is read. */
 function storeOf(length: number) {
   const asked: string[] = []
   const get = async (keys: readonly RowKey[]) =>

@@ -1,4 +1,4 @@
-// A rule sees the same state and the same data warm, after a restart, and when it is folded again.
+// A rule sees the same state and data from memory, after a restart and in a refold.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Entity } from 'throughline'
@@ -24,7 +24,7 @@ const Box = contract(
 )
 type State = Readonly<Record<string, unknown>>
 
-/** Everything that tells `undefined`, `-0` and absent members apart. */
+/** Values that differ in `undefined`, `-0` and absent members. */
 const told = (data: object): string =>
   JSON.stringify(
     Object.entries(data).map(([name, value]) => [name, String(value), Object.is(value, -0)]),

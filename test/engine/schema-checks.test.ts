@@ -1,4 +1,4 @@
-// Schemas that are looked at when an app starts: what they do, and what their JSON Schema leaves open.
+// Checks of schemas at start: their behavior, and what their JSON Schema leaves open.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { toStandardJsonSchema } from '@valibot/to-json-schema'

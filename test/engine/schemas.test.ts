@@ -1,4 +1,4 @@
-// What a schema may do: it may change its value, and then does so once on every way of a message.
+// A schema may transform its value, and then runs once on every path of a message.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { after, command, compensate, contract, entity, event, handler, query } from 'throughline'
@@ -8,7 +8,7 @@ import { z } from 'zod'
 import { stageOf } from './stage.ts'
 
 const Id = z.object({ id: z.string() })
-/** Takes euros and makes cents: handed its own output, it would make that a hundredfold. */
+/** Converts euros to cents: run twice, it would be wrong by a factor of 100. */
 const Cents = z.object({
   id: z.string(),
   cents: z.number().transform((euro) => Math.round(euro * 100)),

@@ -1,5 +1,5 @@
-// State that several instances of a service work on: decisions, rows, timers and holds whose ids
-// are not the key, so that no partition keeps them apart.
+// State that several instances of a service change: decisions, rows, timers and holds whose ids are
+// not the message key, so that partitions do not separate them.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -14,7 +14,7 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const LEASE_MS = 3_000
 const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
-/** Long enough for beats to have settled who holds what. */
+/** Long enough for heartbeats to settle the leases. */
 const SHARED_MS = 2 * LEASE_MS
 
 const Stock = contract(

@@ -1,5 +1,5 @@
-// Several instances of one service on one store: they share its partitions, never do anything
-// twice, and take over what a crashed one has left.
+// Several instances of one service on one store: they share its partitions, handle nothing twice,
+// and take over from a crashed one.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -15,10 +15,10 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const LEASE_MS = 3_000
 const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
-/** Long enough for beats to have settled who holds what. */
+/** Long enough for heartbeats to settle the leases. */
 const SHARED_MS = 2 * LEASE_MS
 
-/** An instance of the ledger that says what it has committed. */
+/** An instance of the ledger that reports what it has committed. */
 async function launch(stage: Stage, before?: Before, outside = outsideOf()) {
   const done: Unit[] = []
   const answers: string[] = []
@@ -35,14 +35,14 @@ async function launch(stage: Stage, before?: Before, outside = outsideOf()) {
   return { app, crash, done, answers, outside }
 }
 
-/** The partitions in which units have counted anything. */
+/** The partitions in which its units have counted anything. */
 function placesOf(done: readonly Unit[]): readonly string[] {
   const moves = done.flatMap(({ progress }) => progress)
   const counted = moves.filter(({ accepted }) => accepted > 0)
   return [...new Set(counted.map(({ topic, partition }) => `${topic}/${partition}`))].toSorted()
 }
 
-/** Handlers claim their partitions by themselves. */
+/** Handlers lease their partitions separately. */
 const isOfPureRules = ({ resource }: { readonly resource: string }): boolean =>
   !resource.startsWith('ledger/letters')
 

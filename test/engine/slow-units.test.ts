@@ -1,4 +1,5 @@
-// Rules that are each within their budget, and together hold up everybody else: their units end early.
+// Rules that are each within their budget but together block the event loop: their units are
+// committed early.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { StartOptions } from 'throughline'
@@ -17,7 +18,9 @@ const EACH_MS = 40
 
 type SlowUnits = Parameters<NonNullable<StartOptions['onSlowUnits']>>[0]
 
-/** Runs commands whose `slow` rule takes 40 ms each, and notes how long each unit has computed. */
+/**
+ * Runs commands whose `slow` rule takes 40 ms each, and records how long each unit has computed.
+ */
 async function run(
   slow: 'deciding' | 'naming' | 'outside',
   keyCount: number,
@@ -122,7 +125,10 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
   })
 })
 
-/** Rebuilds a projection of which one part takes 40 ms for each event, and notes what each unit computed. */
+/**
+ * Rebuilds a projection of which one part takes 40 ms per event, and records what each unit
+ * computed.
+ */
 async function rebuilt(slow: 'rule' | 'ids' | 'upcast') {
   const clock = handClock()
   let [spentMs, lastMs, version] = [0, 0, 1]

@@ -1,4 +1,4 @@
-// More members than shards: the rest stand by, are told so, and take over.
+// More members than shards: the surplus members stand by, report it, and take over.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -25,7 +25,7 @@ interface Part {
   readonly isStandingBy: boolean
 }
 
-/** What each member says of its part in a group. */
+/** What each member reports of its share of a group. */
 async function partsOf(stage: Stage, apps: readonly App[], group: string): Promise<Part[]> {
   const parts: Part[] = []
   for (const app of apps) {

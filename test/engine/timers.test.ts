@@ -1,4 +1,4 @@
-// Timers of sagas: durable, never early, gone with their instance.
+// Timers of sagas: durable, never early, and removed with their instance.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -43,7 +43,7 @@ const pot = entity(
   },
 )
 
-/** Rings once, after the delay that the first message names; the event goes cold with it. */
+/** Fires once, after the delay in the first message. */
 const egg = saga(
   'egg',
   { by: 'id', initial: 'raw', sends: [Cooking.Ring], emits: [Cooking.Cold] },
@@ -59,7 +59,7 @@ const egg = saga(
 )
 const kitchen = service('kitchen', { owns: [Cooking], runs: [pot, egg] })
 
-/** When messages of a type were made, by key. */
+/** When messages of a type were created, by key. */
 async function timesOf(world: World, type: string): Promise<ReadonlyMap<string, number>> {
   const messages = await world.messages()
   const found = messages.filter((message) => message.type === `cooking.${type}`)
@@ -151,7 +151,7 @@ test('a finished saga instance leaves no timers', async () => {
   await stage.clock.until(app.stop())
 })
 
-/** A saga of one step, whose timers nobody else has to do with. */
+/** A saga of one step with its own timers. */
 function sagaWith(name: string, effects: (id: string) => ReturnType<typeof after>[]) {
   return saga(
     name,
@@ -250,7 +250,7 @@ test('an invalid delay is an error of the rule', async () => {
   }
 })
 
-/** A backend of one process, where nobody else sets timers. */
+/** A backend of a single process, where no other instance sets timers. */
 const ofOneProcess = ({ log, store }: Backend): Backend => {
   return { log, store: { ...store, can: { ...store.can, shared: false } } }
 }

@@ -1,4 +1,4 @@
-// A trace context goes along with everything that follows from a command.
+// A trace context is passed on to everything that follows from a command.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { after, command, contract, entity, event, finish, refuse, saga, send } from 'throughline'

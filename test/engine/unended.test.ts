@@ -1,4 +1,4 @@
-// What a group notes of the messages that it begins, after an end that was not clean.
+// What a group records of the messages in progress after a crash.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contract, event, handler, projection, service, start, type } from 'throughline'

@@ -1,4 +1,4 @@
-// What the engine takes away: by age, by size, by key; and what a consumer that comes late loses.
+// Retention by age and size, compaction by key, and what a slow consumer loses.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { contract, event, handler, projection, service, start, type } from 'throughline'

@@ -1,5 +1,4 @@
-// Messages that change over the years: what old code stored, new code reads; what is newer than the
-// code waits.
+// Versions of messages: new code reads what old code stored; what is newer than the code waits.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { after, become, command, contract, entity, event, finish } from 'throughline'
@@ -11,7 +10,7 @@ import { New, Old, world } from './years.ts'
 const id = z.string()
 const Id = z.object({ id })
 
-/** How often each `up` has run. */
+/** How often each upcaster has run. */
 interface Ups {
   count: number
 }
@@ -24,7 +23,7 @@ const up =
     return { id: same, totalCents: total * 100 }
   }
 
-/** The code of the first year: amounts are in whole units. */
+/** The first version of the code: amounts are in whole units. */
 function firstYear() {
   const Till = contract(
     'till',
@@ -42,7 +41,7 @@ function firstYear() {
   return { Till, service: service('tills', { owns: [Till], runs: [money] }) }
 }
 
-/** The code of the second: amounts are in cents, and others listen, too. */
+/** The second version: amounts are in cents, and more rules subscribe. */
 function secondYear(ups: Ups) {
   const was = [[Old, up(ups)]] as const
   const Till = contract(
