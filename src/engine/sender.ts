@@ -91,8 +91,8 @@ export function sender(engine: EngineTools): Sender {
   function mustKeepUp(): void {
     if (clock.elapsed() - lagCheckedAt >= LAG_CHECK_MS)
       lookAtLag().then(
-        () => engine.watch.mended('door'),
-        (cause: unknown) => engine.watch.broke('door', cause),
+        () => engine.watch.mended('sender'),
+        (cause: unknown) => engine.watch.broke('sender', cause),
       )
     if (lagging) throw new Fault('BACKPRESSURE', { detail: lagging })
   }

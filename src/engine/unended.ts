@@ -185,7 +185,7 @@ function rowOf({ store, clock, group, options }: UnendedParts) {
       return before && (JSON.parse(before.body) as UnendedRow)
     },
     write: (value: UnendedRow | undefined): Promise<void> =>
-      updateRow(parts, key, `what ${name} has in hand`, () =>
+      updateRow(parts, key, `the deliveries that ${name} has begun`, () =>
         value ? JSON.stringify(value) : null,
       ),
   }
