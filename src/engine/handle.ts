@@ -16,7 +16,7 @@ export type Attempt =
   /** The handler asked for a later retry. Not an error. */
   | { readonly is: 'later'; readonly delayMs: number }
   /** Still running when its batch is acknowledged: held until it ends. */
-  | { readonly is: 'under way' }
+  | { readonly is: 'running' }
 
 /** A handler and the message to call it with. */
 export interface Call {

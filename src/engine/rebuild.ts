@@ -116,7 +116,7 @@ async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): P
   const shadow = builds.of(consumer.ruleId)?.shadow
   if (shadow && shadow.is !== 'sweeping') {
     const { failure } = shadow
-    return { is: 'under way', progress: await progressOf(engine, job), failure }
+    return { is: 'running', progress: await progressOf(engine, job), failure }
   }
   const rows = await engine.backend.store.progress([consumer.id])
   const events = rows.reduce((sum, { completed }) => sum + completed, 0)
@@ -167,7 +167,7 @@ async function progressOf(
 type Seen =
   | { readonly is: 'rebuilt'; readonly rebuilt: Rebuilt }
   | {
-      readonly is: 'under way'
+      readonly is: 'running'
       readonly progress: RebuildProgress
       readonly failure: Shadow['failure']
     }

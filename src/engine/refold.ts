@@ -129,7 +129,7 @@ async function refold(
   const { table, key } = row
   const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
   const outcome = await foldOn(parts.store, fold, { ...row, version }, { keeper, rest })
-  if (outcome.is === 'flawed') return { ...row, flaw: outcome.fault }
+  if (outcome.is === 'failed') return { ...row, flaw: outcome.fault }
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
   const folded: Cell = { table, key, version, value, bytes }
@@ -143,7 +143,7 @@ async function refold(
 /** The result of a fold. A store that does not answer throws instead: no rule is at fault. */
 type Outcome =
   | { readonly is: 'folded'; readonly state: unknown }
-  | { readonly is: 'flawed'; readonly fault: Fault }
+  | { readonly is: 'failed'; readonly fault: Fault }
 
 async function foldOn(
   store: EventStore,
@@ -162,7 +162,7 @@ async function foldOn(
     if (!isWhole) return incomplete(fold, key, end)
     for (const record of records.slice(again)) {
       const outcome = evolved(fold, key, record, state)
-      if (outcome.is === 'flawed') return outcome
+      if (outcome.is === 'failed') return outcome
       state = outcome.state
       version += 1
       const resting = rest()
@@ -177,13 +177,13 @@ async function foldOn(
 
 function unkept({ entity }: Fold, key: string, complaints: readonly Complaint[]): Outcome {
   const detail = `the state of ${entity.name} ${key} cannot be stored`
-  return { is: 'flawed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
+  return { is: 'failed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
 }
 
 function incomplete({ entity }: Fold, key: string, version: number): Outcome {
   const detail = `${entity.name} ${key}, of which there were ${version} events`
   const fault = new Fault('STREAM_INCOMPLETE', { detail, ids: { entity: entity.name, key } })
-  return { is: 'flawed', fault }
+  return { is: 'failed', fault }
 }
 
 function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Outcome {
@@ -191,7 +191,7 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   const { type, id } = record
   const flawed = (why: string, cause?: unknown): Outcome => {
     const detail = `${entity.name} ${key} cannot be folded again at ${type} ${id}: ${why}`
-    return { is: 'flawed', fault: ruleFault(detail, cause) }
+    return { is: 'failed', fault: ruleFault(detail, cause) }
   }
   if (!byWire.has(type)) return flawed('its contract has no event with this wire name or alias')
   const rule = byWire.get(type)

@@ -99,7 +99,7 @@ export function slotsOf(parts: SlotsParts): Slots {
     async work(items, signals) {
       const begun = await workThrough(items, signals, { ...parts, ends, slotFor })
       return begun.map((slot, at) => {
-        return { ...(items[at] as Item), attempt: slot.result ?? { is: 'under way' } }
+        return { ...(items[at] as Item), attempt: slot.result ?? { is: 'running' } }
       })
     },
     committed(items) {
@@ -107,7 +107,7 @@ export function slotsOf(parts: SlotsParts): Slots {
         const holdKey = holdKeyOf(reaction.consumer, record)
         const slot = slots.get(holdKey)
         if (!slot) continue
-        if (last?.is === 'under way') slot.isLeft = true
+        if (last?.is === 'running') slot.isLeft = true
         else slots.delete(holdKey)
       }
     },

@@ -200,7 +200,7 @@ function runItem(
     })
     return undefined
   }
-  if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
+  if (item.attempt?.is === 'later' || item.attempt?.is === 'running') {
     wait(tools, staged, item, item.attempt)
     blocked.add(holdKey())
     return undefined
@@ -231,7 +231,7 @@ function wait(
   tools: TurnTools,
   staged: UnitInProgress,
   item: Item,
-  attempt: Extract<Attempt, { readonly is: 'later' | 'under way' }>,
+  attempt: Extract<Attempt, { readonly is: 'later' | 'running' }>,
 ): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service

@@ -166,7 +166,7 @@ function suspectsOf() {
       const count = counts.get(name)
       if (count === undefined) return
       // A call that its unit left behind is still in progress.
-      const isLeft = item.attempt?.is === 'under way'
+      const isLeft = item.attempt?.is === 'running'
       if (isLeft) counts.set(name, count + 1)
       else counts.delete(name)
       if (isLeft) underWay.add(name)
