@@ -1,7 +1,8 @@
 // Holds rows of state against what else is kept of them: streams, holds, timers.
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import type { InstanceRow, TimerRow } from '../engine/advance.ts'
+import type { InstanceRow } from '../engine/advance.ts'
+import type { TimerRow } from '../engine/timer-row.ts'
 import type { CatalogService } from '../engine/catalog.ts'
 import { consumerName } from '../engine/catalog.ts'
 import type { HoldRow } from '../engine/holds.ts'

@@ -18,7 +18,8 @@ import {
   publishChecked,
   ruleFault,
 } from './step.ts'
-import { timerIndex } from './timers.ts'
+import type { TimerRow } from './timer-row.ts'
+import { timerIndex } from './timer-row.ts'
 
 /** A command that a saga instance has sent. */
 interface Sent extends NameOfType {
@@ -61,24 +62,6 @@ const TIMER_ENDS_HOPS_MS = 1_000
 export const OPEN_SINCE_UNKNOWN = 1
 
 type OpenInstance = Extract<InstanceRow, { is: 'open' }>
-
-/** A message that a saga sends after a delay. */
-export interface TimerRow {
-  readonly table: string
-  readonly rule: string
-  readonly instance: string
-  readonly message: Message
-  /** The version under which the message was made. Absent: 1. */
-  readonly version?: number
-  /** The message that set the timer: the cause of what the timer sends. */
-  readonly cause: Envelope
-  /** The delay it was set with. Absent in rows of earlier versions. */
-  readonly delayMs?: number
-  /** When it is due, by the delay clock. Absent in rows of earlier versions. */
-  readonly dueAt?: number
-  /** Failed attempts to send it. */
-  readonly attempts?: number
-}
 
 /** Sent commands that an instance keeps for compensation. */
 const SENT_MAX = 1_000

@@ -3,6 +3,7 @@ import type { Advance, Claim, EventStore } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
+import type { Share } from './watch.ts'
 
 /**
  * The leases of a group: which shards this process may work on. Leases are fencing tokens as well:
@@ -31,14 +32,6 @@ export interface Claims {
   share(): Share
   holdsTimers(): boolean
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
-}
-
-/** The shards of a group that a member holds. */
-export interface Share {
-  /** Shards that the member holds … */
-  readonly held: number
-  /** … of how many there are. */
-  readonly shards: number
 }
 
 /** The store's answer to a heartbeat. */

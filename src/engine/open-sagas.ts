@@ -1,6 +1,7 @@
 import { commandsTopic } from '../contract/contract.ts'
 import type { Row } from '../ports/store.ts'
-import type { InstanceRow, TimerRow } from './advance.ts'
+import type { InstanceRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import { holderOf } from './held-keys.ts'
 import type { Listing, OpenSaga, SagasOptions, WaitsFor } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'

@@ -3,6 +3,7 @@ import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
+import { controlTable } from './plan.ts'
 import { updateRow } from './write-rows.ts'
 
 /**
@@ -26,9 +27,6 @@ export interface Pauses {
    */
   set(service: string, isPaused: boolean): Promise<void>
 }
-
-/** The table of a service that operators write to. */
-export const controlTable = (service: string): string => `${service}.control`
 
 const rowOf = (service: string): RowKey => ({ table: controlTable(service), key: 'pause' })
 /** The version of this row counts the rewinds of a service. */

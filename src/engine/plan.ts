@@ -13,7 +13,6 @@ import type { Definition } from './build.ts'
 import { rulesOfProjection } from './definition.ts'
 import type { Fold } from './fold.ts'
 import { foldOf } from './fold.ts'
-import { controlTable } from './pauses.ts'
 import type { StoredNames } from './stored-names.ts'
 import { SAME_NAMES } from './stored-names.ts'
 
@@ -213,6 +212,9 @@ export function serviceTables(service: string): ServiceTables {
     snapshots: `${service}.snapshots`,
   }
 }
+
+/** The table of a service that operators write to. */
+export const controlTable = (service: string): string => `${service}.control`
 
 /** The table of a consumer's rows, by the consumer's id. Handlers have none. */
 export const tableOf = (consumerId: string): string => consumerId.replace('/', '.')

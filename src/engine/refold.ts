@@ -10,21 +10,11 @@ import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
 import type { EntityRow, Fold } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
-import type { Cell } from './rows.ts'
+import type { Cell, Refold } from './rows.ts'
 import { dataOf } from './arrival.ts'
 import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
-import type { EngineTools } from './tools.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
-
-/**
- * Folds states again whose rules have changed; returns other rows unchanged. Rows in doubt may be
- * lost, or older than their streams: they are folded up to the end of their streams.
- */
-export type Refold = (
-  cells: readonly Cell[],
-  isInDoubt?: (row: RowKey) => boolean,
-) => Promise<readonly Cell[]>
 
 /** Events in memory at a time. */
 const PAGE = 500
@@ -74,9 +64,16 @@ export function refolding(parts: RefoldParts): Refold {
   }
 }
 
+/** The part of the engine that a refold needs. */
+export interface RefoldContext {
+  readonly clock: Clock
+  readonly options: { readonly unitComputeMsMax: number }
+  readonly backend: { readonly store: EventStore }
+}
+
 /** Creates the refold of a service's entities. */
 export function refoldFor(
-  { clock, options, backend: { store } }: Pick<EngineTools, 'clock' | 'options' | 'backend'>,
+  { clock, options, backend: { store } }: RefoldContext,
   { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
 ): Refold {
   const { unitComputeMsMax: computeMsMax } = options

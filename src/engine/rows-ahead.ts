@@ -1,6 +1,6 @@
 import type { RowKey } from '../ports/store.ts'
 import { rowsToAdvance, rowsToFire } from './advance.ts'
-import type { TimerRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import { rowsToDecide } from './decide.ts'
 import { holdKeyOf } from './holds.ts'
 import { rowsToProject } from './project.ts'

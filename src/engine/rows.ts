@@ -4,7 +4,6 @@ import { LIMITS } from '../base/limits.ts'
 import { compareText } from '../base/text.ts'
 import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
 import type { EventStore, IndexValue, Row, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
-import type { Refold } from './refold.ts'
 
 /** A row in memory: its value as immutable data. Version 0 means "no row". */
 export interface Cell extends RowKey {
@@ -25,6 +24,15 @@ export interface Change {
   readonly version: number
   readonly index?: Readonly<Record<string, IndexValue>>
 }
+
+/**
+ * Folds states again whose rules have changed; returns other rows unchanged. Rows in doubt may be
+ * lost, or older than their streams: they are folded up to the end of their streams.
+ */
+export type Refold = (
+  cells: readonly Cell[],
+  isInDoubt?: (row: RowKey) => boolean,
+) => Promise<readonly Cell[]>
 
 const idOf = (table: string, key: string): string => `${table}\n${key}`
 

@@ -1,4 +1,4 @@
-import type { TimerRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import type { Listing, TimerEntry, TimersOptions } from './listings.ts'
 import { sagasIn } from './open-sagas.ts'
 import type { Listed } from './paging.ts'

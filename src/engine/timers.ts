@@ -1,10 +1,11 @@
 import type { EventStore, RowWrite, ScannedRow } from '../ports/store.ts'
-import type { TimerRow } from './advance.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
 import { EVER } from './paging.ts'
 import type { ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
+import type { TimerRow } from './timer-row.ts'
+import { timerIndex } from './timer-row.ts'
 import { writeRows } from './write-rows.ts'
 
 /** The timers of one service: durable rows, and in memory only when the next one is due. */
@@ -28,14 +29,6 @@ export interface TimerTimes {
 }
 
 const PAGE = 1_000
-
-/** The index values of a timer that is set now. */
-export function timerIndex(
-  delays: DelayClock,
-  delayMs: number,
-): { readonly due: number; readonly setAt: number } {
-  return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }
-}
 
 export function timersOf(
   store: EventStore,

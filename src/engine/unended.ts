@@ -3,10 +3,8 @@ import { Fault } from '../base/fault.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
 import type { Alone } from './alone.ts'
 import type { Holds } from './holds.ts'
-import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
-import { controlTable } from './pauses.ts'
-import type { GroupProgress } from './progress.ts'
+import { controlTable } from './plan.ts'
 import type { Item, Turn } from './turn.ts'
 import { updateRow } from './write-rows.ts'
 
@@ -40,9 +38,16 @@ export interface UnendedParts {
   readonly clock: Clock
   readonly group: Group
   readonly holds: Pick<Holds, 'shelve'>
-  readonly progress: Pick<GroupProgress, 'hasPassed'>
+  readonly progress: {
+    hasPassed(consumer: string, topic: string, partition: number, offset: number): boolean
+  }
   readonly alone: Alone
-  readonly options: EngineOptions
+  readonly options: {
+    readonly idleMs: number
+    readonly retryDelayMs: number
+    readonly unendedAttemptsMax: number
+    readonly unitRecordsMax: number
+  }
 }
 
 /** The stored row: deliveries in progress, with how often each was begun alone. */

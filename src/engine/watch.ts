@@ -1,9 +1,16 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
-import type { Share } from './claims.ts'
 import type { Faulted } from './faulted.ts'
 import type { KnownHold } from './holds.ts'
+
+/** The shards of a group that a member holds. */
+export interface Share {
+  /** Shards that the member holds … */
+  readonly held: number
+  /** … of how many there are. */
+  readonly shards: number
+}
 
 /**
  * Collects what happens inside the engine, for those in this process who wait for it or show it.
