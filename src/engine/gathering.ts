@@ -5,8 +5,9 @@ import type { Claims } from './claims.ts'
 import type { DelayClock } from './delay-clock.ts'
 import type { DelayedReading } from './delayed-reading.ts'
 import { DELAY_STEP_MS } from './delayed-reading.ts'
-import type { HeldRow, Holds, IsFree } from './holds.ts'
-import { holdKeyOf } from './holds.ts'
+import type { HeldMessage } from './hold-row.ts'
+import { holdKeyOf } from './hold-row.ts'
+import type { Holds, IsFree } from './holds.ts'
 import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress } from './progress.ts'
@@ -102,7 +103,7 @@ function retriesOf(sources: Sources, holdKey: string, cells: readonly Cell[]): I
   rows.keep(cells)
   return cells.flatMap((cell, at) => {
     const held = { holdKey, key: cell.key, isFirst: at === 0 }
-    return itemsOf(group, cell.value as HeldRow)
+    return itemsOf(group, cell.value as HeldMessage)
       .filter(({ reaction }) => holdKey.startsWith(`${reaction.consumer.id}:`))
       .map((item) => ({ ...item, held }))
       .filter(progress.isAhead)

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../ports/log.ts'
-import type { HoldRow } from './holds.ts'
-import { errorOf } from './holds.ts'
+import type { HoldRow } from './hold-row.ts'
+import { holdError } from './hold-row.ts'
 import type { EventPlace, HeldKey, HeldOptions, Listing } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'
 import { cursorIn, cursorText, limitOf, listFault, rulesIn, shownAt } from './paging.ts'
@@ -86,7 +86,7 @@ async function heldKey(
   const [front] = await store.scan({ table, where, limit: 1 })
   if (!front) return undefined
   const record = JSON.parse(front.body) as LogRecord
-  const error = errorOf(row)
+  const error = holdError(row)
   return {
     consumer: rule.name,
     key: row.key,

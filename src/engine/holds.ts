@@ -4,39 +4,12 @@ import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
+import type { HeldMessage, HoldError, HoldRow } from './hold-row.ts'
+import { holdError, holdKeyOf } from './hold-row.ts'
 import { remakeHolds } from './lost-holds.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import { writeRows } from './write-rows.ts'
-
-/**
- * A held key of one consumer: its first message failed. Later messages of the key wait, stored in
- * order beside it; other keys are not affected. In a queue, each event is held by itself.
- */
-export interface HoldRow {
-  readonly consumer: string
-  readonly key: string
-  /** Attempts at the message in front; 0 if none has failed. */
-  readonly attempts: number
-  /** When the next attempt is due, by the delay clock. */
-  readonly due: number
-  /** The delay that `due` was set with. Absent in rows of earlier versions. */
-  readonly delayMs?: number
-  /** The last error; absent if there was none. Rows of an earlier version have a text. */
-  readonly error?: HoldError | string
-  /** Since when the key is held, by the delay clock. Added later to rows of earlier versions. */
-  readonly since?: number
-  /** Number of the next held message. */
-  readonly next: number
-  /** Number of held messages. */
-  readonly count: number
-}
-
-/** The last error on the message in front, with the times of the first and the last error. */
-export interface HoldError extends ThrownError {
-  readonly firstAt: number
-  readonly lastAt: number
-}
 
 /** The part of a hold that is kept in memory. */
 export interface KnownHold extends Pick<
@@ -46,9 +19,6 @@ export interface KnownHold extends Pick<
   /** Whether only a code change can fix it. */
   readonly isFinal?: boolean
 }
-
-/** A copy of a held message, so that retention cannot delete it. */
-export type HeldRow = LogRecord
 
 /** Retry policy: first delay, which doubles up to a maximum. */
 export interface RetryOptions {
@@ -61,20 +31,6 @@ export function retryDelayMs(options: RetryOptions, attempts: number, random: nu
   const doubled = options.retryDelayMs * 2 ** Math.min(attempts - 1, 30)
   const bounded = Math.min(doubled, options.retryDelayMsMax)
   return Math.round(bounded * (0.8 + 0.2 * random))
-}
-
-/**
- * The key of the hold that an error on this record opens: by message key, or in a queue by the
- * record's own place.
- */
-export function holdKeyOf(consumer: Consumer, record: LogRecord): string {
-  const { topic, partition, offset, key } = record
-  return `${consumer.id}:${isQueue(consumer) ? `${topic}/${partition}@${offset}` : key}`
-}
-
-/** Whether a consumer is a queue: each event is handled by itself. */
-export function isQueue({ rule }: Consumer): boolean {
-  return rule.is === 'handler' && rule.order === 'none'
 }
 
 /** The holds of one group, as committed, with the time at which each is due. */
@@ -110,7 +66,7 @@ const PAGE = 1_000
 /** The longest delay that a hold may have. */
 function longestMs(hold: HoldRow, retry: RetryOptions): number {
   const { delayMs = Infinity } = hold
-  return errorOf(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
+  return holdError(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
 }
 
 /** The clock and the retry policy of holds. */
@@ -226,21 +182,15 @@ function redatedHold(
 /** Without the error, whose stack would stay in memory for every held key. */
 function knownHold(hold: HoldRow): KnownHold {
   const { consumer, key, attempts, due, since } = hold
-  const isFinal = isFinalCode(errorOf(hold)?.code)
+  const isFinal = isFinalCode(holdError(hold)?.code)
   return { consumer, key, attempts, due, isFinal, ...(since === undefined ? {} : { since }) }
-}
-
-/** The error of a hold, in the shape of today. */
-export function errorOf({ error }: HoldRow): (Partial<HoldError> & ThrownError) | undefined {
-  if (typeof error !== 'string') return error
-  return error === '' ? undefined : { message: error }
 }
 
 const heldKey = (holdKey: string, number: number): string =>
   `${holdKey}:${String(number).padStart(12, '0')}`
 
 function cellOf({ table, key, version, body }: Row): Cell {
-  return { table, key, version, value: JSON.parse(body) as HeldRow, bytes: body.length }
+  return { table, key, version, value: JSON.parse(body) as HeldMessage, bytes: body.length }
 }
 
 /** Why a message is held: an error, or without one a delay. */
@@ -285,7 +235,7 @@ export function holdBack(
   if (cell) draft.put(tables.holds, holdKey, { ...change, version: cell.version + 1 })
   else draft.add(tables.holds, holdKey, { ...change, version: 1 })
   draft.add(tables.held, heldKey(holdKey, number), {
-    value: record satisfies HeldRow,
+    value: record satisfies HeldMessage,
     version: 1,
     index: { hold: holdKey },
   })
@@ -307,7 +257,7 @@ export function holdOn(
   const earlier = isFirst ? before.attempts : 0
   const attempts = earlier + (error === undefined ? 0 : 1)
   const index = { consumer: before.consumer }
-  const firstAt = earlier > 0 ? (errorOf(before)?.firstAt ?? at) : at
+  const firstAt = earlier > 0 ? (holdError(before)?.firstAt ?? at) : at
   const failed = error === undefined ? {} : { error: { ...error, firstAt, lastAt: at } }
   const value: HoldRow = { ...kept, since, attempts, due, delayMs, ...failed }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })

@@ -1,5 +1,5 @@
 import type { EventStore, ScannedRow } from '../ports/store.ts'
-import type { HeldRow, HoldRow } from './holds.ts'
+import type { HeldMessage, HoldRow } from './hold-row.ts'
 import type { ServiceTables } from './plan.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
@@ -31,7 +31,7 @@ export async function remakeHolds(
     const since = Math.floor(now)
     const hold: HoldRow = {
       consumer,
-      key: (JSON.parse(front.body) as HeldRow).key,
+      key: (JSON.parse(front.body) as HeldMessage).key,
       attempts: 0,
       due: since,
       delayMs: 0,

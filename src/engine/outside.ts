@@ -1,6 +1,6 @@
 import type { Sources } from './gathering.ts'
 import { heldItems } from './gathering.ts'
-import { holdKeyOf, isQueue } from './holds.ts'
+import { holdKeyOf, isQueueConsumer } from './hold-row.ts'
 import type { LanesParts } from './lanes.ts'
 import { lanesOf } from './lanes.ts'
 import type { Group } from './plan.ts'
@@ -32,7 +32,7 @@ export function queueSlots(
   aborting: AbortSignal,
 ): Slots | undefined {
   const [consumer] = group.consumers
-  if (consumer?.rule.is !== 'handler' || !isQueue(consumer)) return undefined
+  if (consumer?.rule.is !== 'handler' || !isQueueConsumer(consumer)) return undefined
   const { concurrency } = consumer.rule
   const ackMs = engine.options.queueAckMs
   return slotsOf({ ...computingOf(engine, group), concurrency, ackMs, aborting })

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import { breathe } from '../base/clock.ts'
 import type { Attempt, Calling } from './handle.ts'
 import { attempt } from './handle.ts'
-import { holdKeyOf } from './holds.ts'
+import { holdKeyOf } from './hold-row.ts'
 import type { Item } from './turn.ts'
 
 /**
