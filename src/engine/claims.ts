@@ -3,7 +3,7 @@ import type { Advance, Claim, EventStore } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
-import type { Share } from './watch.ts'
+import type { LeaseShare } from './watch.ts'
 
 /**
  * The leases of a group: which shards this process may work on. Leases are fencing tokens as well:
@@ -29,7 +29,7 @@ export interface Claims {
    */
   isLapsed(): boolean
   /** How many of the group's shards this member holds. */
-  share(): Share
+  share(): LeaseShare
   holdsTimers(): boolean
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
 }

@@ -5,7 +5,7 @@ import type { Faulted } from './faulted.ts'
 import type { KnownHold } from './holds.ts'
 
 /** The shards of a group that a member holds. */
-export interface Share {
+export interface LeaseShare {
   /** Shards that the member holds … */
   readonly held: number
   /** … of how many there are. */
@@ -40,8 +40,8 @@ export interface Watch {
   /** Expired records since the start, by consumer. */
   losses(): ReadonlyMap<string, number>
   /** Sets how many shards of a group this process holds. */
-  shared(group: string, share: Share): void
-  shares(): ReadonlyMap<string, Share>
+  shared(group: string, share: LeaseShare): void
+  shares(): ReadonlyMap<string, LeaseShare>
   /** Registers a function that returns the held keys of a group. */
   holding(group: string, look: () => Iterable<KnownHold>): void
   /** The held keys of each group of this process, from memory. */
@@ -73,7 +73,7 @@ export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
   const failedRebuilds = new Map<string, unknown>()
-  const shares = new Map<string, Share>()
+  const shares = new Map<string, LeaseShare>()
   const losses = new Map<string, number>()
   const holding = new Map<string, () => Iterable<KnownHold>>()
   return {
