@@ -179,10 +179,7 @@ function unitsOf(
     return undefined
   }
 
-  /**
-   * Another commit has changed these rows: run again in smaller units. A conflict without such a
-   * commit is an error of one message.
-   */
+  /** Runs again in smaller units. A conflict that no other commit explains is held as an error. */
   async function conflicted(turn: Turn, keys: readonly RowKey[]): Promise<void> {
     // Load rows that were believed to be new but exist, and rows that were lost.
     rows.doubt(keys)
@@ -197,9 +194,7 @@ function unitsOf(
     if (fault) await isolate(turn, fault)
   }
 
-  /**
-   * Finds the message whose changes cannot be committed, by halves, and holds it with the fault.
-   */
+  /** Finds the message whose changes cannot be committed, by halves, and holds it. */
   async function isolate(turn: Turn, fault: Fault): Promise<undefined> {
     const half = halfOf(turn, () => true)
     if (half) return void (await work(half))
