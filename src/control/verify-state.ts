@@ -1,10 +1,11 @@
 // Checks that rows are consistent with each other: entities with streams, held keys with messages, sagas with timers.
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import type { InstanceRow, TimerRow } from '../engine/advance.ts'
+import type { InstanceRow } from '../engine/advance.ts'
+import type { TimerRow } from '../engine/timer-row.ts'
 import type { CatalogService } from '../engine/catalog.ts'
 import { consumerName } from '../engine/catalog.ts'
-import type { HoldRow } from '../engine/holds.ts'
+import type { HoldRow } from '../engine/hold-row.ts'
 import { serviceTables, tableOf } from '../engine/plan.ts'
 import type { EventStore, Progress, Row, Scan, ScannedRow, StreamEnd } from '../ports/store.ts'
 import type { System } from './system.ts'

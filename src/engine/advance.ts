@@ -18,21 +18,25 @@ import {
   publishChecked,
   ruleFault,
 } from './step.ts'
-import { timerIndex } from './timers.ts'
+import type { TimerRow } from './timer-row.ts'
+import { timerIndex } from './timer-row.ts'
 
-/** A command that an instance has sent. */
+/** A command that a saga instance has sent. */
 interface Sent extends NameOfType {
   readonly id: string
 }
 
-/** A saga's instance as a row keeps it. A closed one stays, so that nothing revives it. */
+/**
+ * A saga instance as its row stores it. The row of a closed instance stays, so that no later
+ * message starts it again.
+ */
 export type InstanceRow =
   | {
       readonly is: 'open'
       readonly operation: string
       /** The `origin` of the conversation: see `Envelope`. */
       readonly origin?: string
-      /** When it began, by the delay clock. Absent where a version before began it. */
+      /** When it began, by the delay clock. Absent in rows of earlier versions. */
       readonly since?: number
       readonly state: unknown
       readonly sent: readonly Sent[]
@@ -59,38 +63,20 @@ export const outcomeOf = ({ is, reason }: StoredOutcome): Outcome => {
   return { is, ...(reason === undefined ? {} : { reason }) }
 }
 
-/** A timer of this length or more begins the count of hops anew. */
+/** A timer of this length or longer resets the hop count. */
 const TIMER_ENDS_HOPS_MS = 1_000
 
-/** The index of open instances is by their age; those of a version before come first. */
+/** Index value of an open instance whose start is unknown; such instances sort first. */
 export const OPEN_SINCE_UNKNOWN = 1
 
 type OpenInstance = Extract<InstanceRow, { is: 'open' }>
 
-/** A message that waits for its time. */
-export interface TimerRow {
-  readonly table: string
-  readonly rule: string
-  readonly instance: string
-  readonly message: Message
-  /** The version under which the message was made. Absent: 1. */
-  readonly version?: number
-  /** The message that set the timer: the cause of what the timer sends. */
-  readonly cause: Envelope
-  /** How long it was to wait from when it was set. Absent in rows of earlier versions. */
-  readonly delayMs?: number
-  /** When it is due, by the delay clock. Absent in rows of earlier versions. */
-  readonly dueAt?: number
-  /** How often it could not be sent. */
-  readonly attempts?: number
-}
-
-/** Commands that one instance remembers, to be able to undo them. */
+/** Sent commands that an instance keeps for compensation. */
 const SENT_MAX = 1_000
 
-/** Whether a record in a topic is for this reaction; replies are for one rule's instance only. */
+/** Whether a record is addressed to this subscription. A reply concerns one saga rule only. */
 export function concerns({ rule, consumer }: Reaction, arrival: Arrival): boolean {
-  // Most messages are for anybody, and of those nobody reads the envelope yet.
+  // Most records are no replies: decide that without decoding the envelope.
   if (rule.hears === 'message') return true
   const { contract, name } = arrival.data as ReplyData
   const isOurs = arrival.envelope.sender?.rule === consumer.ruleId
@@ -108,7 +94,10 @@ function instanceOf(reaction: Reaction, { envelope, data }: Arrival): string {
   return idIn(about, (consumer.rule as Saga).by, message)
 }
 
-/** Runs one step of a saga's instance. A closed instance ignores what still arrives. */
+/**
+ * Runs a saga rule on one message. A closed instance ignores later messages. Returns false when
+ * rows have to be loaded first.
+ */
 export function advance(step: Step): boolean {
   const { reaction, arrival } = step
   const { table } = reaction.consumer
@@ -130,7 +119,7 @@ export function advance(step: Step): boolean {
   }
   const result = reaction.rule.run(data as never, instance.state as never, arrival.occasion)
   const effects = listOf(result as OneOrMany<Effect>)
-  // What a saga ignores does not begin an instance, which nothing would ever finish.
+  // A message without effects starts no instance: nothing would ever finish it.
   if (!before && effects.length === 0) return true
   const next = performAll(step, saga, key, instance, effects)
   if (!next) return false
@@ -152,7 +141,7 @@ export function putInstance(
   draft.put(table, key, { value, version, index })
 }
 
-/** Performs effects in order; each sees what the ones before it did. */
+/** Performs effects in order. Each effect sees the changes of the ones before it. */
 function performAll(
   step: Step,
   saga: Saga,
@@ -161,9 +150,12 @@ function performAll(
   effects: readonly Effect[],
 ): InstanceRow | undefined {
   let open = instance
-  let outcome: Outcome | undefined
+  let outcome: StoredOutcome | undefined
   for (const effect of effects) {
-    if (outcome) throw ruleFault(`saga ${saga.name} does something after finish`)
+    if (outcome)
+      throw ruleFault(
+        `saga ${saga.name} returned an effect after finish: finish must be the last one`,
+      )
     switch (effect?.effect) {
       case 'become':
         open = { ...open, state: effect.state }
@@ -178,10 +170,10 @@ function performAll(
         open = { ...open, timers: [...open.timers, setTimer(step, saga, key, effect)] }
         break
       case 'finish':
-        outcome = effect.outcome
+        outcome = storedOutcome(effect.outcome)
         break
       default:
-        throw ruleFault(`saga ${saga.name} returned something that is no effect`)
+        throw ruleFault(`saga ${saga.name} returned a value that is not an effect`)
     }
   }
   if (!outcome) return open
@@ -216,7 +208,10 @@ function undo(
   const sent = instance.sent.findLast(
     ({ contract, name }) => contract === undoes.contract && name === undoes.name,
   )
-  if (!sent) throw ruleFault(`saga ${saga.name} has sent no ${undoes.contract}.${undoes.name}`)
+  if (!sent)
+    throw ruleFault(
+      `saga ${saga.name} cannot compensate ${undoes.contract}.${undoes.name}: this instance has not sent it`,
+    )
   return publish(step, message, { sender: senderOf(step, key), undoes: sent.id }).id
 }
 
@@ -228,8 +223,8 @@ function mustDeclare(saga: Saga, declared: readonly MessageType[], message: Mess
   const { contract, name } = message
   if (!declared.some((type) => type.contract === contract && type.name === name))
     throw ruleFault(
-      `saga ${saga.name} does not declare that it sends ${contract}.${name}: add it to its sends, or ` +
-        `to its emits where a timer publishes an event of its own service`,
+      `saga ${saga.name} sent ${contract}.${name} without declaring it: add it to its sends, or to its ` +
+        `emits if a timer publishes an event of its own service`,
     )
 }
 
@@ -241,13 +236,15 @@ function setTimer(
 ): string {
   mustDeclare(saga, [...saga.sends, ...saga.emits], message)
   if (!Number.isFinite(delayMs) || delayMs < 0)
-    throw ruleFault('a delay is a number of milliseconds, from 0 on')
-  // Checked now, so that the rule which sets it is at fault; its schema does not run again.
+    throw ruleFault('a delay must be a number of milliseconds, 0 or more')
+  // Validate when the timer is set, so that the rule that sets it gets the error. The schema does
+  // not run again when the timer fires.
   const { data } = checked(step.around.plan, message)
   const { around, arrival, reaction } = step
   const key = around.mint()
   const { table, ruleId } = reaction.consumer
-  // Hops guard against rules that answer each other in no time; what takes its time is no such cycle.
+  // The hop limit guards against endless cycles. A cycle with a long timer in it is slow enough to
+  // allow.
   const { envelope } = arrival
   const cause = delayMs >= TIMER_ENDS_HOPS_MS ? { ...envelope, hops: 0 } : envelope
   const index = timerIndex(around.delays, delayMs)
@@ -268,12 +265,14 @@ function cancelTimers(step: Step, timers: readonly string[]): boolean {
   return true
 }
 
-/** The rows that firing a timer needs. */
+/** The rows that firing a timer reads. */
 export function rowsToFire({ table, instance }: TimerRow): RowKey[] {
   return [{ table, key: instance }]
 }
 
-/** A timer is due: its message is sent in the instance's name, unless that has finished. */
+/**
+ * Sends the message of a due timer in the name of its instance, unless that instance has finished.
+ */
 export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow): void {
   const { timers } = step.around.service.names
   const cell = step.draft.cell(timer.table, timer.instance) as Cell
@@ -290,7 +289,7 @@ export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow):
   putInstance(step.draft, { table: timer.table, key: timer.instance }, cell.version + 1, next)
 }
 
-/** The message of a timer that was perhaps set long ago, by other code. */
+/** The message of a timer, upcast to the version that the code has today. */
 function ofToday(plan: Plan, { message, version }: TimerRow): Message {
   const type = typeOf(plan, message)
   return type ? { ...message, data: upcast(type, message.data, version) } : message

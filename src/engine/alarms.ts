@@ -15,14 +15,14 @@ import { standingsOf, waitedMs } from './status.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
-/** Rows that are counted of each table; more of them are not told apart from this many. */
+/** Rows counted per table. A count of this many means "this many or more". */
 const COUNTED_MAX = 100
-/** Keys, instances and ids that an alarm names. */
+/** Keys, instances or ids that an alarm names as examples. */
 const EXAMPLES_MAX = 3
 
 type InMemory = Pick<EngineTools, 'budget' | 'catalog' | 'delays' | 'options' | 'watch'>
 
-/** What is known without asking the backend. */
+/** Alarms from state in memory, without a call to the backend. */
 export function alarmsInMemory(engine: InMemory): readonly Alarm[] {
   const { budget, catalog, delays, options, watch } = engine
   return [
@@ -35,7 +35,7 @@ export function alarmsInMemory(engine: InMemory): readonly Alarm[] {
   ]
 }
 
-/** What the backend has to be asked for: progress, ends, and the first rows by age. */
+/** Alarms that need reads from the backend: lag, timers, sagas and operations. */
 export async function alarmsInStore(engine: EngineTools): Promise<readonly Alarm[]> {
   const { lagAlarmMs, operationAlarmMs, sagaAlarmMs, timerAlarmMs } = engine.options
   const waiting = lagAlarmMs > 0 || operationAlarmMs > 0 ? await waitingFor(engine) : []
@@ -47,7 +47,7 @@ export async function alarmsInStore(engine: EngineTools): Promise<readonly Alarm
   ]
 }
 
-/** What is counted of one alarm. */
+/** Running totals of one alarm. */
 interface Tally {
   count: number
   ageMs: number
@@ -64,7 +64,7 @@ function add(tally: Tally, example: string, ageMs: number, count = 1): void {
 
 type HeldThresholds = Pick<EngineOptions, 'heldAlarmMs' | 'heldAlarmAttempts'>
 
-/** One alarm for each consumer with keys that are held for too long, or have failed too often. */
+/** One alarm per consumer whose keys have been held for too long, or have failed too often. */
 export function heldAlarms(
   groups: Iterable<Iterable<KnownHold>>,
   { heldAlarmMs, heldAlarmAttempts }: HeldThresholds,
@@ -74,11 +74,12 @@ export function heldAlarms(
   const tallies = new Map<string, Tally & { attempts: number }>()
   const look = (hold: KnownHold): void => {
     const { consumer, key, attempts, due, since = now, isFinal = false } = hold
-    // Without a rule for its message a key is never tried again; without a failure it is not stuck.
+    // A key without a rule for its message is never retried, so it counts as stuck. A key that only
+    // waits for its delay has no failed attempts, and does not.
     const isStuck = due === Infinity || attempts > 0
     const isOld = heldAlarmMs > 0 && now - since >= heldAlarmMs
     const isOften = heldAlarmAttempts > 0 && attempts >= heldAlarmAttempts
-    // What no further attempt can heal need not be waited for.
+    // An error that no retry can fix raises the alarm at once.
     if (!isStuck || !(isOld || isOften || isFinal)) return
     const tally = tallies.get(consumer) ?? { ...nothing(), attempts: 0 }
     tallies.set(consumer, tally)
@@ -131,7 +132,7 @@ function lossAlarms(
   return [...losses()].map(([consumer, count]) => ({
     kind: 'lost-records',
     isDegrading: false,
-    message: `retention took away ${count} records that ${consumer} had yet to read`,
+    message: `retention deleted ${count} records before ${consumer} read them`,
     consumer,
     count,
     examples: [],
@@ -140,7 +141,7 @@ function lossAlarms(
 }
 
 function rebuildAlarm([projection, failure]: readonly [string, unknown]): Alarm {
-  const message = `a rebuild of ${projection} cannot go on: ${thrownText(failure).split('\n')[0]}`
+  const message = `the rebuild of ${projection} failed: ${thrownText(failure).split('\n')[0]}`
   const consumer = projection
   return {
     kind: 'failed-rebuild',
@@ -164,16 +165,19 @@ function clockAlarm(message: string): Alarm {
   }
 }
 
-/** A consumer at a partition with records that it has yet to read, and how long the first waits. */
+/** A consumer with unread records in a partition, and the age of the first of them. */
 interface Waiting {
   readonly standing: Standing
   readonly place: string
   readonly ageMs: number
 }
 
-/** Those of a paused service are left out: an operator knows why they wait. */
+/**
+ * Consumers with unread records. Paused services are left out, since an operator stopped them on
+ * purpose.
+ */
 async function waitingFor(engine: EngineTools): Promise<readonly Waiting[]> {
-  // Rules of one service mostly stand at the same record, which is read once.
+  // Rules of one service are mostly at the same offset: read that record once.
   const { backend, delays } = engine
   const ages = new Map<string, number>()
   const waiting: Waiting[] = []
@@ -200,7 +204,7 @@ function lagAlarms(waiting: readonly Waiting[], lagAlarmMs: number): readonly Al
     kind: 'lag',
     isDegrading: true,
     message:
-      `${consumer} has ${tally.count} records to read, of which the oldest has waited for ` +
+      `${consumer} lags by ${tally.count} records; the oldest has waited for ` +
       ageText(tally.ageMs),
     consumer,
     ...tally,
@@ -220,8 +224,7 @@ async function timerAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
     const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
     for (const { key, value } of rows) add(tally, `${name} ${key}`, now - Number(value))
   }
-  const overdue = `, overdue by up to ${ageText(tally.ageMs)}`
-  const message = `${many(tally, 'timer')} should have been sent${overdue}`
+  const message = `${many(tally, 'timer')} overdue by up to ${ageText(tally.ageMs)}`
   return oneOf({
     kind: 'overdue-timers',
     isDegrading: true,
@@ -246,7 +249,10 @@ async function sagaAlarms(engine: EngineTools): Promise<readonly Alarm[]> {
   })
 }
 
-/** A command waits to be read, or behind a fault; or its sagas have not finished. */
+/**
+ * Operations that are pending for too long: their command is unread or held, or a saga of theirs is
+ * still open.
+ */
 async function operationAlarms(
   engine: EngineTools,
   waiting: readonly Waiting[],
@@ -277,7 +283,7 @@ async function operationAlarms(
   })
 }
 
-/** Instances that have been open for at least this long, the oldest first. */
+/** Saga instances that have been open for at least this long, the oldest first. */
 async function openFor(
   engine: EngineTools,
   ageMsMin: number,
@@ -289,7 +295,7 @@ async function openFor(
     const rows = await engine.backend.store.scan({ table, where, limit: COUNTED_MAX })
     for (const { key: instance, value, body } of rows) {
       const { operation } = JSON.parse(body) as InstanceRow
-      // Of those that a version before began it is known only that they are older than this process.
+      // Instances of earlier versions have no start time. Report the least age they can have.
       const ageMs = value === OPEN_SINCE_UNKNOWN ? ageMsMin : now - Number(value)
       found.push({ saga, instance, operation, ageMs })
     }

@@ -3,16 +3,18 @@ import { bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
 
 /**
- * One group of the process at a time has a message in hand that may end it: were there two, nobody
- * could tell which of them did.
+ * Lets one consumer group of the process at a time work on a message that may crash the process.
+ * With two at work, nobody could tell which of them caused the crash.
  */
 export interface Alone {
-  /** Whether the group has the permit; waits for it up to `waitMs`. A holder may take it again. */
+  /**
+   * Whether the group holds the permit; waits for it up to `waitMs`. A holder may acquire it again.
+   */
   take(group: string, waitMs: number): Promise<boolean>
   release(group: string): void
 }
 
-/** What is held for longer than `heldMsMax` goes to the next one: nobody waits for ever. */
+/** A permit held for longer than `heldMsMax` goes to the next group, so that none waits forever. */
 export function aloneOf(clock: Clock, heldMsMax: number): Alone {
   const released: Bell = bell(clock)
   let holder: { readonly group: string; readonly since: number } | undefined

@@ -8,7 +8,7 @@ import type { LogRecord } from '../ports/log.ts'
 import type { Reaction } from './plan.ts'
 import type { Arrival } from './step.ts'
 
-/** What a reply says. */
+/** The data of a reply record: which command was refused or failed. */
 export interface ReplyData {
   readonly contract: string
   readonly name: string
@@ -16,9 +16,9 @@ export interface ReplyData {
 }
 
 /**
- * A record as the rules of a group are handed it, whichever version it was stored under. It is worked
- * out once for all of them, when the first one wants it: upcasters are code of the user, whose time
- * counts as that of a rule. What stands in the way is kept as the fault of this one message.
+ * A record as the rules of a group receive it, upcast from the version it was stored under. It is
+ * decoded once for all rules, when the first one needs it: upcasters are user code, whose time
+ * counts as that of a rule. A failure is kept as the fault of this message.
  */
 export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Arrival {
   return new LazyArrival(record, reactions)
@@ -27,7 +27,7 @@ export function arrivalOf(record: LogRecord, reactions: readonly Reaction[]): Ar
 class LazyArrival implements Arrival {
   readonly occasion: Arrival['occasion']
   readonly #record: LogRecord
-  readonly #reactions: readonly Reaction[]
+  readonly #subscriptions: readonly Reaction[]
   #contents: Contents | undefined
   #envelope: Envelope | undefined
 
@@ -35,15 +35,15 @@ class LazyArrival implements Arrival {
     const { id: messageId, at, key } = record
     this.occasion = { messageId, at, key }
     this.#record = record
-    this.#reactions = reactions
+    this.#subscriptions = reactions
   }
 
   get data(): unknown {
-    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).data
+    return (this.#contents ??= contentsOf(this.#record, this.#subscriptions)).data
   }
 
   get fault(): Arrival['fault'] {
-    return (this.#contents ??= contentsOf(this.#record, this.#reactions)).fault
+    return (this.#contents ??= contentsOf(this.#record, this.#subscriptions)).fault
   }
 
   get envelope(): Envelope {
@@ -56,7 +56,7 @@ type Contents = Pick<Arrival, 'data' | 'fault'>
 function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents {
   const stored: unknown = record.data === null ? undefined : JSON.parse(record.data)
   const [first] = reactions
-  // A tombstone has no data to be of any version.
+  // A tombstone has no data, so it has no version either.
   if (!first || stored === undefined) return { data: frozen(stored) }
   try {
     const version = versionIn(record)
@@ -64,7 +64,7 @@ function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents
       first.rule.hears === 'message'
         ? upcast(first.message, stored, version)
         : upcastReply(reactions, stored as ReplyData, version)
-    // Several rules are handed it: none of them may change it for the next one.
+    // Several rules receive the same object: none of them may change it for the next one.
     return { data: frozen(data) }
   } catch (cause) {
     const fault = faultIn(cause)
@@ -74,7 +74,7 @@ function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents
 }
 
 /**
- * The data of a record as a message type has it today, whichever version it was stored under.
+ * The data of a record, upcast to the current version of a message type.
  *
  * @throws Fault `MESSAGE_NEWER`, `UPCAST_FAILED`
  */
@@ -83,7 +83,7 @@ export function dataOf(record: LogRecord, type: MessageType): unknown {
   return frozen(upcast(type, JSON.parse(record.data), versionIn(record)))
 }
 
-/** A reply holds the command that it answers, and is as old as that. */
+/** A reply contains its command, in the version that the command had. */
 function upcastReply(
   reactions: readonly Reaction[],
   reply: ReplyData,

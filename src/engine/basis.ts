@@ -3,16 +3,19 @@ import type { Builds } from './builds.ts'
 import type { Group } from './plan.ts'
 import { byKey } from './rows.ts'
 
-/** Whether a group keeps rows of projections. */
+/** Whether a group has projections. */
 export function keepsRows({ consumers }: Group): boolean {
   return consumers.some(({ rule }) => rule.is === 'projection')
 }
 
-/** What the rows of a group's projections are made by, as of the last time that it was looked at. */
+/**
+ * Guards the commits of a group that has projections: a unit conflicts if the definition or the
+ * rebuild state of its rows has changed since `load`.
+ */
 export interface Basis {
   load(): Promise<void>
   isOutOfDate(): boolean
-  /** The checks of a unit, and that nothing else makes those rows by now. */
+  /** The row checks of a unit, plus one that the projection state is unchanged. */
   guarded(checks: readonly RowCheck[]): readonly RowCheck[]
 }
 

@@ -15,27 +15,27 @@ import { isStoredTwice } from './stored-names.ts'
 import type { EngineTools } from './tools.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
-/** A consumer that reads topics which it has never read before. */
+/** A consumer with topics that it has never read before. */
 interface Newcomer {
   readonly service: ServicePlan
   readonly consumer: Consumer
-  /** What is stored of it, where only some topics are new to it. */
+  /** Its stored identity, if only some of its topics are new to it. */
   readonly known: RuleIdentity | undefined
   readonly topics: readonly string[]
   readonly ends: readonly LogEnd[]
 }
 
-/** A stored rule that the code does not have. */
+/** A stored rule that the code no longer has. */
 interface Missing extends RuleIdentity {
   readonly service: StoredIdentity
   readonly name: string
 }
 
 /**
- * Refuses to start where a consumer would handle what was handled before, or what nobody has said it
- * shall handle: a new one over topics with a history. Changes nothing.
+ * Refuses to start when a consumer would process records again, or is new to topics with a history
+ * and does not say where it starts. Changes nothing.
  *
- * @throws Fault `START_REFUSED` with all complaints
+ * @throws Fault `START_REFUSED` with all issues
  */
 export async function mustKnowConsumers(tools: EngineTools): Promise<void> {
   const stored = await storedIdentities(tools.backend.store)
@@ -50,15 +50,15 @@ export async function mustKnowConsumers(tools: EngineTools): Promise<void> {
 }
 
 /**
- * Writes down who the consumers are and, in the same unit, where those that are new begin.
+ * Stores the identities of all consumers and, in the same unit, the start offsets of new ones.
  *
  * @throws Fault `START_REFUSED`, `STORE_UNKNOWN`
  */
 export async function beginConsumers(tools: EngineTools): Promise<void> {
-  await keepTrying(tools, 'the identities of consumers', () => areBegun(tools))
+  await keepTrying(tools, 'the identities of consumers were not stored', () => areBegun(tools))
 }
 
-/** One try. Another instance of the same services may write the same at the same time. */
+/** One attempt. Another instance of the same services may write the same rows at the same time. */
 async function areBegun(tools: EngineTools): Promise<boolean> {
   const { plan, backend } = tools
   const stored = await storedIdentities(backend.store)
@@ -97,7 +97,7 @@ async function newcomersOf(
     catalog.services.flatMap(({ rules }) => rules.map((each) => [each.id, each.reads])),
   )
   const consumers = consumersOf(tools)
-  // Who has progress in a topic has begun there, whether or not that was written down.
+  // A consumer with progress in a topic has started there, even if its identity was not stored.
   const begun = await backend.store.progress(consumers.map(([, { id }]) => id))
   const newcomers = consumers.map(([service, consumer]): Newcomer => {
     const ofIt = begun.filter((each) => each.consumer === consumer.id)
@@ -113,7 +113,7 @@ async function newcomersOf(
     .map((each) => ({ ...each, ends: ends.filter(({ topic }) => each.topics.includes(topic)) }))
 }
 
-/** What has progress of its own under its new name cannot go on with that of the former one. */
+/** Rules and services that say `renamedFrom` although both names have progress of their own. */
 function complaintsOfNames(
   { plan }: EngineTools,
   stored: readonly StoredIdentity[],
@@ -127,7 +127,7 @@ function complaintsOfNames(
   ): void => {
     if (!isStoredTwice(named, known, all)) return
     const { name, renamedFrom } = named
-    const message = `has run as ${name}, beside ${renamedFrom}: leave out renamedFrom: '${renamedFrom}'`
+    const message = `has run under both names, ${name} and ${renamedFrom}: remove renamedFrom: '${renamedFrom}'`
     complaints.push({ path, message })
   }
   const services = plan.services.map(({ service }) => service)
@@ -141,7 +141,10 @@ function complaintsOfNames(
   return complaints
 }
 
-/** A name that has another kind of rule behind it would take over rows and progress of the former. */
+/**
+ * Names that stood for another kind of rule: the new one would take over rows and progress of the
+ * former.
+ */
 function complaintsOfKinds(
   tools: EngineTools,
   stored: readonly StoredIdentity[],
@@ -149,7 +152,7 @@ function complaintsOfKinds(
   return consumersOf(tools).flatMap(([service, { ruleId, name: path, rule }]): Complaint[] => {
     const known = stored.find(({ id }) => id === service.id)?.rules[ruleId]
     if (!known || known.kind === rule.is) return []
-    const message = `is of kind ${rule.is}, and was of kind ${known.kind}: give it a new name`
+    const message = `is now of kind ${rule.is} and was of kind ${known.kind}: give it a new name`
     return [{ path, message }]
   })
 }
@@ -176,7 +179,10 @@ async function complaintsOfStarts(
   return complaints
 }
 
-/** Rules of former code. Where a store is shared, a service that is not here may run elsewhere. */
+/**
+ * Stored rules that the code no longer has. In a shared store, a service that does not run here may
+ * run in another process.
+ */
 function missingOf(
   { plan, backend }: EngineTools,
   stored: readonly StoredIdentity[],
@@ -193,7 +199,10 @@ function missingOf(
   })
 }
 
-/** Rules of its kind over its topics that are not here any more: it may be one of them, renamed. */
+/**
+ * Missing rules of the same kind that read its topics: the new consumer may be one of them,
+ * renamed.
+ */
 function formerOf(
   { consumer: { rule }, topics, known }: Newcomer,
   missing: readonly Missing[],
@@ -202,12 +211,13 @@ function formerOf(
     ({ kind, topics: read, isGone }) =>
       kind === rule.is &&
       topics.some((topic) => topic in read) &&
-      // Rows can be made again at any time: only what goes as they come may be a mistake.
+      // A projection can be rebuilt at any time. Only one that disappears just as another appears
+      // may be a forgotten rename.
       (kind !== 'projection' || (!isGone && !known)),
   )
 }
 
-/** Whether a newcomer has to say where it begins, and does not. */
+/** Whether a new consumer must say where it starts, and does not. */
 async function mustSay(
   tools: EngineTools,
   stored: readonly StoredIdentity[],
@@ -215,12 +225,12 @@ async function mustSay(
   former: readonly Missing[],
 ): Promise<boolean> {
   if (rule.startFrom !== undefined) return false
-  // Nothing there can be an answer to a rule that has never sent anything.
+  // A rule that has never sent a command can have no replies to read.
   const own = repliesTopic(service.id)
   const past = ends.filter(({ topic, next }) => next > 0 && (known || topic !== own))
   if (past.length === 0 || former.length > 0) return past.length > 0
   if (rule.is === 'projection') return false
-  // Commands that nobody has ever read wait for whoever is the first to decide them.
+  // Commands that no entity has ever read wait for the first one that decides them.
   const isRead = ({ topic }: LogEnd): boolean =>
     stored.some(({ rules }) => Object.values(rules).some(({ topics }) => topic in topics))
   if (rule.is === 'entity' && !past.some(isRead)) return false
@@ -228,7 +238,7 @@ async function mustSay(
   return old.includes(true)
 }
 
-/** Services that are started one after another for the first time leave nothing older behind. */
+/** Records of other services that were started only just before do not count as history. */
 async function isHistory(
   { backend: { log }, clock, options }: EngineTools,
   { topic, partition, first }: LogEnd,
@@ -249,8 +259,8 @@ function complaintOf(
   const cure = own.map(({ name }) => `renamedFrom: '${name}'`).join(' or ')
   const message =
     `is new to ${read.join(' and ')} (${records} records)` +
-    (former.length > 0 ? `, and ${names}, which read them, is not here any more: ` : ': ') +
-    (cure ? `give it ${cure} to go on where that was, or ` : 'give it ') +
+    (former.length > 0 ? `, and ${names}, which read them, no longer exists: ` : ': ') +
+    (cure ? `add ${cure} to continue from its progress, or ` : 'add ') +
     (rule.is === 'projection' ? `startFrom: 'beginning'` : `startFrom: 'beginning' or 'now'`)
   return { path, message }
 }
@@ -266,12 +276,12 @@ function serviceText(
     return `${each.consumer.rule.name} (${records} records)`
   })
   return (
-    `is new, and ${names.join(' and ')}, whose topics it reads, is not here any more: give it ${cure} ` +
-    `to go on where that was, or say startFrom: 'beginning' or 'now' for ${rules.join(', ')}`
+    `is new, and ${names.join(' and ')}, whose topics it reads, no longer exists: add ${cure} to ` +
+    `continue from its progress, or startFrom: 'beginning' or 'now' to ${rules.join(', ')}`
   )
 }
 
-/** Where a newcomer begins that does not begin at the beginning. */
+/** The start offsets of a new consumer that does not start at the beginning. */
 async function startsOf(
   { backend: { log } }: EngineTools,
   { consumer, ends }: Newcomer,

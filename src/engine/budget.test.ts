@@ -26,14 +26,16 @@ function stage() {
     wire = 'post.Write',
   ): void => {
     clock.ms += tookMs
-    const reaction = { consumer: { name: consumer }, message: { wire } }
-    budget.end({ reaction, arrival: { envelope: { id, key: `key of ${id}` } } })
+    budget.end({
+      reaction: { consumer: { name: consumer }, message: { wire } },
+      arrival: { envelope: { id, key: `key of ${id}` } },
+    })
   }
   return { told, clock, budget, run }
 }
 
-describe('the time budget of rules', () => {
-  test('is kept by what takes as long as it may', () => {
+describe('the compute budget', () => {
+  test('is not exceeded by a run of exactly its length', () => {
     const { told, budget, run } = stage()
     budget.begin()
     run(100, 'm-1')
@@ -42,7 +44,7 @@ describe('the time budget of rules', () => {
     assert.deepEqual(told, [])
   })
 
-  test('counts every run that is over it, and keeps the worst', () => {
+  test('counts every run that exceeds it, and keeps the worst', () => {
     const { budget, run } = stage()
     budget.begin()
     for (const [tookMs, id] of [
@@ -63,7 +65,7 @@ describe('the time budget of rules', () => {
     ])
   })
 
-  test('is told of once for each rule and type of message', () => {
+  test('is reported once per rule and message type', () => {
     const { told, budget, run } = stage()
     budget.begin()
     run(200, 'm-1')
@@ -81,7 +83,7 @@ describe('the time budget of rules', () => {
     )
   })
 
-  test('does not count what was waited for before a run', () => {
+  test('does not count waiting before a run', () => {
     const { clock, budget, run } = stage()
     clock.ms += 1_000
     budget.begin()
@@ -89,7 +91,7 @@ describe('the time budget of rules', () => {
     assert.deepEqual(budget.slow(), [])
   })
 
-  test('costs one look at the clock for a run', () => {
+  test('reads the clock once per run', () => {
     const { clock, budget, run } = stage()
     budget.begin()
     const before = clock.looks
@@ -97,14 +99,14 @@ describe('the time budget of rules', () => {
     assert.equal(clock.looks - before, 10)
   })
 
-  test('has a sentence with what is needed to look it up, and the cure', () => {
+  test('has a sentence with the ids and the fix', () => {
     const { told, budget, run } = stage()
     budget.begin()
     run(340.4, 'm-1')
     assert.equal(
       slowText(told[0] as SlowRule),
       'office/letter took 340 ms on post.Write m-1 of key of m-1, over its budget of 100 ms, and ' +
-        'nobody else had a turn: do less in it, or do it in a handler with a thread',
+        'blocked the event loop: do less in the rule, or use a handler with a thread',
     )
   })
 })

@@ -1,42 +1,42 @@
 import type { Clock } from '../base/clock.ts'
 
-/** A rule that has taken longer than it may on messages of one type. */
+/** A rule that exceeded its time budget on messages of one type. */
 export interface SlowRule {
   /** `<service>/<rule>`. */
   readonly consumer: string
   /** Wire name of the message type. */
   readonly type: string
   readonly budgetMs: number
-  /** Runs over the budget since the start, those of a unit that was repeated included. */
+  /** Runs over the budget since the start, including those of units that were run again. */
   readonly count: number
   readonly worst: SlowRun
 }
 
-/** One run of a rule that took too long. */
+/** One run that exceeded the budget. */
 export interface SlowRun {
   readonly tookMs: number
   readonly messageId: string
   readonly key: string
 }
 
-/** A group whose units were ended early, since their rules computed for too long. */
+/** A consumer group whose units were committed early because its rules computed for too long. */
 export interface SlowUnits {
   /** `<service>`, `<service>/<handler>`, or `<service>/<projection>` while that is rebuilt. */
   readonly group: string
   readonly limitMs: number
-  /** Units that were ended early since the start. */
+  /** Units committed early since the start. */
   readonly count: number
   readonly worst: SlowUnit
 }
 
 export interface SlowUnit {
-  /** How long its rules computed. */
+  /** Computing time of its rules. */
   readonly tookMs: number
-  /** How many messages they were run on. */
+  /** Messages that they ran on. */
   readonly messages: number
 }
 
-/** What is run: whose rule, on which message. */
+/** One run of a rule: its consumer, message type and message. */
 interface Run {
   readonly reaction: { readonly consumer: { readonly name: string }; readonly message: Wired }
   readonly arrival: { readonly envelope: { readonly id: string; readonly key: string } }
@@ -46,17 +46,17 @@ interface Wired {
 }
 
 /**
- * Times every run of a rule, since nobody else has a turn meanwhile. Runs that follow each other cost
- * one look at the clock each: the next one begins where the last one ended. So there is one `begin`
- * after whatever was awaited, and nothing is awaited between it and the `end` of each run.
+ * Measures every run of a rule, since a run blocks the event loop. Consecutive runs cost one clock
+ * read each: a run begins where the previous one ended. So call `begin` after every await, and do
+ * not await between it and the `end` of each run.
  */
 export interface Budget {
   begin(): void
-  /** Answers how long the run took. */
+  /** Returns how long the run took. */
   end(run: Run): number
-  /** A unit of a group was ended early. */
+  /** Counts a unit of a group that was committed early. */
   endedEarly(group: string, unit: SlowUnit): void
-  /** What was over the budget since the start, by rule and message type. */
+  /** Runs over the budget since the start, by rule and message type. */
   slow(): readonly SlowRule[]
   slowUnits(): readonly SlowUnits[]
 }
@@ -67,7 +67,7 @@ export interface BudgetLimits {
   readonly unitComputeMsMax: number
 }
 
-/** Each is called the first time: for a rule on a type of message, for the units of a group. */
+/** Each is called once: per rule and message type, or per group. */
 export interface BudgetHooks {
   readonly slow: (rule: SlowRule) => void
   readonly slowUnits: (units: SlowUnits) => void
@@ -117,21 +117,20 @@ export function budgetOf(
   }
 }
 
-/** A slow rule as a sentence, with its cure. */
+/** Describes a slow rule in a sentence, with the fix. */
 export function slowText({ consumer, type, budgetMs, worst }: SlowRule): string {
   const { tookMs, messageId, key } = worst
   return (
-    `${consumer} took ${Math.round(tookMs)} ms on ${type} ${messageId} of ${key}, over its budget ` +
-    `of ${budgetMs} ms, and nobody else had a turn: do less in it, or do it in a handler with a thread`
+    `${consumer} took ${Math.round(tookMs)} ms on ${type} ${messageId} of ${key}, over its budget of ` +
+    `${budgetMs} ms, and blocked the event loop: do less in the rule, or use a handler with a thread`
   )
 }
 
-/** Slow units as a sentence, with their cure. */
+/** Describes slow units in a sentence, with the fix. */
 export function slowUnitsText({ group, limitMs, worst }: SlowUnits): string {
   const { tookMs, messages } = worst
   return (
-    `a unit of ${group} computed for ${Math.round(tookMs)} ms on ${messages} messages, over the ` +
-    `${limitMs} ms that it may hold up everybody else, and was ended early: do less in its rules, ` +
-    `or do it in a handler with a thread`
+    `a unit of ${group} computed for ${Math.round(tookMs)} ms on ${messages} messages, over the limit ` +
+    `of ${limitMs} ms, and was committed early: do less in its rules, or use a handler with a thread`
   )
 }

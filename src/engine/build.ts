@@ -1,16 +1,17 @@
-/** What rows are folded by: the version that is said, and the name of the rules. */
+/** The definition that rows are folded by: its stated version, and the fingerprint of its rules. */
 export interface Definition {
   readonly version: number
   readonly rules: string
 }
 
 /**
- * The steps of a rebuild, with those that may follow.
+ * The steps of a rebuild, each with the steps that may follow.
  *
- * - `emptying`: what an earlier one has left behind is removed
+ * - `emptying`: rows left over from an earlier rebuild are deleted
  * - `folding`: events are folded into shadow rows, from the first on
- * - `retiring`: what the live rows hold back goes, since the shadow rows have it
- * - `sweeping`: the shadow rows have become the live ones; the former are removed
+ * - `retiring`: messages that the live rows hold back are dropped, since the shadow rows contain
+ * them
+ * - `sweeping`: the shadow rows have become the live ones; the former rows are deleted
  */
 export const REBUILD_STEPS = {
   emptying: ['folding'],
@@ -21,18 +22,21 @@ export const REBUILD_STEPS = {
 
 export type RebuildStep = keyof typeof REBUILD_STEPS
 
-/** Rows that are made beside the live ones. */
+/** The shadow rows of a rebuild, beside the live ones. */
 export interface Shadow extends Definition {
   readonly is: RebuildStep
-  /** Why it cannot go on. */
+  /** Why the rebuild failed. */
   readonly failure?: { readonly messageId: string; readonly error: string }
-  /** Folding that has begun and not ended: how often at the same place, which is a sum of offsets. */
+  /**
+   * Folding that has begun and not ended, for crash detection: how often at the same place, given
+   * as a sum of offsets.
+   */
   readonly unended?: { readonly at: number; readonly count: number }
 }
 
-/** What the rows of one projection are made by. */
+/** The definition of a projection's rows, and the rebuild under way. */
 export interface Build {
-  /** Once retired, the live rows stay as they are until others take their place. */
+  /** Retired live rows no longer change until the shadow rows replace them. */
   readonly live: Definition & { readonly isRetired?: boolean }
   readonly shadow?: Shadow
 }
@@ -41,7 +45,10 @@ export function isSame(one: Definition, other: Definition | undefined): boolean 
   return one.version === other?.version && one.rules === other.rules
 }
 
-/** What becomes of a build when this definition runs; a text says why that may not be. */
+/**
+ * The next state of a projection when this definition runs, or a text that says why it must not
+ * run.
+ */
 export function judge(
   definition: Definition,
   build: Build | undefined,
@@ -55,9 +62,9 @@ export function judge(
   }
   if (!hasProgress) return { ...build, live: definition }
   if (definition.version < live.version)
-    return `its rows were made by version ${live.version}, and this is ${definition.version}`
+    return `its rows were made by version ${live.version}, which is newer than ${definition.version}`
   if (definition.version === live.version && !isSame(live, definition))
-    return `its rules, by or indexes have changed, and its version is still ${live.version}`
+    return `its rules, by or indexes have changed but not its version: raise version from ${live.version}`
   const isUnderWay = shadow && shadow.is !== 'sweeping' && isSame(shadow, definition)
   if (isUnderWay) return build
   return { live, shadow: { ...definition, is: 'emptying' } }

@@ -8,39 +8,47 @@ import { isSame, judge } from './build.ts'
 import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
-/** The builds of a service, by the `ruleId` of their projections. */
+/** The projection states of a service, by the `ruleId` of each projection. */
 type BuildsRow = Readonly<Record<string, Build>>
 
-/** What stands in the store of how the rows of a service's projections are made. */
+/**
+ * Stores by which definition the rows of a service's projections were made, and rebuilds them when
+ * that changes.
+ */
 export interface Builds {
   /**
-   * Reads it, and says where what runs here is not what the rows were made by, without a higher
-   * version.
+   * Loads the states. Returns an issue for each projection whose definition differs from that of
+   * its rows without a higher version.
    */
   complaints(): Promise<readonly Complaint[]>
   /**
-   * Reads it again.
+   * Loads the states.
    *
-   * @throws Fault `PROJECTION_CHANGED`, such as where a newer instance has made other rows meanwhile
+   * @throws Fault `PROJECTION_CHANGED`, such as when a newer instance has rebuilt the rows
+   * meanwhile
    */
   load(): Promise<void>
-  /** Writes down by what the rows are made from now on; a higher version begins a rebuild. */
+  /** Stores the definitions of this code; a higher version starts a rebuild. */
   begin(): Promise<void>
-  /** Another one with each change. */
+  /** Changes with each write. */
   version(): number
   of(projection: string): Build | undefined
   /**
-   * Whether no event is folded into the live rows of a consumer: they wait for a rebuild, or it is
-   * not written down yet by what they are made.
+   * Whether the live rows of a consumer take no events now: they await a rebuild, or their
+   * definition is not stored yet.
    */
   isDormant(consumer: Consumer): boolean
-  /** Has a unit conflict once anything here has changed since that version. */
+  /** A check that makes a unit conflict if any state has changed since that version. */
   guard(version: number): RowCheck
-  /** The write of a changed build, for a unit; only on what was loaded. */
+  /**
+   * The write of a changed state, as part of a unit. It applies only to the state that was loaded.
+   */
   writeOf(projection: string, build: Build): RowWrite
-  /** Changes a build by itself. */
+  /** Changes a state in a unit of its own. */
   change(projection: string, update: (build: Build) => Build): Promise<void>
-  /** Resolves when something was changed here, after `waitMs`, or when the signal aborts. */
+  /**
+   * Resolves when a state was changed by this process, after `waitMs`, or when the signal aborts.
+   */
   changed(waitMs: number, signal: AbortSignal): Promise<void>
 }
 
@@ -66,7 +74,7 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
     next: (builds: BuildsRow) => Promise<BuildsRow | undefined>,
   ): Promise<void> {
     let cause: unknown
-    // Another instance may change it at the same time: then it is looked at again.
+    // Another instance may change the row at the same time: read it and try again.
     for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
       await read()
       const changed = await next(kept.builds())
@@ -111,7 +119,9 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
   }
 }
 
-/** The projections, as `SERVICE/PROJECTION`, whose rows are yet to be made by their definitions of today. */
+/**
+ * The projections, as `SERVICE/PROJECTION`, whose rows are not made by their current definitions.
+ */
 export async function projectionsToMake(
   store: EventStore,
   services: readonly ServicePlan[],
@@ -129,7 +139,7 @@ export async function projectionsToMake(
   })
 }
 
-/** The row of a service's builds, as it was read last. */
+/** The row with a service's projection states, as it was last read. */
 function keptIn(store: EventStore, { names }: ServicePlan) {
   const row = { table: names.control, key: KEY }
   let builds: BuildsRow = {}
@@ -138,7 +148,7 @@ function keptIn(store: EventStore, { names }: ServicePlan) {
     row,
     builds: () => builds,
     version: () => version,
-    /** Says whether it has changed. */
+    /** Returns whether the row has changed. */
     async read(): Promise<boolean> {
       const [found] = await store.get([row])
       const before = version
@@ -154,7 +164,7 @@ function keptIn(store: EventStore, { names }: ServicePlan) {
 
 interface Judged {
   readonly complaints: readonly Complaint[]
-  /** The builds as they must be; nothing where they are so, or may not be. */
+  /** The states to store; `undefined` if nothing changes, or if there are issues. */
   readonly next: BuildsRow | undefined
 }
 

@@ -1,10 +1,10 @@
-/** Handlers that were called in this thread and have not ended. */
+/** Handler calls in this thread that have not ended. */
 export interface Calls {
-  /** Counts a call of a consumer until the function that it returns is called. */
+  /** Counts a call until the returned function is called. */
   begin(consumer: string): () => void
-  /** How many calls of each consumer go on. */
+  /** Running calls by consumer. */
   underWay(): ReadonlyMap<string, number>
-  /** Resolves once none goes on. */
+  /** Resolves once no call is running. */
   ended(): Promise<void>
 }
 

@@ -6,8 +6,8 @@ import type { Consuming, Plan, ServicePlan } from './plan.ts'
 import { writeRows } from './write-rows.ts'
 
 /**
- * What runs, as plain data: enough to look at a system without its code. Each service keeps its
- * part in the store, so that a data directory tells what is in it.
+ * What runs, as plain data, so that a system can be inspected without its code. Each service stores
+ * its part.
  */
 export interface Catalog {
   readonly services: readonly CatalogService[]
@@ -15,15 +15,18 @@ export interface Catalog {
 }
 
 export interface CatalogService {
-  /** The name that it is stored under; differs once it was renamed. */
+  /** The name it is stored under; differs from `name` after a rename. */
   readonly id: string
   readonly name: string
-  /** Names of its contracts. */
+  /** Names of the contracts it owns. */
   readonly owns: readonly string[]
   readonly rules: readonly CatalogRule[]
   /** Topics that it may write to. */
   readonly writes: readonly string[]
-  /** Wire names of the refusals of its commands, old ones too. Absent: kept by a version before. */
+  /**
+   * Wire names of the refusals of its commands, including aliases. Absent in entries of earlier
+   * versions.
+   */
   readonly refusals?: readonly string[]
 }
 
@@ -32,19 +35,19 @@ export interface CatalogRule {
   readonly id: string
   readonly name: string
   readonly is: Consuming['is']
-  /** Topics that it hears. */
+  /** Topics that it reads. */
   readonly reads: readonly string[]
-  /** Wire names that it hears, old ones too. Absent: kept by a version before. */
+  /** Wire names that it subscribes to, including aliases. Absent in entries of earlier versions. */
   readonly hears?: readonly string[]
 }
 
-/** What a service keeps of itself. */
+/** The catalog entry that a service stores. */
 interface Entry {
   readonly service: CatalogService
   readonly topics: readonly TopicSpec[]
 }
 
-/** Holds a row for each service, under its id; and others, whose keys have a colon. */
+/** Has a row per service, under its id, and other rows, whose keys contain a colon. */
 export const CATALOG_TABLE = 'throughline.catalog'
 
 const ROWS_PER_READ = 1_000
@@ -84,7 +87,7 @@ function refusalsOf({ owns }: Service): readonly string[] {
   )
 }
 
-/** Whoever owns a contract writes its answers to those who send its commands, and hear of them. */
+/** The owner of a contract also writes to the reply topics of services that send its commands. */
 function answering(services: readonly CatalogService[]): readonly CatalogService[] {
   return services.map((service) => {
     const answers = services
@@ -95,7 +98,7 @@ function answering(services: readonly CatalogService[]): readonly CatalogService
   })
 }
 
-/** Events of its own contracts, commands that it sends, and refusals to whoever asked. */
+/** Topics of the events it owns, and of the commands that its rules send. */
 function writesOf(service: Service): readonly string[] {
   const topics = new Set(service.owns.map((contract) => eventsTopic(factsOf(contract).name)))
   for (const rule of service.runs)
@@ -105,7 +108,7 @@ function writesOf(service: Service): readonly string[] {
 }
 
 /**
- * Keeps each service's part of the catalog, where it is not as it was.
+ * Stores the catalog entry of each service, if it has changed.
  *
  * @throws Fault `STORE_UNKNOWN`
  */
@@ -122,7 +125,7 @@ export async function keepCatalog(store: EventStore, catalog: Catalog): Promise<
   })
   if (rows.length === 0) return
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-  // A conflict means that another instance of the same services has just written the same.
+  // A conflict means that another instance of the same services has just written the same entry.
   await writeRows(store, 'the catalog', sorted)
 }
 
@@ -136,7 +139,7 @@ function entryOf({ topics }: Catalog, service: CatalogService): Entry {
   return { service, topics: topics.filter(({ name }) => near.has(name)) }
 }
 
-/** Every row of the catalog, in order of the keys. */
+/** Every row of the catalog, in key order. */
 export async function* catalogRows(store: EventStore): AsyncGenerator<Row> {
   let after: { readonly key: string } | undefined
   do {
@@ -148,7 +151,7 @@ export async function* catalogRows(store: EventStore): AsyncGenerator<Row> {
   } while (after)
 }
 
-/** The catalog of everything that has run on a store. */
+/** The catalog of every service that has run on this store. */
 export async function storedCatalog(store: EventStore): Promise<Catalog> {
   const entries: Entry[] = []
   for await (const { key, body } of catalogRows(store))
@@ -158,18 +161,20 @@ export async function storedCatalog(store: EventStore): Promise<Catalog> {
   return { services, topics: [...topics.values()] }
 }
 
-/** An entry that is older than the ids in it was written by code that had renamed nothing. */
+/** Entries of earlier versions have no ids: nothing could be renamed then. */
 function entryIn(key: string, { service, topics }: Entry): Entry {
   const rules = service.rules.map((rule) => ({ ...rule, id: rule.id ?? `${key}/${rule.name}` }))
   return { service: { ...service, id: key, rules }, topics }
 }
 
-/** What a rule is called today, by its id. */
+/** The current name of a rule, by its id. */
 export function ruleName({ services }: Catalog, id: string): string | undefined {
   return services.flatMap(({ rules }) => rules).find((rule) => rule.id === id)?.name
 }
 
-/** `<service>/<rule>` as they are called today, by the id of a consumer; the id where nobody has it. */
+/**
+ * `<service>/<rule>` by current names, for the id of a consumer; the id itself if no rule has it.
+ */
 export function consumerName({ services }: Catalog, id: string): string {
   const service = services.find(({ rules }) => rules.some((rule) => rule.id === id))
   const rule = service?.rules.find((each) => each.id === id)

@@ -3,51 +3,47 @@ import type { Advance, Claim, EventStore } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
+import type { LeaseShare } from './watch.ts'
 
 /**
- * What a group may work on. Assignment and fence are one thing: each unit names the generation of
- * every claim that it acts under.
+ * The leases of a group: which shards this process may work on. Leases are fencing tokens as well:
+ * each unit names the generation of every lease that it relies on.
  */
 export interface Claims {
-  /** Renews what is held and takes its share, or gives it up; says whether that changed. */
+  /** Renews leases and takes or releases shares; returns whether the set has changed. */
   beat(): Promise<'same' | 'changed'>
   /**
-   * Keeps what is held while a unit takes its time, and gives nothing up. Resolves once the signal
-   * aborts; before that it calls `lost` when something held has gone to another member, or when no
-   * beat was answered for a whole lease.
+   * Renews leases while a unit takes long, and releases none. Resolves once the signal aborts.
+   * Before that, calls `lost` if another member has taken one of the leases, or if no heartbeat was
+   * answered for a whole lease time.
    */
   keep(signal: AbortSignal, lost: () => void): Promise<void>
-  /** When the next beat is due, by `elapsed`. */
+  /** When the next heartbeat is due, by `elapsed`. */
   beatDue(): number
-  /** Gives everything back, so that another member need not wait for the lease to end. */
+  /** Releases all leases, so that other members need not wait for them to expire. */
   release(): Promise<void>
   holds(place: Pick<Place, 'resource'>): boolean
-  /** Whether no beat was answered for a whole lease, so that others may hold it all. */
+  /**
+   * Whether no heartbeat was answered for a whole lease time, so that other members may hold every
+   * lease.
+   */
   isLapsed(): boolean
-  /** How much of the group's work is this member's at the moment. */
-  share(): Share
+  /** How many of the group's shards this member holds. */
+  share(): LeaseShare
   holdsTimers(): boolean
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
 }
 
-/** A member's part of a group's work. */
-export interface Share {
-  /** Shards that the member holds … */
-  readonly held: number
-  /** … of how many there are. */
-  readonly shards: number
-}
-
-/** What a store says to a beat. */
+/** The store's answer to a heartbeat. */
 type Answer = Awaited<ReturnType<EventStore['beat']>>
 
 export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgress): Claims {
   const { clock, options } = engine
-  // Each group is a member of its own, since each beats for itself.
+  // Each group sends its own heartbeats, so each is a member of its own.
   const member = `${engine.member}/${group.id}`
   const { store } = engine.backend
   const wants = [...new Set(progress.places.map(({ resource }) => resource))]
-  // Only sagas set timers. They have no key of their own; whoever has the first shard fires them.
+  // Only sagas set timers. Timers have no key: the member with the first shard fires them.
   const hasSagas = group.consumers.some(({ rule }) => rule.is === 'saga')
   const timers = `${group.id}/0`
   const held = new Map<string, number>()
@@ -65,10 +61,11 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
 
   return {
     async beat() {
-      // A beat comes between two units, so nothing is under way where something is given up.
+      // Heartbeats run between units, so no work is in progress on a shard that is released.
       const isGiving = excess.length > 0
       const answer = await ask(excess)
-      // Given up at once, but once only: the next regular beat sees whether anyone has taken it.
+      // Release excess shards at once, but only once: the next regular heartbeat sees whether
+      // another member took them.
       excess = isGiving ? [] : answer.release
       if (excess.length > 0) beatDue = clock.elapsed()
       if (answer.held.length === held.size && answer.held.every(isHeldAs)) return 'same'
@@ -81,7 +78,7 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
         await pause(clock, Math.max(0, beatDue - clock.elapsed()), signal)
         if (signal.aborted) return
         const answer = await ask([]).catch(() => undefined)
-        // What was gained meanwhile is taken up by the next regular beat.
+        // Shards gained meanwhile are picked up by the next regular heartbeat.
         const isKept = answer
           ? answer.held.filter(isHeldAs).length === held.size
           : clock.elapsed() - answeredAt < options.leaseMs

@@ -1,4 +1,4 @@
-// The schemas that stored messages have had, kept beside the data, and contracts held against them.
+// Stores the schemas of messages, and checks contracts for compatibility with all stored versions.
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -18,31 +18,34 @@ import { writeRows } from './write-rows.ts'
 /** One schema under which messages were stored. */
 export interface StoredSchema {
   readonly version: number
-  /** When it was first seen, in milliseconds since 1970. */
+  /** When it was first stored, in milliseconds since 1970. */
   readonly since: number
-  /** `null` where its library could not say it as JSON Schema: it is compared with nothing. */
+  /** `null` if its library cannot export JSON Schema: then it is compared with nothing. */
   readonly schema: JsonSchema | null
-  /** It says what the schema does. Absent: it is what its library states. */
+  /**
+   * The JSON Schema was verified against the schema's behavior. Absent: it is as the library states
+   * it.
+   */
   readonly isProbed?: boolean
 }
 
-/** What a store keeps of one command or event, by the wire name under which it was written. */
+/** What the store has of one command or event, by the wire name it was written under. */
 export interface StoredMessage {
   readonly contract: string
   readonly name: string
   readonly kind: 'command' | 'event'
   readonly wire: string
-  /** By version, and as they came. */
+  /** In version order, and within a version in the order they were stored. */
   readonly schemas: readonly StoredSchema[]
 }
 
-/** A name of a service has no colon, so that both kinds of row live in one table. */
+/** Service names have no colon, so both kinds of row fit in one table. */
 const PREFIX = 'message:'
 const keyOf = (contract: string, wire: string): string => `${PREFIX}${contract}:${wire}`
 
 type Kept = CommandType | EventType
 
-/** Commands and events; refusals follow their commands, and queries are not stored. */
+/** Commands and events. Refusals follow their commands, and queries are not stored. */
 function messagesOf({ byName }: ContractFacts): readonly Kept[] {
   return [...byName.values()].filter(
     (type): type is Kept => type.kind === 'command' || type.kind === 'event',
@@ -50,9 +53,9 @@ function messagesOf({ byName }: ContractFacts): readonly Kept[] {
 }
 
 /**
- * What in contracts does not fit the messages that are stored: for every version, the schema that
- * a contract states against each schema that this version has had, under any of its wire names. A
- * stored version that a contract does not know yet is no complaint: its messages are held.
+ * Incompatibilities between contracts and stored messages: for each version, the schema in the
+ * contract against every schema stored for that version, under any wire name. A stored version that
+ * the contract does not know is no issue: its messages are held.
  */
 export function complaintsOfStored(
   contracts: Iterable<ContractFacts>,
@@ -63,11 +66,11 @@ export function complaintsOfStored(
   for (const facts of contracts)
     for (const type of messagesOf(facts)) {
       const stated = statedSchema(type, type.version)
-      // Once it was kept, no schema could ever be held against it.
+      // Once stored, it could never be compared with a later schema.
       if (stated && unlikePointers(stated) === OUTSIDE)
         complaints.push({
           path: type.wire,
-          message: `its JSON Schema has ${OUTSIDE}: ${KEEP_INSIDE}`,
+          message: `its JSON Schema contains ${OUTSIDE}: ${KEEP_INSIDE}`,
         })
       for (const wire of [type.wire, ...type.aliases]) {
         const known = byKey.get(keyOf(facts.name, wire))
@@ -77,12 +80,17 @@ export function complaintsOfStored(
   return complaints
 }
 
-const KEEP_INSIDE = 'put what it refers to into its own $defs'
+const KEEP_INSIDE = 'move the referenced schema into its own $defs'
 
 function complaintsOfMessage(type: Kept, stored: StoredMessage): readonly Complaint[] {
   const { wire, kind, schemas } = stored
   if (kind !== type.kind)
-    return [{ path: wire, message: `was ${kindText(kind)}, and is ${kindText(type.kind)} now` }]
+    return [
+      {
+        path: wire,
+        message: `was ${kindText(kind)} and is now ${kindText(type.kind)}: give it another wire name`,
+      },
+    ]
   const complaints = new Map<string, Complaint>()
   for (const stored of schemas) {
     const { version, schema } = stored
@@ -96,13 +104,16 @@ function complaintsOfMessage(type: Kept, stored: StoredMessage): readonly Compla
   }
   const seen = schemas.filter(({ version }) => version === type.version)
   if (seen.length >= LIMITS.schemasPerVersionMax && !isKept(stored, type))
-    complaints.set('', { path: wire, message: `its version had ${seen.length} schemas already` })
+    complaints.set('', {
+      path: wire,
+      message: `version ${type.version} has ${seen.length} stored schemas, the limit: raise its version`,
+    })
   return [...complaints.values()]
 }
 
 /**
- * What is worth knowing of contracts beside stored messages, and keeps nothing from starting:
- * messages that would be held or that reach no rule, and schemas that nobody can compare.
+ * Warnings that do not prevent a start: stored messages that would be held or reach no rule, and
+ * schemas that cannot be compared.
  */
 export function notesOnStored(
   contracts: readonly ContractFacts[],
@@ -117,20 +128,27 @@ export function notesOnStored(
         [wire, ...aliases].includes(message.wire),
       )
       const newest = message.schemas.at(-1)?.version ?? 1
-      if (!type) note('is stored, and not in the contract: its messages reach no rule')
+      if (!type) note('is stored but not in the contract: its messages reach no rule')
       else if (newest > type.version)
-        note(`is stored in version ${newest}, which is not known here: its messages would be held`)
+        note(
+          `is stored in version ${newest}, which the contract does not know: its messages would be held`,
+        )
       else if (message.schemas.some((each) => !each.schema) || !statedSchema(type, type.version))
-        note('has no JSON Schema in some version: that is compared with nothing')
+        note('has a version without JSON Schema, which is compared with nothing')
       else if (isUnprobed(type.schema))
-        note('takes no made-up data, so only what its library says is compared: give it examples')
+        note(
+          'rejects generated data, so only the JSON Schema of its library is compared: add examples to it',
+        )
     }
   return notes
 }
 
 const kindText = (kind: Kept['kind']): string => (kind === 'event' ? 'an event' : 'a command')
 
-/** How a contract says that data of a version is; nothing where it does not know the version. */
+/**
+ * The JSON Schema of a version in the contract; `undefined` if the contract does not know the
+ * version.
+ */
 function statedSchema(type: Kept, version: number): JsonSchema | undefined {
   const schema = schemaAt(type, version)
   const stated = schema && probedOutput(schema)
@@ -140,7 +158,9 @@ function statedSchema(type: Kept, version: number): JsonSchema | undefined {
 const schemaAt = (type: Kept, version: number): Kept['schema'] | undefined =>
   version === type.version ? type.schema : type.was[version - 1]?.[0]
 
-/** Whether a schema, of a time when nobody looked at what it does, is stated now as it was then. */
+/**
+ * Whether a schema that was stored before schemas were verified is still stated in the same way.
+ */
 function isStatedAlike(type: Kept, { version, schema, isProbed }: StoredSchema): boolean {
   if (isProbed) return false
   const now = schemaAt(type, version)
@@ -148,7 +168,7 @@ function isStatedAlike(type: Kept, { version, schema, isProbed }: StoredSchema):
   return stated !== undefined && JSON.stringify(essenceOf(stated)) === JSON.stringify(schema)
 }
 
-/** Whether the schema under which a contract writes is among those that are kept. */
+/** Whether the schema that the contract writes under is stored already. */
 function isKept({ schemas }: StoredMessage, type: Kept): boolean {
   const stated = statedSchema(type, type.version) ?? null
   return schemas.some((each) => isOf(each, type, stated) && (stated === null || each.isProbed))
@@ -157,7 +177,7 @@ function isKept({ schemas }: StoredMessage, type: Kept): boolean {
 const isOf = ({ version, schema }: StoredSchema, type: Kept, stated: JsonSchema | null): boolean =>
   version === type.version && JSON.stringify(schema) === JSON.stringify(stated)
 
-/** What is kept of a message, with the schema under which a contract writes. */
+/** A stored message, with the schema that the contract writes under added. */
 function withStated(
   facts: ContractFacts,
   type: Kept,
@@ -175,15 +195,15 @@ function withStated(
 }
 
 /**
- * Holds all contracts that run here against what is stored; changes nothing.
+ * Checks all contracts of this process against what is stored; changes nothing.
  *
- * @throws Fault `CONTRACT_INCOMPATIBLE` with all complaints
+ * @throws Fault `CONTRACT_INCOMPATIBLE` with all issues
  */
 export async function mustBeCompatible(tools: EngineTools): Promise<void> {
   await compatibleRows(tools)
 }
 
-/** What is kept of all messages that are known here, once nothing in it stands against them. */
+/** The stored rows of all messages known here, once they are compatible. */
 async function compatibleRows({ backend, plan }: EngineTools): Promise<Rows> {
   const contracts = [...plan.contracts.values()]
   const rows = await rowsOf(backend.store, contracts)
@@ -196,19 +216,19 @@ async function compatibleRows({ backend, plan }: EngineTools): Promise<Rows> {
 }
 
 /**
- * Keeps the schemas under which this system is about to write, where they are not kept yet. Another
- * instance that starts meanwhile may have kept others: then all is held against those again.
+ * Stores the schemas that this system writes under, if they are new. If another instance that
+ * starts at the same time has stored others, checks everything against those again.
  *
  * @throws Fault `CONTRACT_INCOMPATIBLE`, `STORE_UNKNOWN`
  */
 export async function keepSchemas(tools: EngineTools): Promise<void> {
-  await keepTrying(tools, 'the schemas of messages', () => areKept(tools))
+  await keepTrying(tools, 'the schemas of messages were not stored', () => areKept(tools))
 }
 
-/** One try. Where it did not succeed, what is stored has to be looked at again. */
+/** One attempt. After a failure, the stored rows are read again. */
 async function areKept(tools: EngineTools): Promise<boolean> {
   const { backend, plan, clock } = tools
-  // Written over the very rows that were compared: what others kept meanwhile is a conflict.
+  // Writes expect the rows that were compared, so a concurrent change is a conflict.
   const rows = writesOf(plan.contracts.values(), await compatibleRows(tools), clock.now())
   if (rows.length === 0) return true
   return (await writeRows(backend.store, 'a schema', rows)) === 'done'
@@ -216,7 +236,7 @@ async function areKept(tools: EngineTools): Promise<boolean> {
 
 type Rows = ReadonlyMap<string, Row>
 
-/** The rows of all messages of contracts, under all of their names. */
+/** The stored rows of all messages of these contracts, under all of their wire names. */
 async function rowsOf(store: EventStore, contracts: Iterable<ContractFacts>): Promise<Rows> {
   const keys = [...contracts].flatMap((facts) =>
     messagesOf(facts).flatMap(({ wire, aliases }) =>
@@ -248,7 +268,7 @@ function writesOf(
   return writes.toSorted((one, other) => compareText(one.key, other.key))
 }
 
-/** All messages that a store keeps schemas of, by contract and wire name. */
+/** All messages with stored schemas, in order of contract and wire name. */
 export async function storedMessages(store: EventStore): Promise<readonly StoredMessage[]> {
   const found: StoredMessage[] = []
   for await (const row of catalogRows(store))

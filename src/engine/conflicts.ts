@@ -4,21 +4,21 @@ import type { Item, Turn } from './turn.ts'
 import type { Watch } from './watch.ts'
 
 /**
- * Conflicts of units that cannot be made smaller. Each is explained by another commit, which changed
- * a row meanwhile, and then the unit is tried again at once. One that comes again although the rows
- * are as they were is nobody's doing: it would go on for ever.
+ * Watches for conflicts of units that cannot be split further. Normally another commit has changed
+ * a row meanwhile, and the unit is run again at once. A conflict that repeats although the rows are
+ * unchanged has no such cause, and would repeat forever.
  */
 export interface Conflicts {
   /**
-   * Notes a conflict of a unit of one message, one timer or none, with the rows that it was about as
-   * they are now. Reports and answers a fault once nothing explains it any more.
+   * Records a conflict of a unit with one message, one timer or neither, with the current rows it
+   * concerns. Reports and returns a fault once no other commit explains it.
    */
   met(turn: Turn, rows: readonly (Cell | undefined)[]): Fault | undefined
-  /** Forgets what a unit has committed; what was reported works again, unless it was only held. */
+  /** Clears what a unit has committed; reports recovery, unless the message was only held. */
   committed(turn: Turn): void
 }
 
-/** Conflicts in a row over rows that have not changed in between. */
+/** Consecutive conflicts over unchanged rows that are tolerated. */
 const UNEXPLAINED_MAX = 3
 
 interface Seen {
@@ -28,7 +28,7 @@ interface Seen {
 
 export function conflictsOf(group: string, watch: Pick<Watch, 'broke' | 'mended'>): Conflicts {
   const seen = new Map<string, Seen>()
-  /** What fails at the moment. */
+  /** Subjects that fail at the moment. */
   const reported = new Set<string>()
   const passed = (subject: string, isFlawed: boolean): void => {
     seen.delete(subject)

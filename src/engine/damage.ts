@@ -5,7 +5,7 @@ import type { Slice } from '../ports/log.ts'
 const CODES = ['ARCHIVE_DAMAGED', 'ARCHIVE_MISSING'] as const satisfies readonly FaultCode[]
 
 /**
- * Throws what a slice says of damage, if it does.
+ * Throws the damage that a slice reports, if any.
  *
  * @throws Fault `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`
  */

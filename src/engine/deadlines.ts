@@ -6,9 +6,9 @@ import type { Backend } from '../ports/store.ts'
 import { through } from '../ports/through.ts'
 
 /**
- * A backend of which every call ends in time: one that does not answer within the deadline throws,
- * and what it was to do counts as unknown. A read that may wait has that time on top. Opening and
- * closing may take as long as they take, and so may compaction, which nobody waits for.
+ * Wraps a backend so that every call ends in time: a call that exceeds the deadline throws, and its
+ * outcome is unknown. A read that waits gets its waiting time on top. Opening, closing and
+ * compaction have no deadline.
  *
  * @throws Fault `LOG_UNKNOWN`, `STORE_UNKNOWN`
  */

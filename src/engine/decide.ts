@@ -16,7 +16,7 @@ import type { Cell } from './rows.ts'
 import type { Step } from './step.ts'
 import { append, cellsOf, checked, idIn, idsBy, publishChecked, reply, ruleFault } from './step.ts'
 
-/** What became of a command that came through a door. */
+/** The result of a command from outside, as its row stores it. */
 export type CommandResult =
   | {
       readonly is: 'accepted'
@@ -24,20 +24,23 @@ export type CommandResult =
     }
   | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly string[] }
 
-/** The same as a row keeps it. */
+/** The row of an operation. */
 export type OperationRow = CommandResult & {
   /** The `origin` of the conversation: see `Envelope`. */
   readonly origin?: string
-  /** Names the command's data, where the topic forgets ids: one that comes again may be another. */
+  /**
+   * Digest of the command's data, for topics that forget ids: a later command with this id may be a
+   * different one.
+   */
   readonly digest?: string
 }
 
-/** The row of an operation. An id counts in its topic, and no id has a line break. */
+/** The key of an operation's row. Ids are unique per topic, and contain no line break. */
 export function operationKey(command: Pick<CommandType, 'contract'>, id: string): string {
   return `${commandsTopic(command.contract)}\n${id}`
 }
 
-/** The rows that a command will need, as far as its data tells. */
+/** The rows that a decision needs, as far as the command's data tells. */
 export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>): RowKey[] {
   const { reaction, arrival } = step
   const entity = reaction.consumer.rule as Entity
@@ -45,7 +48,7 @@ export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>
     table: reaction.consumer.table,
     key,
   }))
-  // Sibling entities that hear the outcome are mostly named by the same fields.
+  // Other entities of the contract that evolve by the events mostly use the same id fields.
   for (const { table, rule: sibling } of siblings(step)) {
     const key = (arrival.data as Record<string, unknown>)[(sibling as Entity).id]
     if (typeof key === 'string') rows.push({ table, key })
@@ -55,8 +58,8 @@ export function rowsToDecide(step: Pick<Step, 'around' | 'reaction' | 'arrival'>
 }
 
 /**
- * Whether the command may have been decided before: it came through a door, and its topic forgets
- * ids. Every other topic hands out an id once.
+ * Whether the command may have been decided before: it came from outside, and its topic forgets
+ * ids. Other topics deliver an id once.
  */
 function mayRepeat({ around, reaction, arrival }: Pick<Step, 'around' | 'reaction' | 'arrival'>) {
   const { keeping } = around.plan.contracts.get(reaction.message.contract) as ContractFacts
@@ -82,7 +85,7 @@ function siblings({ around, reaction }: Pick<Step, 'around' | 'reaction'>): Reac
     .filter(({ rule }) => rule.is === 'entity' && rule.of === of && rule !== consumer.rule)
 }
 
-/** Runs a decision: events or a refusal, states, and the command's result, staged together. */
+/** Runs a decision and stages its events or refusal, the entity states, and the result. */
 export function decide(step: Step): boolean {
   const { reaction, arrival } = step
   const { consumer, rule } = reaction
@@ -90,7 +93,7 @@ export function decide(step: Step): boolean {
     const { table, key } = operationRow(step)
     const before = cellsOf(step, table, [key])?.get(key)
     if (!before) return false
-    // The same command was decided before its topic forgot it: its answer stands.
+    // The command was decided before its topic forgot the id: the stored result stands.
     if ((before.value as OperationRow | undefined)?.digest === digestOf(arrival)) return true
   }
   const entity = consumer.rule as Entity
@@ -127,8 +130,8 @@ function accept(step: Step, entity: Entity, messages: readonly Message[]): boole
   for (const message of messages) {
     if (!mayEmit(entity, message))
       throw ruleFault(
-        `entity ${entity.name} may not publish ${nameOf(message)}: name it in its emits, if it is of ` +
-          `its own contract; another service decides on its own, when it is sent a command`,
+        `entity ${entity.name} may not publish ${nameOf(message)}: add it to its emits if it is an event ` +
+          `of its own contract; to change another service, send it a command`,
       )
     const passed = checked(around.plan, message)
     if (!evolve(step, message, passed)) return false
@@ -140,7 +143,7 @@ function accept(step: Step, entity: Entity, messages: readonly Message[]): boole
 }
 
 function nameOf(message: unknown): string {
-  if (message instanceof Promise) return 'a promise: a decision is not asynchronous'
+  if (message instanceof Promise) return 'a promise: decisions must be synchronous'
   const { contract, name } = (message ?? {}) as Partial<Message>
   return name ? `${contract}.${name}` : String(message === null ? null : typeof message)
 }
@@ -153,19 +156,23 @@ function mayEmit(entity: Entity, message: Message): boolean {
 }
 
 /**
- * Folds an event into every entity of the service that it changes, each by its own rule. The
- * event itself is staged next, hence its place among the unit's appends.
+ * Folds an event into every entity of the service that evolves by it. The event itself is staged
+ * next, so its position among the unit's appends is already known.
  */
 function evolve(step: Step, message: Message, { data }: Checked): boolean {
   const evolvers = step.around.service.evolvers.get(nameOf(message)) ?? []
-  if (evolvers.length === 0) throw ruleFault(`no entity evolves by ${nameOf(message)}`)
+  if (evolvers.length === 0)
+    throw ruleFault(`no entity has an evolve rule for ${nameOf(message)}: add one`)
   for (const { fold, rule } of evolvers) {
     const { entity, table, rules } = fold
     const cells = cellsOf(step, table, idsOf(rule, entity, rule.on as EventType, data))
     if (!cells) return false
     for (const [id, cell] of cells) {
       const state = rule.run(data as never, stateOf(cell, entity) as never, id as never)
-      if (state === undefined) throw ruleFault(`${entity.name} evolved to undefined`)
+      if (state === undefined)
+        throw ruleFault(
+          `the evolve rule of ${entity.name} returned undefined: return the next state`,
+        )
       const version = cell.version + 1
       step.draft.put(table, id, { value: { state, rules } satisfies EntityRow, version })
       step.streams.push({ table, key: id, version, append: step.appends.length })
@@ -179,12 +186,12 @@ function refuse(step: Step, { code, complaints }: Refusal): void {
   const command = reaction.message as CommandType
   if (!command.refuses.includes(code))
     throw ruleFault(
-      `${command.wire} cannot be refused with ${code}: its contract lacks it, so add it to refuses there`,
+      `${command.wire} cannot be refused with ${code}: add the code to refuses of its contract`,
     )
   if (!isListOfComplaints(complaints))
     throw ruleFault(
-      `the complaints of a refusal are up to ${LIMITS.complaintsMax} texts of up to ` +
-        `${LIMITS.complaintLengthMax} characters`,
+      `the complaints of a refusal must be up to ${LIMITS.complaintsMax} texts of up to ` +
+        `${LIMITS.complaintLengthMax} characters each`,
     )
   const body = { code, complaints, command: arrival.data }
   append(step, {
@@ -210,7 +217,7 @@ function isListOfComplaints(complaints: unknown): boolean {
   )
 }
 
-/** Keeps the result of a command that came through a door, so that it can be asked for. */
+/** Stores the result of a command from outside, so that its operation can be queried. */
 function remember(step: Step, result: CommandResult): void {
   const { id, hops, origin } = step.arrival.envelope
   if (hops > 0) return

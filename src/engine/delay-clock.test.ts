@@ -47,8 +47,8 @@ function machine() {
   }
 }
 
-describe('the clock of delays', () => {
-  test('counts what passes, however the wall clock steps', async () => {
+describe('the delay clock', () => {
+  test('counts elapsed time, however the wall clock steps', async () => {
     const { start, step, pass } = machine()
     const delays = await start()
     const dueMs = delays.dueIn(1_000.5)
@@ -61,7 +61,7 @@ describe('the clock of delays', () => {
     assert.equal(delays.now(), dueMs)
   })
 
-  test('goes on after a restart as if the wall clock had not stepped', async () => {
+  test('continues after a restart as if the wall clock had not stepped', async () => {
     for (const stepMs of [-hours(1), hours(1), days(3_650)]) {
       const { start, step, pass } = machine()
       const first = await start()
@@ -77,7 +77,7 @@ describe('the clock of delays', () => {
     }
   })
 
-  test('does not go back where the wall clock is put right while nothing runs', async () => {
+  test('does not go back if the wall clock is corrected while nothing runs', async () => {
     const { start, step, pass } = machine()
     const first = await start()
     pass(1_000)
@@ -87,7 +87,7 @@ describe('the clock of delays', () => {
     assert.equal((await start()).now(), BEGIN_MS + 1_000)
   })
 
-  test('keeps nothing while the wall clock goes with the time', async () => {
+  test('stores nothing while the wall clock agrees with elapsed time', async () => {
     const { start, pass, step, row } = machine()
     const delays = await start()
     pass(days(30))
@@ -97,7 +97,7 @@ describe('the clock of delays', () => {
     assert.equal(delays.hasStepped(), false)
   })
 
-  test('keeps about every minute, and at the end, how far it came while something waits', async () => {
+  test('stores its time about every minute and at close while delays are running', async () => {
     const { start, pass, row } = machine()
     const at = (): number => (JSON.parse(row()?.body ?? '{}') as { at: number }).at - BEGIN_MS
     const delays = await start()
@@ -118,7 +118,7 @@ describe('the clock of delays', () => {
     assert.equal(at(), 60_000 + hours(1) + 10)
   })
 
-  test('begins where the one before ended where the wall clock is behind, and trusts one that is right', async () => {
+  test('continues from the stored time if the wall clock is behind, and trusts a correct one', async () => {
     const { start, pass, step } = machine()
     const first = await start()
     await first.look(true)
@@ -140,7 +140,7 @@ describe('the clock of delays', () => {
     assert.equal((await start()).now(), BEGIN_MS + 11_000, 'nothing is early')
   })
 
-  test('keeps a step later where the store does not say whether it has', async () => {
+  test('stores a step later if the store does not answer', async () => {
     const { start, step, row, answer } = machine()
     const delays = await start()
     step(hours(1))
@@ -151,7 +151,7 @@ describe('the clock of delays', () => {
     assert.equal((await start()).now(), BEGIN_MS)
   })
 
-  test('tells a long step once, as a sentence for whoever looks after it', async () => {
+  test('reports a long step once, as a sentence', async () => {
     const { start, step, reports } = machine()
     const delays = await start()
     step(30_000)
@@ -161,14 +161,11 @@ describe('the clock of delays', () => {
     await Promise.all([delays.look(), delays.look()])
     await delays.look()
     assert.equal(reports.length, 1)
-    assert.match(
-      reports[0] ?? '',
-      /^the wall clock has stepped 3600 s back, to 2025-12-31T23:00:30/,
-    )
+    assert.match(reports[0] ?? '', /^the wall clock stepped 3600 s back, to 2025-12-31T23:00:30/)
     assert.deepEqual(delays.alarms(), reports)
   })
 
-  test('makes nothing older than it is when the wall clock steps ahead', async () => {
+  test('makes nothing look older when the wall clock steps forward', async () => {
     const { start, step, pass } = machine()
     const delays = await start()
     step(hours(1))

@@ -3,75 +3,75 @@ import type { EventStore, RowKey, TableSpec } from '../ports/store.ts'
 import { writeRows } from './write-rows.ts'
 
 /**
- * What delays in rows are measured by. Counts evenly from the wall clock at start, and goes on from
- * there after a restart: steps of the wall clock that a process has seen do not count.
+ * The clock of stored delays. Starts from the wall clock and then runs evenly, also across
+ * restarts: wall-clock steps that a process has seen do not count.
  */
 export interface DelayClock {
-  /** Milliseconds since 1970, give or take the steps of the wall clock. */
+  /** Milliseconds since 1970, except for wall-clock steps. */
   now(): number
-  /** When a delay that begins now is over; never early. */
+  /** When a delay that begins now ends; rounded up, never early. */
   dueIn(delayMs: number): number
   /**
-   * Wall-clock time, but no later than at start plus the time that has passed since: a step ahead
-   * makes nothing older than it is.
+   * Wall-clock time, but never later than the start plus the elapsed time: a forward step makes
+   * nothing look older than it is.
    */
   notAhead(): number
   /** Whether the wall clock has stepped since the start. */
   hasStepped(): boolean
   /**
-   * Goes on from where the processes before this one came to.
+   * Continues from the time that earlier processes have stored.
    *
    * @throws what the store throws
    */
   load(): Promise<void>
   /**
-   * Keeps a step that the wall clock has made since the last look, for the next start; and while
-   * something waits, about every minute what this clock has come to.
+   * Stores a wall-clock step since the last call, for the next start. While delays are running,
+   * also stores the current time about every minute.
    *
    * @throws Fault `STORE_UNKNOWN`, and what the store throws
    */
   look(isWaiting?: boolean): Promise<void>
   /**
-   * Keeps what this clock has come to, if something has waited since that was last kept.
+   * Stores the current time if delays were running since it was last stored.
    *
    * @throws as `look` does
    */
   end(): Promise<void>
-  /** What somebody should look at, as sentences. */
+  /** Alarms, as sentences. */
   alarms(): readonly string[]
 }
 
-/** Two readings of one clock may differ by this much; more is a step. */
+/** Readings of one clock may differ by this much; more is a step. */
 export const SKEW_MS = 1_000
-/** A longer step than this is reported. */
+/** Longer steps are reported. */
 const REPORTED_MS = 60_000
-/** How much of a delay a start may not know to have passed, where its wall clock is behind. */
+/** The most that a start may lose of a delay, if its wall clock is behind. */
 const KEPT_EVERY_MS = 60_000
 
 export const CLOCK_TABLE: TableSpec = { name: 'throughline.clock', indexes: [] }
 const ROW: RowKey = { table: CLOCK_TABLE.name, key: 'steps' }
 
-/** What the row keeps. */
+/** The stored row. */
 interface Kept {
-  /** How far the delay clock is from a wall clock that is right, as far as anybody has seen. */
+  /** Offset of the delay clock from a correct wall clock, as far as known. */
   readonly offsetMs: number
-  /** What the delay clock had come to: the next start does not begin before it. */
+  /** The latest stored time: the next start does not begin before it. */
   readonly at: number
-  /** How far it was from the wall clock of the process that wrote this. Absent: `offsetMs`. */
+  /** Its offset from the wall clock of the process that wrote the row. Absent: `offsetMs`. */
   readonly ownMs?: number
 }
 
-/** `report` hears of each long step once. */
+/** `report` is called once for each long step. */
 export function delayClock(
   store: Pick<EventStore, 'get' | 'commit'>,
   clock: Clock,
   report: (cause: Error) => void,
 ): DelayClock {
-  // The wall clock as it would be without the steps since the start.
+  // The wall clock without the steps since the start.
   const beganAt = clock.wall() - clock.elapsed()
   const unstepped = (): number => beganAt + clock.elapsed()
   let offsetMs = 0
-  /** The offset for the next start, which is another one while this wall clock may be behind. */
+  /** The offset for the next start; differs while this wall clock may be behind. */
   let nextMs = 0
   let [keptMs, keptAt] = [0, clock.elapsed()]
   let hasWaited = false
@@ -80,12 +80,12 @@ export function delayClock(
   let keeping: Promise<void> | undefined
 
   const now = (): number => unstepped() + offsetMs
-  /** How far the wall clock has stepped ahead since the start. */
+  /** How far the wall clock has stepped forward since the start. */
   const steppedMs = (): number => clock.wall() - unstepped()
 
   async function keep(totalMs: number): Promise<void> {
     const stepMs = totalMs - keptMs
-    // A step that was seen tells which wall clock is right: the one of now.
+    // After a step that was seen, the current wall clock is the correct one.
     const isStep = Math.abs(stepMs) > SKEW_MS
     const [baseMs, fromMs] = isStep ? [offsetMs, totalMs] : [nextMs, keptMs]
     await write(store, { offsetMs: baseMs - fromMs, at: now(), ownMs: offsetMs - fromMs })
@@ -96,7 +96,7 @@ export function delayClock(
     report(new Error(alarm))
   }
 
-  /** Whoever comes meanwhile waits for the same. */
+  /** Concurrent callers wait for the same write. */
   const kept = (): Promise<void> =>
     (keeping ??= keep(steppedMs()).finally(() => (keeping = undefined)))
 
@@ -128,23 +128,23 @@ export function delayClock(
   }
 }
 
-/** How far the delay clock is from a wall clock that has not stepped since the start. */
+/** Offset of the delay clock from a wall clock that has not stepped since the start. */
 function offsetAfter({ offsetMs, at, ownMs = offsetMs }: Kept, wallMs: number): number {
-  // What was wrong and was put right while nobody looked takes no time back.
+  // A correction of the wall clock between two processes must not take time back.
   return wallMs + offsetMs < at ? Math.max(ownMs, at - wallMs) : offsetMs
 }
 
 function stepText(stepMs: number, wallMs: number): string {
   const seconds = Math.round(Math.abs(stepMs) / 1_000)
-  const way = stepMs > 0 ? 'ahead' : 'back'
+  const way = stepMs > 0 ? 'forward' : 'back'
   const when = new Date(wallMs).toISOString()
-  return `the wall clock has stepped ${seconds} s ${way}, to ${when}: delays go on by the time that passes`
+  return `the wall clock stepped ${seconds} s ${way}, to ${when}: delays continue by elapsed time`
 }
 
 async function write(store: Pick<EventStore, 'get' | 'commit'>, kept: Kept): Promise<void> {
   const [row] = await store.get([ROW])
   const expected = row?.version ?? 0
   const written = { ...ROW, expected, version: expected + 1, body: JSON.stringify(kept) }
-  // A conflict means that another instance has just seen the same step.
+  // A conflict means that another instance has just stored the same step.
   await writeRows(store, 'the step of the clock', [written])
 }

@@ -3,27 +3,27 @@ import type { LogRecord, Slice } from '../ports/log.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { seenEnds } from './seen-ends.ts'
 
-/** What a handler with a delay may see of what was read. */
+/** Filters what was read for a handler with a delay. */
 export interface DelayedReading {
-  /** The slices up to what is not due yet, and how long the first record of that waits at most. */
+  /** The slices up to the first record that is not due, and how long that record waits at most. */
   due(slices: readonly Slice[]): { readonly slices: readonly Slice[]; readonly leftMs: number }
 }
 
-/** How finely delayed events are told apart, so that they come in batches. */
+/** Resolution of delayed events, so that they arrive in batches. */
 export const DELAY_STEP_MS = 20
 
 /**
- * An event is due `delayMs` after it was stored. Times of storing can be ahead of the wall clock, or
- * stand still, once that was wrong: then the time counts from when the event was seen.
+ * An event is due `delayMs` after it was stored. If the clock has stepped, storage times may be
+ * ahead of it: then the delay counts from when the event was first seen.
  */
 export function delayedReading(clock: Clock, delays: DelayClock, delayMs: number): DelayedReading {
   const seen = seenEnds(clock, { stepMs: DELAY_STEP_MS, ageMsMax: delayMs })
 
-  /** How long a record waits yet. */
+  /** The remaining delay of a record. */
   function leftOf({ topic, partition, offset, storedAt }: LogRecord): number {
     const place = `${topic}/${partition}`
     if (offset < seen.olderThan(place, delayMs)) return 0
-    // The earlier of both clocks: never early, whichever of them the time of storing is of.
+    // The earlier of both clocks is never early, whichever clock the storage time came from.
     const readAt = Math.min(delays.notAhead(), delays.now())
     const isTimeRight = !delays.hasStepped() || offset < seen.first(place)
     return isTimeRight ? Math.min(delayMs, storedAt + delayMs - readAt) : delayMs

@@ -18,25 +18,28 @@ import { sender } from './sender.ts'
 import type { EngineTools } from './tools.ts'
 import { keepUp } from './upkeep.ts'
 
-/** A running engine: every processor of every service here, and the door for commands. */
+/**
+ * A running engine: the processors of all services here, and the sender for messages from outside.
+ */
 export interface Engine {
   readonly sender: Sender
   /** By `SERVICE/PROJECTION`: see `Rebuilder`. */
   rebuild(projection: string, options: RebuildOptions): Promise<Rebuilt>
   /**
-   * Ends the units in hand, gives claims back; what runs past the grace is aborted, and left behind
-   * when it does not end then. `ending` is called before the backend closes.
+   * Finishes current units and releases leases. Work that exceeds the grace period is aborted, and
+   * left behind if it does not end then. `onClosing` is called before the backend closes.
    */
   stop(graceMs: number, ending: () => void): Promise<void>
 }
 
-/** How long what was aborted may take to end. */
+/** How long aborted work may take to end. */
 const ABORT_MS = 1_000
 
 /**
- * Declares topics and tables on an open backend, and sets the processors going.
+ * Declares topics and tables on an open backend, and starts the processors.
  *
- * @throws Fault `START_REFUSED` by what is stored of consumers, `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`
+ * @throws Fault `START_REFUSED` for consumers that do not match what is stored,
+ * `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`
  */
 export async function runEngine(tools: EngineTools): Promise<Engine> {
   const { plan, clock } = tools
@@ -93,12 +96,12 @@ function leftText(underWay: ReadonlyMap<string, number>): string {
   const left = [...underWay].map(([consumer, count]) => {
     return count === 1 ? consumer : `${consumer} (${count} messages)`
   })
-  if (left.length === 0) return 'the work in hand has not ended'
-  return `what does not end although its signal has aborted is left behind: ${left.join(', ')}`
+  if (left.length === 0) return 'work has not ended in time'
+  return `handlers that ignore their aborted signal were left behind: ${left.join(', ')}`
 }
 
 /**
- * Rebuilds one projection where nobody runs the services: nothing else of them runs.
+ * Rebuilds one projection while its services do not run. Nothing else of them runs.
  *
  * @throws Fault as `runEngine` does, `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
  */
@@ -108,7 +111,7 @@ export async function rebuildAlone(
   options: RebuildOptions,
 ): Promise<Rebuilt> {
   const { plan } = tools
-  // Whoever asks for it here means it, also of a service that is paused.
+  // An explicit request rebuilds even if the service is paused.
   const alone = { ...tools, pauses: { ...tools.pauses, isPaused: () => false } }
   const builds = await prepared(alone)
   const rebuilders = new Map(
@@ -127,21 +130,21 @@ export async function rebuildAlone(
   }
 }
 
-/** Readies what is stored, and gives what the rows of each service are made by. */
+/** Prepares the store, and returns the projection states of each service. */
 async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
   const { plan, backend, clock } = tools
   const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
   try {
     await prepare(tools, builds)
   } catch (cause) {
-    // Nothing runs, so nothing may stay open.
+    // Nothing runs yet, so close the backend again.
     await tools.closeBackend()
     throw cause
   }
   return new Map(plan.services.map(({ name }, at) => [name, builds[at] as Builds]))
 }
 
-/** Nobody here waits for it: it is for those who look at the data without the code. */
+/** Stores the catalog for tools that inspect the data without the code. Nothing waits for it. */
 async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<void> {
   const { backend, catalog, clock, options, watch } = tools
   while (!signal.aborted)
@@ -172,9 +175,9 @@ async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<v
   await beginConsumers(tools)
 }
 
-/** Rows belong to the definition that made them: all that has changed without a word is listed. */
+/** Throws if a projection has changed without a new version. Lists every such projection. */
 async function mustBeMadeBy(builds: readonly Builds[]): Promise<void> {
-  // What cannot be read now is looked at again before anything is folded.
+  // States that cannot be read now are checked again before anything is folded.
   const unread = (): readonly Complaint[] => []
   const found = await Promise.all(builds.map((each) => each.complaints().catch(unread)))
   const complaints = found.flat()

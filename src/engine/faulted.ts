@@ -1,33 +1,33 @@
 import type { ThrownError } from '../base/thrown.ts'
 import type { LogRecord } from '../ports/log.ts'
 
-/** A rule has thrown: what it was run on, what was thrown, and when it is tried again. */
+/** An error that a rule threw: on which message, and when it is retried. */
 export interface Faulted {
   /** `<service>/<rule>`. */
   readonly consumer: string
-  /** Of the message; of a timer, of the message that set it. */
+  /** Id of the message; for a timer, of the message that set it. */
   readonly messageId: string
   readonly key: string
-  /** Wire name of the message; of a timer, what it would have sent. */
+  /** Wire name of the message; for a timer, of the message that it sends. */
   readonly type: string
-  /** Where the message is stored; a timer is in no topic. */
+  /** Where the message is stored. Absent for timers. */
   readonly topic?: string
   readonly partition?: number
   readonly offset?: number
-  /** The message of what was thrown. */
+  /** The text of the error. */
   readonly error: string
-  /** The stable code, where what was thrown has one. */
+  /** The stable code, if the error has one. */
   readonly code?: string
   /** At most 8 KB. */
   readonly stack?: string
-  /** When it was thrown. */
+  /** When the error was thrown. */
   readonly at: number
-  /** Failed attempts at this message, this one included. */
+  /** Failed attempts at this message, including this one. */
   readonly attempts: number
   readonly nextAttemptAt: number
 }
 
-/** What was thrown, as the members of a `Faulted`. */
+/** The fields of a `RuleError` that come from the error itself. */
 export function faultedBy({
   message,
   code,
@@ -40,7 +40,7 @@ export function faultedBy({
   }
 }
 
-/** A fault of a consumer on a message of the log. */
+/** The error of a consumer on a message of the log. */
 export function faultOf(
   consumer: { readonly name: string },
   { id: messageId, key, type, topic, partition, offset }: LogRecord,
@@ -51,7 +51,7 @@ export function faultOf(
   return { consumer: consumer.name, ...place, ...faultedBy(error), ...when }
 }
 
-/** A fault as text for a log: what, where, when, and the stack where there is one. */
+/** Formats an error for a log: what, where, when, and the stack. */
 export function faultText(fault: Faulted): string {
   const { consumer, key, type, messageId, topic, partition, offset } = fault
   const place = topic === undefined ? '' : ` (${topic}/${partition}@${offset})`

@@ -3,20 +3,23 @@ import type { Entity } from '../rules/entity.ts'
 import type { Rule } from '../rules/rule.ts'
 import { rulesOfEntity } from './definition.ts'
 
-/** The state of an entity as a row keeps it. */
+/** The row of an entity's state. */
 export interface EntityRow {
   readonly state: unknown
-  /** By which rules it was folded; absent in rows that are older than this mark. */
+  /** The fingerprint of the rules that folded it. Absent in rows of earlier versions. */
   readonly rules?: string
 }
 
-/** How the states of one entity follow from their events. */
+/** How an entity's state is folded from its events. */
 export interface Fold {
   readonly entity: Entity
   readonly table: string
-  /** Names the rules: a row that has another name is folded again before it is looked at. */
+  /**
+   * Fingerprint of the evolve rules: a state with another fingerprint is folded again before it is
+   * used.
+   */
   readonly rules: string
-  /** Every event of the contract by its wire names; without a rule it leaves the state as it is. */
+  /** The events of the contract by wire name; one without a rule leaves the state unchanged. */
   readonly byWire: ReadonlyMap<string, Rule | undefined>
 }
 

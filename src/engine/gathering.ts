@@ -5,8 +5,9 @@ import type { Claims } from './claims.ts'
 import type { DelayClock } from './delay-clock.ts'
 import type { DelayedReading } from './delayed-reading.ts'
 import { DELAY_STEP_MS } from './delayed-reading.ts'
-import type { HeldRow, Holds, IsFree } from './holds.ts'
-import { holdKeyOf } from './holds.ts'
+import type { HeldMessage } from './hold-row.ts'
+import { holdKeyOf } from './hold-row.ts'
+import type { Holds, IsFree } from './holds.ts'
 import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress } from './progress.ts'
@@ -16,7 +17,7 @@ import type { Timers } from './timers.ts'
 import type { Item, Turn } from './turn.ts'
 import { itemsOf } from './turn.ts'
 
-/** Where a group's work comes from. */
+/** The sources that a group's work is read from. */
 export interface Sources {
   readonly group: Group
   readonly log: Pick<EventLog, 'read'>
@@ -28,25 +29,25 @@ export interface Sources {
   readonly timers: Timers
   readonly claims: Claims
   readonly progress: GroupProgress
-  /** Only where events are handled each by itself. */
+  /** Only for queues. */
   readonly slots?: Slots
-  /** Hears of each slice, which may end at damage. */
+  /** Called with each slice; reports a slice that ends at damage. */
   readonly standing: (slice: Slice) => void
-  /** Only where events are handled some time after they were stored. */
+  /** Only for handlers with a delay. */
   readonly delayed?: DelayedReading
 }
 
 const HELD_PER_TURN = 64
 const HOLDS_PER_TURN = 16
-/** Each of one event, which is found without a scan. */
+/** Holds of queues: each has one event, which is read by its key. */
 const QUEUE_HOLDS_PER_TURN = 256
-/** Events of a queue that may be held; beyond, nothing more is read until some are through. */
+/** The most events a queue may hold; beyond it, nothing more is read until some are done. */
 const QUEUE_HELD_MAX = 10_000
 const TIMERS_PER_TURN = 256
 
 /**
- * Collects the work of one turn: timers that are due, held messages whose retry is due, then what
- * the partitions have. Waits for records only when nothing else is due.
+ * Collects one batch: due timers, held messages whose retry is due, then new records. Waits for
+ * records only if nothing else is due.
  */
 export async function gather(sources: Sources, signal: AbortSignal): Promise<Turn> {
   const { delays, holds, timers, claims, rows, progress, group, slots } = sources
@@ -61,11 +62,11 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Tur
   const slices = await read(sources, isWaiting ? waitMs(sources) : 0, signal)
   for (const slice of slices) sources.standing(slice)
   const lost = slices.filter((slice) => slice.lost)
-  // What is lost is counted by a unit of its own; the rest is read again then.
+  // Commit the lost range as expired first; the next read returns the remaining records.
   if (lost.length > 0) return { timers: [], items: [], slices: lost.map(upToLost) }
   const fresh = slices.flatMap(({ records }) => records)
   if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
-  // An event of a queue that is read again after a rewind may wait already.
+  // After a rewind, an event of a queue may be read that is already held.
   const isNew = ({ reaction, record }: Item): boolean =>
     !slots || !holds.isKnown(holdKeyOf(reaction.consumer, record))
   const items = fresh
@@ -74,7 +75,7 @@ export async function gather(sources: Sources, signal: AbortSignal): Promise<Tur
   return { timers: dueTimers, items: [...retried, ...items], slices }
 }
 
-/** What is held in front of these holds. */
+/** The messages in front of these holds. */
 export async function heldItems(
   sources: Sources,
   holdKeys: Iterable<string>,
@@ -96,13 +97,13 @@ export async function heldItems(
   return items
 }
 
-/** The messages in front of a hold, as work. */
+/** The messages in front of a hold, as deliveries. */
 function retriesOf(sources: Sources, holdKey: string, cells: readonly Cell[]): Item[] {
   const { rows, group, progress } = sources
   rows.keep(cells)
   return cells.flatMap((cell, at) => {
     const held = { holdKey, key: cell.key, isFirst: at === 0 }
-    return itemsOf(group, cell.value as HeldRow)
+    return itemsOf(group, cell.value as HeldMessage)
       .filter(({ reaction }) => holdKey.startsWith(`${reaction.consumer.id}:`))
       .map((item) => ({ ...item, held }))
       .filter(progress.isAhead)
@@ -131,7 +132,7 @@ async function read(sources: Sources, ms: number, signal: AbortSignal): Promise<
   })
 }
 
-/** Waits no longer once something that was left under way has ended. */
+/** Waits, but no longer than until a handler call that was left behind ends. */
 async function unlessEnded<T>(
   { slots }: Sources,
   ms: number,
@@ -150,7 +151,7 @@ async function unlessEnded<T>(
   }
 }
 
-/** What is due of what was read; where that is nothing, it waits for the first that will be. */
+/** The records that are due. If there are none, waits for the first one. */
 async function onlyDue(
   { clock, delayed }: Sources,
   slices: readonly Slice[],
@@ -165,7 +166,7 @@ async function onlyDue(
   return []
 }
 
-/** Whether a hold's messages are this instance's to work on, and nothing works on them now. */
+/** Whether this instance may work on the messages of a hold, and is not doing so already. */
 function isFree({ claims, progress, slots }: Sources): IsFree {
   return (key, holdKey) =>
     claims.holds({ resource: progress.resourceOf(key) }) && !slots?.isBusy(holdKey)

@@ -9,34 +9,37 @@ import type { Reaction } from './plan.ts'
 import type { Arrival, Step } from './step.ts'
 import { publish, ruleFault } from './step.ts'
 
-/** What became of one attempt to handle a message outside. */
+/** The result of one handler call. */
 export type Attempt =
   | { readonly is: 'handled'; readonly returned: unknown }
   | { readonly is: 'failed'; readonly cause: unknown }
-  /** The handler asked for it: no fault. */
+  /** The handler asked for a later retry. Not an error. */
   | { readonly is: 'later'; readonly delayMs: number }
-  /** Its ack waits for nobody any more: until it has ended, it is held. */
-  | { readonly is: 'under way' }
+  /** Still running when its batch is acknowledged: held until it ends. */
+  | { readonly is: 'running' }
 
-/** A handler and the message that it is called with. */
+/** A handler and the message to call it with. */
 export interface Call {
   readonly reaction: Reaction
   readonly arrival: Arrival
 }
 
-/** What handlers are called with, and where. */
+/** What is needed to call handlers. */
 export interface Calling {
-  /** What they touch the outside with. */
+  /** The tools of `start`, which handlers use to reach other systems. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Budget
   readonly calls: Calls
-  /** Where those run that ask for a thread; absent where there are no threads. */
+  /** Runs handlers that ask for a thread. Absent if there are no threads. */
   readonly threads:
     | { attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined> }
     | undefined
 }
 
-/** Calls a handler; whatever it throws is an answer here. Nothing where it was not called in time. */
+/**
+ * Calls a handler. An error it throws is returned as a result; `undefined` if it was not called
+ * before the signal aborted.
+ */
 export async function attempt(
   { tools, budget, calls, threads }: Calling,
   call: Call,
@@ -45,7 +48,7 @@ export async function attempt(
 ): Promise<Attempt | undefined> {
   const { reaction, arrival } = call
   if (signal.aborted) return undefined
-  // Reading the message may run upcasters, which take their time as the rule does.
+  // Decoding may run upcasters, which count toward the time of the rule.
   budget.begin()
   const { fault } = arrival
   if (fault) {
@@ -61,7 +64,7 @@ export async function attempt(
     try {
       running = reaction.rule.run(arrival.data as never, tools as never, handling)
     } finally {
-      // Once it waits for something others have their turns, and it cannot be told apart.
+      // Only the synchronous part blocks the event loop, and only that part can be measured.
       computed(budget.end(call))
     }
     const returned: unknown = await running
@@ -73,34 +76,36 @@ export async function attempt(
   }
 }
 
-/** Whether a handler has asked to be called later. */
+/** The result, if a handler has asked to be called later. */
 export function laterIn(answer: unknown): Attempt | undefined {
   if (memberOf(answer, 'effect') !== 'retry-after') return undefined
   const delayMs = memberOf(answer, 'delayMs') as RetryAfter['delayMs']
   if (Number.isFinite(delayMs) && delayMs >= 0) return { is: 'later', delayMs }
-  const cause = ruleFault('retryAfter takes a number of milliseconds, from 0 on')
+  const cause = ruleFault('retryAfter takes a number of milliseconds, 0 or more')
   return { is: 'failed', cause }
 }
 
-/** What a handler is told beside the event, but for the signal, which is its caller's. */
+/** The context of a handler call, without the signal. */
 export function handlingOf({ reaction, arrival }: Call): Omit<Handling, 'signal'> {
   const effectKey = `${reaction.consumer.id}:${arrival.envelope.id}`
   return { ...arrival.occasion, effectKey }
 }
 
-/** Stages what a handler returned, to be sent with its acknowledgement. */
+/** Stages the messages that a handler returned, to be stored with its acknowledgement. */
 export function handled(step: Step, returned: unknown): void {
   const handler = step.reaction.consumer.rule as Handler
   for (const each of listOf(returned as OneOrMany<Send | Message> | undefined)) {
     if (typeof each !== 'object' || each === null)
-      throw ruleFault(`handler ${handler.name} returned ${each === null ? 'null' : typeof each}`)
+      throw ruleFault(
+        `handler ${handler.name} returned ${each === null ? 'null' : typeof each}: return messages or nothing`,
+      )
     const message = 'effect' in each ? each.message : each
     const declared = message.kind === 'command' ? handler.sends : handler.emits
     const { contract, name } = message
     if (!declared.some((type) => type.contract === contract && type.name === name))
       throw ruleFault(
-        `handler ${handler.name} does not declare ${contract}.${name}: add it to its sends, or to its ` +
-          `emits where it is an event of its own service`,
+        `handler ${handler.name} returned ${contract}.${name} without declaring it: add it to its sends, ` +
+          `or to its emits if it is an event of its own service`,
       )
     publish(step, message)
   }

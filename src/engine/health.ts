@@ -6,38 +6,41 @@ import type { Alarm } from './listings.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
-/** How a running system is. */
+/** The health of a running system. */
 export interface HealthReport {
   /**
-   * `failing`: the log, the store or a processor does not work at the moment. `degraded`: all of it
-   * works, but something waits that should not: see `alarms`. `paused`: an operator has paused a
-   * service, and nothing else is to be said.
+   * `failing`: the log, the store or a processor does not work. `degraded`: all of it works, but
+   * work is stuck or late: see `alarms`. `paused`: an operator has paused a service, and there are
+   * no other problems.
    */
   readonly is: 'well' | 'paused' | 'degraded' | 'failing'
-  /** What an ack means: the weaker of what log and store promise. */
+  /** What an ack promises: the weaker of what log and store promise. */
   readonly ack: Ack
   readonly detail: string
-  /** Names of the services that an operator has paused. */
+  /** Names of paused services. */
   readonly paused: readonly string[]
-  /** Rules that were over their time budget since the start: they hold up everybody else. */
+  /** Rules that exceeded their time budget since the start, and so blocked the event loop. */
   readonly slowRules: readonly SlowRule[]
-  /** Groups whose units were ended early since the start: their rules compute for too long. */
+  /**
+   * Groups whose units were committed early since the start because their rules computed for too
+   * long.
+   */
   readonly slowUnits: readonly SlowUnits[]
-  /** The groups that run in this process; none where nothing runs. */
+  /** The groups that run in this process; empty if nothing runs. */
   readonly groups: readonly GroupShare[]
-  /** What somebody should look at although everything works. */
+  /** Conditions that need attention although everything works. */
   readonly alarms: readonly Alarm[]
 }
 
-/** This process's part of a group: the pure rules of a service, or a handler. */
+/** This process's share of a consumer group: the pure rules of a service, or one handler. */
 export interface GroupShare {
   /** `<service>`, or `<service>/<handler>`. */
   readonly group: string
-  /** Shards of the group's work that are claimed here … */
+  /** Shards leased by this process … */
   readonly held: number
-  /** … of how many there are. More members than shards leave some of them without. */
+  /** … of how many there are. With more members than shards, some members hold none. */
   readonly shards: number
-  /** It holds none, and takes over when a member that does goes away. */
+  /** It holds no shard, and takes over when a member that does goes away. */
   readonly isStandingBy: boolean
 }
 
@@ -52,7 +55,7 @@ export async function healthOf(engine: EngineTools): Promise<HealthReport> {
   const failing = ports.filter(({ is }) => is === 'failing').map(({ detail }) => detail)
   for (const [group, cause] of watch.broken()) failing.push(`${group}: ${thrownText(cause)}`)
   const alarms = [...alarmsInMemory(engine)]
-  // What does not work is not asked for more.
+  // Do not query a backend that fails already.
   if (failing.length === 0)
     await alarmsInStore(engine).then(
       (found) => alarms.push(...found),

@@ -1,20 +1,19 @@
 import type { LogRecord } from '../ports/log.ts'
-import type { HoldRow } from './holds.ts'
-import { errorOf } from './holds.ts'
+import type { HoldRow } from './hold-row.ts'
+import { holdError } from './hold-row.ts'
 import type { EventPlace, HeldKey, HeldOptions, Listing } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'
 import { cursorIn, cursorText, limitOf, listFault, rulesIn, shownAt } from './paging.ts'
 import { serviceTables } from './plan.ts'
 
-/** Rows that one call looks at where only some keys are wanted. */
+/** Rows that one call examines if only some keys are wanted. */
 const LOOKED_AT_MAX = 10_000
 const ROWS_PER_SCAN = 200
-/** Events of a key among which a message is looked for. */
+/** Held events of a key read per scan when looking for a message. */
 const HELD_PER_LOOK = 1_000
 
 /**
- * The keys that are held, by consumer and then by key: each with the event in front and what was
- * thrown at it.
+ * Held keys, ordered by consumer and key, each with the event in front and its last error.
  *
  * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
  */
@@ -25,9 +24,9 @@ export async function heldKeys(
   const limit = limitOf(wanted)
   const rules = rulesIn(listed, undefined, consumer)
   let last = cursorIn(after)?.key
-  // A hold key begins with its consumer.
+  // Hold keys start with their consumer.
   const begun = last === undefined ? 0 : rules.findIndex(({ id }) => last?.startsWith(`${id}:`))
-  if (begun < 0) throw listFault('after', 'must be what the page before gave as next')
+  if (begun < 0) throw listFault('after', 'must be the next of an earlier page')
   const items: HeldKey[] = []
   let lookedAt = 0
   for (const rule of rules.slice(begun))
@@ -45,7 +44,7 @@ export async function heldKeys(
 
 type HoldEntry = readonly [holdKey: string, row: HoldRow]
 
-/** The holds of one consumer, in order of their keys; those of one key alone where it can be found. */
+/** The holds of a consumer in key order, or only those of one key if they can be found by it. */
 async function* holdRows(
   { backend: { store } }: Listed,
   rule: ListedRule,
@@ -57,7 +56,7 @@ async function* holdRows(
     const holdKey = `${rule.id}:${key}`
     const [row] = await store.get([{ table, key: holdKey }])
     if (row && holdKey !== last) yield [holdKey, JSON.parse(row.body) as HoldRow]
-    // Only a queue of events holds by another key, and only a handler can be one.
+    // Only queues hold under other keys, and only handlers can be queues.
     if (row || rule.is !== 'handler') return
   }
   let from = last?.startsWith(`${rule.id}:`) ? last : undefined
@@ -74,7 +73,7 @@ async function* holdRows(
   }
 }
 
-/** Nothing where the last event of the hold has been handled meanwhile. */
+/** `undefined` if the last event of the hold has been handled meanwhile. */
 async function heldKey(
   listed: Listed,
   rule: ListedRule,
@@ -87,7 +86,7 @@ async function heldKey(
   const [front] = await store.scan({ table, where, limit: 1 })
   if (!front) return undefined
   const record = JSON.parse(front.body) as LogRecord
-  const error = errorOf(row)
+  const error = holdError(row)
   return {
     consumer: rule.name,
     key: row.key,
@@ -105,7 +104,7 @@ function placeOf({ id, type, topic, partition, offset, at }: LogRecord): EventPl
   return { id, type, topic, partition, offset, at }
 }
 
-/** The holds in which any of these messages is, at whichever consumer. */
+/** The holds that contain any of these messages, at any consumer. */
 export async function heldAmong(
   listed: Listed,
   records: readonly LogRecord[],
@@ -125,7 +124,10 @@ export async function heldAmong(
   return [...found.values()]
 }
 
-/** The names under which a consumer may hold a message: by its key, or in a queue by itself. */
+/**
+ * The keys under which a consumer may hold a message: by message key, or in a queue by its own
+ * place.
+ */
 function holdKeysFor(
   { id, is }: ListedRule,
   { key, topic, partition, offset }: LogRecord,
@@ -155,7 +157,7 @@ async function containsAny(
   return false
 }
 
-/** The consumer among these, of those that keep the order of keys, that holds a message. */
+/** The first of these consumers, queues excepted, that holds a message. */
 export async function holderOf(
   listed: Listed,
   rules: readonly ListedRule[],

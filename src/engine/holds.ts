@@ -4,114 +4,72 @@ import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../ports/store.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
+import type { HeldMessage, HoldRow } from './hold-row.ts'
+import { holdError, holdKeyOf } from './hold-row.ts'
 import { remakeHolds } from './lost-holds.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import { writeRows } from './write-rows.ts'
 
-/**
- * A key that waits at one consumer behind a fault. While it is held, only later messages of that
- * key wait there; they are kept beside it, in the order in which they came, and other keys flow.
- * Where a handler keeps no order, an event waits alone.
- */
-export interface HoldRow {
-  readonly consumer: string
-  readonly key: string
-  /** Attempts at the message in front; 0 while none has failed. */
-  readonly attempts: number
-  /** When the next attempt is due, by the delay clock. */
-  readonly due: number
-  /** How long that was from when it was said. Absent in rows of earlier versions. */
-  readonly delayMs?: number
-  /** What was thrown last; absent where nothing was. Rows of an earlier version have a text. */
-  readonly error?: HoldError | string
-  /** Since when the key is held, by the delay clock. Rows of earlier versions get it later. */
-  readonly since?: number
-  /** Number that the next held message gets. */
-  readonly next: number
-  /** Messages that are held. */
-  readonly count: number
-}
-
-/** What was thrown at the message in front, and when that was first and last. */
-export interface HoldError extends ThrownError {
-  readonly firstAt: number
-  readonly lastAt: number
-}
-
-/** What of a hold is kept in memory. */
+/** The part of a hold that is kept in memory. */
 export interface KnownHold extends Pick<
   HoldRow,
   'consumer' | 'key' | 'attempts' | 'due' | 'since'
 > {
-  /** Whether only other code can heal it. */
+  /** Whether only a code change can fix it. */
   readonly isFinal?: boolean
 }
 
-/** A message that is held, copied, so that retention cannot take it away. */
-export type HeldRow = LogRecord
-
-/** Retries of thrown faults: first wait, doubling, upper bound, all in milliseconds. */
+/** Retry policy: first delay, which doubles up to a maximum. */
 export interface RetryOptions {
   readonly retryDelayMs: number
   readonly retryDelayMsMax: number
 }
 
-/** The wait after a number of attempts; pure, so that asking for it changes nothing. */
+/** The delay after a number of attempts. Pure: calling it changes nothing. */
 export function retryDelayMs(options: RetryOptions, attempts: number, random: number): number {
   const doubled = options.retryDelayMs * 2 ** Math.min(attempts - 1, 30)
   const bounded = Math.min(doubled, options.retryDelayMsMax)
   return Math.round(bounded * (0.8 + 0.2 * random))
 }
 
-/** What of a consumer a record's fault holds: its key, or the event alone where there is no order. */
-export function holdKeyOf(consumer: Consumer, record: LogRecord): string {
-  const { topic, partition, offset, key } = record
-  return `${consumer.id}:${isQueue(consumer) ? `${topic}/${partition}@${offset}` : key}`
-}
-
-/** Whether each event is handled by itself. */
-export function isQueue({ rule }: Consumer): boolean {
-  return rule.is === 'handler' && rule.order === 'none'
-}
-
-/** The holds of one group: which exist as committed, and when each is due. */
+/** The holds of one group, as committed, with the time at which each is due. */
 export interface Holds {
   load(): Promise<void>
   /** Whether the key is held, as committed. */
   isKnown(holdKey: string): boolean
-  /** Whether anything is held at all, as far as the draft goes. */
+  /** Whether anything is held, including changes in the draft. */
   isAny(draft: Draft): boolean
-  /** Whether the key is held, as far as the draft goes. */
+  /** Whether the key is held, including changes in the draft. */
   isHeld(draft: Draft, holdKey: string): boolean
-  /** Holds that are due, at most `limit`, among those that may be worked on here and now. */
+  /** Up to `limit` due holds among those that may be worked on. */
   due(nowMs: number, limit: number, isFree: IsFree): readonly string[]
   nextDue(isFree: IsFree): number | undefined
   count(): number
-  /** What is held, as committed. */
+  /** All holds, as committed. */
   all(): Iterable<KnownHold>
-  /** Its message has no rule here any more: it waits until a start has one again. */
+  /** Stops retrying a hold whose message has no rule any more, until a start has one. */
   shelve(holdKey: string): void
-  /** Takes over what a committed draft changed. */
+  /** Applies the changes of a committed draft. */
   committed(draft: Draft): void
-  /** The messages in front of a hold, oldest first, as cells to work on. */
+  /** The messages in front of a hold, oldest first. */
   front(holdKey: string, limit: number): Promise<readonly Cell[]>
-  /** The first message of each of many holds, where it is there: those of queues have no more. */
+  /** The first message of each hold, if it exists. Holds of queues have no more than one. */
   firsts(holdKeys: readonly string[]): Promise<readonly (Cell | undefined)[]>
 }
 
-/** Whether a hold, of messages with this key, may be worked on. */
+/** Whether the hold with this message key may be worked on. */
 export type IsFree = (key: string, holdKey: string) => boolean
 
 const PAGE = 1_000
 
-/** How long a hold may wait at most, however its row came about. */
+/** The longest delay that a hold may have. */
 function longestMs(hold: HoldRow, retry: RetryOptions): number {
   const { delayMs = Infinity } = hold
-  return errorOf(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
+  return holdError(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
 }
 
-/** Times that holds are measured by. */
+/** The clock and the retry policy of holds. */
 export interface HoldTimes {
   readonly delays: DelayClock
   readonly retry: RetryOptions
@@ -135,7 +93,7 @@ export function holdsOf(
           known.set(key, knownHold(hold))
           count += hold.count
         }
-        // Messages wait that no hold counts: its row was lost.
+        // More messages are held than the holds count: the row of a hold was lost.
         if (pending === count) continue
         const parts = { isKnown: (key: string) => known.has(key), now: delays.now() }
         for (const { key, hold } of await remakeHolds(store, tables, id, parts))
@@ -187,7 +145,7 @@ export function holdsOf(
   }
 }
 
-/** All holds of a consumer, none of which waits longer than it may. */
+/** All holds of a consumer, with excessive delays capped. */
 async function* holdsIn(
   store: EventStore,
   table: string,
@@ -207,7 +165,7 @@ async function* holdsIn(
   } while (after)
 }
 
-/** A hold that waits longer than it may: the clock was wrong when it was written. */
+/** Caps the delay of a hold that was written while the clock was wrong. */
 function redatedHold(
   { table, key, version, body }: ScannedRow,
   now: number,
@@ -221,37 +179,31 @@ function redatedHold(
   return [{ table, key, expected: version, version: version + 1, body: redated, index }]
 }
 
-/** Without its error, whose stack would be kept in memory for every held key. */
+/** Without the error, whose stack would stay in memory for every held key. */
 function knownHold(hold: HoldRow): KnownHold {
   const { consumer, key, attempts, due, since } = hold
-  const isFinal = isFinalCode(errorOf(hold)?.code)
+  const isFinal = isFinalCode(holdError(hold)?.code)
   return { consumer, key, attempts, due, isFinal, ...(since === undefined ? {} : { since }) }
-}
-
-/** What a hold says of its error, whichever version wrote it. */
-export function errorOf({ error }: HoldRow): (Partial<HoldError> & ThrownError) | undefined {
-  if (typeof error !== 'string') return error
-  return error === '' ? undefined : { message: error }
 }
 
 const heldKey = (holdKey: string, number: number): string =>
   `${holdKey}:${String(number).padStart(12, '0')}`
 
 function cellOf({ table, key, version, body }: Row): Cell {
-  return { table, key, version, value: JSON.parse(body) as HeldRow, bytes: body.length }
+  return { table, key, version, value: JSON.parse(body) as HeldMessage, bytes: body.length }
 }
 
-/** Why a message is held: a fault, or without an error that it was not its time. */
+/** Why a message is held: an error, or without one a delay. */
 export interface Held {
   readonly error?: ThrownError
   readonly due: number
   readonly delayMs: number
-  /** Now: to show it, and by the delay clock. */
+  /** The current time by the wall clock, and by the delay clock. */
   readonly at: number
   readonly since: number
 }
 
-/** What a fault does to a key: it opens a hold with the message, or puts it behind the others. */
+/** Holds a message: opens a hold for its key, or appends to an open one. */
 export function holdBack(
   draft: Draft,
   tables: ServiceTables,
@@ -263,7 +215,7 @@ export function holdBack(
   const cell = draft.cell(tables.holds, holdKey)
   const before = cell?.value as HoldRow | undefined
   let number = before?.next ?? 0
-  // A message that is held is never replaced, whatever the hold says of it.
+  // Never overwrite a held message, even if the counter of the hold is wrong.
   while (draft.cell(tables.held, heldKey(holdKey, number))?.value !== undefined) number += 1
   const row: HoldRow = before
     ? { ...before, next: number + 1, count: before.count + 1 }
@@ -279,17 +231,17 @@ export function holdBack(
         count: 1,
       }
   const change = { value: row, index: { consumer: consumer.id } }
-  // Every hold that exists is known, and was loaded with the messages that it holds back.
+  // An existing hold is known and was loaded with its messages, so without a row it is a new one.
   if (cell) draft.put(tables.holds, holdKey, { ...change, version: cell.version + 1 })
   else draft.add(tables.holds, holdKey, { ...change, version: 1 })
   draft.add(tables.held, heldKey(holdKey, number), {
-    value: record satisfies HeldRow,
+    value: record satisfies HeldMessage,
     version: 1,
     index: { hold: holdKey },
   })
 }
 
-/** The message in front has failed again, or is to wait without having failed. */
+/** Updates a hold whose message in front failed again, or has to wait without an error. */
 export function holdOn(
   draft: Draft,
   tables: ServiceTables,
@@ -298,25 +250,25 @@ export function holdOn(
 ): void {
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow | undefined
-  // Whoever works on it begins anew, and has it made anew.
+  // The caller starts over, and so restores the hold.
   if (!before) throw new Error(`the row of the hold ${holdKey} is gone`)
   const { error, due, delayMs, at, isFirst } = held
   const { error: _, since = held.since, ...kept } = before
   const earlier = isFirst ? before.attempts : 0
   const attempts = earlier + (error === undefined ? 0 : 1)
   const index = { consumer: before.consumer }
-  const firstAt = earlier > 0 ? (errorOf(before)?.firstAt ?? at) : at
+  const firstAt = earlier > 0 ? (holdError(before)?.firstAt ?? at) : at
   const failed = error === undefined ? {} : { error: { ...error, firstAt, lastAt: at } }
   const value: HoldRow = { ...kept, since, attempts, due, delayMs, ...failed }
   draft.put(tables.holds, holdKey, { value, version: cell.version + 1, index })
 }
 
-/** The message in front has been handled; the last one takes the hold with it. */
+/** Releases the message in front after it was handled. The last message removes the hold. */
 export function letGo(draft: Draft, tables: ServiceTables, holdKey: string, held: string): void {
   draft.put(tables.held, held, { value: undefined, version: 0 })
   const cell = draft.cell(tables.holds, holdKey) as Cell
   const before = cell.value as HoldRow | undefined
-  // A hold that was lost is made anew with the next look at all of them.
+  // A lost hold is restored with the next load.
   if (!before) return
   const count = before.count - 1
   const { error: _, ...kept } = before

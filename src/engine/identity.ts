@@ -6,18 +6,18 @@ import type { CatalogRule, CatalogService } from './catalog.ts'
 import type { KnownNames, StoredNames } from './stored-names.ts'
 import { idsFor } from './stored-names.ts'
 
-/** Who a rule is to the store. */
+/** The stored identity of a rule. */
 export interface RuleIdentity {
   readonly kind: CatalogRule['is']
-  /** Every name that it has had, today's last. */
+  /** Every name it has had, the current one last. */
   readonly names: readonly string[]
-  /** Where it began in each topic that it has ever read. */
+  /** Where it started in each topic it has ever read. */
   readonly topics: Readonly<Record<string, StartFrom>>
-  /** The code that was started last does not have it. */
+  /** The code that ran last does not have it. */
   readonly isGone?: true
 }
 
-/** Who a service and its rules are to the store; stored as a row of the catalog. */
+/** The stored identity of a service and its rules; a row of the catalog. */
 export interface ServiceIdentity {
   readonly names: readonly string[]
   /** Names of its contracts. */
@@ -27,14 +27,14 @@ export interface ServiceIdentity {
 }
 
 export interface StoredIdentity extends ServiceIdentity, KnownNames {
-  /** Of its row; 0 while there is none. */
+  /** Version of its row; 0 if there is none. */
   readonly version: number
   readonly body?: string
 }
 
 const PREFIX = 'identity:'
 
-/** Every service that has run on a store, also those of versions that kept no identities. */
+/** Every service that has run on this store, including those of versions without identities. */
 export async function storedIdentities(store: EventStore): Promise<readonly StoredIdentity[]> {
   const stored = new Map<string, StoredIdentity>()
   for await (const row of catalogRows(store)) {
@@ -49,7 +49,10 @@ function identityIn({ key, version, body }: Row): StoredIdentity {
   return { ...(JSON.parse(body) as ServiceIdentity), id: key.slice(PREFIX.length), version, body }
 }
 
-/** What the catalog of a former version tells: its rules began at the beginning. */
+/**
+ * The identity that follows from a catalog entry of an earlier version: all of its rules started at
+ * the beginning.
+ */
 function identityBefore({ key, body }: Row): StoredIdentity {
   const { service } = JSON.parse(body) as { readonly service: CatalogService }
   const rules = service.rules.map(({ name, is, reads }): [string, RuleIdentity] => {
@@ -60,7 +63,7 @@ function identityBefore({ key, body }: Row): StoredIdentity {
   return { id: key, names: [key], owns, rules: Object.fromEntries(rules), version: 0 }
 }
 
-/** The write of an identity, where it is not as it is stored. */
+/** The write of an identity, if it has changed. */
 export function identityWrites(
   id: string,
   { names, owns, rules }: ServiceIdentity,
@@ -73,7 +76,7 @@ export function identityWrites(
   return [{ ...row, expected, version: expected + 1, body }]
 }
 
-/** Under which names services and their rules are stored, or will be. */
+/** The names that services and their rules are, or will be, stored under. */
 export function storedNames(
   services: readonly Service[],
   stored: readonly StoredIdentity[],

@@ -5,8 +5,8 @@ import type { EngineTools } from './tools.ts'
 const ATTEMPTS = 20
 
 /**
- * Tries to write what must stand before anything runs, until `attempt` says that it does: others may
- * write the same at the same time, and a store may not answer. What will not change is thrown.
+ * Repeats a write that must succeed before anything runs, until `attempt` returns true: other
+ * instances may write the same rows, and the store may not answer. Permanent errors are thrown.
  *
  * @throws Fault `STORE_UNKNOWN`
  */

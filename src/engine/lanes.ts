@@ -5,27 +5,27 @@ import { attempt } from './handle.ts'
 import type { Item } from './turn.ts'
 
 /**
- * Calls handlers for the items of a turn: one after another inside a key, keys side by side up to
- * the handler's concurrency. After a failure the rest of its key is left for later, and once the
- * signal has aborted all that is not begun. Items of pure rules pass through untouched.
+ * Calls handlers for the deliveries of a batch: in order within a key, and up to the handler's
+ * concurrency over keys. After a failure, the rest of the key is left for later; after the signal
+ * aborts, everything that has not begun. Deliveries of pure rules pass unchanged.
  *
- * Nothing more is begun once the handlers have computed for too long: then the items end before the
- * first that was not begun. What became of later ones is remembered for the next turn, which has
- * them again, so that no handler is called twice for that.
+ * Once the handlers have computed for too long, nothing more begins, and the returned deliveries
+ * end before the first one that did not. Results of later ones are kept for the next batch, which
+ * contains them again, so that no handler is called twice.
  */
 export interface Lanes {
   attempt(items: readonly Item[], signal: AbortSignal): Promise<readonly Item[]>
-  /** Forgets what became of items that no unit has taken. */
+  /** Forgets results that no unit has taken. */
   forget(): void
 }
 
 export interface LanesParts {
   readonly calling: Calling
   readonly clock: Clock
-  /** Whether the item's key waits behind a fault, so that it is not its turn. */
+  /** Whether the delivery's key is held. */
   readonly isHeld: (item: Item) => boolean
   readonly computeMsMax: number
-  /** Hears how long the handlers of a turn that ended early have computed, on how many items. */
+  /** Called with the computing time and the number of deliveries if a batch ended early. */
   readonly endedEarly: (tookMs: number, items: number) => void
 }
 
@@ -73,7 +73,7 @@ export function lanesOf({ calling, clock, isHeld, computeMsMax, endedEarly }: La
 const placeOf = ({ record: { topic, partition, offset } }: Item): string =>
   `${topic}/${partition}@${offset}`
 
-/** The places of items by their key, each list in order; without those that are held back. */
+/** Indexes of deliveries by key, each list in order; without held ones. */
 function lanesIn(items: readonly Item[], isHeld: (item: Item) => boolean): (readonly number[])[] {
   const lanes = new Map<string, number[]>()
   for (const [at, item] of items.entries()) {

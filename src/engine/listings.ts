@@ -1,10 +1,10 @@
-// What can be asked of a running engine or of stored data, as plain JSON. Times are milliseconds since
-// 1970. Types only, so that the page can use them too.
+// Types of the lists and details that a running engine or stored data can be asked for, as plain
+// JSON. Times are milliseconds since 1970. Types only, so that the page can import them.
 
 /** One page of a list. */
 export interface Listing<T> {
   readonly items: readonly T[]
-  /** Hand it back as `after` for the next page. Absent at the end. A page may be empty and have one. */
+  /** Pass it as `after` for the next page. Absent at the end. An empty page may have one. */
   readonly next?: string
 }
 
@@ -12,11 +12,11 @@ export interface Listing<T> {
 export interface ListingOptions {
   /** From 1 to 1,000. Default 100. */
   readonly limit?: number
-  /** What the page before gave as `next`. */
+  /** The `next` of the previous page. */
   readonly after?: string
 }
 
-/** What was thrown, as it is kept. */
+/** An error, as it is stored. */
 export interface ErrorView {
   readonly message: string
   /** The stable code, where the error has one. */
@@ -48,16 +48,16 @@ export interface HeldKey {
   readonly key: string
   /** Since when the key is held. */
   readonly since: number
-  /** Events that wait, the one in front included. */
+  /** Held events, including the one in front. */
   readonly count: number
   /** The event in front. */
   readonly event: EventPlace
-  /** Failed attempts at the event in front; 0 where it only waits for its time. */
+  /** Failed attempts at the event in front; 0 if it only waits for its delay. */
   readonly attempts: number
   readonly nextAttemptAt: number
-  /** The consumer has no rule for the event in front any more, so it is not tried again. */
+  /** The consumer no longer has a rule for the event in front, so it is not retried. */
   readonly isUnread?: true
-  /** Absent where the event in front has not failed. */
+  /** Absent if the event in front has not failed. */
   readonly error?: ErrorView
 }
 
@@ -67,7 +67,7 @@ export interface HeldOptions extends ListingOptions {
   readonly key?: string
 }
 
-/** What has to happen next. `heldBy` is the consumer that holds the message, where one does. */
+/** What has to happen next. `heldBy` is the consumer that holds the message, if one does. */
 export type WaitsFor =
   | { readonly kind: 'timer'; readonly type: string; readonly dueAt?: number }
   /** A command that its owner has not decided yet. */
@@ -80,14 +80,14 @@ export type WaitsFor =
   /** An event: one of these types, by wire name. */
   | { readonly kind: 'event'; readonly types: readonly string[]; readonly heldBy?: string }
 
-/** An instance of a saga that has not finished. */
+/** A saga instance that has not finished. */
 export interface OpenSaga {
   /** `<service>/<rule>`. */
   readonly saga: string
   readonly instance: string
-  /** The id of the command that the conversation began with. */
+  /** The id of the command that started the conversation. */
   readonly operation: string
-  /** When it began. Absent where a version before began it, which did not keep that. */
+  /** When it began. Absent for instances of earlier versions. */
   readonly since?: number
   readonly waitsFor: readonly WaitsFor[]
 }
@@ -99,35 +99,38 @@ export interface SagasOptions extends ListingOptions {
   readonly operation?: string
 }
 
-/** Where a command from outside stands. */
+/** The state of a command from outside. */
 export interface OperationEntry {
   readonly id: string
   /** Wire name of the command. */
   readonly command: string
   readonly key: string
-  /** When the log took it. */
+  /** When the log stored it. */
   readonly at: number
   readonly state: OperationStatus
-  /** Empty where it is not pending. */
+  /** Empty unless it is pending. */
   readonly waitsFor: readonly WaitsFor[]
 }
 
-/** What an operation is, whatever its outcome is called. `finished`: by a saga, in its own words. */
+/** The kind of an operation's state. `finished`: a saga finished it with an outcome of its own. */
 export type OperationKind = 'pending' | 'completed' | 'refused' | 'finished'
 
 export interface OperationStatus {
   readonly kind: OperationKind
-  /** `pending`, `completed`, `refused`, or the name of the outcome that a saga finished with. */
+  /** `pending`, `completed`, `refused`, or the outcome that a saga finished with. */
   readonly status: string
-  /** Why; of a refusal its code. */
+  /** The reason; for a refusal, its code. */
   readonly reason?: string
 }
 
 export interface OperationsOptions extends ListingOptions {
-  /** `pending`, `completed`, `refused`, `finished` by a saga in any words, or the name of that outcome. */
+  /**
+   * `pending`, `completed`, `refused`, `finished` for any outcome of a saga, or the name of one
+   * outcome.
+   */
   readonly state?: string
   readonly key?: string
-  /** Part of the wire name of the command, in letters of any case. */
+  /** Part of the command's wire name; case does not matter. */
   readonly type?: string
   /** Stored at this time or later … */
   readonly since?: number
@@ -135,14 +138,14 @@ export interface OperationsOptions extends ListingOptions {
   readonly until?: number
 }
 
-/** A timer that a saga has set. */
+/** A timer of a saga. */
 export interface TimerEntry {
   /** `<service>/<rule>`. */
   readonly saga: string
   readonly instance: string
   /** The message that is sent when it is due: `<contract>.<name>`. */
   readonly type: string
-  /** When it is due, or tried again. */
+  /** When it is due, or retried. */
   readonly dueAt: number
   /** Failed attempts to send it. */
   readonly attempts: number
@@ -151,7 +154,7 @@ export interface TimerEntry {
 export interface TimersOptions extends ListingOptions {
   /** `<service>/<rule>`. */
   readonly saga?: string
-  /** Only timers that are due before this time. */
+  /** Only timers due before this time. */
   readonly until?: number
 }
 
@@ -168,25 +171,26 @@ export type AlarmKind =
   | 'slow-rule'
   | 'slow-units'
 
-/** Something that somebody should look at. */
+/** A condition that needs attention. */
 export interface Alarm {
   readonly kind: AlarmKind
   /**
-   * Something waits that should not, so that the system is not well. The others tell what has happened
-   * since the start.
+   * Work is stuck or late, so the system is degraded. Other alarms report events since the start.
    */
   readonly isDegrading: boolean
-  /** The whole as a sentence, without its full stop. */
+  /** The alarm as a sentence, without a full stop. */
   readonly message: string
-  /** `<service>/<rule>`, where it is about one. */
+  /** `<service>/<rule>`, if it is about one. */
   readonly consumer?: string
-  /** How many keys, records, instances, timers, operations or runs. A count of 100 may be more. */
+  /**
+   * How many keys, records, instances, timers, operations or runs. A count of 100 may mean more.
+   */
   readonly count: number
-  /** The oldest of them: how long it has waited. */
+  /** How long the oldest of them has waited. */
   readonly ageMs?: number
   /** The first few keys, instances or ids. */
   readonly examples: readonly string[]
-  /** The engine options beyond which it is an alarm, with their values. */
+  /** The engine options that define it, with their values. */
   readonly threshold: Readonly<Record<string, number>>
 }
 
@@ -195,9 +199,9 @@ export type Unsettled =
   | {
       readonly kind: 'consumer'
       readonly consumer: string
-      /** Records that it has yet to read. */
+      /** Unread records. */
       readonly lag: number
-      /** Events that wait behind a fault of their key … */
+      /** Held events … */
       readonly pending: number
       /** … and the first few of those keys. */
       readonly held: readonly HeldKey[]

@@ -1,23 +1,23 @@
 import type { EventStore, ScannedRow } from '../ports/store.ts'
-import type { HeldRow, HoldRow } from './holds.ts'
+import type { HeldMessage, HoldRow } from './hold-row.ts'
 import type { ServiceTables } from './plan.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
-/** Held messages that are in memory at a time. */
+/** Held messages in memory at a time. */
 const PAGE = 100
 
-/** Held messages of one key, of which the hold is gone. */
+/** Held messages of one key whose hold row is lost. */
 interface Lost {
   readonly holdKey: string
   readonly front: ScannedRow
-  /** How many they are, and the number of the last one. */
+  /** How many, and the number of the last one. */
   count: number
   last: number
 }
 
 /**
- * Makes the holds of a consumer anew whose messages are held without one, which nobody would try, and
- * which later messages of their key would overtake. They are due at once. Answers their rows.
+ * Restores the lost holds of a consumer. Without one, held messages would never be retried, and
+ * later messages of their key would overtake them. Restored holds are due at once.
  */
 export async function remakeHolds(
   store: EventStore,
@@ -31,7 +31,7 @@ export async function remakeHolds(
     const since = Math.floor(now)
     const hold: HoldRow = {
       consumer,
-      key: (JSON.parse(front.body) as HeldRow).key,
+      key: (JSON.parse(front.body) as HeldMessage).key,
       attempts: 0,
       due: since,
       delayMs: 0,
@@ -41,7 +41,7 @@ export async function remakeHolds(
     }
     const row = { table: tables.holds, key: holdKey }
     const index = { consumer }
-    // Another instance may have it made, or done with its messages.
+    // Another instance may have restored it already, or handled its messages.
     await store.commit({
       ...EMPTY_UNIT,
       rows: [{ ...row, expected: 0, version: 1, body: JSON.stringify(hold), index }],

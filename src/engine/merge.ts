@@ -7,42 +7,44 @@ interface Bounds {
 }
 
 /**
- * Reads partitions in the one order that the log gave their records, also while it is far behind:
- * what a reader sees does not depend on how fast it was. Needs a log with positions, of which a read
- * is one look; over any other it reads as that does.
+ * Reads partitions in the global order of the log, even far behind its end: what a reader sees does
+ * not depend on its speed. Needs a log with positions where one read is consistent; over any other
+ * log it reads as that does.
  */
 export interface OrderedReader {
-  /** As `read` of a log; every record has a higher position than all in the reads before. */
+  /**
+   * Like `read` of a log, but every record has a higher position than all records of earlier reads.
+   */
   read(
     from: readonly Position[],
     max: Bounds,
     wait: { readonly ms: number; readonly signal?: AbortSignal },
   ): Promise<readonly Slice[]>
-  /** Forgets what was read ahead. */
+  /** Drops the records read ahead. */
   clear(): void
 }
 
-/** What was read ahead of one partition. */
+/** Records read ahead from one partition. */
 interface Ahead {
   readonly topic: string
   readonly partition: number
-  /** Where the reader will go on, if it takes what it is given. */
+  /** Where the reader continues if it takes the records it is given. */
   from: number
   records: readonly LogRecord[]
-  /** The first of the records that was not given yet. */
+  /** Index of the first record not yet returned. */
   at: number
-  /** Where the log is to be read on. */
+  /** The next offset to read from the log. */
   next: number
   end: number
   lost?: Slice['lost']
   damage?: Slice['damage']
-  /** Which of the reads has looked at it last. */
+  /** The number of the read that saw it last. */
   seenAt: number
-  /** Reading it on leads nowhere: nothing waits for it. */
+  /** Reading it makes no progress, so nothing waits for it. */
   isStuck: boolean
 }
 
-/** Records of one partition that are read ahead at least, since each read costs. */
+/** The least number of records to read ahead per partition, since each read costs. */
 const CHUNK_MIN = 64
 
 const placeOf = ({ topic, partition }: Pick<Position, 'topic' | 'partition'>): string =>
@@ -51,8 +53,8 @@ const placeOf = ({ topic, partition }: Pick<Position, 'topic' | 'partition'>): s
 const hasRecords = ({ at, records }: Ahead): boolean => at < records.length
 
 /**
- * The partitions of which nobody knows what comes next: there is more than was read, or there was
- * nothing more before others were read, of which the records may be later than what has come since.
+ * Partitions whose next record is unknown: there is more than was read, or they were at their end
+ * before other partitions were read, so newer records may have arrived since.
  */
 function unknownOf(known: readonly Ahead[]): readonly Ahead[] {
   const newest = Math.max(...known.filter(hasRecords).map(({ seenAt }) => seenAt))
@@ -66,7 +68,7 @@ export function orderedReader(log: EventLog): OrderedReader {
   let ahead = new Map<string, Ahead>()
   let tick = 0
 
-  /** What is known of each position; what was read for another place than the reader's is dropped. */
+  /** The read-ahead state of each position; records read for another offset are dropped. */
   function aligned(from: readonly Position[]): readonly Ahead[] {
     const known = from.map((position) => {
       const each = ahead.get(placeOf(position))
@@ -106,8 +108,17 @@ export function orderedReader(log: EventLog): OrderedReader {
 type ReadOn = (some: readonly Ahead[]) => Promise<void>
 
 function nothingAt({ topic, partition, next }: Position): Ahead {
-  const nothing = { records: [], at: 0, end: Infinity, seenAt: 0, isStuck: false }
-  return { topic, partition, from: next, next, ...nothing }
+  return {
+    topic,
+    partition,
+    from: next,
+    records: [],
+    at: 0,
+    next,
+    end: Infinity,
+    seenAt: 0,
+    isStuck: false,
+  }
 }
 
 function put(each: Ahead, slice: Slice, tick: number): void {
@@ -122,12 +133,12 @@ function put(each: Ahead, slice: Slice, tick: number): void {
   else each.damage = damage
 }
 
-/** Reads on until it is known what comes next in every partition. */
+/** Reads until the next record of every partition is known. */
 async function fill(known: readonly Ahead[], readOn: ReadOn): Promise<void> {
   for (;;) {
     const unknown = unknownOf(known)
     if (unknown.length === 0) return
-    // One by one, since a read of several may spend all it has on the first.
+    // One at a time, since a read of several may spend its limit on the first.
     for (const each of unknown.filter(({ next, end }) => next < end)) {
       const { next } = each
       await readOn([each])
@@ -142,7 +153,7 @@ function onFrom({ topic, partition, next }: Ahead): Position {
   return { topic, partition, next }
 }
 
-/** What comes first in all, as slices. */
+/** The records with the lowest positions over all partitions, as slices. */
 async function inOrder(
   known: readonly Ahead[],
   max: Bounds,

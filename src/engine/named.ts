@@ -6,8 +6,8 @@ import type { Rule } from '../rules/rule.ts'
 import type { Plan } from './plan.ts'
 
 /**
- * What is wrong with the ids of the entities that a command names. Told at the door, since behind it
- * the rule would be at fault, and hold the key of whoever sent it.
+ * Issues with the entity ids that a command names. Reported to the sender, since later the rule
+ * would fail and hold the sender's key.
  */
 export function complaintsOfIds(
   plan: Plan,
@@ -33,10 +33,10 @@ function complaintsOfNamed(rule: Rule, data: unknown): readonly Complaint[] {
   try {
     ids = rule.ids?.(data as never)
   } catch {
-    // That is the rule's fault, and is told as such when it runs.
+    // This is an error of the rule, and is reported when it runs.
     return []
   }
   if (!Array.isArray(ids)) return []
   const flaws = ids.map(flawOfKey).filter((flaw) => flaw !== undefined)
-  return [...new Set(flaws)].map((flaw) => ({ path: '', message: `an id that it names ${flaw}` }))
+  return [...new Set(flaws)].map((flaw) => ({ path: '', message: `one of its entity ids ${flaw}` }))
 }

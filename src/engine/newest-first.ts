@@ -3,37 +3,36 @@ import type { EventLog, LogEnd, LogRecord, Position } from '../ports/log.ts'
 import { mustBeUndamaged } from './damage.ts'
 import { listFault } from './paging.ts'
 
-/** Which records: stored since a time, before a time, and after a cursor in the order of reading. */
+/** Which records to read: a time range, and a cursor to continue after. */
 export interface Span {
   readonly since: number | undefined
   readonly until: number | undefined
   readonly after: string | undefined
-  /** Only these partitions. */
+  /** Which partitions to read. */
   readonly isWanted?: (partition: Pick<LogEnd, 'topic' | 'partition'>) => boolean
-  /** Nothing above this offset, in each partition. */
+  /** Highest offset to read in each partition. */
   readonly offset?: number
 }
 
-/** Records that are read of a partition at once. */
+/** Records read from a partition at once. */
 const CHUNK = { records: 64, bytes: 4_194_304 }
 
-/** A partition that is read from its end towards its beginning. */
+/** Reads a partition from its end to its beginning. */
 interface Backwards {
   readonly topic: string
   readonly partition: number
   readonly floor: number
-  /** What lies at this offset or above was given. */
+  /** Records at this offset or above were returned already. */
   bound: number
-  /** In offset order: the last one is the next one. */
+  /** In offset order: the last one is returned next. */
   readonly records: LogRecord[]
 }
 
 /**
- * Records of several topics, the one that was stored last first; each with a cursor that goes on
- * behind it.
+ * Records of several topics, most recently stored first, each with a cursor to continue after it.
  *
- * @throws Fault `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` where it comes to
- * what cannot be read
+ * @throws Fault `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED` when it
+ * reaches records that cannot be read
  */
 export async function* newestFirst(
   log: EventLog,
@@ -64,14 +63,17 @@ async function backwards(log: EventLog, end: LogEnd, span: Span): Promise<Backwa
   return { topic, partition, floor, bound, records: [] }
 }
 
-/** Where a partition goes on after a record: what was stored at the same instant comes by its place. */
+/**
+ * Where a partition continues after a cursor: records stored at the same instant are ordered by
+ * place.
+ */
 async function boundAfter(
   after: string,
   { topic, partition }: LogEnd,
   before: (atMs: number) => Promise<number>,
 ): Promise<number> {
   const [, at, inTopic, inPartition, offset] = /^(\d+):(.+)\/(\d+)@(\d+)$/.exec(after) ?? []
-  if (inTopic === undefined) throw listFault('after', 'must be what the page before gave as next')
+  if (inTopic === undefined) throw listFault('after', 'must be the next of an earlier page')
   const order = compareText(topic, inTopic) || partition - Number(inPartition)
   if (order === 0) return Number(offset)
   return before(order < 0 ? Number(at) : Number(at) + 1)
@@ -80,7 +82,7 @@ async function boundAfter(
 const cursorOf = ({ storedAt, topic, partition, offset }: LogRecord): string =>
   `${storedAt}:${topic}/${partition}@${offset}`
 
-/** Reads what lies below, where nothing is left of what was read. */
+/** Reads the next lower chunk once all records are used up. */
 async function fill(log: EventLog, from: Backwards): Promise<void> {
   const { topic, partition, floor, records } = from
   while (records.length === 0 && from.bound > floor) {

@@ -1,15 +1,16 @@
 import { commandsTopic } from '../contract/contract.ts'
 import type { Row } from '../ports/store.ts'
-import type { InstanceRow, TimerRow } from './advance.ts'
+import type { InstanceRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import { holderOf } from './held-keys.ts'
 import type { Listing, OpenSaga, SagasOptions, WaitsFor } from './listings.ts'
 import type { Listed, ListedRule } from './paging.ts'
 import { cursorIn, EVER, limitOf, listFault, mergedPage, rulesIn, shownAt } from './paging.ts'
 import { REPLY_TYPES, serviceTables } from './plan.ts'
 
-/** Commands of an instance that are looked for, newest first. */
+/** Sent commands of an instance that are checked, newest first. */
 const SENT_LOOKED_AT = 50
-/** Timers that are looked through for the instants of those that a version before has set. */
+/** Timers searched for the due times of those set by earlier versions. */
 const OLD_TIMERS_MAX = 10_000
 const INSTANCES_OF_OPERATION = 1_000
 
@@ -18,7 +19,7 @@ type OpenRow = Extract<InstanceRow, { is: 'open' }>
 export const isSaga = ({ is }: Pick<ListedRule, 'is'>): boolean => is === 'saga'
 
 /**
- * The sagas here, or the one that is named.
+ * All sagas, or the named one.
  *
  * @throws Fault `OPTION_INVALID` for a rule of another kind, `RULE_NOT_FOUND`
  */
@@ -26,11 +27,11 @@ export function sagasIn(listed: Listed, named?: string): readonly ListedRule[] {
   const other = rulesIn(listed).find((rule) => rule.name === named && !isSaga(rule))
   if (!other) return rulesIn(listed, isSaga, named)
   const known = rulesIn(listed, isSaga).map(({ name }) => name)
-  throw listFault('saga', `${named} is no saga; here are ${known.join(', ') || 'none'}`)
+  throw listFault('saga', `${named} is not a saga; the sagas are ${known.join(', ') || 'none'}`)
 }
 
 /**
- * The instances of sagas that have not finished, the oldest first, and what each waits for.
+ * Open saga instances, the oldest first, and what each one waits for.
  *
  * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
  */
@@ -67,7 +68,7 @@ const instanceIn = (saga: ListedRule, { key, body }: Row): Instance => {
 
 const isOpen = (row: InstanceRow): row is OpenRow => row.is === 'open'
 
-/** The instances of one conversation, finished ones too. */
+/** The saga instances of one operation, including finished ones. */
 export async function instancesIn(
   { backend: { store } }: Listed,
   sagas: readonly ListedRule[],
@@ -99,7 +100,7 @@ async function views(listed: Listed, instances: readonly Instance[]): Promise<re
   return found
 }
 
-/** Timers and answers that are outstanding; where there are none, the events that the saga hears. */
+/** Outstanding timers and replies; without any, the events that the saga subscribes to. */
 export async function waitsForOf(
   listed: Listed,
   saga: ListedRule,
@@ -137,7 +138,7 @@ async function timersOf(
   })
 }
 
-/** Commands that it has sent and that their owners have not decided yet. */
+/** Commands it has sent that their owners have not decided yet. */
 async function answersOf(listed: Listed, { sent }: OpenRow): Promise<readonly WaitsFor[]> {
   const waits: WaitsFor[] = []
   for (const { contract, name, id } of sent.slice(-SENT_LOOKED_AT)) {
@@ -149,7 +150,10 @@ async function answersOf(listed: Listed, { sent }: OpenRow): Promise<readonly Wa
   return waits
 }
 
-/** Whether the owner of a contract has yet to decide a command; what is not in the log is decided. */
+/**
+ * Whether the owner of a contract has not decided a command yet. A command that is not in the log
+ * was decided.
+ */
 export async function undecidedIn(
   listed: Listed,
   contract: string,

@@ -20,19 +20,19 @@ import { limitOf, rulesIn } from './paging.ts'
 import { serviceTables } from './plan.ts'
 import { newestFirst } from './newest-first.ts'
 
-/** Commands from outside of which one call looks up where they stand … */
+/** Commands from outside whose state one call looks up … */
 const LOOKED_AT_MAX = 2_000
-/** … and commands, those of services too, that it reads to find them. */
+/** … and commands in total, including those sent by services, that it reads to find them. */
 const READ_MAX = 20_000
 const BREATHE_EVERY = 100
 
-/** Where an operation stands, and what it waits for. */
+/** The state of an operation, and what it waits for. */
 export interface OperationStanding extends Pick<OperationEntry, 'state' | 'waitsFor'> {
-  /** What a refusal says in detail. */
+  /** The details of a refusal. */
   readonly complaints?: readonly string[]
 }
 
-/** Where the operation of a command stands; nothing where it did not come from outside. */
+/** The state of a command's operation; `undefined` if the command did not come from outside. */
 export async function standingOf(
   listed: Listed,
   record: LogRecord,
@@ -49,7 +49,7 @@ const KINDS: readonly string[] = [
   'finished',
 ] satisfies readonly OperationKind[]
 
-/** Whether an operation is of a kind; of what sagas finish with in their own words, by that name. */
+/** Whether an operation matches a kind, or the name of a saga's own outcome. */
 const isIn = ({ kind, status }: OperationStatus, state: string): boolean =>
   KINDS.includes(state) ? kind === state : status === state
 
@@ -58,7 +58,7 @@ interface Owner {
   readonly contract: string
 }
 
-/** The owner of each topic of commands. */
+/** The owner of each command topic. */
 function ownersIn({ catalog }: Listed): ReadonlyMap<string, Owner> {
   return new Map(
     catalog.services.flatMap(({ id: service, owns }) =>
@@ -68,9 +68,9 @@ function ownersIn({ catalog }: Listed): ReadonlyMap<string, Owner> {
 }
 
 /**
- * Commands from outside that the log retains, the newest first, and where each stands. One call looks
- * up where 2,000 stand at most, and reads 20,000 commands, those of services too: where few of them are
- * wanted, a page may have less than `limit`, and a `next`.
+ * Commands from outside that the log retains, newest first, with their states. One call looks up at
+ * most 2,000 states and reads at most 20,000 commands, including those sent by services. If few of
+ * them match, a page may have fewer than `limit` items and still a `next`.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -121,7 +121,7 @@ async function stateOf(
 ): Promise<OperationStanding> {
   const { store } = listed.backend
   const table = serviceTables(service).operations
-  // Rows were once kept by the id alone, whichever topic it belonged to.
+  // Earlier versions stored rows by id alone, for all topics.
   const keys = [operationKey({ contract }, id), id].map((key) => ({ table, key }))
   const [row, old] = (await store.get(keys)).map(
     (each) => each && (JSON.parse(each.body) as OperationRow),
@@ -143,7 +143,7 @@ async function stateOf(
   const waits: WaitsFor[] = []
   const outcomes: StoredOutcome[] = []
   for (const { saga, row: instance } of await instancesIn(listed, rulesIn(listed, isSaga), id)) {
-    // The same id in another topic is another conversation.
+    // The same id in another topic is another operation.
     if (instance.origin !== operation.origin) continue
     if (instance.is === 'closed') outcomes.push(instance.outcome)
     else waits.push(...(await waitsForOf(listed, saga, instance)))
@@ -154,18 +154,19 @@ async function stateOf(
   return ended({ kind, status, ...(reason === undefined ? {} : { reason }) })
 }
 
-/** Whether a row that is kept by the id alone can be that of a command of this contract. */
+const COMPLETED: StoredOutcome = { is: 'completed' }
+
+/** Whether a row stored by id alone can belong to a command of this contract. */
 function mayBeOf(row: OperationRow, contract: string): boolean {
   return row.is === 'refused' || row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
-const COMPLETED: StoredOutcome = { is: 'completed' }
 const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
   return { state: { kind: 'pending', status: 'pending' }, waitsFor }
 }
 const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
 
-/** Events of a decision that a saga has yet to hear, or holds. */
+/** Events of a decision that a saga has not processed yet, or holds. */
 export async function unheardOf(
   listed: Listed,
   events: readonly { readonly topic: string; readonly id: string; readonly type: string }[],

@@ -13,29 +13,29 @@ import { rulesIn } from './paging.ts'
 import type { EngineTools } from './tools.ts'
 import { mustRun } from './until-ended.ts'
 
-/** What became of a command's own unit. */
+/** The result of a command's own unit. */
 export type Accepted<R extends string = string> =
   | { readonly is: 'accepted' }
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
 
 type Refused = Extract<Accepted, { readonly is: 'refused' }>
 
-/** What became of it in the end, sagas included. */
+/** The final result, sagas included. */
 export type Settled<R extends string = string> =
   | (Outcome & { readonly is: OutcomeName })
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
 
-/** Where a command stands at the moment. */
+/** The current state of a command. */
 export type OperationState<R extends string = string> = { readonly is: 'pending' } | Settled<R>
 
-/** A command on its way; the answers survive a restart. */
+/** A command that was sent. Its answers survive a restart. */
 export interface Operation<R extends string = string> {
   readonly id: string
-  /** Where it stands, without waiting. */
+  /** The current state, without waiting. */
   look(): Promise<OperationState<R>>
-  /** Resolves once the command's unit has committed, or it was refused. */
+  /** Resolves once the command's unit has committed, or the command was refused. */
   accepted(options?: { readonly signal?: AbortSignal }): Promise<Accepted<R>>
-  /** Resolves once every saga that its events started has finished, too. */
+  /** Resolves once every saga started by its events has finished as well. */
   settled(options?: { readonly signal?: AbortSignal }): Promise<Settled<R>>
 }
 
@@ -61,7 +61,10 @@ export function operationOf(engine: EngineTools, id: string, command: CommandTyp
   }
 }
 
-/** Looks until there is something to see: when told of a change, and now and then. */
+/**
+ * Calls `look` until it returns a result: after each change of the operation, and from time to
+ * time.
+ */
 async function waitFor<T>(
   { watch, clock, options, ended }: EngineTools,
   id: string,
@@ -85,8 +88,9 @@ async function waitFor<T>(
 }
 
 /**
- * The operation of a command that a contract owned here has taken, whatever its type; where several
- * have one under this id, that in `topic`, or any. Only with a log that finds by id, while that retains the command.
+ * The operation of a command of a contract owned here, of any type. If several commands have this
+ * id, the one in `topic`, or else any. Needs a log that finds records by id, and works as long as
+ * the log retains the command.
  */
 export async function findById(
   engine: EngineTools,
@@ -111,12 +115,12 @@ async function findOperation(
 ): Promise<OperationRow | undefined> {
   const owner = plan.owners.get(command.contract)
   if (!owner) {
-    const detail = `${command.contract} is owned by a service elsewhere, which keeps its operations`
+    const detail = `${command.contract} is owned by a remote service: ask that service for the operation`
     throw new Fault('OPERATION_NOT_FOUND', { detail, ids: { id } })
   }
   const table = owner.names.operations
   const look = async (): Promise<OperationRow | undefined> => {
-    // Rows were once kept by the id alone, whichever topic it belonged to.
+    // Earlier versions stored rows by id alone, for all topics.
     const keys = [operationKey(command, id), id].map((key) => ({ table, key }))
     const [row, old] = (await backend.store.get(keys)).map(
       (each) => each && (JSON.parse(each.body) as OperationRow),
@@ -126,13 +130,13 @@ async function findOperation(
   const found = await look()
   if (found || !backend.log.find) return found
   if (await backend.log.find(commandsTopic(command.contract), id)) return undefined
-  // Looked at once more, since the command may have come, gone and been forgotten in between.
+  // Read again, since the command may have been stored, decided and deleted in between.
   const late = await look()
   if (late) return late
   throw new Fault('OPERATION_NOT_FOUND', { detail: `${command.wire} ${id}`, ids: { id } })
 }
 
-/** Whether a row that is kept by the id alone can be that of a command. */
+/** Whether a row stored by id alone can belong to this command. */
 function mayAnswer(row: OperationRow, { contract, refuses }: CommandType): boolean {
   if (row.is === 'refused') return refuses.includes(row.code)
   return row.events.every(({ topic }) => topic === eventsTopic(contract))
@@ -157,7 +161,7 @@ async function findSettled(
   if ((await unheardOf(engine, row.events)).length > 0) return undefined
   const outcomes: Settled[] = []
   for (const { row: instance } of await instancesIn(engine, rulesIn(engine, isSaga), id)) {
-    // The same id in another topic is another conversation.
+    // The same id in another topic is another operation.
     if (instance.origin !== row.origin) continue
     if (instance.is === 'open') return undefined
     outcomes.push(outcomeOf(instance.outcome) as Settled)

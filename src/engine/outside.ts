@@ -1,6 +1,6 @@
 import type { Sources } from './gathering.ts'
 import { heldItems } from './gathering.ts'
-import { holdKeyOf, isQueue } from './holds.ts'
+import { holdKeyOf, isQueueConsumer } from './hold-row.ts'
 import type { LanesParts } from './lanes.ts'
 import { lanesOf } from './lanes.ts'
 import type { Group } from './plan.ts'
@@ -10,13 +10,13 @@ import { slotsOf } from './slots.ts'
 import type { EngineTools } from './tools.ts'
 import type { Turn } from './turn.ts'
 
-/** Calls the handler of a group, before the unit that acknowledges it. */
+/** Calls the handler of a group before the unit that acknowledges its messages. */
 export interface Outside {
-  /** A turn with what became of each of its items; nothing when the work went to another member. */
+  /** The batch with a result per delivery; `undefined` if the work went to another member. */
   attempt(gathered: Turn): Promise<Turn | undefined>
-  /** Forgets what became of items that no unit has taken. */
+  /** Forgets results that no unit has taken. */
   forget(): void
-  /** What has ended since its unit went on without it, when the group has stopped. */
+  /** Calls that ended after their unit went on without them, once the group has stopped. */
   drain(): Promise<Turn | undefined>
 }
 
@@ -25,20 +25,20 @@ export interface OutsideSignals {
   readonly aborting: AbortSignal
 }
 
-/** Slots for a group whose handler takes each event by itself. */
+/** Slots for a group whose handler is a queue. */
 export function queueSlots(
   engine: EngineTools,
   group: Group,
   aborting: AbortSignal,
 ): Slots | undefined {
   const [consumer] = group.consumers
-  if (consumer?.rule.is !== 'handler' || !isQueue(consumer)) return undefined
+  if (consumer?.rule.is !== 'handler' || !isQueueConsumer(consumer)) return undefined
   const { concurrency } = consumer.rule
   const ackMs = engine.options.queueAckMs
   return slotsOf({ ...computingOf(engine, group), concurrency, ackMs, aborting })
 }
 
-/** How handlers are called, and for how long they may compute in one turn. */
+/** How handlers are called, and how long they may compute per batch. */
 function computingOf(
   engine: EngineTools,
   { name }: Group,
@@ -68,7 +68,7 @@ export function outsideOf(
     const items = slots
       ? await slots.work(gathered.items, { stopping, lost })
       : await lanes.attempt(gathered.items, AbortSignal.any([aborting, lost]))
-    // What was not begun is read again.
+    // Deliveries that have not begun are read again.
     const rest = gathered.items.slice(items.length).filter(({ held }) => !held)
     const slices = slicesBefore(
       gathered.slices,
@@ -77,7 +77,7 @@ export function outsideOf(
     return { ...gathered, items, slices }
   }
 
-  /** Beats meanwhile. */
+  /** Sends heartbeats meanwhile. */
   async function attempt(gathered: Turn): Promise<Turn | undefined> {
     const [ended, lost] = [new AbortController(), new AbortController()]
     const keeping = claims.keep(ended.signal, () => lost.abort())

@@ -1,4 +1,4 @@
-// What all lists have in common: their bounds, and cursors that go on after an item.
+// Shared by all lists: limits, cursors and pages over several tables.
 import { Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import type { EventStore, Scan, ScannedRow } from '../ports/store.ts'
@@ -7,19 +7,22 @@ import { SKEW_MS } from './delay-clock.ts'
 import { tableOf } from './plan.ts'
 import type { EngineTools } from './tools.ts'
 
-/** What a list is made from: a running engine, or stored data without one. */
+/** The source of a list: a running engine, or stored data alone. */
 export interface Listed extends Pick<EngineTools, 'backend' | 'catalog' | 'clock'> {
   readonly delays: Pick<DelayClock, 'now'>
 }
 
-/** An instant of the delay clock, as the wall clock shows it: the same, unless that has stepped. */
+/**
+ * Converts an instant of the delay clock to wall-clock time. They differ only after a wall-clock
+ * step.
+ */
 export function shownAt({ clock, delays }: Pick<Listed, 'clock' | 'delays'>, at: number): number {
   const steppedMs = clock.now() - delays.now()
   return Math.abs(steppedMs) <= SKEW_MS ? at : Math.round(at + steppedMs)
 }
 
 export const LIST_LIMIT = { initial: 100, min: 1, max: 1_000 } as const
-/** Larger than every instant, and than every value that an index of instants has. */
+/** Larger than every instant, and than every value in an index of instants. */
 export const EVER = Number.MAX_SAFE_INTEGER
 
 /** @throws Fault `OPTION_INVALID` */
@@ -33,7 +36,7 @@ export function listFault(path: string, message: string): Fault {
   return new Fault('OPTION_INVALID', { detail: 'a list', complaints: [{ path, message }] })
 }
 
-/** Where a page ended: the item with this value and key. */
+/** Where a page ended: the value and key of its last item. */
 export interface Cursor {
   readonly value: number
   readonly key: string
@@ -46,18 +49,18 @@ export function cursorIn(after: string | undefined): Cursor | undefined {
   if (after === undefined) return undefined
   const [, value, key] = /^(\d{1,16}):([^]+)$/.exec(after) ?? []
   if (value !== undefined && key !== undefined) return { value: Number(value), key }
-  throw listFault('after', 'must be what the page before gave as next')
+  throw listFault('after', 'must be the next of an earlier page')
 }
 
-/** A row of one of several tables, in order of (value, key). */
+/** A row of one of several tables. */
 export interface MergedRow<S> {
   readonly source: S
   readonly row: ScannedRow & { readonly value: number }
 }
 
 /**
- * One page over several tables, in order of the value of an index and then of the key. Rows that
- * share value and key with the last one are on the same page, so that a cursor can name it.
+ * Reads one page over several tables, ordered by an index value and then by key. Rows with the same
+ * value and key as the last one are on the same page, so that a cursor can name it.
  */
 export async function mergedPage<S>(
   store: EventStore,
@@ -67,7 +70,7 @@ export async function mergedPage<S>(
 ): Promise<{ readonly rows: readonly MergedRow<S>[]; readonly next?: string }> {
   const found: MergedRow<S>[] = []
   for (const source of sources) {
-    // One more than is wanted tells whether there is another page.
+    // One extra row tells whether there is another page.
     const scan = { ...scanOf(source), limit: limit + 1, ...(after ? { after } : {}) }
     for (const row of await store.scan(scan))
       found.push({ source, row: { ...row, value: Number(row.value) } })
@@ -86,25 +89,25 @@ function byValueAndKey(
   return one.value - other.value || compareText(one.key, other.key)
 }
 
-/** A rule as the catalog has it, with its service. */
+/** A rule of the catalog, with its service. */
 export interface ListedRule {
   /** `<service>/<rule>`, as its progress and its holds are stored. */
   readonly id: string
-  /** `<service>/<rule>`, as they are called today. */
+  /** `<service>/<rule>`, by current names. */
   readonly name: string
   /** The id of its service. */
   readonly service: string
   /** The table of its rows. */
   readonly table: string
   readonly is: 'entity' | 'projection' | 'saga' | 'handler'
-  /** Topics that it hears. */
+  /** Topics that it reads. */
   readonly reads: readonly string[]
-  /** Wire names that it hears; absent where a version before kept the catalog. */
+  /** Wire names that it subscribes to. Absent in catalogs of earlier versions. */
   readonly hears?: readonly string[]
 }
 
 /**
- * The rules here, or the one that is named.
+ * All rules that match, or the named one.
  *
  * @throws Fault `RULE_NOT_FOUND`
  */

@@ -3,41 +3,38 @@ import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
+import { controlTable } from './plan.ts'
 import { updateRow } from './write-rows.ts'
 
 /**
- * What operators have said to services: to take nothing more for now, or that a rule was rewound.
- * Stored beside each service's own rows, so that a pause survives a restart, and other processes
- * see it within `lookMs`.
+ * Pauses of services and rewinds of rules by operators. Stored with each service's rows, so that a
+ * pause survives a restart and other processes see it within `lookMs`.
  */
 export interface Pauses {
-  /** Reads them again where they may be out of date. */
+  /** Reads them again if they may be out of date. */
   look(): Promise<void>
   isPaused(service: string): boolean
-  /** How often a rule of the service was rewound, ever. */
+  /** How often rules of the service were rewound, ever. */
   rewinds(service: string): number
-  /** Has everybody here read again before they go on. */
+  /** Reads them now, for everything in this process. */
   refresh(): Promise<void>
-  /** Resolves when something has changed, or at the latest when it is time to look again. */
+  /** Resolves when a pause has changed, or at the latest when it is time to read again. */
   changed(signal: AbortSignal): Promise<void>
   /**
-   * Idempotent. Whatever is in hand commits first; what lies ahead waits in the log.
+   * Idempotent. Current units commit first; later records wait in the log.
    *
    * @throws Fault `SERVICE_NOT_FOUND`, `STORE_UNKNOWN`
    */
   set(service: string, isPaused: boolean): Promise<void>
 }
 
-/** The table of a service that operators write to. */
-export const controlTable = (service: string): string => `${service}.control`
-
 const rowOf = (service: string): RowKey => ({ table: controlTable(service), key: 'pause' })
-/** Its version counts the rewinds of a service. */
+/** The version of this row counts the rewinds of a service. */
 export const rewindsRow = (service: string): RowKey => {
   return { table: controlTable(service), key: 'rewound' }
 }
 
-/** A service with what its rows are stored under. */
+/** A service, with the id its rows are stored under. */
 interface Controlled {
   readonly id: string
   readonly name: string
@@ -56,7 +53,7 @@ export function pausesOf(
 
   let looking: Promise<void> | undefined
 
-  /** Whoever asks while somebody looks waits for the same answer: until then nothing is known. */
+  /** Concurrent callers wait for the same read. */
   async function look(): Promise<void> {
     if (clock.elapsed() - lookedAt < lookMs) return
     looking ??= read().finally(() => (looking = undefined))
@@ -79,7 +76,7 @@ export function pausesOf(
   }
 
   async function refresh(): Promise<void> {
-    // One that began before something was written may not have seen it.
+    // A read that began before the write may not have seen it.
     await looking?.catch(() => undefined)
     lookedAt = -Infinity
     await look()

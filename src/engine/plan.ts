@@ -13,42 +13,44 @@ import type { Definition } from './build.ts'
 import { rulesOfProjection } from './definition.ts'
 import type { Fold } from './fold.ts'
 import { foldOf } from './fold.ts'
-import { controlTable } from './pauses.ts'
 import type { StoredNames } from './stored-names.ts'
 import { SAME_NAMES } from './stored-names.ts'
 
-/** A rule that consumes: it has progress, counters and holds of its own. */
+/** A rule that consumes messages: it has progress, counters and holds of its own. */
 export type Consuming = Entity | Projection | Saga | Handler
 
-/** One rule of a service at work. Its ids stay when it is renamed; people are shown its name. */
+/**
+ * One rule of a service as a consumer. Its ids stay when it is renamed; its name is shown to
+ * people.
+ */
 export interface Consumer {
   /** `<service>/<rule>`, as it is stored. */
   readonly id: string
   /** The part of the rule in its id. */
   readonly ruleId: string
-  /** `<service>/<rule>`, as the code says today. */
+  /** `<service>/<rule>`, by current names. */
   readonly name: string
   readonly rule: Consuming
-  /** Where its rows are; handlers have none. */
+  /** The table of its rows; handlers have none. */
   readonly table: string
 }
 
-/** What one consumer does on one wire name in one topic. */
+/** A consumer's subscription to one wire name in one topic. */
 export interface Reaction {
   readonly consumer: Consumer
   readonly message: MessageType
   readonly rule: Rule
 }
 
-/** Reactions by topic and wire name: how a record finds its rules. */
+/** Subscriptions by topic and wire name. */
 export type Reactions = ReadonlyMap<string, ReadonlyMap<string, readonly Reaction[]>>
 
 /**
- * Consumers that read together. The pure rules of a service share one reading of each partition
- * and one unit; each handler reads on its own, so that a slow outside holds up nobody else.
+ * Consumers that read together. The pure rules of a service share one read of each partition and
+ * one unit; each handler reads by itself, so that a slow handler delays no other consumer.
  */
 export interface Group {
-  /** What its work is claimed under. */
+  /** The prefix of its lease resources. */
   readonly id: string
   readonly name: string
   /** The id of its service. */
@@ -57,59 +59,59 @@ export interface Group {
   readonly reactions: Reactions
 }
 
-/** A service with everything looked up that its processors need. */
+/** A service with everything that its processors look up. */
 export interface ServicePlan {
-  /** The name that it is stored under, which stays when it is renamed. */
+  /** The name it is stored under, which stays when it is renamed. */
   readonly id: string
   readonly name: string
   readonly service: Service
   readonly groups: readonly Group[]
-  /** Entities of the contracts it owns that change by an event, by `<contract>.<Event>`. */
+  /** Entities that evolve by an event, by `<contract>.<Event>`. */
   readonly evolvers: ReadonlyMap<string, readonly Evolver[]>
-  /** How states follow from events, by table. */
+  /** Folds of entity states, by table. */
   readonly folds: ReadonlyMap<string, Fold>
   readonly projections: readonly ProjectionPlan[]
   readonly tables: readonly TableSpec[]
   readonly names: ServiceTables
 }
 
-/** How one entity changes by one event. */
+/** How one entity evolves by one event. */
 export interface Evolver {
   readonly fold: Fold
   readonly rule: Rule
 }
 
-/** One projection, and what its rows are rebuilt by: a consumer beside it, with rows of its own. */
+/** A projection, and the shadow consumer that rebuilds it into rows of its own. */
 export interface ProjectionPlan {
   readonly consumer: Consumer
   readonly definition: Definition
   readonly shadow: Consumer
-  /** Those of the shadow. */
+  /** Subscriptions of the shadow consumer. */
   readonly reactions: Reactions
 }
 
-/** The tables that the engine itself keeps for each service. */
+/** The tables that the engine keeps for each service. */
 export interface ServiceTables {
   readonly operations: string
   readonly timers: string
   readonly holds: string
   readonly held: string
-  /** What operators have said, such as a pause. */
+  /** Rows that operators change, such as pauses. */
   readonly control: string
-  /** Folds of long streams that are under way. */
+  /** Snapshots of long folds in progress. */
   readonly snapshots: string
 }
 
-/** All services that run together, and every contract that they know. */
+/** All services that run together, and every contract they know. */
 export interface Plan {
   readonly services: readonly ServicePlan[]
   readonly contracts: ReadonlyMap<string, ContractFacts>
   readonly topics: ReadonlyMap<string, TopicSpec>
-  /** The service here that owns a contract, by the contract's name. */
+  /** The service that owns each contract, by the contract's name. Only services of this process. */
   readonly owners: ReadonlyMap<string, ServicePlan>
 }
 
-/** A reply is a record of its own type, whichever contract the command belongs to. */
+/** Wire names of replies. They do not depend on the contract of the command. */
 export const REPLY_TYPES = {
   refused: 'throughline.refused',
   failed: 'throughline.failed',
@@ -117,7 +119,7 @@ export const REPLY_TYPES = {
 
 const REPLY_PARTITIONS = 8
 
-/** Looks everything up once, so that the processors only follow maps. */
+/** Creates the plan once, so that processors only look things up. */
 export function planOf(
   services: readonly Service[],
   elsewhere: readonly AnyContract[],
@@ -131,7 +133,7 @@ export function planOf(
   return { services: plans, contracts, topics: topicsOf(plans, contracts), owners }
 }
 
-/** Every contract that services know, by its name. */
+/** Every contract that services know, by name. */
 export function contractsOf(
   services: readonly Service[],
   elsewhere: readonly AnyContract[],
@@ -199,7 +201,7 @@ function servicePlan(service: Service, stored: StoredNames): ServicePlan {
   }
 }
 
-/** The names of the tables that the engine keeps for a service. */
+/** The table names that the engine keeps for a service. */
 export function serviceTables(service: string): ServiceTables {
   return {
     operations: `${service}.operations`,
@@ -211,7 +213,10 @@ export function serviceTables(service: string): ServiceTables {
   }
 }
 
-/** The table of a consumer's rows, by its id: entities, projections and sagas have one. */
+/** The table of a service that operators write to. */
+export const controlTable = (service: string): string => `${service}.control`
+
+/** The table of a consumer's rows, by the consumer's id. Handlers have none. */
 export const tableOf = (consumerId: string): string => consumerId.replace('/', '.')
 
 function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
@@ -224,7 +229,7 @@ function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions
   for (const consumer of consumers)
     for (const rule of rulesOf(consumer.rule)) {
       const { on: message, hears } = rule
-      const reaction = { consumer, message, rule }
+      const reaction: Reaction = { consumer, message, rule }
       if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
       else {
         const { contract, kind } = message
@@ -235,7 +240,7 @@ function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions
   return topics
 }
 
-/** The rules of a consumer that hear messages from topics; `evolve` hears from `decide`. */
+/** The rules of a consumer that read from topics; `evolve` rules run on what `decide` returns. */
 export function rulesOf(rule: Consuming): readonly Rule[] {
   return rule.is === 'entity' ? rule.decide : rule.rules
 }
@@ -244,7 +249,7 @@ function projectionsOf(service: string, consumers: readonly Consumer[]): readonl
   return consumers.flatMap((consumer): ProjectionPlan[] => {
     const { id, rule, table } = consumer
     if (rule.is !== 'projection') return []
-    // No rule has a dot in its name.
+    // Rule names contain no dot.
     const shadow = { ...consumer, id: `${id}.shadow`, table: `${table}.shadow` }
     const definition = { version: rule.version, rules: rulesOfProjection(rule) }
     return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]

@@ -6,21 +6,21 @@ import type { EngineTools } from './tools.ts'
 import type { Worker } from './worker.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
 
-/** The loop that polls a group's partitions and moves their records through the rules. */
+/** The loop that polls a group's partitions and runs its rules. */
 export interface Processor {
-  /** Reads and works until stopped. */
+  /** Runs until stopped. */
   run(): Promise<void>
-  /** Takes nothing new; ends after the unit in hand. */
+  /** Takes no new work, and ends after the current unit. */
   stop(): void
-  /** Aborts handlers that still run. */
+  /** Aborts running handlers. */
   abort(): void
-  /** Says that what still runs is left behind: the process does not end by it. */
+  /** Records that running handlers are left behind: they did not crash the process. */
   leave(): Promise<void>
 }
 
 /**
- * One turn after another: gather, run the rules, commit. Whatever goes wrong with the backend, the
- * processor forgets what it has in memory and goes on from what is committed.
+ * Runs one batch after another: gather, run the rules, commit. After any backend error, it drops
+ * its state in memory and continues from what is committed.
  */
 export function processor(
   engine: EngineTools,
@@ -51,7 +51,10 @@ export function processor(
     }
   }
 
-  /** Commits what ends while there is grace, so that the next start need not repeat it. */
+  /**
+   * Commits handler calls that end within the grace period, so that the next start need not repeat
+   * them.
+   */
   async function drain(): Promise<void> {
     for (let left = await outside.drain(); left; left = await outside.drain())
       await worker.work(left)
@@ -59,7 +62,7 @@ export function processor(
 
   return {
     async run() {
-      // What is half forgotten must not be worked on: a hold that is missing breaks its key's order.
+      // Do not work on partly loaded state: a missing hold would break its key's order.
       let isStale = false
       while (!stopping.signal.aborted) {
         try {
@@ -87,7 +90,7 @@ export function processor(
   }
 }
 
-/** Tells whether what a group has in memory, or in hand, may no longer be its own. */
+/** Detects that state in memory, or a batch in progress, is out of date. */
 function changesOf(
   { clock, pauses, watch }: EngineTools,
   service: ServicePlan,
@@ -97,7 +100,7 @@ function changesOf(
   const { claims } = worker.sources
   let rewindsSeen = 0
   return {
-    /** Whether what is in memory may no longer be so: by a beat, or by an operator. */
+    /** Whether state in memory may be out of date, after a heartbeat or a rewind. */
     async isChanged(): Promise<boolean> {
       const rewound = pauses.rewinds(service.name)
       const isRewound = rewound !== rewindsSeen
@@ -108,7 +111,7 @@ function changesOf(
       watch.shared(group.name, claims.share())
       return isOther || answer === 'changed'
     },
-    /** Whether what was gathered is still to be worked on, without a look at the claims. */
+    /** Whether to continue with a gathered batch. Sends no heartbeat. */
     async mayGoOn(): Promise<boolean> {
       await pauses.look()
       const isSame = pauses.rewinds(service.name) === rewindsSeen && !worker.isOutOfDate()
@@ -117,7 +120,7 @@ function changesOf(
   }
 }
 
-/** Whether a delay is under way that a restart must not begin anew. */
+/** Whether a delay is running that a restart must not begin again. */
 function isWaiting({ holds, timers }: Worker['sources']): boolean {
   return holds.count() > 0 || timers.nextDue() < Infinity
 }

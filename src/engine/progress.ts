@@ -4,38 +4,38 @@ import { partitionOf } from '../contract/partition.ts'
 import type { Consumer, Group } from './plan.ts'
 import type { Counts, Item, Turn } from './turn.ts'
 
-/** One partition that a group reads. */
+/** A partition that a group reads. */
 export interface Place {
   readonly topic: string
   readonly partition: number
-  /** What has to be claimed to work on it: the shard of all partitions that share keys with it. */
+  /** The lease resource for it: the shard of all partitions that share keys with it. */
   readonly resource: string
-  /** Keys of the progress of each consumer that reads here. */
+  /** The progress keys of the consumers that read it. */
   readonly readers: readonly string[]
 }
 
-/** How far each consumer of a group is in each partition, as committed. */
+/** The committed progress of each consumer of a group, by partition. */
 export interface GroupProgress {
   readonly places: readonly Place[]
-  /** The resource that everything about a key belongs to, whichever topic it comes by. */
+  /** The lease resource of a key, whichever topic it comes from. */
   resourceOf(key: string): string
   placeOf(topic: string, partition: number): Place | undefined
-  /** Reads it again from the store. Consumers that are dormant come no further for now. */
+  /** Loads it from the store. Consumers that await a rebuild do not advance. */
   reload(isDormant: (consumer: Consumer) => boolean): Promise<void>
-  /** Where to read on: behind the slowest consumer of each partition. */
+  /** The next offset per partition: that of its slowest consumer. */
   positions(isHeld: (place: Place) => boolean): readonly Position[]
   /**
-   * Whether the item's consumer has not passed it yet. What comes out of a hold is always ahead, but
-   * for a consumer that is dormant.
+   * Whether the consumer has not passed the delivery yet. A held message is always ahead, unless
+   * its consumer awaits a rebuild.
    */
   isAhead(item: Item): boolean
-  /** Whether a consumer has come past an offset. */
+  /** Whether a consumer has passed an offset. */
   hasPassed(consumer: string, topic: string, partition: number, offset: number): boolean
-  /** Whether slices bring anybody further. */
+  /** Whether the slices advance any consumer. */
   moves(slices: readonly Slice[]): boolean
-  /** What a unit says of progress: how far it comes, and what it counts. */
+  /** The progress of a unit: new offsets and counts. */
   advances(turn: Turn, counts: ReadonlyMap<string, Counts>): Advance[]
-  /** Takes over what a unit has committed. */
+  /** Applies the progress of a committed unit. */
   advanced(advances: readonly Advance[]): void
 }
 
@@ -115,7 +115,7 @@ export function progressOf(
   }
 }
 
-/** Keys of the progress of consumers that come no further for now. */
+/** Progress keys of consumers that await a rebuild. */
 function dormantIn(
   { consumers }: Group,
   places: readonly Place[],
@@ -126,7 +126,7 @@ function dormantIn(
   return keys.filter((key) => dormant.has(key.split('\n')[0] ?? ''))
 }
 
-/** How far consumers are, by consumer and topic, for the question that each event asks. */
+/** Offsets by consumer and topic, since every event asks for them. */
 interface Reached {
   by(consumer: Consumer, topic: string): readonly number[]
   clear(): void
@@ -153,19 +153,19 @@ function reachedIn(
   }
 }
 
-/** Offsets that a reader had yet to reach when the log forgot them. */
+/** Offsets that the log deleted before the consumer reached them. */
 function expiredAt(
   { topic, partition }: Pick<Place, 'topic' | 'partition'>,
   from: number | undefined,
   slices: readonly Slice[],
 ): number {
-  // Who is new to a partition begins where it begins, and has lost nothing.
+  // A consumer that is new to a partition starts at its beginning, and has lost nothing.
   if (from === undefined) return 0
   const slice = slices.find((each) => each.topic === topic && each.partition === partition)
   return slice?.lost ? Math.max(0, slice.lost.to - from) : 0
 }
 
-/** A whole turn: every reader of a partition has come to the end of its slice. */
+/** A whole batch: every consumer has reached the end of each slice. */
 function bySlices(
   slices: readonly Slice[],
   placeOf: GroupProgress['placeOf'],
@@ -178,7 +178,7 @@ function bySlices(
   return reached
 }
 
-/** A part of a turn: each consumer has come past its own last item. */
+/** Part of a batch: each consumer has passed its own last delivery. */
 function byItems(items: readonly Item[]): Map<string, number> {
   const reached = new Map<string, number>()
   for (const { reaction, record, held } of items) {
@@ -190,8 +190,8 @@ function byItems(items: readonly Item[]): Map<string, number> {
 }
 
 /**
- * How many parts a group's work can be shared in, so that a key is in the same part in every topic:
- * the greatest common divisor of their partitions, since a key's partition is its hash modulo them.
+ * The number of shards of a group, such that a key has the same shard in every topic: the greatest
+ * common divisor of the partition counts, since a key's partition is its hash modulo the count.
  */
 function shardsOf(counts: readonly number[]): number {
   const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b))

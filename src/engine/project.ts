@@ -5,7 +5,7 @@ import type { Arrival, Step } from './step.ts'
 import { cellsOf, idIn, idsBy } from './step.ts'
 import type { Reaction } from './plan.ts'
 
-/** The rows that an event is about. */
+/** The rows that an event changes. */
 export function rowsToProject(reaction: Reaction, arrival: Arrival): RowKey[] {
   const { table } = reaction.consumer
   return idsOf(reaction, arrival).map((key) => ({ table, key }))
@@ -14,13 +14,13 @@ export function rowsToProject(reaction: Reaction, arrival: Arrival): RowKey[] {
 function idsOf({ consumer, message, rule }: Reaction, { data }: Arrival): string[] {
   if (rule.ids) return idsBy(rule, data)
   const { by } = consumer.rule as Projection
-  // A refusal is about what its command is about.
+  // A refusal has the ids of its command.
   const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data
   return [idIn(about, by, message)]
 }
 
-/** Folds an event into its rows. */
-export function project(step: Step): boolean {
+/** Folds an event into its rows. Returns false when rows have to be loaded first. */
+export function project(step: Pick<Step, 'reaction' | 'arrival' | 'draft' | 'wanted'>): boolean {
   const { reaction, arrival } = step
   const { consumer, rule } = reaction
   const projection = consumer.rule as Projection

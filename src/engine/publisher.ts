@@ -3,8 +3,8 @@ import type { MessageType } from '../contract/message.ts'
 import type { Consuming, Plan } from './plan.ts'
 
 /**
- * Why nobody outside may append an event: it has one writer, and that is not the outside. Nothing
- * where it may: its contract is owned here, and no rule here publishes it.
+ * Why an event may not be appended from outside: its one writer is a rule, or a service elsewhere.
+ * `undefined` if it may.
  */
 export function publisherOf(plan: Plan, type: MessageType): string | undefined {
   const known = publishers.get(plan)?.get(type)
@@ -15,7 +15,7 @@ export function publisherOf(plan: Plan, type: MessageType): string | undefined {
   return found
 }
 
-/** What was found once: asked for each event of a batch. */
+/** Cached, since it is asked for each event of a batch. */
 const publishers = new WeakMap<Plan, Map<MessageType, string>>()
 
 function find(plan: Plan, type: MessageType): string | undefined {

@@ -3,15 +3,15 @@ import { Fault } from '../base/fault.ts'
 import type { Answer, LogEvent } from '../ports/log.ts'
 import type { EngineTools } from './tools.ts'
 
-/** Messages on their way into the log. */
+/** Appends messages to the log in batches. */
 export interface AppendQueue {
   /**
-   * Resolves once all of them have an answer each, in their order.
+   * Resolves with one answer per message, in order.
    *
-   * @throws Fault `BACKPRESSURE`, and then has taken none
+   * @throws Fault `BACKPRESSURE`, and then appends none of them
    */
   add(events: readonly LogEvent[], isAtomic?: boolean): Promise<readonly Answer[]>
-  /** Resolves once everything that was added has been answered. */
+  /** Resolves once every message added so far has its answer. */
   drained(): Promise<void>
 }
 
@@ -24,13 +24,13 @@ interface Waiting {
 
 const BATCH_MAX = 1_000
 const ATTEMPTS = 3
-/** The part of an envelope that is not data, roughly. */
+/** Approximate bytes of an envelope without its data. */
 const HEAD_BYTES = 300
 
 /**
- * Appends in batches, one batch in flight, so that calls keep their order per key. An unknown
- * answer is settled by appending the same events again, before anything else is sent; when that
- * does not help either, what is queued behind it with the same key is refused.
+ * Appends one batch at a time, so that calls keep their order per key. An unknown answer is
+ * resolved by appending the same events again, before anything else. If it stays unknown, queued
+ * messages of the same key are refused.
  */
 export function appendQueue(engine: EngineTools): AppendQueue {
   const { clock, options } = engine
@@ -59,7 +59,7 @@ export function appendQueue(engine: EngineTools): AppendQueue {
     resolve(answers)
   }
 
-  /** Nothing that waits may pass an event of its key that was not stored. */
+  /** Queued messages must not overtake an event of their key that was not stored. */
   function refuseOvertaking(events: readonly LogEvent[], answers: readonly Answer[]): void {
     const broken = new Set<string>()
     for (const [at, answer] of answers.entries())
@@ -84,7 +84,9 @@ export function appendQueue(engine: EngineTools): AppendQueue {
       let bytes = 0
       for (const { data } of events) bytes += (data?.length ?? 0) + HEAD_BYTES
       if (queuedBytes > 0 && queuedBytes + bytes > options.sendBytesMax)
-        throw new Fault('BACKPRESSURE', { detail: `${queuedBytes} bytes wait for their ack` })
+        throw new Fault('BACKPRESSURE', {
+          detail: `${queuedBytes} bytes of sent messages wait for their ack: wait, and send again`,
+        })
       return new Promise((resolve) => {
         queue.push({ events, isAtomic, bytes, resolve })
         queuedBytes += bytes
@@ -95,7 +97,10 @@ export function appendQueue(engine: EngineTools): AppendQueue {
   }
 }
 
-/** How many calls go together: an atomic one goes alone, and so does one that is larger than all. */
+/**
+ * How many calls go into the next batch. An atomic call goes alone, and so does one larger than a
+ * batch.
+ */
 function callsOfBatch(queue: readonly Waiting[]): number {
   let events = 0
   let calls = 0
@@ -108,7 +113,7 @@ function callsOfBatch(queue: readonly Waiting[]): number {
   return calls
 }
 
-/** A call without those of its events that are refused already; its answers are whole again. */
+/** A call without its events that are refused already. Its caller still gets all answers. */
 function partOf(call: Waiting, isBroken: readonly boolean[]): Waiting {
   return {
     ...call,
@@ -137,14 +142,18 @@ async function appendSurely(
 
 type Refused = Extract<Answer, { readonly is: 'refused' }>
 
-const EARLIER: Refused = { is: 'refused', code: 'EARLIER_NOT_STORED', detail: 'of the same key' }
+const EARLIER: Refused = {
+  is: 'refused',
+  code: 'EARLIER_NOT_STORED',
+  detail: 'an earlier message of the same key',
+}
 const BATCH: Refused = {
   is: 'refused',
   code: 'BATCH_REFUSED',
   detail: 'another event of the batch was refused',
 }
 
-/** What keeps its order: the messages of a key in a topic. */
+/** Messages with the same order key keep their order. */
 function orderOf({ topic, key }: LogEvent): string {
   return `${topic}\n${key}`
 }

@@ -14,7 +14,7 @@ import type { EngineTools } from './tools.ts'
 const PAGE = { initial: 1_000, max: 10_000 }
 
 /**
- * Answers a query by the rule of the service that owns its contract, from committed rows.
+ * Answers a query from committed rows, by the rule of the service that owns its contract.
  *
  * @throws Fault `MESSAGE_INVALID`, `QUERY_NOT_ANSWERED`, `RULE_RETURNED`, `SCHEMA_INVALID`
  */
@@ -24,7 +24,7 @@ export async function ask(engine: EngineTools, message: Message): Promise<unknow
   const type = facts?.byName.get(message.name)
   const wire = type?.wire ?? `${message?.contract}.${message?.name}`
   if (!facts || type?.kind !== 'query')
-    throw new Fault('MESSAGE_INVALID', { detail: `${wire} is no query of a contract known here` })
+    throw new Fault('MESSAGE_INVALID', { detail: `${wire} is not a query of a known contract` })
   const verdict = checkMessage(facts, message)
   if (verdict.is === 'rejected')
     throw new Fault('MESSAGE_INVALID', { detail: wire, complaints: verdict.complaints })
@@ -40,7 +40,7 @@ export async function ask(engine: EngineTools, message: Message): Promise<unknow
   throw new Fault('QUERY_NOT_ANSWERED', { detail: wire })
 }
 
-/** The answer as its schema gives it back. */
+/** The answer, parsed by its schema. */
 function mustAnswer(type: QueryType, answer: unknown): unknown {
   const detail = `the answer to ${type.wire}`
   const outcome = parse(type.answers, detail, answer)
@@ -54,7 +54,7 @@ function readOf(engine: EngineTools, service: ServicePlan, query: Query): Read<R
   return <E extends Readable>(readable: E): Reader<E> => {
     if (!query.reads.includes(readable))
       throw new Fault('RULE_RETURNED', {
-        detail: `query ${query.name} does not declare that it reads ${readable.name}`,
+        detail: `query ${query.name} read ${readable.name} without declaring it: add it to its reads`,
       })
     return readerOf(engine, service, readable)
   }
@@ -97,7 +97,7 @@ function readerOf<E extends Readable>(
 }
 
 interface Values {
-  /** The value of one row, as far as there is one. */
+  /** The value of a row, if there is one. */
   valueOf(key: RowKey, row: Row | undefined): Promise<never | undefined>
   /** The values of rows, in their order. */
   valuesOf(rows: readonly Row[]): Promise<readonly never[]>
@@ -108,7 +108,7 @@ const parsed: Values = {
   valuesOf: async (rows) => rows.map(({ body }) => JSON.parse(body) as never),
 }
 
-/** States as the rules of today fold them, whatever rules had made the rows. */
+/** Entity states, folded by the current rules. */
 function statesOf(engine: EngineTools, service: ServicePlan): Values {
   const { store } = engine.backend
   const refold = refoldFor(engine, service)
@@ -117,7 +117,7 @@ function statesOf(engine: EngineTools, service: ServicePlan): Values {
     return (value as EntityRow | undefined)?.state as never | undefined
   }
   return {
-    // One that is asked for by its id comes back even where its row was lost.
+    // A state that is asked for by id is found even if its row was lost.
     async valueOf(key, row) {
       const cells = await refold([cellOf(key, row)], () => true)
       await keepStates(store, cells)

@@ -9,12 +9,12 @@ import type { Shadowing, Under } from './shadow.ts'
 import { shadowing } from './shadow.ts'
 import type { EngineTools } from './tools.ts'
 
-/** Does the work of a service's rebuilds; of several instances one at a time. */
+/** Runs the rebuilds of a service; one instance at a time. */
 export interface RebuildWorker {
-  /** Whether this instance is the one that rebuilds; asks again when it is time to. */
+  /** Whether this instance holds the rebuild lease; renews it when due. */
   claims(): Promise<boolean>
   release(): Promise<void>
-  /** Goes on with a rebuild until it is through, fails, or has to be looked at anew. */
+  /** Continues a rebuild until it is done, fails, or has to be looked at again. */
   work(job: ProjectionPlan): Promise<Fault | undefined>
 }
 
@@ -29,7 +29,7 @@ export function rebuildWorker(
   const resource = `${service.id}.rebuild`
   const member = { id: `${engine.member}/${resource}` }
   const shadows = new Map<string, Shadowing>()
-  /** What this process has noted as begun, and of that what it goes on with. */
+  /** Rebuilds that this process has recorded as begun, and those it is folding. */
   const [noted, folding] = [new Set<string>(), new Set<string>()]
   let claim: Claim | undefined
   let beatDue = 0
@@ -70,7 +70,7 @@ export function rebuildWorker(
           if (failure) return failure
           folding.add(ruleId)
         }
-        const under = { claim, builds, version: builds.version() }
+        const under: Under = { claim, builds, version: builds.version() }
         const next = await STEPS[step]({ job, shadow, under, signal })
         if (next === 'lost') break
         if (next instanceof Fault) return next
@@ -83,8 +83,8 @@ export function rebuildWorker(
 }
 
 /**
- * Notes that folding begins. Where it has begun again and again at the same place, and its process has
- * ended each time, the rebuild fails, so that everything else goes on.
+ * Records that folding begins. If it has begun repeatedly at the same place and crashed the process
+ * each time, the rebuild fails, so that everything else continues.
  */
 async function beginFolding(
   { backend, options }: EngineTools,
@@ -105,14 +105,17 @@ async function beginFolding(
   return failedAs(name, { messageId: '', error: `the process ended in each of ${count} attempts` })
 }
 
-/** A build whose folding has come to an end as it should. */
+/** The state after folding has ended cleanly. */
 function withoutUnended(build: Build): Build {
   if (!build.shadow?.unended) return build
   const { unended: _, ...shadow } = build.shadow
   return { ...build, shadow }
 }
 
-/** Where a rebuild is that this instance can go on with: a shadow of other rules is not for it. */
+/**
+ * The step of a rebuild that this instance can continue. A shadow of other rules cannot be
+ * continued here.
+ */
 export function stepOf(
   { consumer, definition }: ProjectionPlan,
   builds: Pick<Builds, 'of'>,
@@ -128,7 +131,7 @@ interface Work {
   readonly signal: AbortSignal
 }
 
-/** `again`: look where it is and go on. `lost`: it is not what it was. */
+/** `again`: read the state and continue. `lost`: the state was changed by another instance. */
 type StepEnd = 'again' | 'lost' | Fault
 
 const STEPS: Readonly<Record<RebuildStep, (work: Work) => Promise<StepEnd>>> = {
@@ -188,7 +191,7 @@ async function fail(
   return failedAs(job.consumer.name, { messageId, error })
 }
 
-/** What whoever waits for a rebuild is told. */
+/** The fault for those who wait for the rebuild. */
 export function failedAs(
   projection: string,
   { messageId, error }: NonNullable<Shadow['failure']>,

@@ -9,7 +9,7 @@ import type { ProjectionPlan, ServicePlan } from './plan.ts'
 import { failedAs, rebuildWorker, stepOf } from './rebuild-worker.ts'
 import type { EngineTools } from './tools.ts'
 
-/** How far a rebuild is, in records of the topics that the projection hears. */
+/** Progress of a rebuild, in records of the topics that the projection reads. */
 export interface RebuildProgress {
   readonly done: number
   readonly total: number
@@ -17,26 +17,26 @@ export interface RebuildProgress {
 
 export interface RebuildOptions {
   readonly tell?: (progress: RebuildProgress) => void
-  /** Ends the waiting; the rebuild goes on. */
+  /** Stops waiting; the rebuild continues. */
   readonly signal?: AbortSignal
 }
 
-/** A projection whose rows have been made anew. */
+/** The result of a rebuild. */
 export interface Rebuilt {
   /** `SERVICE/PROJECTION`. */
   readonly projection: string
   readonly version: number
-  /** Events that its rows were folded from. */
+  /** Events that the rows were folded from. */
   readonly events: number
 }
 
-/** Makes rows of one service's projections anew, one projection after another. */
+/** Rebuilds the projections of a service, one at a time. */
 export interface Rebuilder {
-  /** Works until stopped on whatever is to be rebuilt, also if it was begun before a restart. */
+  /** Runs pending rebuilds until stopped, including those begun before a restart. */
   run(): Promise<void>
   stop(): void
   /**
-   * Begins a rebuild, or joins the one that is under way, and waits for its end.
+   * Starts a rebuild, or joins the running one, and waits for its end.
    *
    * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`, `APP_STOPPING`
    */
@@ -45,7 +45,7 @@ export interface Rebuilder {
 
 const LOOK_MS = 200
 
-/** A rebuild that fails is tried again after this long: another instance may run another rule. */
+/** A failed rebuild is retried after this time, since another instance may run a fixed rule. */
 const FAILED_MS = 60_000
 
 export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Builds): Rebuilder {
@@ -59,7 +59,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
 
   async function turn(): Promise<void> {
     await builds.load()
-    // An instance of the former version that starts gives up what it cannot go on with.
+    // An instance of an older version that starts gives up a rebuild it cannot continue.
     if (!hasBegun || service.projections.some((each) => isWaiting(each, builds)))
       await builds.begin()
     hasBegun = true
@@ -99,7 +99,7 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
       for (;;) {
         given?.throwIfAborted()
         if (signal.aborted)
-          throw new Fault('APP_STOPPING', { detail: 'a rebuild goes on at start' })
+          throw new Fault('APP_STOPPING', { detail: 'the rebuild continues at the next start' })
         const seen = await look(engine, builds, job).catch(mustPass)
         if (seen?.is === 'rebuilt') return seen.rebuilt
         if (seen) tell(seen.progress)
@@ -116,7 +116,7 @@ async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): P
   const shadow = builds.of(consumer.ruleId)?.shadow
   if (shadow && shadow.is !== 'sweeping') {
     const { failure } = shadow
-    return { is: 'under way', progress: await progressOf(engine, job), failure }
+    return { is: 'running', progress: await progressOf(engine, job), failure }
   }
   const rows = await engine.backend.store.progress([consumer.id])
   const events = rows.reduce((sum, { completed }) => sum + completed, 0)
@@ -124,7 +124,7 @@ async function look(engine: EngineTools, builds: Builds, job: ProjectionPlan): P
   return { is: 'rebuilt', rebuilt: { projection: consumer.name, version, events } }
 }
 
-/** A store that does not answer answers later; what will not change is thrown. */
+/** Ignores errors that can pass, such as a store that does not answer; throws others. */
 function mustPass(cause: unknown): undefined {
   if (faultIn(cause)?.retryable === false) throw cause
 }
@@ -137,7 +137,7 @@ function projectionNamed(service: ServicePlan, name: string): ProjectionPlan {
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service: service.name } })
 }
 
-/** A build whose rebuild has been asked for; one that is under way goes on. */
+/** The state with a rebuild requested; a running one continues. */
 function begun(build: Build, definition: ProjectionPlan['definition']): Build {
   const { live, shadow } = build
   if (!shadow || shadow.is === 'sweeping')
@@ -163,16 +163,16 @@ async function progressOf(
   return { done, total }
 }
 
-/** What whoever waits for a rebuild sees of it. */
+/** The rebuild as seen by those who wait for it. */
 type Seen =
   | { readonly is: 'rebuilt'; readonly rebuilt: Rebuilt }
   | {
-      readonly is: 'under way'
+      readonly is: 'running'
       readonly progress: RebuildProgress
       readonly failure: Shadow['failure']
     }
 
-/** Whether the rows are to be made anew, and nobody is at it. */
+/** Whether the rows need a rebuild that has not been started. */
 function isWaiting({ consumer, definition }: ProjectionPlan, builds: Builds): boolean {
   if (!builds.isDormant(consumer)) return false
   const shadow = builds.of(consumer.ruleId)?.shadow

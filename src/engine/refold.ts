@@ -10,32 +10,22 @@ import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
 import type { EntityRow, Fold } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
-import type { Cell } from './rows.ts'
+import type { Cell, Refold } from './rows.ts'
 import { dataOf } from './arrival.ts'
 import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
-import type { EngineTools } from './tools.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
-/**
- * Brings states up to the rules of today; other rows are answered as they are. Rows in doubt may have
- * been lost, or be older than their streams: those are brought up to the ends of their streams.
- */
-export type Refold = (
-  cells: readonly Cell[],
-  isInDoubt?: (row: RowKey) => boolean,
-) => Promise<readonly Cell[]>
-
-/** Events that are in memory at a time. */
+/** Events in memory at a time. */
 const PAGE = 500
 
 /**
- * Events after which a fold that is under way is kept, so that one which takes longer than a process
- * or a lease lasts gets on all the same. Most streams never come to that.
+ * Events after which a fold stores a snapshot, so that a fold that outlasts a process or a lease
+ * makes progress. Most streams are shorter.
  */
 const EVENTS_PER_SNAPSHOT = 10_000
 
-/** A fold that is under way, as a row keeps it. */
+/** The snapshot row of a fold in progress. */
 interface Snapshot {
   readonly rules: string
   readonly version: number
@@ -48,15 +38,15 @@ export interface RefoldParts {
   readonly folds: ReadonlyMap<string, Fold>
   /** The table of snapshots. */
   readonly snapshots: string
-  /** How long folding may compute before everybody else gets a turn. */
+  /** How long folding may compute before it yields. */
   readonly computeMsMax: number
 }
 
 /**
- * A state that other rules have folded is folded again from the entity's own events, in the order of
- * their versions. What comes of it is to be written with the next unit, under the version that it
- * has: the events are the same. A row that is behind its stream is written at once. Where it fails,
- * the cell carries the flaw, which is the fault of whoever looks at it.
+ * Folds a state again from the entity's own events, in version order, if its rules have changed.
+ * The result is written with the next unit under the same version, since the events are the same. A
+ * row that is behind its stream is written at once. On failure, the row carries the fault, which
+ * each user of the row gets.
  */
 export function refolding(parts: RefoldParts): Refold {
   const { folds } = parts
@@ -74,16 +64,26 @@ export function refolding(parts: RefoldParts): Refold {
   }
 }
 
-/** For the entities of a service. */
+/** The part of the engine that a refold needs. */
+export interface RefoldContext {
+  readonly clock: Clock
+  readonly options: { readonly unitComputeMsMax: number }
+  readonly backend: { readonly store: EventStore }
+}
+
+/** Creates the refold of a service's entities. */
 export function refoldFor(
-  { clock, options, backend: { store } }: Pick<EngineTools, 'clock' | 'options' | 'backend'>,
+  { clock, options, backend: { store } }: RefoldContext,
   { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
 ): Refold {
   const { unitComputeMsMax: computeMsMax } = options
   return refolding({ store, clock, folds, snapshots: names.snapshots, computeMsMax })
 }
 
-/** Called after each event: everybody else gets a turn after a page of them, or once that took long. */
+/**
+ * Called after each event: yields to the event loop after a page of events, or when folding took
+ * long.
+ */
 type Rest = () => Promise<void> | undefined
 
 function restOf({ clock, computeMsMax }: RefoldParts): Rest {
@@ -98,14 +98,14 @@ function restOf({ clock, computeMsMax }: RefoldParts): Rest {
   }
 }
 
-/** The fold of a cell whose state other rules have made. */
+/** The fold of a row whose state was made by other rules. */
 function staleBy(folds: ReadonlyMap<string, Fold>, { table, value }: Cell): Fold | undefined {
   if (value === undefined) return undefined
   const fold = folds.get(table)
   return fold && (value as EntityRow).rules !== fold.rules ? fold : undefined
 }
 
-/** Where the streams of those entities end whose rows are behind. */
+/** The stream ends of entities whose rows are behind. */
 async function endsBehind(
   { store, folds }: RefoldParts,
   cells: readonly Cell[],
@@ -126,21 +126,21 @@ async function refold(
   const { table, key } = row
   const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
   const outcome = await foldOn(parts.store, fold, { ...row, version }, { keeper, rest })
-  if (outcome.is === 'flawed') return { ...row, flaw: outcome.fault }
+  if (outcome.is === 'failed') return { ...row, flaw: outcome.fault }
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
   const folded: Cell = { table, key, version, value, bytes }
   if (await keeper.finish(folded)) return folded
   if (version === row.version) return { ...folded, isRefolded: true }
-  // Where another one was faster, or the answer is lost, the next unit conflicts and looks again.
+  // If another instance was faster, or the answer is lost, the next unit conflicts and reads again.
   await parts.store.commit(unitOf([writeOf(folded, row.version)]))
   return folded
 }
 
-/** What becomes of folding. A store that does not answer throws; that is nobody's flaw. */
+/** The result of a fold. A store that does not answer throws instead: no rule is at fault. */
 type Outcome =
   | { readonly is: 'folded'; readonly state: unknown }
-  | { readonly is: 'flawed'; readonly fault: Fault }
+  | { readonly is: 'failed'; readonly fault: Fault }
 
 async function foldOn(
   store: EventStore,
@@ -151,7 +151,7 @@ async function foldOn(
   let { version, state } = await keeper.begin()
   let last: LogRecord | undefined
   while (version < end) {
-    // The last event is asked for once more: were one before it missing, another would come.
+    // Read the previous event again: if one before it were missing, a different one would come.
     const again = last ? 1 : 0
     const count = Math.min(PAGE, end - version)
     const records = await store.stream({ table, key }, version + 1 - again, count + again)
@@ -159,7 +159,7 @@ async function foldOn(
     if (!isWhole) return incomplete(fold, key, end)
     for (const record of records.slice(again)) {
       const outcome = evolved(fold, key, record, state)
-      if (outcome.is === 'flawed') return outcome
+      if (outcome.is === 'failed') return outcome
       state = outcome.state
       version += 1
       const resting = rest()
@@ -173,14 +173,14 @@ async function foldOn(
 }
 
 function unkept({ entity }: Fold, key: string, complaints: readonly Complaint[]): Outcome {
-  const detail = `${entity.name} ${key} cannot be kept`
-  return { is: 'flawed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
+  const detail = `the state of ${entity.name} ${key} cannot be stored`
+  return { is: 'failed', fault: new Fault('RULE_RETURNED', { detail, complaints }) }
 }
 
 function incomplete({ entity }: Fold, key: string, version: number): Outcome {
   const detail = `${entity.name} ${key}, of which there were ${version} events`
   const fault = new Fault('STREAM_INCOMPLETE', { detail, ids: { entity: entity.name, key } })
-  return { is: 'flawed', fault }
+  return { is: 'failed', fault }
 }
 
 function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Outcome {
@@ -188,14 +188,14 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   const { type, id } = record
   const flawed = (why: string, cause?: unknown): Outcome => {
     const detail = `${entity.name} ${key} cannot be folded again at ${type} ${id}: ${why}`
-    return { is: 'flawed', fault: ruleFault(detail, cause) }
+    return { is: 'failed', fault: ruleFault(detail, cause) }
   }
-  if (!byWire.has(type)) return flawed('its contract has no event of that wire name or alias')
+  if (!byWire.has(type)) return flawed('its contract has no event with this wire name or alias')
   const rule = byWire.get(type)
   if (!rule) return { is: 'folded', state }
   try {
     const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
-    if (next === undefined) return flawed('it evolved to undefined')
+    if (next === undefined) return flawed('its evolve rule returned undefined')
     const form = normalForm(next, ROW_SHAPE, state)
     if (!form) return unkept(fold, key, complaintsOfForm(next, ROW_SHAPE))
     return { is: 'folded', state: form.value }
@@ -204,13 +204,13 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   }
 }
 
-/** Keeps a fold that takes long. */
+/** Stores snapshots of a long fold. */
 interface Keeper {
-  /** Where to begin. */
+  /** The snapshot to start from. */
   begin(): Promise<Pick<Snapshot, 'version' | 'state'>>
-  /** Keeps what has been folded so far, where it is worth it. */
+  /** Stores a snapshot, if enough events were folded. */
   keep(version: number, state: unknown): Promise<void>
-  /** Has the row take the place of its snapshot, if there is one; says whether it did. */
+  /** Replaces the snapshot by the row, if there is one; returns whether it did. */
   finish(folded: Cell): Promise<boolean>
 }
 
@@ -240,7 +240,7 @@ function keeperOf(
       if (version - keptAt < EVENTS_PER_SNAPSHOT || !isAlone) return
       const body = JSON.stringify({ rules, version, state } satisfies Snapshot)
       const answer = await store.commit(unitOf([{ ...row, expected, version: expected + 1, body }]))
-      // Somebody else is at it, too: then one of the two keeps it.
+      // Another instance folds the same stream: then only one of them stores snapshots.
       isAlone = answer.is === 'done'
       keptAt = version
       expected += 1
@@ -256,16 +256,16 @@ function keeperOf(
   }
 }
 
-/**
- * Writes states that were folded again for somebody who only reads. Where it fails, they are folded
- * again by the next one.
- */
+/** Writes refolded states for a reader. If that fails, the next reader folds them again. */
 export async function keepStates(store: EventStore, cells: readonly Cell[]): Promise<void> {
   const rows = cells.filter(({ isRefolded }) => isRefolded).map((cell) => writeOf(cell))
   if (rows.length > 0) await store.commit(unitOf(rows)).catch(() => undefined)
 }
 
-/** The same version with another state, since the events are the same; or the end of the stream. */
+/**
+ * Writes the state under its version: the same one if only the rules have changed, or that of the
+ * stream's end.
+ */
 function writeOf({ table, key, version, value }: Cell, expected = version): RowWrite {
   return { table, key, expected, version, body: JSON.stringify(value) }
 }

@@ -11,12 +11,12 @@ import type { EngineTools } from './tools.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
 /**
- * Where a handler shall begin again. `earliest` and `latest`, as Kafka calls them, are the same as
- * `beginning` and `now`.
+ * Where a handler starts again. `earliest` and `latest`, as in Kafka, mean the same as `beginning`
+ * and `now`.
  */
 export type RewindTo = StartFrom | 'earliest' | 'latest' | { readonly offset: number }
 
-/** Which of the partitions that it reads; all of them where nothing is said. */
+/** Which of its partitions to rewind. Default: all. */
 export interface RewindAt {
   readonly topic?: string
   readonly partition?: number
@@ -28,7 +28,7 @@ export interface RewindRequest extends RewindAt {
   readonly to: RewindTo
 }
 
-/** Where a handler stood in a partition, and where it goes on. */
+/** The old and the new offset of a handler in a partition. */
 export interface Rewound {
   readonly topic: string
   readonly partition: number
@@ -36,15 +36,15 @@ export interface Rewound {
   readonly next: number
 }
 
-/** What rewinding needs of a system, running or not. */
+/** What a rewind needs of a system, running or not. */
 export type Rewinding = Pick<EngineTools, 'backend' | 'catalog'> & { readonly pauses: Pauses }
 
-/** A busy handler moves on between the look at its progress and the commit. */
+/** A busy handler may advance between the read of its progress and the commit. */
 const ATTEMPTS = 50
 
 /**
- * Moves a handler's progress, in one unit with a mark that has whoever runs it read its progress
- * again. A unit of it that is under way meanwhile is fenced.
+ * Moves the progress of a handler. The same unit changes a row that makes running instances load
+ * their progress again; units in progress are fenced.
  *
  * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
  */
@@ -105,7 +105,7 @@ async function placesOf(
   const ends = (await log.ends(topic === undefined ? reads : [topic])).filter(
     (end) => partition === undefined || end.partition === partition,
   )
-  if (ends.length === 0) throw complain('partition', `is not there: ${partition}`)
+  if (ends.length === 0) throw complain('partition', `does not exist: ${partition}`)
   if (typeof to === 'object' && 'offset' in to) {
     if (topic === undefined || partition === undefined)
       throw complain('to', 'is an offset, which needs a topic and a partition')

@@ -1,13 +1,13 @@
 import type { RowKey } from '../ports/store.ts'
 import { rowsToAdvance, rowsToFire } from './advance.ts'
-import type { TimerRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import { rowsToDecide } from './decide.ts'
-import { holdKeyOf } from './holds.ts'
+import { holdKeyOf } from './hold-row.ts'
 import { rowsToProject } from './project.ts'
 import type { Cell } from './rows.ts'
 import type { Item, Turn, TurnTools } from './turn.ts'
 
-/** Rows that timers will need. */
+/** The rows that timers need. */
 export function rowsOfTimers(timers: readonly Cell[]): RowKey[] {
   return timers.flatMap(({ table, key, value }) => [
     { table, key },
@@ -15,12 +15,12 @@ export function rowsOfTimers(timers: readonly Cell[]): RowKey[] {
   ])
 }
 
-/** Adds the rows that an item will need, as far as can be told before it runs. */
+/** Adds the rows that a delivery needs, as far as known before its rule runs. */
 function addRowsOf(tools: TurnTools, item: Item, rows: RowKey[]): void {
   const { reaction, arrival, record, held, flaw } = item
   const { around } = tools
   const { holds, held: heldRows } = around.service.names
-  // Gathered already, and gone again where a conflict has emptied the cache.
+  // Normally cached already, unless a conflict has cleared the cache.
   if (held) rows.push({ table: heldRows, key: held.key })
   if (held || tools.holds.count() > 0) {
     const holdKey = held?.holdKey ?? holdKeyOf(reaction.consumer, record)
@@ -33,18 +33,18 @@ function addRowsOf(tools: TurnTools, item: Item, rows: RowKey[]): void {
     if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
     if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
   } catch {
-    // What is wrong here will be wrong again, and be recorded, when the rule itself runs.
+    // An error here occurs again, and is recorded, when the rule itself runs.
   }
 }
 
-/** Items whose rows are loaded together at most. */
+/** Deliveries whose rows are loaded together at most. */
 const ITEMS_PER_LOAD = 128
-/** The part of a unit's time that naming rows may take before what is named is worked on. */
+/** The share of a unit's computing time for finding the rows of its next deliveries. */
 const NAMING_SHARE = 0.25
 
 /**
- * Loads the rows of the next items. Which ones they are is told by code of the user, so that it stops
- * after a share of the unit's time. Answers how long it took, and up to which item it has come.
+ * Loads the rows of the next deliveries. User code names these rows, so it stops after a share of
+ * the unit's time. Returns how long it took, and up to which delivery it has come.
  */
 export async function loadAhead(
   tools: TurnTools,

@@ -4,42 +4,52 @@ import { LIMITS } from '../base/limits.ts'
 import { compareText } from '../base/text.ts'
 import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
 import type { EventStore, IndexValue, Row, RowCheck, RowKey, RowWrite } from '../ports/store.ts'
-import type { Refold } from './refold.ts'
 
-/** A row in memory: its value as data, never changed in place. Version 0 is "no row". */
+/** A row in memory: its value as immutable data. Version 0 means "no row". */
 export interface Cell extends RowKey {
   readonly version: number
   readonly value: unknown
   readonly bytes: number
-  /** The value was made anew from what the row rests on, and is to be written with the next unit. */
+  /**
+   * The value was folded again from the entity's events, and is to be written with the next unit.
+   */
   readonly isRefolded?: boolean
-  /** Why the value is not what it should be: whoever looks at it is told. */
+  /** Why the value is not usable; thrown to each user of the row. */
   readonly flaw?: Fault
 }
 
-/** A change of a row: the next value, or `undefined` for "the row goes". */
+/** A change of a row: the next value, or `undefined` to delete the row. */
 export interface Change {
   readonly value: unknown
   readonly version: number
   readonly index?: Readonly<Record<string, IndexValue>>
 }
 
+/**
+ * Folds states again whose rules have changed; returns other rows unchanged. Rows in doubt may be
+ * lost, or older than their streams: they are folded up to the end of their streams.
+ */
+export type Refold = (
+  cells: readonly Cell[],
+  isInDoubt?: (row: RowKey) => boolean,
+) => Promise<readonly Cell[]>
+
 const idOf = (table: string, key: string): string => `${table}\n${key}`
 
 /**
- * The rows that a group works on, kept between units up to a bound in bytes; what was loaded or
- * written longest ago goes first. What is kept is what was last committed, and the expected
- * versions of each unit prove it.
+ * Caches the rows of a group between units, up to a limit in bytes; the row loaded or written
+ * longest ago is evicted first. Cached rows are as last committed, which the expected versions of
+ * each unit verify.
  */
 export interface RowCache {
   peek(table: string, key: string): Cell | undefined
-  /** Loads what is missing, in one call. */
+  /** Loads missing rows in one call. */
   load(keys: readonly RowKey[]): Promise<void>
-  /** A unit that rested on these rows was a conflict: they may be behind their streams. */
+  /** Marks rows of a conflicting unit: they may be behind their streams. */
   doubt(keys: readonly RowKey[]): void
   keep(cells: Iterable<Cell>): void
   clear(): void
-  /** Lets go of what exceeds the bound; between units only. */
+  /** Evicts rows beyond the limit. Only between units. */
   trim(): void
 }
 
@@ -66,7 +76,7 @@ export function rowCache(
     async load(keys) {
       const isMissing = ({ table, key }: RowKey): boolean => {
         const cell = cells.get(idOf(table, key))
-        // What was flawed may have been mended.
+        // A fault may have been fixed meanwhile.
         return !cell || cell.flaw !== undefined
       }
       const missing = keys.filter(isMissing)
@@ -105,7 +115,7 @@ export function rowCache(
   }
 }
 
-/** What a cell weighs beside its value. */
+/** Bytes of a cached row beside its value. */
 const CELL_BYTES = 200
 
 export const bytesOfBody = (body: string): number => body.length + CELL_BYTES
@@ -117,47 +127,48 @@ export function cellOf({ table, key }: RowKey, row: Row | undefined): Cell {
 }
 
 /**
- * The changes of one unit over the cache. What one message changes can be undone, so that a fault in
- * the middle of a rule leaves nothing behind.
+ * The changes of one unit over the cache. The changes of one message can be undone, so that an
+ * error in a rule leaves nothing behind.
  */
 export interface Draft {
   cell(table: string, key: string): Cell | undefined
   /**
-   * Stages a row that was looked at before; its value is kept in normal form.
+   * Stages a change of a row that was read before; stores its value in normal form.
    *
-   * @throws Fault `RULE_RETURNED` where no row can hold the value
-   * @throws Error where the row was not looked at: its version would be a guess
+   * @throws Fault `RULE_RETURNED` if no row can hold the value
+   *
+   * @throws Error if the row was not read: its version would be a guess
    */
   put(table: string, key: string, change: Change): void
-  /** Stages a row whose key is in no row yet, such as one that was just made. Else as `put`. */
+  /** Stages a row with a new key, such as a fresh id. Otherwise like `put`. */
   add(table: string, key: string, change: Change): void
-  /** From here on, until the next `begin`, changes can be undone. */
+  /** Starts a group of changes that `undo` reverts. */
   begin(): void
   undo(): void
-  /** The change of a row, as far as there is one. */
+  /** The staged change of a row, if there is one. */
   changed(table: string, key: string): Changed | undefined
-  /** Whether any row of a table is changed. */
+  /** Whether any row of a table has changed. */
   touches(table: string): boolean
   readonly changes: ReadonlyMap<string, Changed>
-  /** Every row that was looked at: what is staged may rest on it. */
+  /** Every row that was read: the staged changes may depend on it. */
   readonly reads: ReadonlyMap<string, Cell>
 }
 
-/** A row as it shall be, with the version that was there before the unit. */
+/** A changed row, with its version before the unit. */
 export interface Changed extends Cell, Change {
   readonly expected: number
 }
 
-/** What stands for a row that cannot be there yet. */
+/** Stands for a row that cannot exist yet. */
 const ABSENT = { version: 0, value: undefined, bytes: 0 }
 
 export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   const changes = new Map<string, Changed>()
   const reads = new Map<string, Cell>()
   const tables = new Set<string>()
-  /** What was there before each change since `begin`. */
+  /** The previous change of each row since `begin`. */
   let journal: (readonly [id: string, before: Changed | undefined])[] = []
-  // Most rows are changed just after they were looked at.
+  // Most rows are changed right after they were read.
   let [lastTable, lastKey, lastId] = ['', '', '']
   const idFor = (table: string, key: string): string => {
     if (table === lastTable && key === lastKey) return lastId
@@ -197,7 +208,7 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
       stage(table, key, change, before)
     },
     add(table, key, change) {
-      // Where it is there all the same, a conflict has had it loaded.
+      // If it exists nevertheless, a conflict has had it loaded.
       stage(table, key, change, changes.get(idFor(table, key)) ?? below.cell(table, key) ?? ABSENT)
     },
     begin() {
@@ -214,16 +225,17 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   }
 }
 
-/** What a value of a row may be. */
+/** The limits of a row's value. */
 export const ROW_SHAPE = { valuesMax: LIMITS.rowValuesMax, textLengthMax: LIMITS.rowBytesMax }
 
-/** What is no larger than this is within both bounds of a row. */
+/** Values of at most this size are within both limits of a row. */
 const BYTES_SURELY_KEPT = Math.min(LIMITS.rowValuesMax, LIMITS.rowBytesMax)
 
 /**
- * A value as its row will give it back. `bytes` bounds its size: what was there, and what is new.
+ * Normalizes a value to what its row will return when read. `bytes` is an upper bound of its size:
+ * the value before plus what is new.
  *
- * @throws Fault `RULE_RETURNED`: rules may return what JSON would make into something else
+ * @throws Fault `RULE_RETURNED` for values that JSON would change
  */
 function keptForm(
   { table, key }: RowKey,
@@ -234,23 +246,26 @@ function keptForm(
   const form = normalForm(value, ROW_SHAPE, before.value)
   const bytes = before.bytes + (form ? form.values + form.textLength : 0)
   if (form && bytes <= BYTES_SURELY_KEPT) return { value: form.value, bytes }
-  // It may be too large: then what is shared with the value before counts, too.
+  // It may be too large: measure the whole value, including parts shared with the value before.
   const whole = normalForm(value, ROW_SHAPE)
   if (whole) return { value: whole.value, bytes: whole.values + whole.textLength }
   const complaints = complaintsOfForm(value, ROW_SHAPE)
-  throw new Fault('RULE_RETURNED', { detail: `${table} ${key} cannot be kept`, complaints })
+  throw new Fault('RULE_RETURNED', {
+    detail: `the value of ${table} ${key} cannot be stored`,
+    complaints,
+  })
 }
 
-/** A draft as part of a unit. */
+/** The rows of a draft, as part of a unit. */
 export interface Writes {
   readonly writes: readonly RowWrite[]
-  /** What was read and is not written: a decision of another instance may have changed it since. */
+  /** Checks of rows that were read and not written: another instance may have changed them. */
   readonly checks: readonly RowCheck[]
-  /** What the cache will hold. */
+  /** The rows to cache after the commit. */
   readonly cells: readonly Cell[]
 }
 
-/** The writes of a draft, in the order that every unit keeps. */
+/** The writes of a draft, in row order. */
 export function writesOf(draft: Draft): Writes {
   const writes: RowWrite[] = []
   const checks: RowCheck[] = []
@@ -274,7 +289,7 @@ export function writesOf(draft: Draft): Writes {
     cells.push({ table, key, version: isGone ? 0 : version, value, bytes })
   }
   for (const [id, { table, key, version, value, isRefolded, flaw }] of draft.reads) {
-    // Nothing was decided on a row that is flawed.
+    // No rule has used a row with a fault.
     if (draft.changes.has(id) || flaw) continue
     if (!isRefolded) {
       checks.push({ table, key, expected: version })
@@ -287,7 +302,7 @@ export function writesOf(draft: Draft): Writes {
   return { writes: writes.toSorted(byKey), checks: checks.toSorted(byKey), cells }
 }
 
-/** The order of the rows in every unit. */
+/** The order of rows within a unit. */
 export function byKey(a: RowKey, b: RowKey): number {
   return compareText(a.table, b.table) || compareText(a.key, b.key)
 }

@@ -3,13 +3,13 @@ import { Fault } from '../base/fault.ts'
 import type { EngineTools } from './tools.ts'
 
 const TASK = 'throughline/scan'
-/** How often a few records are looked at. */
+/** How often some records are read. */
 const STEP_MS = 1_000
 
 /**
- * Looks through the whole log in the background, again and again, until the signal aborts: damage
- * that nobody reads would be found only when it is needed. Slow on purpose, at `scanRecordsMax`
- * records a second. What it finds stops its partition, as it would where a reader came to it.
+ * Scans the whole log for damage in the background until the signal aborts: otherwise damage in
+ * records that nobody reads is found too late. Deliberately slow, at `scanRecordsMax` records per
+ * second. Damage stops its partition, as it does when a consumer reaches it.
  */
 export async function scan(tools: EngineTools, signal: AbortSignal): Promise<void> {
   const { backend, clock, options, plan, watch } = tools

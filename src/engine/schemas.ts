@@ -1,4 +1,4 @@
-// Schemas that no message can have: found at start, before a client meets them.
+// Checks of schemas at start, so that an unusable one is found before a client sends a message.
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -7,9 +7,9 @@ import type { MessageType } from '../contract/message.ts'
 import { flawOfSchema } from '../contract/probe.ts'
 
 /**
- * Has every schema of contracts check made-up values, its earlier versions and answers included.
+ * Runs every schema of these contracts on generated values, including earlier versions and answers.
  *
- * @throws Fault `SCHEMA_INVALID` with all complaints
+ * @throws Fault `SCHEMA_INVALID` with all issues
  */
 export async function schemasMustBeUsable(contracts: Iterable<ContractFacts>): Promise<void> {
   const complaints = await complaintsOfSchemas(contracts)
@@ -19,7 +19,10 @@ export async function schemasMustBeUsable(contracts: Iterable<ContractFacts>): P
   throw new Fault('SCHEMA_INVALID', { detail, complaints: few })
 }
 
-/** What is wrong with the schemas of contracts: asynchronous ones, and such as make instances. */
+/**
+ * Issues with the schemas of contracts, such as asynchronous schemas and schemas that create class
+ * instances.
+ */
 export async function complaintsOfSchemas(
   contracts: Iterable<ContractFacts>,
 ): Promise<readonly Complaint[]> {
@@ -41,7 +44,7 @@ interface Placed {
   readonly isAnswer?: boolean
 }
 
-/** A refusal holds its command, whose schema is looked at already. */
+/** A refusal contains its command, whose schema is checked already. */
 function schemasOf(type: MessageType): readonly Placed[] {
   const { wire, schema, was } = type
   if (type.kind === 'refusal') return []

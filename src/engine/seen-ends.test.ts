@@ -6,7 +6,7 @@ import { seenEnds } from './seen-ends.ts'
 const STEP_MS = 10
 const AGE_MS = 100
 
-test('what is called old was there for as long as that, and what was is called so a step later', () => {
+test('an offset counts as old only after the age, and at most a step later', () => {
   const growth = fc.array(
     fc.record({ passMs: fc.integer({ min: 0, max: 40 }), records: fc.integer({ min: 0, max: 3 }) }),
     { maxLength: 60 },
@@ -34,7 +34,7 @@ test('what is called old was there for as long as that, and what was is called s
   )
 })
 
-test('of what was never seen nothing is known', () => {
+test('an unseen partition has no history', () => {
   const seen = seenEnds({ elapsed: () => 1_000 }, { stepMs: STEP_MS, ageMsMax: AGE_MS })
   assert.deepEqual([seen.olderThan('p', 0), seen.first('p')], [0, Infinity])
   seen.note('p', 5)

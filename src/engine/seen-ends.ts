@@ -1,15 +1,15 @@
 import type { Clock } from '../base/clock.ts'
 
 /**
- * How far partitions went at moments that have passed: what lies below such an end is at least that
- * old, whatever time its records say that they were stored at.
+ * Remembers where partitions ended at times in the past: records below such an end are at least
+ * that old, whatever storage time they carry.
  */
 export interface SeenEnds {
-  /** A partition ends at this offset now. */
+  /** Records the current end of a partition. */
   note(place: string, next: number): void
-  /** The offset below which everything was there already when the age began; 0 where that is not known. */
+  /** The offset below which all records are at least this old; 0 if unknown. */
   olderThan(place: string, ageMs: number): number
-  /** Where the partition ended when it was seen first; `Infinity` for one that was not seen. */
+  /** Where the partition ended when it was first seen; `Infinity` if it was not. */
   first(place: string): number
 }
 
@@ -18,7 +18,7 @@ interface Seen {
   readonly ends: { readonly atMs: number; readonly next: number }[]
 }
 
-/** Ends are told apart every `stepMs`, and forgotten after `ageMsMax`. */
+/** Ends are recorded every `stepMs`, and dropped after `ageMsMax`. */
 export function seenEnds(
   clock: Pick<Clock, 'elapsed'>,
   { stepMs, ageMsMax }: { readonly stepMs: number; readonly ageMsMax: number },

@@ -16,11 +16,13 @@ import { appendQueue } from './queue.ts'
 import { statusOf } from './status.ts'
 
 export interface SendOptions extends TraceContext {
-  /** The message's id: sent again with the same one, it takes effect once. Default: a new id. */
+  /**
+   * The message's id: a message sent again with the same id takes effect once. Default: a new id.
+   */
   readonly id?: string
 }
 
-/** A command that the log has taken. */
+/** A command stored in the log. */
 export interface SentCommand {
   readonly id: string
   readonly command: CommandType
@@ -29,20 +31,23 @@ export interface SentCommand {
 }
 
 export interface AppendOptions {
-  /** One id for each message, in their order. Default: new ones. */
+  /** One id per message, in order. Default: new ids. */
   readonly ids?: readonly string[]
-  /** All of them or none, over all topics. Default: each for itself. */
+  /** Store all messages or none, across topics. Default: each by itself. */
   readonly isAtomic?: boolean
 }
 
-/** What became of one message of a batch. What is `unknown` is settled by appending it again. */
+/**
+ * The result of one message of a batch. An `unknown` result is resolved by appending the message
+ * again.
+ */
 export type Appended =
   | {
       readonly is: 'stored'
       readonly id: string
-      /** The log had it already; the place is that of the first time. */
+      /** The log had it already; the place is that of the first append. */
       readonly isRepeat: boolean
-      /** Where the backend tells. */
+      /** If the backend returns it. */
       readonly place?: Place
     }
   | {
@@ -54,11 +59,11 @@ export type Appended =
     }
   | { readonly is: 'unknown'; readonly id: string; readonly cause: unknown }
 
-/** The door for messages from outside. */
+/** Takes messages from outside. */
 export interface Sender {
   send(message: Message, options: SendOptions): Promise<SentCommand>
   append(messages: readonly Message[], options: AppendOptions): Promise<readonly Appended[]>
-  /** Takes nothing new; resolves when what it took has been answered. */
+  /** Takes no new messages; resolves when all taken messages are answered. */
   close(): Promise<void>
 }
 
@@ -72,20 +77,22 @@ export function sender(engine: EngineTools): Sender {
   let lagCheckedAt = -Infinity
   let lagging: string | undefined
 
-  /** Looks at most once a second how far the consumers are behind. */
+  /** Reads the lag of the consumers, at most once a second. */
   async function lookAtLag(): Promise<void> {
     lagCheckedAt = clock.elapsed()
     const worst = (await statusOf(engine)).toSorted((a, b) => b.lag - a.lag)[0]
     const isOver = worst !== undefined && worst.lag > options.lagEventsMax
-    lagging = isOver ? `${worst.consumer} is ${worst.lag} events behind` : undefined
+    lagging = isOver
+      ? `${worst.consumer} lags by ${worst.lag} events: wait, and send again`
+      : undefined
   }
 
-  /** Never waits, so that no call can be overtaken by a later one. */
+  /** Synchronous, so that no call is overtaken by a later one. */
   function mustKeepUp(): void {
     if (clock.elapsed() - lagCheckedAt >= LAG_CHECK_MS)
       lookAtLag().then(
-        () => engine.watch.mended('door'),
-        (cause: unknown) => engine.watch.broke('door', cause),
+        () => engine.watch.mended('sender'),
+        (cause: unknown) => engine.watch.broke('sender', cause),
       )
     if (lagging) throw new Fault('BACKPRESSURE', { detail: lagging })
   }
@@ -126,14 +133,17 @@ export function sender(engine: EngineTools): Sender {
   }
 }
 
-/** A message that the door itself refuses. */
+/** A message that failed validation. */
 interface Unfit {
   readonly id: string
   readonly key: string | undefined
   readonly fault: Fault
 }
 
-/** Appends what is fit; with `isAtomic` only where all is. Nothing passes an unfit one of its key. */
+/**
+ * Appends the valid messages; with `isAtomic` only if all are valid. No message overtakes an
+ * invalid one of its key.
+ */
 async function appendChecked(
   checked: readonly (LogEvent | Unfit)[],
   isAtomic: boolean,
@@ -152,7 +162,9 @@ async function appendChecked(
     if ('fault' in each) {
       broken.add(key)
       const { code, detail, complaints } = each.fault
-      return { is: 'refused', id, code, detail, ...(complaints.length > 0 ? { complaints } : {}) }
+      return complaints.length > 0
+        ? { is: 'refused', id, code, detail, complaints }
+        : { is: 'refused', id, code, detail }
     }
     const detail = 'another message of the batch was refused'
     if (isAtomic) return { is: 'refused', id, code: 'BATCH_REFUSED', detail }
@@ -182,7 +194,7 @@ function mustBeBatch(messages: readonly Message[], ids: readonly string[] | unde
   if (complaints.length > 0) throw new Fault('MESSAGE_INVALID', { detail: 'append', complaints })
 }
 
-/** The key of a message that cannot be taken, as far as it has one. */
+/** The key of an invalid message, if it has one. */
 function keyOf({ plan }: EngineTools, message: Message | undefined): string | undefined {
   const facts = plan.contracts.get(message?.contract ?? '')
   const data = message?.data as Readonly<Record<string, unknown>> | null | undefined
@@ -203,8 +215,8 @@ function eventOf(
   if (!facts || !type || !kinds.includes(type.kind)) {
     const { contract, name, kind } = (message ?? {}) as Partial<Message>
     const detail = facts
-      ? `${contract}.${name} is of the kind ${kind}, and this door takes a ${kinds.join(' or an ')}`
-      : `the contract ${contract} is not known here: start its owner, or name it in elsewhere`
+      ? `${contract}.${name} is of kind ${kind}, and must be a ${kinds.join(' or an ')}`
+      : `the contract ${contract} is unknown: start its owner here, or add it to remote`
     throw new Fault('MESSAGE_INVALID', { detail })
   }
   const complaints: Complaint[] = []

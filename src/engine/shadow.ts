@@ -12,43 +12,46 @@ import { project, rowsToProject } from './project.ts'
 import type { Draft } from './rows.ts'
 import { byKey, draftOver, rowCache, writesOf } from './rows.ts'
 import { slicesBefore } from './slices-before.ts'
-import type { Arrival, Step } from './step.ts'
+import type { Arrival } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface Shadowing {
-  /** Makes the tables ready; before anything else. */
+  /** Declares the tables; call this first. */
   declare(): Promise<void>
-  /** Removes a page of rows, then the progress; says whether there may be more. */
+  /** Deletes a page of rows, then the progress; returns whether there may be more. */
   empty(under: Under): Promise<boolean>
-  /** Folds what comes next, if there is anything. */
+  /** Folds the next page of events, if there is one. */
   fold(under: Under, signal: AbortSignal): Promise<Folded>
-  /** Lets go of a page of what the live rows hold back; says whether there may be more. */
+  /** Drops a page of messages that the live rows hold back; returns whether there may be more. */
   retire(under: Under): Promise<boolean>
-  /** Has the shadow take the place of the live rows, if it has all that these have. */
+  /** Replaces the live rows by the shadow rows, if these have caught up. */
   swap(under: Under, next: Build): Promise<'swapped' | 'behind' | 'held' | 'lost'>
 }
 
-/** What every unit of a rebuild rests on. */
+/** The fence of a rebuild: what each of its units depends on. */
 export interface Under {
   readonly claim: Claim
   readonly builds: Builds
-  /** The version of the builds that the step was begun on. */
+  /** The version of the projection states when the step began. */
   readonly version: number
 }
 
 /**
- * `lost`: somebody else works on it, or what it is about has changed. `failed`: a rule throws, and
- * would again.
+ * `lost`: another instance works on it, or its state has changed. `failed`: a rule throws, and
+ * would throw again.
  */
 export type Folded =
   | { readonly is: 'folded'; readonly isAtEnd: boolean }
   | { readonly is: 'lost' }
   | { readonly is: 'failed'; readonly messageId: string; readonly error: string }
 
-/** A unit of a rebuild. Measured: four times as many take as much time, and keep others waiting. */
+/**
+ * Limits of a unit of a rebuild. Measured: four times as many records take as much time per record,
+ * and block others longer.
+ */
 const MAX = { records: 1_000, bytes: 8_388_608 }
 const ROWS_PER_PAGE = 1_000
 
@@ -116,7 +119,7 @@ async function swap(
   const { ruleId } = consumer
   if (isHeld && !builds.of(ruleId)?.live.isRetired) return 'held'
   if (builds.version() !== version) return 'lost'
-  // Nobody may have moved since: neither the shadow, nor what it replaces.
+  // Neither the shadow nor the live consumer may have advanced since.
   const still = [consumer.id, shadow.id].flatMap((id) =>
     places.map((place) => stillAt(id, place, of(id, place))),
   )
@@ -130,7 +133,7 @@ async function swap(
   return answer.is === 'done' ? 'swapped' : 'lost'
 }
 
-/** Commits a part of a rebuild; says whether it is still what was looked at. */
+/** Commits a part of a rebuild; returns false if its fence no longer holds. */
 async function commit(
   store: EventStore,
   { claim, builds, version }: Under,
@@ -142,7 +145,7 @@ async function commit(
 }
 
 interface Folding extends Pick<Shadowing, 'fold'> {
-  /** Forgets everything in memory; what is committed is the truth. */
+  /** Drops all state in memory; what is committed is the truth. */
   reset(): void
 }
 
@@ -203,13 +206,16 @@ function foldingOf(
   }
 }
 
-/** Events that a unit folds, and how long it has computed to get at them. */
+/** Events of a unit, and how long decoding them has computed. */
 interface Prepared {
   readonly items: readonly ShadowItem[]
   readonly computedMs: number
 }
 
-/** What the projection is handed: upcasts and `ids` compute, too, and end a unit early like rules. */
+/**
+ * Decodes events for the projection. Upcasters and `ids` compute, too, and can end a unit early
+ * like rules.
+ */
 function preparedOf(
   heard: readonly Heard[],
   clock: Pick<Clock, 'elapsed'>,
@@ -233,8 +239,8 @@ type Projected =
   | Extract<Folded, { readonly is: 'failed' }>
 
 /**
- * Folds events into a draft, until they have computed for as long as a unit may; answers how many, or
- * the first that cannot be folded.
+ * Folds events into a draft until the computing time of a unit is used up. Returns how many were
+ * folded, or the first that failed.
  */
 function projected(
   { items, computedMs: preparedMs }: Prepared,
@@ -245,11 +251,11 @@ function projected(
   let [count, computedMs] = [0, preparedMs]
   budget.begin()
   for (const { record, reaction, arrival } of items) {
-    // A record is folded whole, or not at all.
+    // All deliveries of a record are folded, or none.
     if (computedMs > computeMsMax && record !== items[count - 1]?.record) break
     try {
       if (arrival.fault) throw arrival.fault
-      project({ reaction, arrival, draft, wanted: [] } as unknown as Step)
+      project({ reaction, arrival, draft, wanted: [] })
     } catch (cause) {
       return failed(arrival, cause)
     } finally {
@@ -279,7 +285,7 @@ interface ShadowItem {
   readonly keys: readonly RowKey[]
 }
 
-/** What the projection hears, in the order of the log. */
+/** The records that the projection subscribes to, in log order. */
 function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard[] {
   const records = slices.flatMap((slice) => slice.records)
   if (slices.length > 1) records.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
@@ -293,7 +299,7 @@ function rowsAhead(reaction: Reaction, arrival: Arrival): readonly RowKey[] {
   try {
     return rowsToProject(reaction, arrival)
   } catch {
-    // What is wrong here will be wrong again, and be told, when the rule itself runs.
+    // An error here occurs again, and is reported, when the rule itself runs.
     return []
   }
 }
@@ -321,14 +327,14 @@ function advancesOf(
     const from = reached.get(place) ?? 0
     if (next <= from) return []
     const completed = counts.get(place) ?? 0
-    // Rows are made from where a partition begins; only what goes while they are made is lost.
+    // A rebuild starts where a partition begins; only records deleted while it runs are lost.
     const expired = lost && from > 0 ? lost.to - lost.from : 0
     const added = { accepted: completed + expired, completed, expired }
     return [{ ...stillAt(consumer, { topic, partition }, from), next, ...added }]
   })
 }
 
-/** Moves nothing, but holds only where nothing else has moved. */
+/** Advances nothing, but fails if the progress has changed. */
 function stillAt(consumer: string, { topic, partition }: Place, next: number): Advance {
   const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
   return { consumer, topic, partition, from: next, next, ...counts }

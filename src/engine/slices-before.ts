@@ -1,6 +1,6 @@
 import type { LogRecord, Slice } from '../ports/log.ts'
 
-/** Slices that end before the first of these records, which are read again. */
+/** Cuts slices before the first of these records, which are read again. */
 export function slicesBefore(
   slices: readonly Slice[],
   records: readonly Pick<LogRecord, 'topic' | 'partition' | 'offset'>[],

@@ -4,44 +4,43 @@ import type { Clock } from '../base/clock.ts'
 import { breathe } from '../base/clock.ts'
 import type { Attempt, Calling } from './handle.ts'
 import { attempt } from './handle.ts'
-import { holdKeyOf } from './holds.ts'
+import { holdKeyOf } from './hold-row.ts'
 import type { Item } from './turn.ts'
 
 /**
- * What a handler without order is working on. An event takes a slot until it has ended, which may
- * be longer than the unit that it was read for: then it has been left, and is held meanwhile.
+ * The calls of a queue handler. An event takes a slot until its call ends, which may be later than
+ * the unit that it was read for: then it is left behind, and held meanwhile.
  */
 export interface Slots {
   /**
-   * Begins with items in their order, as slots are free, and answers those that were begun, once
-   * all of them have ended, or after the time that acks may wait. What is still under way then says
-   * so. Nothing more is begun in the second half of that time, once the handlers have computed for
-   * too long, or once `stopping` aborts.
+   * Begins calls in order as slots are free. Returns those begun, once all have ended or the ack
+   * time is over; calls that still run say so. Nothing more begins in the second half of the ack
+   * time, once the handlers have computed for too long, or once `stopping` aborts.
    */
   work(items: readonly Item[], signals: Signals): Promise<readonly Item[]>
-  /** Takes over what a unit has committed: what is done gives up its slot, what goes on is left. */
+  /** Applies a committed unit: ended calls free their slots, running ones are left behind. */
   committed(items: readonly Item[]): void
-  /** Holds of events that were left and have ended since. */
+  /** Holds of left-behind events whose calls have ended. */
   ended(): readonly string[]
-  /** Whether a hold's event is being worked on. */
+  /** Whether the call of a hold's event is running. */
   isBusy(holdKey: string): boolean
-  /** Whether nothing more can be begun. */
+  /** Whether all slots are taken. */
   isFull(): boolean
   isIdle(): boolean
-  /** Whether a unit has gone on without something that is not acknowledged yet. */
+  /** Whether a unit has gone on without a call that is not acknowledged yet. */
   hasLeft(): boolean
-  /** Resolves when one ends, after `waitMs`, or when the signal aborts. */
+  /** Resolves when a call ends, after `waitMs`, or when the signal aborts. */
   changed(waitMs: number, signal: AbortSignal): Promise<void>
-  /** Forgets a result that nothing waits for, or all that no unit has left. */
+  /** Forgets the result of one hold, or all results that no unit has left behind. */
   forget(holdKey?: string): void
-  /** Aborts and forgets what is no longer this instance's to work on. */
+  /** Aborts and forgets calls that no longer belong to this instance. */
   keep(isHere: (item: Item) => boolean): void
 }
 
 export interface Signals {
-  /** Nothing more is begun; what was begun may end. */
+  /** Begin nothing more; running calls may end. */
   readonly stopping: AbortSignal
-  /** Nothing is waited for any more. */
+  /** Stop waiting. */
   readonly lost: AbortSignal
 }
 
@@ -50,7 +49,9 @@ export interface SlotsParts {
   readonly concurrency: number
   readonly ackMs: number
   readonly computeMsMax: number
-  /** Hears how long handlers have computed where that was too long, on how many items. */
+  /**
+   * Called with the computing time and the number of deliveries if handlers computed for too long.
+   */
   readonly endedEarly: (tookMs: number, items: number) => void
   readonly calling: Calling
   /** Aborts every handler. */
@@ -70,11 +71,11 @@ export function slotsOf(parts: SlotsParts): Slots {
   const { clock, concurrency } = parts
   const slots = new Map<string, Slot>()
   const ends = bell(clock)
-  /** What was aborted and goes on all the same counts, too. */
+  /** Aborted calls that still run count as well. */
   let underWay = 0
   const isFull = (): boolean => underWay >= concurrency
 
-  /** The slot that has the item already, or a free one that begins with it. */
+  /** The slot that has the delivery already, or a free one that begins its call. */
   function slotFor(item: Item, mayBegin: boolean, computed: Computed): Slot | undefined {
     const { reaction, record } = item
     const holdKey = holdKeyOf(reaction.consumer, record)
@@ -86,7 +87,7 @@ export function slotsOf(parts: SlotsParts): Slots {
     underWay += 1
     const signal = AbortSignal.any([parts.aborting, aborted.signal])
     void attempt(parts.calling, item, signal, computed).then((result) => {
-      // What was not called in time is left, and held for the next start.
+      // A delivery that was not called in time is left, and held for the next start.
       if (result) slot.result = result
       underWay -= 1
       ends.ring()
@@ -98,7 +99,7 @@ export function slotsOf(parts: SlotsParts): Slots {
     async work(items, signals) {
       const begun = await workThrough(items, signals, { ...parts, ends, slotFor })
       return begun.map((slot, at) => {
-        return { ...(items[at] as Item), attempt: slot.result ?? { is: 'under way' } }
+        return { ...(items[at] as Item), attempt: slot.result ?? { is: 'running' } }
       })
     },
     committed(items) {
@@ -106,7 +107,7 @@ export function slotsOf(parts: SlotsParts): Slots {
         const holdKey = holdKeyOf(reaction.consumer, record)
         const slot = slots.get(holdKey)
         if (!slot) continue
-        if (last?.is === 'under way') slot.isLeft = true
+        if (last?.is === 'running') slot.isLeft = true
         else slots.delete(holdKey)
       }
     },
@@ -138,12 +139,12 @@ export function slotsOf(parts: SlotsParts): Slots {
 type Computed = (tookMs: number) => void
 
 interface Working extends Omit<SlotsParts, 'concurrency' | 'calling'> {
-  /** Rings when one ends. */
+  /** Notifies when a call ends. */
   readonly ends: Bell
   readonly slotFor: (item: Item, mayBegin: boolean, computed: Computed) => Slot | undefined
 }
 
-/** The slots of those items that were begun, in order, once it is time to acknowledge them. */
+/** The slots of the deliveries that were begun, in order, once it is time to acknowledge them. */
 async function workThrough(
   items: readonly Item[],
   { stopping, lost }: Signals,
@@ -164,7 +165,7 @@ async function workThrough(
     }
     const mayBegin = begun.length < items.length && isEarly()
     const isDone = !mayBegin && begun.every(({ result }) => result)
-    // A stop waits for what was begun for as long as it has grace.
+    // During a stop, wait for running calls throughout the grace period.
     const waitMs = stopping.aborted ? ackMs : leftMs(ackMs)
     if (isDone || lost.aborted || aborting.aborted || waitMs <= 0) break
     const untilMs = mayBegin ? Math.max(1, leftMs(ackMs / 2)) : waitMs

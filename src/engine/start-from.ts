@@ -1,7 +1,7 @@
 import type { EventLog, LogEnd } from '../ports/log.ts'
 import type { StartFrom } from '../rules/rule.ts'
 
-/** The offset that a place in a topic has in one of its partitions. */
+/** The offset where a partition is read from. */
 export async function offsetOf(
   log: EventLog,
   { topic, partition, first, next }: LogEnd,
@@ -12,7 +12,7 @@ export async function offsetOf(
   return log.offsetAt(topic, partition, from.atMs)
 }
 
-/** What is wrong with a place, if anything. */
+/** What is wrong with a start, if anything. */
 export function flawOfStart(from: unknown): string | undefined {
   if (from === 'beginning' || from === 'now') return undefined
   const { atMs } = (from ?? {}) as { readonly atMs?: unknown }

@@ -2,38 +2,40 @@ import type { EventLog } from '../ports/log.ts'
 import type { Progress } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
 
-/** What runs, and on what. */
+/** A system, running or not. */
 type Running = Pick<EngineTools, 'plan' | 'catalog' | 'backend'>
 
 /**
- * Counters of one consumer; `accepted = completed + pending + expired` in
- * every consistent read.
+ * Counters of one consumer. `accepted = completed + pending + expired` holds in every consistent
+ * read.
  */
 export interface ConsumerStatus {
   readonly consumer: string
-  /** Events that reached it. */
+  /** Events it has reached. */
   readonly accepted: number
   /** Events whose effects are committed. */
   readonly completed: number
-  /** Events that wait behind a fault of their key. */
+  /** Events that are held. */
   readonly pending: number
-  /** Offsets that retention took away before it came to them. */
+  /** Offsets that retention deleted before it reached them. */
   readonly expired: number
-  /** Records between its progress and the ends of its topics: an upper bound of what is unread. */
+  /**
+   * Records between its progress and the ends of its topics: an upper bound of the unread records.
+   */
   readonly lag: number
 }
 
-/** Where one consumer stands in one partition that it reads. */
+/** The position of one consumer in one partition. */
 export interface Standing extends Progress {
   readonly service: string
   readonly rule: string
-  /** Where the partition ends: the offset of its next record. */
+  /** The end of the partition: the offset of its next record. */
   readonly end: number
-  /** Records that are ahead and still there: an upper bound of what is unread. */
+  /** Records ahead of it that are still there: an upper bound of the unread records. */
   readonly lag: number
 }
 
-/** Where everybody stands. The counters come from one consistent read, before the ends. */
+/** The positions of all consumers. The counters come from one consistent read, before the ends. */
 export async function standingsOf({
   catalog,
   backend: { log, store },
@@ -60,7 +62,7 @@ export async function standingsOf({
   )
 }
 
-/** How long the first record that is ahead of a consumer has waited in the log. */
+/** How long the first unread record of a consumer has been in the log. */
 export async function waitedMs(
   log: EventLog,
   { topic, partition, next }: Pick<Standing, 'topic' | 'partition' | 'next'>,

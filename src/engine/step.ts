@@ -17,7 +17,7 @@ import type { DelayClock } from './delay-clock.ts'
 import type { Plan, Reaction, ServicePlan } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
-/** What every step of a group is given. */
+/** The environment of every rule run of a group. */
 export interface Surroundings {
   readonly plan: Plan
   readonly service: ServicePlan
@@ -26,20 +26,20 @@ export interface Surroundings {
   readonly mint: IdMaker
 }
 
-/** A message that a rule is to be run on. */
+/** A message for a rule. */
 export interface Arrival {
   readonly envelope: Envelope
-  /** What of it rules are told. */
+  /** The part of it that rules receive. */
   readonly occasion: Occasion
-  /** Of the version that the code knows; as it was stored where there is a fault. */
+  /** In the version that the code knows; as stored if there is a fault. */
   readonly data: unknown
-  /** Why the data cannot be handed to a rule. */
+  /** Why the data cannot be decoded. */
   readonly fault?: Fault | undefined
 }
 
 /**
- * One run of one rule on one message: it reads and stages, and touches nothing else. Rows that
- * are not in memory are noted in `wanted`; the step is then run again once they are loaded.
+ * One run of one rule on one message. It reads rows and stages changes, and touches nothing else.
+ * Rows that are not in memory go into `missingRows`; the run is repeated once they are loaded.
  */
 export interface Step {
   readonly around: Surroundings
@@ -49,14 +49,14 @@ export interface Step {
   readonly appends: LogEvent[]
   readonly streams: StreamEntry[]
   readonly wanted: RowKey[]
-  /** Conversations whose state this step changes, for those who wait for them. */
+  /** Conversations whose state this run changes, to notify those who wait for them. */
   readonly touched: Set<string>
 }
 
 /**
- * The cells of several rows, or nothing when some have to be loaded first.
+ * The cached rows of several keys; `undefined` if some have to be loaded first.
  *
- * @throws Fault of a cell that is flawed
+ * @throws the fault of a row that has one
  */
 export function cellsOf(
   step: Pick<Step, 'draft' | 'wanted'>,
@@ -74,7 +74,7 @@ export function cellsOf(
   return step.wanted.length === before ? cells : undefined
 }
 
-/** The value of the field that names an entity, a row or an instance. */
+/** Reads the id of an entity, a row or a saga instance from a field. */
 export function idIn(data: unknown, field: string, type: MessageType): string {
   const id = (data as Record<string, unknown> | null)?.[field]
   const flaw = flawOfKey(id)
@@ -82,10 +82,10 @@ export function idIn(data: unknown, field: string, type: MessageType): string {
   throw ruleFault(`${type.wire} has no id in its field ${field}: it ${flaw}`)
 }
 
-/** The ids that a rule takes out of its message, each once. */
+/** Reads the ids of a rule with `ids`, each once. */
 export function idsBy(rule: Rule, data: unknown): string[] {
   const ids: unknown = rule.ids?.(data as never)
-  if (!Array.isArray(ids)) throw ruleFault(`the ids of a rule for ${rule.on.wire} are no list`)
+  if (!Array.isArray(ids)) throw ruleFault(`the ids of a rule for ${rule.on.wire} must be a list`)
   for (const id of ids as readonly unknown[]) {
     const flaw = flawOfKey(id)
     if (flaw) throw ruleFault(`an id of a rule for ${rule.on.wire} ${flaw}`)
@@ -97,10 +97,10 @@ export function ruleFault(detail: string, cause?: unknown): Fault {
   return new Fault('RULE_RETURNED', { detail, cause })
 }
 
-/** What a message carries besides what follows from its cause. */
+/** Envelope attributes that do not follow from the message's cause. */
 export type Carried = Pick<Envelope, 'sender' | 'undoes'>
 
-/** Stages a message that a rule returned; it went through the same door as every other. */
+/** Stages a message that a rule returned, after the same validation as a message from outside. */
 export function publish(step: Step, message: Message, carried: Carried = {}): LogEvent {
   return publishChecked(step, message, checked(step.around.plan, message), carried)
 }
@@ -119,12 +119,16 @@ export function publishChecked(
   return append(step, { topic, type: wire, version, key, partitions, json }, carried)
 }
 
-/** The data of a message, checked at the door. @throws Fault `RULE_RETURNED`, `SCHEMA_INVALID` */
+/**
+ * Validates and encodes a message that a rule returned.
+ *
+ * @throws Fault `RULE_RETURNED`, `SCHEMA_INVALID`
+ */
 export function checked(plan: Plan, message: Message): Checked {
   return passedOf(message, checkMessage(factsFor(plan, message), message))
 }
 
-/** The same for data that was checked before it was kept: its schema does not change it again. */
+/** The same for stored data, which was validated before: its schema does not run again. */
 export function checkedBefore(plan: Plan, message: Message): Checked {
   return passedOf(message, checkKept(factsFor(plan, message), message))
 }
@@ -139,11 +143,14 @@ function passedOf(message: Message, verdict: Verdict): Checked {
 
 function factsFor(plan: Plan, message: Message): ContractFacts {
   const facts = plan.contracts.get(message.contract)
-  if (!facts) throw ruleFault(`contract ${message.contract} is not known to any service here`)
+  if (!facts)
+    throw ruleFault(
+      `contract ${message.contract} is unknown to the services here: add it to remote`,
+    )
   return facts
 }
 
-/** Stages an answer to the rule instance that sent a command; `version` is that of the command. */
+/** Stages a reply to the saga instance that sent a command; `version` is that of the command. */
 export function reply(step: Step, type: string, version: number, body: unknown): void {
   const { envelope } = step.arrival
   if (!envelope.sender) return
@@ -171,7 +178,9 @@ export function append(step: Step, outgoing: Outgoing, carried: Carried = {}): L
   const { topic, type, version, key, partitions, json } = outgoing
   const hops = cause.hops + 1
   if (hops > LIMITS.hopsMax)
-    throw ruleFault(`the conversation ${cause.correlation} takes over ${LIMITS.hopsMax} steps`)
+    throw ruleFault(
+      `the conversation ${cause.correlation} takes over ${LIMITS.hopsMax} hops: is there a cycle?`,
+    )
   if (step.appends.length >= LIMITS.messagesPerDecisionMax)
     throw ruleFault(`a rule returned over ${LIMITS.messagesPerDecisionMax} messages`)
   const id = step.around.mint()

@@ -12,29 +12,25 @@ const CASES: Readonly<Record<string, readonly [readonly Named[], readonly KnownN
   {
     'a new name is its own id': [[{ name: 'a' }], [], { a: 'a' }],
     'renamedFrom takes over what is stored': [[was('b', 'a')], [known('a', 'a')], { b: 'a' }],
-    'renamedFrom of what is not there is no more than a new name': [
-      [was('b', 'a')],
-      [],
-      { b: 'b' },
-    ],
-    'a second renaming finds it by any name it had': [
+    'renamedFrom an unknown name is a new name': [[was('b', 'a')], [], { b: 'b' }],
+    'a second rename finds it by any former name': [
       [was('c', 'b')],
       [known('a', 'a', 'b')],
       { c: 'a' },
     ],
     'a stored mapping needs no renamedFrom': [[{ name: 'b' }], [known('a', 'a', 'b')], { b: 'a' }],
-    'former code works on the same rows': [[{ name: 'a' }], [known('a', 'a', 'b')], { a: 'a' }],
-    'a name that is given away and used anew at once has an id of its own': [
+    'old code works on the same rows': [[{ name: 'a' }], [known('a', 'a', 'b')], { a: 'a' }],
+    'a name that is passed on and reused at once gets an id of its own': [
       [{ name: 'a' }, was('b', 'a')],
       [known('a', 'a')],
       { a: 'a.2', b: 'a' },
     ],
-    'two names that are swapped each keep what they have': [
+    'swapped names each keep their data': [
       [was('b', 'a'), was('a', 'b')],
       [known('a', 'a'), known('b', 'b')],
       { a: 'b', b: 'a' },
     ],
-    'a swap is made once': [
+    'a swap happens once': [
       [was('b', 'a'), was('a', 'b')],
       [known('a', 'a', 'b'), known('b', 'b', 'a')],
       { a: 'b', b: 'a' },
@@ -44,17 +40,17 @@ const CASES: Readonly<Record<string, readonly [readonly Named[], readonly KnownN
       [known('a', 'a', 'b'), known('b', 'b', 'a')],
       { a: 'b', b: 'a' },
     ],
-    'names that go on in a row each keep what they have': [
+    'names passed on in a chain each keep their data': [
       [was('b', 'a'), was('c', 'b'), was('a', 'c')],
       [known('a', 'a'), known('b', 'b'), known('c', 'c')],
       { a: 'c', b: 'a', c: 'b' },
     ],
-    'after a swap a renaming is from the name of today': [
+    'after a swap a rename starts from the current name': [
       [was('c', 'a'), { name: 'b' }],
       [known('a', 'a', 'b'), known('b', 'b', 'a')],
       { b: 'a', c: 'b' },
     ],
-    'a former name that is used anew has an id of its own': [
+    'a reused former name gets an id of its own': [
       [{ name: 'a' }, { name: 'b' }],
       [known('a', 'a', 'b')],
       { a: 'a.2', b: 'a' },
@@ -65,7 +61,7 @@ describe('ids', () => {
   for (const [name, [named, stored, ids]] of Object.entries(CASES))
     test(name, () => assert.deepEqual(fromEntries(idsFor(named, stored)), ids))
 
-  test('what is stored under both names cannot become one', () => {
+  test('two stored names cannot become one', () => {
     const both = [known('a', 'a'), known('b', 'b')]
     const alone = [was('b', 'a')]
     assert.equal(isStoredTwice(was('b', 'a'), both, alone), true)
@@ -74,7 +70,7 @@ describe('ids', () => {
     assert.equal(isStoredTwice(was('b', 'a'), [known('a', 'a')], alone), false)
   })
 
-  test('what is stored under both names can trade them', () => {
+  test('two stored names can be swapped', () => {
     const both = [known('a', 'a'), known('b', 'b')]
     const swapped = [was('b', 'a'), was('a', 'b')]
     for (const each of swapped) assert.equal(isStoredTwice(each, both, swapped), false)

@@ -4,24 +4,24 @@ export interface StoredNames {
   rule(service: string, name: string): string
 }
 
-/** Where nothing was ever renamed. */
+/** For a store where nothing was ever renamed. */
 export const SAME_NAMES: StoredNames = { service: (name) => name, rule: (_, name) => name }
 
-/** What code calls a service or a rule. */
+/** A service or a rule as the code names it. */
 export interface Named {
   readonly name: string
   readonly renamedFrom?: string
 }
 
-/** What is stored under an id, with every name that code has had for it, today's last. */
+/** A stored id, with every name that the code has had for it, the current one last. */
 export interface KnownNames {
   readonly id: string
   readonly names: readonly string[]
 }
 
 /**
- * The id of each name. Who was renamed comes first, then who has the name today, then who had it
- * once: an instance of the former code that starts beside the new one works on the same rows.
+ * Assigns an id to each name. Declared renames come first, then current names, then former names:
+ * an instance of older code that starts beside a newer one works on the same rows.
  */
 export function idsFor(
   named: readonly Named[],
@@ -50,8 +50,8 @@ export function idsFor(
 }
 
 /**
- * Whether both names of something that says `renamedFrom` are stored, each for something else. What is
- * stored under its own name may go to another: names can be swapped, or go on in a row.
+ * Whether `renamedFrom` and the current name are both stored for different things. A name may have
+ * passed to something else: names can be swapped, or passed on in a chain.
  */
 export function isStoredTwice(
   { name, renamedFrom }: Named,
@@ -64,7 +64,7 @@ export function isStoredTwice(
   return ![...idsFor(all, known).values()].includes(own.id)
 }
 
-/** No name has a dot in it, so that a numbered one is nobody's name. */
+/** Names contain no dot, so a numbered id is never a name. */
 function unusedId(name: string, inUse: ReadonlySet<string>): string {
   if (!inUse.has(name)) return name
   let number = 2

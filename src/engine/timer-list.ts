@@ -1,4 +1,4 @@
-import type { TimerRow } from './advance.ts'
+import type { TimerRow } from './timer-row.ts'
 import type { Listing, TimerEntry, TimersOptions } from './listings.ts'
 import { sagasIn } from './open-sagas.ts'
 import type { Listed } from './paging.ts'
@@ -6,7 +6,7 @@ import { cursorIn, EVER, limitOf, mergedPage, shownAt } from './paging.ts'
 import { serviceTables } from './plan.ts'
 
 /**
- * The timers that sagas have set, in the order in which they are due.
+ * The timers of sagas, in the order in which they are due.
  *
  * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
  */
@@ -16,7 +16,7 @@ export async function timerList(
 ): Promise<Listing<TimerEntry>> {
   const sagas = sagasIn(listed, saga)
   const services = [...new Set(sagas.map(({ service }) => service))]
-  // As the delay clock counts.
+  // In time of the delay clock.
   const upTo = until === undefined ? EVER : until - 1 - shownAt(listed, 0)
   const where = { index: 'due', upTo }
   const page = { limit: limitOf(limit), after: cursorIn(after) }
@@ -30,7 +30,7 @@ export async function timerList(
     const named = sagas.find((each) => each.id === id)?.name ?? id
     return { saga: named, instance, type, dueAt, attempts }
   })
-  // A service has one table for the timers of all of its sagas.
+  // All sagas of a service share one timer table.
   const items = entries.filter((entry) => saga === undefined || entry.saga === saga)
   return next === undefined ? { items } : { items, next }
 }

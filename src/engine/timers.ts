@@ -1,41 +1,34 @@
 import type { EventStore, RowWrite, ScannedRow } from '../ports/store.ts'
-import type { TimerRow } from './advance.ts'
 import type { DelayClock } from './delay-clock.ts'
 import { SKEW_MS } from './delay-clock.ts'
 import { EVER } from './paging.ts'
 import type { ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
+import type { TimerRow } from './timer-row.ts'
+import { timerIndex } from './timer-row.ts'
 import { writeRows } from './write-rows.ts'
 
-/** The timers of one service: durable rows, and in memory when the next one is due. */
+/** The timers of one service: durable rows, and in memory only when the next one is due. */
 export interface Timers {
   load(): Promise<void>
-  /** When to ask for due ones again, by the delay clock; `Infinity` for never. */
+  /** When to read due timers again, by the delay clock; `Infinity` for never. */
   nextDue(): number
-  /** Timers that are due, in order of their instants; each row as a cell to work on. */
+  /** Due timers in order of their due times, each as a row to work on. */
   due(nowMs: number, limit: number): Promise<readonly Cell[]>
-  /** Takes over the timers that a committed draft has set. */
+  /** Applies the timers that a committed draft has set. */
   committed(draft: Draft): void
 }
 
 export interface TimerTimes {
   readonly delays: DelayClock
   /**
-   * Where the store is shared, another instance may have set a timer that is due here, so the rows
-   * are looked at again this often.
+   * In a shared store, another instance may have set a timer that is due here, so the rows are read
+   * again this often.
    */
   readonly lookMs: number
 }
 
 const PAGE = 1_000
-
-/** By what the row of a timer is found that is set now. */
-export function timerIndex(
-  delays: DelayClock,
-  delayMs: number,
-): { readonly due: number; readonly setAt: number } {
-  return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }
-}
 
 export function timersOf(
   store: EventStore,
@@ -45,7 +38,9 @@ export function timersOf(
   let next: number | undefined
   let lookAt = store.can.shared ? 0 : Infinity
 
-  /** What was set later than now was set while the clock was wrong: its delay begins anew, once. */
+  /**
+   * Timers set in the future were set while the clock was wrong: their delays start again, once.
+   */
   async function redate(): Promise<void> {
     const where = { index: 'setAt', upTo: EVER }
     let isDone = false
@@ -71,7 +66,7 @@ export function timersOf(
       const where = { index: 'due', upTo: EVER }
       const rows = await store.scan({ table, where, limit })
       const dueRows = rows.filter(({ value }) => Number(value) <= nowMs)
-      // Whoever is handed them may let them be: they are due until a unit has committed them.
+      // They stay due until a unit has committed them.
       next = rows[0] && Number(rows[0].value)
       return dueRows.map(({ key, version, body }) => {
         return { table, key, version, value: JSON.parse(body) as TimerRow, bytes: body.length }

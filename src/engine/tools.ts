@@ -13,10 +13,10 @@ import type { Plan } from './plan.ts'
 import type { Threads } from './threads.ts'
 import type { Watch } from './watch.ts'
 
-/** What the engine is made with. */
+/** What all parts of the engine share. */
 export interface EngineTools {
   readonly backend: Backend
-  /** Lets go of the backend. Idempotent. */
+  /** Closes the backend. Idempotent. */
   readonly closeBackend: () => Promise<void>
   readonly clock: Clock
   readonly delays: DelayClock
@@ -25,13 +25,13 @@ export interface EngineTools {
   readonly options: EngineOptions
   readonly plan: Plan
   readonly catalog: Catalog
-  /** This running engine, as the store knows it. */
+  /** The id of this running engine, as the store knows it. */
   readonly member: string
-  /** What handlers touch the outside with. */
+  /** The tools of `start` that handlers use to reach other systems. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Budget
   readonly calls: Calls
-  /** Where handlers run that ask for a thread. */
+  /** Runs handlers that ask for a thread. */
   readonly threads: Threads | undefined
   readonly watch: Watch
   readonly alone: Alone

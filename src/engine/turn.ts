@@ -6,8 +6,8 @@ import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
 import { advance, concerns, fire } from './advance.ts'
-import type { TimerRow } from './advance.ts'
-import { timerIndex } from './timers.ts'
+import type { TimerRow } from './timer-row.ts'
+import { timerIndex } from './timer-row.ts'
 import type { Budget } from './budget.ts'
 import { decide } from './decide.ts'
 import type { Faulted } from './faulted.ts'
@@ -15,7 +15,8 @@ import { faultedBy, faultOf } from './faulted.ts'
 import type { Attempt } from './handle.ts'
 import { handled } from './handle.ts'
 import type { Held, Holds, RetryOptions } from './holds.ts'
-import { holdBack, holdKeyOf, holdOn, letGo, retryDelayMs } from './holds.ts'
+import { holdKeyOf } from './hold-row.ts'
+import { holdBack, holdOn, letGo, retryDelayMs } from './holds.ts'
 import type { Consumer, Group, Reaction } from './plan.ts'
 import { project } from './project.ts'
 import { loadAhead, rowsOfTimers } from './rows-ahead.ts'
@@ -30,25 +31,25 @@ export interface Item {
   readonly reaction: Reaction
   readonly record: LogRecord
   readonly arrival: Arrival
-  /** Set where the message comes out of a hold. */
+  /** Set if the message was held. */
   readonly held?: { readonly holdKey: string; readonly key: string; readonly isFirst: boolean }
-  /** Set once a handler has been called with it. */
+  /** Set once a handler was called with it. */
   readonly attempt?: Attempt
-  /** Set once it is known that what its rule returns cannot be kept. */
+  /** Set once its rule's result is known to be impossible to commit. */
   readonly flaw?: Fault
 }
 
-/** Everything that one unit is made of. */
+/** The work of one unit. */
 export interface Turn {
   readonly timers: readonly Cell[]
   readonly items: readonly Item[]
-  /** How far reading has come, where the items are all that was found on the way. */
+  /** How far partitions were read, if the deliveries are all that was found there. */
   readonly slices: readonly Slice[]
 }
 
-/** What a turn has staged: the makings of a unit. */
+/** What a batch has staged for its unit. */
 export interface Staged {
-  /** The part of the turn that was run; the rest is for the next unit. */
+  /** The part of the batch that was run; the rest is for the next unit. */
   readonly turn: Turn
   readonly draft: Draft
   readonly appends: LogEvent[]
@@ -56,14 +57,14 @@ export interface Staged {
   readonly touched: Set<string>
   /** Counts by consumer, topic, partition. */
   readonly counts: Map<string, Counts>
-  /** The same, by consumer and topic, each a list by partition. */
+  /** The same counts by consumer and topic, each a list by partition. */
   readonly tallies: Map<Consumer, Map<string, Counts[]>>
   readonly faults: Faulted[]
-  /** How long rules have computed, in milliseconds. */
+  /** Computing time of the rules, in milliseconds. */
   readonly computedMs: number
 }
 
-/** What is staged while the rules run. */
+/** Staged changes while the rules run. */
 type UnitInProgress = Omit<Staged, 'turn' | 'computedMs'> & { computedMs: number }
 
 export interface Counts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
@@ -81,21 +82,21 @@ export interface TurnTools {
   readonly random: Random
   readonly retry: RetryOptions
   readonly budget: Budget
-  /** How long the rules of one unit may compute before it ends early. */
+  /** How long the rules of one unit may compute before the unit ends early. */
   readonly computeMsMax: number
 }
 
-/** The items of a record: one for each consumer that has a rule for it. */
+/** The deliveries of a record: one per consumer with a rule for it. */
 export function itemsOf(group: Group, record: LogRecord): Item[] {
   const reactions = group.reactions.get(record.topic)?.get(record.type)
   if (!reactions) return []
   const arrival = arrivalOf(record, reactions)
   return reactions
     .filter((reaction) => concerns(reaction, arrival))
-    .map((reaction) => ({ reaction, record, arrival }))
+    .map((reaction): Item => ({ reaction, record, arrival }))
 }
 
-/** Runs all rules of a turn in order, and stages what they return. */
+/** Runs all rules of a batch in order, and stages what they return. */
 export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   await tools.rows.load(rowsOfTimers(turn.timers))
   const staged: UnitInProgress = {
@@ -113,7 +114,7 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
   tools.budget.begin()
   let [ran, loaded] = [0, 0]
   for (const item of turn.items) {
-    // Others wait meanwhile: what is left is for the next unit.
+    // Rules block the event loop: leave the rest for the next unit.
     if (staged.computedMs > tools.computeMsMax) break
     if (ran === loaded) {
       const ahead = await loadAhead(tools, turn, ran)
@@ -121,30 +122,31 @@ export async function runTurn(tools: TurnTools, turn: Turn): Promise<Staged> {
       loaded = ahead.upTo
     }
     ran += 1
-    // Only rows that no rule could name before make this wait.
+    // This waits only for rows that could not be named ahead.
     const pending = runItem(tools, staged, item, blocked)
     if (!pending) continue
     await pending
     tools.budget.begin()
   }
   if (ran === turn.items.length) return { ...staged, turn }
-  // A record may have been run for some of its consumers: each has come past its own last item.
+  // A record may have run for some of its consumers only: each has passed its own last delivery.
   return { ...staged, turn: { ...turn, items: turn.items.slice(0, ran), slices: [] } }
 }
 
 function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
-  // It is gone already where a conflict has had it read again.
+  // Gone already, if a conflict has had it read again.
   if (staged.draft.cell(cell.table, cell.key)?.version === 0) return
   const timer = cell.value as TimerRow
   const consumer = tools.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
   try {
     if (cell.flaw) throw cell.flaw
-    if (consumer?.rule.is !== 'saga') throw ruleFault(`no saga is called ${timer.rule} any more`)
+    if (consumer?.rule.is !== 'saga') throw ruleFault(`the saga ${timer.rule} no longer exists`)
     const { id: messageId, at, key } = timer.cause
     const occasion = { messageId, at, key }
     const arrival: Arrival = { envelope: timer.cause, occasion, data: undefined }
-    const reaction = { consumer, message: consumer.rule.sends[0], rule: undefined }
-    const step = stepOf(tools, staged, arrival, reaction as unknown as Reaction)
+    // A timer has no message of the log: only the consumer is read.
+    const reaction: Partial<Reaction> = { consumer }
+    const step = stepOf(tools, staged, arrival, reaction as Reaction)
     fire(step, consumer.rule as Saga, cell.key, timer)
     take(staged, step)
   } catch (cause) {
@@ -153,7 +155,7 @@ function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
   }
 }
 
-/** A timer that cannot be sent waits longer each time, and stops nobody else. */
+/** Delays a timer that cannot be sent, longer each time. Other timers go on. */
 function putOff(tools: TurnTools, staged: UnitInProgress, cell: Cell, cause: unknown): void {
   const timer = cell.value as TimerRow
   const { clock, delays, service } = tools.around
@@ -183,11 +185,11 @@ function runItem(
   const { reaction, record, held } = item
   const { names } = tools.around.service
   if (held && blocked.has(held.holdKey)) return undefined
-  // Somebody else has let it go: a conflict has had it read again.
+  // Released by another instance: a conflict has had it read again.
   if (held && staged.draft.cell(names.held, held.key)?.version === 0) return undefined
-  // Most of the time nothing is held, and no message needs to know the name of its hold.
+  // Usually nothing is held, and no hold key is needed.
   const holdKey = (): string => held?.holdKey ?? holdKeyOf(reaction.consumer, record)
-  // A handler that was not called, because its key was held then, is tried in the next turn.
+  // A handler that was not called because its key was held is called in the next batch.
   const isUntried = reaction.consumer.rule.is === 'handler' && !item.attempt && !item.flaw
   const mayBeHeld = !held && tools.holds.isAny(staged.draft)
   if ((!held && isUntried) || (mayBeHeld && tools.holds.isHeld(staged.draft, holdKey()))) {
@@ -199,7 +201,7 @@ function runItem(
     })
     return undefined
   }
-  if (item.attempt?.is === 'later' || item.attempt?.is === 'under way') {
+  if (item.attempt?.is === 'later' || item.attempt?.is === 'running') {
     wait(tools, staged, item, item.attempt)
     blocked.add(holdKey())
     return undefined
@@ -220,17 +222,17 @@ function runItem(
   return undefined
 }
 
-/** Now, as a hold keeps it. */
+/** The current times for a hold. */
 function heldAt({ around: { clock, delays } }: TurnTools): Pick<Held, 'at' | 'since'> {
   return { at: clock.now(), since: Math.floor(delays.now()) }
 }
 
-/** Without a fault: it was not its time yet, or it takes longer than its unit can wait. */
+/** Holds a message without an error: the handler asked for a later retry, or still runs. */
 function wait(
   tools: TurnTools,
   staged: UnitInProgress,
   item: Item,
-  attempt: Extract<Attempt, { readonly is: 'later' | 'under way' }>,
+  attempt: Extract<Attempt, { readonly is: 'later' | 'running' }>,
 ): void {
   const { reaction, record, held } = item
   const { names } = tools.around.service
@@ -265,7 +267,9 @@ function recordFault(tools: TurnTools, staged: UnitInProgress, item: Item, cause
   staged.faults.push(faultOf(reaction.consumer, record, error, { at, attempts, nextAttemptAt }))
 }
 
-/** Nothing when the rule ran; the cause when it threw. Waits only for rows it did not foresee. */
+/**
+ * `undefined` if the rule ran; the cause if it threw. Asynchronous only if rows have to be loaded.
+ */
 function tryItem(
   tools: TurnTools,
   staged: UnitInProgress,
@@ -323,7 +327,7 @@ function stepOf(
     appends: [],
     streams: [],
     wanted: [],
-    // Who waits for a conversation that is left as it was looks once more, and waits on.
+    // A notification for an unchanged conversation is harmless: its waiters look again.
     touched: staged.touched,
   }
 }

@@ -3,34 +3,33 @@ import { Fault } from '../base/fault.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
 import type { Alone } from './alone.ts'
 import type { Holds } from './holds.ts'
-import type { EngineOptions } from './options.ts'
 import type { Group } from './plan.ts'
-import { controlTable } from './pauses.ts'
-import type { GroupProgress } from './progress.ts'
+import { controlTable } from './plan.ts'
 import type { Item, Turn } from './turn.ts'
 import { updateRow } from './write-rows.ts'
 
 /**
- * Finds the message that ends its process. While a group works it has a row, which a clean end
- * takes away. Where the row is still there at the next start, the group has ended in the middle of
- * something: then what is begun is written into the row first. Messages that were in hand when the
- * process ended once more are begun alone and counted, and one that never came to an end in
- * `unendedAttemptsMax` attempts is held as a fault, so that all others are done.
+ * Finds the message that crashes its process. While a group works it has a row, which a clean stop
+ * deletes. If the row exists at the next start, the process has crashed: from then on, deliveries
+ * are written into the row before they begin. Those in progress at another crash are suspects: each
+ * begins alone and is counted, and one that has not completed within `crashedAttemptsMax` attempts
+ * is held with an error, so that all others go on.
  *
- * A clean end forgets the counts, so that other code tries such a message again.
+ * A clean stop resets the counts, so that fixed code tries such a message again.
  */
 export interface Unended {
   /**
-   * Notes what is begun, and answers the part of the turn to work on now; the rest is read again.
+   * Records what is about to begin, and returns the part of the batch to work on now; the rest is
+   * read again.
    *
    * @throws Fault `STORE_UNKNOWN`
    */
   begin(turn: Turn): Promise<Turn>
-  /** Takes over what a unit has committed. */
+  /** Applies a committed unit. */
   committed(turn: Turn): void
-  /** Says that nobody works on what was begun any more, but for what its unit has gone on without. */
+  /** Ends the work that `begin` began, except for handler calls that were left behind. */
   done(): void
-  /** Says that the group has come to an end. */
+  /** Records a clean stop of the group. */
   end(): Promise<void>
 }
 
@@ -39,29 +38,36 @@ export interface UnendedParts {
   readonly clock: Clock
   readonly group: Group
   readonly holds: Pick<Holds, 'shelve'>
-  readonly progress: Pick<GroupProgress, 'hasPassed'>
+  readonly progress: {
+    hasPassed(consumer: string, topic: string, partition: number, offset: number): boolean
+  }
   readonly alone: Alone
-  readonly options: EngineOptions
+  readonly options: {
+    readonly idleMs: number
+    readonly retryDelayMs: number
+    readonly unendedAttemptsMax: number
+    readonly unitRecordsMax: number
+  }
 }
 
-/** What a row keeps: items that are in hand, with how often each was begun alone. */
+/** The stored row: deliveries in progress, with how often each was begun alone. */
 interface UnendedRow {
   readonly inHand: Readonly<Record<string, number>>
 }
 
-/** Items that are begun alone at once after an unclean end: one of the first is the likely cause. */
+/** Deliveries that begin alone right after a crash: one of the first is its likely cause. */
 const ALONE_AT_FIRST = 32
 
 export function unendedOf(parts: UnendedParts): Unended {
   const { alone, group, holds, options } = parts
   const row = rowOf(parts)
   const suspects = suspectsOf()
-  /** Items that are held since they have ended the process too often. */
+  /** Deliveries that are held because they crashed the process too often. */
   const parked = new Set<string>()
   let isUnclean: boolean | undefined
-  /** Items that are noted before they are begun, beside retries. */
+  /** Deliveries that are still recorded before they begin, beside retries. */
   let watchedLeft = options.unitRecordsMax
-  /** Whether the row has more than the suspects. */
+  /** Whether the row contains more than the suspects. */
   let hasWatched = false
 
   async function load(): Promise<boolean> {
@@ -72,7 +78,7 @@ export function unendedOf(parts: UnendedParts): Unended {
     return before !== undefined
   }
 
-  /** Held once as a fault; after that it waits for a start after a clean end. */
+  /** Holds a suspect with an error once; after that, it waits for a start after a clean stop. */
   function park(item: Item, count: number): Turn {
     const name = nameOf(item)
     if (parked.has(name) && item.held) {
@@ -83,11 +89,11 @@ export function unendedOf(parts: UnendedParts): Unended {
     return { ...NOTHING, items: [{ ...item, flaw: endedBy(item, count) }] }
   }
 
-  /** What is begun together, of which nothing is known. */
+  /** Begins several deliveries together, none of them a suspect. */
   async function together(turn: Turn): Promise<Turn> {
     const end = turn.items.findIndex((item) => suspects.has(item))
     const part = end < 0 ? turn : { ...turn, items: turn.items.slice(0, end), slices: [] }
-    // Retries are few, and any of them may have been in hand.
+    // Retries are few, and any of them may have caused the crash.
     const watched = part.items.filter(({ held }) => held !== undefined || watchedLeft > 0)
     watchedLeft = Math.max(0, watchedLeft - part.items.length)
     if (watched.length > 0 || hasWatched) await row.write(suspects.inHand(watched, 0))
@@ -104,7 +110,7 @@ export function unendedOf(parts: UnendedParts): Unended {
       const count = suspects.countOf(first)
       if (count === undefined) return together(turn)
       if (count >= options.unendedAttemptsMax) return park(first, count)
-      // They need not wait for the permit, and no rule runs for them.
+      // Timers need no permit, and no rule runs for them.
       if (turn.timers.length > 0) return { ...NOTHING, timers: turn.timers }
       if (!(await alone.take(group.id, options.idleMs))) return NOTHING
       await row.write(suspects.inHand([first], count + 1))
@@ -123,7 +129,7 @@ export function unendedOf(parts: UnendedParts): Unended {
   }
 }
 
-/** What a consumer has come past is done, or held. */
+/** A delivery that its consumer has passed was handled or held. */
 function passedBy(progress: UnendedParts['progress']): (name: string) => boolean {
   return (name) => {
     const [, consumer, topic, partition, offset] = NAME.exec(name) ?? []
@@ -132,13 +138,13 @@ function passedBy(progress: UnendedParts['progress']): (name: string) => boolean
   }
 }
 
-/** Items to begin alone, with how often each was. */
+/** Deliveries to begin alone, with how often each was begun. */
 function suspectsOf() {
   const counts = new Map<string, number>()
   const underWay = new Set<string>()
   let aloneLeft = ALONE_AT_FIRST
   return {
-    /** Of what was not begun alone, only what is yet to be done can have ended the process. */
+    /** Of deliveries that did not begin alone, only unfinished ones can have caused the crash. */
     load({ inHand }: UnendedRow, isPassed: (name: string) => boolean): void {
       const all = Object.entries(inHand)
       for (const [name, count] of all) if (count > 0 || !isPassed(name)) counts.set(name, count)
@@ -147,7 +153,7 @@ function suspectsOf() {
     isUnderWay: (): boolean => underWay.size > 0,
     isEmpty: (): boolean => counts.size === 0,
     has: (item: Item): boolean => counts.has(nameOf(item)),
-    /** How often the item was begun alone; nothing where it need not be. */
+    /** How often the delivery was begun alone; `undefined` if it need not be. */
     countOf(item: Item): number | undefined {
       const name = nameOf(item)
       const count = counts.get(name)
@@ -164,8 +170,8 @@ function suspectsOf() {
       const name = nameOf(item)
       const count = counts.get(name)
       if (count === undefined) return
-      // What its unit has gone on without is still in hand.
-      const isLeft = item.attempt?.is === 'under way'
+      // A call that its unit left behind is still in progress.
+      const isLeft = item.attempt?.is === 'running'
       if (isLeft) counts.set(name, count + 1)
       else counts.delete(name)
       if (isLeft) underWay.add(name)
@@ -184,7 +190,7 @@ function rowOf({ store, clock, group, options }: UnendedParts) {
       return before && (JSON.parse(before.body) as UnendedRow)
     },
     write: (value: UnendedRow | undefined): Promise<void> =>
-      updateRow(parts, key, `what ${name} has in hand`, () =>
+      updateRow(parts, key, `the deliveries that ${name} has begun`, () =>
         value ? JSON.stringify(value) : null,
       ),
   }

@@ -9,18 +9,17 @@ import { EVER, rulesIn } from './paging.ts'
 import { statusOf } from './status.ts'
 import type { EngineTools } from './tools.ts'
 
-/** What runs, and on what. */
+/** A system with its plan. */
 type Running = Listed & Pick<EngineTools, 'plan'>
 
-/** Instances that are named of each saga, and keys of each consumer. */
+/** Named instances per saga, and held keys per consumer. */
 const NAMED_MAX = 10
 const KEYS_MAX = 3
 const SETTLE_LOOK_MS = 50
 
 /**
- * Everything that was accepted is done: nothing unread, nothing held, no saga under way, no rows that
- * a changed projection has yet to make anew. Progress
- * is read before the ends, so what is appended in between counts as unread.
+ * Whether all accepted work is done: nothing unread, nothing held, no open saga, no projection to
+ * rebuild. Progress is read before the ends, so events appended in between count as unread.
  */
 export async function isSettled(engine: Running): Promise<boolean> {
   const { done = false } = await unsettledIn(engine).next()
@@ -28,7 +27,7 @@ export async function isSettled(engine: Running): Promise<boolean> {
 }
 
 /**
- * Looks again and again until everything is done.
+ * Polls until everything is settled.
  *
  * @throws Fault `NOT_SETTLED` once the signal aborts, `APP_STOPPING` once the engine has ended
  */
@@ -40,13 +39,13 @@ export async function settled(engine: Running, signal: AbortSignal | undefined):
   const left = await unsettledOf(engine)
   if (left.length === 0) return
   throw new Fault('NOT_SETTLED', {
-    detail: left.length === 1 ? 'it waits for one thing' : `it waits for ${left.length} things`,
+    detail: left.length === 1 ? 'one thing is not done' : `${left.length} things are not done`,
     complaints: left.map((each) => ({ path: each.kind, message: unsettledText(each) })),
     cause: signal?.reason,
   })
 }
 
-/** What is not done, each with the first few of what waits there. */
+/** Unsettled work, each with the first few messages that wait there. */
 export async function unsettledOf(engine: Running): Promise<readonly Unsettled[]> {
   const found: Unsettled[] = []
   for await (const each of unsettledIn(engine))
@@ -58,7 +57,7 @@ export async function unsettledOf(engine: Running): Promise<readonly Unsettled[]
   return found
 }
 
-/** Looks no further than it is asked to. */
+/** A generator, so that callers can stop at the first result. */
 async function* unsettledIn(engine: Running): AsyncGenerator<Unsettled, void> {
   const { store } = engine.backend
   for (const { consumer, lag, pending } of await statusOf(engine))
@@ -72,14 +71,14 @@ async function* unsettledIn(engine: Running): AsyncGenerator<Unsettled, void> {
     yield { kind: 'rebuild', projection }
 }
 
-/** What is not done, as a sentence. */
+/** Describes unsettled work in a sentence. */
 export function unsettledText(each: Unsettled): string {
   if (each.kind === 'saga') return `${each.saga} ${each.instance} has not finished`
-  if (each.kind === 'rebuild') return `${each.projection} has rows to make anew`
+  if (each.kind === 'rebuild') return `${each.projection} has to be rebuilt`
   const { consumer, lag, pending, held } = each
   const keys = held.map(({ key, event, error }) => {
     const why = error ? `: ${error.message}` : ''
     return `\n    ${key} behind ${event.type} ${event.id}${why}`
   })
-  return `${consumer} has ${lag} to read and ${pending} held${keys.join('')}`
+  return `${consumer} has ${lag} unread and ${pending} held${keys.join('')}`
 }

@@ -2,20 +2,20 @@ import { Fault } from '../base/fault.ts'
 import type { Backend } from '../ports/store.ts'
 import { through } from '../ports/through.ts'
 
-/** Throws where an engine has ended. */
+/** Throws if the engine has stopped. */
 export function mustRun(ended: AbortSignal, ids: Readonly<Record<string, string>> = {}): void {
   if (ended.aborted) throw new Fault('APP_STOPPING', { detail: 'it has stopped', ids })
 }
 
-/** Calls something while an engine runs. */
+/** Calls a function, unless the engine has stopped. */
 export async function whileRunning<T>(ended: AbortSignal, call: () => Promise<T>): Promise<T> {
   mustRun(ended)
   return call()
 }
 
 /**
- * A backend of which nothing is asked once its engine has ended, by whomever: each call then throws
- * `APP_STOPPING`, in place of what the backend says of being closed.
+ * Wraps a backend so that every call throws `APP_STOPPING` once its engine has stopped, in place of
+ * the backend's own error about being closed.
  */
 export function untilEnded(backend: Backend, ended: AbortSignal): Backend {
   const guarded = <A extends unknown[], T>(call: (...args: A) => Promise<T>) => {

@@ -6,36 +6,37 @@ import type { SeenEnds } from './seen-ends.ts'
 import { seenEnds } from './seen-ends.ts'
 import type { EngineTools } from './tools.ts'
 
-/** Offsets that one call forgets, so that each ends well within its deadline. */
+/** Offsets that one call deletes, so that each call ends well within its deadline. */
 const TRIM_STEP = 10_000
-/** What one read looks at where a topic is kept by its size. */
+/** The limits of a read that measures the size of a topic. */
 const CHUNK = { records: 1_000, bytes: 1_048_576 }
-/** The part of a compacted partition that has to be new before it is gone through again. */
+/** The share of a partition that must be new before it is compacted again. */
 const NEW_PART = 0.1
-/** Ends of a partition that are remembered at most, to know the age of its records by. */
+/** Past ends of a partition that are remembered at most, to know the age of its records. */
 const MARKS_MAX = 1_000
 
-/** A partition with what is left of it from one round to the next. */
+/** The state of a partition between rounds. */
 interface Kept {
-  /** Counted so far, where the size matters: chunks that begin at the oldest record. */
+  /** Sizes counted so far, for topics limited by size: chunks that begin at the oldest record. */
   readonly chunks: { readonly to: number; readonly bytes: number }[]
   countedTo: number
   compactedTo: number
   compactedAt: number
-  /** Every tombstone that may go has gone. */
+  /** All tombstones that may be deleted are deleted. */
   isSettled: boolean
 }
 
 /**
- * Takes away what topics need not keep, until the signal aborts: by age, by size and by key. The
- * slowest consumer wins, also one that is not running, until it lags by more than
- * `retentionLagEventsMax`; what goes then is counted by it as expired. One member does this for all.
+ * Applies retention by age and size, and compaction by key, until the signal aborts. The slowest
+ * consumer, running or not, keeps its unread records, until it lags by more than
+ * `retentionLagEventsMax`; records deleted beyond that count as expired. One member does this for
+ * all.
  */
 export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<void> {
   const { backend, clock, member, options, plan, watch } = tools
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
   if (topics.length === 0) return
-  const kept = new Map<string, Kept>()
+  const states = new Map<string, Kept>()
   const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
   const stepMs = Math.max(options.upkeepMs, ageMsMax / MARKS_MAX)
   const seen = seenEnds(clock, { stepMs, ageMsMax })
@@ -43,9 +44,9 @@ export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<v
   const leaseMs = 3 * Math.max(options.upkeepMs, options.leaseMs)
   while (!signal.aborted) {
     try {
-      // Its lease only keeps members from doing the same twice, which would be harmless.
+      // The lease only saves work: two members at once would be harmless.
       const { held } = await backend.store.beat(me, [TASK], leaseMs)
-      if (held.length > 0) await round(tools, topics, { kept, seen }, signal)
+      if (held.length > 0) await round(tools, topics, { states, seen }, signal)
       watch.mended(TASK)
     } catch (cause) {
       watch.broke(TASK, cause)
@@ -60,7 +61,7 @@ const TASK = 'throughline/upkeep'
 async function round(
   tools: EngineTools,
   topics: readonly TopicSpec[],
-  { kept, seen }: { readonly kept: Map<string, Kept>; readonly seen: SeenEnds },
+  { states, seen }: { readonly states: Map<string, Kept>; readonly seen: SeenEnds },
   signal: AbortSignal,
 ): Promise<void> {
   const { backend, clock } = tools
@@ -70,8 +71,8 @@ async function round(
     if (signal.aborted) return
     const spec = topics.find(({ name }) => name === end.topic)
     const place = placeOf(end)
-    const one = kept.get(place) ?? nothingKept()
-    kept.set(place, one)
+    const one = states.get(place) ?? nothingKept()
+    states.set(place, one)
     seen.note(place, end.next)
     const floor = needed.get(place) ?? end.next
     if (spec?.retention)
@@ -88,12 +89,15 @@ function nothingKept(): Kept {
 const placeOf = ({ topic, partition }: Pick<LogEnd, 'topic' | 'partition'>): string =>
   `${topic}\n${partition}`
 
-/** From where each partition is still needed: by its slowest consumer, or the limit of its lag. */
+/**
+ * The first offset of each partition that is still needed: by its slowest consumer, up to the lag
+ * limit.
+ */
 async function neededFrom(
   { backend: { store }, catalog, options }: EngineTools,
   ends: readonly LogEnd[],
 ): Promise<ReadonlyMap<string, number>> {
-  // What runs here may not be in the stored one yet.
+  // Consumers of this process may not be in the stored catalog yet.
   const services = [...(await storedCatalog(store)).services, ...catalog.services]
   const consumers = services.flatMap(({ rules }) => rules)
   const progress = await store.progress(consumers.map(({ id }) => id))
@@ -117,7 +121,7 @@ async function trim(
   signal: AbortSignal,
 ): Promise<void> {
   const { topic, partition, first } = end
-  // Where times of storing are ahead of the clock, what was seen long enough ago is as old.
+  // If storage times are ahead of the clock, records that were seen long enough ago count as old.
   const byAge =
     ageMs === undefined
       ? 0
@@ -134,7 +138,7 @@ async function trim(
   }
 }
 
-/** The offset below which a partition holds more than it is to. Counts only what is new. */
+/** The offset below which a partition exceeds its size. Counts only new records. */
 async function beyond(
   { log, clock }: { log: EngineTools['backend']['log']; clock: EngineTools['clock'] },
   bytesMax: number,
@@ -174,7 +178,7 @@ async function compact(
   const now = clock.elapsed()
   const isNew = floor > kept.compactedTo
   const isMuch = floor - kept.compactedTo > NEW_PART * Math.max(0, kept.compactedTo - first)
-  // What is young now is gone through once more when it is old enough.
+  // Tombstones that are young now are compacted away later.
   const isLater = now - kept.compactedAt > deleteRetentionMs
   if (!(isNew && isMuch) && !(isLater && (isNew || !kept.isSettled))) return
   await log.compact(topic, partition, floor, delays.notAhead() - deleteRetentionMs)

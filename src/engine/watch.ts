@@ -1,64 +1,79 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
-import type { Share } from './claims.ts'
 import type { Faulted } from './faulted.ts'
 import type { KnownHold } from './holds.ts'
 
-/** What happens inside the engine, for those in the same process who wait for it or show it. */
+/** The shards of a group that a member holds. */
+export interface LeaseShare {
+  /** Shards that the member holds … */
+  readonly held: number
+  /** … of how many there are. */
+  readonly shards: number
+}
+
+/**
+ * Collects what happens inside the engine, for those in this process who wait for it or show it.
+ */
 export interface Watch {
-  /** A conversation's operation or one of its sagas has changed. */
+  /** An operation of a conversation, or one of its sagas, has changed. */
   touched(conversation: string): void
-  /** A rule has thrown; its key is held and tried again. */
+  /** A rule has thrown; its key is held and retried. */
   faulted(fault: Faulted): void
-  /** A rule was over its time budget, for the first time on this type of message. */
+  /** A rule exceeded its time budget, for the first time on this message type. */
   slow(rule: SlowRule): void
-  /** A unit of a group was ended early for the first time, since its rules computed for too long. */
+  /**
+   * A unit of a group was committed early for the first time because its rules computed for too
+   * long.
+   */
   slowUnits(units: SlowUnits): void
-  /** A call to the backend went wrong; the processor starts over from what is committed. */
+  /** A backend call failed; the processor starts over from what is committed. */
   broke(group: string, cause: unknown): void
   /** It works again. */
   mended(group: string): void
-  /** A rebuild of a projection cannot go on, or goes on again. The live rows are as they were. */
+  /** A rebuild has failed, or `undefined`: it continues. The live rows are unchanged. */
   rebuilding(projection: string, failure: unknown): void
-  /** Rebuilds that cannot go on, by projection, with the reason. */
+  /** Failed rebuilds by projection, with the reason. */
   failedRebuilds(): ReadonlyMap<string, unknown>
-  /** A consumer came too late to something that retention took away. */
+  /** Retention deleted records that a consumer had not read. */
   expired(lost: Expired): void
-  /** What consumers have lost since the start, by consumer. */
+  /** Expired records since the start, by consumer. */
   losses(): ReadonlyMap<string, number>
-  /** How much of a group's work is done here. */
-  shared(group: string, share: Share): void
-  shares(): ReadonlyMap<string, Share>
-  /** Says where the held keys of a group can be looked at. */
+  /** Sets how many shards of a group this process holds. */
+  shared(group: string, share: LeaseShare): void
+  shares(): ReadonlyMap<string, LeaseShare>
+  /** Registers a function that returns the held keys of a group. */
   holding(group: string, look: () => Iterable<KnownHold>): void
-  /** The held keys of each group here, as they are in memory. */
+  /** The held keys of each group of this process, from memory. */
   held(): Iterable<Iterable<KnownHold>>
-  /** What is broken at the moment, with what was thrown last. */
+  /** Current failures, with the last error of each. */
   broken(): ReadonlyMap<string, unknown>
   onTouched(conversation: string, listener: () => void): Cancel
 }
 
-/** Where it is told what goes wrong: a logger, or a test. Default: a warning of the process. */
+/**
+ * Callbacks for errors and slow rules, such as for a logger or a test. Default: a warning of the
+ * process.
+ */
 export interface Reports {
   readonly faulted?: (fault: Faulted) => void
-  /** Once for each rule and type of message; `health` has the counts. */
+  /** Once per rule and message type; `health` has the counts. */
   readonly slow?: (rule: SlowRule) => void
-  /** Once for each group: its rules together hold up everybody else; `health` has the counts. */
+  /** Once per group whose rules together block the event loop; `health` has the counts. */
   readonly onSlowUnits?: (units: SlowUnits) => void
   readonly broke?: (group: string, cause: unknown) => void
-  /** Retention took away what a consumer had yet to read; it is counted as `expired`. */
+  /** Retention deleted records that a consumer had not read; they count as `expired`. */
   readonly expired?: (lost: Expired) => void
 }
 
-/** How many offsets of a partition a consumer has lost. */
+/** How many offsets of a partition expired for a consumer. */
 export type Expired = Pick<Advance, 'consumer' | 'topic' | 'partition' | 'expired'>
 
 export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
   const failedRebuilds = new Map<string, unknown>()
-  const shares = new Map<string, Share>()
+  const shares = new Map<string, LeaseShare>()
   const losses = new Map<string, number>()
   const holding = new Map<string, () => Iterable<KnownHold>>()
   return {

@@ -27,22 +27,22 @@ import type { Unended } from './unended.ts'
 import { unendedOf } from './unended.ts'
 import type { Watch } from './watch.ts'
 
-/** Whether a group is one handler; the others hold pure rules alone. */
+/** Whether a group is a handler; other groups contain pure rules only. */
 export const isOutsideGroup = ({ consumers }: Group): boolean =>
   consumers.some(({ rule }) => rule.is === 'handler')
 
-/** Runs the turns of a group, and commits them. */
+/** Runs the batches of a group, and commits them. */
 export interface Worker {
   readonly sources: Sources
   readonly outside: Outside
   readonly unended: Unended
-  /** Forgets everything in memory; what is committed is the truth. */
+  /** Drops all state in memory; what is committed is the truth. */
   reset(): Promise<void>
-  /** Whether other rows have taken the place of those in memory, or are about to. */
+  /** Whether a rebuild has replaced the rows in memory, or is about to. */
   isOutOfDate(): boolean
   /**
-   * Runs a turn and commits it; a conflict splits it in halves, down to one message. Without a turn,
-   * since its work has gone to another member, it resets. Answers what is left where a unit ended
+   * Runs a batch and commits it. A conflict splits it in halves, down to one message. Without a
+   * batch, since its work went to another member, it resets. Returns the rest if a unit ended
    * early.
    */
   work(turn: Turn | undefined): Promise<Turn | undefined>
@@ -61,7 +61,7 @@ function sourcesOf(
   const [rule] = group.consumers.map((consumer) => consumer.rule)
   return {
     group,
-    // The order of events over several topics matters to rows alone.
+    // Only rows of projections depend on the order of events over several topics.
     log: keepsRows(group) ? orderedReader(log) : log,
     clock,
     delays,
@@ -79,7 +79,7 @@ function sourcesOf(
   }
 }
 
-/** The held keys that are worked on here: what is known of others may be out of date. */
+/** The held keys that this instance works on: the state of others may be out of date. */
 function heldHere({ claims, holds, progress }: Sources): Iterable<KnownHold> {
   const { held, shards } = claims.share()
   if (held === shards) return holds.all()
@@ -88,7 +88,7 @@ function heldHere({ claims, holds, progress }: Sources): Iterable<KnownHold> {
   return [...holds.all()].filter(isHere)
 }
 
-/** Tells once where a group stands in front of damage, and when it goes on. */
+/** Reports once that a group is stopped by damage, and once that it continues. */
 function standingIn({ name }: Group, { watch }: EngineTools): Sources['standing'] {
   const told = new Set<string>()
   return ({ topic, partition, damage }) => {
@@ -138,7 +138,7 @@ interface UnitsParts extends Pick<Worker, 'sources' | 'unended' | 'reset'> {
   readonly basis: Basis
 }
 
-/** What runs a turn and commits it. */
+/** Creates the function that runs a batch and commits it. */
 function unitsOf(
   engine: EngineTools,
   service: ServicePlan,
@@ -147,8 +147,8 @@ function unitsOf(
   const { budget, clock, delays, options, plan, mint, random, watch } = engine
   const { store } = engine.backend
   const { group, rows, holds, progress, slots } = sources
-  const around = { plan, service, clock, delays, mint }
-  // Handlers have computed before, and what they returned is only staged here.
+  const around: TurnTools['around'] = { plan, service, clock, delays, mint }
+  // Handlers were called before; here their results are only staged.
   const computeMsMax = isOutsideGroup(group) ? Infinity : options.unitComputeMsMax
   const limits = { retry: options, computeMsMax }
   const tools: TurnTools = { around, group, rows, holds, random, budget, ...limits }
@@ -179,12 +179,12 @@ function unitsOf(
     return undefined
   }
 
-  /** The rows are as another commit left them; what conflicts with nobody is the fault of one message. */
+  /** Runs again in smaller units. A conflict that no other commit explains is held as an error. */
   async function conflicted(turn: Turn, keys: readonly RowKey[]): Promise<void> {
-    // What was thought to be new, and is there, is known from now on; so is what was lost.
+    // Load rows that were believed to be new but exist, and rows that were lost.
     rows.doubt(keys)
     await rows.load(keys)
-    // The rest is read again once the first half is through.
+    // The rest is read again after the first half.
     const half = halfOf(turn, (item) => item.held !== undefined || progress.isAhead(item))
     if (half) return void (await work(half))
     const fault = conflicts.met(
@@ -194,22 +194,21 @@ function unitsOf(
     if (fault) await isolate(turn, fault)
   }
 
-  /** What cannot be kept is the fault of one message: found by halves, it is held like any other. */
-  async function isolate(turn: Turn, flaw: Fault): Promise<undefined> {
+  /** Finds the message whose changes cannot be committed, by halves, and holds it. */
+  async function isolate(turn: Turn, fault: Fault): Promise<undefined> {
     const half = halfOf(turn, () => true)
     if (half) return void (await work(half))
     const { timers, items } = turn
     const [one] = [...timers, ...items]
-    if (!one || one.flaw) throw flaw
-    const flawed = <T>(all: readonly T[]): readonly T[] => all.map((each) => ({ ...each, flaw }))
-    await work({ timers: flawed(timers), items: flawed(items), slices: [] })
+    if (!one || one.flaw) throw fault
+    await work(withFault(turn, fault))
     return undefined
   }
 
   return work
 }
 
-/** Takes over what a unit has committed, and tells those who watch. */
+/** Applies a committed unit in memory, and notifies the monitor. */
 function committed(
   { group, slots, rows, holds, timers, progress }: Sources,
   watch: Watch,
@@ -249,14 +248,23 @@ function unitOf(
 
 const DAMAGE: ReadonlySet<string> = new Set(['DATA_DAMAGED', 'LOG_DAMAGED'])
 
-/** Damage of a row or a partition is met by some messages, and must not stop the others. */
+/** Damage of a row or a partition affects some messages, and must not stop the others. */
 function damageIn(cause: unknown): Fault {
   const fault = faultIn(cause)
   if (fault && DAMAGE.has(fault.code)) return fault
   throw cause
 }
 
-/** The first half of what is in a turn, timers before items; nothing where it cannot be halved. */
+/** A batch whose timers and deliveries all carry a fault. */
+function withFault({ timers, items }: Turn, fault: Fault): Turn {
+  return {
+    timers: timers.map((timer): Cell => ({ ...timer, flaw: fault })),
+    items: items.map((item): Item => ({ ...item, flaw: fault })),
+    slices: [],
+  }
+}
+
+/** The first half of a batch, timers before deliveries; `undefined` if it cannot be split. */
 function halfOf({ timers, items }: Turn, isLeft: (item: Item) => boolean): Turn | undefined {
   const half = (timers.length + items.length) >> 1
   if (half === 0) return undefined

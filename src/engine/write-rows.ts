@@ -1,10 +1,10 @@
-// Units that change rows alone.
+// Units that change only rows.
 import { pause } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { EventStore, Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
 
-/** A unit that changes nothing; spread it below what a unit does change. */
+/** A unit without changes, as a base for units to build on. */
 export const EMPTY_UNIT = {
   fences: [],
   progress: [],
@@ -32,8 +32,8 @@ export async function writeRows(
 const ATTEMPTS = 20
 
 /**
- * Reads a row, and writes what `next` makes of it; again after a conflict or an unknown answer.
- * `next` returns a body, `null` to delete the row, or `undefined` to leave it as it is.
+ * Reads a row and writes what `next` returns for it; tries again after a conflict or an unknown
+ * answer. `next` returns a body, `null` to delete the row, or `undefined` to leave it unchanged.
  *
  * @throws Fault `STORE_UNKNOWN` with `detail` after 20 attempts
  */

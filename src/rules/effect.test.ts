@@ -101,7 +101,7 @@ describe('a decision', () => {
   const wrong: Readonly<Record<string, readonly [unknown, RegExp]>> = {
     'refuses with a code that the contract lacks': [
       refuse('too-late'),
-      /RULE_RETURNED.*ordering\.Place cannot be refused with too-late: its contract lacks it/,
+      /RULE_RETURNED.*ordering\.Place cannot be refused with too-late: add the code to refuses of its contract/,
     ],
     'publishes an event of another contract': [
       Other.Done({ orderId: 'o-1', customerId: 'c-1' }),

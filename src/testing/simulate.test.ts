@@ -47,7 +47,7 @@ test('settled throws and names the consumer whose rule always throws', async () 
   const worker = service('worker', { owns: [Work], runs: [work] })
   await using world = await simulate([worker], { seed: 1, patienceMs: 60_000 })
   await world.send(Work.Break({ id: 'w-1' }))
-  await assert.rejects(world.settled(), /worker\/work has 0 to read and 1 held/)
+  await assert.rejects(world.settled(), /worker\/work has 0 unread and 1 held/)
 })
 
 test('an operation from before a crash is answered by the new instance', async () => {

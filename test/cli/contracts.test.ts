@@ -13,7 +13,7 @@ interface Checked {
 }
 
 const COMPLAINT = 'asking.Ask, at: is new, and must be there now'
-const NOTE = 'asking.Asked: is stored, and not in the contract: its messages reach no rule'
+const NOTE = 'asking.Asked: is stored but not in the contract: its messages reach no rule'
 
 inBothWays('contracts', (at) => {
   test('contracts lists every message with its versions', async () => {

@@ -168,7 +168,7 @@ for (const isRunning of [true, false])
       for (const verb of ['sagas', 'timers']) {
         const other = await at.say([verb, '--saga', 'work/thing'])
         assert.equal(other.code, 2)
-        assert.match(other.err, /saga: work\/thing is no saga; here are work\/reminding$/m)
+        assert.match(other.err, /saga: work\/thing is not a saga; the sagas are work\/reminding$/m)
         const none = await at.say([verb, '--saga', 'work/inside'])
         assert.match(none.err, /^RULE_NOT_FOUND: .*work\/inside; here are work\/reminding$/m)
       }

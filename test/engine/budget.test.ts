@@ -1,4 +1,4 @@
-// Rules that take longer than they may are named, and nothing else becomes of it.
+// Rules that exceed their time budget are reported, without further effects.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
@@ -8,7 +8,7 @@ import { saga, service, start, type } from 'throughline'
 import { memory } from 'throughline/testing'
 import { anyOf, caughtUp, stageOf, unbalanced } from './stage.ts'
 
-/** A message that one rule takes long on. */
+/** A message on which one rule is slow. */
 interface Task {
   readonly id: string
   readonly slow: string
@@ -20,7 +20,7 @@ const Work = contract(
   { Do: command(anyOf<Task>()), Done: event(anyOf<Task>()) },
 )
 
-/** Every kind of rule; `spend` lets the time pass that a rule takes. */
+/** A rule of every kind; `spend` lets the time pass that a rule takes. */
 function workshop(spend: (ms: number) => void, wait: () => Promise<void> = async () => undefined) {
   const take = (rule: string, { slow, tookMs }: Task): void => {
     if (slow === rule) spend(tookMs)
@@ -66,7 +66,7 @@ function workshop(spend: (ms: number) => void, wait: () => Promise<void> = async
 
 type Slow = Parameters<NonNullable<StartOptions['slow']>>[0]
 
-/** Runs tasks in simulated time, and gives what was told and what health says. */
+/** Runs tasks in simulated time; returns what was reported, and the health. */
 async function run(tasks: readonly Task[], ruleBudgetMs = 100) {
   const stage = stageOf(memory, 1)
   const { backend, clock, random } = stage.instance()
@@ -101,7 +101,7 @@ async function run(tasks: readonly Task[], ruleBudgetMs = 100) {
   return { told, faults, slowRules }
 }
 
-describe('a rule over its time budget', () => {
+describe('a rule that exceeds its time budget', () => {
   const cases = {
     deciding: ['shop/deciding', 'work.Do'],
     evolving: ['shop/deciding', 'work.Do'],
@@ -110,7 +110,7 @@ describe('a rule over its time budget', () => {
     handling: ['shop/handling', 'work.Done'],
   } as const
   for (const [slow, [consumer, wire]] of Object.entries(cases))
-    test(`is named, counted, and at no fault: ${slow}`, async () => {
+    test(`is reported and counted without failing: ${slow}`, async () => {
       const tasks = [
         { id: 'a', slow, tookMs: 100 },
         { id: 'b', slow, tookMs: 150 },
@@ -130,7 +130,7 @@ describe('a rule over its time budget', () => {
       if (wire === 'work.Do') assert.equal(worst.messageId, 'do-c')
     })
 
-  test('has what a rule did before it threw counted, too', async () => {
+  test('counts the time of a rule that throws', async () => {
     const stage = stageOf(memory, 2)
     const { backend, clock, random } = stage.instance()
     let spentMs = 0
@@ -157,7 +157,7 @@ describe('a rule over its time budget', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('has the budget that start is given, within bounds', async () => {
+  test('takes the budget from the start options, within bounds', async () => {
     const tasks = [{ id: 'a', slow: 'deciding', tookMs: 40 }]
     assert.equal((await run(tasks, 39)).slowRules.length, 1)
     assert.equal((await run(tasks, 40)).slowRules.length, 0)
@@ -168,7 +168,7 @@ describe('a rule over its time budget', () => {
       })
   })
 
-  test('is a warning of the process where nobody listens', async () => {
+  test('becomes a process warning without a hook', async () => {
     const stage = stageOf(memory, 3)
     const { backend, clock, random } = stage.instance()
     let spentMs = 0

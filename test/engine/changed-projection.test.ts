@@ -9,8 +9,8 @@ import type { Bend } from './shelves.ts'
 import { Goods, fill } from './shelves.ts'
 import { SHADOW, worldOf } from './shelves-world.ts'
 
-describe('a changed definition', () => {
-  /** A world whose rows were made by a definition. */
+describe('a changed projection definition', () => {
+  /** A world whose rows were made by one definition. */
   async function made(seed: number, bend: Bend, count = 30) {
     const world = worldOf(seed)
     const { app } = await world.launch(bend)
@@ -20,7 +20,7 @@ describe('a changed definition', () => {
     return { world, old: await world.rows() }
   }
 
-  test('is refused at start without a version, and nothing has changed', async () => {
+  test('is refused at start without a new version, and changes nothing', async () => {
     const { world, old } = await made(11, {})
     await assert.rejects(
       world.launch({ isMarked: true }),
@@ -34,13 +34,13 @@ describe('a changed definition', () => {
     await world.until(app.stop())
   })
 
-  test('with a lower version is refused, too', async () => {
+  test('is refused with a lower version', async () => {
     const { world } = await made(12, { version: 3 })
     const launching = world.launch({ version: 2, isMarked: true })
-    await assert.rejects(launching, /its rows were made by version 3, and this is 2/)
+    await assert.rejects(launching, /its rows were made by version 3, which is newer than 2/)
   })
 
-  test('of which nothing was folded yet is taken as it is', async () => {
+  test('is accepted if no event was folded yet', async () => {
     const { world } = await made(13, {}, 0)
     const { app } = await world.launch({ isMarked: true })
     await world.until(fill(app, 10))
@@ -49,7 +49,7 @@ describe('a changed definition', () => {
     await world.until(app.stop())
   })
 
-  test('with a higher version is rebuilt at start; the rows stay until all are there', async () => {
+  test('is rebuilt at start with a higher version; the old rows serve until the rebuild is complete', async () => {
     const { world, old } = await made(14, {}, 300)
     const bend: Bend = { version: 2, isMarked: true }
     const { app } = await world.launch(bend)
@@ -73,7 +73,7 @@ describe('a changed definition', () => {
     await world.until(again.app.stop())
   })
 
-  test('that dies in the middle of its rebuild goes on where it was', async () => {
+  test('continues its rebuild after a crash', async () => {
     const { world } = await made(15, {}, 200)
     const bend: Bend = { version: 2, isMarked: true }
     const folded: string[] = []
@@ -97,7 +97,7 @@ describe('a changed definition', () => {
     await world.until(app.stop())
   })
 
-  test('folds nothing that the former rows hold back into them', async () => {
+  test('folds no held event into the old rows', async () => {
     const world = worldOf(18)
     const tag = (item: string): string => {
       if (item === 'i-0') throw new Error('not now')
@@ -129,7 +129,7 @@ describe('a changed definition', () => {
     await world.until(third.app.stop())
   })
 
-  test('goes back to the former rows while the new ones are not there', async () => {
+  test('returns to the old rows if it is reverted before the rebuild is complete', async () => {
     const { world } = await made(16, {}, 60)
     const stuck: Around = async (call, run, args) => {
       const unit = call === 'store.commit' ? (args[0] as Unit) : undefined
@@ -151,7 +151,7 @@ describe('a changed definition', () => {
     await world.until(third.app.stop())
   })
 
-  test('shuts out an instance of the former version, which says why', async () => {
+  test('stops an instance of the old version, which reports why', async () => {
     const { world } = await made(17, {}, 40)
     const former = await world.launch()
     await world.clock.advance(3_000)
@@ -168,7 +168,7 @@ describe('a changed definition', () => {
   })
 })
 
-test('what becomes of a build when a definition runs is one table', () => {
+test('the next projection state follows from a table', () => {
   const v1 = { version: 1, rules: 'a' }
   const v1b = { version: 1, rules: 'b' }
   const v2 = { version: 2, rules: 'b' }
@@ -182,8 +182,13 @@ test('what becomes of a build when a definition runs is one table', () => {
     [v1, { live: v1, shadow: folding }, true, { live: v1, shadow: { ...v1, is: 'sweeping' } }],
     [v1, { live: retired }, true, { live: retired, shadow: { ...v1, is: 'emptying' } }],
     [v1b, { live: v1 }, false, { live: v1b }],
-    [v1b, { live: v1 }, true, 'its rules, by or indexes have changed, and its version is still 1'],
-    [v1, { live: v2 }, true, 'its rows were made by version 2, and this is 1'],
+    [
+      v1b,
+      { live: v1 },
+      true,
+      'its rules, by or indexes have changed but not its version: raise version from 1',
+    ],
+    [v1, { live: v2 }, true, 'its rows were made by version 2, which is newer than 1'],
     [v2, { live: v1 }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
     [v2, { live: v1, shadow: folding }, true, { live: v1, shadow: folding }],
     [v2, { live: v1, shadow: sweeping }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],

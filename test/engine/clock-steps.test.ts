@@ -1,5 +1,5 @@
-// Delays while the wall clock steps ahead and back, and processes start again: they are measured by
-// the time that passes.
+// Delays while the wall clock steps forward and back and processes restart: they are measured by
+// elapsed time.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -24,7 +24,7 @@ const engine = {
   retryDelayMs: RETRY_MS,
   retryDelayMsMax: RETRY_MS,
 } satisfies Partial<EngineOptions>
-/** A lease of a process that has died, a poll, and the way through the services. */
+/** The lease of a crashed process, a poll, and the path through the services. */
 const TOLERANCE_MS = 1_000
 
 const Id = z.object({ id: z.string() })
@@ -50,7 +50,7 @@ const oven = entity(
   },
 )
 
-/** When something was to wait, and when it was called again, by the time that passes. */
+/** When a delay began and ended, by elapsed time. */
 interface Waited {
   fromMs: number
   calledMs?: number
@@ -111,7 +111,7 @@ function world(seed = 1, polls: Partial<EngineOptions> = {}) {
       app = await clock.until(start([ovens], backend, { ...options, broke: report }))
     },
     crash: () => instance?.crash(),
-    /** Sends what begins one delay of each kind. */
+    /** Sends messages that begin one delay of each kind. */
     async begin(id: string, delayMs = TIMER_MS) {
       begin(`delayed ${id}`)
       await clock.until((app as App).send(Ovens.Begin({ id, delayMs })))
@@ -131,12 +131,12 @@ const LONGEST: Readonly<Record<string, number>> = {
   delayed: DELAY_MS,
   timer: TIMER_MS,
 }
-/** Retries are spread, so that not all of them come at once. */
+/** Retries have jitter. */
 const SHORTEST: Readonly<Record<string, number>> = { ...LONGEST, retry: 0.8 * RETRY_MS }
 
 /**
- * What came too early or too late: no delay may end later than it would if it began at `sinceMs`. By
- * `skewMs` nobody can tell the wall clock from the time that passes.
+ * Delays that ended too early or too late: none may end later than if it began at `sinceMs`. The
+ * wall clock and elapsed time may differ by `skewMs`.
  */
 function wrong({ waits }: World, id: string, sinceMs = 0, skewMs = 0): readonly string[] {
   return Object.keys(LONGEST).flatMap((kind) => {
@@ -148,13 +148,13 @@ function wrong({ waits }: World, id: string, sinceMs = 0, skewMs = 0): readonly 
   })
 }
 
-describe('the wall clock steps', () => {
+describe('when the wall clock steps', () => {
   for (const [way, stepMs] of [
     ['an hour back', -hours(1)],
     ['an hour ahead', hours(1)],
     ['ten years ahead', YEARS_10],
   ] as const)
-    test(`${way}: what waited before and what waits since comes after its delay`, async () => {
+    test(`${way}, delays that began before and after the step end on time`, async () => {
       const stepped = world()
       await stepped.launch()
       await stepped.begin('before')
@@ -165,7 +165,7 @@ describe('the wall clock steps', () => {
       await stepped.end()
     })
 
-  test('an hour back, and that is told once, and not for small corrections', async () => {
+  test('an hour back, that is reported once; small corrections are not', async () => {
     const told = world()
     await told.launch()
     await told.clock.advance(1_000)
@@ -175,12 +175,12 @@ describe('the wall clock steps', () => {
     told.clock.step(-hours(1))
     await told.clock.advance(minutes(1))
     assert.equal(told.broke.length, 1)
-    assert.match(String(told.broke[0]), /the wall clock has stepped 3600 s back/)
+    assert.match(String(told.broke[0]), /the wall clock stepped 3600 s back/)
     assert.equal((await told.clock.until(told.app().health())).is, 'well')
     await told.end()
   })
 
-  test('far ahead, and nobody loses a claim by it', async () => {
+  test('far ahead, no lease is lost', async () => {
     const one = world()
     await one.launch()
     await one.begin('a')
@@ -192,7 +192,7 @@ describe('the wall clock steps', () => {
     await one.end()
   })
 
-  test('back, and the claims of a process that has died go over after its lease', async () => {
+  test('back, the leases of a crashed process pass on after they expire', async () => {
     const died = world()
     await died.launch()
     await died.clock.advance(1_000)
@@ -206,8 +206,8 @@ describe('the wall clock steps', () => {
   })
 })
 
-describe('a process had a wall clock that was ten years ahead, and was killed', () => {
-  test('what began to wait then comes after its delay, not in ten years', async () => {
+describe('after a crash of a process whose wall clock was ten years ahead', () => {
+  test('delays that began in it end on time, not in ten years', async () => {
     const future = world()
     future.clock.step(YEARS_10)
     await future.launch()
@@ -222,7 +222,7 @@ describe('a process had a wall clock that was ten years ahead, and was killed', 
     await future.end()
   })
 
-  test('a long timer of then is not begun anew by each restart', async () => {
+  test('a long timer set in it does not start again with each restart', async () => {
     const future = world()
     future.clock.step(YEARS_10)
     await future.launch()
@@ -240,7 +240,7 @@ describe('a process had a wall clock that was ten years ahead, and was killed', 
     assert.ok(tookMs >= minutes(1) - 200 && tookMs <= minutes(1) + TOLERANCE_MS, `${calledMs}`)
   })
 
-  test('an hour too far, and what was to wait before is not late by an hour', async () => {
+  test('an hour too far, delays that began earlier are not an hour late', async () => {
     const future = world()
     await future.launch()
     await future.begin('before')
@@ -254,8 +254,8 @@ describe('a process had a wall clock that was ten years ahead, and was killed', 
   })
 })
 
-describe('each process starts with a wall clock that is behind', () => {
-  /** A timer of two minutes over short lives; how late it rings. */
+describe('when each process starts with a wall clock that is behind', () => {
+  /** A timer of two minutes across short process lives; returns how late it fires. */
   async function lateMs(
     life: { readonly ms: number; readonly isKilled: boolean; readonly isPutRight: boolean },
     behindMs: number,
@@ -287,19 +287,19 @@ describe('each process starts with a wall clock that is behind', () => {
   ] as const)
     for (const isPutRight of [true, false]) {
       const then = isPutRight ? 'and is put right' : 'and stays so'
-      test(`by ${which} ${then}: a timer does not begin anew with each start`, async () => {
+      test(`by ${which} ${then}, a timer does not start again with each start`, async () => {
         const late = await lateMs({ ms: 25_000, isKilled: false, isPutRight }, behindMs)
         assert.ok(late >= 0 && late <= 10_000, `late by ${late} ms`)
       })
 
-      test(`by ${which} ${then}, and is killed: each start costs a timer a minute at most`, async () => {
+      test(`by ${which} ${then}, and crashes, each start delays a timer by a minute at most`, async () => {
         const late = await lateMs({ ms: 70_000, isKilled: true, isPutRight }, behindMs)
         assert.ok(late >= 0 && late <= minutes(1) + 10_000, `late by ${late} ms`)
       })
     }
 })
 
-test('a hold of an earlier version, ten years ahead, is tried within the longest delay', async () => {
+test('a hold of an earlier version, ten years ahead, is retried within the longest delay', async () => {
   const old = world()
   await old.launch()
   await old.begin('old')
@@ -335,7 +335,7 @@ const acts: fc.Arbitrary<readonly Act[]> = fc.array(
   { minLength: 1, maxLength: 8 },
 )
 
-test('no delay ends early or late, whatever the wall clock does, over any restarts', async () => {
+test('no delay ends early or late, whatever the wall clock does across restarts', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), acts, async (seed, all) => {
       const any = world(seed)

@@ -1,4 +1,4 @@
-// Contracts held against what is stored, when an app starts.
+// Compatibility checks of contracts with stored messages at start.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Service } from 'throughline'
@@ -11,7 +11,7 @@ import { engine, New, Old, world } from './years.ts'
 
 const id = z.string()
 
-describe('a contract that does not fit what is stored', () => {
+describe('a contract that is incompatible with stored messages', () => {
   const tills = (paid: z.ZodType<{ id: string }>, pay: z.ZodType<{ id: string }> = Old) => {
     const Till = contract('till', { key: 'id' }, { Pay: command(pay), Paid: event(paid) })
     const money = entity(
@@ -26,7 +26,7 @@ describe('a contract that does not fit what is stored', () => {
   }
   const nothing = async (): Promise<void> => undefined
 
-  test('is refused with all complaints, and nothing was changed or started', async () => {
+  test('is refused with all issues, and changes or starts nothing', async () => {
     const { stage, run } = world()
     await run(tills(Old), nothing)
     const before = await stage.clock.until(storedMessages(stage.backend.store))
@@ -51,7 +51,7 @@ describe('a contract that does not fit what is stored', () => {
     await run(tills(Old), nothing)
   })
 
-  test('is held against every schema that there was, also by way of others', async () => {
+  test('is compared with every stored schema, including intermediate ones', async () => {
     const { run } = world()
     await run(tills(z.object({ id, note: z.string().optional() })), nothing)
     await run(tills(z.object({ id })), nothing)
@@ -63,7 +63,7 @@ describe('a contract that does not fit what is stored', () => {
     await assert.rejects(run(tills(z.object({ id, note: z.string().optional() })), nothing))
   })
 
-  test('is refused where it says of an earlier version what was never stored', async () => {
+  test('is refused if its schema of an earlier version differs from what was stored', async () => {
     const { run } = world()
     await run(tills(Old), nothing)
     const Wrong = z.object({ id, sum: z.number() })
@@ -83,17 +83,17 @@ describe('a contract that does not fit what is stored', () => {
     )
   })
 
-  test('is refused where an event became a command', async () => {
+  test('is refused if an event becomes a command', async () => {
     const { run } = world()
     await run(tills(Old), nothing)
     const Till = contract('till', { key: 'id' }, { Pay: event(Old), Paid: event(Old) })
     await assert.rejects(
       run(service('tills', { owns: [Till], runs: [] }), nothing),
-      /till\.Pay: was a command, and is an event now/,
+      /till\.Pay: was a command and is now an event/,
     )
   })
 
-  test('starts where nobody can say the schema as JSON Schema', async () => {
+  test('starts if the schema cannot be exported as JSON Schema', async () => {
     const { stage, run } = world()
     await run(tills(anyOf<{ id: string }>() as never), nothing)
     await run(tills(Old), nothing)
@@ -107,7 +107,7 @@ describe('a contract that does not fit what is stored', () => {
     await assert.rejects(run(tills(New as never), nothing), /CONTRACT_INCOMPATIBLE/)
   })
 
-  test('is kept once, however often it starts and however its words change', async () => {
+  test('is stored once, over any number of starts and changes of descriptions', async () => {
     const { stage, run } = world()
     await run(tills(Old), nothing)
     const before = await stage.clock.until(storedMessages(stage.backend.store))
@@ -123,7 +123,7 @@ describe('a contract that does not fit what is stored', () => {
     )
   })
 
-  test('of two instances that start at once, one is refused', async () => {
+  test('is refused in one of two instances that start at the same time', async () => {
     for (let seed = 0; seed < 10; seed += 1) {
       const stage = stageOf(memory, seed)
       const launch = (running: Service): Promise<App> => {

@@ -1,4 +1,4 @@
-// A unit that conflicts for ever costs neither a core nor another key's progress, and it is said.
+// A unit that conflicts forever does not spin, blocks no other key, and is reported.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import {
@@ -45,7 +45,10 @@ const keys = ['a', 'bad', 'c', 'd']
 const isBad = ({ rows, checks }: Unit): boolean =>
   [...rows, ...checks].some(({ table, key }) => table === 'worker.doing' && key === 'bad')
 
-/** Runs commands of several keys while units that `fails` names conflict, and then once more without. */
+/**
+ * Runs commands of several keys while units named by `fails` conflict, and then once more without
+ * conflicts.
+ */
 async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
   const clock = handClock()
   let isFailing = false
@@ -82,7 +85,7 @@ async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
 }
 
 suite('a unit that conflicts for ever', () => {
-  test('holds its own key, and all others go on', async () => {
+  test('holds only its own key', async () => {
     const { status, failing, well, spent, broke } = await run([doing], isBad)
     assert.deepEqual(
       status.map(({ completed, pending, lag }) => [completed, pending, lag]),
@@ -95,7 +98,7 @@ suite('a unit that conflicts for ever', () => {
     assert.equal(well.is, 'well')
   })
 
-  test('of a timer puts that timer off, and all others go on', async () => {
+  test('delays only its own timer', async () => {
     const { failing, spent, well } = await run([doing, reminding], (unit) =>
       unit.rows.some(
         ({ table, body, key }) =>
@@ -112,7 +115,7 @@ suite('a unit that conflicts for ever', () => {
     'pure rules': [doing],
     'a handler': [doing, noting],
   }))
-    test(`whatever it is about costs no core (${what})`, async () => {
+    test(`does not spin, whatever it is about (${what})`, async () => {
       const { spent, failing, well } = await run(runs, () => true)
       assert.ok(spent < 2_000, `${spent} commits in a minute`)
       assert.equal(failing.is, 'failing')

@@ -1,4 +1,4 @@
-// What damage stops: the messages that meet it, and nobody else.
+// Damage stops only the messages that it affects.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -34,7 +34,7 @@ const bank = service('bank', { owns: [Bank], runs: [account, sums] })
 
 const KEYS = Array.from({ length: 20 }, (_, at) => `key-${at}`)
 
-/** Each account was paid once, and nobody runs the data. */
+/** A data directory in which each account was paid once, and which no process uses. */
 async function paid(t: TestContext): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -47,7 +47,7 @@ async function paid(t: TestContext): Promise<string> {
 
 interface Running {
   readonly app: App
-  /** What was told of what broke. */
+  /** Reported failures. */
   readonly broken: string[]
 }
 
@@ -68,7 +68,7 @@ function tamper(directory: string, sql: string): void {
   db.close()
 }
 
-/** The counters of a rule, once so many events are completed, and so many held. */
+/** The counters of a rule, once this many events are completed and held. */
 async function until(app: App, consumer: string, completed: number, pending = 0) {
   for (;;) {
     const found = (await app.status()).find((each) => each.consumer === consumer)
@@ -78,7 +78,7 @@ async function until(app: App, consumer: string, completed: number, pending = 0)
 }
 
 suite('damage', () => {
-  test('of one row holds the messages of its key, and no others', async (t) => {
+  test('of one row holds only the messages of its key', async (t) => {
     const directory = await paid(t)
     const id = tableOf(directory, 'bank.sums')
     tamper(directory, `UPDATE t${id} SET body = '{"cents":9}' WHERE key = 'key-7'`)
@@ -90,7 +90,7 @@ suite('damage', () => {
     assert.equal((await until(app, 'bank/account', 2 * KEYS.length)).pending, 0)
   })
 
-  test('of a partition holds the keys whose events would go there, and no others', async (t) => {
+  test('of a partition holds only the keys whose events would go there', async (t) => {
     const directory = await paid(t)
     const newest = "(SELECT max(position) FROM log WHERE type = 'bank.Paid')"
     const keys = keysBeside(directory, newest)
@@ -107,7 +107,7 @@ suite('damage', () => {
     assert.equal(found.pending, keys.length)
   })
 
-  test('of one record stops its partition there, is told once, and the others flow', async (t) => {
+  test('of one record stops only its partition there, and is reported once', async (t) => {
     const directory = await paid(t)
     const before = await open(t, directory)
     await before.app.pause('bank')

@@ -1,4 +1,4 @@
-// A backend that takes a call and never answers it: nobody waits for ever, and somebody hears of it.
+// A backend that never answers a call: the deadline ends it, and it is reported.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -11,7 +11,7 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const engine = { deadlineMs: 200, retryDelayMs: 20, leaseMs: 3_000 }
 
-/** An app of which one call, once told so, goes unanswered. */
+/** An app with one backend call that goes unanswered on request. */
 async function launch(stage: Stage, silent: PortCall) {
   let isSilent = false
   const broke: unknown[] = []
@@ -33,7 +33,7 @@ async function launch(stage: Stage, silent: PortCall) {
 const codesOf = (causes: readonly unknown[]): ReadonlySet<unknown> =>
   new Set(causes.map((cause) => (cause instanceof Fault ? cause.code : cause)))
 
-describe('a call that is never answered', () => {
+describe('a backend call that is never answered', () => {
   const calls = [
     ['log.read', 'LOG_UNKNOWN'],
     ['store.get', 'STORE_UNKNOWN'],
@@ -41,7 +41,7 @@ describe('a call that is never answered', () => {
     ['store.commit', 'STORE_UNKNOWN'],
   ] as const
   for (const [call, code] of calls)
-    test(`${call}: is told, and once it is answered again all is done`, async () => {
+    test(`${call}: is reported, and work completes once it is answered again`, async () => {
       const stage = stageOf(memory, 4)
       const { app, broke, silence } = await launch(stage, call)
       silence(true)
@@ -55,7 +55,7 @@ describe('a call that is never answered', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('a query ends with the code of the store', async () => {
+  test('fails a query with the code of the store', async () => {
     const stage = stageOf(memory, 5)
     const { app, silence } = await launch(stage, 'store.get')
     silence(true)
@@ -66,7 +66,7 @@ describe('a call that is never answered', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('a read may wait as long as it said it would', async () => {
+  test('does not time out while a read waits as long as it asked to', async () => {
     const stage = stageOf(memory, 6)
     const { app, broke } = await launch(stage, 'log.trim')
     // Nothing happens for longer than the deadline, and nothing is wrong with that.

@@ -1,4 +1,4 @@
-// The door for commands: ids, back-pressure, order of calls, and the log's answers.
+// The sender: ids, back-pressure, the order of calls, and the answers of the log.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -19,7 +19,7 @@ async function launch(stage: Stage, around: Around, more: object = {}): Promise<
   return stage.clock.until(start([ledgerOf()], backend, options))
 }
 
-/** Goes over appends alone. */
+/** Intercepts appends only. */
 const appends =
   (over: (call: () => Promise<unknown>, events: readonly LogEvent[]) => Promise<unknown>): Around =>
   (method, call, args) =>
@@ -28,7 +28,7 @@ const calm: Around = (_, call) => call()
 
 const enter = (account: string, number: number) => Ledger.Enter({ account, number })
 
-/** What became of each call: `stored`, `repeat`, or the code of its fault. */
+/** The result of each call: `stored`, `repeat`, or the code of its fault. */
 async function outcomes(calls: readonly Promise<{ isRepeat: boolean }>[]) {
   const settled = await Promise.allSettled(calls)
   return settled.map((each) => {
@@ -43,8 +43,8 @@ async function bookOf(stage: Stage, app: App, account: string): Promise<readonly
   return (await stage.clock.until(app.ask(Ledger.Read({ account })))).book
 }
 
-describe('an id', () => {
-  test('that is sent again counts once: at once, later, and after a new start', async () => {
+describe('a message id', () => {
+  test('takes effect once when sent again: at once, later, and after a restart', async () => {
     const stage = stageOf(memory, 1)
     const app = await launch(stage, calm)
     const id = 'once'
@@ -60,7 +60,7 @@ describe('an id', () => {
     await stage.clock.until(anew.stop())
   })
 
-  test('is refused for another message, and the first one stays', async () => {
+  test('is refused for a different message, and the first one stays', async () => {
     const stage = stageOf(memory, 2)
     const app = await launch(stage, calm)
     const id = 'taken'
@@ -77,7 +77,7 @@ describe('an id', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('is new where none is given, and has a length', async () => {
+  test('is generated if none is given, and has a length limit', async () => {
     const stage = stageOf(memory, 3)
     const app = await launch(stage, calm)
     const sent = await stage.clock.until(
@@ -92,7 +92,7 @@ describe('an id', () => {
   })
 })
 
-test('calls of one key keep their order without waiting for each other', async () => {
+test('calls of one key keep their order without awaiting each other', async () => {
   const stage = stageOf(memory, 4)
   const app = await launch(stage, calm)
   const accounts = ['a', ...accountsBeside('a', 2)]
@@ -142,7 +142,7 @@ describe('back-pressure', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('by lag of a consumer names it, and ends with the lag', async () => {
+  test('by consumer lag names the consumer, and ends with the lag', async () => {
     const stage = stageOf(memory, 6)
     let isSlow = true
     const app = await launch(
@@ -163,7 +163,7 @@ describe('back-pressure', () => {
       assert.ok(fault instanceof Fault)
       assert.equal(fault.code, 'BACKPRESSURE')
       assert.ok(fault.retryable)
-      assert.match(fault.message, /ledger\/book is 1[23] events behind/)
+      assert.match(fault.message, /ledger\/book lags by 1[23] events/)
       return true
     })
     isSlow = false
@@ -178,8 +178,8 @@ describe('back-pressure', () => {
 
 const LOST: Answer = { is: 'unknown', cause: new Error('the answer was lost') }
 
-describe('where the log does not answer', () => {
-  test('a message is appended again, and stored once', async () => {
+describe('when the log does not answer', () => {
+  test('a message is appended again and stored once', async () => {
     const stage = stageOf(memory, 7)
     let calls = 0
     const app = await launch(
@@ -196,7 +196,7 @@ describe('where the log does not answer', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('the caller is told so in the end, and sends it again with the same id', async () => {
+  test('the caller gets LOG_UNKNOWN in the end, and can send again with the same id', async () => {
     const stage = stageOf(memory, 8)
     let isSilent = true
     const app = await launch(
@@ -216,7 +216,7 @@ describe('where the log does not answer', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('what was sent later with the same key is refused, and no other key', async () => {
+  test('later messages of the same key are refused, and no others', async () => {
     const stage = stageOf(memory, 9)
     let isBroken = true
     const app = await launch(
@@ -238,7 +238,7 @@ describe('where the log does not answer', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('what it refuses is refused with its reason', async () => {
+  test('a refusal of the log is passed on with its reason', async () => {
     const stage = stageOf(memory, 10)
     const full: Answer = { is: 'refused', code: 'TOPIC_NOT_FOUND', detail: 'no such topic' }
 
@@ -252,7 +252,7 @@ describe('where the log does not answer', () => {
   })
 })
 
-test('what is no message is refused with all complaints, and not stored', async () => {
+test('an invalid message is refused with all issues, and not stored', async () => {
   const stage = stageOf(memory, 11)
   const app = await launch(stage, calm)
   const odd = [

@@ -1,4 +1,4 @@
-// Decisions over several entities at once: all of them, or none.
+// Decisions over several entities at once: all or none.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -53,7 +53,7 @@ const bank = service('bank', { owns: [Purse], runs: [purse, tally] })
 const OWNERS = ['a', 'b', 'c', 'd']
 
 describe('a decision over several entities', () => {
-  test('keeps the sum of all of them, through crashes and with several instances', async () => {
+  test('keeps their sum constant, through crashes and with several instances', async () => {
     const transfer = fc.record({
       from: fc.constantFrom(...OWNERS),
       to: fc.uniqueArray(fc.constantFrom(...OWNERS), { minLength: 1, maxLength: 3 }),
@@ -134,7 +134,7 @@ describe('a decision over several entities', () => {
     )
   })
 
-  test('of which one entity throws changes none of them, and publishes nothing', async () => {
+  test('changes none of them and publishes nothing if one of them throws', async () => {
     await using world = await simulate([bank], { seed: 2 })
     await world.send(Purse.Fill({ transfer: 'f', from: 'a', to: ['x', 'x', 'x'] }))
     await world.settled()
@@ -149,7 +149,7 @@ describe('a decision over several entities', () => {
     assert.equal((await world.until(next.accepted())).is, 'refused')
   })
 
-  test('decides on what the one before it has decided', async () => {
+  test('sees the result of the previous decision', async () => {
     await using world = await simulate([bank], { seed: 3 })
     await world.send(Purse.Fill({ transfer: 'f', from: 'a', to: ['x', 'x', 'x'] }))
     await world.settled()
@@ -164,7 +164,7 @@ describe('a decision over several entities', () => {
   })
 })
 
-test('a command whose entity id no store can keep is refused at the door, and holds no key', async () => {
+test('a command with an invalid entity id is refused when sent, and holds no key', async () => {
   const Item = z.object({ owner: z.string(), item: z.string(), parts: z.array(z.string()) })
   const Store = contract(
     'store',

@@ -1,5 +1,5 @@
-// What a rule of JavaScript returns against what it declares is seen when it runs. It is held like any
-// fault, but nothing that will not heal is tried again soon, and the text says what to change.
+// Undeclared results of JavaScript rules are found when the rule runs. They are held like any
+// error, are not retried soon, and the text says what to change.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler, saga, send, service, start } from 'throughline'
@@ -22,7 +22,7 @@ const Bell = contract(
 )
 const Other = contract('other', { key: 'id' }, { Do: command(Id), Done: event(Id) })
 
-/** Runs a bell whose rules do these, and says what was told within that time. */
+/** Runs a service with these rules, and returns what was reported within that time. */
 async function toldOf(does: { decide?: unknown; handle?: unknown; step?: unknown }, forMs: number) {
   const stage = stageOf(memory, 5)
   const answer = (what: unknown, data: unknown): never => {
@@ -63,27 +63,27 @@ type Data = z.infer<typeof Id>
 const CASES: Readonly<Record<string, readonly [Parameters<typeof toldOf>[0], RegExp]>> = {
   'an event of another contract': [
     { decide: (data: Data) => Other.Done(data) },
-    /may not publish other\.Done: name it in its emits, if it is of its own contract/,
+    /may not publish other\.Done: add it to its emits if it is an event of its own contract/,
   ],
   'a refusal code that the contract lacks': [
     { decide: () => refuse('tired') },
-    /cannot be refused with tired: its contract lacks it, so add it to refuses there/,
+    /cannot be refused with tired: add the code to refuses of its contract/,
   ],
   'a command that a handler does not declare': [
     { handle: (data: Data) => send(Bell.Mend(data)) },
-    /handler listen does not declare bell\.Mend: add it to its sends/,
+    /handler listen returned bell\.Mend without declaring it: add it to its sends/,
   ],
   'a command that a saga does not declare': [
     { step: (data: Data) => send(Bell.Mend(data)) },
-    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+    /saga flow sent bell\.Mend without declaring it: add it to its sends/,
   ],
   'a timer that a saga does not declare': [
     { step: (data: Data) => after(1_000, Bell.Mend(data)) },
-    /saga flow does not declare that it sends bell\.Mend: add it to its sends/,
+    /saga flow sent bell\.Mend without declaring it: add it to its sends/,
   ],
 }
 
-describe('a rule that returns what it may not is held with the cure, and not tried again soon', () => {
+describe('a rule with an invalid result is held with a fix, and not retried soon', () => {
   for (const [name, [does, text]] of Object.entries(CASES))
     test(name, async () => {
       const faults = await toldOf(does, 45_000)
@@ -92,7 +92,7 @@ describe('a rule that returns what it may not is held with the cure, and not tri
       assert.equal((await toldOf(does, 65_000)).length, 2)
     })
 
-  test('while what may heal is tried again at once', async () => {
+  test('a rule that may recover is retried at once', async () => {
     const faults = await toldOf({ handle: new Error('closed') }, 45_000)
     assert.ok(faults.length > 5, String(faults.length))
   })

@@ -12,7 +12,7 @@ import { saga } from '../../src/rules/saga.ts'
 import { service } from '../../src/rules/service.ts'
 import { simulate } from 'throughline/testing'
 
-/** `change` names the rule that is to change what it is handed, and what of it. */
+/** `change` names the rule that changes its input, and which part of it. */
 const Data = z.object({ id: z.string(), tags: z.array(z.string()), change: z.string() })
 const Work = contract('work', { key: 'id' }, { Do: command(Data), Done: event(Data) })
 type State = { readonly tags: string[] }
@@ -59,7 +59,7 @@ const mailing = handler('mailing', { uses: { post: type<{ sent: number }>() } },
   }),
 ])
 
-/** The faults of a simulated run in which one rule changes something. */
+/** The faults of a simulated run in which one rule changes its input. */
 async function faultsOf(change: string): Promise<readonly string[]> {
   const post = { sent: 0 }
   const worker = service('worker', {
@@ -74,7 +74,7 @@ async function faultsOf(change: string): Promise<readonly string[]> {
   return [...new Set(world.faults().map(({ consumer, error }) => `${consumer}: ${error}`))]
 }
 
-describe('in a running world, a rule that changes what it is handed is at fault:', () => {
+describe('a rule that changes its input fails:', () => {
   const changes = {
     'decide data': 'decider',
     'decide state': 'decider',
@@ -93,7 +93,7 @@ describe('in a running world, a rule that changes what it is handed is at fault:
       ]),
     )
 
-  test('one that changes nothing is not', async () => {
+  test('a rule that changes nothing succeeds', async () => {
     assert.deepEqual(await faultsOf('nothing'), [])
   })
 })

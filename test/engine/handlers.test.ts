@@ -1,4 +1,4 @@
-// Handlers: the only rules that touch the outside.
+// Handlers: the only rules that reach other systems.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Handling } from 'throughline'
@@ -38,7 +38,7 @@ const letter = entity(
   },
 )
 
-/** What is outside. */
+/** The external system. */
 interface Postman {
   carry(letter: z.infer<typeof Letter>, handling: Handling): Promise<unknown>
 }
@@ -87,7 +87,7 @@ const PEOPLE = ['a', 'b', 'c', 'd', 'e', 'f']
 
 describe('a handler', () => {
   for (const concurrency of [1, 3, 16])
-    test(`works on ${concurrency} keys at a time, and on each in order`, async () => {
+    test(`works on ${concurrency} keys at a time, each in order`, async () => {
       const stage = stageOf(memory, concurrency)
       const busy = new Set<string>()
       const carried = new Map<string, number[]>()
@@ -110,7 +110,7 @@ describe('a handler', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('gets the same effect key at each attempt, and another one for each event', async () => {
+  test('gets the same effect key at each attempt, and a different one per event', async () => {
     const stage = stageOf(memory, 2)
     const keys = new Map<string, Set<string>>()
     const ids = new Set<string>()
@@ -141,7 +141,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('has what it returns sent with its acknowledgement: once, or neither of them', async () => {
+  test('sends the messages it returns atomically with its acknowledgement', async () => {
     const stage = stageOf(memory, 3)
     let lost = 0
     const around: Around = async (method, call, [unit]) => {
@@ -165,7 +165,7 @@ describe('a handler', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('that hangs holds up no entity, and sees its signal abort when the app stops', async () => {
+  test('that hangs delays no entity, and its signal aborts when the app stops', async () => {
     const stage = stageOf(memory, 4)
     let abortedAt = 0
     let calls = 0
@@ -199,7 +199,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('is not called any more once its signal has aborted, and no attempt is counted', async () => {
+  test('is not called after its signal has aborted, and no attempt is counted', async () => {
     const stage = stageOf(memory, 6)
     const called: string[] = []
     const postman = {
@@ -224,7 +224,7 @@ describe('a handler', () => {
     await stage.clock.until(anew.app.stop())
   })
 
-  test('that returns what it does not declare is at fault, and sends nothing of it', async () => {
+  test('that returns an undeclared message fails, and sends nothing', async () => {
     const stage = stageOf(memory, 5)
     const odd = handler('odd', { sends: [Post.Deliver] }, (on) => [
       on(Post.Written, (data) => [send(Post.Deliver(data)), Post.Stamped(data) as never]),
@@ -236,14 +236,17 @@ describe('a handler', () => {
     const app = await stage.clock.until(start([office], backend, { clock, random, faulted }))
     await stage.clock.until(write(app, ['a'], [0]))
     await stage.clock.advance(1_000)
-    assert.match(faults[0] ?? '', /RULE_RETURNED.*handler odd does not declare post.Stamped/)
+    assert.match(
+      faults[0] ?? '',
+      /RULE_RETURNED.*handler odd returned post.Stamped without declaring it/,
+    )
     assert.equal(await countOf(stage, 'post.Deliver'), 0)
     await stage.clock.until(app.stop())
   })
 })
 
-describe('a call of a handler that takes longer than a lease', () => {
-  /** Carries for ever, until it is told to stop. */
+describe('a handler call that takes longer than a lease', () => {
+  /** Runs forever, until it is told to stop. */
   const endless = () => {
     let calls = 0
     let aborted = 0
@@ -261,7 +264,7 @@ describe('a call of a handler that takes longer than a lease', () => {
     }
   }
 
-  test('is not made by another instance as well', async () => {
+  test('is not repeated by another instance', async () => {
     const stage = stageOf(memory, 6)
     const postman = endless()
     const a = await launch(stage, postman)
@@ -273,7 +276,7 @@ describe('a call of a handler that takes longer than a lease', () => {
     await stage.clock.until(Promise.all([a, b].map(({ app }) => app.stop({ graceMs: 0 }))))
   })
 
-  test('sees its signal abort when the work goes to another instance', async () => {
+  test('has its signal aborted when another instance takes over', async () => {
     const stage = stageOf(memory, 7)
     const postman = endless()
     let isCut = false

@@ -1,4 +1,4 @@
-// Health does not say that all is well over what is stuck; and settled says what it waits for.
+// Health reports what is stuck, and settled reports what it waits for.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { Alarm } from 'throughline'
@@ -12,7 +12,7 @@ suite('health', () => {
     return { is, detail, alarm: alarms.find((each) => each.kind === kind) }
   }
 
-  test('is not well over keys that failed again and again, and is well once they are through', () =>
+  test('is degraded by keys that fail repeatedly, until they are handled', () =>
     inWorld({ broken: ['bad-1', 'bad-2'] }, async (world) => {
       const { app, doing, pass, until, broken } = world
       await doing('bad-1', 'bad-2', 'good')
@@ -38,7 +38,7 @@ suite('health', () => {
       assert.equal((await until(app.health())).is, 'well')
     }))
 
-  test('is not well over keys that are held for too long, however rarely they are tried', () => {
+  test('is degraded by keys that are held for too long, however rarely they are retried', () => {
     const engine = { retryDelayMs: 3_600_000, retryDelayMsMax: 3_600_000 }
     return inWorld({ engine, broken: ['bad'] }, async (world) => {
       await world.doing('bad')
@@ -50,7 +50,7 @@ suite('health', () => {
     })
   })
 
-  test('is not well once a stated age of sagas or operations is passed', () => {
+  test('is degraded once sagas or operations exceed a configured age', () => {
     const engine = { sagaAlarmMs: 60_000, operationAlarmMs: 90_000 }
     return inWorld({ engine }, async (world) => {
       await world.doing('timed')
@@ -67,7 +67,7 @@ suite('health', () => {
     })
   })
 
-  test('is not well while records wait to be read, unless an operator has paused their service', () => {
+  test('is degraded while records are unread for too long, unless their service is paused', () => {
     const engine = { lagAlarmMs: 1, sagaAlarmMs: 0 }
     return inWorld({ engine }, async (world) => {
       const { app, until } = world
@@ -87,7 +87,7 @@ suite('health', () => {
     })
   })
 
-  test('has no such alarm where none was stated', () =>
+  test('has no age alarms unless configured', () =>
     inWorld({}, async ({ app, doing, pass, until }) => {
       await doing('timed')
       await pass(200_000)
@@ -96,7 +96,7 @@ suite('health', () => {
 })
 
 suite('settled', () => {
-  test('says what it still waits for when asked, and when its signal aborts', () =>
+  test('reports what it still waits for on request, and when its signal aborts', () =>
     inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until }) => {
       await doing('bad', 'timed')
       await pass(1_000)
@@ -117,7 +117,7 @@ suite('settled', () => {
       ending.abort(new Error('no more patience'))
       await assert.rejects(until(waiting), (cause: Error) => {
         assert.match(cause.message, /NOT_SETTLED/)
-        assert.match(cause.message, /worker\/outside has 0 to read and 1 held/)
+        assert.match(cause.message, /worker\/outside has 0 unread and 1 held/)
         assert.match(cause.message, /bad behind work\.Done \S+: the bank said no for bad/)
         assert.match(cause.message, /worker\/reminding timed has not finished/)
         assert.match(String(cause.cause), /no more patience/)
@@ -125,7 +125,7 @@ suite('settled', () => {
       })
     }))
 
-  test('waits for nothing once everything is done', () =>
+  test('reports nothing once everything is done', () =>
     inWorld({}, async ({ app, doing, until }) => {
       await doing('plain', 'note-1')
       await until(app.settled())
@@ -138,18 +138,18 @@ suite('keys alarm', () => {
   const of = (changed: Partial<typeof hold>, now: number): number =>
     heldAlarms([[{ ...hold, ...changed }]], { heldAlarmMs: 50, heldAlarmAttempts: 3 }, now).length
 
-  test('by age and by attempts, and never where they only wait for their time', () => {
+  test('by age and by attempts, but not if they only wait for a delay', () => {
     assert.equal(of({ attempts: 1 }, 49), 0)
     assert.equal(of({ attempts: 1 }, 50), 1)
     assert.equal(of({ attempts: 3 }, 0), 1)
     assert.equal(of({ attempts: 0 }, 1_000_000), 0)
   })
 
-  test('where their message has no rule any more, and is not tried again', () => {
+  test('if their message no longer has a rule, and is not retried', () => {
     assert.equal(of({ due: Infinity }, 50), 1)
   })
 
-  test('together, with the first few by name', () => {
+  test('together, with the first few named', () => {
     const holds = Array.from({ length: 1_000 }, (_, at) => ({
       ...hold,
       key: `k${at}`,

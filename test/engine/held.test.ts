@@ -1,5 +1,4 @@
-// What waits can be asked for: keys that are held, sagas that are open, operations that are pending,
-// timers.
+// Lists of what waits: held keys, open sagas, pending operations, timers.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App, HeldKey, HeldOptions, OperationEntry, WaitsFor } from 'throughline'
@@ -8,13 +7,13 @@ import { memory } from 'throughline/testing'
 import { stageOf } from './stage.ts'
 import { inWorld, outside, thing, Work } from './waiting-world.ts'
 
-/** Instants of two clocks, whose parts of a millisecond may differ. */
+/** Instants of two clocks, which may differ by parts of a millisecond. */
 function isAbout(actual: number | undefined, expected: number): void {
   assert.ok(Math.abs((actual ?? 0) - expected) <= 2, `${actual} is not about ${expected}`)
 }
 
 suite('a held key', () => {
-  test('says since when, behind which event, with which error, and when it is tried again', () =>
+  test('shows since when it is held, the event in front, its error and the next attempt', () =>
     inWorld({ broken: ['bad-1', 'bad-2'] }, async ({ app, doing, pass, until, now, faults }) => {
       const begun = now()
       await doing('bad-1', 'good', 'bad-1', 'bad-2')
@@ -57,7 +56,7 @@ suite('a held key', () => {
       isAbout(told?.nextAttemptAt, nextAttemptAt)
     }))
 
-  test('is found by its consumer and by its key, and page by page', () =>
+  test('is found by consumer, by key and page by page', () =>
     inWorld({ broken: ['a', 'b', 'c', 'note-1'] }, async ({ app, doing, pass, until }) => {
       await doing('a', 'b', 'c', 'note-1')
       await pass(1_000)
@@ -90,7 +89,7 @@ suite('a held key', () => {
         await assert.rejects(until(app.held(wrong)), { code: 'OPTION_INVALID' })
     }))
 
-  test('names the last of many commands that it holds', () =>
+  test('is named by the last of the many commands it holds', () =>
     inWorld({ broken: ['bad-1'] }, async ({ app, until, pass }) => {
       const commands = Array.from({ length: 1_200 }, (_, n) => Work.Note({ id: 'bad-1', n }))
       await until(app.append(commands))
@@ -103,7 +102,7 @@ suite('a held key', () => {
       assert.partialDeepStrictEqual(newest.waitsFor, [{ heldBy: 'worker/thing' }])
     }))
 
-  test('is gone once its message is handled, and begins anew behind the next one', () =>
+  test('ends once its message is handled, and starts again for the next one', () =>
     inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until, broken }) => {
       await doing('bad', 'bad')
       await pass(1_000)
@@ -114,7 +113,7 @@ suite('a held key', () => {
       await until(app.settled())
     }))
 
-  test('shows when it is tried next by the wall clock, also once that has stepped', () =>
+  test('shows its next attempt by the wall clock, also after a clock step', () =>
     inWorld({ broken: ['bad'] }, async ({ app, doing, pass, until, step, now }) => {
       await doing('bad')
       await pass(30_000)
@@ -129,7 +128,7 @@ suite('a held key', () => {
       assert.ok(alarms.every(({ ageMs = 0 }) => ageMs < 60_000))
     }))
 
-  test('of a version before, which kept a text of the error alone, is read all the same', async () => {
+  test('of an earlier version, with an error text only, is readable', async () => {
     const stage = stageOf(memory, 7)
     const { backend, clock, random } = stage.instance()
     const { until } = stage.clock
@@ -167,7 +166,7 @@ suite('a held key', () => {
   })
 })
 
-test('a held key whose rule is gone says that no rule reads it', async () => {
+test('a held key whose rule was removed says so', async () => {
   const stage = stageOf(memory, 7)
   const { backend, clock, random } = stage.instance()
   const { until } = stage.clock
@@ -187,7 +186,7 @@ test('a held key whose rule is gone says that no rule reads it', async () => {
   assert.deepEqual(seen, [undefined, true])
 })
 
-test('an event that a queue holds by itself is found by its key all the same', async () => {
+test('an event held by a queue is found by its key', async () => {
   const stage = stageOf(memory, 7)
   const { backend, clock, random } = stage.instance()
   const { until } = stage.clock
@@ -213,7 +212,7 @@ test('an event that a queue holds by itself is found by its key all the same', a
   await until(app.stop())
 })
 
-test('an open saga says since when it is open, and whether it waits for a timer, an answer or an event', () =>
+test('an open saga shows since when it is open, and whether it waits for a timer, a reply or an event', () =>
   inWorld({ broken: ['note-held'] }, async ({ app, doing, pass, until, now }) => {
     const begun = now()
     for (const id of ['timed', 'note-held', 'note-twice', 'plain']) {
@@ -258,7 +257,7 @@ test('an open saga says since when it is open, and whether it waits for a timer,
   }))
 
 suite('operations', () => {
-  test('are listed by state, key, type and time, and a pending one says what it waits for', () =>
+  test('are listed by state, key, type and time, and show what they wait for', () =>
     inWorld({ broken: ['note-held'] }, async ({ app, doing, pass, until, now }) => {
       await doing('plain', 'timed', 'note-held', 'note-1')
       await pass(500)
@@ -300,7 +299,7 @@ suite('operations', () => {
       assert.deepEqual(paged, await list({}))
     }))
 
-  test('of one instant are all listed once, however they are paged', () =>
+  test('of one instant are each listed once, with any page size', () =>
     inWorld({}, async ({ app, pass, until }) => {
       const ids = Array.from({ length: 150 }, (_, at) => `many-${at}`)
       await until(app.append(ids.map((id) => Work.Do({ id, n: 1 }))))
@@ -315,7 +314,7 @@ suite('operations', () => {
       assert.deepEqual(paged.toSorted(), ids.toSorted())
     }))
 
-  test('whose command is held say so', () =>
+  test('show that their command is held', () =>
     inWorld({}, async ({ app, broken, pass, until }) => {
       broken.keys.add('note-1')
       await until(app.send(Work.Note({ id: 'note-1', n: 1 }), { id: 'held' }))

@@ -1,4 +1,4 @@
-// Hooks of `start` that throw: what they were told of goes on, and the process warns.
+// Hooks of `start` that throw: the engine continues, and the process warns.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { command, contract, entity, event, service, start } from 'throughline'
@@ -28,7 +28,7 @@ const logger = (how: 'throws' | 'rejects') => (): unknown => {
   throw error
 }
 
-/** Every fourth look at the log fails, so that what broke is reported again and again. */
+/** Every fourth read of the log fails, so that failures are reported again and again. */
 function unsteady(): ReturnType<typeof memory> {
   let reads = 0
   return through(memory(), async (method, call) => {
@@ -38,7 +38,7 @@ function unsteady(): ReturnType<typeof memory> {
 }
 
 for (const how of ['throws', 'rejects'] as const)
-  test(`a logger that ${how} stops no service, and stop() resolves`, async () => {
+  test(`a hook that ${how} stops no service, and stop() resolves`, async () => {
     const warnings: string[] = []
     const listener = ({ message }: Error): void => void warnings.push(message)
     process.on('warning', listener)

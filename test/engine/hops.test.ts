@@ -1,4 +1,4 @@
-// Rules that answer each other for ever.
+// Rules that answer each other forever.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS, become, command, contract, entity, event, saga, send, service } from 'throughline'
@@ -15,7 +15,7 @@ const contractOf = <const N extends string>(name: N) =>
 const Ping = contractOf('ping')
 const Pong = contractOf('pong')
 
-/** A side that answers each stroke of the other one. */
+/** A service that answers each message of the other one. */
 function sideOf(mine: typeof Ping, other: typeof Pong) {
   const ball = entity(
     'ball',
@@ -34,7 +34,7 @@ function sideOf(mine: typeof Ping, other: typeof Pong) {
   return [ball, player] as const
 }
 
-test('end with a fault after so many steps, and nothing else is stuck', async () => {
+test('end with a fault at the hop limit, and block nothing else', async () => {
   const ping = service('ping', { owns: [Ping], runs: sideOf(Ping, Pong as never) })
   const pong = service('pong', { owns: [Pong], runs: sideOf(Pong as never, Ping as never) })
   await using world = await simulate([ping, pong], { seed: 1 })
@@ -44,7 +44,7 @@ test('end with a fault after so many steps, and nothing else is stuck', async ()
   assert.equal(Math.max(...hops), LIMITS.hopsMax)
   assert.equal(hops.length, LIMITS.hopsMax + 1)
   const [fault] = world.faults()
-  assert.match(fault?.error ?? '', /RULE_RETURNED.* takes over 256 steps/)
+  assert.match(fault?.error ?? '', /RULE_RETURNED.* takes over 256 hops/)
   assert.equal(fault?.key, 'for-ever')
 
   // One partition has them all: other keys still flow, at both sides.

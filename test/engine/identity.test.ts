@@ -1,4 +1,4 @@
-// Who a consumer is to the store: what start refuses, and what it must not refuse.
+// Stored identities of consumers: what start must refuse, and what it must not.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler, hours, projection, query } from 'throughline'
@@ -38,7 +38,7 @@ const billOf = (name: string, options: object = {}) =>
     },
   )
 
-/** A handler that remembers what it was called with. */
+/** A handler that records its calls. */
 function listener(name: string, options: object = {}, heard: string[] = []) {
   const rule = handler(name, options, (on) => [
     on(Orders.Placed, ({ id }) => void heard.push(`${name} ${id}`)),
@@ -62,7 +62,7 @@ function world(seed = 3) {
     const instance = { clock: stage.instance().clock, faulted: () => undefined, ...options }
     return clock.until(start(services, backend, instance))
   }
-  /** Runs services until they are done with what they are sent. */
+  /** Runs services until they have handled what they are sent. */
   const live = async (services: readonly Service[], ids: readonly string[] = [], options = {}) => {
     const app = await run(services, options)
     for (const id of ids) await clock.until(app.send(Orders.Place({ id })))
@@ -81,7 +81,7 @@ async function refusal(started: Promise<unknown>): Promise<readonly string[]> {
   return fault.complaints.map(({ path, message }) => `${path}: ${message}`)
 }
 
-test('instances of former code start and restart beside the new one: a rolling deploy', async () => {
+test('instances of old code start and restart beside new ones in a rolling deploy', async () => {
   const { live, run, clock } = world()
   const { rule: old, heard } = listener('mail')
   const { rule: renamed } = listener('letters', { renamedFrom: 'mail' }, heard)
@@ -98,7 +98,7 @@ test('instances of former code start and restart beside the new one: a rolling d
   assert.deepEqual(heard.map((each) => each.slice(-1)).toSorted(), ['a', 'b', 'c'])
 })
 
-test('instances of new code that start at the same time begin a consumer once', async () => {
+test('instances that start at the same time register a new consumer once', async () => {
   const { live, run, clock } = world()
   await live([shop], ['a'])
   await clock.advance(hours(1))
@@ -112,7 +112,7 @@ test('instances of new code that start at the same time begin a consumer once', 
   for (const each of apps) await clock.until(each.stop())
 })
 
-test('services that are started one after another for the first time need not say anything', async () => {
+test('services started one after another for the first time need no startFrom', async () => {
   const { live, clock } = world()
   await live([shop], ['a'])
   await clock.advance(60_000)
@@ -121,7 +121,7 @@ test('services that are started one after another for the first time need not sa
   assert.deepEqual(heard, ['mail a'])
 })
 
-test('what counts as history is an option of the engine', async () => {
+test('historyAgeMs sets what counts as history', async () => {
   const { live, run, clock } = world()
   await live([shop], ['a'])
   await clock.advance(60_000)
@@ -130,8 +130,8 @@ test('what counts as history is an option of the engine', async () => {
   assert.match((await refusal(run([post], options))).join('\n'), /^post\/mail: .*\(1 records\)/)
 })
 
-describe('where one process is all that runs', () => {
-  test('a service without a contract that is renamed is refused', async () => {
+describe('in a store that is not shared', () => {
+  test('a renamed service without a contract is refused', async () => {
     const { stage, live, run } = world()
     await live([shop, service('post', { runs: [listener('mail').rule] })], ['a'])
     const { log, store } = stage.instance().backend
@@ -145,7 +145,7 @@ describe('where one process is all that runs', () => {
   })
 })
 
-test('a handler that hears another topic has to say where it starts there', async () => {
+test('a handler that reads another topic must say where it starts there', async () => {
   const { live, run, clock } = world()
   const bills = service('bills', { owns: [Bills], runs: [billOf('bill')] })
   const all = [shop, bills]
@@ -163,13 +163,13 @@ test('a handler that hears another topic has to say where it starts there', asyn
       on(Bills.Written, ({ id }) => void heard.push(id)),
     ])
   const complaints = await refusal(run([...all, service('post', { runs: [more({})] })]))
-  assert.match(complaints.join('\n'), /^post\/mail: is new to bills\.events \(1 records\): give it/)
+  assert.match(complaints.join('\n'), /^post\/mail: is new to bills\.events \(1 records\): add/)
   await live([...all, service('post', { runs: [more({ startFrom: 'now' })] })], ['b'])
   assert.deepEqual(heard, ['b'])
 })
 
 describe('an entity', () => {
-  test('takes commands that waited for it, however old', async () => {
+  test('processes commands that waited for it, however old', async () => {
     const { live, run, clock } = world()
     const biller = saga('biller', { by: 'id', initial: {}, sends: [Bills.Write] }, (on) => [
       on(Orders.Placed, (data) => send(Bills.Write(data))),
@@ -184,7 +184,7 @@ describe('an entity', () => {
     await clock.until(app.stop())
   })
 
-  test('that takes over the commands of another says whether it decides them again', async () => {
+  test('that takes over commands of another must say whether it decides them again', async () => {
     const { run, clock, live } = world()
     const bills = (rule: ReturnType<typeof billOf>) =>
       service('bills', { owns: [Bills], runs: [rule] })
@@ -199,7 +199,7 @@ describe('an entity', () => {
 })
 
 describe('a projection', () => {
-  test('that is new starts at the beginning, and need not say so', async () => {
+  test('that is new starts at the beginning by default', async () => {
     const { live, run, clock } = world()
     await live([shop], ['a', 'b'])
     await clock.advance(hours(1))
@@ -209,7 +209,7 @@ describe('a projection', () => {
     await clock.until(app.stop())
   })
 
-  test('takes the place of one that went away before', async () => {
+  test('replaces one that was removed earlier', async () => {
     const { live } = world()
     const boards = (...runs: readonly ReturnType<typeof boardOf>[]) => service('boards', { runs })
     await live([shop, boards(boardOf('board'))], ['a'])
@@ -218,23 +218,29 @@ describe('a projection', () => {
   })
 })
 
-test('a name that stands for another kind of rule is refused', async () => {
+test('a name that now stands for another kind of rule is refused', async () => {
   const { live, run } = world()
   await live([shop, service('post', { runs: [listener('mail').rule] })], ['a'])
   const complaints = await refusal(run([shop, service('post', { runs: [boardOf('mail')] })]))
-  assert.match(complaints[0] ?? '', /^post\/mail: is of kind projection, and was of kind handler/)
+  assert.match(
+    complaints[0] ?? '',
+    /^post\/mail: is now of kind projection and was of kind handler/,
+  )
 })
 
-test('renamedFrom of a rule that has run beside it is refused', async () => {
+test('renamedFrom a rule that has run beside it is refused', async () => {
   const { live, run } = world()
   const two = [listener('mail').rule, listener('letters').rule]
   await live([shop, service('post', { runs: two })], ['a'])
   const { rule } = listener('letters', { renamedFrom: 'mail' })
   const complaints = await refusal(run([shop, service('post', { runs: [rule] })]))
-  assert.match(complaints.join('\n'), /^post\/letters: has run as letters, beside mail: leave out/)
+  assert.match(
+    complaints.join('\n'),
+    /^post\/letters: has run under both names, letters and mail: remove/,
+  )
 })
 
-test('the former name of a rule is free for another one', async () => {
+test('the former name of a rule is free for another rule', async () => {
   const { live } = world()
   const { rule: mail, heard } = listener('mail')
   await live([shop, service('post', { runs: [mail] })], ['a'])
@@ -247,7 +253,7 @@ test('the former name of a rule is free for another one', async () => {
   assert.deepEqual(heard.toSorted(), expected)
 })
 
-describe('data of a version that kept no identities', () => {
+describe('data of a version without identities', () => {
   const forgotten = async () => {
     const one = world()
     const { rule, heard } = listener('mail')
@@ -268,13 +274,13 @@ describe('data of a version that kept no identities', () => {
     return { ...one, rule, heard }
   }
 
-  test('goes on where it was', async () => {
+  test('continues from its progress', async () => {
     const { live, rule, heard } = await forgotten()
     await live([shop, service('post', { runs: [rule] })], ['b'])
     assert.deepEqual(heard, ['mail a', 'mail b'])
   })
 
-  test('goes on under another name, and is refused without the former one', async () => {
+  test('continues under another name, and is refused without renamedFrom', async () => {
     const { live, run, heard } = await forgotten()
     const { rule: silent } = listener('letters')
     const complaints = await refusal(run([shop, service('post', { runs: [silent] })]))

@@ -1,4 +1,4 @@
-// A small service that shows what was handled, in which order and how often: an entity, a
+// A small service that records what was handled, in which order and how often: an entity, a
 // projection, a saga and a handler that all keep lists of numbers by account.
 import { contract } from '../../src/contract/contract.ts'
 import { command, event, query } from '../../src/contract/message.ts'
@@ -14,7 +14,7 @@ import { type } from '../../src/rules/rule.ts'
 import type { Service } from '../../src/rules/service.ts'
 import { anyOf } from './stage.ts'
 
-/** Of each topic of the ledger. */
+/** Partitions of each topic of the ledger. */
 export const PARTITIONS = 4
 
 export interface Entry {
@@ -34,18 +34,18 @@ export const Ledger = contract(
   },
 )
 
-/** What each rule has kept for one account. */
+/** What each rule has recorded for one account. */
 export interface Lists {
   readonly book: readonly number[]
   readonly journal: readonly number[]
 }
 
-/** What is outside: calls of handlers, with their effect keys. */
+/** The external system: handler calls with their effect keys. */
 export interface Outside {
   tell(entry: Entry, effectKey: string): Promise<void> | void
 }
 
-/** Called before each rule does anything; what it throws is the rule's fault. */
+/** Called before each rule; an error it throws counts as the rule's. */
 export type Before = (rule: 'book' | 'journal' | 'tail', entry: Entry) => void
 
 export function ledgerOf(
@@ -92,7 +92,7 @@ export function ledgerOf(
   return service('ledger', { owns: [Ledger], runs: [book, journal, tail, letters, read] })
 }
 
-/** Numbers told outside by account, each effect key once, as an outside keeps them. */
+/** Numbers sent to the external system by account, once per effect key. */
 export function outsideOf(): Outside & {
   readonly told: Map<string, readonly number[]>
   readonly keys: Map<string, number>
@@ -115,14 +115,14 @@ export function upTo(count: number): readonly number[] {
   return Array.from({ length: count }, (_, number) => number)
 }
 
-/** Other accounts that lie in one partition with this one. */
+/** Other accounts in the same partition. */
 export function accountsBeside(account: string, count: number): readonly string[] {
   return accountsIn(partitionOf(account, PARTITIONS), count + 1)
     .filter((other) => other !== account)
     .slice(0, count)
 }
 
-/** Accounts that lie in a partition. */
+/** Accounts in a partition. */
 export function accountsIn(partition: number, count: number, of = PARTITIONS): readonly string[] {
   const found: string[] = []
   for (let number = 0; found.length < count; number += 1)

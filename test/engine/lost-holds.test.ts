@@ -1,5 +1,5 @@
-// The row of a hold is lost, and the messages that it holds are there: nothing overtakes them, nothing
-// is replaced, and each is handled once.
+// The row of a hold is lost while its messages exist: no message overtakes them, none is replaced,
+// and each is handled once.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App } from 'throughline'
@@ -19,7 +19,7 @@ const ascending = (a: number, b: number): number => a - b
 
 const KINDS = ['handler', 'queue', 'projection'] as const
 
-/** A consumer that throws as long as it is told to, on a backend that outlives its apps. */
+/** A consumer that throws on request, on a backend that outlives its apps. */
 function worldOf(kind: (typeof KINDS)[number]) {
   const clock = handClock()
   const backend: Backend = wayTo(memory({ clock }), (_, call) => call())
@@ -72,7 +72,7 @@ function worldOf(kind: (typeof KINDS)[number]) {
 
 suite('a hold whose row was lost', () => {
   for (const kind of KINDS) {
-    test(`is made anew at the next start, and its messages are handled in their order (${kind})`, async () => {
+    test(`is restored at the next start, and its messages are handled in order (${kind})`, async () => {
       const { clock, mood, done, broke, until, launch, held, loseHolds } = worldOf(kind)
       const first = await launch()
       await until(first.append(numbers(1, 3)))

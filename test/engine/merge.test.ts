@@ -1,4 +1,4 @@
-// Partitions are read in the one order of the log, however far behind the reader is.
+// Partitions are read in log order, however far behind the reader is.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -33,11 +33,11 @@ const run: fc.Arbitrary<Run> = fc.record({
 })
 const steps = fc.array(fc.oneof(run, fc.constant('read' as const)), { minLength: 2, maxLength: 40 })
 
-/** Appends and reads by turns, then reads to the end. */
+/** Alternates appends and reads, then reads to the end. */
 async function readingOf(
   all: readonly (Run | 'read')[],
   max: { readonly records: number; readonly bytes: number },
-  /** The reader begins anew from where it has come to. */
+  /** The reader starts again from where it has come to. */
   doesForget: () => boolean,
   isBusy = true,
 ): Promise<{ appended: string[]; seen: readonly LogRecord[]; reads: readonly number[] }> {
@@ -84,7 +84,7 @@ async function readingOf(
   return { appended, seen, reads }
 }
 
-test('every record is read once, in the order in which it came', async () => {
+test('every record is read once, in log order', async () => {
   const records = fc.constantFrom(1, 7, 100, 5_000)
   const bytes = fc.constantFrom(100, 2_000, 1_000_000)
   await fc.assert(
@@ -103,7 +103,7 @@ test('every record is read once, in the order in which it came', async () => {
   )
 })
 
-test('reads are as full as they may be, although one partition has most of it', async () => {
+test('reads are full although one partition has most records', async () => {
   const dense = { place: 0, count: 2_000, length: 0 }
   const sparse = { place: 4, count: 1, length: 0 }
   const max = { records: 512, bytes: 1_000_000 }
@@ -111,7 +111,7 @@ test('reads are as full as they may be, although one partition has most of it', 
   assert.deepEqual(reads, [512, 512, 512, 512, 512, 512, 512, 419])
 })
 
-test('what retention has taken is told once', async () => {
+test('a range deleted by retention is reported once', async () => {
   const { log } = memory()
   await log.declare(TOPICS.map((name) => ({ name, partitions: PARTITIONS, strategy: 'murmur2' })))
   for (const place of [0, 1]) {
@@ -134,7 +134,7 @@ test('what retention has taken is told once', async () => {
   )
 })
 
-test('a partition that cannot be read on keeps nobody waiting', async () => {
+test('a damaged partition does not block the others', async () => {
   const { log } = memory()
   await log.declare(TOPICS.map((name) => ({ name, partitions: PARTITIONS, strategy: 'murmur2' })))
   for (const place of [0, 1])

@@ -1,5 +1,5 @@
-// Each effect once, none lost, whatever the backend answers: lost answers, conflicts, fences and
-// broken connections, at random by seed.
+// Each effect happens exactly once, whatever the backend answers: lost answers, conflicts, fences
+// and broken connections, at random by seed.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -16,7 +16,7 @@ import { caughtUp, misfortune, stageOf } from './stage.ts'
 const ACCOUNTS = ['a', 'b', 'c', 'd']
 const COUNT = 6
 
-/** Runs a whole ledger over a backend, and says what became of the entries. */
+/** Runs a whole ledger over a backend, and returns what happened to the entries. */
 async function runOf(seed: number, around: Around, before?: Before) {
   const stage = stageOf(memory, seed)
   const outside = outsideOf()
@@ -36,7 +36,7 @@ async function runOf(seed: number, around: Around, before?: Before) {
   return { stage, outside, app, status }
 }
 
-/** Sends until the log has it: the answer may be lost, the message may not. */
+/** Sends until it is stored: the answer may be lost, the message may not. */
 async function enter(app: App, account: string, number: number): Promise<void> {
   for (;;)
     try {
@@ -47,7 +47,7 @@ async function enter(app: App, account: string, number: number): Promise<void> {
     }
 }
 
-/** Asks again where the backend broke. */
+/** Retries if the backend failed. */
 function patient(app: App): Pick<App, 'status'> {
   return {
     async status() {
@@ -63,7 +63,7 @@ function patient(app: App): Pick<App, 'status'> {
 
 type Run = Awaited<ReturnType<typeof runOf>>
 
-/** Every entry counts once, at every rule, in the order of its account. */
+/** Every entry was handled once by every rule, in account order. */
 async function mustBeWhole({ stage, outside, app, status }: Run): Promise<void> {
   for (const { consumer, accepted, completed } of status)
     assert.deepEqual([accepted, completed], [ACCOUNTS.length * COUNT, accepted], consumer)
@@ -83,7 +83,7 @@ async function mustBeWhole({ stage, outside, app, status }: Run): Promise<void> 
   await stage.clock.until(app.stop())
 }
 
-/** The log has each entry once, and nothing is left behind of what was held. */
+/** The log contains each entry once, and no held rows are left. */
 async function mustHoldNothing({ backend: { log, store } }: Stage): Promise<void> {
   for (const topic of ['ledger.commands', 'ledger.events']) {
     const from = upTo(PARTITIONS).map((partition) => ({ topic, partition, next: 0 }))
@@ -96,7 +96,7 @@ async function mustHoldNothing({ backend: { log, store } }: Stage): Promise<void
     assert.deepEqual(await store.scan({ table, limit: 10 }), [], table)
 }
 
-/** Only calls of one method go wrong, all in the same way. */
+/** Faults only in calls of one method, all in the same way. */
 function only(method: string, seed: number, rate: number, wrong: Around): Around {
   const random = seededRandom(seed)
   return (called, call, args) =>
@@ -116,7 +116,7 @@ function stubborn(times: number): Before {
 
 const LOST = { is: 'unknown', cause: 'the answer was lost' } as const
 
-/** Ways in which the store may answer a commit that the engine has to live with. */
+/** Answers to a commit that the engine must handle. */
 const ANSWERS: Readonly<Record<string, Around>> = {
   'unknown, and nothing has happened': async () => LOST,
   'unknown, and all has happened': async (_, call) => {
@@ -134,7 +134,7 @@ const ANSWERS: Readonly<Record<string, Around>> = {
   'that it conflicts': async () => ({ is: 'conflict', rows: [] }),
 }
 
-describe('each effect happens once where a commit is answered', () => {
+describe('each effect happens once when the answer to a commit is', () => {
   for (const [name, wrong] of Object.entries(ANSWERS))
     for (const times of [0, 2])
       test(`${name}${times > 0 ? ', and rules fail as well' : ''}`, async () => {
@@ -149,7 +149,7 @@ describe('each effect happens once where a commit is answered', () => {
       })
 })
 
-test('each effect happens once where the answer to an append is lost', async () => {
+test('each effect happens once if the answer to an append is lost', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.boolean(), async (seed, isStored) => {
       const around = only('log.append', seed, 0.6, async (_, call, args) => {
@@ -162,7 +162,7 @@ test('each effect happens once where the answer to an append is lost', async () 
   )
 })
 
-test('order and effects survive a store that breaks off while it is read', async () => {
+test('order and effects survive a store that fails while it is read', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
       const random = seededRandom(seed)
@@ -184,7 +184,7 @@ test('order and effects survive a store that breaks off while it is read', async
   )
 })
 
-test('each effect happens once through misfortune of every kind', async () => {
+test('each effect happens once through faults of every kind', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), fc.nat({ max: 2 }), async (seed, times) => {
       const unlucky = misfortune(seededRandom(seed), 0.2)

@@ -1,4 +1,4 @@
-// An id counts in its topic: what has the same id elsewhere is another operation, and never in the way.
+// Ids are unique per topic: the same id in another topic is a separate operation.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App } from 'throughline'
@@ -40,7 +40,7 @@ const failing = saga('failing', { by: 'id', initial: {}, sends: [] }, (on) => [
 ])
 const shop = service('shop', { owns: [Orders, Bills], runs: [order, bill, failing] })
 
-/** Starts on a backend that survives the app, as one that is on disk does. */
+/** Starts on a backend that outlives the app, as one on disk does. */
 const on = (backend: Backend): Promise<App> =>
   start(
     [shop],
@@ -49,7 +49,7 @@ const on = (backend: Backend): Promise<App> =>
 
 suite('the same id in two contracts of one service', () => {
   for (const isRestarted of [false, true])
-    test(`is two operations, each with its own answer${isRestarted ? ', after a restart' : ''}`, async () => {
+    test(`is two operations with separate results${isRestarted ? ', after a restart' : ''}`, async () => {
       const backend = memory()
       await backend.log.open()
       let app = await on(backend)
@@ -67,7 +67,7 @@ suite('the same id in two contracts of one service', () => {
       await app.stop()
     })
 
-  test('is two conversations: the outcome of one saga is not that of the other command', async () => {
+  test('is two conversations: each command gets the outcome of its own saga', async () => {
     const app = await start([shop], memory())
     const placed = await app.send(Orders.Place({ id: 'a' }), { id: 'x' })
     assert.equal((await placed.settled()).is, 'rolled-back')
@@ -77,7 +77,7 @@ suite('the same id in two contracts of one service', () => {
   })
 })
 
-test('the chain of a message has nothing of the conversation that has the same id elsewhere', async () => {
+test('the chain of a message excludes a conversation with the same id in another topic', async () => {
   const app = await start([shop], memory())
   const placed = await app.send(Orders.Place({ id: 'a' }), { id: 'x' })
   await placed.settled()
@@ -179,7 +179,7 @@ suite('an id that retention has forgotten', () => {
     return { answers, decided, status }
   }
 
-  test('takes effect once more only where the command is another one', async () => {
+  test('takes effect again only if the command differs', async () => {
     const same = await sentTwice({ id: 'a' })
     assert.deepEqual(
       same.answers.map(({ isRepeat }) => isRepeat),
@@ -197,7 +197,7 @@ suite('an id that retention has forgotten', () => {
   })
 })
 
-test('an operation that was kept by its id alone still answers', async () => {
+test('an operation that was stored by id alone still answers', async () => {
   const backend = memory()
   await backend.log.open()
   const app = await on(backend)

@@ -1,4 +1,4 @@
-// A key's order survives failure: faults of rules, crashes in the middle, and both at once.
+// The order of a key survives errors of rules, crashes, and both at once.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -22,7 +22,7 @@ async function launch(stage: Stage, service: LedgerService, outside: Outside) {
   return { app: await stage.clock.until(starting), crash }
 }
 
-/** Sends the numbers of each account in turn, as one caller would. */
+/** Sends the numbers of each account in order, as one caller would. */
 function sendAll(app: App, accounts: readonly string[], numbers: readonly number[]) {
   return Promise.all(
     numbers.flatMap((number) =>
@@ -31,7 +31,7 @@ function sendAll(app: App, accounts: readonly string[], numbers: readonly number
   )
 }
 
-/** What every rule has of an account, once all is done. */
+/** What every rule has recorded of an account once all is done. */
 async function listsOf({ clock, backend }: Stage, app: App, account: string) {
   const lists = await clock.until(app.ask(Ledger.Read({ account })))
   const [row] = await clock.until(backend.store.get([{ table: 'ledger.tail', key: account }]))
@@ -53,7 +53,7 @@ const RULES = ['book', 'journal', 'tail'] as const
 
 describe('while a rule throws', () => {
   for (const rule of RULES)
-    test(`the later messages of its key wait at ${rule}, in order, and no others`, async () => {
+    test(`only later messages of its key wait at ${rule}, in order`, async () => {
       let isBroken = true
       const stage = stageOf(memory, 1)
       const outside = outsideOf()
@@ -88,7 +88,7 @@ describe('while a rule throws', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('what arrives later still waits behind what is held', async () => {
+  test('messages that arrive later wait behind held ones', async () => {
     let isBroken = true
     const stage = stageOf(memory, 2)
     const service = ledgerOf((at, { account, number }) => {
@@ -104,7 +104,7 @@ describe('while a rule throws', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('the wait between attempts doubles up to its bound, and each fault is told', async () => {
+  test('the retry delay doubles up to its maximum, and each error is reported', async () => {
     const stage = stageOf(memory, 3)
     const at: number[] = []
     const told: string[] = []
@@ -142,7 +142,7 @@ describe('while a rule throws', () => {
   })
 })
 
-test('faults and crashes at any time change neither order nor number of effects', async () => {
+test('errors and crashes change neither the order nor the number of effects', async () => {
   const plan = fc.record({
     seed: fc.nat(),
     rule: fc.constantFrom(...RULES),

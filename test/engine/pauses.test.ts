@@ -1,4 +1,4 @@
-// What an operator does and sees: pauses, health, operations by their ids, and the stored catalog.
+// What an operator does and sees: pauses, health, operations by id, and the stored catalog.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -35,7 +35,7 @@ const handled = async (stage: Stage, app: App): Promise<number> => {
 }
 
 describe('a paused service', () => {
-  test('takes nothing, answers queries, and goes on where it was once resumed', async () => {
+  test('processes nothing, answers queries, and continues when resumed', async () => {
     const stage = stageOf(memory, 1)
     const app = await launch(stage)
     await stage.clock.until(app.pause(name))
@@ -54,7 +54,7 @@ describe('a paused service', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('stays so over a restart, and another process hears of it within a look', async () => {
+  test('stays paused over a restart, and other processes see it in time', async () => {
     const stage = stageOf(memory, 2)
     const first = await launch(stage)
     await stage.clock.until(first.pause(name))
@@ -75,7 +75,7 @@ describe('a paused service', () => {
     ['is slow to be read', 300],
     ['cannot be read at first', undefined],
   ] as const)
-    test(`takes nothing at a start where its pause ${what}`, async () => {
+    test(`processes nothing at a start when its pause ${what}`, async () => {
       const stage = stageOf(memory, 7)
       const { backend: before, clock: time } = stage.instance()
       const first = await stage.clock.until(start(talking, before, { clock: time }))
@@ -104,7 +104,7 @@ describe('a paused service', () => {
       await stage.clock.until(app.stop())
     })
 
-  test('must be one that runs here', async () => {
+  test('must run in this process', async () => {
     const stage = stageOf(memory, 3)
     const app = await launch(stage)
     await assert.rejects(stage.clock.until(app.pause('nobody')), {
@@ -115,7 +115,7 @@ describe('a paused service', () => {
   })
 })
 
-test('health says what is broken, and that it works again', async () => {
+test('health reports what fails, and its recovery', async () => {
   const stage = stageOf(memory, 4)
   let isBroken = false
   const app = await launch(stage, (call) => isBroken && call === 'log.read')
@@ -131,7 +131,7 @@ test('health says what is broken, and that it works again', async () => {
   await stage.clock.until(app.stop())
 })
 
-test('an operation is found by its id alone, also after a restart, and no other one is', async () => {
+test('an operation is found by its id alone, also after a restart', async () => {
   const stage = stageOf(memory, 5)
   const first = await launch(stage)
   const sent = first.send(Ledger.Enter({ account: 'a', number: 1 }), { id: 'one' })
@@ -146,7 +146,7 @@ test('an operation is found by its id alone, also after a restart, and no other 
   await stage.clock.until(app.stop())
 })
 
-test('the store tells what runs on it, also when a first try to write that failed', async () => {
+test('the catalog is stored although the first write failed', async () => {
   const stage = stageOf(memory, 6)
   let failures = 2
   const app = await launch(stage, (call) => call === 'store.commit' && failures-- > 0)

@@ -1,5 +1,5 @@
-// What rules return that nobody can keep, and what they throw that nobody can read: the message is
-// held like any other fault, and everybody else goes on.
+// Results that cannot be stored and errors that cannot be read: the message is held like any other,
+// and everything else continues.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { z } from 'zod'
@@ -20,7 +20,7 @@ const Work = contract(
   },
 )
 
-/** Whoever looks at it is thrown at: not even `instanceof` works. */
+/** An object that throws on any access: not even `instanceof` works. */
 const revokedProxy = (): unknown => {
   const { proxy, revoke } = Proxy.revocable(new Error('x'), {})
   revoke()
@@ -31,7 +31,7 @@ const cyclic = (): unknown => {
   value['self'] = value
   return value
 }
-/** Values that JSON would refuse, or make into something else. */
+/** Values that JSON rejects or changes. */
 const UNKEPT: Readonly<Record<string, () => unknown>> = {
   'a bigint': () => 1n,
   'a cycle': cyclic,
@@ -53,7 +53,7 @@ const done = (evolved: (isBad: boolean) => unknown) =>
   )
 const well = done(() => 1)
 
-/** Each way in which a rule can be at fault for one message. */
+/** Each way in which a rule can fail for one message. */
 function poisoned(bad: () => unknown) {
   return {
     'an entity that evolves to': [done((isBad) => (isBad ? bad() : 1))],
@@ -141,7 +141,7 @@ suite('only its own message is held by', () => {
         await othersGoOn([well, outside])
       })
 
-  test('an upcaster that throws what cannot be looked at', async () => {
+  test('an upcaster that throws a hostile object', async () => {
     const fault = await othersGoOn([
       done((isBad) => {
         if (!isBad) return 1
@@ -161,7 +161,7 @@ suite('only its own message is held by', () => {
     assert.match(fault?.error ?? '', /UPCAST_FAILED/)
   })
 
-  test('a refusal with complaints without end', async () => {
+  test('a refusal with endless complaints', async () => {
     const refusing = entity(
       'doing',
       { of: Work, id: 'id', initial: 0, emits: [Work.Done] },
@@ -177,7 +177,7 @@ suite('only its own message is held by', () => {
     await othersGoOn([refusing])
   })
 
-  test('a timer whose message does not fit is found where it is set', async () => {
+  test('a timer with an invalid message fails when it is set', async () => {
     const late = saga('late', { by: 'id', initial: 0, sends: [], emits: [Work.Tick] }, (on) => [
       on(Work.Done, ({ isBad }) =>
         isBad ? after(1_000, Work.Tick({ id: 'much too long' })) : finish(),
@@ -187,7 +187,7 @@ suite('only its own message is held by', () => {
   })
 })
 
-test('an initial state belongs to nobody, whoever tries to change it', async () => {
+test('an initial state cannot be changed by any rule', async () => {
   const greedy = entity(
     'doing',
     { of: Work, id: 'id', initial: { count: 0 }, emits: [Work.Done] },
@@ -224,7 +224,7 @@ test('an initial state that cannot be stored is refused at start', async () => {
   )
 })
 
-test('an answer that its query does not promise is a fault', async () => {
+test('an answer that violates its query schema fails', async () => {
   const counting = queryHandler('counting', { of: Work, reads: [] }, (on) => [
     on(Work.Count, () => ({}) as { count: number }),
   ])
@@ -237,7 +237,7 @@ test('an answer that its query does not promise is a fault', async () => {
   await assert.rejects(app.settled(), /APP_STOPPING/)
 })
 
-test('ids and traces of messages are checked at the door', async () => {
+test('ids and traces of messages are validated when sent', async () => {
   const worker = service('worker', { owns: [Work], runs: [well] })
   const app = await start([worker], memory())
   const message = Work.Do({ id: 'a', isBad: false })

@@ -1,4 +1,4 @@
-// A queue in a simulated world that crashes: each effect is stored once, and nothing is forgotten.
+// A queue in a simulated world with crashes: each effect is stored once, and no event is lost.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -34,7 +34,7 @@ const jobs = entity(
   },
 )
 
-/** What becomes of an attempt, as the test has it. */
+/** The result of a call, as the test decides it. */
 interface Bench {
   work(): Promise<'done' | 'later'>
 }
@@ -55,14 +55,14 @@ const happening = fc.record({
   is: fc.constantFrom('crash', 'isolate', 'heal', 'ask', 'wait'),
   ms: fc.nat({ max: 4_000 }),
 })
-/** Of one attempt: it takes so many happenings, and is done, fails, or asks for another time. */
+/** One call: it takes this many events, then succeeds, fails, or asks for a later retry. */
 const outcome = fc.record({
   takes: fc.constantFrom(0, 0, 0, 1, 2, 5),
   is: fc.constantFrom('done', 'done', 'done', 'fails', 'later'),
 })
 type Outcome = typeof outcome extends fc.Arbitrary<infer O> ? O : never
 
-/** A bench whose attempts end as the test goes on. */
+/** Calls that end as the test proceeds. */
 function benchOf(outcomes: readonly Outcome[]) {
   let attempts = 0
   let step = 0
@@ -73,9 +73,9 @@ function benchOf(outcomes: readonly Outcome[]) {
     waiting = waiting.filter(({ until }) => until > to)
   }
   return {
-    /** The next happening. */
+    /** Advances by one event. */
     next: (): void => moveTo(step + 1),
-    /** From now on nothing takes any time. */
+    /** From now on no call takes any time. */
     hurry: (): void => moveTo(Infinity),
     async work(): Promise<'done' | 'later'> {
       const { takes, is } = outcomes[attempts] ?? { takes: 0, is: 'done' }
@@ -88,7 +88,7 @@ function benchOf(outcomes: readonly Outcome[]) {
   }
 }
 
-test('a queue stores each effect once, whatever crashes when', async () => {
+test('a queue stores each effect once, through crashes at any time', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.nat(),

@@ -1,4 +1,4 @@
-// Handlers without order: each event by itself, as work from a queue.
+// Queue handlers: each event is handled by itself.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App, Handling } from 'throughline'
@@ -43,7 +43,7 @@ const parcels = entity(
   },
 )
 
-/** What is outside. */
+/** The external system. */
 interface Street {
   carry(parcel: Parcel, handling: Handling): Promise<unknown>
 }
@@ -92,7 +92,7 @@ function bring(app: App, people: readonly string[], numbers: readonly number[]) 
   )
 }
 
-/** The numbers that were noted for somebody: once each, in any order. */
+/** The numbers recorded for a person: once each, in any order. */
 async function notedFor(stage: Stage, to: string): Promise<readonly number[]> {
   const key = { table: 'depot.parcels', key: to }
   const [row] = await stage.clock.until(stage.backend.store.get([key]))
@@ -113,7 +113,7 @@ const after = (stage: Stage, delayMs: number): Promise<void> =>
 const PEOPLE = ['a', 'b', 'c', 'd']
 
 describe('a queue', () => {
-  test('handles events of one key side by side, up to its concurrency', async () => {
+  test('handles events of one key concurrently, up to its concurrency', async () => {
     const stage = stageOf(memory, 1)
     let [busy, most] = [0, 0]
     const street: Street = {
@@ -132,7 +132,7 @@ describe('a queue', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('holds the one event that fails; those of its key go on, and its row goes in the end', async () => {
+  test('holds only the event that fails, and removes its hold in the end', async () => {
     const stage = stageOf(memory, 2)
     let isBroken = true
     const street: Street = {
@@ -159,7 +159,7 @@ describe('a queue', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('acks what it has handled within its bound, whatever else takes long', async () => {
+  test('acks handled events in time while others take long', async () => {
     const stage = stageOf(memory, 3)
     const calls = new Map<string, number>()
     const street: Street = {
@@ -185,7 +185,7 @@ describe('a queue', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('acks what took long as soon as it has ended', async () => {
+  test('acks a long call as soon as it ends', async () => {
     const stage = stageOf(memory, 4)
     let end: () => void = () => undefined
     const street: Street = { carry: () => new Promise<void>((resolve) => (end = resolve)) }
@@ -199,7 +199,7 @@ describe('a queue', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('takes no more than it has slots for, while all of them take long', async () => {
+  test('takes no more events than slots while all calls take long', async () => {
     const stage = stageOf(memory, 5)
     const ends: (() => void)[] = []
     const street: Street = { carry: () => new Promise<void>((resolve) => ends.push(resolve)) }
@@ -248,7 +248,7 @@ test('a queue stores each effect once, whatever the store answers', async () => 
   }
 })
 
-/** Sends under an id of its own until it is known to be stored. */
+/** Sends with a fixed id until it is known to be stored. */
 async function surely(app: App, parcel: Parcel): Promise<void> {
   const id = `${parcel.to} ${parcel.number}`
   for (;;) {
@@ -257,7 +257,7 @@ async function surely(app: App, parcel: Parcel): Promise<void> {
   }
 }
 
-/** The status, however often the store has to be asked. */
+/** The status, with as many retries as needed. */
 async function settledStatus(app: App): ReturnType<App['status']> {
   for (;;) {
     const status = await app.status().catch(() => undefined)
@@ -265,8 +265,8 @@ async function settledStatus(app: App): ReturnType<App['status']> {
   }
 }
 
-describe('a queue that goes away', () => {
-  test('leaves what is under way to the next one, and each effect is stored once', async () => {
+describe('a queue that stops', () => {
+  test('leaves running calls to the next instance, and each effect is stored once', async () => {
     const stage = stageOf(memory, 6)
     let calls = 0
     const street: Street = {
@@ -288,7 +288,7 @@ describe('a queue that goes away', () => {
     await stage.clock.until(second.app.stop())
   })
 
-  test('waits in a stop for what is under way, and aborts it after the grace', async () => {
+  test('waits for running calls, and aborts them after the grace period', async () => {
     const stage = stageOf(memory, 7)
     let aborted = 0
     const street: Street = {
@@ -312,7 +312,7 @@ describe('a queue that goes away', () => {
     await stage.clock.until(next.app.stop())
   })
 
-  test('cannot ack once its claim has gone to another', async () => {
+  test('cannot ack after another instance has taken its lease', async () => {
     const stage = stageOf(memory, 8)
     let isCut = false
     const gates: (() => void)[] = []
@@ -365,7 +365,7 @@ for (const order of ['key', 'none'] as const)
     })
 
     for (const way of ['returned', 'thrown'])
-      test(`retryAfter, ${way}, is no fault and counts no attempt`, async () => {
+      test(`retryAfter, ${way}, is no error and counts no attempt`, async () => {
         const stage = stageOf(memory, 10)
         const times: number[] = []
         const street: Street = {

@@ -1,4 +1,5 @@
-// Projections and queries: rows come, change and go, and are found by id and by indexed fields.
+// Projections and queries: rows are created, changed and deleted, and found by id and by indexed
+// fields.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import {
@@ -58,7 +59,7 @@ const shelves = projection(
     on(Library.Lost, () => undefined),
   ],
 )
-/** One event, several rows: how often each shelf and each number of copies was seen. */
+/** One event changes several rows: how often each shelf and each number of copies was seen. */
 const counts = projection('counts', { by: 'isbn', row: type<number>() }, (on) => [
   on(
     Library.Added,
@@ -114,7 +115,7 @@ async function filled(seed: number, count: number): Promise<World> {
 }
 
 describe('rows', () => {
-  test('are found by each indexed field, page by page, in order of their ids', async () => {
+  test('are found by each indexed field, page by page, in id order', async () => {
     await using world = await filled(1, 40)
     const wanted = upTo(40).filter((number) => number % 3 === 0)
     for (const limit of [1, 3, 7, 14, 100]) {
@@ -133,7 +134,7 @@ describe('rows', () => {
     )
   })
 
-  test('are found by what their fields are now', async () => {
+  test('are found by the current values of their fields', async () => {
     await using world = await filled(2, 6)
     await world.send(Library.Add({ isbn: isbnOf(0), shelf: 'b', copies: 9 }))
     await world.settled()
@@ -145,7 +146,7 @@ describe('rows', () => {
     assert.deepEqual(one, { row: { shelf: 'b', copies: 9, seen: 2 }, state: 9, count: undefined })
   })
 
-  test('go with a tombstone, and come anew', async () => {
+  test('are deleted by a tombstone, and can be created again', async () => {
     await using world = await filled(3, 6)
     const gone = { isbn: isbnOf(3), shelf: 'a', copies: 0 }
     await world.send(Library.Lose(gone))
@@ -164,7 +165,7 @@ describe('rows', () => {
     assert.deepEqual(row, { shelf: 'a', copies: 4, seen: 1 })
   })
 
-  test('that one event is about are each folded once', async () => {
+  test('changed by the same event are each folded once', async () => {
     await using world = await filled(4, 9)
     const countOf = async (isbn: string): Promise<unknown> =>
       ((await world.ask(Library.One({ isbn }))) as { count?: number }).count
@@ -179,7 +180,7 @@ describe('rows', () => {
     )
   })
 
-  test('are read one after another, beyond what one page holds', async () => {
+  test('are iterated across pages', async () => {
     const backend = memory()
     await using app = await start([library], backend)
     const rows = upTo(10_001).map((number) => ({
@@ -215,7 +216,7 @@ describe('rows', () => {
   })
 })
 
-describe('a question', () => {
+describe('a query', () => {
   const codeOf = async (asking: Promise<unknown>): Promise<string> => {
     const fault = await asking.then(
       () => assert.fail('it was answered'),
@@ -225,25 +226,25 @@ describe('a question', () => {
     return fault.code
   }
 
-  test('that no rule answers is a fault', async () => {
+  test('without a rule fails', async () => {
     await using world = await filled(6, 1)
     const code = await codeOf(world.ask(Library.Unanswered({ isbn: 'x' })))
     assert.equal(code, 'QUERY_NOT_ANSWERED')
   })
 
-  test('that is none, or does not fit its contract, is a fault', async () => {
+  test('fails if it is no query or violates its contract', async () => {
     await using world = await filled(7, 1)
     assert.equal(await codeOf(world.ask(Library.One({ isbn: 7 } as never))), 'MESSAGE_INVALID')
     const noQuery = Library.Add({ isbn: 'x', shelf: 'a', copies: 1 }) as never
     assert.equal(await codeOf(world.ask(noQuery)), 'MESSAGE_INVALID')
   })
 
-  test('that reads what it does not declare is a fault', async () => {
+  test('fails if it reads an undeclared source', async () => {
     await using world = await filled(8, 1)
     assert.equal(await codeOf(world.ask(Library.Nosy({ isbn: 'x' }))), 'RULE_RETURNED')
   })
 
-  test('by a value that is not there finds nothing, and not everything', async () => {
+  test('by an absent value finds nothing rather than everything', async () => {
     await using world = await filled(9, 4)
     const asked = Library.OnShelf({ shelf: 'a', limit: 10 })
     assert.equal((await world.ask(asked)).length, 2)

@@ -1,4 +1,4 @@
-// Rows are made anew beside the live ones, and are the same.
+// A rebuild makes rows beside the live ones, with the same result.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ import { NAME, SHADOW, worldOf } from './shelves-world.ts'
 import { misfortune } from './stage.ts'
 
 describe('a rebuild', () => {
-  test('makes the same rows, tells how far it is, and leaves nothing beside them', async () => {
+  test('makes the same rows, reports progress, and leaves no shadow rows', async () => {
     const world = worldOf(1)
     const { app } = await world.launch()
     await world.until(fill(app, 60))
@@ -45,7 +45,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('of what is no projection is refused, with those that there are', async () => {
+  test('of an unknown projection is refused with the known ones', async () => {
     const world = worldOf(2)
     const { app } = await world.launch()
     for (const name of ['store/shelfs', 'store/good', 'shop/shelves', 'shelves', ''])
@@ -54,7 +54,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('that is asked for twice at once is one', async () => {
+  test('requested twice at the same time runs once', async () => {
     const world = worldOf(3)
     let foldedCount = 0
     const tag = (): string => ((foldedCount += 1), '')
@@ -69,7 +69,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('whose rule throws names the message, and leaves the live rows as they are', async () => {
+  test('whose rule throws names the message, and leaves the live rows unchanged', async () => {
     const world = worldOf(4)
     let isPoisoned = false
     const tag = (item: string): string => {
@@ -89,7 +89,7 @@ describe('a rebuild', () => {
     assert.match(world.broken[0] ?? '', /^a rebuild of store\/shelves: Fault: REBUILD_FAILED/)
     const health = await world.until(app.health())
     assert.deepEqual([health.is, health.alarms[0]?.kind], ['degraded', 'failed-rebuild'])
-    assert.match(health.detail, /store\/shelves cannot go on: REBUILD_FAILED.*no i-6/)
+    assert.match(health.detail, /store\/shelves failed: REBUILD_FAILED.*no i-6/)
     isPoisoned = false
     await world.until(fill(app, 5, 30))
     await world.until(app.rebuild(NAME))
@@ -100,7 +100,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('is noticed by whoever folds on: nothing goes back to rows from before', async () => {
+  test('is noticed by live consumers: nothing returns to the old rows', async () => {
     const world = worldOf(5)
     let mark = ''
     const tag = (): string => mark
@@ -118,7 +118,7 @@ describe('a rebuild', () => {
     await world.until(Promise.all([a.app.stop(), b.app.stop()]))
   })
 
-  test('takes over what the live rows hold back, and nothing is folded twice', async () => {
+  test('includes events held by the live consumer, and folds none twice', async () => {
     const world = worldOf(6)
     let isPoisoned = true
     const tag = (item: string): string => {
@@ -146,7 +146,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('never takes live rows back to what they were', async () => {
+  test('never reverts live rows', async () => {
     const world = worldOf(10)
     const { promise: released, resolve: release } = Promise.withResolvers<void>()
     let swaps = 0
@@ -177,7 +177,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('goes on from what is committed where no answer tells', async () => {
+  test('continues from what is committed when answers are lost', async () => {
     const world = worldOf(11)
     let count = 0
     const unsure: Around = async (call, run, args) => {
@@ -196,7 +196,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('begins where each partition begins by now', async () => {
+  test('starts at the current beginning of each partition', async () => {
     const world = worldOf(8)
     const { app } = await world.launch()
     await world.until(fill(app, 40))
@@ -212,7 +212,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('stops where the log is damaged, and says where', async () => {
+  test('stops at damage of the log, and reports where', async () => {
     const world = worldOf(9)
     const torn: Around = async (call, run) => {
       const answer = await run()
@@ -234,7 +234,7 @@ describe('a rebuild', () => {
     await world.until(app.stop())
   })
 
-  test('rests while its service is paused', async () => {
+  test('pauses with its service', async () => {
     const world = worldOf(7)
     const { app } = await world.launch({})
     await world.until(fill(app, 20))
@@ -250,7 +250,7 @@ describe('a rebuild', () => {
   })
 })
 
-test('rebuilt rows are the live ones, under load, through crashes and misfortune', async () => {
+test('rebuilt rows equal live ones, under load, through crashes and faults', async () => {
   const part = fc.record({
     count: fc.integer({ min: 1, max: 60 }),
     next: fc.constantFrom('rebuild', 'crash', 'wait', 'both') as fc.Arbitrary<string>,
@@ -309,12 +309,12 @@ test('rebuilt rows are the live ones, under load, through crashes and misfortune
   )
 })
 
-/** An instance that nobody answers may refuse to begin. */
+/** An instance whose backend does not answer may refuse to start. */
 function mustBeUnlucky(cause: unknown): void {
   if (!/ broke$|STORE_UNKNOWN/.test(String(cause))) throw cause
 }
 
-test('a rebuild on disk is there after a restart', async () => {
+test('a rebuild on disk survives a restart', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-rebuild-'))
   try {
     const bend: Bend = { version: 2, isMarked: true }

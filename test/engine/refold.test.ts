@@ -1,4 +1,4 @@
-// States follow from the evolve rules of today, whatever rules have folded the rows that are there.
+// States follow the current evolve rules, whatever rules folded the stored rows.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -33,7 +33,7 @@ const Jars = contract(
 )
 type Evolve = (data: z.infer<typeof Add>, beans: number) => number
 
-/** What was decided, and on which state. */
+/** The decisions, and the states they saw. */
 type Seen = (jar: string, beans: number) => void
 
 function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Service {
@@ -63,7 +63,7 @@ function jarsOf(evolve: Evolve, seen: Seen = () => undefined, version = 1): Serv
 const sum: Evolve = ({ beans }, before) => before + beans
 const count: Evolve = (_, before) => before + 1
 
-/** The rows stay; the next one is handed the same. */
+/** The rows stay for the next app. */
 function lasting(): { readonly backend: Backend; readonly calls: string[] } {
   const calls: string[] = []
   const whole = memory()
@@ -88,7 +88,7 @@ async function rowOf(backend: Backend, key: string): Promise<Row & { value: Enti
   return { ...row, value: JSON.parse(row.body) as EntityRow }
 }
 
-describe('a state that other rules have folded', () => {
+describe('a state that was folded by other rules', () => {
   test('is folded again before a decision, and written with its unit', async () => {
     const { backend } = lasting()
     await filled(backend)
@@ -130,7 +130,7 @@ describe('a state that other rules have folded', () => {
     assert.equal(await app.ask(Jars.Count({ jar: 'nowhere' })), undefined)
   })
 
-  test('is left alone while the rules are the same', async () => {
+  test('is not folded again while the rules are unchanged', async () => {
     const { backend, calls } = lasting()
     await filled(backend)
     await using app = await start([jarsOf(sum)], backend)
@@ -143,7 +143,7 @@ describe('a state that other rules have folded', () => {
     )
   })
 
-  test('that cannot be folded again holds its own key, and is told to whoever asks', async () => {
+  test('that cannot be folded again holds only its own key, and fails queries', async () => {
     const { backend } = lasting()
     await filled(backend)
     const faults: string[] = []
@@ -166,7 +166,7 @@ describe('a state that other rules have folded', () => {
     assert.equal((await rowOf(backend, 'b')).value.state, 30, 'and stays as it was')
   })
 
-  test('is folded from events of earlier versions as the rules of today know them', async () => {
+  test('is folded from events of earlier versions, upcast', async () => {
     const { backend } = lasting()
     await filled(backend)
     const Counted = z.object({ jar: z.string(), count: z.int() })
@@ -206,7 +206,7 @@ describe('a state that other rules have folded', () => {
     assert.equal(await rowsBy(3), 90, 'another up is another rule')
   })
 
-  test('of which events are gone is a fault that says so', async () => {
+  test('with missing events fails and says so', async () => {
     const { backend } = lasting()
     await filled(backend)
     const stream: EventStore['stream'] = async (row, from, limit) =>
@@ -217,7 +217,7 @@ describe('a state that other rules have folded', () => {
   })
 })
 
-test('states are those of the rules of today, however often these change and instances die', async () => {
+test('states follow the current rules through rule changes and crashes', async () => {
   const rules: readonly Evolve[] = [
     sum,
     count,
@@ -257,11 +257,11 @@ test('states are those of the rules of today, however often these change and ins
   )
 })
 
-describe('the name of evolve rules', () => {
+describe('the fingerprint of evolve rules', () => {
   const namesOf = (...services: readonly Service[]): readonly string[] =>
     services.map(({ runs }) => rulesOfEntity(runs[0] as Parameters<typeof rulesOfEntity>[0]))
 
-  test('follows from what they do, and from a version that is said', () => {
+  test('depends on their code and stated version', () => {
     const [a, again, b, raised] = namesOf(
       jarsOf(sum),
       jarsOf(sum),
@@ -272,7 +272,7 @@ describe('the name of evolve rules', () => {
     assert.equal(new Set([a, b, raised]).size, 3)
   })
 
-  test('does not follow from how they are laid out', () => {
+  test('does not depend on their formatting', () => {
     const sourceIn = (text: string): string => sourceOf({ toString: () => text } as never)
     const source = sourceIn('({ a }, b) => { return a + b + `x  y`.length }')
     const broken = '(\n  { a }       ,\n  b,\n) => {\n  return a  + b + `x  y`.length\n}'
@@ -283,7 +283,7 @@ describe('the name of evolve rules', () => {
   })
 })
 
-/** A store with one long stream and one row of it, for folding alone. */
+/** A store with one long stream and its row, to test folding alone. */
 function longStore(length: number, gone: ReadonlySet<number> = new Set()) {
   const rows = new Map<string, Row>()
   const asked: number[] = []
@@ -347,7 +347,7 @@ describe('a stream', () => {
   }
   const stateOf = (cell: Cell | undefined): unknown => (cell?.value as EntityRow | undefined)?.state
 
-  test('of any length is read in pages, and folded whole', async () => {
+  test('of any length is read in pages and folded completely', async () => {
     for (const length of [1, 499, 500, 501, 1_000, 1_001, 9_999]) {
       const { store, asked } = longStore(length)
       const cell = await folding(store, length)
@@ -356,7 +356,7 @@ describe('a stream', () => {
     }
   })
 
-  test('with a hole anywhere is never taken for whole', async () => {
+  test('with a missing event is never accepted', async () => {
     const length = 1_700
     const holes = fc.uniqueArray(fc.integer({ min: 1, max: length }), {
       minLength: 1,
@@ -374,7 +374,7 @@ describe('a stream', () => {
     }
   })
 
-  test('that is long goes on from its snapshot after a crash, and leaves none', async () => {
+  test('continues from its snapshot after a crash, and leaves none behind', async () => {
     const long = longStore(35_000)
     long.breakAt(33_000)
     await assert.rejects(folding(long.store, 35_000), /it broke/)
@@ -388,7 +388,7 @@ describe('a stream', () => {
     assert.equal(cell?.isRefolded, undefined)
   })
 
-  test('is begun anew where the snapshot is of other rules', async () => {
+  test('is folded from the start if the snapshot is of other rules', async () => {
     const long = longStore(20_001)
     const body = JSON.stringify({ rules: 'others', version: 20_000, state: 7 })
     long.rows.set('jar:a', { table: 'pantry.snapshots', key: 'jar:a', version: 1, body })

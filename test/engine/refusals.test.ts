@@ -1,4 +1,5 @@
-// A domain "no": stored with the command's unit, told to the saga that asked and to the operation.
+// A refusal is stored with the command's unit, and sent to the saga that sent the command and to
+// the operation.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { become, command, compensate, contract, entity, event, finish } from 'throughline'
@@ -80,7 +81,7 @@ async function seenIn(world: World, topic: string): Promise<readonly Seen[]> {
   return (await world.messages()).filter((message) => message.topic === topic)
 }
 
-test('a refusal is stored, heard by the saga that asked, and is its outcome', async () => {
+test('a refusal is stored, and decides the outcome of the saga that sent the command', async () => {
   await using world = await simulate([travel, bank], { seed: 1 })
   const operation = await world.send(Travel.Plan({ tripId: 't', cents: 101 }), { id: 'plan' })
   assert.deepEqual(await world.until(operation.settled()), {
@@ -103,7 +104,7 @@ test('a refusal is stored, heard by the saga that asked, and is its outcome', as
   assert.deepEqual(types, ['travel.Planned', 'travel.Cancelled'])
 })
 
-test('a refusal through the door is told to the sender, and to no saga', async () => {
+test('a refusal of a command from outside reaches its sender, and no saga', async () => {
   await using world = await simulate([travel, bank], { seed: 2 })
   const refused = await world.send(Bank.Charge({ tripId: 't', cents: 101 }))
   const answer = { is: 'refused', code: 'limit', complaints: ['at most 100', 'try less'] }
@@ -114,7 +115,7 @@ test('a refusal through the door is told to the sender, and to no saga', async (
   assert.deepEqual(await seenIn(world, 'travel.replies'), [])
 })
 
-test('what does not exist is decided upon from its initial state', async () => {
+test('an entity that does not exist decides from its initial state', async () => {
   await using world = await simulate([travel, bank], { seed: 3 })
   const refund = await world.send(Bank.Refund({ tripId: 'never', cents: 1 }))
   assert.deepEqual(await world.until(refund.accepted()), {
@@ -134,7 +135,7 @@ test('a compensation names the command that it undoes', async () => {
   assert.equal(charge?.undoes, undefined)
 })
 
-test('an answer reaches its instance once, also through crashes of both sides', async () => {
+test('a reply reaches its saga instance once, through crashes of both services', async () => {
   await using world = await simulate([travel, bank], { seed: 5 })
   for (const at of [0, 1, 2, 3]) {
     await world.send(Travel.Plan({ tripId: `t-${at}`, cents: 101 }))
@@ -148,7 +149,7 @@ test('an answer reaches its instance once, also through crashes of both sides', 
   assert.deepEqual(cancels.map(({ key }) => key).toSorted(), ['t-0', 't-1', 't-2', 't-3'])
 })
 
-test('a refusal that the contract lacks is a fault, and nothing of it is stored', async () => {
+test('a refusal that is not in the contract fails, and nothing is stored', async () => {
   const odd = entity(
     'account',
     { of: Bank, id: 'tripId', initial: 0 },
@@ -167,7 +168,7 @@ test('a refusal that the contract lacks is a fault, and nothing of it is stored'
   assert.deepEqual(await seenIn(world, 'bank.events'), [])
 })
 
-test('an answer is heard by the saga that sent the command, and by no other one', async () => {
+test('a reply reaches only the saga that sent the command', async () => {
   const asking = <const N extends string>(name: N, isAsking: boolean) =>
     saga(name, { by: 'tripId', initial: 0, sends: [Bank.Charge, Travel.Cancel] }, (on) => [
       on(Travel.Planned, (data) => (isAsking ? send(Bank.Charge(data)) : become(1))),
@@ -187,7 +188,7 @@ test('an answer is heard by the saga that sent the command, and by no other one'
   )
 })
 
-test('what arrives after the end of a saga revives nothing', async () => {
+test('messages after the end of a saga do not start it again', async () => {
   await using world = await simulate([travel, bank], { seed: 8 })
   for (const _ of [1, 2, 3]) {
     const operation = await world.send(Travel.Plan({ tripId: 't', cents: 100 }))

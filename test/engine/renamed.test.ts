@@ -1,5 +1,5 @@
-// Rules and services that get another name over the same data: what is stored goes on, nothing runs
-// twice. What is new over old records has to say where it begins.
+// Renamed rules and services over the same data: stored work continues, and nothing runs twice. A
+// rule that is new over old records must say where it starts.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { after, become, command, contract, entity, event, finish } from 'throughline'
@@ -44,7 +44,7 @@ interface Outside {
   tell(id: string, effectKey: string): void
 }
 
-/** What a rule or a service is called, and what it was called before. */
+/** The current and the former name of a rule or a service. */
 interface Called {
   readonly name: string
   readonly renamedFrom?: string
@@ -107,7 +107,7 @@ function code({ service: ofService, ...of }: Names) {
   return service(serviceName, { owns: [Till], runs: [till, flow, board, mail, answers], ...rest })
 }
 
-/** Names of which some are others. */
+/** Names, some of them changed. */
 const withOthers = (...others: readonly (readonly [Part, Called])[]): Names => ({
   ...FIRST,
   ...Object.fromEntries(others),
@@ -135,7 +135,7 @@ function world() {
 
 type World = ReturnType<typeof world>
 
-/** Two are paid; the letter about one is held, both flows wait for their timers. */
+/** Two are paid; the letter about one is held, and both sagas wait for their timers. */
 async function firstLife({ stage, run }: World): Promise<void> {
   const app = await run(FIRST)
   for (const id of ['a', 'b'])
@@ -164,7 +164,7 @@ async function refusal(started: Promise<unknown>): Promise<readonly string[]> {
   return fault.complaints.map(({ path, message }) => `${path}: ${message}`)
 }
 
-describe('under another name with renamedFrom, all that is stored goes on, and nothing runs twice', () => {
+describe('after a rename with renamedFrom, stored work continues and nothing runs twice', () => {
   const renamed = (part: Part): readonly [Part, Called] => {
     const { name } = FIRST[part]
     return [part, { name: `${name}-2`, renamedFrom: name }]
@@ -217,9 +217,9 @@ describe('under another name with renamedFrom, all that is stored goes on, and n
     })
 })
 
-describe('under another name without renamedFrom, start refuses and names both cures', () => {
+describe('after a rename without renamedFrom, start fails and names both fixes', () => {
   const CURES: Readonly<Record<Part, RegExp>> = {
-    service: /^shop-2: .*renamedFrom: 'shop' .*startFrom: 'beginning' or 'now' for till \(2 /,
+    service: /^shop-2: .*renamedFrom: 'shop' .*startFrom: 'beginning' or 'now' to till \(2 /,
     entity: /^shop\/till-2: .*till\.commands \(2 .*renamedFrom: 'till' .*startFrom: 'beginning' or/,
     saga: /^shop\/flow-2: .*renamedFrom: 'flow' .*startFrom: 'beginning' or 'now'/,
     projection: /^shop\/board-2: .*renamedFrom: 'board' .*startFrom: 'beginning'$/,
@@ -269,10 +269,10 @@ describe('a handler that is new on a topic with a history', () => {
     return { ...one, letters, go: () => one.stage.clock.until(start([shop], backend, options)) }
   }
 
-  test('has to say where it starts, and is told how many records there are', async () => {
+  test('must say where it starts, and the error counts the records', async () => {
     const { go } = await later()
     assert.deepEqual(await refusal(go()), [
-      `shop/letter: is new to till.events (2 records): give it startFrom: 'beginning' or 'now'`,
+      `shop/letter: is new to till.events (2 records): add startFrom: 'beginning' or 'now'`,
     ])
   })
 
@@ -292,7 +292,7 @@ describe('a handler that is new on a topic with a history', () => {
       assert.deepEqual(letters.toSorted(), expected)
     })
 
-  test('has none where all was stored by what was started just before', async () => {
+  test('needs no startFrom if the records are recent', async () => {
     const { stage, go, letters } = await later(undefined, 60_000)
     const app = await go()
     await stage.clock.advance(5_000)
@@ -300,7 +300,7 @@ describe('a handler that is new on a topic with a history', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('is not taken for new when it went away alone and comes back', async () => {
+  test('is not new when it was removed and returns', async () => {
     const { stage, run, go, letters } = await later('now')
     for (const step of [go, () => run(FIRST), go]) {
       const app = await step()
@@ -312,7 +312,7 @@ describe('a handler that is new on a topic with a history', () => {
   })
 })
 
-test('operators say and see the names of today, of a running system and of its data alone', async () => {
+test('operators use and see current names, online and offline', async () => {
   const one = world()
   await firstLife(one)
   const { stage, outside, told, run } = one

@@ -1,4 +1,4 @@
-// A handler that begins again elsewhere in its topics.
+// Rewinding a handler to another offset of its topics.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler } from 'throughline'
@@ -71,7 +71,7 @@ const PEOPLE = ['a', 'b', 'c']
 
 for (const order of ['key', 'none'] as const)
   describe(`a rewind, with order ${order}`, () => {
-    test('to the earliest has everything handled again, under the same effect keys', async () => {
+    test('to the earliest offset handles everything again, under the same effect keys', async () => {
       const stage = stageOf(memory, 1)
       const keys: string[] = []
       const tell = (_: Note, { effectKey }: Handling): void => void keys.push(effectKey)
@@ -99,7 +99,7 @@ for (const order of ['key', 'none'] as const)
       await stage.clock.until(app.stop())
     })
 
-    test('while events are held handles those again that were done, and each held one once', async () => {
+    test('while events are held repeats completed events, and handles held ones once', async () => {
       const stage = stageOf(memory, 2)
       let isBroken = true
       const told: string[] = []
@@ -128,7 +128,7 @@ for (const order of ['key', 'none'] as const)
       await stage.clock.until(app.stop())
     })
 
-    test('fences what is under way', async () => {
+    test('fences units in progress', async () => {
       const stage = stageOf(memory, 3)
       const gates: (() => void)[] = []
       let isSlow = true
@@ -176,7 +176,7 @@ describe('a rewind', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('refuses what cannot be, and says what can', async () => {
+  test('refuses invalid requests, and says what is possible', async () => {
     const stage = stageOf(memory, 5)
     const app = await launch(stage, { tell: () => undefined })
     await write(stage, app, ['a'], [0])
@@ -193,11 +193,14 @@ describe('a rewind', () => {
       /OPTION_INVALID[^]*is not read by office\/mail/,
     )
     const nowhere = { topic: 'notes.events', partition: 9 }
-    assert.match(await refused('office/mail', 'latest', nowhere), /OPTION_INVALID[^]*not there: 9/)
+    assert.match(
+      await refused('office/mail', 'latest', nowhere),
+      /OPTION_INVALID[^]*does not exist: 9/,
+    )
     await stage.clock.until(app.stop())
   })
 
-  test('is a verb of operators', async () => {
+  test('is an operator verb', async () => {
     const stage = stageOf(memory, 6)
     let calls = 0
     const app = await launch(stage, { tell: () => void (calls += 1) })

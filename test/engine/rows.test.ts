@@ -1,4 +1,4 @@
-// What the engine keeps in memory is bounded, and a draft leaves nothing behind that it dropped.
+// The row cache is bounded, and a draft leaves nothing of what it undoes.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -9,7 +9,7 @@ import { draftOver, rowCache, writesOf } from '../../src/engine/rows.ts'
 
 const TABLE = 'orders.order'
 
-/** A store of rows of a length; it notes what it is asked for. */
+/** A store of rows of a given size that records what is read. */
 function storeOf(length: number) {
   const asked: string[] = []
   const get = async (keys: readonly RowKey[]) =>
@@ -25,8 +25,8 @@ function storeOf(length: number) {
 const keysOf = (from: number, to: number): RowKey[] =>
   upTo(to - from).map((at) => ({ table: TABLE, key: `k-${from + at}` }))
 
-describe('the cache of rows', () => {
-  test('lets go of what came first once there are too many bytes, and not before', async () => {
+describe('the row cache', () => {
+  test('evicts the oldest row once it exceeds its limit, and not before', async () => {
     const { store, asked } = storeOf(998)
     // Each cell is a body of 1,000 bytes and 200 for the rest.
     const cache = rowCache(store, 12_000)
@@ -41,7 +41,7 @@ describe('the cache of rows', () => {
     for (const { key } of keysOf(5, 15)) assert.ok(cache.peek(TABLE, key), key)
   })
 
-  test('counts a row once, however often it is kept, and by its latest size', async () => {
+  test('counts a row once, by its latest size', async () => {
     const { store } = storeOf(98)
     const cache = rowCache(store, 3_000)
     const cell = (key: string, bytes: number) =>
@@ -65,7 +65,7 @@ describe('the cache of rows', () => {
     assert.ok(cache.peek(TABLE, 'd'), 'and forgets the bytes of what it has cleared')
   })
 
-  test('never holds more than its bound between units, whatever was loaded and written', async () => {
+  test('never exceeds its limit between units, whatever was loaded and written', async () => {
     const step = fc.record({
       does: fc.constantFrom('load', 'keep', 'clear'),
       key: fc.nat(40),
@@ -101,7 +101,7 @@ describe('the cache of rows', () => {
     )
   })
 
-  test('knows of a row that is not there, and asks for nothing twice', async () => {
+  test('caches that a row is absent, and reads nothing twice', async () => {
     const { store, asked } = storeOf(10)
     const cache = rowCache(store, 10_000)
     const keys = [...keysOf(0, 2), { table: TABLE, key: 'none' }]
@@ -116,10 +116,10 @@ describe('the cache of rows', () => {
 })
 
 describe('a draft', () => {
-  const below = { cell: (table: string, key: string) => ({ ...CELL, table, key }) }
+  const below: Parameters<typeof draftOver>[0] = { cell: (table, key) => ({ ...CELL, table, key }) }
   const CELL = { version: 7, value: 'old', bytes: 10 }
 
-  test('never stages a row whose version nobody knows', () => {
+  test('never stages a row whose version is unknown', () => {
     const draft = draftOver({ cell: () => undefined })
     const change = { value: 1, version: 1 }
     assert.throws(() => draft.put(TABLE, 'a', change), /written without having been read/)
@@ -132,7 +132,7 @@ describe('a draft', () => {
     assert.equal(writesOf(known).writes[0]?.expected, 7, 'a row that is there all the same')
   })
 
-  test('bounds a row that grows bit by bit', () => {
+  test('limits a row that grows step by step', () => {
     const draft = draftOver({
       cell: (table, key) => ({ table, key, version: 0, value: [], bytes: 2 }),
     })
@@ -147,7 +147,7 @@ describe('a draft', () => {
     assert.equal((draft.cell(TABLE, 'a') as { value: readonly string[] }).value.length, 16)
   })
 
-  test('shows its own changes, and expects the versions from before them', () => {
+  test('returns its own changes, and expects the versions before them', () => {
     const draft = draftOver(below)
     draft.put(TABLE, 'b', { value: 'new', version: 8 })
     draft.put(TABLE, 'b', { value: 'newer', version: 9 })
@@ -165,7 +165,7 @@ describe('a draft', () => {
     )
   })
 
-  test('has nothing of what was undone, and all of what was not', () => {
+  test('contains all changes except those undone', () => {
     const draft = draftOver(below)
     draft.put(TABLE, 'a', { value: 1, version: 8 })
     draft.begin()
@@ -189,14 +189,14 @@ describe('a draft', () => {
     )
   })
 
-  test('writes nothing of a row that was made and went again', () => {
+  test('writes nothing for a row that was created and deleted again', () => {
     const draft = draftOver({ cell: (table, key) => ({ ...CELL, table, key, version: 0 }) })
     draft.put(TABLE, 'a', { value: 1, version: 1 })
     draft.put(TABLE, 'a', { value: undefined, version: 2 })
     assert.deepEqual(writesOf(draft).writes, [])
   })
 
-  test('is written in the order of tables and keys, whatever came first', () => {
+  test('is written in the order of tables and keys', () => {
     const rows = fc.array(fc.tuple(fc.constantFrom('a.x', 'b.y'), fc.string({ minLength: 1 })))
     fc.assert(
       fc.property(rows, (all) => {
@@ -212,7 +212,7 @@ describe('a draft', () => {
   })
 })
 
-test('the wait before a retry doubles up to its bound, and is spread by a fifth', () => {
+test('the retry delay doubles up to its maximum, with jitter of a fifth', () => {
   const options = { retryDelayMs: 100, retryDelayMsMax: 60_000 }
   const attempts = fc.integer({ min: 1, max: 100_000 })
   const chance = fc.double({ min: 0, max: 1, noNaN: true })

@@ -1,4 +1,4 @@
-// A rule sees the same state and the same data warm, after a restart, and when it is folded again.
+// A rule sees the same state and data from memory, after a restart and in a refold.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Entity } from 'throughline'
@@ -34,7 +34,7 @@ const Box = contract(
 )
 type State = Readonly<Record<string, unknown>>
 
-/** Everything that tells `undefined`, `-0` and absent members apart. */
+/** Values that differ in `undefined`, `-0` and absent members. */
 const told = (data: object): string =>
   JSON.stringify(
     Object.entries(data).map(([name, value]) => [name, String(value), Object.is(value, -0)]),
@@ -98,13 +98,13 @@ async function run(isRestarted: boolean) {
   return { settled, state, folded }
 }
 
-test('a rule sees the same state warm as after a restart, and so does a refold', async () => {
+test('a rule sees the same state from memory, after a restart and in a refold', async () => {
   const [warm, restarted] = [await run(false), await run(true)]
   assert.deepStrictEqual(warm, restarted)
   assert.deepStrictEqual(warm.folded, warm.state)
 })
 
-test('a rule that changes event data in place is at fault, and the next rule sees it as it was', async () => {
+test('a rule that changes event data fails, and the next rule sees the original data', async () => {
   const greedy = projection('greedy', { by: 'id', row: type<State>() }, (on) => [
     on(Box.Placed, (placed) => {
       placed.count += 1

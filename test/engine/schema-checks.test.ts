@@ -1,4 +1,4 @@
-// Schemas that are looked at when an app starts: what they do, and what their JSON Schema leaves open.
+// Checks of schemas at start: their behavior, and what their JSON Schema leaves open.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { toStandardJsonSchema } from '@valibot/to-json-schema'
@@ -31,7 +31,7 @@ async function complaintsOf(started: Promise<unknown>, code: string): Promise<re
 }
 
 describe('a start is refused', () => {
-  test('where a schema is asynchronous or makes instances, with all of them, before anything opens', async () => {
+  test('if a schema is asynchronous or creates class instances, with all issues, before anything opens', async () => {
     const { stage, run } = world()
     const at = z.iso.datetime().transform((text) => new Date(text))
     const One = contract(
@@ -60,7 +60,7 @@ describe('a start is refused', () => {
     )
   })
 
-  test('where a JSON Schema refers to another document: nothing could ever be held against it', async () => {
+  test('if a JSON Schema refers to another document, which can never be compared', async () => {
     const { run } = world()
     const json = { type: 'object', properties: { id: { $ref: 'http://x/id.json' } } }
     const jsonSchema = { input: () => json, output: () => json }
@@ -68,11 +68,11 @@ describe('a start is refused', () => {
     const schema = { '~standard': { version: 1, vendor: 'test', validate, jsonSchema } }
     const One = contract('one', { key: 'id' }, { Told: event(schema as unknown as typeof Id) })
     assert.deepEqual(await complaintsOf(run(owning(One), nothing), 'CONTRACT_INCOMPATIBLE'), [
-      'one.Told: its JSON Schema has a reference to another document: put what it refers to into its own $defs',
+      'one.Told: its JSON Schema contains a reference to another document: move the referenced schema into its own $defs',
     ])
   })
 
-  test('where a field has a default now that stored messages lack, whatever the library says', async () => {
+  test('if a field has a default now that stored messages lack, whatever the library states', async () => {
     const { run } = world()
     const paid = (currency: v.GenericSchema<string | undefined, string | undefined>) =>
       toStandardJsonSchema(v.strictObject({ id: v.string(), currency }))
@@ -91,7 +91,7 @@ describe('a start is refused', () => {
 
 const Id = z.object({ id })
 
-test('a schema that was kept as its library states it still fits, and is kept as it does now', async () => {
+test('a schema stored as its library states it stays compatible, and is stored again as verified', async () => {
   const { stage, run } = world()
   const schema = toStandardJsonSchema(v.looseObject({ id: v.string() }))
   const Till = contract('till', { key: 'id' }, { Paid: event(schema) })
@@ -111,7 +111,7 @@ test('a schema that was kept as its library states it still fits, and is kept as
   )
 })
 
-test('a message that takes no made-up data is worth knowing of: only what its library says is compared', () => {
+test('a message that rejects generated data gets a warning: only what its library states is compared', () => {
   const secret = z.object({ id: id.refine((text) => text === 'a secret') })
   const Till = contract('till', { key: 'id' }, { Paid: event(secret), Plain: event(Id) })
   const stored = ['Paid', 'Plain'].map((name) => {
@@ -121,7 +121,8 @@ test('a message that takes no made-up data is worth knowing of: only what its li
   assert.deepEqual(notesOnStored([factsOf(Till)], stored), [
     {
       path: 'till.Paid',
-      message: 'takes no made-up data, so only what its library says is compared: give it examples',
+      message:
+        'rejects generated data, so only the JSON Schema of its library is compared: add examples to it',
     },
   ])
 })

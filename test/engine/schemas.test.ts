@@ -1,4 +1,4 @@
-// What a schema may do: it may change its value, and then does so once on every way of a message.
+// A schema may transform its value, and then runs once on every path of a message.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -18,7 +18,7 @@ import { z } from 'zod'
 import { stageOf } from './stage.ts'
 
 const Id = z.object({ id: z.string() })
-/** Takes euros and makes cents: handed its own output, it would make that a hundredfold. */
+/** Converts euros to cents: run twice, it would be wrong by a factor of 100. */
 const Cents = z.object({
   id: z.string(),
   cents: z.number().transform((euro) => Math.round(euro * 100)),
@@ -70,7 +70,7 @@ const counting = queryHandler('counting', { of: Pay, reads: [] }, (on) => [
   on(Pay.Counted, async (asked) => ({ id: String(asked.cents), cents })),
 ])
 
-test('a schema that changes its value runs once on every way of a message', async () => {
+test('a schema that transforms its value runs once on every path of a message', async () => {
   const heard = new Map<string, number>()
   const hear = handler('hear', {}, (on) => [
     on(Pay.Charged, (charged) => void heard.set(charged.id, charged.cents)),
@@ -99,7 +99,7 @@ test('a schema that changes its value runs once on every way of a message', asyn
   await stage.clock.until(app.stop())
 })
 
-test('given hands a rule what a running system would: through its schema, once', async () => {
+test('given runs the schema once, as a running system does', async () => {
   const charge = Pay.Charge({ id: 'a', cents })
   given(pay)
     .when(charge)

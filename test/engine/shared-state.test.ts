@@ -1,5 +1,5 @@
-// State that several instances of a service work on: decisions, rows, timers and holds whose ids
-// are not the key, so that no partition keeps them apart.
+// State that several instances of a service change: decisions, rows, timers and holds whose ids are
+// not the message key, so that partitions do not separate them.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -14,7 +14,7 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const LEASE_MS = 3_000
 const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
-/** Long enough for beats to have settled who holds what. */
+/** Long enough for heartbeats to settle the leases. */
 const SHARED_MS = 2 * LEASE_MS
 
 const Stock = contract(
@@ -62,7 +62,7 @@ async function severalOf(stage: Stage, count: number, each: () => Parameters<typ
 }
 
 describe('entities that several instances decide over', () => {
-  test('never give out what is not there: of two decisions one decides again', async () => {
+  test('never oversell: of two concurrent decisions one runs again', async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), async (seed) => {
         const stage = stageOf(memory, seed)
@@ -93,7 +93,7 @@ describe('entities that several instances decide over', () => {
     )
   })
 
-  test('are not refused by a state that another instance has changed since', async () => {
+  test('are not refused because of a stale state', async () => {
     const stage = stageOf(memory, 5)
     const [a, b] = await severalOf(stage, 2, () => [stock])
     const reserve = async (name: string): Promise<readonly string[]> => {
@@ -143,7 +143,7 @@ const egg = saga('egg', { by: 'id', initial: 'raw', sends: [Timing.End] }, (on) 
 ])
 const kitchen = service('kitchen', { owns: [Timing], runs: [clockwork, egg] })
 
-test('a timer is due in time, whichever instance has set it', async () => {
+test('a timer fires in time, whichever instance has set it', async () => {
   const stage = stageOf(memory, 6)
   const apps = await severalOf(stage, 4, () => [kitchen])
   for (const id of upTo(8).flatMap((partition) => accountsIn(partition, 1, 8))) {
@@ -176,7 +176,7 @@ const tags = projection('tags', { by: 'tag', row: type<string>() }, (on) => [
 ])
 const wiki = service('wiki', { owns: [Wiki], runs: [page, tags] })
 
-test('a tombstone over a row that another instance has made removes it', async () => {
+test('a tombstone deletes a row that another instance has written', async () => {
   const stage = stageOf(memory, 7)
   const apps = await severalOf(stage, 2, () => [wiki])
   const pages = upTo(8).flatMap((partition) => accountsIn(partition, 1, 8))
@@ -218,7 +218,7 @@ const footOf = <const N extends string>(name: N, of: typeof Left) =>
     },
   )
 
-test('a held key waits over all topics, whichever instance reads them', async () => {
+test('a held key waits in all topics, whichever instance reads them', async () => {
   const stage = stageOf(memory, 8)
   let isBroken = true
   const path = saga('path', { by: 'id', initial: [] as readonly number[], sends: [] }, (on) => [

@@ -1,5 +1,5 @@
-// Several instances of one service on one store: they share its partitions, never do anything
-// twice, and take over what a crashed one has left.
+// Several instances of one service on one store: they share its partitions, handle nothing twice,
+// and take over from a crashed one.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -15,10 +15,10 @@ import { caughtUp, stageOf } from './stage.ts'
 
 const LEASE_MS = 3_000
 const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
-/** Long enough for beats to have settled who holds what. */
+/** Long enough for heartbeats to settle the leases. */
 const SHARED_MS = 2 * LEASE_MS
 
-/** An instance of the ledger that says what it has committed. */
+/** An instance of the ledger that reports what it has committed. */
 async function launch(stage: Stage, before?: Before, outside = outsideOf()) {
   const done: Unit[] = []
   const answers: string[] = []
@@ -35,14 +35,14 @@ async function launch(stage: Stage, before?: Before, outside = outsideOf()) {
   return { app, crash, done, answers, outside }
 }
 
-/** The partitions in which units have counted anything. */
+/** The partitions in which its units have counted anything. */
 function placesOf(done: readonly Unit[]): readonly string[] {
   const moves = done.flatMap(({ progress }) => progress)
   const counted = moves.filter(({ accepted }) => accepted > 0)
   return [...new Set(counted.map(({ topic, partition }) => `${topic}/${partition}`))].toSorted()
 }
 
-/** Handlers claim their partitions by themselves. */
+/** Handlers lease their partitions separately. */
 const isOfPureRules = ({ resource }: { readonly resource: string }): boolean =>
   !resource.startsWith('ledger/letters')
 
@@ -88,7 +88,7 @@ describe('two instances', () => {
     await stage.clock.until(Promise.all([a.app.stop(), b.app.stop()]))
   })
 
-  test('take over: at once after a stop, and after the lease after a crash', async () => {
+  test('take over at once after a stop, and after lease expiry after a crash', async () => {
     const stage = stageOf(memory, 2)
     const a = await launch(stage)
     const b = await launch(stage)
@@ -106,7 +106,7 @@ describe('two instances', () => {
     await stage.clock.until(c.app.stop())
   })
 
-  test('change nothing of order and effects, whoever starts, stops or crashes when', async () => {
+  test('keep order and effects while instances start, stop and crash', async () => {
     const step = fc.record({
       does: fc.constantFrom('launch', 'stop', 'crash', 'send'),
       who: fc.nat(),
@@ -147,7 +147,7 @@ describe('two instances', () => {
   })
 })
 
-test('an instance alone keeps its claims, with handlers and all', async () => {
+test('a single instance keeps its leases, also with handlers', async () => {
   const stage = stageOf(memory, 3)
   const held = new Map<string, Set<number>>()
   const { backend, clock, random } = stage.instance(async (method, call) => {
@@ -165,7 +165,7 @@ test('an instance alone keeps its claims, with handlers and all', async () => {
   await stage.clock.until(app.stop())
 })
 
-test('evening out the shares takes a few beats, not hundreds', async () => {
+test('rebalancing takes a few heartbeats, not hundreds', async () => {
   const stage = stageOf(memory, 8)
   let beats = 0
   const apps: App[] = []
@@ -183,7 +183,7 @@ test('evening out the shares takes a few beats, not hundreds', async () => {
   await stage.clock.until(Promise.all(apps.map((app) => app.stop())))
 })
 
-test('a key that is held by one instance stops no other one', async () => {
+test('a key held by one instance blocks no other instance', async () => {
   const stage = stageOf(memory, 4)
   const [poisoned = ''] = accountsIn(0, 1)
   let isBroken = true

@@ -1,4 +1,4 @@
-// The shelves over one backend in simulated time, with apps on it that come, die and change.
+// The shelves service over one backend in simulated time, with apps that start, crash and change.
 import assert from 'node:assert/strict'
 import type { App } from 'throughline'
 import { start } from 'throughline'
@@ -13,19 +13,19 @@ import { caughtUp, stageOf } from './stage.ts'
 type Rows = Promise<Record<string, unknown>>
 
 export interface World extends Stage {
-  /** What was told of what went wrong. */
+  /** Reported failures. */
   readonly broken: readonly string[]
-  /** Everything that goes on goes on meanwhile. */
+  /** Waits for a promise while everything else continues. */
   until<T>(promise: Promise<T>): Promise<T>
   launch(bend?: Bend, around?: Around, engine?: object): Promise<{ app: App; crash(): void }>
   settle(
     app: App,
   ): Promise<readonly Pick<ConsumerStatus, 'consumer' | 'accepted' | 'completed' | 'pending'>[]>
-  /** The rows as they are. */
+  /** The stored rows. */
   rows(table?: string): Rows
-  /** The rows as they must be. */
+  /** The expected rows. */
   wanted(bend?: Bend): Rows
-  /** Waits until nothing is left of any shadow. */
+  /** Waits until no shadow rows are left. */
   swept(): Promise<void>
 }
 
@@ -67,7 +67,7 @@ export function worldOf(seed: number): World {
         if (!row?.body.includes('"shadow"')) break
         await clock.advance(20)
       }
-      // Where nothing was ever rebuilt there is no such table.
+      // Without any rebuild, there is no such table.
       const left = rowsIn(backend, SHADOW).catch(() => ({}))
       assert.deepEqual(await clock.until(left), {})
       const progress = await clock.until(backend.store.progress([`${NAME}.shadow`]))

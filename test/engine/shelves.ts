@@ -1,5 +1,5 @@
-// A service whose projection hears two contracts, keeps the order of what it heard, and can be
-// changed in every way that a rebuild is about; and what its rows must be, worked out by hand.
+// A service whose projection reads two contracts, records the order of events, and can be changed
+// in every way that matters to a rebuild; with its expected rows, computed separately.
 import {
   command,
   contract,
@@ -73,11 +73,14 @@ const withItem = (row: Row | undefined, item: string, last: string): Row => {
 
 export interface Bend {
   readonly version?: number
-  /** What a row is about. Items are keys, so that the events of each come in one order. */
+  /** The field that names a row. Items are message keys, so the events of each are in order. */
   readonly by?: 'shelf' | 'item'
-  /** Another rule, which says so before each item. */
+  /** Text that a changed rule writes before each item. */
   readonly isMarked?: boolean
-  /** Called by a rule, which does not show it: what stands before each item. May throw. */
+  /**
+   * Called by a rule without changing its source: returns what to write before each item. May
+   * throw.
+   */
   readonly tag?: (item: string) => string
 }
 
@@ -107,13 +110,13 @@ export function shelvesOf(bend: Bend = {}): Service {
 
 export const TABLE = 'store.shelves'
 
-/** The rows as they are. */
+/** The stored rows. */
 export async function rowsIn({ store }: Backend, table = TABLE): Promise<Record<string, unknown>> {
   const rows = await store.scan({ table, limit: 10_000 })
   return Object.fromEntries(rows.map(({ key, body }) => [key, JSON.parse(body) as unknown]))
 }
 
-/** The rows as they must be: every event in the order of the log. */
+/** The expected rows: every event in log order. */
 export async function rowsOf({ log }: Backend, bend: Bend = {}): Promise<Record<string, unknown>> {
   const rows = new Map<string, Row>()
   const before = (item: string): string =>
@@ -138,7 +141,7 @@ async function events(log: Backend['log']): Promise<readonly LogRecord[]> {
   return records.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
 }
 
-/** Sends commands of all kinds, number by number. */
+/** Sends commands of all kinds, in number order. */
 export async function fill(app: App, count: number, from = 0): Promise<void> {
   await Promise.all(
     upTo(count).map((at) => {

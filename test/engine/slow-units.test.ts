@@ -1,4 +1,5 @@
-// Rules that are each within their budget, and together hold up everybody else: their units end early.
+// Rules that are each within their budget but together block the event loop: their units are
+// committed early.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { StartOptions } from 'throughline'
@@ -17,7 +18,9 @@ const EACH_MS = 40
 
 type SlowUnits = Parameters<NonNullable<StartOptions['onSlowUnits']>>[0]
 
-/** Runs commands whose `slow` rule takes 40 ms each, and notes how long each unit has computed. */
+/**
+ * Runs commands whose `slow` rule takes 40 ms each, and records how long each unit has computed.
+ */
 async function run(
   slow: 'deciding' | 'naming' | 'outside',
   keyCount: number,
@@ -93,7 +96,7 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
     ['outside', 'shop/outside', 'none'],
   ] as const)
     for (const keyCount of [1, 7, MESSAGES])
-      test(`${slow} (${order}), ${keyCount} keys: nobody waits longer, and it is said once`, async () => {
+      test(`${slow} (${order}), ${keyCount} keys: the event loop is not blocked for longer, and it is reported once`, async () => {
         const { units, calls, told, slowUnits } = await run(slow, keyCount, order)
         assert.ok(
           Math.max(...units) <= 200 + EACH_MS,
@@ -112,7 +115,7 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
         assert.ok((first?.worst.tookMs ?? 0) > 200)
       })
 
-  test('ids that take long to name are named once ahead and once by the rule, not for each unit', async () => {
+  test('slow ids functions run once ahead and once with the rule, not per unit', async () => {
     const { units, names } = await run('naming', MESSAGES, 'key')
     // All of them are named at the door once more, before the first unit.
     const atDoorMs = MESSAGES * EACH_MS
@@ -122,7 +125,10 @@ suite('a unit ends early once its rules have computed for 200 ms', () => {
   })
 })
 
-/** Rebuilds a projection of which one part takes 40 ms for each event, and notes what each unit computed. */
+/**
+ * Rebuilds a projection of which one part takes 40 ms per event, and records what each unit
+ * computed.
+ */
 async function rebuilt(slow: 'rule' | 'ids' | 'upcast') {
   const clock = handClock()
   let [spentMs, lastMs, version] = [0, 0, 1]
@@ -195,7 +201,7 @@ async function rebuilt(slow: 'rule' | 'ids' | 'upcast') {
 
 suite('a rebuild', () => {
   for (const slow of ['rule', 'ids', 'upcast'] as const)
-    test(`does not keep everybody else waiting where its ${slow} takes long`, async () => {
+    test(`does not block the event loop when its ${slow} takes long`, async () => {
       const { units, slowUnits, status, rebuild } = await rebuilt(slow)
       const worst = Math.max(...units)
       // The rows of an event are asked for twice: to load them, and to fold it.
@@ -210,7 +216,7 @@ suite('a rebuild', () => {
     })
 })
 
-test('a state folded again by slow rules does not keep everybody else waiting', async () => {
+test('a refold with slow rules does not block the event loop', async () => {
   const clock = handClock()
   let [spentMs, lastMs, worstMs, version] = [0, 0, 0, 1]
   const breathed = (): void => {

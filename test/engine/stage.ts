@@ -1,5 +1,5 @@
-// A stage for tests: time that is moved by hand, one backend that several instances share, and
-// calls to it that go wrong. Nothing here is part of the package.
+// A simulation for tests: a clock that is moved by hand, one backend that several instances share,
+// and injected backend faults. Not part of the package.
 import type { Clock } from '../../src/base/clock.ts'
 import { neverBack, pause } from '../../src/base/clock.ts'
 import type { Random } from '../../src/base/random.ts'
@@ -12,16 +12,16 @@ import { through } from '../../src/ports/through.ts'
 import type { ManualClock } from '../../src/testing/clock.ts'
 import { manualClock } from '../../src/testing/clock.ts'
 
-/** A schema that takes what it is given: the tests are about what happens behind the door. */
+/** A schema that accepts any value, for tests that are not about validation. */
 export function anyOf<D>(): Schema<D> {
   const validate = (value: unknown): { value: D } => ({ value: value as D })
   return { '~standard': { version: 1, vendor: 'stage', validate } } as Schema<D>
 }
 
-/** How much time passes while a test waits, before it is said that nothing comes of it. */
+/** Simulated time after which a test gives up waiting. */
 const PATIENCE_MS = 120_000
 
-/** Time that stands still until somebody waits for something, and never for too long. */
+/** A clock that advances only while something is awaited, and never too far. */
 export function handClock(): ManualClock {
   const clock = manualClock()
   return {
@@ -36,7 +36,7 @@ const kept = {
   close: async (): Promise<void> => undefined,
 }
 
-/** A way to a shared backend, through `around`. */
+/** A shared backend behind an interceptor. */
 export function wayTo(backend: Backend, around: Around): Backend {
   const { log, store } = through(backend, around)
   return { log: { ...log, ...kept }, store: { ...store, ...kept } }
@@ -49,11 +49,14 @@ export interface Instance {
   readonly random: Random
 }
 
-/** One backend in simulated time, and instances on it that can die. */
+/** One backend in simulated time, and instances on it that can crash. */
 export interface Stage {
   readonly clock: ManualClock
   readonly backend: Backend
-  /** A way of its own to the backend; once `crash` was called nothing of it ever happens. */
+  /**
+   * Creates an instance with its own connection to the backend; after `crash`, none of its calls
+   * take effect.
+   */
   instance(around?: Around): Instance & { crash(): void }
 }
 
@@ -99,7 +102,7 @@ export function stageOf(
   }
 }
 
-/** Answers of a store that are allowed at any time, and leave it open what happened. */
+/** Answers that a store may give at any time and that leave the outcome open. */
 export function misfortune(random: Random, rate: number): Around {
   const unknown: UnitAnswer = { is: 'unknown', cause: 'the answer was lost' }
   return async (method, call, args) => {
@@ -121,7 +124,7 @@ export function misfortune(random: Random, rate: number): Around {
   }
 }
 
-/** What `status` says of a consumer, as far as it is needed here. */
+/** The part of a consumer's `status` that is needed here. */
 interface Counted {
   readonly consumer: string
   readonly accepted: number
@@ -131,7 +134,7 @@ interface Counted {
   readonly lag: number
 }
 
-/** Where the books do not balance, as sentences. */
+/** Consumers whose counters do not balance, as sentences. */
 export function unbalanced(status: readonly Counted[]): readonly string[] {
   return status
     .filter(({ accepted, completed, pending, expired }) => {
@@ -144,9 +147,9 @@ export function unbalanced(status: readonly Counted[]): readonly string[] {
 }
 
 /**
- * Waits until everything was read and nothing is held, and looks at the books on the way.
+ * Waits until everything was read and nothing is held, and checks the counters meanwhile.
  *
- * @throws Error where accepted = completed + pending + expired does not hold
+ * @throws Error if accepted = completed + pending + expired does not hold
  */
 export async function caughtUp(
   clock: Clock,

@@ -1,4 +1,4 @@
-// More members than shards: the rest stand by, are told so, and take over.
+// More members than shards: the surplus members stand by, report it, and take over.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
@@ -25,7 +25,7 @@ interface Part {
   readonly isStandingBy: boolean
 }
 
-/** What each member says of its part in a group. */
+/** What each member reports of its share of a group. */
 async function partsOf(stage: Stage, apps: readonly App[], group: string): Promise<Part[]> {
   const parts: Part[] = []
   for (const app of apps) {
@@ -47,7 +47,7 @@ async function enter(stage: Stage, app: App, number: number): Promise<void> {
 }
 
 describe('members of a group', () => {
-  test('share its shards; those beyond them stand by, and are told so', async () => {
+  test('share its shards; surplus members stand by, and report it', async () => {
     const stage = stageOf(memory, 1)
     const [first] = [await launch(stage)]
     await stage.clock.advance(2 * LEASE_MS)
@@ -68,7 +68,7 @@ describe('members of a group', () => {
     await stage.clock.until(Promise.all(apps.map((app) => app.stop())))
   })
 
-  test('that stand by take over: within a beat after a stop, and a lease after a crash', async () => {
+  test('that stand by take over within a heartbeat after a stop, and a lease after a crash', async () => {
     for (const way of ['stop', 'crash'] as const) {
       const stage = stageOf(memory, 2)
       const members: Awaited<ReturnType<typeof launch>>[] = []
@@ -90,7 +90,7 @@ describe('members of a group', () => {
     }
   })
 
-  test('rebalance in turns: a newcomer gets its part, and nobody does anything twice', async () => {
+  test('rebalance for a new member, and nothing is handled twice', async () => {
     const stage = stageOf(memory, 3)
     const outside = outsideOf()
     const first = await launch(stage, outside)
@@ -110,7 +110,7 @@ describe('members of a group', () => {
     await stage.clock.until(Promise.all([first.app.stop(), second.app.stop()]))
   })
 
-  test('hear of a rewind, whichever of them is told', async () => {
+  test('all follow a rewind, whichever of them receives it', async () => {
     const stage = stageOf(memory, 4)
     const outside = outsideOf()
     const first = await launch(stage, outside)

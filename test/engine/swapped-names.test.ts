@@ -1,4 +1,4 @@
-// Two names over the same data that are swapped: each keeps what it has stored.
+// Two names are swapped over the same data: each keeps its own.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { App } from 'throughline'
@@ -29,7 +29,7 @@ interface Called {
   readonly renamedFrom?: string
 }
 
-/** What the code calls its rules: two handlers, of which the first is broken at times, and two projections. */
+/** The names of the rules: two handlers, the first of which fails at times, and two projections. */
 type Names = readonly [letters: Called, texts: Called, ones: Called, twos: Called]
 
 const FIRST: Names = [{ name: 'mail' }, { name: 'sms' }, { name: 'rows' }, { name: 'lines' }]
@@ -78,7 +78,7 @@ function world() {
 }
 
 suite('two rules that swap their names', () => {
-  test('each go on with their own progress, rows and held keys', async () => {
+  test('each continue with their own progress, rows and held keys', async () => {
     const { clock, mood, handled, launch, until } = world()
     let app = await launch(FIRST)
     await until(app.append([Work.Done({ k: 'a' }), Work.Done({ k: 'b' })]))

@@ -196,7 +196,7 @@ describe('a handler in a thread', () => {
     assert.ok(faults.includes('the chisel broke on 4'), faults[0])
     const texts = [...new Set(faults)].join('\n')
     assert.match(texts, /RULE_RETURNED: .*at: must be plain data, not an instance of a class/s)
-    assert.match(texts, /RULE_RETURNED: .*handler mason does not declare quarry.Noted/)
+    assert.match(texts, /RULE_RETURNED: .*handler mason returned quarry.Noted without declaring it/)
     assert.match(texts, /read only property 'number'/, 'data is frozen in a thread, too')
     const { items } = await app.held({ key: 'a' })
     assert.match(items[0]?.error?.stack ?? '', /chisel broke on 4\n.*threaded\/quarry\.ts/)

@@ -1,4 +1,4 @@
-// Timers of sagas: durable, never early, gone with their instance.
+// Timers of sagas: durable, never early, and removed with their instance.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -43,7 +43,7 @@ const pot = entity(
   },
 )
 
-/** Rings once, after the delay that the first message names; the event goes cold with it. */
+/** Fires once, after the delay in the first message. */
 const egg = saga(
   'egg',
   { by: 'id', initial: 'raw', sends: [Cooking.Ring], emits: [Cooking.Cold] },
@@ -59,7 +59,7 @@ const egg = saga(
 )
 const kitchen = service('kitchen', { owns: [Cooking], runs: [pot, egg] })
 
-/** When messages of a type were made, by key. */
+/** When messages of a type were created, by key. */
 async function timesOf(world: World, type: string): Promise<ReadonlyMap<string, number>> {
   const messages = await world.messages()
   const found = messages.filter((message) => message.type === `cooking.${type}`)
@@ -68,7 +68,7 @@ async function timesOf(world: World, type: string): Promise<ReadonlyMap<string, 
 }
 
 describe('a timer', () => {
-  test('sends once, never early, and soon after it is due', async () => {
+  test('fires once, never early, and soon after it is due', async () => {
     const delays = fc.array(fc.integer({ min: 0, max: minutes(5) }), { minLength: 1, maxLength: 8 })
     await fc.assert(
       fc.asyncProperty(fc.nat(), delays, async (seed, all) => {
@@ -89,7 +89,7 @@ describe('a timer', () => {
     )
   })
 
-  test('survives a crash, and one that comes while its service is down comes later', async () => {
+  test('survives a crash, and fires later if its service was down', async () => {
     await using world = await simulate([kitchen], { seed: 2 })
     await world.send(Cooking.Begin({ id: 'a', delayMs: 60_000 }))
     await world.advance(1_000)
@@ -105,7 +105,7 @@ describe('a timer', () => {
     assert.ok(Number(rungAt) >= healedAt && Number(rungAt) <= healedAt + 1_000)
   })
 
-  test('may be far away, further than one timer of the machine reaches', async () => {
+  test('may be due later than a Node timer can reach', async () => {
     // Days pass more quickly where nobody looks, and a call that is cut off is waited for.
     const engine = { deadlineMs: minutes(5) }
     await using world = await simulate([kitchen], { seed: 3, engine })
@@ -120,7 +120,7 @@ describe('a timer', () => {
     assert.equal((await timesOf(world, 'Ring')).size, 1)
   })
 
-  test('is not sent when its instance has finished before', async () => {
+  test('does not fire after its saga instance has finished', async () => {
     await using world = await simulate([kitchen], { seed: 4 })
     await world.send(Cooking.Begin({ id: 'a', delayMs: 60_000 }))
     await world.send(Cooking.Take({ id: 'a' }))
@@ -134,7 +134,7 @@ describe('a timer', () => {
   })
 })
 
-test('no timer is left of an instance that has finished', async () => {
+test('a finished saga instance leaves no timers', async () => {
   const stage = stageOf(memory, 9)
   const { backend, clock, random } = stage.instance()
   const app = await stage.clock.until(start([kitchen], backend, { clock, random }))
@@ -151,7 +151,7 @@ test('no timer is left of an instance that has finished', async () => {
   await stage.clock.until(app.stop())
 })
 
-/** A saga of one step, whose timers nobody else has to do with. */
+/** A saga of one step with its own timers. */
 function sagaWith(name: string, effects: (id: string) => ReturnType<typeof after>[]) {
   return saga(
     name,
@@ -163,7 +163,7 @@ function sagaWith(name: string, effects: (id: string) => ReturnType<typeof after
   )
 }
 
-test('a timer whose message does not fit its contract stops nobody else', async () => {
+test('a timer with an invalid message blocks no other timer', async () => {
   const bad = sagaWith('bad', (id) =>
     id === 'bad' ? [after(1_000, Cooking.Cold({ id: 'far too long an id' }))] : [],
   )
@@ -180,7 +180,7 @@ test('a timer whose message does not fit its contract stops nobody else', async 
   assert.ok((await timesOf(world, 'Begun')).has('good'), 'the service is stuck')
 })
 
-test('a conversation that goes on by short timers for ever ends with a fault, and alone', async () => {
+test('an endless cycle of short timers ends with a fault, and blocks nothing else', async () => {
   const alarm = saga(
     'alarm',
     { by: 'id', initial: 0, sends: [Cooking.Ring], emits: [Cooking.Cold] },
@@ -199,10 +199,10 @@ test('a conversation that goes on by short timers for ever ends with a fault, an
   assert.ok((await timesOf(world, 'Begun')).has('other'), 'the service is stuck')
   const hops = (await world.messages()).map((message) => message.hops)
   assert.equal(Math.max(...hops), LIMITS.hopsMax)
-  assert.match(world.faults().at(-1)?.error ?? '', /over 256 steps/)
+  assert.match(world.faults().at(-1)?.error ?? '', /over 256 hops/)
 })
 
-test('a timer of a second or more is no cycle, however long the conversation', async () => {
+test('timers of a second or more do not count as a cycle', async () => {
   const beat = saga('beat', { by: 'id', initial: 0, sends: [], emits: [Cooking.Cold] }, (on) => [
     on(Cooking.Begun, ({ id }) => after(1_000, Cooking.Cold({ id }))),
     on(Cooking.Cold, ({ id }) => after(1_000, Cooking.Cold({ id }))),
@@ -216,7 +216,7 @@ test('a timer of a second or more is no cycle, however long the conversation', a
   assert.deepEqual(world.faults(), [])
 })
 
-test("timers fire in the order of their instants, each in its instance's name", async () => {
+test('timers fire in the order of their due times, each for its own instance', async () => {
   const two = sagaWith('two', (id) => [
     after(2_000, Cooking.Ring({ id })),
     after(1_000, Cooking.Cold({ id })),
@@ -237,7 +237,7 @@ test("timers fire in the order of their instants, each in its instance's name", 
   assert.deepEqual(ring?.sender, { service: 'kitchen', rule: 'two', instance: 'a' })
 })
 
-test('a delay that is none is a fault of the rule', async () => {
+test('an invalid delay is an error of the rule', async () => {
   for (const delayMs of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
     const worker = service('kitchen', {
       owns: [Cooking],
@@ -250,13 +250,13 @@ test('a delay that is none is a fault of the rule', async () => {
   }
 })
 
-/** A backend of one process, where nobody else sets timers. */
+/** A backend of a single process, where no other instance sets timers. */
 const ofOneProcess = ({ log, store }: Backend): Backend => {
   return { log, store: { ...store, can: { ...store.can, shared: false } } }
 }
 
-describe('a timer that is due is sent', () => {
-  test('although its process was killed while messages waited', async () => {
+describe('a due timer fires', () => {
+  test('although its process was killed while messages were held', async () => {
     const stage = stageOf(memory, 9)
     const first = stage.instance()
     const app = await stage.clock.until(start([kitchen], ofOneProcess(first.backend), first))
@@ -275,7 +275,7 @@ describe('a timer that is due is sent', () => {
     await stage.clock.until(again.stop())
   })
 
-  test('although retention has taken away what the saga had yet to read', async () => {
+  test('although retention deleted records that the saga had not read', async () => {
     const Ticks = contract(
       'ticks',
       { key: 'id', partitions: 1, retention: { events: { ageMs: 200 } } },

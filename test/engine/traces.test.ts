@@ -1,4 +1,4 @@
-// A trace context goes along with everything that follows from a command.
+// A trace context is passed on to everything that follows from a command.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { after, command, contract, entity, event, finish, refuse, saga, send } from 'throughline'
@@ -38,7 +38,7 @@ const quiet = saga('quiet', { by: 'id', initial: 0, sends: [Bell.Mute, Bell.Late
   on(Bell.Faded, () => finish()),
 ])
 
-test('a trace is lost on no way: by rules, replies, sagas and timers', async () => {
+test('a trace context is passed on by rules, replies, sagas and timers', async () => {
   const stage = stageOf(memory, 1)
   const { backend, clock, random } = stage.instance()
   const bells = service('bells', { owns: [Bell], runs: [bell, quiet] })

@@ -1,4 +1,4 @@
-// What a group notes of the messages that it begins, after an end that was not clean.
+// What a group records of the messages in progress after a crash.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { contract, event, handler, projection, service, start, type } from 'throughline'
@@ -9,7 +9,7 @@ import { caughtUp, stageOf } from './stage.ts'
 const Work = contract('work', { key: 'id' }, { Done: event(z.object({ id: z.string() })) })
 const table = 'svc.control'
 
-test('a handler that is left behind at a stop has not ended its process', async () => {
+test('a handler left behind at a stop does not count as a crash', async () => {
   const stage = stageOf(memory, 1)
   const stuck = handler('stuck', {}, (on) => [on(Work.Done, () => new Promise(() => undefined))])
   const svc = service('svc', { owns: [Work], runs: [stuck] })
@@ -30,7 +30,7 @@ test('a handler that is left behind at a stop has not ended its process', async 
   }
 })
 
-test('what is noted does not grow with the number of kills', async () => {
+test('the crash row does not grow with the number of kills', async () => {
   const stage = stageOf(memory, 2)
   const rows = projection('rows', { by: 'id', row: type<object>() }, (on) => [
     on(Work.Done, (done) => done),
@@ -51,7 +51,7 @@ test('what is noted does not grow with the number of kills', async () => {
   assert.ok(Math.max(...sizes.slice(3)) <= 1.5 * Math.max(...sizes.slice(0, 3)), sizes.join())
 })
 
-test('whoever has a message in hand beside the one that ends the process is not blamed', async () => {
+test('a message in progress beside the one that crashes the process is not blamed', async () => {
   const stage = stageOf(memory, 3)
   let crash = (): void => undefined
   const poisoned = handler('poisoned', { order: 'none' }, (on) => [

@@ -1,4 +1,4 @@
-// What the engine takes away: by age, by size, by key; and what a consumer that comes late loses.
+// Retention by age and size, compaction by key, and what a slow consumer loses.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { contract, event, handler, projection, service, start, type } from 'throughline'
@@ -84,7 +84,7 @@ const numbers = (count_: number, from = 0): readonly number[] =>
   Array.from({ length: count_ }, (_, at) => from + at)
 
 describe('retention', () => {
-  test('by age takes away what was stored longer ago, and nothing without it', async () => {
+  test('by age deletes older records, and nothing if unset', async () => {
     for (const isKept of [true, false]) {
       const stage = stageOf(memory, 1)
       const retention = isKept ? {} : { retention: { events: { ageMs: AGE_MS } } }
@@ -100,7 +100,7 @@ describe('retention', () => {
     }
   })
 
-  test('by age takes nothing early when the wall clock steps ahead', async () => {
+  test('by age deletes nothing early when the wall clock steps forward', async () => {
     const stage = stageOf(memory, 1)
     const { app } = await launch(stage, { retention: { events: { ageMs: AGE_MS } } })
     await measure(stage, [1, 2])
@@ -112,7 +112,7 @@ describe('retention', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('by age goes on for what was stored while the wall clock was ten years ahead', async () => {
+  test('by age also deletes records stored while the wall clock was ten years ahead', async () => {
     const stage = stageOf(memory, 1)
     const { app } = await launch(stage, { retention: { events: { ageMs: AGE_MS } } })
     stage.clock.step(10 * 365 * 86_400_000)
@@ -127,7 +127,7 @@ describe('retention', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('by size keeps at least as much as it says, of what is newest', async () => {
+  test('by size keeps at least the configured size of the newest records', async () => {
     const stage = stageOf(memory, 2)
     const bytes = 500_000
     const { app } = await launch(stage, { retention: { events: { bytes } } })
@@ -142,7 +142,7 @@ describe('retention', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('waits for the slowest consumer, up to its limit; what goes then is told', async () => {
+  test('waits for the slowest consumer up to the lag limit, and reports what expires beyond it', async () => {
     const stage = stageOf(memory, 3)
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => (open = resolve))
@@ -184,7 +184,7 @@ describe('retention', () => {
     assert.deepEqual(others, [])
     assert.equal(
       alarm?.message,
-      `retention took away ${expired} records that house/alerts had yet to read`,
+      `retention deleted ${expired} records before house/alerts read them`,
     )
     assert.partialDeepStrictEqual(alarm, {
       kind: 'lost-records',
@@ -194,7 +194,7 @@ describe('retention', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('takes nothing from a consumer that is not running, up to its limit', async () => {
+  test('waits for a stopped consumer up to the lag limit', async () => {
     const stage = stageOf(memory, 4)
     const retention = { retention: { events: { ageMs: AGE_MS } } }
     const first = await launch(stage, retention)
@@ -218,7 +218,7 @@ describe('retention', () => {
     await stage.clock.until(Promise.all([app.stop(), second.app.stop()]))
   })
 
-  test('held events are kept apart, and expire for nobody', async () => {
+  test('never expires held events', async () => {
     const stage = stageOf(memory, 5)
     let isBroken = true
     const told: number[] = []
@@ -241,7 +241,7 @@ describe('retention', () => {
 })
 
 describe('compaction', () => {
-  test('keeps the newest of each key, and a tombstone for as long as it says', async () => {
+  test('keeps the newest record of each key, and tombstones for the configured time', async () => {
     const stage = stageOf(memory, 6)
     const compaction = { deleteRetentionMs: AGE_MS }
     const { app } = await launch(stage, { compaction })
@@ -257,7 +257,7 @@ describe('compaction', () => {
     await stage.clock.until(app.stop())
   })
 
-  test('waits for whoever has yet to read', async () => {
+  test('waits for consumers with unread records', async () => {
     const stage = stageOf(memory, 7)
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => (open = resolve))

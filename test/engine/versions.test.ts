@@ -1,5 +1,4 @@
-// Messages that change over the years: what old code stored, new code reads; what is newer than the
-// code waits.
+// Versions of messages: new code reads what old code stored; what is newer than the code waits.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { after, become, command, contract, entity, event, finish } from 'throughline'
@@ -11,7 +10,7 @@ import { New, Old, world } from './years.ts'
 const id = z.string()
 const Id = z.object({ id })
 
-/** How often each `up` has run. */
+/** How often each upcaster has run. */
 interface Ups {
   count: number
 }
@@ -24,7 +23,7 @@ const up =
     return { id: same, totalCents: total * 100 }
   }
 
-/** The code of the first year: amounts are in whole units. */
+/** The first version of the code: amounts are in whole units. */
 function firstYear() {
   const Till = contract(
     'till',
@@ -42,7 +41,7 @@ function firstYear() {
   return { Till, service: service('tills', { owns: [Till], runs: [money] }) }
 }
 
-/** The code of the second: amounts are in cents, and others listen, too. */
+/** The second version: amounts are in cents, and more rules subscribe. */
 function secondYear(ups: Ups) {
   const was = [[Old, up(ups)]] as const
   const Till = contract(
@@ -74,8 +73,8 @@ function secondYear(ups: Ups) {
   return { Till, told, service: service('tills', { owns: [Till], runs }) }
 }
 
-describe('what was stored under an earlier version', () => {
-  test('is read as the code knows it today, by rules of every kind', async () => {
+describe('a message stored under an earlier version', () => {
+  test('is upcast for rules of every kind', async () => {
     const { stage, faults, run, row, records } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -120,7 +119,7 @@ describe('what was stored under an earlier version', () => {
     )
   })
 
-  test('goes for commands that still wait as well', async () => {
+  test('is upcast if it is a command that still waits', async () => {
     const { stage, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -135,7 +134,7 @@ describe('what was stored under an earlier version', () => {
     assert.equal(((await row('tills.money', 'a')) as { state: number }).state, 700)
   })
 
-  test('is the fault of its own message where an up throws, and of nobody else', async () => {
+  test('is held alone if its upcaster throws', async () => {
     const { stage, faults, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -197,7 +196,7 @@ describe('what was stored under an earlier version', () => {
     assert.deepEqual(await row('tills.one', 'bad'), [-100, 200])
   })
 
-  test('is found under the names that it had then', async () => {
+  test('is found under its former wire names', async () => {
     const { stage, run, row } = world()
     const old = firstYear()
     await run(old.service, async (app) => {
@@ -236,8 +235,8 @@ describe('what was stored under an earlier version', () => {
   })
 })
 
-describe('a timer that old code has set', () => {
-  test('sends what the code of today means by it', async () => {
+describe('a timer set by old code', () => {
+  test('sends its message upcast to the current version', async () => {
     const { stage, run, row } = world()
     const timed = (isNew: boolean) => {
       const Tea = contract(
@@ -290,8 +289,8 @@ describe('a timer that old code has set', () => {
   })
 })
 
-describe('a reply to a command that old code has sent', () => {
-  test('holds the command as the code of today knows it', async () => {
+describe('a reply to a command sent by old code', () => {
+  test('contains the command upcast to the current version', async () => {
     const { stage, run, row } = world()
     const asking = (isNew: boolean) => {
       const Shop = contract(
@@ -349,8 +348,8 @@ describe('a reply to a command that old code has sent', () => {
   })
 })
 
-describe('what is newer than the code', () => {
-  test('waits by name, keeps its key in order, and goes on once the code is there', async () => {
+describe('a message that is newer than the code', () => {
+  test('is held, keeps its key in order, and is handled once the code knows it', async () => {
     const { stage, faults, run, row } = world()
     const ups = { count: 0 }
     const now = secondYear(ups)

@@ -1,4 +1,4 @@
-// A service whose rules fail for some keys, in simulated time: what its tests ask is what waits there.
+// A service whose rules fail for some keys, in simulated time, for tests about what waits.
 import { z } from 'zod'
 import type { App } from 'throughline'
 import { after, command, contract, entity, event, finish, handler, hours } from 'throughline'
@@ -20,7 +20,7 @@ export const Work = contract(
   },
 )
 
-/** Throws at every message of these keys until it is mended. */
+/** Rules throw at every message of these keys. */
 export interface Broken {
   readonly keys: Set<string>
 }
@@ -63,7 +63,7 @@ export interface World {
   /** Sends a command for each key. */
   doing(...ids: readonly string[]): Promise<void>
   pass(ms: number): Promise<void>
-  /** Steps the wall clock ahead. */
+  /** Steps the wall clock forward. */
   step(byMs: number): void
   now(): number
   until<T>(promise: Promise<T>): Promise<T>

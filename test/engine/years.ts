@@ -1,4 +1,4 @@
-// One store over the years, on which one code runs after another. For tests.
+// One store on which different versions of the code run one after another.
 import type { App, Service } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
@@ -7,9 +7,9 @@ import type { LogRecord } from '../../src/ports/log.ts'
 import { stageOf } from './stage.ts'
 
 const id = z.string()
-/** Amounts in whole units, as they were once. */
+/** Amounts in whole units: the old version. */
 export const Old = z.object({ id, total: z.number() })
-/** Amounts in cents, as they are today. */
+/** Amounts in cents: the current version. */
 export const New = z.object({ id, totalCents: z.int(), currency: z.string().default('EUR') })
 
 export const engine = { retryDelayMs: 50, retryDelayMsMax: 200 }

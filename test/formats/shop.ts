@@ -15,6 +15,7 @@ import {
   minutes,
   projection,
   query,
+  queryHandler,
   refuse,
   retryAfter,
   saga,
@@ -249,7 +250,7 @@ export function shop(generation: 'former' | 'present', world: Outside) {
   ])
 
   const readable = { board, report, spending, cancelled }
-  const answers = query(
+  const answers = queryHandler(
     'answers',
     { of: Orders, reads: [order, ...Object.values(readable)] },
     (on) => [
@@ -299,7 +300,7 @@ function paying(isFormer: boolean, world: Outside) {
       ],
     },
   )
-  const balance = query('balance', { of: Payments, reads: [account] }, (on) => [
+  const balance = queryHandler('balance', { of: Payments, reads: [account] }, (on) => [
     on(Payments.Balance, async ({ customer }, read) => {
       return (await read(account).get(customer)) ?? { balance: 0 }
     }),

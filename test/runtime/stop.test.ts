@@ -240,7 +240,7 @@ for (const order of ['key', 'none'] as const)
     await stage.clock.until(app.stop({ graceMs: 500 }))
     assert.ok(stage.clock.now() - began <= 2_000)
     assert.deepEqual(broke, [
-      'stop: what does not end although its signal has aborted is left behind: ' +
+      'stop: handlers that ignore their aborted signal were left behind: ' +
         'post/stuck (2 messages)',
     ])
   })
