@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { HttpAnswer } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
+import { respond } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 
 /** Where the build puts the page: the same place from the source and from the package. */
@@ -35,30 +35,38 @@ const SAFE = {
 /** The files of the page, read once. */
 export function pageRoutes(): readonly HttpRoute[] {
   const files = filesOf()
-  const answer = (name: string): HttpAnswer => files.get(name) ?? missing(files.size > 0)
+  const answer = (name: string): Response => {
+    const file = files.get(name)
+    return file ? respond(200, file.headers, file.bytes) : missing(files.size > 0)
+  }
   // Temporary and never stored: a browser that keeps it would send whatever runs on this port later
   // to the page.
   const headers = { location: '/page/', 'cache-control': 'no-store' }
-  const toPage = { status: 307, headers, body: '' }
+  const toPage = async (): Promise<Response> => respond(307, headers, '')
   return [
-    { method: 'GET', path: '/', run: async () => toPage },
-    { method: 'GET', path: '/page', run: async () => toPage },
+    { method: 'GET', path: '/', run: toPage },
+    { method: 'GET', path: '/page', run: toPage },
     {
       method: 'GET',
       path: '/page/*',
-      run: async (_, params) => answer(params['*'] === '' ? 'index.html' : (params['*'] ?? '')),
+      run: async ({ params }) => answer(params['*'] === '' ? 'index.html' : (params['*'] ?? '')),
     },
   ]
 }
 
-function missing(isBuilt: boolean): HttpAnswer {
+function missing(isBuilt: boolean): Response {
   const detail = isBuilt ? 'the page has no such file' : 'the page is not built: npm run page'
   return problem('NOT_FOUND', { detail })
 }
 
-function filesOf(): ReadonlyMap<string, HttpAnswer> {
+interface PageFile {
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+function filesOf(): ReadonlyMap<string, PageFile> {
   const root = fileURLToPath(BUILT)
-  const files = new Map<string, HttpAnswer>()
+  const files = new Map<string, PageFile>()
   for (const name of listed(root)) {
     const type = TYPES[name.split('.').at(-1) ?? '']
     if (type === undefined) continue
@@ -66,9 +74,8 @@ function filesOf(): ReadonlyMap<string, HttpAnswer> {
     const isForEver = name.startsWith('assets/')
     const cache = isForEver ? 'public, max-age=31536000, immutable' : 'no-cache'
     files.set(name, {
-      status: 200,
       headers: { 'content-type': type, 'cache-control': cache, ...SAFE },
-      body: readFileSync(new URL(name, BUILT)),
+      bytes: readFileSync(new URL(name, BUILT)),
     })
   }
   return files

@@ -3,9 +3,9 @@ import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { AnyContract, ContractFacts } from '../contract/contract.ts'
 import { factsOf } from '../contract/contract.ts'
-import { bytesOf } from '../http/fetched.ts'
-import type { HttpAnswer, HttpRequest } from '../http/message.ts'
+import { readBytes } from '../http/body.ts'
 import { problem } from '../http/problem.ts'
+import { respond } from '../http/response.ts'
 
 /** A contract whose owner runs behind another gateway. */
 export interface Elsewhere {
@@ -32,7 +32,7 @@ export interface Handing {
 /** Another gateway, and the contracts that it answers for here. */
 export interface Neighbour {
   readonly contracts: readonly ContractFacts[]
-  hand(handing: Handing): Promise<HttpAnswer>
+  hand(handing: Handing): Promise<Response>
 }
 
 /** How often a request may be handed on, so that gateways that name each other cannot circle. */
@@ -41,18 +41,18 @@ const HANDINGS = 'throughline-handings'
 
 /** The headers that every handing carries, or that there were too many already. */
 export function handingHeaders(
-  request: HttpRequest,
+  request: Request,
 ): { readonly count: number; readonly headers: Record<string, string> } | undefined {
-  const told = request.header(HANDINGS) ?? ''
+  const told = request.headers.get(HANDINGS) ?? ''
   // What no gateway would say counts for nothing: the next one is told a number again.
   const count = /^\d$/.test(told) ? Number(told) : 0
   if (count >= HANDINGS_MAX) return undefined
   return { count, headers: { [HANDINGS]: String(count + 1) } }
 }
 
-export const LOOP: HttpAnswer = problem('ELSEWHERE_LOOP', {
-  detail: `it was handed on ${HANDINGS_MAX} times`,
-})
+export function tooOften(): Response {
+  return problem('ELSEWHERE_LOOP', { detail: `it was handed on ${HANDINGS_MAX} times` })
+}
 
 /**
  * Everyone that contracts are handed on to, by the name of the contract.
@@ -116,7 +116,7 @@ function handTo(
     token === undefined ? {} : { authorization: `Bearer ${token}` }
   return async ({ method, path, headers, body, deadlineMs, signal }) => {
     const isKeyed = 'idempotency-key' in headers
-    const unreachable = (reason: string): HttpAnswer => unreachableBy(contracts, reason, isKeyed)
+    const unreachable = (reason: string): Response => unreachableBy(contracts, reason, isKeyed)
     const late = new AbortController()
     const cancel = clock.after(deadlineMs, () => late.abort())
     const either = signal ? AbortSignal.any([late.signal, signal]) : late.signal
@@ -150,7 +150,7 @@ function unreachableBy(
   contracts: readonly ContractFacts[],
   reason: string,
   isKeyed: boolean,
-): HttpAnswer {
+): Response {
   const names = contracts.map(({ name }) => name).join(', ')
   const again = isKeyed ? '; the same key again is safe' : ''
   return problem('ELSEWHERE_UNREACHABLE', {
@@ -177,7 +177,7 @@ const ANSWER_BYTES_MAX = 16_777_216
 async function handedOn(
   response: Response,
   signal: AbortSignal | undefined,
-): Promise<HttpAnswer | undefined> {
+): Promise<Response | undefined> {
   const { status } = response
   const headers: Record<string, string> = {}
   for (const name of HANDED_ON) {
@@ -186,24 +186,23 @@ async function handedOn(
   }
   const type = headers['content-type'] ?? ''
   if (type.startsWith('text/event-stream') && response.body)
-    return { status, headers, body: textOf(response.body, signal) }
+    return new Response(ReadableStream.from(chunksOf(response.body, signal)), { status, headers })
   const isOurs = /^application\/(?:problem\+)?json\b/.test(type)
   // A token that is refused there is a matter of this gateway, not of its client.
   if (!isOurs || status === 401 || status === 421) {
     await response.body?.cancel()
     return undefined
   }
-  const bytes = await bytesOf(response.body, ANSWER_BYTES_MAX)
-  return bytes && { status, headers, body: bytes }
+  const bytes = await readBytes(response.body, ANSWER_BYTES_MAX)
+  return bytes && respond(status, headers, bytes)
 }
 
-async function* textOf(
+async function* chunksOf(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder()
+): AsyncGenerator<Uint8Array, void, void> {
   try {
-    for await (const chunk of body) yield decoder.decode(chunk, { stream: true })
+    yield* body
   } catch (cause) {
     // A stream that breaks off there ends here; its client connects again.
     if (!signal?.aborted && !(cause instanceof TypeError)) throw cause

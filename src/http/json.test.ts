@@ -2,28 +2,20 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { flawAt, readJson } from './json.ts'
-import type { HttpBody, HttpRequest } from './message.ts'
 
 function requestOf(
-  body: string | Uint8Array,
+  body: string | Uint8Array<ArrayBuffer>,
   headers: Record<string, string> = { 'content-type': 'application/json' },
-): HttpRequest {
+): Request {
+  // Text would bring a content type along.
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
-  return {
-    method: 'POST',
-    path: '/',
-    query: new URLSearchParams(),
-    header: (name) => headers[name],
-    body: async (bytesMax): Promise<HttpBody> =>
-      bytes.length > bytesMax ? { is: 'too-large' } : { is: 'read', bytes },
-    signal: new AbortController().signal,
-  }
+  return new Request('http://x/', { method: 'POST', headers, body: bytes })
 }
 
-async function refusalOf(request: HttpRequest, bytesMax?: number): Promise<string> {
+async function refusalOf(request: Request, bytesMax?: number): Promise<string> {
   const body = await readJson(request, bytesMax)
   assert.equal(body.is, 'refused')
-  return body.is === 'refused' ? `${body.answer.status} ${body.answer.body as string}` : ''
+  return body.is === 'refused' ? `${body.answer.status} ${await body.answer.text()}` : ''
 }
 
 describe('a JSON body', () => {
