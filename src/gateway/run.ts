@@ -61,11 +61,11 @@ async function runCommand(
   const given = header === null ? undefined : keyFrom(header)
   if (header !== null && given === undefined) return badKey(header)
   const body = await readJson(request, tools.bodyBytesMax)
-  if (body.is === 'refused') return body.answer
+  if (body.status === 'refused') return body.answer
   // An id of our own only where something is made of it; otherwise the app's will do.
   const key = given ?? (route.map || neighbour ? tools.mint() : undefined)
   const id = key === undefined ? undefined : `${type.contract}.${type.name}:${key}`
-  const message = type(make(body.is === 'read' ? body.value : undefined, call, id ?? ''))
+  const message = type(make(body.status === 'read' ? body.value : undefined, call, id ?? ''))
   if (neighbour) return handOn(tools, neighbour, request, type, message, key)
   const sent = await sendAnew(tools.app, message, {
     ...(id === undefined ? {} : { id }),
@@ -110,8 +110,8 @@ async function runQuery(
   if (route.method === 'GET') data = make(undefined, call, '')
   else {
     const body = await readJson(request, tools.bodyBytesMax)
-    if (body.is === 'refused') return body.answer
-    data = make(body.is === 'read' ? body.value : undefined, call, '')
+    if (body.status === 'refused') return body.answer
+    data = make(body.status === 'read' ? body.value : undefined, call, '')
   }
   const message = type(data)
   if (neighbour) return handOn(tools, neighbour, request, type, message, undefined)

@@ -3,9 +3,9 @@ import type { ServerRequest } from 'srvx'
 
 /** A body; nothing of it where it is longer than it may be, or the client left before its end. */
 export type HttpBody =
-  | { readonly is: 'read'; readonly bytes: Uint8Array }
-  | { readonly is: 'too-large' }
-  | { readonly is: 'gone' }
+  | { readonly status: 'read'; readonly bytes: Uint8Array }
+  | { readonly status: 'too-large' }
+  | { readonly status: 'gone' }
 
 /** Reads the body of a request, once. */
 export async function readBody(request: Request, bytesMax: number): Promise<HttpBody> {
@@ -14,15 +14,15 @@ export async function readBody(request: Request, bytesMax: number): Promise<Http
   if (raw) return readIncoming(raw as IncomingMessage, bytesMax)
   try {
     const bytes = await readBytes(request.body, bytesMax)
-    return bytes ? { is: 'read', bytes } : { is: 'too-large' }
+    return bytes ? { status: 'read', bytes } : { status: 'too-large' }
   } catch {
-    return { is: 'gone' }
+    return { status: 'gone' }
   }
 }
 
 function readIncoming(raw: IncomingMessage, bytesMax: number): Promise<HttpBody> {
   return new Promise((resolve) => {
-    if (raw.destroyed) return resolve({ is: 'gone' })
+    if (raw.destroyed) return resolve({ status: 'gone' })
     const chunks: Buffer[] = []
     let length = 0
     raw.on('data', (chunk: Buffer) => {
@@ -31,14 +31,14 @@ function readIncoming(raw: IncomingMessage, bytesMax: number): Promise<HttpBody>
       else {
         // What is still to come is let go by.
         raw.removeAllListeners('data').resume()
-        resolve({ is: 'too-large' })
+        resolve({ status: 'too-large' })
       }
     })
     raw.on('end', () => {
       const [only] = chunks
-      resolve({ is: 'read', bytes: only && chunks.length === 1 ? only : Buffer.concat(chunks) })
+      resolve({ status: 'read', bytes: only && chunks.length === 1 ? only : Buffer.concat(chunks) })
     })
-    raw.on('close', () => resolve({ is: 'gone' }))
+    raw.on('close', () => resolve({ status: 'gone' }))
   })
 }
 

@@ -12,10 +12,10 @@ describe('a handler for Request and Response', () => {
   test('hands on the request, and the answer', async () => {
     const handler: HttpHandler = async (request) => {
       const body = await readJson(request, 100)
-      if (body.is === 'refused') return body.answer
+      if (body.status === 'refused') return body.answer
       const { pathname: path, searchParams } = new URL(request.url)
       const { method, headers } = request
-      const value = body.is === 'read' ? body.value : undefined
+      const value = body.status === 'read' ? body.value : undefined
       return json(201, { method, path, a: searchParams.get('a'), x: headers.get('x'), value })
     }
     const ask = fetchHandler(handler)

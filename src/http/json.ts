@@ -6,9 +6,9 @@ import { problem } from './problem.ts'
 
 /** A JSON body, or the answer that says why there is none. */
 export type JsonBody =
-  | { readonly is: 'read'; readonly value: unknown }
-  | { readonly is: 'absent' }
-  | { readonly is: 'refused'; readonly answer: Response }
+  | { readonly status: 'read'; readonly value: unknown }
+  | { readonly status: 'absent' }
+  | { readonly status: 'refused'; readonly answer: Response }
 
 export const BODY_BYTES_MAX: number = LIMITS.dataBytesMax
 
@@ -16,7 +16,7 @@ export const BODY_BYTES_MAX: number = LIMITS.dataBytesMax
 const JSON_TYPE = /^application\/(?:json|[\w.!#$&^-]+\+json)$/i
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
-const ABSENT: JsonBody = { is: 'absent' }
+const ABSENT: JsonBody = { status: 'absent' }
 /** A page may send nothing to another site without asking first, but never a type of JSON. */
 const OTHER_SITE = { detail: 'send it with the content type application/json' }
 
@@ -33,14 +33,14 @@ export async function readJson(
   const most = isJson ? bytesMax : 0
   const length = request.headers.get('content-length')
   const isTooLong = length !== null && Number(length) > most
-  const body: HttpBody = isTooLong ? { is: 'too-large' } : await readBody(request, most)
+  const body: HttpBody = isTooLong ? { status: 'too-large' } : await readBody(request, most)
   // Nobody is there to read it.
-  if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
-  if (body.is === 'too-large' && !isJson) {
+  if (body.status === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
+  if (body.status === 'too-large' && !isJson) {
     const detail = 'send it with the content type application/json, in UTF-8 and not compressed'
     return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
   }
-  if (body.is === 'too-large') {
+  if (body.status === 'too-large') {
     const detail = `it may have ${bytesMax} bytes`
     return refused(problem('BODY_TOO_LARGE', { detail, headers: { connection: 'close' } }))
   }
@@ -55,7 +55,7 @@ export async function readJson(
     return refused(problem('BODY_MALFORMED', { detail: 'it is not UTF-8' }))
   }
   try {
-    return { is: 'read', value: JSON.parse(text) }
+    return { status: 'read', value: JSON.parse(text) }
   } catch {
     const detail = text.trim() === '' ? 'it is empty' : `see character ${flawAt(text)}`
     return refused(problem('BODY_MALFORMED', { detail }))
@@ -63,7 +63,7 @@ export async function readJson(
 }
 
 function refused(answer: Response): JsonBody {
-  return { is: 'refused', answer }
+  return { status: 'refused', answer }
 }
 
 function isEncoded(request: Request): boolean {

@@ -28,7 +28,7 @@ const echo = routes([
     path: '/echo',
     run: async ({ request }) => {
       const body = await readJson(request, 1_000)
-      return body.is === 'refused' ? body.answer : json(200, body.is === 'read' ? body.value : null)
+      return body.status === 'refused' ? body.answer : json(200, body.status === 'read' ? body.value : null)
     },
   },
   {
@@ -223,7 +223,7 @@ describe('a server', () => {
       read.open()
       const body = await readJson(request)
       left.open()
-      return body.is === 'refused' ? body.answer : json(200, 1)
+      return body.status === 'refused' ? body.answer : json(200, 1)
     }
     await using server = await serve(handler, { broke: (_, cause) => told.push(cause) })
     const socket = connect(server.port, '127.0.0.1')
