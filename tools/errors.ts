@@ -72,7 +72,7 @@ export function errorsPage(): string {
   })
   const problems = (Object.keys(PROBLEMS) as ProblemCode[]).toSorted().map((code) => {
     const { status, title } = PROBLEMS[code]
-    const isRetried = 'retry-after' in problem(code, { detail: '' }).headers
+    const isRetried = problem(code, { detail: '' }).headers.has('retry-after')
     return `| \`${code}\` | ${status} | ${title} | ${yesOrNo(isRetried)} |\n`
   })
   return [HEAD, ...faults, MIDDLE, ...problems].join('')

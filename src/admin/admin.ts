@@ -5,11 +5,11 @@ import { isToken } from '../control/token.ts'
 import type { Given, VerbName } from '../control/verbs.ts'
 import { runVerb, VERBS } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../http/message.ts'
-import { json } from '../http/message.ts'
+import type { HttpHandler } from '../http/handler.ts'
 import type { Broke } from '../http/problem.ts'
 import { problem, problems } from '../http/problem.ts'
 import { isFromOtherSite } from '../http/other-site.ts'
+import { json, respond } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 import { routes } from '../http/routes.ts'
 import type { StreamEvent } from '../http/stream.ts'
@@ -57,8 +57,9 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
     {
       method: 'GET',
       path: '/admin/stream',
-      run: async ({ signal }) =>
-        eventStream(ticks(clock, signal, { overview, newest, history }), { clock, signal }),
+      async run({ request: { signal } }) {
+        return eventStream(ticks(clock, signal, { overview, newest, history }), { clock, signal })
+      },
     },
     {
       method: 'GET',
@@ -68,21 +69,23 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
     ...LISTS.map(([path, verb]): HttpRoute => ({
       method: 'GET',
       path,
-      run: ({ query }, params) => answer(system, verb, { ...givenBy(verb, query), ...params }),
+      run: ({ url, params }) =>
+        answer(system, verb, { ...givenBy(verb, url.searchParams), ...params }),
     })),
     {
       method: 'GET',
       path: '/admin/chain/:event',
-      run: (_, { event = '' }) => answer(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
+      run: ({ params: { event = '' } }) =>
+        answer(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
     },
     ...(['pause', 'resume'] as const).map((verb): HttpRoute => ({
       method: 'POST',
       path: `/admin/services/:service/${verb}`,
-      async run(request, { service = '' }) {
+      async run({ request, params: { service = '' } }) {
         const refused = refusalOf(request, token)
         if (refused) return refused
         await runVerb(system, verb, { service })
-        return { status: 204, headers: FRESH, body: '' }
+        return respond(204, FRESH, null)
       },
     })),
     ...probeRoutes(system),
@@ -112,7 +115,7 @@ async function overviewOf(system: System, boards: readonly Board[]): Promise<Ove
   return { ...seen, boards: await Promise.all(views) }
 }
 
-async function answer(system: System, verb: VerbName, given: Given): Promise<HttpAnswer> {
+async function answer(system: System, verb: VerbName, given: Given): Promise<Response> {
   return json(200, await runVerb(system, verb, given), FRESH)
 }
 
@@ -126,10 +129,10 @@ function givenBy(verb: VerbName, query: URLSearchParams): Given {
 }
 
 /** The problem of a write that is not allowed, if any. */
-function refusalOf(request: HttpRequest, token: string): HttpAnswer | undefined {
+function refusalOf(request: Request, token: string): Response | undefined {
   if (isFromOtherSite(request))
     return problem('ORIGIN_REFUSED', { detail: 'the request comes from a page of another origin' })
-  const [, given] = /^Bearer +(\S+)$/i.exec(request.header('authorization') ?? '') ?? []
+  const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '') ?? []
   if (isToken(given, token)) return undefined
   return problem('UNAUTHORIZED', {
     detail: 'send Authorization: Bearer with the token that the server printed at start',

@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { HttpAnswer } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
+import { respond } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 
 /** The output of the page's build; the path is the same in the repo and in the package. */
@@ -35,29 +35,37 @@ const SAFE = {
 /** The routes of the page. Its files are read once. */
 export function pageRoutes(): readonly HttpRoute[] {
   const files = filesOf()
-  const answer = (name: string): HttpAnswer => files.get(name) ?? missing(files.size > 0)
+  const answer = (name: string): Response => {
+    const file = files.get(name)
+    return file ? respond(200, file.headers, file.bytes) : missing(files.size > 0)
+  }
   // A temporary redirect without caching: another program may use this port later.
   const headers = { location: '/page/', 'cache-control': 'no-store' }
-  const toPage = { status: 307, headers, body: '' }
+  const toPage = async (): Promise<Response> => respond(307, headers, '')
   return [
-    { method: 'GET', path: '/', run: async () => toPage },
-    { method: 'GET', path: '/page', run: async () => toPage },
+    { method: 'GET', path: '/', run: toPage },
+    { method: 'GET', path: '/page', run: toPage },
     {
       method: 'GET',
       path: '/page/*',
-      run: async (_, params) => answer(params['*'] === '' ? 'index.html' : (params['*'] ?? '')),
+      run: async ({ params }) => answer(params['*'] === '' ? 'index.html' : (params['*'] ?? '')),
     },
   ]
 }
 
-function missing(isBuilt: boolean): HttpAnswer {
+function missing(isBuilt: boolean): Response {
   const detail = isBuilt ? 'the page has no such file' : 'the page is not built: run npm run page'
   return problem('NOT_FOUND', { detail })
 }
 
-function filesOf(): ReadonlyMap<string, HttpAnswer> {
+interface PageFile {
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+function filesOf(): ReadonlyMap<string, PageFile> {
   const root = fileURLToPath(BUILT)
-  const files = new Map<string, HttpAnswer>()
+  const files = new Map<string, PageFile>()
   for (const name of listed(root)) {
     const type = TYPES[name.split('.').at(-1) ?? '']
     if (type === undefined) continue
@@ -65,9 +73,8 @@ function filesOf(): ReadonlyMap<string, HttpAnswer> {
     const isForEver = name.startsWith('assets/')
     const cache = isForEver ? 'public, max-age=31536000, immutable' : 'no-cache'
     files.set(name, {
-      status: 200,
       headers: { 'content-type': type, 'cache-control': cache, ...SAFE },
-      body: readFileSync(new URL(name, BUILT)),
+      bytes: readFileSync(new URL(name, BUILT)),
     })
   }
   return files

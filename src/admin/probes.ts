@@ -1,7 +1,7 @@
 import { runVerb } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
 import type { HealthReport } from '../engine/health.ts'
-import { json } from '../http/message.ts'
+import { json } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 
 const FRESH = { 'cache-control': 'no-store' }

@@ -3,9 +3,9 @@ import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { AnyContract, ContractFacts } from '../contract/contract.ts'
 import { factsOf } from '../contract/contract.ts'
-import { bytesOf } from '../http/fetched.ts'
-import type { HttpAnswer, HttpRequest } from '../http/message.ts'
+import { readBytes } from '../http/body.ts'
 import { problem } from '../http/problem.ts'
+import { respond } from '../http/response.ts'
 
 /** A contract whose owner runs behind another gateway. This gateway forwards its messages there. */
 export interface Elsewhere {
@@ -32,7 +32,7 @@ export interface Handing {
 /** Another gateway, and the contracts that are forwarded to it. */
 export interface Neighbour {
   readonly contracts: readonly ContractFacts[]
-  hand(handing: Handing): Promise<HttpAnswer>
+  hand(handing: Handing): Promise<Response>
 }
 
 /** How often a request may be forwarded. Stops a loop of gateways that name each other. */
@@ -41,18 +41,18 @@ const HANDINGS = 'throughline-forwards'
 
 /** The headers of a forwarded request, or `undefined` once it was forwarded too often. */
 export function handingHeaders(
-  request: HttpRequest,
+  request: Request,
 ): { readonly count: number; readonly headers: Record<string, string> } | undefined {
-  const told = request.header(HANDINGS) ?? ''
+  const told = request.headers.get(HANDINGS) ?? ''
   // A value that no gateway sends counts as 0.
   const count = /^\d$/.test(told) ? Number(told) : 0
   if (count >= HANDINGS_MAX) return undefined
   return { count, headers: { [HANDINGS]: String(count + 1) } }
 }
 
-export const LOOP: HttpAnswer = problem('ELSEWHERE_LOOP', {
-  detail: `the request was forwarded ${HANDINGS_MAX} times`,
-})
+export function tooOften(): Response {
+  return problem('ELSEWHERE_LOOP', { detail: `the request was forwarded ${HANDINGS_MAX} times` })
+}
 
 /**
  * The gateways that messages are forwarded to, by contract name.
@@ -119,7 +119,7 @@ function handTo(
     token === undefined ? {} : { authorization: `Bearer ${token}` }
   return async ({ method, path, headers, body, deadlineMs, signal }) => {
     const isKeyed = 'idempotency-key' in headers
-    const unreachable = (reason: string): HttpAnswer => unreachableBy(contracts, reason, isKeyed)
+    const unreachable = (reason: string): Response => unreachableBy(contracts, reason, isKeyed)
     const late = new AbortController()
     const cancel = clock.after(deadlineMs, () => late.abort())
     const either = signal ? AbortSignal.any([late.signal, signal]) : late.signal
@@ -153,7 +153,7 @@ function unreachableBy(
   contracts: readonly ContractFacts[],
   reason: string,
   isKeyed: boolean,
-): HttpAnswer {
+): Response {
   const names = contracts.map(({ name }) => name).join(', ')
   const again = isKeyed ? '; retry with the same Idempotency-Key' : ''
   return problem('ELSEWHERE_UNREACHABLE', {
@@ -180,7 +180,7 @@ const ANSWER_BYTES_MAX = 16_777_216
 async function handedOn(
   response: Response,
   signal: AbortSignal | undefined,
-): Promise<HttpAnswer | undefined> {
+): Promise<Response | undefined> {
   const { status } = response
   const headers: Record<string, string> = {}
   for (const name of HANDED_ON) {
@@ -189,24 +189,23 @@ async function handedOn(
   }
   const type = headers['content-type'] ?? ''
   if (type.startsWith('text/event-stream') && response.body)
-    return { status, headers, body: textOf(response.body, signal) }
+    return new Response(ReadableStream.from(chunksOf(response.body, signal)), { status, headers })
   const isOurs = /^application\/(?:problem\+)?json\b/.test(type)
   // The other gateway refused this gateway's own token or host: the client can do nothing about it.
   if (!isOurs || status === 401 || status === 421) {
     await response.body?.cancel()
     return undefined
   }
-  const bytes = await bytesOf(response.body, ANSWER_BYTES_MAX)
-  return bytes && { status, headers, body: bytes }
+  const bytes = await readBytes(response.body, ANSWER_BYTES_MAX)
+  return bytes && respond(status, headers, bytes)
 }
 
-async function* textOf(
+async function* chunksOf(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder()
+): AsyncGenerator<Uint8Array, void, void> {
   try {
-    for await (const chunk of body) yield decoder.decode(chunk, { stream: true })
+    yield* body
   } catch (cause) {
     // If the other gateway ends the stream early, end ours: the client reconnects.
     if (!signal?.aborted && !(cause instanceof TypeError)) throw cause

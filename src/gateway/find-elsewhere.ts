@@ -1,7 +1,7 @@
 import { Fault } from '../base/fault.ts'
-import type { HttpAnswer, HttpRequest } from '../http/message.ts'
+import type { RouteCall } from '../http/routes.ts'
 import type { Neighbour } from './elsewhere.ts'
-import { handingHeaders, LOOP } from './elsewhere.ts'
+import { handingHeaders, tooOften } from './elsewhere.ts'
 import { operationPath, waitOf } from './operations.ts'
 import type { GatewayTools } from './tools.ts'
 
@@ -14,9 +14,9 @@ const NOT_FOUND = 404
  */
 export async function findElsewhere(
   { app, neighbours, deadlineMs }: GatewayTools,
-  request: HttpRequest,
+  { request, url }: RouteCall,
   id: string,
-): Promise<HttpAnswer> {
+): Promise<Response> {
   const unknown = new Fault('OPERATION_NOT_FOUND', { detail: id, ids: { id } })
   const named = neighbours.get(id.slice(0, Math.max(0, id.indexOf('.'))))
   const isOwn = app
@@ -24,15 +24,15 @@ export async function findElsewhere(
     .contracts.some(({ name, owner }) => owner !== undefined && id.startsWith(`${name}.`))
   if (neighbours.size === 0 || (isOwn && !named)) throw unknown
   const handing = handingHeaders(request)
-  if (!handing) return LOOP
+  if (!handing) return tooOften()
   const asked = named ? [named] : handing.count === 0 ? [...new Set(neighbours.values())] : []
   if (asked.length === 0) throw unknown
-  const waitMs = waitOf(request.query)
+  const waitMs = waitOf(url.searchParams)
   if (typeof waitMs !== 'number') return waitMs
   const { signal } = request
-  const accept = request.header('accept')
-  const headers = { ...handing.headers, ...(accept === undefined ? {} : { accept }) }
-  const ask = (neighbour: Neighbour): Promise<HttpAnswer> =>
+  const accept = request.headers.get('accept')
+  const headers = { ...handing.headers, ...(accept === null ? {} : { accept }) }
+  const ask = (neighbour: Neighbour): Promise<Response> =>
     neighbour.hand({
       method: 'GET',
       path: `${operationPath(id)}${waitMs === 0 ? '' : `?wait=${waitMs / 1_000}`}`,

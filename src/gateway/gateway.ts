@@ -6,12 +6,12 @@ import { completeOptions } from '../base/options.ts'
 import { systemRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CommandType, QueryType } from '../contract/message.ts'
-import type { HttpAnswer, HttpHandler, HttpRequest } from '../http/message.ts'
+import type { HttpHandler } from '../http/handler.ts'
 import { BODY_BYTES_MAX } from '../http/json.ts'
-import { json } from '../http/message.ts'
 import type { Broke } from '../http/problem.ts'
 import { problem, problems } from '../http/problem.ts'
-import type { HttpRoute, RouteParams } from '../http/routes.ts'
+import { json } from '../http/response.ts'
+import type { HttpRoute, RouteCall } from '../http/routes.ts'
 import { routes as routesOf } from '../http/routes.ts'
 import type { App } from '../runtime/start.ts'
 import type { Elsewhere } from './elsewhere.ts'
@@ -50,7 +50,7 @@ export interface GatewayOptions {
   readonly broke?: Broke
 }
 
-/** An HTTP handler for the messages of an app: a request in, an answer out, without a server. */
+/** An HTTP handler for the messages of an app: a `Request` in, a `Response` out, without a server. */
 export interface Gateway {
   (...asked: Parameters<HttpHandler>): ReturnType<HttpHandler>
   /** The OpenAPI 3.1 document, which is also served at `/openapi.json`. */
@@ -105,7 +105,7 @@ export function gateway(
       const run = inTime(clock, tools.deadlineMs + marginMs, runOf(tools, route))
       return { method: route.method, path: route.path, run }
     }),
-    { method: 'GET', path: '/operations/:id', run: (...asked) => runFind(tools, ...asked) },
+    { method: 'GET', path: '/operations/:id', run: (call) => runFind(tools, call) },
     {
       method: 'GET',
       path: '/openapi.json',
@@ -118,20 +118,16 @@ export function gateway(
 
 /** The answer, or a problem once the deadline has passed. */
 function inTime(clock: Clock, deadlineMs: number, run: HttpRoute['run']): HttpRoute['run'] {
-  return async (request, params) =>
-    (await within(clock, deadlineMs, run(request, params))) ?? late(deadlineMs)
+  return async (call) => (await within(clock, deadlineMs, run(call))) ?? late(deadlineMs)
 }
 
-function late(deadlineMs: number): HttpAnswer {
+function late(deadlineMs: number): Response {
   const detail = `no answer within ${deadlineMs} ms; retry with the same Idempotency-Key`
   return problem('DEADLINE_PASSED', { detail })
 }
 
-async function runFind(
-  tools: GatewayTools,
-  request: HttpRequest,
-  { id = '' }: RouteParams,
-): Promise<HttpAnswer> {
+async function runFind(tools: GatewayTools, call: RouteCall): Promise<Response> {
+  const { id = '' } = call.params
   const { app, clock, deadlineMs } = tools
   // The wrapper tells "no such operation" from "no answer in time".
   const found = await within(
@@ -140,6 +136,6 @@ async function runFind(
     app.find(id).then((operation) => ({ operation })),
   )
   if (!found) return late(deadlineMs)
-  if (found.operation) return answerOperation(request, found.operation, clock)
-  return (await findElsewhere(tools, request, id)) ?? problem('NOT_FOUND', { detail: 'operation' })
+  if (found.operation) return answerOperation(call, found.operation, clock)
+  return (await findElsewhere(tools, call, id)) ?? problem('NOT_FOUND', { detail: 'operation' })
 }

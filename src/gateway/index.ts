@@ -1,7 +1,7 @@
-export { fetchHandler } from '../http/fetched.ts'
+export type { HttpHandler } from '../http/handler.ts'
+export { fetchHandler } from '../http/handler.ts'
 export type { Listening, ListenOptions } from '../http/listen.ts'
 export { listen } from '../http/listen.ts'
-export type { HttpAnswer, HttpBody, HttpHandler, HttpRequest } from '../http/message.ts'
 export type {
   CallOptions,
   Client,

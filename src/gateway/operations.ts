@@ -1,8 +1,8 @@
 import type { Clock } from '../base/clock.ts'
 import type { OperationState, FoundOperation } from '../engine/operations.ts'
-import type { HttpAnswer, HttpRequest } from '../http/message.ts'
-import { json } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
+import { json } from '../http/response.ts'
+import type { RouteCall } from '../http/routes.ts'
 import type { StreamEvent } from '../http/stream.ts'
 import { eventStream } from '../http/stream.ts'
 
@@ -14,7 +14,7 @@ const FRESH = { 'cache-control': 'no-store' }
 export const operationPath = (id: string): string => `/operations/${encodeURIComponent(id)}`
 
 /** The `wait` of a query string in milliseconds, or a problem if it is invalid. */
-export function waitOf(query: URLSearchParams): number | HttpAnswer {
+export function waitOf(query: URLSearchParams): number | Response {
   const text = query.get('wait')
   if (text === null) return 0
   const seconds = Number(text)
@@ -26,9 +26,9 @@ export function waitOf(query: URLSearchParams): number | HttpAnswer {
 }
 
 /** Whether the `Accept` header names an event stream and does not prefer JSON. */
-export function wantsStream(request: HttpRequest): boolean {
+export function wantsStream(request: Request): boolean {
   const weights = new Map(
-    (request.header('accept') ?? '').split(',').map((range) => {
+    (request.headers.get('accept') ?? '').split(',').map((range) => {
       const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
       const weight = parameters.find((part) => part.startsWith('q='))
       return [type, weight === undefined ? 1 : Number(weight.slice(2))] as const
@@ -40,13 +40,13 @@ export function wantsStream(request: HttpRequest): boolean {
 
 /** Answers with an operation: its current state, its state after `?wait`, or a stream of changes. */
 export async function answerOperation(
-  request: HttpRequest,
+  { request, url }: RouteCall,
   operation: FoundOperation,
   clock: Clock,
-): Promise<HttpAnswer> {
+): Promise<Response> {
   const { signal } = request
   if (wantsStream(request)) return eventStream(changesOf(operation, signal), { clock, signal })
-  const waitMs = waitOf(request.query)
+  const waitMs = waitOf(url.searchParams)
   if (typeof waitMs !== 'number') return waitMs
   const state =
     waitMs === 0 ? await operation.look() : await settledWithin(operation, waitMs, signal, clock)

@@ -4,8 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { parse } from '../contract/parse.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
-import type { HttpRequest } from '../http/message.ts'
-import type { RouteParams } from '../http/routes.ts'
+import type { RouteCall, RouteParams } from '../http/routes.ts'
 import type { Asked, Route } from './route.ts'
 import { isRejection } from './route.ts'
 import { jsonSchemaOf, resolverOf } from './schema.ts'
@@ -17,22 +16,17 @@ import { isSame, textReader } from './url-text.ts'
  *
  * @throws Fault `MESSAGE_INVALID` with all issues of the step that failed
  */
-export type DataMaker = (
-  body: unknown,
-  request: HttpRequest,
-  params: RouteParams,
-  id: string,
-) => unknown
+export type DataMaker = (body: unknown, call: RouteCall, id: string) => unknown
 
 /** Prepares a route: everything that does not depend on the request is computed once, here. */
 export function dataMaker({ method, path, type, body: schema, map }: Route): DataMaker {
   const { wire } = type
   const check = (body: unknown): unknown => (schema ? checked(wire, schema, body) : body)
   if (map) {
-    return (body, { query }, params, id) => {
+    return (body, { url, params }, id) => {
       const shape = complaintsOfShape(body)
       if (shape.length > 0) throw invalid(wire, shape)
-      const asked: Asked = { body: check(body), params, query, id }
+      const asked: Asked = { body: check(body), params, query: url.searchParams, id }
       const made = map(asked as Asked<never, never>)
       if (isRejection(made)) throw invalid(wire, made.complaints)
       return made
@@ -45,14 +39,14 @@ export function dataMaker({ method, path, type, body: schema, map }: Route): Dat
   const textsOf = (params: RouteParams): Map<string, readonly string[]> =>
     new Map(named.map((name) => [name, [params[name] ?? '']]))
   if (method === 'GET')
-    return (_body, { query }, params) => {
-      const [asked, texts] = [listed(query), textsOf(params)]
+    return (_body, { url, params }) => {
+      const [asked, texts] = [listed(url.searchParams), textsOf(params)]
       const fromPath = read(new Map([...asked, ...texts]))
       if (named.some((name) => asked.has(name)))
         mustAgree(wire, named, read(new Map([...texts, ...asked])), fromPath)
       return fromPath
     }
-  return (body, _request, params) => {
+  return (body, { params }) => {
     const said = check(body === undefined && shapes.length > 0 ? {} : body)
     if (named.length === 0 || !isObject(said)) return said
     return withParams(wire, said, read(textsOf(params), said))

@@ -5,12 +5,11 @@ import type { TraceContext } from '../contract/trace-context.ts'
 import { traceContextOf } from '../contract/trace-context.ts'
 import type { SendOptions } from '../engine/sender.ts'
 import { readJson } from '../http/json.ts'
-import type { HttpAnswer, HttpRequest } from '../http/message.ts'
-import { json } from '../http/message.ts'
 import { problem } from '../http/problem.ts'
-import type { HttpRoute, RouteParams } from '../http/routes.ts'
+import { json } from '../http/response.ts'
+import type { HttpRoute, RouteCall } from '../http/routes.ts'
 import type { Neighbour } from './elsewhere.ts'
-import { handingHeaders, LOOP } from './elsewhere.ts'
+import { handingHeaders, tooOften } from './elsewhere.ts'
 import { headerOfKey, keyFrom } from './idempotency-key.ts'
 import { operationPath } from './operations.ts'
 import type { DataMaker } from './request-data.ts'
@@ -25,8 +24,8 @@ export function runOf(tools: GatewayTools, route: Route): HttpRoute['run'] {
   const make = dataMaker(route)
   const around: Around = { tools, route, make, neighbour }
   return route.type.kind === 'command'
-    ? (request, params) => runCommand(around, request, params)
-    : (request, params) => runQuery(around, request, params)
+    ? (call) => runCommand(around, call)
+    : (call) => runQuery(around, call)
 }
 
 interface Around {
@@ -36,7 +35,7 @@ interface Around {
   readonly neighbour: Neighbour | undefined
 }
 
-function badKey(header: string): HttpAnswer {
+function badKey(header: string): Response {
   const isEmpty = header === '' || header === '""'
   const wanted = '1 to 128 visible ASCII characters, bare or in double quotes'
   const message = isEmpty ? `is empty: send ${wanted}, or omit the header` : `must be ${wanted}`
@@ -46,24 +45,27 @@ function badKey(header: string): HttpAnswer {
   })
 }
 
-const traceOf = ({ header }: HttpRequest): TraceContext =>
-  traceContextOf({ traceparent: header('traceparent'), tracestate: header('tracestate') })
+const traceOf = ({ headers }: Request): TraceContext =>
+  traceContextOf({
+    traceparent: headers.get('traceparent') ?? undefined,
+    tracestate: headers.get('tracestate') ?? undefined,
+  })
 
 async function runCommand(
   { tools, route, make, neighbour }: Around,
-  request: HttpRequest,
-  params: RouteParams,
-): Promise<HttpAnswer> {
+  call: RouteCall,
+): Promise<Response> {
+  const { request } = call
   const type = route.type as CommandType
-  const header = request.header('idempotency-key')
-  const given = header === undefined ? undefined : keyFrom(header)
-  if (header !== undefined && given === undefined) return badKey(header)
+  const header = request.headers.get('idempotency-key')
+  const given = header === null ? undefined : keyFrom(header)
+  if (header !== null && given === undefined) return badKey(header)
   const body = await readJson(request, tools.bodyBytesMax)
-  if (body.is === 'refused') return body.answer
+  if (body.status === 'refused') return body.answer
   // Without a key, the app makes the id, unless `map` or the forwarded request needs it before.
   const key = given ?? (route.map || neighbour ? tools.mint() : undefined)
   const id = key === undefined ? undefined : `${type.contract}.${type.name}:${key}`
-  const message = type(make(body.is === 'read' ? body.value : undefined, request, params, id ?? ''))
+  const message = type(make(body.status === 'read' ? body.value : undefined, call, id ?? ''))
   if (neighbour) return handOn(tools, neighbour, request, type, message, key)
   const sent = await sendAnew(tools.app, message, {
     ...(id === undefined ? {} : { id }),
@@ -100,16 +102,16 @@ async function sendAnew(
 
 async function runQuery(
   { tools, route, make, neighbour }: Around,
-  request: HttpRequest,
-  params: RouteParams,
-): Promise<HttpAnswer> {
+  call: RouteCall,
+): Promise<Response> {
+  const { request } = call
   const type = route.type as QueryType
   let data: unknown
-  if (route.method === 'GET') data = make(undefined, request, params, '')
+  if (route.method === 'GET') data = make(undefined, call, '')
   else {
     const body = await readJson(request, tools.bodyBytesMax)
-    if (body.is === 'refused') return body.answer
-    data = make(body.is === 'read' ? body.value : undefined, request, params, '')
+    if (body.status === 'refused') return body.answer
+    data = make(body.status === 'read' ? body.value : undefined, call, '')
   }
   const message = type(data)
   if (neighbour) return handOn(tools, neighbour, request, type, message, undefined)
@@ -126,13 +128,13 @@ async function runQuery(
 async function handOn(
   { deadlineMs }: GatewayTools,
   neighbour: Neighbour,
-  request: HttpRequest,
+  request: Request,
   type: CommandType | QueryType,
   message: Message,
   key: string | undefined,
-): Promise<HttpAnswer> {
+): Promise<Response> {
   const handing = handingHeaders(request)
-  if (!handing) return LOOP
+  if (!handing) return tooOften()
   const facts = neighbour.contracts.find(({ name }) => name === type.contract)
   if (!facts) throw new Error(`no gateway is known for ${type.contract}`)
   const verdict = checkMessage(facts, message)

@@ -1,12 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { HttpAnswer } from './message.ts'
 import { problem } from './problem.ts'
 
 /** Lets a request pass, or says why not. */
-export type Guard = (headers: {
-  readonly host?: string | undefined
-  readonly authorization?: string | undefined
-}) => HttpAnswer | undefined
+export type Guard = (request: Request) => Response | undefined
 
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i
 const PORT = /:\d{1,5}$/
@@ -20,13 +16,14 @@ function isLoopback(host: string): boolean {
  * name was made to point here (DNS rebinding) names itself in `Host`.
  */
 function hostGuard(host: string): Guard {
-  const refused = problem('HOST_REFUSED', { detail: 'name it as localhost or 127.0.0.1' })
   const own = host.toLowerCase()
-  return ({ host: named = '' }) => {
+  return ({ headers }) => {
+    const named = headers.get('host') ?? ''
     const name = (
       named.startsWith('[') ? named.replace(/\]:\d{1,5}$/, ']') : named.replace(PORT, '')
     ).toLowerCase()
-    return isLoopback(name) || name === own ? undefined : refused
+    if (isLoopback(name) || name === own) return undefined
+    return problem('HOST_REFUSED', { detail: 'name it as localhost or 127.0.0.1' })
   }
 }
 
@@ -35,13 +32,13 @@ const BEARER = /^Bearer +(\S+) *$/i
 /** Every request carries the token; comparing takes as long for any other one. */
 function tokenGuard(token: string): Guard {
   const expected = digest(token)
-  const refused = problem('UNAUTHORIZED', {
-    detail: 'send Authorization: Bearer with the token of this gateway',
-    headers: { 'www-authenticate': 'Bearer' },
-  })
-  return ({ authorization = '' }) => {
-    const [, given = ''] = BEARER.exec(authorization) ?? []
-    return timingSafeEqual(digest(given), expected) ? undefined : refused
+  return ({ headers }) => {
+    const [, given = ''] = BEARER.exec(headers.get('authorization') ?? '') ?? []
+    if (timingSafeEqual(digest(given), expected)) return undefined
+    return problem('UNAUTHORIZED', {
+      detail: 'send Authorization: Bearer with the token of this gateway',
+      headers: { 'www-authenticate': 'Bearer' },
+    })
   }
 }
 

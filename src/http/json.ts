@@ -1,13 +1,14 @@
 import { LIMITS } from '../base/limits.ts'
-import type { HttpAnswer, HttpBody, HttpRequest } from './message.ts'
+import type { HttpBody } from './body.ts'
+import { readBody } from './body.ts'
 import { isFromOtherSite } from './other-site.ts'
 import { problem } from './problem.ts'
 
 /** A JSON body, or the answer that says why there is none. */
 export type JsonBody =
-  | { readonly is: 'read'; readonly value: unknown }
-  | { readonly is: 'absent' }
-  | { readonly is: 'refused'; readonly answer: HttpAnswer }
+  | { readonly status: 'read'; readonly value: unknown }
+  | { readonly status: 'absent' }
+  | { readonly status: 'refused'; readonly answer: Response }
 
 export const BODY_BYTES_MAX: number = LIMITS.dataBytesMax
 
@@ -15,38 +16,39 @@ export const BODY_BYTES_MAX: number = LIMITS.dataBytesMax
 const JSON_TYPE = /^application\/(?:json|[\w.!#$&^-]+\+json)$/i
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
-const ABSENT: JsonBody = { is: 'absent' }
+const ABSENT: JsonBody = { status: 'absent' }
 /** A page may send nothing to another site without asking first, but never a type of JSON. */
-const OTHER_SITE: HttpAnswer = problem('ORIGIN_REFUSED', {
-  detail: 'send it with the content type application/json',
-})
+const OTHER_SITE = { detail: 'send it with the content type application/json' }
 
 /**
  * Reads a body of JSON, of at most `bytesMax` bytes (default 1 MiB). Nothing of it is echoed. An
  * empty body is an absent one, whatever its content type.
  */
 export async function readJson(
-  request: HttpRequest,
+  request: Request,
   bytesMax: number = BODY_BYTES_MAX,
 ): Promise<JsonBody> {
-  const type = request.header('content-type')
+  const type = request.headers.get('content-type')
   const isJson = (type === 'application/json' || isJsonType(type)) && !isEncoded(request)
   const most = isJson ? bytesMax : 0
-  const length = request.header('content-length')
-  const isTooLong = length !== undefined && Number(length) > most
-  const body: HttpBody = isTooLong ? { is: 'too-large' } : await request.body(most)
+  const length = request.headers.get('content-length')
+  const isTooLong = length !== null && Number(length) > most
+  const body: HttpBody = isTooLong ? { status: 'too-large' } : await readBody(request, most)
   // Nobody is there to read it.
-  if (body.is === 'gone') return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
-  if (body.is === 'too-large' && !isJson) {
+  if (body.status === 'gone')
+    return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
+  if (body.status === 'too-large' && !isJson) {
     const detail = 'send it with the content type application/json, in UTF-8 and not compressed'
     return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
   }
-  if (body.is === 'too-large') {
+  if (body.status === 'too-large') {
     const detail = `it may have ${bytesMax} bytes`
     return refused(problem('BODY_TOO_LARGE', { detail, headers: { connection: 'close' } }))
   }
   if (body.bytes.length === 0)
-    return !isJson && isFromOtherSite(request) ? refused(OTHER_SITE) : ABSENT
+    return !isJson && isFromOtherSite(request)
+      ? refused(problem('ORIGIN_REFUSED', OTHER_SITE))
+      : ABSENT
   let text: string
   try {
     text = decoder.decode(body.bytes)
@@ -54,23 +56,23 @@ export async function readJson(
     return refused(problem('BODY_MALFORMED', { detail: 'it is not UTF-8' }))
   }
   try {
-    return { is: 'read', value: JSON.parse(text) }
+    return { status: 'read', value: JSON.parse(text) }
   } catch {
     const detail = text.trim() === '' ? 'it is empty' : `see character ${flawAt(text)}`
     return refused(problem('BODY_MALFORMED', { detail }))
   }
 }
 
-function refused(answer: HttpAnswer): JsonBody {
-  return { is: 'refused', answer }
+function refused(answer: Response): JsonBody {
+  return { status: 'refused', answer }
 }
 
-function isEncoded(request: HttpRequest): boolean {
-  const encoding = request.header('content-encoding')?.toLowerCase() ?? 'identity'
+function isEncoded(request: Request): boolean {
+  const encoding = request.headers.get('content-encoding')?.toLowerCase() ?? 'identity'
   return encoding !== 'identity' && encoding !== ''
 }
 
-function isJsonType(type: string | undefined): boolean {
+function isJsonType(type: string | null): boolean {
   const [essence = '', ...parameters] = (type ?? '').split(';')
   const charset = parameters
     .map((each) => each.trim().toLowerCase())

@@ -8,11 +8,12 @@ import { describe, test } from 'node:test'
 import { systemClock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { readJson } from './json.ts'
+import type { HttpHandler } from './handler.ts'
 import type { Listening, ListenOptions } from './listen.ts'
 import { listen } from './listen.ts'
-import type { HttpHandler } from './message.ts'
-import { json } from './message.ts'
+import { json } from './response.ts'
 import { routes } from './routes.ts'
+import type { StreamEvent } from './stream.ts'
 import { eventStream } from './stream.ts'
 
 /** Something that a test waits for, or lets go on. */
@@ -25,15 +26,18 @@ const echo = routes([
   {
     method: 'POST',
     path: '/echo',
-    run: async (request) => {
+    run: async ({ request }) => {
       const body = await readJson(request, 1_000)
-      return body.is === 'refused' ? body.answer : json(200, body.is === 'read' ? body.value : null)
+      return body.status === 'refused'
+        ? body.answer
+        : json(200, body.status === 'read' ? body.value : null)
     },
   },
   {
     method: 'GET',
     path: '/query',
-    run: async ({ query, header }) => json(200, [query.getAll('a'), header('x-one')]),
+    run: async ({ url, request }) =>
+      json(200, [url.searchParams.getAll('a'), request.headers.get('x-one')]),
   },
   { method: 'GET', path: '/broken', run: () => Promise.reject(new Error('a secret')) },
 ])
@@ -138,6 +142,81 @@ describe('a server', () => {
     assert.equal((await fetch(`${server.url}/query`)).status, 200)
   })
 
+  test('reads the host and the path as a URL, or refuses them', async () => {
+    await using server = await serve()
+    const ask = (target: string, host = 'localhost') =>
+      raw(server, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    for (const target of ['/query', '/x/../query', '/x/%2e%2e/query', 'http://localhost/query'])
+      assert.match(await ask(target), /^HTTP\/1\.1 200 /, target)
+    for (const target of ['/%ff', '/%', '/query/%zz'])
+      assert.match(await ask(target), /^HTTP\/1\.1 400 .*REQUEST_INVALID/s, target)
+    for (const target of ['*', '//localhost/query', '/'])
+      assert.match(await ask(target), /^HTTP\/1\.1 404 /, target)
+    assert.match(await ask('/query', 'localhost:99999'), /^HTTP\/1\.1 400 .*REQUEST_INVALID/s)
+  })
+
+  test('takes no header that is sent twice for one of its two values', async () => {
+    await using server = await serve()
+    const host = 'host: localhost\r\n'
+    const twice = await raw(server, `GET /query HTTP/1.1\r\n${host}host: evil.example\r\n\r\n`)
+    assert.match(twice, /^HTTP\/1\.1 421 /)
+    const types = 'content-type: application/json\r\ncontent-type: text/plain\r\n'
+    const posted = `POST /echo HTTP/1.1\r\n${host}${types}content-length: 2\r\n\r\n{}`
+    assert.match(await raw(server, posted), /^HTTP\/1\.1 415 /)
+  })
+
+  test('lets a body go by that nobody reads, and answers the next request', async () => {
+    await using server = await serve()
+    const host = 'host: localhost\r\n'
+    const body = 'x'.repeat(300_000)
+    const type = 'content-type: text/plain\r\n'
+    const next = `GET /query HTTP/1.1\r\n${host}connection: close\r\n\r\n`
+    for (const [path, status] of [
+      ['/query', 405],
+      ['/echo', 415],
+    ] as const) {
+      const head = `POST ${path} HTTP/1.1\r\n${host}${type}content-length: ${body.length}\r\n\r\n`
+      const answers = await raw(server, `${head}${body}${next}`)
+      assert.match(answers, new RegExp(`^HTTP/1.1 ${status} .*HTTP/1.1 200 `, 's'))
+    }
+  })
+
+  test('sends any response, and lets any handler read its request', async () => {
+    const native: HttpHandler = async (request) => {
+      const sent = (await request.clone().json()) as unknown
+      return new Response(JSON.stringify([sent, await request.text()]), { status: 201 })
+    }
+    await using server = await serve(native)
+    const answer = await fetch(server.url, { method: 'POST', body: '{"a":1}' })
+    assert.deepEqual([answer.status, await answer.json()], [201, [{ a: 1 }, '{"a":1}']])
+  })
+
+  test('cuts off a stream that breaks, and tells why', async () => {
+    const told: unknown[] = []
+    const cause = new Error('broke')
+    const events = async function* (): AsyncGenerator<StreamEvent> {
+      yield { data: 1 }
+      throw cause
+    }
+    const handler: HttpHandler = async ({ signal }) =>
+      eventStream(events(), { clock: systemClock(), signal })
+    await using server = await serve(handler, { broke: (_, each) => told.push(each) })
+    await assert.rejects(fetch(server.url).then((answer) => answer.text()))
+    await server.close()
+    assert.deepEqual(told, [cause])
+  })
+
+  test('waits for no client that left before it had read its answer', async () => {
+    await using server = await serve(async () => new Response('x'.repeat(50_000_000)))
+    const socket = connect(server.port, '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    await once(socket, 'data')
+    socket.destroy()
+    const begunAt = performance.now()
+    await server.close()
+    assert.ok(performance.now() - begunAt < 5_000)
+  })
+
   test('tells nobody of a client that left before its request had arrived', async () => {
     const told: unknown[] = []
     const read = gate()
@@ -146,7 +225,7 @@ describe('a server', () => {
       read.open()
       const body = await readJson(request)
       left.open()
-      return body.is === 'refused' ? body.answer : json(200, 1)
+      return body.status === 'refused' ? body.answer : json(200, 1)
     }
     await using server = await serve(handler, { broke: (_, cause) => told.push(cause) })
     const socket = connect(server.port, '127.0.0.1')
@@ -209,7 +288,7 @@ describe('a server that closes', () => {
     const begun = gate()
     const goOn = gate()
     const slow: HttpHandler = async (request) => {
-      if (request.path !== '/slow') return json(200, 'quick')
+      if (!request.url.endsWith('/slow')) return json(200, 'quick')
       begun.open()
       await goOn.opened
       return json(200, 'done')

@@ -4,15 +4,22 @@ import type { FaultCode } from '../base/fault.ts'
 import { Fault, FAULTS } from '../base/fault.ts'
 import { problems } from './problem.ts'
 
+interface ProblemBody {
+  readonly status: number
+  readonly code: string
+  readonly detail: string
+  readonly ids: Readonly<Record<string, string>>
+}
+
 const told: [string, unknown][] = []
 const problemOf = problems((id, cause) => void told.push([id, cause]))
-const bodyOf = (cause: unknown) => JSON.parse(problemOf(cause).body as string)
+const bodyOf = async (cause: unknown) => (await problemOf(cause).json()) as ProblemBody
 
 describe('a problem', () => {
-  test('of a fault has its code, what is wrong and the ids, and no more', () => {
+  test('of a fault has its code, what is wrong and the ids, and no more', async () => {
     const complaints = [{ path: 'lines[0]', message: 'must be text' }]
     const fault = new Fault('MESSAGE_INVALID', { detail: 'a.B', complaints, ids: { id: '1' } })
-    assert.deepEqual(bodyOf(fault), {
+    assert.deepEqual(await bodyOf(fault), {
       type: 'urn:throughline:problem:MESSAGE_INVALID',
       title: FAULTS.MESSAGE_INVALID.meaning,
       status: 400,
@@ -21,10 +28,10 @@ describe('a problem', () => {
       complaints,
       ids: { id: '1' },
     })
-    assert.equal(problemOf(fault).headers['content-type'], 'application/problem+json')
+    assert.equal(problemOf(fault).headers.get('content-type'), 'application/problem+json')
   })
 
-  test('of every fault has the status of its code, and says when to come again', () => {
+  test('of every fault has the status of its code, and says when to come again', async () => {
     const statuses: Partial<Record<FaultCode, number>> = {
       MESSAGE_INVALID: 400,
       ID_CONFLICT: 409,
@@ -48,31 +55,31 @@ describe('a problem', () => {
       const answer = problemOf(new Fault(code, { detail: 'it' }))
       assert.equal(answer.status, statuses[code] ?? 500, code)
       const mayRetry = answer.status === 429 || answer.status === 503
-      assert.equal(answer.headers['retry-after'] !== undefined, mayRetry, code)
-      assert.equal(JSON.parse(answer.body as string).code, code)
+      assert.equal(answer.headers.has('retry-after'), mayRetry, code)
+      assert.equal(((await answer.json()) as { code: string }).code, code)
     }
   })
 
-  test('of an archive says which file is missing or harmed', () => {
+  test('of an archive says which file is missing or harmed', async () => {
     const detail = 'archive/1.gz, which holds offsets 0 to 99 of shop.events/0'
     for (const code of ['ARCHIVE_MISSING', 'ARCHIVE_DAMAGED'] as const)
-      assert.equal(bodyOf(new Fault(code, { detail })).detail, detail)
+      assert.equal((await bodyOf(new Fault(code, { detail }))).detail, detail)
   })
 
-  test('of anything else says an id, under which the cause is told', () => {
+  test('of anything else says an id, under which the cause is told', async () => {
     for (const cause of [new Error('secret'), 'secret', undefined, { secret: 1 }]) {
       told.length = 0
-      const { status, code, ids, detail } = bodyOf(cause)
+      const { status, code, ids, detail } = await bodyOf(cause)
       assert.deepEqual([status, code], [500, 'INTERNAL'])
-      assert.deepEqual(told, [[ids.report, cause]])
+      assert.deepEqual(told, [[ids['report'], cause]])
       assert.doesNotMatch(detail, /secret/)
     }
   })
 
-  test('of a fault of our own hides its detail, and tells it', () => {
+  test('of a fault of our own hides its detail, and tells it', async () => {
     told.length = 0
     const fault = new Fault('DATA_DAMAGED', { detail: '/home/secret' })
-    const { status, code, detail } = bodyOf(fault)
+    const { status, code, detail } = await bodyOf(fault)
     assert.deepEqual([status, code], [500, 'DATA_DAMAGED'])
     assert.doesNotMatch(detail, /secret/)
     assert.equal(told[0]?.[1], fault)

@@ -6,7 +6,7 @@ import { idMaker } from '../base/id.ts'
 import { systemRandom } from '../base/random.ts'
 import { faultIn, thrownText } from '../base/thrown.ts'
 import { warnOnce } from '../base/warning.ts'
-import type { HttpAnswer } from './message.ts'
+import { respond } from './response.ts'
 
 /** Problems that only HTTP knows, by code. */
 export const PROBLEMS = {
@@ -69,7 +69,7 @@ export interface ProblemDetails {
 }
 
 /** A refusal by RFC 9457, `application/problem+json`. */
-export function problem(code: ProblemCode, details: ProblemDetails): HttpAnswer {
+export function problem(code: ProblemCode, details: ProblemDetails): Response {
   const { status, title } = PROBLEMS[code]
   return answerOf(code, status, title, details)
 }
@@ -79,25 +79,23 @@ function answerOf(
   status: number,
   title: string,
   { detail, complaints = [], ids = {}, headers = {} }: ProblemDetails,
-): HttpAnswer {
+): Response {
   const type = `urn:throughline:problem:${code}`
-  return {
-    status,
-    headers: {
-      'content-type': 'application/problem+json',
-      'cache-control': 'no-store',
-      ...(RETRIED.has(status) ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
-      ...headers,
-    },
-    body: JSON.stringify({ type, title, status, detail, code, complaints, ids }),
+  const all = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    ...(RETRIED.has(status) ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
+    ...headers,
   }
+  const body = JSON.stringify({ type, title, status, detail, code, complaints, ids })
+  return respond(status, all, body)
 }
 
 /** Hears what broke, under the id that the client was given. */
 export type Broke = (id: string, cause: unknown) => void
 
 /** What was thrown, as an answer. */
-export type Problems = (cause: unknown) => HttpAnswer
+export type Problems = (cause: unknown) => Response
 
 /**
  * Makes answers of what is thrown. A fault that has no status of its own, and whatever else is

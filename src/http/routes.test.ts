@@ -1,21 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { fetchHandler } from './fetched.ts'
-import type { HttpAnswer, HttpHandler } from './message.ts'
-import { firstAnswer, json } from './message.ts'
+import { systemClock } from '../base/clock.ts'
+import type { HttpHandler } from './handler.ts'
+import { fetchHandler, firstResponse } from './handler.ts'
+import { json } from './response.ts'
 import { routes } from './routes.ts'
+import type { StreamEvent } from './stream.ts'
+import { eventStream } from './stream.ts'
 
-async function* never(): AsyncGenerator<string> {
+async function* never(): AsyncGenerator<StreamEvent> {
   assert.fail('nobody may begin this stream')
-  yield ''
+  yield { data: '' }
 }
 
-const stream: HttpAnswer = { status: 200, headers: {}, body: never() }
+const stream = (signal: AbortSignal): Response =>
+  eventStream(never(), { clock: systemClock(), signal })
 const handler = routes([
-  { method: 'GET', path: '/orders/:id', run: async (_, params) => json(200, { ...params }) },
+  { method: 'GET', path: '/orders/:id', run: async ({ params }) => json(200, { ...params }) },
   { method: 'PUT', path: '/orders/:id', run: async () => json(200, 'put') },
   { method: 'GET', path: '/orders/new', run: async () => json(200, 'new') },
-  { method: 'GET', path: '/stream', run: async () => stream },
+  { method: 'GET', path: '/stream', run: async ({ request }) => stream(request.signal) },
 ])
 const fetched = fetchHandler(handler)
 const ask = (method: string, path: string) => fetched(new Request(`http://x${path}`, { method }))
@@ -38,7 +42,7 @@ describe('routes', () => {
     ]
     for (const path of paths) assert.equal((await ask('GET', path)).status, 404, path)
     const mine = routes([{ method: 'GET', path: '/mine', run: async () => json(200, 1) }])
-    const chain: HttpHandler = (request) => firstAnswer([handler, mine], request)
+    const chain: HttpHandler = (request) => firstResponse([handler, mine], request)
     assert.equal((await fetchHandler(chain)(new Request('http://x/mine'))).status, 200)
   })
 

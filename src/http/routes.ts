@@ -1,20 +1,27 @@
 import Router from 'find-my-way'
 import type { HTTPMethod } from 'find-my-way'
-import type { HttpAnswer, HttpHandler, HttpRequest } from './message.ts'
-import { isStream } from './message.ts'
+import type { HttpHandler } from './handler.ts'
 import { problem } from './problem.ts'
+import { isEventStream, respond } from './response.ts'
 
 export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** The parts of a path that a route names by `:name`, decoded. */
 export type RouteParams = Readonly<Record<string, string | undefined>>
 
+/** A request, and what its route has found in it. */
+export interface RouteCall {
+  readonly request: Request
+  readonly url: URL
+  readonly params: RouteParams
+}
+
 /** What answers one method of one path. */
 export interface HttpRoute {
   readonly method: RouteMethod
   /** Such as `/orders/:orderId`; a last `*` takes all the rest. */
   readonly path: string
-  readonly run: (request: HttpRequest, params: RouteParams) => Promise<HttpAnswer>
+  readonly run: (call: RouteCall) => Promise<Response>
 }
 
 /** Longest part of a path that a name may stand for. */
@@ -37,25 +44,24 @@ export function routes(table: readonly HttpRoute[]): HttpHandler {
     return found.length === 0 ? [] : [...found, ...more, 'OPTIONS']
   }
   return async (request) => {
-    const { method, path } = request
+    const { method } = request
+    const url = new URL(request.url)
     const isHead = method === 'HEAD'
-    const found = router.find((isHead ? 'GET' : method) as HTTPMethod, path)
+    const found = router.find((isHead ? 'GET' : method) as HTTPMethod, url.pathname)
     if (found) {
-      const answer = await (found.store as HttpRoute).run(request, found.params)
-      return isHead ? withoutBody(answer) : answer
+      const response = await (found.store as HttpRoute).run({ request, url, params: found.params })
+      return isHead ? withoutBody(response) : response
     }
-    const allow = allowed(path).join(', ')
+    const allow = allowed(url.pathname).join(', ')
     if (allow === '') return undefined
-    if (method === 'OPTIONS') return { status: 204, headers: { allow }, body: '' }
+    if (method === 'OPTIONS') return respond(204, { allow }, null)
     return problem('METHOD_NOT_ALLOWED', { detail: `use ${allow}`, headers: { allow } })
   }
 }
 
-const encoder = new TextEncoder()
-
-/** A stream that nobody begins to read has nothing to end. */
-function withoutBody({ status, headers, body }: HttpAnswer): HttpAnswer {
-  if (isStream(body)) return { status, headers, body: '' }
-  const length = typeof body === 'string' ? encoder.encode(body).length : body.length
-  return { status, headers: { ...headers, 'content-length': String(length) }, body: '' }
+async function withoutBody(response: Response): Promise<Response> {
+  const headers = new Headers(response.headers)
+  if (isEventStream(response)) await response.body?.cancel()
+  else headers.set('content-length', String((await response.arrayBuffer()).byteLength))
+  return new Response(null, { status: response.status, headers })
 }

@@ -1,5 +1,4 @@
 import type { Clock } from '../base/clock.ts'
-import type { HttpAnswer } from './message.ts'
 
 /** One server-sent event; its data travels as one line of JSON. */
 export interface StreamEvent {
@@ -25,41 +24,40 @@ const LIFETIME_MS = 600_000
  * Server-sent events. The next event is asked for when the last was taken, so nothing gathers here;
  * whoever makes the events bounds what may gather there.
  */
-export function eventStream(
-  events: AsyncIterable<StreamEvent>,
-  options: StreamOptions,
-): HttpAnswer {
-  return {
-    status: 200,
+export function eventStream(events: AsyncIterable<StreamEvent>, options: StreamOptions): Response {
+  return new Response(ReadableStream.from(textOf(events, options)), {
     headers: {
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       'x-accel-buffering': 'no',
     },
-    body: textOf(events, options),
-  }
+  })
 }
+
+const encoder = new TextEncoder()
+const OPEN = encoder.encode(': open\n\n')
+const BEAT = encoder.encode(': \n\n')
 
 type Step = IteratorResult<StreamEvent> | 'quiet' | 'ended'
 
 async function* textOf(
   events: AsyncIterable<StreamEvent>,
   { clock, signal, heartbeatMs = HEARTBEAT_MS, lifetimeMs = LIFETIME_MS }: StreamOptions,
-): AsyncGenerator<string, void, void> {
+): AsyncGenerator<Uint8Array, void, void> {
   const iterator = events[Symbol.asyncIterator]()
   const begunAt = clock.elapsed()
   let next = iterator.next()
   try {
-    yield ': open\n\n'
+    yield OPEN
     for (;;) {
       const leftMs = begunAt + lifetimeMs - clock.elapsed()
       if (leftMs <= 0) return
       const step = await stepOf(next, clock, Math.min(heartbeatMs, leftMs), signal)
       if (step === 'ended') return
-      if (step === 'quiet') yield ': \n\n'
+      if (step === 'quiet') yield BEAT
       else if (step.done) return
       else {
-        yield eventText(step.value)
+        yield encoder.encode(eventText(step.value))
         next = iterator.next()
       }
     }

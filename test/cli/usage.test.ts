@@ -65,7 +65,7 @@ suite('help', () => {
   test('imports neither the server nor the database', () => {
     const forbidding = `import { registerHooks } from 'node:module'
       registerHooks({ resolve(specifier, context, next) {
-        if (/^(fastify|find-my-way|node:sqlite|node:http)$/.test(specifier))
+        if (/^(srvx.*|find-my-way|node:sqlite|node:http)$/.test(specifier))
           throw new Error(specifier + ' is imported')
         return next(specifier, context)
       } })`

@@ -23,29 +23,23 @@ function silence(): AsyncIterable<StreamEvent> & { isReturned: boolean } {
   return silent
 }
 
-async function all(body: unknown): Promise<string> {
-  let text = ''
-  for await (const each of body as AsyncIterable<string>) text += each
-  return text
-}
-
 describe('a stream of events', () => {
   const clock = manualClock()
   const { signal } = new AbortController()
 
   test('is text that ends when the events do', async () => {
     const events = list({ event: 'a\nb', id: '1', data: { text: 'two\nlines' } }, { data: null })
-    const { headers, body } = eventStream(events, { clock, signal })
-    assert.equal(headers['content-type'], 'text/event-stream')
+    const response = eventStream(events, { clock, signal })
+    assert.equal(response.headers.get('content-type'), 'text/event-stream')
     const text = ': open\n\nevent: a b\nid: 1\ndata: {"text":"two\\nlines"}\n\ndata: null\n\n'
-    assert.equal(await all(body), text)
+    assert.equal(await response.text(), text)
   })
 
   test('sends heartbeats while nothing happens, and ends when its time is up', async () => {
     const silent = silence()
     const options = { clock, signal, heartbeatMs: 1_000, lifetimeMs: 3_500 }
     const begunAt = clock.elapsed()
-    const text = await clock.until(all(eventStream(silent, options).body))
+    const text = await clock.until(eventStream(silent, options).text())
     assert.equal(text, `: open\n\n${': \n\n'.repeat(4)}`)
     assert.equal(clock.elapsed() - begunAt, 3_500)
     assert.ok(silent.isReturned)
@@ -54,7 +48,7 @@ describe('a stream of events', () => {
   test('ends when its client disconnects, even if its events never come', async () => {
     const silent = silence()
     const gone = new AbortController()
-    const text = all(eventStream(silent, { clock, signal: gone.signal }).body)
+    const text = eventStream(silent, { clock, signal: gone.signal }).text()
     gone.abort()
     assert.equal(await text, ': open\n\n')
     assert.ok(silent.isReturned)
@@ -65,6 +59,6 @@ describe('a stream of events', () => {
     const broken = (async function* (): AsyncGenerator<StreamEvent> {
       throw new Error('broke')
     })()
-    await assert.rejects(all(eventStream(broken, { clock, signal }).body), /broke/)
+    await assert.rejects(eventStream(broken, { clock, signal }).text(), /broke/)
   })
 })

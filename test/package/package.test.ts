@@ -73,8 +73,8 @@ suite('the package', () => {
   })
 
   test('is not built with an unpinned dependency, or an entry point outside of src', () => {
-    const loose = { ...own, dependencies: { fastify: '^5.0.0' } }
-    assert.throws(() => manifestOf(loose), /fastify is not pinned/)
+    const loose = { ...own, dependencies: { srvx: '^1.0.0' } }
+    assert.throws(() => manifestOf(loose), /srvx is not pinned/)
     const outside = { ...own, exports: { './shop': './examples/shop/main.ts' } }
     assert.throws(() => manifestOf(outside), /the entry point \.\/shop is not a source file/)
   })

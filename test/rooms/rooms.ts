@@ -73,7 +73,15 @@ export const ROOMS: readonly Room[] = [
   {
     folder: 'src/http',
     rooms: ['src/base'],
-    packages: ['fastify', 'find-my-way', 'node:crypto', 'node:events', 'node:http', 'node:net'],
+    packages: [
+      'find-my-way',
+      'node:crypto',
+      'node:events',
+      'node:http',
+      'node:net',
+      'srvx',
+      'srvx/node',
+    ],
   },
   {
     folder: 'src/gateway',
@@ -148,7 +156,6 @@ export const ROOMS: readonly Room[] = [
       'ajv/',
       'axe-core',
       'fast-check',
-      'fastify',
       'node:',
       'playwright-core',
       'throughline',

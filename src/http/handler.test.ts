@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { fetchHandler } from './fetched.ts'
+import { systemClock } from '../base/clock.ts'
+import type { HttpHandler } from './handler.ts'
+import { fetchHandler } from './handler.ts'
 import { readJson } from './json.ts'
-import type { HttpHandler } from './message.ts'
-import { json } from './message.ts'
+import { json } from './response.ts'
+import type { StreamEvent } from './stream.ts'
+import { eventStream } from './stream.ts'
 
 describe('a handler for Request and Response', () => {
   test('hands on the request, and the answer', async () => {
     const handler: HttpHandler = async (request) => {
       const body = await readJson(request, 100)
-      if (body.is === 'refused') return body.answer
-      const { method, path, query } = request
-      const value = body.is === 'read' ? body.value : undefined
-      return json(201, { method, path, a: query.get('a'), x: request.header('x'), value })
+      if (body.status === 'refused') return body.answer
+      const { pathname: path, searchParams } = new URL(request.url)
+      const { method, headers } = request
+      const value = body.status === 'read' ? body.value : undefined
+      return json(201, { method, path, a: searchParams.get('a'), x: headers.get('x'), value })
     }
     const ask = fetchHandler(handler)
     const headers = { 'content-type': 'application/json', x: '1' }
@@ -39,19 +43,23 @@ describe('a handler for Request and Response', () => {
   test('streams as fast as it is read, and ends the source when nobody reads on', async () => {
     let isEnded = false
     let made = 0
-    const source = async function* (): AsyncGenerator<string> {
+    const source = async function* (): AsyncGenerator<StreamEvent> {
       try {
-        for (;;) yield `${(made += 1)} `
+        for (;;) yield { data: (made += 1) }
       } finally {
         isEnded = true
       }
     }
-    const handler: HttpHandler = async () => ({ status: 200, headers: {}, body: source() })
+    const handler: HttpHandler = async ({ signal }) =>
+      eventStream(source(), { clock: systemClock(), signal })
     const answer = await fetchHandler(handler)(new Request('http://x/'))
     const reader = answer.body?.getReader()
-    const first = await reader?.read()
-    assert.equal(new TextDecoder().decode(first?.value), '1 ')
+    for (const text of [': open\n\n', 'data: 1\n\n']) {
+      const { value } = (await reader?.read()) ?? {}
+      assert.equal(new TextDecoder().decode(value), text)
+    }
     await reader?.cancel()
+    await new Promise(setImmediate)
     assert.ok(isEnded)
     assert.ok(made < 5, `${made} were made for one`)
   })
