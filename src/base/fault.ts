@@ -174,7 +174,7 @@ export const FAULTS = {
     cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a stop and a start',
   },
   PROJECTION_CHANGED: {
-    meaning: 'a projection is not what its rows were made by',
+    meaning: 'the by, the indexes or the messages of a projection are not those that made its rows',
     retryable: false,
     cure: 'raise its version: then its rows are rebuilt, and those that are there stay until then',
   },

@@ -1,6 +1,12 @@
-/** What rows are folded by: the version that is said, and the name of the rules. */
+import { isComparable } from './definition.ts'
+
+/** What rows are folded by. */
 export interface Definition {
+  /** What the code says: a higher one has the rows made anew. */
   readonly version: number
+  /** Fingerprint of `by`, `indexes` and the messages that are heard; none in rows of older versions. */
+  readonly declared?: string
+  /** Fingerprint of the source of the rules: it may change although what they do does not. */
   readonly rules: string
 }
 
@@ -37,8 +43,22 @@ export interface Build {
   readonly shadow?: Shadow
 }
 
+/** Whether the rows of one are those of the other, as far as `version` and what is declared say. */
+export function hasSameRows(one: Definition, other: Definition | undefined): boolean {
+  if (one.version !== other?.version) return false
+  const isKnown = isComparable(one.declared) && isComparable(other.declared)
+  return !isKnown || one.declared === other.declared
+}
+
+/** Whether they have the same source as well. */
 export function isSame(one: Definition, other: Definition | undefined): boolean {
-  return one.version === other?.version && one.rules === other.rules
+  return hasSameRows(one, other) && one.rules === other?.rules
+}
+
+/** Whether only the source of the rules is another one, so that nobody knows whether it does the same. */
+export function hasOtherSource(definition: Definition, build: Build | undefined): boolean {
+  const live = build?.live
+  return hasSameRows(definition, live) && isComparable(live?.rules) && !isSame(definition, live)
 }
 
 /** What becomes of a build when this definition runs; a text says why that may not be. */
@@ -49,16 +69,24 @@ export function judge(
 ): Build | string {
   if (!build) return { live: definition }
   const { live, shadow } = build
-  if (isSame(live, definition) && !live.isRetired) {
-    const isOurs = !shadow || shadow.is === 'sweeping' || isSame(shadow, definition)
-    return isOurs ? build : { live, shadow: { ...definition, is: 'sweeping' } }
-  }
+  if (hasSameRows(live, definition) && !live.isRetired) return kept(definition, build, hasProgress)
   if (!hasProgress) return { ...build, live: definition }
   if (definition.version < live.version)
     return `its rows were made by version ${live.version}, and this is ${definition.version}`
-  if (definition.version === live.version && !isSame(live, definition))
-    return `its rules, by or indexes have changed, and its version is still ${live.version}`
+  if (definition.version === live.version && !hasSameRows(live, definition))
+    return `its by, indexes or messages have changed, and its version is still ${live.version}`
   const isUnderWay = shadow && shadow.is !== 'sweeping' && isSame(shadow, definition)
   if (isUnderWay) return build
   return { live, shadow: { ...definition, is: 'emptying' } }
+}
+
+/** The rows stay; a rebuild that is under way is begun again where its rows would be mixed. */
+function kept(definition: Definition, build: Build, hasProgress: boolean): Build {
+  const { live, shadow } = build
+  // Nothing was folded yet, or it is not known by which source.
+  const isTaken = !isSame(live, definition) && (!hasProgress || !isComparable(live.rules))
+  const next = isTaken ? { ...build, live: definition } : build
+  if (!shadow || shadow.is === 'sweeping' || isSame(shadow, definition)) return next
+  const isOurs = hasSameRows(shadow, definition)
+  return { live: next.live, shadow: { ...definition, is: isOurs ? 'emptying' : 'sweeping' } }
 }

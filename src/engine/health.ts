@@ -3,6 +3,7 @@ import type { Ack } from '../ports/log.ts'
 import { alarmsInMemory, alarmsInStore } from './alarms.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import type { Alarm } from './listings.ts'
+import type { Refolds } from './refolds.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
@@ -23,6 +24,8 @@ export interface HealthReport {
   readonly slowRules: readonly SlowRule[]
   /** Groups whose units were ended early since the start: their rules compute for too long. */
   readonly slowUnits: readonly SlowUnits[]
+  /** Entities of which states were folded again since the start, as their evolve rules have changed. */
+  readonly refolds: readonly Refolds[]
   /** The groups that run in this process; none where nothing runs. */
   readonly groups: readonly GroupShare[]
   /** What somebody should look at although everything works. */
@@ -63,6 +66,7 @@ export async function healthOf(engine: EngineTools): Promise<HealthReport> {
     paused,
     slowRules: budget.slow(),
     slowUnits: budget.slowUnits(),
+    refolds: watch.refolds(),
     groups: sharesOf(watch),
     alarms,
   }

@@ -50,6 +50,8 @@ export interface RefoldParts {
   readonly snapshots: string
   /** How long folding may compute before everybody else gets a turn. */
   readonly computeMsMax: number
+  /** Called with each state that other rules had folded, and whether it came out the same. */
+  readonly refolded?: (entity: string, isUnchanged: boolean) => void
 }
 
 /**
@@ -76,11 +78,15 @@ export function refolding(parts: RefoldParts): Refold {
 
 /** For the entities of a service. */
 export function refoldFor(
-  { clock, options, backend: { store } }: Pick<EngineTools, 'clock' | 'options' | 'backend'>,
-  { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
+  engine: Pick<EngineTools, 'clock' | 'options' | 'backend' | 'watch'>,
+  { folds, name, names: { snapshots } }: Pick<ServicePlan, 'folds' | 'name' | 'names'>,
 ): Refold {
-  const { unitComputeMsMax: computeMsMax } = options
-  return refolding({ store, clock, folds, snapshots: names.snapshots, computeMsMax })
+  const { clock, watch } = engine
+  const { store } = engine.backend
+  const { unitComputeMsMax: computeMsMax } = engine.options
+  const refolded = (entity: string, isUnchanged: boolean): void =>
+    watch.refolded(`${name}/${entity}`, isUnchanged)
+  return refolding({ store, clock, folds, snapshots, computeMsMax, refolded })
 }
 
 /** Called after each event: everybody else gets a turn after a page of them, or once that took long. */
@@ -127,6 +133,7 @@ async function refold(
   const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
   const outcome = await foldOn(parts.store, fold, { ...row, version }, { keeper, rest })
   if (outcome.is === 'flawed') return { ...row, flaw: outcome.fault }
+  if (version === row.version) parts.refolded?.(fold.entity.name, isSameState(row, outcome.state))
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
   const folded: Cell = { table, key, version, value, bytes }
@@ -135,6 +142,11 @@ async function refold(
   // Where another one was faster, or the answer is lost, the next unit conflicts and looks again.
   await parts.store.commit(unitOf([writeOf(folded, row.version)]))
   return folded
+}
+
+/** Members in another order are another text: that is counted as a change, and harms nobody. */
+function isSameState({ value }: Cell, state: unknown): boolean {
+  return JSON.stringify((value as EntityRow | undefined)?.state) === JSON.stringify(state)
 }
 
 /** What becomes of folding. A store that does not answer throws; that is nobody's flaw. */

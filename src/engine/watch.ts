@@ -1,9 +1,12 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
+import type { ChangedSource } from './changed-source.ts'
 import type { Share } from './claims.ts'
 import type { Faulted } from './faulted.ts'
 import type { KnownHold } from './holds.ts'
+import type { Refolds } from './refolds.ts'
+import { refoldCounts } from './refolds.ts'
 
 /** What happens inside the engine, for those in the same process who wait for it or show it. */
 export interface Watch {
@@ -23,6 +26,12 @@ export interface Watch {
   rebuilding(projection: string, failure: unknown): void
   /** Rebuilds that cannot go on, by projection, with the reason. */
   failedRebuilds(): ReadonlyMap<string, unknown>
+  /** All projections of a service whose rows were made by another source of the same version. */
+  otherSources(service: string, projections: readonly ChangedSource[]): void
+  changedSources(): readonly ChangedSource[]
+  /** A state was folded again since the evolve rules of its entity have changed. */
+  refolded(entity: string, isUnchanged: boolean): void
+  refolds(): readonly Refolds[]
   /** A consumer came too late to something that retention took away. */
   expired(lost: Expired): void
   /** What consumers have lost since the start, by consumer. */
@@ -47,6 +56,11 @@ export interface Reports {
   /** Once for each group: its rules together hold up everybody else; `health` has the counts. */
   readonly onSlowUnits?: (units: SlowUnits) => void
   readonly broke?: (group: string, cause: unknown) => void
+  /**
+   * Once for each projection whose rows were made by rules of another source text, at the same
+   * version; `health` has them as alarms until they are rebuilt.
+   */
+  readonly onChangedSource?: (changed: ChangedSource) => void
   /** Retention took away what a consumer had yet to read; it is counted as `expired`. */
   readonly expired?: (lost: Expired) => void
 }
@@ -58,6 +72,9 @@ export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
   const failedRebuilds = new Map<string, unknown>()
+  const changedSources = new Map<string, readonly ChangedSource[]>()
+  const toldSources = new Set<string>()
+  const refolds = refoldCounts()
   const shares = new Map<string, Share>()
   const losses = new Map<string, number>()
   const holding = new Map<string, () => Iterable<KnownHold>>()
@@ -79,6 +96,17 @@ export function watch(reports: Reports): Watch {
       reports.broke?.(`a rebuild of ${projection}`, failure)
     },
     failedRebuilds: () => failedRebuilds,
+    otherSources(service, projections) {
+      changedSources.set(service, projections)
+      for (const changed of projections) {
+        if (toldSources.has(changed.projection)) continue
+        toldSources.add(changed.projection)
+        reports.onChangedSource?.(changed)
+      }
+    },
+    changedSources: () => [...changedSources.values()].flat(),
+    refolded: refolds.add,
+    refolds: refolds.all,
     expired(lost) {
       losses.set(lost.consumer, (losses.get(lost.consumer) ?? 0) + lost.expired)
       const { consumer, topic, partition, expired } = lost

@@ -48,8 +48,9 @@ interface ProjectionStart extends ConsumerOptions {
 /**
  * Declares a projection. `by` names the field that holds the row's id; rows are plain JSON data.
  * Rules are pure folds; the engine commits rows and progress in one unit, so each event counts
- * once. Rows can be found by each indexed field. A changed definition needs a higher version: `start`
- * refuses it otherwise (`PROJECTION_CHANGED`).
+ * once. Rows can be found by each indexed field. Other `by`, `indexes` or messages need a higher
+ * version: `start` refuses them otherwise (`PROJECTION_CHANGED`). Of rules whose source text is
+ * another one it only warns: a formatter or a compiler may have changed it.
  */
 export function projection<const N extends string, R, const I extends Indexable<R> = never>(
   name: N,

@@ -284,6 +284,7 @@ test('health of a failing system is an exit code', async () => {
     groups: [],
     alarms: [],
     slowUnits: [],
+    refolds: [{ entity: 'teller/till', states: 3, unchanged: 3 }],
     slowRules: [
       {
         consumer: 'teller/till',
@@ -298,7 +299,7 @@ test('health of a failing system is an exit code', async () => {
   const socket = await openSocket(at.data, failing as System)
   const { code, out } = await at.say(['health'])
   assert.equal(code, 1)
-  const [what, ack, paused, slow] = out.split('\n')
+  const [what, ack, paused, slow, refolds] = out.split('\n')
   assert.deepEqual(
     [what, ack, paused],
     ['failing: the disk is full', 'An ack means: disk.', 'Paused: teller.'],
@@ -307,6 +308,7 @@ test('health of a failing system is an exit code', async () => {
     slow ?? '',
     /^Slow: teller\/till took 340 ms on bank.Pay pay-1 of ada, over .* 100 ms/,
   )
+  assert.equal(refolds, 'Folded again: 3 states of teller/till, 3 of them with no change.')
   assert.equal((await at.say(['health', '--json'])).code, 1)
   await socket.close()
   at.remove()

@@ -15,6 +15,8 @@ type Rows = Promise<Record<string, unknown>>
 export interface World extends Stage {
   /** What was told of what went wrong. */
   readonly broken: readonly string[]
+  /** Projections whose rows were made by another source. */
+  readonly changed: readonly string[]
   /** Everything that goes on goes on meanwhile. */
   until<T>(promise: Promise<T>): Promise<T>
   launch(bend?: Bend, around?: Around, engine?: object): Promise<{ app: App; crash(): void }>
@@ -37,9 +39,11 @@ export function worldOf(seed: number): World {
   const stage: Stage = stageOf(memory, seed)
   const { clock, backend } = stage
   const broken: string[] = []
+  const changed: string[] = []
   return {
     ...stage,
     broken,
+    changed,
     until: <T>(promise: Promise<T>): Promise<T> => clock.until(promise),
     async launch(bend: Bend = {}, around?: Around, engine: object = {}) {
       const { backend: own, clock: ownClock, random, crash } = stage.instance(around)
@@ -49,6 +53,7 @@ export function worldOf(seed: number): World {
           random,
           engine: { leaseMs: 1_000, retryDelayMs: 50, ...engine },
           faulted: () => undefined,
+          onChangedSource: ({ projection }) => void changed.push(projection),
           broke: (about, cause) => void broken.push(`${about}: ${String(cause)}`),
         }),
       )
