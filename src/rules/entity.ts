@@ -3,7 +3,7 @@ import { frozen } from '../base/frozen.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, Refusal } from './effect.ts'
-import type { ConsumerOptions, Occasion, Rule, Several } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule, Several } from './rule.ts'
 import { on } from './rule.ts'
 
 /** The commands and the events of a contract. */
@@ -22,10 +22,10 @@ export interface EvolveRule extends Rule {
   readonly evolves?: true
 }
 
-interface DecideOn<X, S> {
+interface DecideOn<X, S, I extends string> {
   /** Decides over the one entity that the command's id names. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
-    command: T,
+    command: T & NamedBy<T, I>,
     decide: (command: DataOf<T>, state: S, occasion: Occasion) => R,
   ): DecideRule<R>
   /** Decides over several entities at once, all or nothing. */
@@ -36,8 +36,11 @@ interface DecideOn<X, S> {
   ): DecideRule<R>
 }
 
-interface EvolveOn<E extends EventType, S> {
-  <T extends E>(event: T, evolve: (event: DataOf<T>, state: S, id: string) => S): EvolveRule
+interface EvolveOn<E extends EventType, S, I extends string> {
+  <T extends E>(
+    event: T & NamedBy<T, I>,
+    evolve: (event: DataOf<T>, state: S, id: string) => S,
+  ): EvolveRule
   /** One event that is about several entities; the rule runs once for each. */
   <T extends E>(
     event: T,
@@ -57,11 +60,12 @@ export interface EntityOptions<
   S,
   H extends EventType,
   M extends EventType,
+  I extends string = string,
 > extends ConsumerOptions {
   /** The contract whose commands it decides and whose events it may publish. */
   readonly of: X
   /** The field that names the entity in every message; a rule about several gives `ids` instead. */
-  readonly id: string
+  readonly id: I
   readonly initial: S
   /** The events it may publish. Default: every event of the contract. */
   readonly emits?: readonly M[]
@@ -105,12 +109,13 @@ export function entity<
   D extends readonly DecideRule[],
   H extends EventsOf<X> = never,
   M extends EventsOf<X> = EventsOf<X>,
+  const I extends string = string,
 >(
   name: N,
-  options: EntityOptions<X, S, H, M>,
+  options: EntityOptions<X, S, H, M, I>,
   rules: {
-    readonly decide: (on: DecideOn<X, S>) => D
-    readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S>) => readonly EvolveRule[]
+    readonly decide: (on: DecideOn<X, S, I>) => D
+    readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S, I>) => readonly EvolveRule[]
   },
 ): Entity<N, S> {
   const { hears = [], version = 1, ...rest } = options
@@ -121,7 +126,7 @@ export function entity<
     initial: frozen(options.initial),
     version,
     hears,
-    decide: rules.decide(on as DecideOn<X, S>),
-    evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S>),
+    decide: rules.decide(on as DecideOn<X, S, I>),
+    evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S, I>),
   })
 }

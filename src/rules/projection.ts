@@ -1,15 +1,15 @@
 import { branded } from '../base/copy.ts'
 import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
-import type { ConsumerOptions, Occasion, Rule, Several, TypeHint } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule, Several, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What can be heard by anyone: events, and refusals of commands. */
 export type Heard = EventType | RefusalType
 
-interface ProjectOn<R> {
+interface ProjectOn<R, B extends string> {
   /** The row that the event's `by` field names, folded; `undefined` is a tombstone. */
   <T extends Heard>(
-    event: T,
+    event: T & NamedBy<T, B>,
     project: (event: DataOf<T>, row: R | undefined, occasion: Occasion) => R | undefined,
   ): Rule
   /** One event that is about several rows; the rule runs once for each. */
@@ -52,10 +52,15 @@ interface ProjectionStart extends ConsumerOptions {
  * version: `start` refuses them otherwise (`PROJECTION_CHANGED`). Of rules whose source text is
  * another one it only warns: a formatter or a compiler may have changed it.
  */
-export function projection<const N extends string, R, const I extends Indexable<R> = never>(
+export function projection<
+  const N extends string,
+  const B extends string,
+  R,
+  const I extends Indexable<R> = never,
+>(
   name: N,
   options: {
-    readonly by: string
+    readonly by: B
     readonly row: TypeHint<R>
     readonly indexes?: readonly I[]
     /**
@@ -64,7 +69,7 @@ export function projection<const N extends string, R, const I extends Indexable<
      */
     readonly version?: number
   } & ProjectionStart,
-  rules: (on: ProjectOn<R>) => readonly Rule[],
+  rules: (on: ProjectOn<R, B>) => readonly Rule[],
 ): Projection<N, R, I> {
   const { row: _, indexes = [], version = 1, ...rest } = options
   return branded({
@@ -73,6 +78,6 @@ export function projection<const N extends string, R, const I extends Indexable<
     name,
     indexes,
     version,
-    rules: rules(on as ProjectOn<R>),
+    rules: rules(on as ProjectOn<R, B>),
   })
 }

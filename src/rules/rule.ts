@@ -1,4 +1,4 @@
-import type { MessageType } from '../contract/message.ts'
+import type { DataOf, MessageType, RefusalType } from '../contract/message.ts'
 
 /** Says a type where no value can: the row of a projection, a tool of a handler. */
 export interface TypeHint<T> {
@@ -42,6 +42,17 @@ export interface Occasion {
   /** The message's key. */
   readonly key: string
 }
+
+/**
+ * The message type, if its data has the text field that names the entity, row or instance; else a
+ * sentence, which the compiler shows. A refusal is named by the field of its command.
+ */
+export type NamedBy<T, F extends string> = string extends F
+  ? T
+  : IdSource<T> extends { readonly [K in F]: string }
+    ? T
+    : `its data has no text field "${F}"`
+type IdSource<T> = T extends RefusalType<string, string, infer D> ? D : DataOf<T>
 
 /** Which entities, rows or instances a message is about; each once, in any order. */
 export type IdsOf = (data: never) => readonly string[]

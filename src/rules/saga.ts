@@ -3,7 +3,7 @@ import { frozen } from '../base/frozen.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
-import type { ConsumerOptions, Occasion, Rule } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What a step of a saga may do; the sends are those that it declares. */
@@ -14,9 +14,6 @@ type Step<S, T, E> = OneOrMany<
   | After<MessageOf<T> | MessageOf<E>>
   | Finish
 >
-
-/** The message type, if its data has the field that names the instance. */
-type NamedBy<E, B extends string> = DataOf<E> extends { readonly [K in B]: string } ? E : never
 
 interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
   /** An event of any contract; its `by` field names the instance. */
