@@ -2,8 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 
 /** Any synchronous Standard Schema whose output it also accepts as input. */
 export type Schema<D = unknown> = StandardSchemaV1<D, D>
-type Anything = StandardSchemaV1
-type Out<S extends Anything> = StandardSchemaV1.InferOutput<S>
+type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
 
 /**
  * A command asks one owner to do something, an event says what its owner has done, a query asks
@@ -52,19 +51,19 @@ export interface WireName {
 }
 
 /** An earlier version of a message: its schema, and what makes the next version of its data. */
-export type Earlier = readonly [schema: Anything, up: (data: never) => unknown]
+export type Earlier = readonly [schema: StandardSchemaV1, up: (data: never) => unknown]
 
 type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
   ? [...R, S][I & keyof [...R, S]]
   : never
-type In<S> = S extends Anything ? StandardSchemaV1.InferInput<S> : never
+type In<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never
 
 /**
  * The earlier versions of a message, oldest first: `[[v1, up], [v2, up]]`. Each `up` is handed what
  * was stored and returns what the schema of the next version takes. It is pure and runs at read:
  * what is stored never changes.
  */
-export type Was<W extends readonly Anything[], S extends Anything> = {
+export type Was<W extends readonly StandardSchemaV1[], S extends StandardSchemaV1> = {
   readonly [I in keyof W]: readonly [
     schema: W[I],
     up: (data: Out<W[I]>) => In<SchemaAfter<W, S, I>>,
@@ -78,7 +77,7 @@ export interface About<C extends string, N extends string, K extends Kind> {
   readonly kind: K
   readonly wire: string
   readonly aliases: readonly string[]
-  readonly schema: Anything
+  readonly schema: StandardSchemaV1
   /** Counts from 1: one more than there are earlier ones. */
   readonly version: number
   readonly was: readonly Earlier[]
@@ -119,7 +118,7 @@ export interface QueryType<
   A = unknown,
 > extends About<C, N, 'query'> {
   (data: D): QueryMessage<C, N, D, A>
-  readonly answers: Anything
+  readonly answers: StandardSchemaV1
 }
 
 /** What a refusal says: the code, what is wrong in detail, and the command that was refused. */
@@ -158,11 +157,13 @@ export type CodeOf<T> = T extends { readonly refuses: readonly (infer R extends 
   ? R
   : never
 /** What a query answers. */
-export type AnswerOf<T> = T extends { readonly answers: infer S extends Anything } ? Out<S> : never
+export type AnswerOf<T> = T extends { readonly answers: infer S extends StandardSchemaV1 }
+  ? Out<S>
+  : never
 
 /** A command as a contract declares it. */
 export interface CommandSpec<
-  S extends Anything = Anything,
+  S extends StandardSchemaV1 = StandardSchemaV1,
   R extends string = string,
 > extends WireName {
   readonly kind: 'command'
@@ -173,7 +174,7 @@ export interface CommandSpec<
 }
 
 /** An event as a contract declares it. */
-export interface EventSpec<S extends Anything = Anything> extends WireName {
+export interface EventSpec<S extends StandardSchemaV1 = StandardSchemaV1> extends WireName {
   readonly kind: 'event'
   readonly schema: S
   readonly was: readonly Earlier[]
@@ -181,8 +182,8 @@ export interface EventSpec<S extends Anything = Anything> extends WireName {
 
 /** A query as a contract declares it. */
 export interface QuerySpec<
-  S extends Anything = Anything,
-  A extends Anything = Anything,
+  S extends StandardSchemaV1 = StandardSchemaV1,
+  A extends StandardSchemaV1 = StandardSchemaV1,
 > extends WireName {
   readonly kind: 'query'
   readonly schema: S
@@ -191,9 +192,9 @@ export interface QuerySpec<
 
 /** Declares a command: a request to the one service that owns the contract. */
 export function command<
-  S extends Anything,
+  S extends StandardSchemaV1,
   const R extends string = never,
-  const W extends readonly Anything[] = readonly [],
+  const W extends readonly StandardSchemaV1[] = readonly [],
 >(
   schema: S,
   options: WireName & {
@@ -210,7 +211,10 @@ export function command<
 }
 
 /** Declares an event: a fact, published by the one service that owns the contract. */
-export function event<S extends Anything, const W extends readonly Anything[] = readonly []>(
+export function event<
+  S extends StandardSchemaV1,
+  const W extends readonly StandardSchemaV1[] = readonly [],
+>(
   schema: S,
   options: WireName & {
     /** Its earlier versions, oldest first; none is ever taken out. */
@@ -222,7 +226,7 @@ export function event<S extends Anything, const W extends readonly Anything[] = 
 }
 
 /** Declares a query: a question without effect, and the schema of its answer. */
-export function querySpec<S extends Anything, A extends Anything>(
+export function querySpec<S extends StandardSchemaV1, A extends StandardSchemaV1>(
   schema: S,
   options: WireName & { readonly answers: A },
 ): QuerySpec<S, A> {

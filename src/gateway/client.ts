@@ -26,7 +26,8 @@ export class Problem extends Error {
   }
 }
 
-interface ProblemAbout {
+/** What a `Problem` is made of. */
+export interface ProblemAbout {
   readonly detail: string
   readonly status?: number
   readonly complaints?: readonly Complaint[]

@@ -1,5 +1,7 @@
 // The door for authors of backends: the two ports, the decisions that every backend takes alike,
 // and the suites that prove one.
+export type { LogCase, StoreCase } from './conformance/sample.ts'
+export type { PartitionStrategy } from '../contract/partition.ts'
 export type { Admission, Stored, Verdict } from './admit.ts'
 export { admit, answersOf, mustBeNew } from './admit.ts'
 export { differencesOf } from './differences.ts'

@@ -18,11 +18,13 @@ export interface DecideRule<R = unknown> extends Rule {
   readonly decides?: R
 }
 
+/** An evolve rule: what `evolve` lists. */
 export interface EvolveRule extends Rule {
   readonly evolves?: true
 }
 
-interface DecideOn<X, S, I extends string> {
+/** The `on` of decide rules: a command of the contract, and what is decided. */
+export interface DecideOn<X, S, I extends string> {
   /** Decides over the one entity that the command's id names. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
     command: T & NamedBy<T, I>,
@@ -36,7 +38,8 @@ interface DecideOn<X, S, I extends string> {
   ): DecideRule<R>
 }
 
-interface EvolveOn<E extends EventType, S, I extends string> {
+/** The `on` of evolve rules: an event, and the next state. */
+export interface EvolveOn<E extends EventType, S, I extends string> {
   <T extends E>(
     event: T & NamedBy<T, I>,
     evolve: (event: DataOf<T>, state: S, id: string) => S,
@@ -55,6 +58,7 @@ type DecidedBy<X, D> = D extends readonly DecideRule<infer R>[]
   ? Extract<EventsOf<X>, { readonly name: Extract<Flat<R>, { name: string }>['name'] }>
   : never
 
+/** What `entity` is given beside its rules. */
 export interface EntityOptions<
   X extends AnyContract,
   S,

@@ -21,7 +21,8 @@ export interface Handling extends Occasion {
 
 type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | RetryAfter | undefined | void
 
-interface HandleOn<H, T extends CommandType, E extends EventType> {
+/** The `on` of a handler: an event or a refusal, and what is done about it. */
+export interface HandleOn<H, T extends CommandType, E extends EventType> {
   <M extends Heard>(
     event: M,
     handle: (
@@ -57,14 +58,14 @@ export interface Handler<
 }
 
 /** A handler that is called where the app runs. */
-interface Outside<H> {
+export interface Outside<H> {
   /** The tools it needs: `{ bank: type<Bank>() }`. `start` demands each one. */
   readonly uses?: H
   readonly thread?: never
 }
 
 /** A handler that computes for long, and so runs in a thread. */
-interface Apart {
+export interface Apart {
   /**
    * The module that exports the handler: `import.meta.url`. A thread imports it, so that module starts
    * nothing, and makes for itself what the handler needs: no tool can cross over.

@@ -6,7 +6,8 @@ import { on } from './rule.ts'
 /** What can be heard by anyone: events, and refusals of commands. */
 export type Heard = EventType | RefusalType
 
-interface ProjectOn<R, B extends string> {
+/** The `on` of a projection: an event or a refusal, and the next row. */
+export interface ProjectOn<R, B extends string> {
   /** The row that the event's `by` field names, folded; `undefined` is a tombstone. */
   <T extends Heard>(
     event: T & NamedBy<T, B>,
@@ -40,7 +41,8 @@ export interface Projection<
   readonly row?: R
 }
 
-interface ProjectionStart extends ConsumerOptions {
+/** Who a projection is to the store, and where it begins. */
+export interface ProjectionStart extends ConsumerOptions {
   /** Its rows follow from every event, so it begins at the beginning. */
   readonly startFrom?: 'beginning'
 }

@@ -39,7 +39,8 @@ export interface Reader<T> {
 /** Reads what the query has declared. */
 export type Read<T extends Readable> = <E extends T>(readable: E) => Reader<E>
 
-interface AnswerOn<X, T extends Readable> {
+/** The `on` of a query: a query of the contract, and its answer. */
+export interface AnswerOn<X, T extends Readable> {
   <Q extends Extract<X[keyof X], QueryType>>(
     query: Q,
     answer: (asked: DataOf<Q>, read: Read<T>) => Promise<AnswerOf<Q>> | AnswerOf<Q>,

@@ -15,7 +15,8 @@ type Step<S, T, E> = OneOrMany<
   | Finish
 >
 
-interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
+/** The `on` of a saga: what it hears, and the effects of the step. */
+export interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
   /** An event of any contract; its `by` field names the instance. */
   <H extends Heard>(
     event: H & NamedBy<H, B>,

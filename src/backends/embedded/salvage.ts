@@ -24,7 +24,7 @@ export type Salvaged =
   | Unreadable
 
 /** Positions, up to and without `to`, that cannot be read. */
-interface Unreadable {
+export interface Unreadable {
   readonly is: 'unreadable'
   readonly from: number
   readonly to: number
