@@ -67,6 +67,7 @@ export type {
 } from './engine/operations.ts'
 export type { EngineOptions } from './engine/options.ts'
 export { ENGINE_OPTIONS } from './engine/options.ts'
+export type { ProjectedOptions } from './engine/projected.ts'
 export type { RebuildOptions, RebuildProgress, Rebuilt } from './engine/rebuild.ts'
 export type { Refolds } from './engine/refolds.ts'
 export type { RewindAt, RewindTo, Rewound } from './engine/rewind.ts'

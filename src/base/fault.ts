@@ -143,6 +143,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'look the id up in the log or on the page',
   },
+  NOT_PROJECTED: {
+    meaning: 'projections have not folded yet what an operation has published',
+    retryable: true,
+    cure: 'wait longer, or look at what each complaint names, with throughline held and health',
+  },
   NOT_SETTLED: {
     meaning: 'not everything is done yet',
     retryable: true,

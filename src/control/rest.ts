@@ -72,9 +72,9 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
 }
 
 /** Where an operation stands, as its owner would say it. */
-function asState({ state, complaints = [] }: OperationStanding): OperationState {
+function asState({ state, complaints = [], isAccepted }: OperationStanding): OperationState {
   const { kind, status, reason } = state
-  if (kind === 'pending') return { is: 'pending' }
+  if (kind === 'pending') return { is: 'pending', isAccepted }
   if (kind === 'refused') return { is: 'refused', code: reason ?? '', complaints }
   return { is: status, ...(reason === undefined ? {} : { reason }) } as OperationState
 }

@@ -9,6 +9,8 @@ import { operationKey } from './decide.ts'
 import { instancesIn, isSaga } from './open-sagas.ts'
 import { unheardOf } from './operation-list.ts'
 import { rulesIn } from './paging.ts'
+import type { ProjectedOptions } from './projected.ts'
+import { notProjected, projected } from './projected.ts'
 import type { EngineTools } from './tools.ts'
 import { mustRun } from './until-ended.ts'
 
@@ -25,7 +27,13 @@ export type Settled<R extends string = string> =
   | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
 
 /** Where a command stands at the moment. */
-export type OperationState<R extends string = string> = { readonly is: 'pending' } | Settled<R>
+export type OperationState<R extends string = string> =
+  | {
+      readonly is: 'pending'
+      /** The command's unit has committed; sagas that its events started have yet to finish. */
+      readonly isAccepted: boolean
+    }
+  | Settled<R>
 
 /** A command on its way; the answers survive a restart. */
 export interface Operation<R extends string = string> {
@@ -36,6 +44,22 @@ export interface Operation<R extends string = string> {
   accepted(options?: { readonly signal?: AbortSignal }): Promise<Accepted<R>>
   /** Resolves once every saga that its events started has finished, too. */
   settled(options?: { readonly signal?: AbortSignal }): Promise<Settled<R>>
+  /**
+   * Reading your own writes: resolves once the command's unit has committed and the projections of
+   * this app have folded what it published, so that a query sees it. Waits for every projection that
+   * hears events or refusals of the command's contract, or for those that `of` names, until they have
+   * passed the ends that their topics had when the unit had committed, or when this was called, whichever
+   * was later. So it covers what sagas have done, too, if it is called after `settled`.
+   *
+   * It goes by what is stored: it can be asked after a restart, and while another process of the same
+   * service folds. It waits while a projection is paused or its rows are made anew, and while it holds a
+   * message of this conversation under the key of the command or of one of its events; never for what is
+   * held of others.
+   *
+   * @throws Fault `NOT_PROJECTED` once the signal aborts, with what it still waits for,
+   * `PROJECTION_NOT_FOUND`, `OPERATION_NOT_FOUND`, `APP_STOPPING`
+   */
+  projected(options?: ProjectedOptions): Promise<Accepted<R>>
 }
 
 /** An operation that was found by its id alone. */
@@ -46,19 +70,37 @@ export interface FoundOperation extends Operation {
 export function operationOf(engine: EngineTools, id: string, command: CommandType): Operation {
   const wait = <T>(look: () => Promise<T | undefined>, signal?: AbortSignal): Promise<T> =>
     waitFor(engine, id, look, signal)
+  const decided = (signal?: AbortSignal): Promise<OperationRow> =>
+    wait(() => findOperation(engine, id, command), signal)
+  const undecided = (signal?: AbortSignal) => (cause: unknown) => {
+    if (!signal?.aborted || cause !== signal.reason) throw cause
+    const complaints = [{ path: 'operation', message: 'the command has not been decided' }]
+    throw notProjected({ id, command }, complaints, signal)
+  }
   return {
     id,
     async look() {
       mustRun(engine.ended, { id })
-      return (await findSettled(engine, id, command)) ?? { is: 'pending' }
+      const row = await findOperation(engine, id, command)
+      return (await settledBy(engine, id, row)) ?? { is: 'pending', isAccepted: row !== undefined }
     },
-    async accepted({ signal } = {}) {
-      const row = await wait(() => findOperation(engine, id, command), signal)
-      return row.is === 'refused' ? refusedAs(row) : { is: 'accepted' }
+    accepted: async ({ signal } = {}) => acceptedAs(await decided(signal)),
+    settled: ({ signal } = {}) =>
+      wait(async () => settledBy(engine, id, await findOperation(engine, id, command)), signal),
+    async projected(asked = {}) {
+      const { signal } = asked
+      mustRun(engine.ended, { id })
+      // Looked at once at least, whether or not the signal has aborted.
+      const known = await findOperation(engine, id, command)
+      const row = known ?? (await decided(signal).catch(undecided(signal)))
+      await projected(engine, { id, command, row }, asked)
+      return acceptedAs(row)
     },
-    settled: ({ signal } = {}) => wait(() => findSettled(engine, id, command), signal),
   }
 }
+
+const acceptedAs = (row: OperationRow): Accepted =>
+  row.is === 'refused' ? refusedAs(row) : { is: 'accepted' }
 
 /** Looks until there is something to see: when told of a change, and now and then. */
 async function waitFor<T>(
@@ -142,12 +184,11 @@ function refusedAs({ is, code, complaints }: Refused): Refused {
   return { is, code, complaints }
 }
 
-async function findSettled(
+async function settledBy(
   engine: EngineTools,
   id: string,
-  command: CommandType,
+  row: OperationRow | undefined,
 ): Promise<Settled | undefined> {
-  const row = await findOperation(engine, id, command)
   if (!row) return undefined
   if (row.is === 'refused') return refusedAs(row)
   if ((await unheardOf(engine, row.events)).length > 0) return undefined

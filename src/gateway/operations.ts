@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { Fault } from '../base/fault.ts'
 import type { OperationState, FoundOperation } from '../engine/operations.ts'
 import type { HttpAnswer, HttpRequest } from '../http/message.ts'
 import { json } from '../http/message.ts'
@@ -25,6 +26,19 @@ export function waitOf(query: URLSearchParams): number | HttpAnswer {
   return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
 }
 
+/** What a client may wait for. */
+const UNTIL = ['accepted', 'projected', 'settled'] as const
+export type Until = (typeof UNTIL)[number]
+
+/** Until when a request wants to wait, or why it may not. */
+export function untilOf(query: URLSearchParams): Until | HttpAnswer {
+  const text = query.get('until') ?? 'settled'
+  const until = UNTIL.find((each) => each === text)
+  if (until) return until
+  const complaints = [{ path: 'until', message: `must be one of ${UNTIL.join(', ')}` }]
+  return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
+}
+
 /** Whether a request accepts a stream by name, and JSON no better. */
 export function wantsStream(request: HttpRequest): boolean {
   const weights = new Map(
@@ -38,7 +52,7 @@ export function wantsStream(request: HttpRequest): boolean {
   return stream > 0 && stream >= (weights.get('application/json') ?? 0)
 }
 
-/** What an operation has come to: at once, when it is settled, or as a stream of its changes. */
+/** What an operation has come to: at once, when it has come so far, or as a stream of its changes. */
 export async function answerOperation(
   request: HttpRequest,
   operation: FoundOperation,
@@ -48,28 +62,38 @@ export async function answerOperation(
   if (wantsStream(request)) return eventStream(changesOf(operation, signal), { clock, signal })
   const waitMs = waitOf(request.query)
   if (typeof waitMs !== 'number') return waitMs
-  const state =
-    waitMs === 0 ? await operation.look() : await settledWithin(operation, waitMs, signal, clock)
-  return json(200, viewOf(operation, state), FRESH)
+  const until = untilOf(request.query)
+  if (typeof until !== 'string') return until
+  // How it stands is looked up below; whether it is projected takes a look of its own.
+  const isAsked = waitMs > 0 || until === 'projected'
+  const hasCome = isAsked && (await comesTo(operation, until, { waitMs, gone: signal, clock }))
+  const view = viewOf(operation, await operation.look())
+  return json(200, until === 'projected' ? { ...view, isProjected: hasCome } : view, FRESH)
 }
 
-/** Settled, or how things stand once the time is up. */
-async function settledWithin(
+interface Waiting {
+  readonly waitMs: number
+  readonly gone: AbortSignal
+  readonly clock: Clock
+}
+
+/** Whether it has come so far before the time is up. */
+async function comesTo(
   operation: FoundOperation,
-  waitMs: number,
-  gone: AbortSignal,
-  clock: Clock,
-): Promise<OperationState> {
+  until: Until,
+  { waitMs, gone, clock }: Waiting,
+): Promise<boolean> {
   const up = new AbortController()
-  const cancel = clock.after(waitMs, () => up.abort())
+  const cancel = waitMs > 0 ? clock.after(waitMs, () => up.abort()) : up.abort()
   const signal = AbortSignal.any([up.signal, gone])
   try {
-    return await operation.settled({ signal })
+    await operation[until]({ signal })
+    return true
   } catch (cause) {
-    if (signal.aborted) return operation.look()
-    throw cause
+    if (!signal.aborted || (cause instanceof Fault && cause.code !== 'NOT_PROJECTED')) throw cause
+    return false
   } finally {
-    cancel()
+    cancel?.()
   }
 }
 
@@ -81,6 +105,12 @@ async function* changesOf(
   yield { event: 'operation', data: viewOf(operation, state) }
   if (state.is !== 'pending') return
   try {
+    if (!state.isAccepted) {
+      await operation.accepted({ signal })
+      state = await operation.look()
+      yield { event: 'operation', data: viewOf(operation, state) }
+      if (state.is !== 'pending') return
+    }
     state = await operation.settled({ signal })
   } catch (cause) {
     if (signal.aborted) return
@@ -94,6 +124,10 @@ export interface OperationView {
   readonly id: string
   /** `pending`, `completed`, `refused`, or as its saga has finished: `rolled-back`, … */
   readonly is: string
+  /** Of a pending one: whether its command's unit has committed. */
+  readonly isAccepted?: boolean
+  /** Where that was asked for: whether projections have folded what it has published. */
+  readonly isProjected?: boolean
   readonly reason?: string
   readonly code?: string
   readonly complaints?: readonly string[]

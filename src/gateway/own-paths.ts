@@ -25,6 +25,14 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         type: 'string',
         description: '`pending`, `completed`, `refused`, or as a saga has finished.',
       },
+      isAccepted: {
+        type: 'boolean',
+        description: 'Of a pending one: whether its command was decided.',
+      },
+      isProjected: {
+        type: 'boolean',
+        description: 'With `until=projected`: whether projections have folded what it published.',
+      },
       reason: TEXT,
       code: { type: 'string', description: 'The code of a refusal.' },
       complaints: { type: 'array', items: TEXT },
@@ -88,8 +96,15 @@ export const OWN_PATHS: Readonly<Record<string, Readonly<Record<string, JsonSche
           name: 'wait',
           in: 'query',
           required: false,
-          description: 'Answers once it is settled, or after so many seconds.',
+          description: 'Answers once it has come so far, or after so many seconds.',
           schema: { type: 'integer', minimum: 0, maximum: 60 },
+        },
+        {
+          name: 'until',
+          in: 'query',
+          required: false,
+          description: 'What to wait for.',
+          schema: { enum: ['accepted', 'projected', 'settled'], default: 'settled' },
         },
       ],
       responses: {
