@@ -6,8 +6,9 @@ import { isAboutValue, isDamaged, isInTheWay, isOfDatabase, isOfDisk } from './r
 /** One change that wants to be committed. */
 export interface Request<T> {
   /**
-   * Looks at the database as the requests before it in the group leave it, and changes nothing.
-   * What it throws goes to its caller alone, unless the database threw it.
+   * Looks at the database as the requests before it in the group leave it, and writes nothing: what
+   * writes is `write` of its decision, which comes next. What it throws goes to its caller alone,
+   * unless the database threw it.
    */
   decide(): Decision<T>
   /** What its caller is told when the group could not be committed. */
@@ -15,9 +16,9 @@ export interface Request<T> {
 }
 
 export interface Decision<T> {
-  /** Called after the commit. */
+  /** Called after the commit. What it throws goes to its caller alone. */
   readonly answer: () => T
-  /** False where in the end nothing was changed. */
+  /** Changes the database. False where in the end nothing was changed. */
   readonly write?: () => boolean
 }
 
@@ -187,7 +188,16 @@ function waitingFor<T>(
       }
       const hasWritten = decision.write?.() ?? false
       const { answer } = decision
-      return { hasWritten, answer: () => resolve(answer()) }
+      return {
+        hasWritten,
+        answer() {
+          try {
+            resolve(answer())
+          } catch (cause) {
+            reject(cause)
+          }
+        },
+      }
     },
     fail: (cause) => resolve(request.failed(cause)),
   }
