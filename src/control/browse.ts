@@ -19,7 +19,7 @@ const BYTES_PER_READ = 4_194_304
 /** Messages of a conversation of which it is asked where they are held. */
 const HELD_LOOKED_FOR = 1_000
 const RECORDS_PER_READ = 1_000
-/** How far the clocks of those who made a conversation's messages may be apart. */
+/** How far the clocks may be apart by which a conversation's messages were made and stored. */
 const SLACK_MS = 60_000
 
 export function eventView(
@@ -160,9 +160,10 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
   const first = await (origin === undefined
     ? findEvent(system, correlation)
     : log.find?.(origin, correlation))
-  const since = Math.min(found.at, first?.at ?? found.at) - SLACK_MS
+  const times = [found, first ?? found].flatMap(({ at, storedAt }) => [at, storedAt])
+  const since = Math.min(...times) - SLACK_MS
   const ends = await log.ends(system.catalog.topics.map(({ name }) => name))
-  let from: readonly Position[] = await Promise.all(ends.map((end) => positionAt(log, end, since)))
+  let from: readonly Position[] = await Promise.all(ends.map((end) => startAt(log, end, since)))
   const records: LogRecord[] = []
   let read = 0
   const max = { records: RECORDS_PER_READ, bytes: BYTES_PER_READ }
@@ -199,16 +200,15 @@ function belongs(record: LogRecord, correlation: string, origin: string | undefi
   return envelope.correlation === correlation && envelope.origin === origin
 }
 
-/** Where a partition's messages of an instant begin: by halves, since time grows with the offset. */
-async function positionAt(log: EventLog, end: LogEnd, at: number): Promise<Position> {
-  let [low, high] = [end.first, end.next]
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    const position = { topic: end.topic, partition: end.partition, next: middle }
-    const [slice] = await log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
-    const [record] = slice?.records ?? []
-    if (record && record.at < at) low = record.offset + 1
-    else high = middle
-  }
-  return { topic: end.topic, partition: end.partition, next: low }
+/**
+ * Where a partition is read from, to find what was stored since a time. One that is damaged there is
+ * read from its beginning: what it still gives may be asked for.
+ */
+async function startAt(log: EventLog, end: LogEnd, since: number): Promise<Position> {
+  const { topic, partition, first } = end
+  const from = await log.offsetAt(topic, partition, since).catch((cause: unknown) => {
+    if (cause instanceof Fault && cause.code === 'LOG_DAMAGED') return first
+    throw cause
+  })
+  return positionOf(end, from)
 }
