@@ -1,3 +1,5 @@
+import type { DamagedRange } from './damage.ts'
+import { damageText } from './damage.ts'
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
 import { unstorableIn } from './text.ts'
 
@@ -16,7 +18,7 @@ export interface Admission {
   partitions(topic: string): number | undefined
   find(topic: string, id: string): Stored | undefined
   /** What a damaged partition stands at; nothing is added to it. Only where damage is noticed. */
-  stops?(topic: string, partition: number): string | undefined
+  stops?(topic: string, partition: number): DamagedRange | undefined
 }
 
 /** What shall become of one event: stored, or answered at once. */
@@ -87,7 +89,7 @@ function verdictOn(
   if (known) return { is: 'stored', isRepeat: true, place: placeOf(known as Stored) }
   const damage = log.stops?.(topic, partition)
   if (damage !== undefined)
-    return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damage}`)
+    return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damageText(damage)}`)
   if (broken.has(orderOf(event)))
     return refusal('EARLIER_NOT_STORED', `an earlier event of the key ${event.key} was not stored`)
   return { is: 'new' }

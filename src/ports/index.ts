@@ -4,6 +4,8 @@ export type { LogCase, StoreCase } from './conformance/sample.ts'
 export type { PartitionStrategy } from '../contract/partition.ts'
 export type { Admission, Stored, Verdict } from './admit.ts'
 export { admit, answersOf, mustBeNew } from './admit.ts'
+export type { DamageCode, DamagedRange } from './damage.ts'
+export { DAMAGE, damageText } from './damage.ts'
 export { differencesOf } from './differences.ts'
 export type { ArchiveWish, Archived, BackedUp, Tell } from './keeping.ts'
 export type {

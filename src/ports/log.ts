@@ -1,4 +1,5 @@
 import type { PartitionStrategy } from '../contract/partition.ts'
+import type { DamagedRange } from './damage.ts'
 
 /**
  * How long a topic keeps its records; what is absent bounds nothing. The engine trims by it, the log
@@ -114,8 +115,8 @@ export interface Slice {
   readonly end: number
   /** Offsets that the reader wanted and can no longer get: from, up to and without `to`. */
   readonly lost?: { readonly from: number; readonly to: number }
-  /** The partition is damaged at `next`, and this says how: reading on stops there. */
-  readonly damage?: string
+  /** The partition is damaged at `next`: reading on stops there. */
+  readonly damage?: DamagedRange
 }
 
 export interface LogEnd {
@@ -130,12 +131,8 @@ export interface LogEnd {
 export interface Inspected {
   /** Where to look on; the end when all was looked at. */
   readonly next: number
-  /** Ranges of offsets, up to and without `to`, that are not as they were written. */
-  readonly flaws: readonly {
-    readonly from: number
-    readonly to: number
-    readonly message: string
-  }[]
+  /** Ranges of offsets that are not as they were written. */
+  readonly flaws: readonly DamagedRange[]
 }
 
 /** What an ack means: in memory only, synced to disk, or held by all in-sync replicas. */

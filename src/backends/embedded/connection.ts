@@ -73,7 +73,7 @@ export function connect(directory: string, clock: Clock, news: Bell, way: Way): 
   const sql = statementsOf(database)
   const damage = damageIn(sql)
   const archive = archiveIn(sql, directory)
-  const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
+  const topics = topicsIn({ sql, damage, clock, archived: archive.look })
   const tables = tablesIn(sql)
   const parts = {
     damage,

@@ -1,4 +1,6 @@
 import { Fault } from '../../base/fault.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
+import { damageText } from '../../ports/damage.ts'
 
 /** SQLite's result codes that this backend treats by name. */
 const RESULT = {
@@ -71,9 +73,14 @@ export function damagedTable(table: string, row: string): Fault {
 }
 
 /** A partition stands at what cannot be read. */
-export function damagedRecord(topic: string, partition: number, what: string): Fault {
-  const ids = { topic, partition: String(partition) }
-  return new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${what}`, ids })
+export function damagedRecord(topic: string, partition: number, damage: DamagedRange): Fault {
+  const { code, from, to } = damage
+  const range = { damage: code, from: String(from), to: String(to) }
+  const ids = { topic, partition: String(partition), ...range }
+  return new Fault('LOG_DAMAGED', {
+    detail: `${topic}/${partition}: ${damageText(damage)}`,
+    ids,
+  })
 }
 
 /**

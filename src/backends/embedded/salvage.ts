@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../base/fault.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
+import { damageText } from '../../ports/damage.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import type { Archive } from './archive-index.ts'
 import { archiveIn } from './archive-index.ts'
@@ -18,7 +20,13 @@ export type Salvaged =
   /** A record that can be read, and is not what was written. */
   | { readonly is: 'flawed'; readonly record: LogRecord }
   /** A record whose body lies in an archive that cannot be read; `message` names the file. */
-  | { readonly is: 'unarchived'; readonly record: LogRecord; readonly message: string }
+  | {
+      readonly is: 'unarchived'
+      readonly record: LogRecord
+      /** The range that its file does not give; absent where the index of the archive is damaged. */
+      readonly damage?: DamagedRange
+      readonly message: string
+    }
   /** A record that compaction has taken. */
   | { readonly is: 'compacted'; readonly record: LogRecord }
   | Unreadable
@@ -132,7 +140,7 @@ function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
     yield { is: 'unreadable', from: unreadableFrom, to: end }
 }
 
-type Restore = Archive['restored']
+type Restore = Archive['look']
 
 /** The archive is looked at once something lies in it: its index may be damaged, too. */
 function restoring(db: DatabaseSync, directory: string): Restore {
@@ -141,7 +149,7 @@ function restoring(db: DatabaseSync, directory: string): Restore {
   return (stub) => {
     if (!isLoaded) archive.load()
     isLoaded = true
-    return archive.restored(stub)
+    return archive.look(stub)
   }
 }
 
@@ -151,11 +159,15 @@ function salvaged(stored: StoredRecord, restore: Restore): Salvaged {
   const isLost = !isWhole(stored) || saidBy(gone) === LOST
   if (isLost) return { is: 'unreadable', from: record.position, to: record.position + 1 }
   try {
-    const restored = restore(stored)
+    const { record: restored, damage } = restore(stored)
+    if (damage) {
+      const { topic, partition } = record
+      const message = `${damage.code}: ${topic}/${partition} ${damageText(damage)}`
+      return { is: 'unarchived', record, damage, message }
+    }
     return restored ? { is: 'record', record: restored } : { is: 'compacted', record }
   } catch (cause) {
-    const [message = ''] = errorText(cause).split('\n')
-    return { is: 'unarchived', record, message }
+    return { is: 'unarchived', record, message: errorText(cause) }
   }
 }
 

@@ -1,9 +1,9 @@
-import { Fault } from '../../base/fault.ts'
+import type { DamageCode, DamagedRange } from '../../ports/damage.ts'
 import type { LogRecord, Position, Slice } from '../../ports/log.ts'
 import type { Budget } from '../../ports/turns.ts'
 import { bytesOf } from '../../ports/turns.ts'
+import type { Archive } from './archive-index.ts'
 import type { DamageBook } from './damage.ts'
-import { rangeText } from './damage.ts'
 import type { Head } from './heads.ts'
 import { recentFrom } from './heads.ts'
 import type { StoredRecord } from './records.ts'
@@ -16,7 +16,7 @@ export interface Reading {
   readonly sql: Statements
   readonly damage: DamageBook
   /** The record whose body was moved to an archive, or nothing where compaction took it. */
-  readonly archived: (stub: StoredRecord) => LogRecord | undefined
+  readonly archived: Archive['look']
   readonly nowMs: () => number
 }
 
@@ -37,7 +37,7 @@ interface Walk {
   bytes: number
   /** Set where the walk has to end. */
   isOver: boolean
-  damage?: string
+  damage?: DamagedRange
 }
 
 /** Reads a partition on from a position. Offsets are dense here, so that a gap is damage. */
@@ -100,8 +100,8 @@ function takeStored(
       walk.isOver = true
       return
     }
-    if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
-    if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
+    if (offset > walk.at) return stop(reading, head, walk, offset, 'MISSING')
+    if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'CONTENT_CHANGED')
     const record = wholeOf(reading, stored, walk)
     if (walk.isOver) return
     if (record && !take(record)) {
@@ -110,26 +110,17 @@ function takeStored(
     }
     walk.at += 1
   }
-  if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'cannot be read')
-  else if (rows.length === 0 && walk.at < head.next)
-    stop(reading, head, walk, head.next, 'is missing')
+  if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'UNREADABLE')
+  else if (rows.length === 0 && walk.at < head.next) stop(reading, head, walk, head.next, 'MISSING')
 }
 
 /** What was moved to an archive comes from there; where it cannot, only this reading ends. */
 function wholeOf({ archived }: Reading, stored: StoredRecord, walk: Walk): LogRecord | undefined {
   if (stored.gone === null) return stored.record
-  try {
-    return archived(stored)
-  } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause
-    walk.isOver = true
-    walk.damage = firstLine(cause)
-    return undefined
-  }
+  const { record, damage } = archived(stored)
+  if (damage) Object.assign(walk, { isOver: true, damage })
+  return record
 }
-
-/** Code, meaning and detail; the cure is for people. */
-const firstLine = ({ message }: Fault): string => message.split('\n')[0] ?? message
 
 /** Rows up to a page that is damaged, or nothing where the first of them lies on it. */
 function fetch(
@@ -169,19 +160,20 @@ export function readableFrom(
 }
 
 /** The walk ends in front of what is damaged, unless that was accepted: then in front of the loss. */
-function stop(reading: Reading, head: Head, walk: Walk, to: number, what: string): void {
+function stop(reading: Reading, head: Head, walk: Walk, to: number, code: DamageCode): void {
   const { topic, partition } = head
   walk.isOver = true
   if (reading.damage.accepted(topic, partition, walk.at)) return
-  const found = { topic, partition, from: walk.at, to, what }
-  reading.damage.found({ ...found, foundMs: reading.nowMs() })
-  walk.damage = `${rangeText(found)} ${what}`
+  walk.damage = { code, from: walk.at, to }
+  reading.damage.found({ topic, partition, ...walk.damage, foundMs: reading.nowMs() })
 }
 
 /** What a partition stands at, such as the end that it was cut off at. */
-function standsAt({ damage }: Reading, head: Head, at: number): string | undefined {
+function standsAt({ damage }: Reading, head: Head, at: number): DamagedRange | undefined {
   const known = damage.stops(head.topic, head.partition)
-  return known && known.from <= at ? `${rangeText(known)} ${known.what}` : undefined
+  if (!known || known.from > at) return undefined
+  const { code, from, to } = known
+  return { code, from, to }
 }
 
 /** Behind the accepted losses that begin where reading does. */
