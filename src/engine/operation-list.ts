@@ -30,6 +30,8 @@ const BREATHE_EVERY = 100
 export interface OperationStanding extends Pick<OperationEntry, 'state' | 'waitsFor'> {
   /** The details of a refusal. */
   readonly complaints?: readonly string[]
+  /** Whether the command's unit has committed. */
+  readonly isAccepted: boolean
 }
 
 /** The state of a command's operation; `undefined` if the command did not come from outside. */
@@ -129,9 +131,11 @@ async function stateOf(
   const operation = row ?? (old && mayBeOf(old, contract) ? old : undefined)
   if (!operation) {
     const heldBy = (await undecidedIn(listed, contract, id))?.heldBy
-    return pending([
-      { kind: 'answer', command: type, id, ...(heldBy === undefined ? {} : { heldBy }) },
-    ])
+    const waitsFor = { kind: 'answer', command: type, id } as const
+    return {
+      ...pending([heldBy === undefined ? waitsFor : { ...waitsFor, heldBy }]),
+      isAccepted: false,
+    }
   }
   if (operation.is === 'refused')
     return {
@@ -162,9 +166,11 @@ function mayBeOf(row: OperationRow, contract: string): boolean {
 }
 
 const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
-  return { state: { kind: 'pending', status: 'pending' }, waitsFor }
+  return { state: { kind: 'pending', status: 'pending' }, waitsFor, isAccepted: true }
 }
-const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
+const ended = (state: OperationStanding['state']): OperationStanding => {
+  return { state, waitsFor: [], isAccepted: true }
+}
 
 /** Events of a decision that a saga has not processed yet, or holds. */
 export async function unheardOf(

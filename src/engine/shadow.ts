@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
+import { damageText } from '../ports/damage.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
@@ -177,7 +178,8 @@ function foldingOf(
       const from = places.map((place) => ({ ...place, next: at.get(placeOf(place)) ?? 0 }))
       const slices = await reader.read(from, MAX, { ms: 0, signal })
       const damaged = slices.find(({ damage }) => damage !== undefined)
-      if (damaged) return failed(undefined, `${nameOf(damaged)}: ${damaged.damage ?? ''}`)
+      if (damaged?.damage)
+        return failed(undefined, `${nameOf(damaged)}: ${damageText(damaged.damage)}`)
       const heard = heardIn(slices, reactions)
       const prepared = preparedOf(heard, clock, computeMsMax / 2)
       await rows.load(prepared.items.flatMap(({ keys }) => keys))

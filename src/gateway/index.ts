@@ -1,3 +1,6 @@
+export type { RouteMethod } from '../http/routes.ts'
+export type { JsonSchema } from '../contract/json-schema.ts'
+export type { Broke } from '../http/problem.ts'
 export { fetchHandler } from '../http/fetched.ts'
 export type { Listening, ListenOptions } from '../http/listen.ts'
 export { listen } from '../http/listen.ts'
@@ -7,6 +10,7 @@ export type {
   Client,
   ClientOptions,
   CommandOptions,
+  ProblemAbout,
   RemoteOperation,
 } from './client.ts'
 export { client, Problem } from './client.ts'

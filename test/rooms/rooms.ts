@@ -153,6 +153,7 @@ export const ROOMS: readonly Room[] = [
       'playwright-core',
       'throughline',
       'throughline/',
+      'vite',
       'zod',
     ],
   },
