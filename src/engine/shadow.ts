@@ -73,11 +73,25 @@ export function shadowing(
   const { table } = shadow
   const folding = foldingOf(engine, job)
 
+  async function retire(under: Under): Promise<boolean> {
+    const { holds, held } = service.names
+    const where = { index: 'consumer', equals: consumer.id }
+    const [hold] = await store.scan({ table: holds, where, limit: 1 })
+    if (!hold) return false
+    const ofHold = { index: 'hold', equals: hold.key }
+    const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
+    const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
+    await commit(store, under, { rows: byKeys })
+    return true
+  }
+
   return {
     declare: () => store.declare([{ name: table, indexes: [] }]),
     async empty(under) {
       const page = await store.scan({ table, limit: ROWS_PER_PAGE })
       if (page.length > 0) return commit(store, under, { rows: page.map(goneOf) })
+      // The rebuild before this one may have been dropped while it was retiring.
+      if (under.builds.of(consumer.ruleId)?.live.isRetired && (await retire(under))) return true
       const progress = await store.progress([shadow.id])
       const back = progress.filter((each) => each.next > 0 || each.accepted > 0).map(undone)
       if (back.length > 0 && !(await commit(store, under, { progress: back }))) return true
@@ -87,17 +101,7 @@ export function shadowing(
       return false
     },
     fold: folding.fold,
-    async retire(under) {
-      const { holds, held } = service.names
-      const where = { index: 'consumer', equals: consumer.id }
-      const [hold] = await store.scan({ table: holds, where, limit: 1 })
-      if (!hold) return false
-      const ofHold = { index: 'hold', equals: hold.key }
-      const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
-      const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
-      await commit(store, under, { rows: byKeys })
-      return true
-    },
+    retire,
     swap: (under, next) => swap(engine, job, under, next),
   }
 }
