@@ -41,6 +41,7 @@ describe('the table of faults', () => {
       'EARLIER_NOT_STORED',
       'LOG_FULL',
       'LOG_UNKNOWN',
+      'NOT_PROJECTED',
       'NOT_SETTLED',
       'OWNER_GONE',
       'PORT_BUSY',

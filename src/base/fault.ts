@@ -143,6 +143,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'look the id up in the log or on the page',
   },
+  NOT_PROJECTED: {
+    meaning: 'projections have not yet folded what an operation published',
+    retryable: true,
+    cure: 'wait longer, or inspect what each issue names with throughline held and throughline health',
+  },
   NOT_SETTLED: {
     meaning: 'not all accepted messages have been handled yet',
     retryable: true,
@@ -174,7 +179,7 @@ export const FAULTS = {
     cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a restart',
   },
   PROJECTION_CHANGED: {
-    meaning: 'the definition of a projection has changed since its rows were made',
+    meaning: 'the by, indexes or messages of a projection have changed since its rows were made',
     retryable: false,
     cure: 'raise its version: its rows are then rebuilt, and the present rows stay readable until then',
   },

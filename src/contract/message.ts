@@ -1,9 +1,9 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
 
 /** A synchronous Standard Schema that accepts its own output as input. */
 export type Schema<D = unknown> = StandardSchemaV1<D, D>
-type Anything = StandardSchemaV1
-type Out<S extends Anything> = StandardSchemaV1.InferOutput<S>
+type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
 
 /**
  * A command asks its owner to do something, an event says what its owner has done, a query asks for
@@ -52,19 +52,19 @@ export interface WireName {
 }
 
 /** An earlier version of a message: its schema, and the function that converts its data to the next version. */
-export type Earlier = readonly [schema: Anything, up: (data: never) => unknown]
+export type Earlier = readonly [schema: StandardSchemaV1, up: (data: never) => unknown]
 
 type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
   ? [...R, S][I & keyof [...R, S]]
   : never
-type In<S> = S extends Anything ? StandardSchemaV1.InferInput<S> : never
+type In<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never
 
 /**
  * The earlier versions of a message, oldest first: `[[v1, upcast], [v2, upcast]]`. Each `upcast` takes
  * data of its version and returns input for the schema of the next version. It must be pure and runs
  * when a message is read: stored data never changes.
  */
-export type Was<W extends readonly Anything[], S extends Anything> = {
+export type Was<W extends readonly StandardSchemaV1[], S extends StandardSchemaV1> = {
   readonly [I in keyof W]: readonly [
     schema: W[I],
     up: (data: Out<W[I]>) => In<SchemaAfter<W, S, I>>,
@@ -78,7 +78,7 @@ export interface About<C extends string, N extends string, K extends Kind> {
   readonly kind: K
   readonly wire: string
   readonly aliases: readonly string[]
-  readonly schema: Anything
+  readonly schema: StandardSchemaV1
   /** The number of earlier versions plus 1. */
   readonly version: number
   readonly was: readonly Earlier[]
@@ -119,13 +119,13 @@ export interface QueryType<
   A = unknown,
 > extends About<C, N, 'query'> {
   (data: D): QueryMessage<C, N, D, A>
-  readonly answers: Anything
+  readonly answers: StandardSchemaV1
 }
 
 /** The data of a refusal: the code, details, and the refused command. */
 export interface RefusalData<D, R extends string> {
   readonly code: R
-  readonly complaints: readonly string[]
+  readonly complaints: readonly Complaint[]
   readonly command: D
 }
 
@@ -158,11 +158,13 @@ export type CodeOf<T> = T extends { readonly refuses: readonly (infer R extends 
   ? R
   : never
 /** The type of the answer to a query. */
-export type AnswerOf<T> = T extends { readonly answers: infer S extends Anything } ? Out<S> : never
+export type AnswerOf<T> = T extends { readonly answers: infer S extends StandardSchemaV1 }
+  ? Out<S>
+  : never
 
 /** The declaration of a command in a contract. */
 export interface CommandSpec<
-  S extends Anything = Anything,
+  S extends StandardSchemaV1 = StandardSchemaV1,
   R extends string = string,
 > extends WireName {
   readonly kind: 'command'
@@ -173,7 +175,7 @@ export interface CommandSpec<
 }
 
 /** The declaration of an event in a contract. */
-export interface EventSpec<S extends Anything = Anything> extends WireName {
+export interface EventSpec<S extends StandardSchemaV1 = StandardSchemaV1> extends WireName {
   readonly kind: 'event'
   readonly schema: S
   readonly was: readonly Earlier[]
@@ -181,8 +183,8 @@ export interface EventSpec<S extends Anything = Anything> extends WireName {
 
 /** The declaration of a query in a contract. */
 export interface QuerySpec<
-  S extends Anything = Anything,
-  A extends Anything = Anything,
+  S extends StandardSchemaV1 = StandardSchemaV1,
+  A extends StandardSchemaV1 = StandardSchemaV1,
 > extends WireName {
   readonly kind: 'query'
   readonly schema: S
@@ -191,9 +193,9 @@ export interface QuerySpec<
 
 /** Declares a command: a request to the service that owns the contract. */
 export function command<
-  S extends Anything,
+  S extends StandardSchemaV1,
   const R extends string = never,
-  const W extends readonly Anything[] = readonly [],
+  const W extends readonly StandardSchemaV1[] = readonly [],
 >(
   schema: S,
   options: WireName & {
@@ -210,7 +212,10 @@ export function command<
 }
 
 /** Declares an event: a fact, published by the service that owns the contract. */
-export function event<S extends Anything, const W extends readonly Anything[] = readonly []>(
+export function event<
+  S extends StandardSchemaV1,
+  const W extends readonly StandardSchemaV1[] = readonly [],
+>(
   schema: S,
   options: WireName & {
     /** Its earlier versions, oldest first; never remove one. */
@@ -222,7 +227,7 @@ export function event<S extends Anything, const W extends readonly Anything[] = 
 }
 
 /** Declares a query and the schema of its answer. The service that owns the contract answers it. */
-export function query<S extends Anything, A extends Anything>(
+export function query<S extends StandardSchemaV1, A extends StandardSchemaV1>(
   schema: S,
   options: WireName & { readonly answers: A },
 ): QuerySpec<S, A> {

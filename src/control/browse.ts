@@ -19,7 +19,7 @@ const BYTES_PER_READ = 4_194_304
 /** Messages of a conversation that are checked for being held. */
 const HELD_LOOKED_FOR = 1_000
 const RECORDS_PER_READ = 1_000
-/** The clock skew allowed between the services of a conversation. */
+/** The clock skew allowed between the services that send and store the messages of a conversation. */
 const SLACK_MS = 60_000
 
 export function eventView(
@@ -160,9 +160,10 @@ export async function chainOf(system: System, id: string, recordsMax: number): P
   const first = await (origin === undefined
     ? findEvent(system, correlation)
     : log.find?.(origin, correlation))
-  const since = Math.min(found.at, first?.at ?? found.at) - SLACK_MS
+  const times = [found, first ?? found].flatMap(({ at, storedAt }) => [at, storedAt])
+  const since = Math.min(...times) - SLACK_MS
   const ends = await log.ends(system.catalog.topics.map(({ name }) => name))
-  let from: readonly Position[] = await Promise.all(ends.map((end) => positionAt(log, end, since)))
+  let from: readonly Position[] = await Promise.all(ends.map((end) => startAt(log, end, since)))
   const records: LogRecord[] = []
   let read = 0
   const max = { records: RECORDS_PER_READ, bytes: BYTES_PER_READ }
@@ -199,16 +200,15 @@ function belongs(record: LogRecord, correlation: string, origin: string | undefi
   return envelope.correlation === correlation && envelope.origin === origin
 }
 
-/** The first offset at or after an instant, by binary search, since time grows with the offset. */
-async function positionAt(log: EventLog, end: LogEnd, at: number): Promise<Position> {
-  let [low, high] = [end.first, end.next]
-  while (low < high) {
-    const middle = Math.floor((low + high) / 2)
-    const position = { topic: end.topic, partition: end.partition, next: middle }
-    const [slice] = await log.read([position], { records: 1, bytes: 1 }, { ms: 0 })
-    const [record] = slice?.records ?? []
-    if (record && record.at < at) low = record.offset + 1
-    else high = middle
-  }
-  return { topic: end.topic, partition: end.partition, next: low }
+/**
+ * The first offset to read to find what was stored since a time. Where the partition is damaged
+ * there, its beginning, since reading finds the records that are still readable.
+ */
+async function startAt(log: EventLog, end: LogEnd, since: number): Promise<Position> {
+  const { topic, partition, first } = end
+  const from = await log.offsetAt(topic, partition, since).catch((cause: unknown) => {
+    if (cause instanceof Fault && cause.code === 'LOG_DAMAGED') return first
+    throw cause
+  })
+  return positionOf(end, from)
 }

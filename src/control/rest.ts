@@ -45,7 +45,7 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
       const paused = services.filter(pauses.isPaused)
       const { is, ack, detail } = await log.health()
       const alarms = is === 'failing' ? [] : await heldIn({ backend, catalog, clock, delays })
-      const told = { ack, paused, slowRules: [], slowUnits: [], groups: [], alarms }
+      const told = { ack, paused, slowRules: [], slowUnits: [], refolds: [], groups: [], alarms }
       if (is === 'failing') return { is, ...told, detail }
       const rests = alarms.length > 0 ? 'degraded' : paused.length > 0 ? 'paused' : 'well'
       return { is: rests, ...told, detail: 'its data can be read' }
@@ -72,9 +72,9 @@ export async function resting(backend: Backend, clock: Clock): Promise<RestingSy
 }
 
 /** The state of an operation, as a running app would return it. */
-function asState({ state, complaints = [] }: OperationStanding): OperationState {
+function asState({ state, complaints = [], isAccepted }: OperationStanding): OperationState {
   const { kind, status, reason } = state
-  if (kind === 'pending') return { is: 'pending' }
+  if (kind === 'pending') return { is: 'pending', isAccepted }
   if (kind === 'refused') return { is: 'refused', code: reason ?? '', complaints }
   return { is: status, ...(reason === undefined ? {} : { reason }) } as OperationState
 }

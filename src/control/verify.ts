@@ -1,12 +1,15 @@
 // Reads all data and reports what is damaged or inconsistent. Uses only the ports, so works on every backend.
 import { breathe } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
+import { FAULTS } from '../base/fault.ts'
 import { thrownText } from '../base/thrown.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { partitionOf } from '../contract/partition.ts'
 import { standingsOf } from '../engine/status.ts'
+import type { DamagedRange } from '../ports/damage.ts'
+import { DAMAGE, isOfArchive } from '../ports/damage.ts'
 import type { Tell } from '../ports/keeping.ts'
-import type { EventLog, Inspected, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
+import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/log.ts'
 import type { EventStore } from '../ports/store.ts'
 import type { System } from './system.ts'
 import { verifyState } from './verify-state.ts'
@@ -21,6 +24,14 @@ export interface Verified {
   readonly consumers: number
   /** At most 100; `path` is a topic with partition and offsets, a table, or a consumer. */
   readonly complaints: readonly Complaint[]
+  /** The damaged ranges of the issues that concern records. */
+  readonly damage: readonly DamagedPlace[]
+}
+
+/** A damaged range, and its partition. */
+export interface DamagedPlace extends DamagedRange {
+  readonly topic: string
+  readonly partition: number
 }
 
 const COMPLAINTS_MAX = 100
@@ -37,6 +48,7 @@ const ROWS_PER_STEP = 1_000
 export async function verify(system: System, tell: Tell = () => undefined): Promise<Verified> {
   const { backend, catalog } = system
   const complaints: Complaint[] = []
+  const damage: DamagedPlace[] = []
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
   const total = ends.reduce((sum, { first, next }) => sum + next - first, 0)
   let records = 0
@@ -45,7 +57,10 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
     const partitions = catalog.topics.find(({ name }) => name === end.topic)?.partitions ?? 1
     for await (const step of partitionSteps(system, end)) {
       records += step.records.length
-      complaints.push(...step.flaws.map((flaw) => flawComplaint(end, flaw)))
+      for (const flaw of step.flaws) {
+        complaints.push(flawComplaint(end, flaw))
+        damage.push({ topic: end.topic, partition: end.partition, ...flaw })
+      }
       for (const record of step.records) complaints.push(...complaintsOf(record, partitions))
       tell({ done: passed + step.next - end.first, total })
       if (complaints.length >= COMPLAINTS_MAX) break
@@ -69,10 +84,11 @@ export async function verify(system: System, tell: Tell = () => undefined): Prom
     rows,
     consumers,
     complaints: complaints.slice(0, COMPLAINTS_MAX),
+    damage: damage.slice(0, COMPLAINTS_MAX),
   }
 }
 
-type Flaw = Inspected['flaws'][number]
+type Flaw = DamagedRange
 
 /** The result of checking a part of a partition, up to `next`. */
 interface Step {
@@ -120,8 +136,7 @@ async function recordsIn(
       continue
     }
     const flaw = flaws.find((each) => each.from <= next && next < each.to)
-    if (slice.damage !== undefined)
-      stops.push({ from: next, to: flaw?.to ?? to, message: slice.damage })
+    if (slice.damage !== undefined) stops.push({ ...slice.damage, from: next, to: flaw?.to ?? to })
     next = flaw?.to ?? to
   }
   return { records, flaws: stops }
@@ -132,18 +147,23 @@ function merged(flaws: readonly Flaw[]): readonly Flaw[] {
   const whole: Flaw[] = []
   for (const flaw of flaws) {
     const last = whole.at(-1)
-    if (last && last.to === flaw.from && last.message === flaw.message)
+    if (last && last.to === flaw.from && isSameDamage(last, flaw))
       whole[whole.length - 1] = { ...last, to: flaw.to }
     else whole.push(flaw)
   }
   return whole
 }
 
-function flawComplaint({ topic, partition }: LogEnd, { from, to, message }: Flaw): Complaint {
+const isSameDamage = (one: Flaw, other: Flaw): boolean =>
+  one.code === other.code && one.file === other.file && one.detail === other.detail
+
+function flawComplaint({ topic, partition }: LogEnd, flaw: Flaw): Complaint {
+  const { code, from, to, file, detail } = flaw
   const range = to - from > 1 ? `${from}-${to - 1}` : `${from}`
-  // Further lines of the message contain the cure.
-  const [said = ''] = message.split('\n')
-  return { path: `${topic}/${partition}@${range}`, message: said }
+  const rest = [file, detail].filter((each) => each !== undefined).join(': ')
+  const said = isOfArchive(code) ? `${code}: ${FAULTS[code].meaning}` : DAMAGE[code]
+  const message = rest === '' ? said : `${said}: ${rest}`
+  return { path: `${topic}/${partition}@${range}`, message }
 }
 
 /** Checks every row of every table that the store can inspect; returns their number. */

@@ -4,6 +4,8 @@ import { OPEN_SINCE_UNKNOWN } from './advance.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import { slowText, slowUnitsText } from './budget.ts'
 import { consumerName } from './catalog.ts'
+import type { ChangedSource } from './changed-source.ts'
+import { changedSourceText } from './changed-source.ts'
 import type { KnownHold } from './holds.ts'
 import type { Alarm } from './listings.ts'
 import { isSaga } from './open-sagas.ts'
@@ -31,6 +33,7 @@ export function alarmsInMemory(engine: InMemory): readonly Alarm[] {
     ...budget.slowUnits().map(slowUnitsAlarm),
     ...lossAlarms(watch, options),
     ...[...watch.failedRebuilds()].map(rebuildAlarm),
+    ...watch.changedSources().map(sourceAlarm),
     ...delays.alarms().map(clockAlarm),
   ]
 }
@@ -148,6 +151,18 @@ function rebuildAlarm([projection, failure]: readonly [string, unknown]): Alarm 
     isDegrading: true,
     message,
     consumer,
+    count: 1,
+    examples: [],
+    threshold: {},
+  }
+}
+
+function sourceAlarm(changed: ChangedSource): Alarm {
+  return {
+    kind: 'changed-projection',
+    isDegrading: false,
+    message: changedSourceText(changed),
+    consumer: changed.projection,
     count: 1,
     examples: [],
     threshold: {},

@@ -1,6 +1,12 @@
-/** The definition that rows are folded by: its stated version, and the fingerprint of its rules. */
+import { isComparable } from './definition.ts'
+
+/** The definition that rows are folded by: its version, and fingerprints of options and rules. */
 export interface Definition {
+  /** The version stated in the code: a higher one rebuilds the rows. */
   readonly version: number
+  /** Fingerprint of `by`, `indexes` and the message types; rows of earlier releases have none. */
+  readonly declared?: string
+  /** Fingerprint of the source text of the rules, which may change while their behaviour does not. */
   readonly rules: string
 }
 
@@ -41,8 +47,22 @@ export interface Build {
   readonly shadow?: Shadow
 }
 
+/** Whether both make the same rows as far as `version` and the declared options tell. */
+export function hasSameRows(one: Definition, other: Definition | undefined): boolean {
+  if (one.version !== other?.version) return false
+  const isKnown = isComparable(one.declared) && isComparable(other.declared)
+  return !isKnown || one.declared === other.declared
+}
+
+/** Whether they have the same source text as well. */
 export function isSame(one: Definition, other: Definition | undefined): boolean {
-  return one.version === other?.version && one.rules === other.rules
+  return hasSameRows(one, other) && one.rules === other?.rules
+}
+
+/** Whether only the source text of the rules differs, so that their behaviour may be the same. */
+export function hasOtherSource(definition: Definition, build: Build | undefined): boolean {
+  const live = build?.live
+  return hasSameRows(definition, live) && isComparable(live?.rules) && !isSame(definition, live)
 }
 
 /**
@@ -56,16 +76,24 @@ export function judge(
 ): Build | string {
   if (!build) return { live: definition }
   const { live, shadow } = build
-  if (isSame(live, definition) && !live.isRetired) {
-    const isOurs = !shadow || shadow.is === 'sweeping' || isSame(shadow, definition)
-    return isOurs ? build : { live, shadow: { ...definition, is: 'sweeping' } }
-  }
+  if (hasSameRows(live, definition) && !live.isRetired) return kept(definition, build, hasProgress)
   if (!hasProgress) return { ...build, live: definition }
   if (definition.version < live.version)
     return `its rows were made by version ${live.version}, which is newer than ${definition.version}`
-  if (definition.version === live.version && !isSame(live, definition))
-    return `its rules, by or indexes have changed but not its version: raise version from ${live.version}`
+  if (definition.version === live.version && !hasSameRows(live, definition))
+    return `its by, indexes or messages have changed but not its version: raise version from ${live.version}`
   const isUnderWay = shadow && shadow.is !== 'sweeping' && isSame(shadow, definition)
   if (isUnderWay) return build
   return { live, shadow: { ...definition, is: 'emptying' } }
+}
+
+/** Keeps the rows; restarts a rebuild under way where its rows would be mixed. */
+function kept(definition: Definition, build: Build, hasProgress: boolean): Build {
+  const { live, shadow } = build
+  // Nothing was folded yet, or the source text that folded it is unknown.
+  const isTaken = !isSame(live, definition) && (!hasProgress || !isComparable(live.rules))
+  const next = isTaken ? { ...build, live: definition } : build
+  if (!shadow || shadow.is === 'sweeping' || isSame(shadow, definition)) return next
+  const isOurs = hasSameRows(shadow, definition)
+  return { live: next.live, shadow: { ...definition, is: isOurs ? 'emptying' : 'sweeping' } }
 }

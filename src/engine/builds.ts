@@ -4,7 +4,7 @@ import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { EventStore, RowCheck, RowWrite } from '../ports/store.ts'
 import type { Build } from './build.ts'
-import { isSame, judge } from './build.ts'
+import { hasOtherSource, hasSameRows, isSame, judge } from './build.ts'
 import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
 
@@ -33,6 +33,8 @@ export interface Builds {
   /** Changes with each write. */
   version(): number
   of(projection: string): Build | undefined
+  /** Projections whose rows were made by a different source text of the same version. */
+  otherSources(): readonly ProjectionPlan[]
   /**
    * Whether the live rows of a consumer take no events now: they await a rebuild, or their
    * definition is not stored yet.
@@ -96,11 +98,15 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
     begin: () => update(async (builds) => (await judged(store, service, builds)).next),
     version: kept.version,
     of: (projection) => kept.builds()[projection],
+    otherSources: () =>
+      projections.filter(({ consumer, definition }) =>
+        hasOtherSource(definition, kept.builds()[consumer.ruleId]),
+      ),
     isDormant({ rule, ruleId, id }) {
       if (rule.is !== 'projection') return false
       const live = kept.builds()[ruleId]?.live
       const own = projections.find(({ consumer }) => consumer.id === id)?.definition
-      return !live || live.isRetired === true || !isSame(live, own)
+      return !live || live.isRetired === true || !hasSameRows(live, own)
     },
     guard: (expected) => ({ ...kept.row, expected }),
     writeOf: (projection, build) => kept.writeOf({ ...kept.builds(), [projection]: build }),
@@ -133,7 +139,7 @@ export async function projectionsToMake(
     const builds = JSON.parse(rows[at]?.body ?? '{}') as BuildsRow
     const isMade = ({ consumer, definition }: ProjectionPlan): boolean => {
       const live = builds[consumer.ruleId]?.live
-      return live !== undefined && !live.isRetired && isSame(live, definition)
+      return live !== undefined && !live.isRetired && hasSameRows(live, definition)
     }
     return projections.filter((each) => !isMade(each)).map(({ consumer }) => consumer.name)
   })

@@ -1,8 +1,16 @@
-import type { FaultCode } from '../base/fault.ts'
-import { FAULTS, Fault } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
+import type { DamagedRange } from '../ports/damage.ts'
+import { damageText, isOfArchive } from '../ports/damage.ts'
 import type { Slice } from '../ports/log.ts'
 
-const CODES = ['ARCHIVE_DAMAGED', 'ARCHIVE_MISSING'] as const satisfies readonly FaultCode[]
+/** The fault for damage, of the log or of an archive file. */
+export function damageFault(topic: string, place: string, damage: DamagedRange): Fault {
+  const { code, from, to } = damage
+  return new Fault(isOfArchive(code) ? code : 'LOG_DAMAGED', {
+    detail: `${place}: ${damageText(damage)}`,
+    ids: { topic, damage: code, from: String(from), to: String(to) },
+  })
+}
 
 /**
  * Throws the damage that a slice reports, if any.
@@ -10,9 +18,5 @@ const CODES = ['ARCHIVE_DAMAGED', 'ARCHIVE_MISSING'] as const satisfies readonly
  * @throws Fault `LOG_DAMAGED`, `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`
  */
 export function mustBeUndamaged({ topic, partition, next, damage }: Slice): void {
-  if (damage === undefined) return
-  const code = CODES.find((each) => damage.startsWith(each)) ?? 'LOG_DAMAGED'
-  const { meaning } = FAULTS[code]
-  const said = damage.replace(`${code}: ${meaning}: `, '')
-  throw new Fault(code, { detail: `${topic}/${partition}@${next}: ${said}`, ids: { topic } })
+  if (damage !== undefined) throw damageFault(topic, `${topic}/${partition}@${next}`, damage)
 }

@@ -2,23 +2,27 @@ import { digest } from '../base/digest.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Rule } from '../rules/rule.ts'
-
-/** Quoted text, which stays as it is, or a run of white space. */
-const PIECES = /("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`(?:\\.|[^`\\])*`)|\s+/g
-const WORD = /[\w$]/
+import type { Definition } from './build.ts'
+import { sourceForm } from './source-text.ts'
 
 /**
- * The source text of a function, apart from its white space: types that are stripped leave blanks
- * behind, and a line that is broken elsewhere changes nothing.
+ * The format of fingerprints; part of each. Raise it when the same rules get a different fingerprint,
+ * so that one stored by an earlier release does not count as a change of the rules.
  */
+const FORMAT = 2
+
+/** Whether a stored fingerprint has the current format, so that it can be compared. */
+export function isComparable(fingerprint: string | undefined): boolean {
+  return fingerprint?.startsWith(`${FORMAT}:`) ?? false
+}
+
+function fingerprint(parts: unknown): string {
+  return `${FORMAT}:${digest(JSON.stringify(parts))}`
+}
+
+/** The source text of a function, without its comments and layout. */
 export function sourceOf(run: (...args: never[]) => unknown): string {
-  const text = run.toString()
-  return text.replace(PIECES, (piece: string, quoted: string | undefined, at: number) => {
-    if (quoted !== undefined) return quoted
-    const isBetweenWords = WORD.test(text[at - 1] ?? '') && WORD.test(text[at + piece.length] ?? '')
-    if (!isBetweenWords) return ''
-    return piece.includes('\n') ? '\n' : ' '
-  })
+  return sourceForm(run.toString())
 }
 
 /** What a rule does and to which ids, as text. */
@@ -42,13 +46,16 @@ function upsOf({ on }: Rule): readonly string[] {
  */
 export function rulesOfEntity({ version, id, initial, evolve }: Entity): string {
   const ups = evolve.map((rule) => [rule.on.name, ...upsOf(rule)].join('\n')).toSorted()
-  return digest(JSON.stringify([version, id, initial, textsOf(evolve), ups]))
+  return fingerprint([version, id, initial, textsOf(evolve), ups])
 }
 
 /**
- * The same for the rows of a projection; its version stands beside it. How events of earlier versions
- * are read is left to their owner: it may change while the rows stay right.
+ * The fingerprints of a projection. The declared options have their own, since only the source text
+ * may change without a change of behaviour. The upcasters of its events do not count: their owner may
+ * change them while the rows stay correct.
  */
-export function rulesOfProjection({ by, indexes, rules }: Projection): string {
-  return digest(JSON.stringify([by, indexes.toSorted(), textsOf(rules)]))
+export function definitionOf({ version, by, indexes, rules }: Projection): Definition {
+  const hears = rules.map(({ on }) => `${on.contract}.${on.name}`).toSorted()
+  const declared = fingerprint([by, indexes.toSorted(), hears])
+  return { version, declared, rules: fingerprint(textsOf(rules)) }
 }

@@ -3,6 +3,7 @@ import type { Ack } from '../ports/log.ts'
 import { alarmsInMemory, alarmsInStore } from './alarms.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
 import type { Alarm } from './listings.ts'
+import type { Refolds } from './refolds.ts'
 import type { EngineTools } from './tools.ts'
 import type { Watch } from './watch.ts'
 
@@ -26,6 +27,8 @@ export interface HealthReport {
    * long.
    */
   readonly slowUnits: readonly SlowUnits[]
+  /** The entities whose states were folded again since the start, because their evolve rules changed. */
+  readonly refolds: readonly Refolds[]
   /** The groups that run in this process; empty if nothing runs. */
   readonly groups: readonly GroupShare[]
   /** Conditions that need attention although everything works. */
@@ -66,6 +69,7 @@ export async function healthOf(engine: EngineTools): Promise<HealthReport> {
     paused,
     slowRules: budget.slow(),
     slowUnits: budget.slowUnits(),
+    refolds: watch.refolds(),
     groups: sharesOf(watch),
     alarms,
   }

@@ -116,12 +116,32 @@ export async function heldAmong(
     const keys = [...new Set(read.flatMap((record) => holdKeysFor(rule, record)))]
     for (const row of await listed.backend.store.get(keys.map((key) => ({ table, key })))) {
       if (!row) continue
-      const isIn = await containsAny(listed, rule, row.key, read)
+      const isIn = await contains(listed, rule, row.key, oneOf(read))
       const held = isIn && (await heldKey(listed, rule, row.key, JSON.parse(row.body) as HoldRow))
       if (held) found.set(row.key, held)
     }
   }
   return [...found.values()]
+}
+
+/** The given keys that consumers hold, if they hold at least one wanted message under them. */
+export async function heldUnder(
+  listed: Listed,
+  rules: readonly ListedRule[],
+  keys: readonly string[],
+  isWanted: (record: LogRecord) => boolean,
+): Promise<readonly HeldKey[]> {
+  const found: HeldKey[] = []
+  for (const rule of rules) {
+    const { holds: table } = serviceTables(rule.service)
+    const names = keys.map((key) => ({ table, key: `${rule.id}:${key}` }))
+    for (const row of await listed.backend.store.get(names)) {
+      if (!row || !(await contains(listed, rule, row.key, isWanted))) continue
+      const held = await heldKey(listed, rule, row.key, JSON.parse(row.body) as HoldRow)
+      if (held) found.push(held)
+    }
+  }
+  return found
 }
 
 /**
@@ -136,11 +156,16 @@ function holdKeysFor(
   return is === 'handler' ? [byKey, `${id}:${topic}/${partition}@${offset}`] : [byKey]
 }
 
-async function containsAny(
+const oneOf =
+  (records: readonly Pick<LogRecord, 'id' | 'topic'>[]) =>
+  (held: LogRecord): boolean =>
+    records.some(({ id, topic }) => id === held.id && topic === held.topic)
+
+async function contains(
   { backend: { store } }: Listed,
   { service }: ListedRule,
   holdKey: string,
-  records: readonly Pick<LogRecord, 'id' | 'topic'>[],
+  isWanted: (record: LogRecord) => boolean,
 ): Promise<boolean> {
   const table = serviceTables(service).held
   const where = { index: 'hold', equals: holdKey }
@@ -148,9 +173,7 @@ async function containsAny(
   do {
     const page = { limit: HELD_PER_LOOK, ...(after ? { after } : {}) }
     const rows = await store.scan({ table, where, ...page })
-    const held = rows.map(({ body }) => JSON.parse(body) as LogRecord)
-    if (held.some((one) => records.some(({ id, topic }) => id === one.id && topic === one.topic)))
-      return true
+    if (rows.some(({ body }) => isWanted(JSON.parse(body) as LogRecord))) return true
     const last = rows.length === HELD_PER_LOOK ? rows.at(-1) : undefined
     after = last && { key: last.key, value: holdKey }
   } while (after)
@@ -168,7 +191,7 @@ export async function holderOf(
     const [hold] = await listed.backend.store.get([
       { table: serviceTables(rule.service).holds, key },
     ])
-    if (hold && (await containsAny(listed, rule, key, [record]))) return rule.name
+    if (hold && (await contains(listed, rule, key, oneOf([record])))) return rule.name
   }
   return undefined
 }

@@ -160,6 +160,7 @@ export interface TimersOptions extends ListingOptions {
 
 /** What an alarm is about. */
 export type AlarmKind =
+  | 'changed-projection'
   | 'clock-step'
   | 'failed-rebuild'
   | 'held-keys'

@@ -1,7 +1,9 @@
 import { breathe } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogRecord } from '../ports/log.ts'
+import { complaintsIn } from '../rules/effect.ts'
 import type { StoredOutcome } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
@@ -29,7 +31,9 @@ const BREATHE_EVERY = 100
 /** The state of an operation, and what it waits for. */
 export interface OperationStanding extends Pick<OperationEntry, 'state' | 'waitsFor'> {
   /** The details of a refusal. */
-  readonly complaints?: readonly string[]
+  readonly complaints?: readonly Complaint[]
+  /** Whether the command's unit has committed. */
+  readonly isAccepted: boolean
 }
 
 /** The state of a command's operation; `undefined` if the command did not come from outside. */
@@ -129,14 +133,16 @@ async function stateOf(
   const operation = row ?? (old && mayBeOf(old, contract) ? old : undefined)
   if (!operation) {
     const heldBy = (await undecidedIn(listed, contract, id))?.heldBy
-    return pending([
-      { kind: 'answer', command: type, id, ...(heldBy === undefined ? {} : { heldBy }) },
-    ])
+    const waitsFor = { kind: 'answer', command: type, id } as const
+    return {
+      ...pending([heldBy === undefined ? waitsFor : { ...waitsFor, heldBy }]),
+      isAccepted: false,
+    }
   }
   if (operation.is === 'refused')
     return {
       ...ended({ kind: 'refused', status: 'refused', reason: operation.code }),
-      complaints: operation.complaints,
+      complaints: complaintsIn(operation.complaints),
     }
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)
@@ -162,9 +168,11 @@ function mayBeOf(row: OperationRow, contract: string): boolean {
 }
 
 const pending = (waitsFor: readonly WaitsFor[]): OperationStanding => {
-  return { state: { kind: 'pending', status: 'pending' }, waitsFor }
+  return { state: { kind: 'pending', status: 'pending' }, waitsFor, isAccepted: true }
 }
-const ended = (state: OperationStanding['state']): OperationStanding => ({ state, waitsFor: [] })
+const ended = (state: OperationStanding['state']): OperationStanding => {
+  return { state, waitsFor: [], isAccepted: true }
+}
 
 /** Events of a decision that a saga has not processed yet, or holds. */
 export async function unheardOf(

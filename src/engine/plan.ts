@@ -10,7 +10,7 @@ import type { Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
 import type { Service } from '../rules/service.ts'
 import type { Definition } from './build.ts'
-import { rulesOfProjection } from './definition.ts'
+import { definitionOf } from './definition.ts'
 import type { Fold } from './fold.ts'
 import { foldOf } from './fold.ts'
 import type { StoredNames } from './stored-names.ts'
@@ -251,7 +251,7 @@ function projectionsOf(service: string, consumers: readonly Consumer[]): readonl
     if (rule.is !== 'projection') return []
     // Rule names contain no dot.
     const shadow = { ...consumer, id: `${id}.shadow`, table: `${table}.shadow` }
-    const definition = { version: rule.version, rules: rulesOfProjection(rule) }
+    const definition = definitionOf(rule)
     return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
   })
 }

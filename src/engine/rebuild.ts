@@ -6,6 +6,7 @@ import type { Build, Shadow } from './build.ts'
 import { isSame } from './build.ts'
 import type { Builds } from './builds.ts'
 import type { ProjectionPlan, ServicePlan } from './plan.ts'
+import { changedSource } from './changed-source.ts'
 import { failedAs, rebuildWorker, stepOf } from './rebuild-worker.ts'
 import type { EngineTools } from './tools.ts'
 
@@ -63,6 +64,8 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
     if (!hasBegun || service.projections.some((each) => isWaiting(each, builds)))
       await builds.begin()
     hasBegun = true
+    const changed = builds.otherSources()
+    watch.otherSources(service.name, changed.map(changedSource))
     const job = service.projections.find((each) => {
       const isLate = (failedUntil.get(each.consumer.rule.name) ?? 0) <= clock.elapsed()
       return isLate && stepOf(each, builds) !== undefined

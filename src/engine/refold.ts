@@ -40,6 +40,8 @@ export interface RefoldParts {
   readonly snapshots: string
   /** How long folding may compute before it yields. */
   readonly computeMsMax: number
+  /** Called for each state folded again because the rules changed, and whether it stayed the same. */
+  readonly refolded?: (entity: string, isUnchanged: boolean) => void
 }
 
 /**
@@ -69,15 +71,20 @@ export interface RefoldContext {
   readonly clock: Clock
   readonly options: { readonly unitComputeMsMax: number }
   readonly backend: { readonly store: EventStore }
+  readonly watch: { refolded(entity: string, isUnchanged: boolean): void }
 }
 
 /** Creates the refold of a service's entities. */
 export function refoldFor(
-  { clock, options, backend: { store } }: RefoldContext,
-  { folds, names }: Pick<ServicePlan, 'folds' | 'names'>,
+  engine: RefoldContext,
+  { folds, name, names: { snapshots } }: Pick<ServicePlan, 'folds' | 'name' | 'names'>,
 ): Refold {
-  const { unitComputeMsMax: computeMsMax } = options
-  return refolding({ store, clock, folds, snapshots: names.snapshots, computeMsMax })
+  const { clock, watch } = engine
+  const { store } = engine.backend
+  const { unitComputeMsMax: computeMsMax } = engine.options
+  const refolded = (entity: string, isUnchanged: boolean): void =>
+    watch.refolded(`${name}/${entity}`, isUnchanged)
+  return refolding({ store, clock, folds, snapshots, computeMsMax, refolded })
 }
 
 /**
@@ -127,6 +134,7 @@ async function refold(
   const keeper = keeperOf(parts, fold, { ...row, version }, row.version)
   const outcome = await foldOn(parts.store, fold, { ...row, version }, { keeper, rest })
   if (outcome.is === 'failed') return { ...row, flaw: outcome.fault }
+  if (version === row.version) parts.refolded?.(fold.entity.name, isSameState(row, outcome.state))
   const value: EntityRow = { state: outcome.state, rules: fold.rules }
   const bytes = bytesOfBody(JSON.stringify(value))
   const folded: Cell = { table, key, version, value, bytes }
@@ -135,6 +143,11 @@ async function refold(
   // If another instance was faster, or the answer is lost, the next unit conflicts and reads again.
   await parts.store.commit(unitOf([writeOf(folded, row.version)]))
   return folded
+}
+
+/** Compares states as text: a different order of members counts as a change, which does no harm. */
+function isSameState({ value }: Cell, state: unknown): boolean {
+  return JSON.stringify((value as EntityRow | undefined)?.state) === JSON.stringify(state)
 }
 
 /** The result of a fold. A store that does not answer throws instead: no rule is at fault. */

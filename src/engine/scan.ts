@@ -1,5 +1,5 @@
 import { pause } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
+import { damageFault } from './damage.ts'
 import type { EngineTools } from './tools.ts'
 
 const TASK = 'throughline/scan'
@@ -25,8 +25,8 @@ export async function scan(tools: EngineTools, signal: AbortSignal): Promise<voi
           const { next, flaws } = await log.inspect(topic, partition, from, options.scanRecordsMax)
           for (const flaw of flaws) {
             const place = `${topic}/${partition}@${flaw.from}`
-            const detail = `${place}, up to and without ${flaw.to}: ${flaw.message}`
-            if (!told.has(place)) watch.broke(TASK, new Fault('LOG_DAMAGED', { detail }))
+            if (!told.has(place))
+              watch.broke(TASK, damageFault(topic, `${topic}/${partition}`, flaw))
             told.add(place)
           }
           isOver = next <= from || next - from < options.scanRecordsMax

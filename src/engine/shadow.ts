@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
+import { damageText } from '../ports/damage.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
@@ -72,11 +73,25 @@ export function shadowing(
   const { table } = shadow
   const folding = foldingOf(engine, job)
 
+  async function retire(under: Under): Promise<boolean> {
+    const { holds, held } = service.names
+    const where = { index: 'consumer', equals: consumer.id }
+    const [hold] = await store.scan({ table: holds, where, limit: 1 })
+    if (!hold) return false
+    const ofHold = { index: 'hold', equals: hold.key }
+    const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
+    const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
+    await commit(store, under, { rows: byKeys })
+    return true
+  }
+
   return {
     declare: () => store.declare([{ name: table, indexes: [] }]),
     async empty(under) {
       const page = await store.scan({ table, limit: ROWS_PER_PAGE })
       if (page.length > 0) return commit(store, under, { rows: page.map(goneOf) })
+      // The rebuild before this one may have been dropped while it was retiring.
+      if (under.builds.of(consumer.ruleId)?.live.isRetired && (await retire(under))) return true
       const progress = await store.progress([shadow.id])
       const back = progress.filter((each) => each.next > 0 || each.accepted > 0).map(undone)
       if (back.length > 0 && !(await commit(store, under, { progress: back }))) return true
@@ -86,17 +101,7 @@ export function shadowing(
       return false
     },
     fold: folding.fold,
-    async retire(under) {
-      const { holds, held } = service.names
-      const where = { index: 'consumer', equals: consumer.id }
-      const [hold] = await store.scan({ table: holds, where, limit: 1 })
-      if (!hold) return false
-      const ofHold = { index: 'hold', equals: hold.key }
-      const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
-      const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
-      await commit(store, under, { rows: byKeys })
-      return true
-    },
+    retire,
     swap: (under, next) => swap(engine, job, under, next),
   }
 }
@@ -177,7 +182,8 @@ function foldingOf(
       const from = places.map((place) => ({ ...place, next: at.get(placeOf(place)) ?? 0 }))
       const slices = await reader.read(from, MAX, { ms: 0, signal })
       const damaged = slices.find(({ damage }) => damage !== undefined)
-      if (damaged) return failed(undefined, `${nameOf(damaged)}: ${damaged.damage ?? ''}`)
+      if (damaged?.damage)
+        return failed(undefined, `${nameOf(damaged)}: ${damageText(damaged.damage)}`)
       const heard = heardIn(slices, reactions)
       const prepared = preparedOf(heard, clock, computeMsMax / 2)
       await rows.load(prepared.items.flatMap(({ keys }) => keys))

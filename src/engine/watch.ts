@@ -1,8 +1,12 @@
 import type { Cancel } from '../base/clock.ts'
 import type { Advance } from '../ports/store.ts'
 import type { SlowRule, SlowUnits } from './budget.ts'
+import type { ChangedSource } from './changed-source.ts'
+
 import type { Faulted } from './faulted.ts'
 import type { KnownHold } from './holds.ts'
+import type { Refolds } from './refolds.ts'
+import { refoldCounts } from './refolds.ts'
 
 /** The shards of a group that a member holds. */
 export interface LeaseShare {
@@ -35,6 +39,12 @@ export interface Watch {
   rebuilding(projection: string, failure: unknown): void
   /** Failed rebuilds by projection, with the reason. */
   failedRebuilds(): ReadonlyMap<string, unknown>
+  /** All projections of a service whose rows were made by a different source text of the same version. */
+  otherSources(service: string, projections: readonly ChangedSource[]): void
+  changedSources(): readonly ChangedSource[]
+  /** A state was folded again because the evolve rules of its entity have changed. */
+  refolded(entity: string, isUnchanged: boolean): void
+  refolds(): readonly Refolds[]
   /** Retention deleted records that a consumer had not read. */
   expired(lost: Expired): void
   /** Expired records since the start, by consumer. */
@@ -62,6 +72,11 @@ export interface Reports {
   /** Once per group whose rules together block the event loop; `health` has the counts. */
   readonly onSlowUnits?: (units: SlowUnits) => void
   readonly broke?: (group: string, cause: unknown) => void
+  /**
+   * Once for each projection whose rows were made by rules with a different source text, at the same
+   * version; `health` reports them as alarms until they are rebuilt.
+   */
+  readonly onChangedSource?: (changed: ChangedSource) => void
   /** Retention deleted records that a consumer had not read; they count as `expired`. */
   readonly expired?: (lost: Expired) => void
 }
@@ -73,6 +88,9 @@ export function watch(reports: Reports): Watch {
   const conversations = new Map<string, Set<() => void>>()
   const broken = new Map<string, unknown>()
   const failedRebuilds = new Map<string, unknown>()
+  const changedSources = new Map<string, readonly ChangedSource[]>()
+  const toldSources = new Set<string>()
+  const refolds = refoldCounts()
   const shares = new Map<string, LeaseShare>()
   const losses = new Map<string, number>()
   const holding = new Map<string, () => Iterable<KnownHold>>()
@@ -94,6 +112,17 @@ export function watch(reports: Reports): Watch {
       reports.broke?.(`a rebuild of ${projection}`, failure)
     },
     failedRebuilds: () => failedRebuilds,
+    otherSources(service, projections) {
+      changedSources.set(service, projections)
+      for (const changed of projections) {
+        if (toldSources.has(changed.projection)) continue
+        toldSources.add(changed.projection)
+        reports.onChangedSource?.(changed)
+      }
+    },
+    changedSources: () => [...changedSources.values()].flat(),
+    refolded: refolds.add,
+    refolds: refolds.all,
     expired(lost) {
       losses.set(lost.consumer, (losses.get(lost.consumer) ?? 0) + lost.expired)
       const { consumer, topic, partition, expired } = lost

@@ -7,6 +7,7 @@ import { basisOf, keepsRows } from './basis.ts'
 import type { Builds } from './builds.ts'
 import { claimsOf } from './claims.ts'
 import { conflictsOf } from './conflicts.ts'
+import { damageFault } from './damage.ts'
 import { delayedReading } from './delayed-reading.ts'
 import type { Sources } from './gathering.ts'
 import type { KnownHold } from './holds.ts'
@@ -97,7 +98,7 @@ function standingIn({ name }: Group, { watch }: EngineTools): Sources['standing'
       if (told.delete(place)) watch.mended(place)
     } else if (!told.has(place)) {
       told.add(place)
-      watch.broke(place, new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${damage}` }))
+      watch.broke(place, damageFault(topic, `${topic}/${partition}`, damage))
     }
   }
 }

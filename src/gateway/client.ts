@@ -5,8 +5,9 @@ import { idMaker } from '../base/id.ts'
 import { systemRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { AnswerOf, CodeOf, CommandType, DataOf, QueryType } from '../contract/message.ts'
-import type { OperationState, Settled } from '../engine/operations.ts'
+import type { Accepted, OperationState, Settled } from '../engine/operations.ts'
 import { headerOfKey } from './idempotency-key.ts'
+import type { OperationView, Until } from './operations.ts'
 
 /** An error answer whose code is not a fault code: one of HTTP itself, or of a newer server. */
 export class Problem extends Error {
@@ -26,7 +27,8 @@ export class Problem extends Error {
   }
 }
 
-interface ProblemAbout {
+/** The content of a `Problem`. */
+export interface ProblemAbout {
   readonly detail: string
   readonly status?: number
   readonly complaints?: readonly Complaint[]
@@ -43,8 +45,15 @@ export interface RemoteOperation<R extends string = string> {
   readonly isRepeat: boolean
   /** The current state, without waiting. */
   look(options?: CallOptions): Promise<OperationState<R>>
+  /** Resolves once the command's unit has committed, or it was refused. */
+  accepted(options?: CallOptions): Promise<Accepted<R>>
   /** Resolves once the command and every saga that its events started have finished. */
   settled(options?: CallOptions): Promise<Settled<R>>
+  /**
+   * Read your own writes: resolves once a query through the gateway sees what the command's unit
+   * published; see `Operation`. Waits for the projections of the app that owns the contract.
+   */
+  projected(options?: CallOptions): Promise<Accepted<R>>
 }
 
 export interface CallOptions {
@@ -210,23 +219,43 @@ function operationOf(
 ): RemoteOperation {
   const { id } = value as { readonly id: string }
   const path = `/operations/${encodeURIComponent(id)}`
-  const look = async (query: string, { signal }: CallOptions): Promise<OperationState> => {
+  const ask = async (query: string, { signal }: CallOptions): Promise<Looked> => {
     const answer = await caller({ path: `${path}${query}`, signal })
-    const { id: _id, command: _command, ...state } = answer.value as Record<string, unknown>
-    return state as unknown as OperationState
+    const { id: _id, command: _command, isProjected, ...state } = answer.value as OperationView
+    return { state: state as OperationState, isProjected: isProjected === true }
   }
+  /** Polls until the operation has reached `until`. */
+  const wait = async (
+    until: Until,
+    hasCome: (looked: Looked) => boolean,
+    options: CallOptions = {},
+  ): Promise<OperationState> => {
+    for (;;) {
+      options.signal?.throwIfAborted()
+      const looked = await ask(`?wait=${WAIT_SECONDS}&until=${until}`, options)
+      if (hasCome(looked)) return looked.state
+      await pause(systemClock(), LOOK_MS, options.signal)
+    }
+  }
+  const isAccepted = ({ state }: Looked): boolean => state.is !== 'pending' || state.isAccepted
   return {
     id,
     idempotencyKey,
     isRepeat: headers.get('idempotency-replayed') === 'true',
-    look: (options = {}) => look('', options),
-    async settled(options = {}) {
-      for (;;) {
-        options.signal?.throwIfAborted()
-        const state = await look(`?wait=${WAIT_SECONDS}`, options)
-        if (state.is !== 'pending') return state as Settled
-        await pause(systemClock(), LOOK_MS, options.signal)
-      }
-    },
+    look: async (options = {}) => (await ask('', options)).state,
+    accepted: async (options) => acceptedIn(await wait('accepted', isAccepted, options)),
+    settled: async (options) =>
+      (await wait('settled', ({ state }) => state.is !== 'pending', options)) as Settled,
+    projected: async (options) =>
+      acceptedIn(await wait('projected', ({ isProjected }) => isProjected, options)),
   }
+}
+
+interface Looked {
+  readonly state: OperationState
+  readonly isProjected: boolean
+}
+
+function acceptedIn(state: OperationState): Accepted {
+  return state.is === 'refused' ? (state as Accepted) : { is: 'accepted' }
 }

@@ -2,7 +2,7 @@ import { Fault } from '../base/fault.ts'
 import type { RouteCall } from '../http/routes.ts'
 import type { Neighbour } from './elsewhere.ts'
 import { handingHeaders, tooOften } from './elsewhere.ts'
-import { operationPath, waitOf } from './operations.ts'
+import { operationPath, untilOf, waitOf } from './operations.ts'
 import type { GatewayTools } from './tools.ts'
 
 const NOT_FOUND = 404
@@ -29,13 +29,15 @@ export async function findElsewhere(
   if (asked.length === 0) throw unknown
   const waitMs = waitOf(url.searchParams)
   if (typeof waitMs !== 'number') return waitMs
+  const until = untilOf(url.searchParams)
+  if (typeof until !== 'string') return until
   const { signal } = request
   const accept = request.headers.get('accept')
   const headers = { ...handing.headers, ...(accept === null ? {} : { accept }) }
   const ask = (neighbour: Neighbour): Promise<Response> =>
     neighbour.hand({
       method: 'GET',
-      path: `${operationPath(id)}${waitMs === 0 ? '' : `?wait=${waitMs / 1_000}`}`,
+      path: `${operationPath(id)}?wait=${waitMs / 1_000}&until=${until}`,
       headers,
       deadlineMs: deadlineMs + waitMs,
       signal,

@@ -1,5 +1,8 @@
 export type { HttpHandler } from '../http/handler.ts'
 export { fetchHandler } from '../http/handler.ts'
+export type { RouteMethod } from '../http/routes.ts'
+export type { JsonSchema } from '../contract/json-schema.ts'
+export type { Broke } from '../http/problem.ts'
 export type { Listening, ListenOptions } from '../http/listen.ts'
 export { listen } from '../http/listen.ts'
 export type {
@@ -7,6 +10,7 @@ export type {
   Client,
   ClientOptions,
   CommandOptions,
+  ProblemAbout,
   RemoteOperation,
 } from './client.ts'
 export { client, Problem } from './client.ts'

@@ -1,4 +1,6 @@
 import type { Clock } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
+import { Fault } from '../base/fault.ts'
 import type { OperationState, FoundOperation } from '../engine/operations.ts'
 import { problem } from '../http/problem.ts'
 import { json } from '../http/response.ts'
@@ -25,6 +27,19 @@ export function waitOf(query: URLSearchParams): number | Response {
   return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
 }
 
+/** The states that a client may wait for. */
+const UNTIL = ['accepted', 'projected', 'settled'] as const
+export type Until = (typeof UNTIL)[number]
+
+/** Reads the state that a request waits for, or returns the answer to an invalid one. */
+export function untilOf(query: URLSearchParams): Until | Response {
+  const text = query.get('until') ?? 'settled'
+  const until = UNTIL.find((each) => each === text)
+  if (until) return until
+  const complaints = [{ path: 'until', message: `must be one of ${UNTIL.join(', ')}` }]
+  return problem('REQUEST_INVALID', { detail: 'the query string', complaints })
+}
+
 /** Whether the `Accept` header names an event stream and does not prefer JSON. */
 export function wantsStream(request: Request): boolean {
   const weights = new Map(
@@ -48,28 +63,38 @@ export async function answerOperation(
   if (wantsStream(request)) return eventStream(changesOf(operation, signal), { clock, signal })
   const waitMs = waitOf(url.searchParams)
   if (typeof waitMs !== 'number') return waitMs
-  const state =
-    waitMs === 0 ? await operation.look() : await settledWithin(operation, waitMs, signal, clock)
-  return json(200, viewOf(operation, state), FRESH)
+  const until = untilOf(url.searchParams)
+  if (typeof until !== 'string') return until
+  // The state is read below; whether it is projected needs a check of its own.
+  const isAsked = waitMs > 0 || until === 'projected'
+  const hasCome = isAsked && (await comesTo(operation, until, { waitMs, gone: signal, clock }))
+  const view = viewOf(operation, await operation.look())
+  return json(200, until === 'projected' ? { ...view, isProjected: hasCome } : view, FRESH)
 }
 
-/** The settled state, or the current state once the time is up. */
-async function settledWithin(
+interface Waiting {
+  readonly waitMs: number
+  readonly gone: AbortSignal
+  readonly clock: Clock
+}
+
+/** Whether the operation reaches `until` before the time is up. */
+async function comesTo(
   operation: FoundOperation,
-  waitMs: number,
-  gone: AbortSignal,
-  clock: Clock,
-): Promise<OperationState> {
+  until: Until,
+  { waitMs, gone, clock }: Waiting,
+): Promise<boolean> {
   const up = new AbortController()
-  const cancel = clock.after(waitMs, () => up.abort())
+  const cancel = waitMs > 0 ? clock.after(waitMs, () => up.abort()) : up.abort()
   const signal = AbortSignal.any([up.signal, gone])
   try {
-    return await operation.settled({ signal })
+    await operation[until]({ signal })
+    return true
   } catch (cause) {
-    if (signal.aborted) return operation.look()
-    throw cause
+    if (!signal.aborted || (cause instanceof Fault && cause.code !== 'NOT_PROJECTED')) throw cause
+    return false
   } finally {
-    cancel()
+    cancel?.()
   }
 }
 
@@ -81,6 +106,12 @@ async function* changesOf(
   yield { event: 'operation', data: viewOf(operation, state) }
   if (state.is !== 'pending') return
   try {
+    if (!state.isAccepted) {
+      await operation.accepted({ signal })
+      state = await operation.look()
+      yield { event: 'operation', data: viewOf(operation, state) }
+      if (state.is !== 'pending') return
+    }
     state = await operation.settled({ signal })
   } catch (cause) {
     if (signal.aborted) return
@@ -94,9 +125,13 @@ export interface OperationView {
   readonly id: string
   /** `pending`, `completed`, `refused`, or the outcome of a saga, such as `rolled-back`. */
   readonly is: string
+  /** For a pending operation: whether its command's unit has committed. */
+  readonly isAccepted?: boolean
+  /** With `until=projected`: whether projections have folded what it published. */
+  readonly isProjected?: boolean
   readonly reason?: string
   readonly code?: string
-  readonly complaints?: readonly string[]
+  readonly complaints?: readonly Complaint[]
   /** The wire name of the command. */
   readonly command: string
 }

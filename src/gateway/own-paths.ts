@@ -5,6 +5,11 @@ import type { JsonSchema } from './schema.ts'
 const OPERATION: JsonSchema = { $ref: '#/components/schemas/Operation' }
 const PROBLEM: JsonSchema = { $ref: '#/components/responses/Problem' }
 const TEXT: JsonSchema = { type: 'string' }
+const COMPLAINT: JsonSchema = {
+  type: 'object',
+  required: ['path', 'message'],
+  properties: { path: TEXT, message: TEXT },
+}
 
 export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Accepted: {
@@ -25,9 +30,17 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         type: 'string',
         description: '`pending`, `completed`, `refused`, or the outcome of a saga.',
       },
+      isAccepted: {
+        type: 'boolean',
+        description: 'For a pending operation: whether its command was decided.',
+      },
+      isProjected: {
+        type: 'boolean',
+        description: 'With `until=projected`: whether projections have folded what it published.',
+      },
       reason: TEXT,
       code: { type: 'string', description: 'The refusal code, if the command was refused.' },
-      complaints: { type: 'array', items: TEXT },
+      complaints: { type: 'array', items: COMPLAINT },
       command: { type: 'string', description: 'The wire name of the command.' },
     },
   },
@@ -42,11 +55,7 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       code: { type: 'string', description: 'A stable code for programs.' },
       complaints: {
         type: 'array',
-        items: {
-          type: 'object',
-          required: ['path', 'message'],
-          properties: { path: TEXT, message: TEXT },
-        },
+        items: COMPLAINT,
       },
       ids: { type: 'object', additionalProperties: TEXT },
     },
@@ -88,8 +97,15 @@ export const OWN_PATHS: Readonly<Record<string, Readonly<Record<string, JsonSche
           name: 'wait',
           in: 'query',
           required: false,
-          description: 'Answer once the operation is settled, or after this many seconds.',
+          description: 'Answer once the operation has reached `until`, or after this many seconds.',
           schema: { type: 'integer', minimum: 0, maximum: 60 },
+        },
+        {
+          name: 'until',
+          in: 'query',
+          required: false,
+          description: 'The state of the operation to wait for.',
+          schema: { enum: ['accepted', 'projected', 'settled'], default: 'settled' },
         },
       ],
       responses: {

@@ -1,3 +1,5 @@
+import type { DamagedRange } from './damage.ts'
+import { damageText } from './damage.ts'
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
 import { unstorableIn } from './text.ts'
 
@@ -15,8 +17,8 @@ export interface Admission {
   /** The number of partitions of a topic; `undefined` where there is no such topic. */
   partitions(topic: string): number | undefined
   find(topic: string, id: string): Stored | undefined
-  /** Why a partition is damaged; nothing is appended to it. Only for logs that detect damage. */
-  stops?(topic: string, partition: number): string | undefined
+  /** The damage that stops a partition; nothing is appended to it. Only for logs that detect damage. */
+  stops?(topic: string, partition: number): DamagedRange | undefined
 }
 
 /** What to do with one event: store it, or answer at once. */
@@ -92,7 +94,7 @@ function verdictOn(
   if (known) return { is: 'stored', isRepeat: true, place: placeOf(known as Stored) }
   const damage = log.stops?.(topic, partition)
   if (damage !== undefined)
-    return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damage}`)
+    return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damageText(damage)}`)
   if (broken.has(orderOf(event)))
     return refusal(
       'EARLIER_NOT_STORED',

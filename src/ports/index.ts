@@ -1,7 +1,11 @@
 // The entry point for authors of backends: the two ports, the decisions that all backends share, and
 // the conformance suites.
+export type { LogCase, StoreCase } from './conformance/sample.ts'
+export type { PartitionStrategy } from '../contract/partition.ts'
 export type { Admission, Stored, Verdict } from './admit.ts'
 export { admit, answersOf, mustBeNew } from './admit.ts'
+export type { DamageCode, DamagedRange } from './damage.ts'
+export { DAMAGE, damageText } from './damage.ts'
 export { differencesOf } from './differences.ts'
 export type { ArchiveWish, Archived, BackedUp, Tell } from './keeping.ts'
 export type {

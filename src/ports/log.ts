@@ -1,4 +1,5 @@
 import type { PartitionStrategy } from '../contract/partition.ts'
+import type { DamagedRange } from './damage.ts'
 
 /**
  * How long a topic keeps its records; an absent member sets no limit. The engine trims by these
@@ -114,8 +115,8 @@ export interface Slice {
   readonly end: number
   /** Requested offsets that are no longer available, `to` excluded. */
   readonly lost?: { readonly from: number; readonly to: number }
-  /** Why the partition is damaged at `next`; reading cannot continue past it. */
-  readonly damage?: string
+  /** The damage of the partition at `next`; reading cannot continue past it. */
+  readonly damage?: DamagedRange
 }
 
 export interface LogEnd {
@@ -130,12 +131,8 @@ export interface LogEnd {
 export interface Inspected {
   /** Where to continue; the end when everything was inspected. */
   readonly next: number
-  /** Ranges of offsets, `to` excluded, that are not as they were written. */
-  readonly flaws: readonly {
-    readonly from: number
-    readonly to: number
-    readonly message: string
-  }[]
+  /** Ranges of offsets that are not as they were written. */
+  readonly flaws: readonly DamagedRange[]
 }
 
 /** What an ack means: in memory only, synced to disk, or stored by all in-sync replicas. */

@@ -3,7 +3,7 @@ import { frozen } from '../base/frozen.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, Refusal } from './effect.ts'
-import type { ConsumerOptions, Occasion, Rule, Several } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule, Several } from './rule.ts'
 import { on } from './rule.ts'
 
 /** The commands and the events of a contract. */
@@ -18,14 +18,16 @@ export interface DecideRule<R = unknown> extends Rule {
   readonly decides?: R
 }
 
+/** An evolve rule: an item of `evolve`. */
 export interface EvolveRule extends Rule {
   readonly evolves?: true
 }
 
-interface DecideOn<X, S> {
+/** The `on` of decide rules: takes a command of the contract, and the function that decides. */
+export interface DecideOn<X, S, I extends string> {
   /** Decides on the one entity that the id field of the command names. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
-    command: T,
+    command: T & NamedBy<T, I>,
     decide: (command: DataOf<T>, state: S, occasion: Occasion) => R,
   ): DecideRule<R>
   /** Decides on several entities at once, all or nothing. */
@@ -36,8 +38,12 @@ interface DecideOn<X, S> {
   ): DecideRule<R>
 }
 
-interface EvolveOn<E extends EventType, S> {
-  <T extends E>(event: T, evolve: (event: DataOf<T>, state: S, id: string) => S): EvolveRule
+/** The `on` of evolve rules: takes an event, and the function that returns the next state. */
+export interface EvolveOn<E extends EventType, S, I extends string> {
+  <T extends E>(
+    event: T & NamedBy<T, I>,
+    evolve: (event: DataOf<T>, state: S, id: string) => S,
+  ): EvolveRule
   /** For an event that concerns several entities; the rule runs once for each. */
   <T extends E>(
     event: T,
@@ -52,16 +58,18 @@ type DecidedBy<X, D> = D extends readonly DecideRule<infer R>[]
   ? Extract<EventsOf<X>, { readonly name: Extract<Flat<R>, { name: string }>['name'] }>
   : never
 
+/** The options of `entity`. */
 export interface EntityOptions<
   X extends AnyContract,
   S,
   H extends EventType,
   M extends EventType,
+  I extends string = string,
 > extends ConsumerOptions {
   /** The contract whose commands the entity decides and whose events it publishes. */
   readonly of: X
   /** The field that holds the entity's id in every message; a rule for several entities gives `ids` instead. */
-  readonly id: string
+  readonly id: I
   readonly initial: S
   /** The events that it may publish. Default: every event of the contract. */
   readonly emits?: readonly M[]
@@ -104,12 +112,13 @@ export function entity<
   D extends readonly DecideRule[],
   H extends EventsOf<X> = never,
   M extends EventsOf<X> = EventsOf<X>,
+  const I extends string = string,
 >(
   name: N,
-  options: EntityOptions<X, S, H, M>,
+  options: EntityOptions<X, S, H, M, I>,
   rules: {
-    readonly decide: (on: DecideOn<X, S>) => D
-    readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S>) => readonly EvolveRule[]
+    readonly decide: (on: DecideOn<X, S, I>) => D
+    readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S, I>) => readonly EvolveRule[]
   },
 ): Entity<N, S> {
   const { hears = [], version = 1, ...rest } = options
@@ -120,7 +129,7 @@ export function entity<
     initial: frozen(options.initial),
     version,
     hears,
-    decide: rules.decide(on as DecideOn<X, S>),
-    evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S>),
+    decide: rules.decide(on as DecideOn<X, S, I>),
+    evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S, I>),
   })
 }

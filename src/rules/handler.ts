@@ -21,7 +21,8 @@ export interface Handling extends Occasion {
 
 type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | RetryAfter | undefined | void
 
-interface HandleOn<H, T extends CommandType, E extends EventType> {
+/** The `on` of a handler: takes an event or a refusal, and the function that handles it. */
+export interface HandleOn<H, T extends CommandType, E extends EventType> {
   <M extends Heard>(
     event: M,
     handle: (
@@ -57,14 +58,14 @@ export interface Handler<
 }
 
 /** Options of a handler that runs in the thread of the app. */
-interface Outside<H> {
+export interface Outside<H> {
   /** The tools that it needs: `{ bank: tool<Bank>() }`. `start` requires each of them. */
   readonly uses?: H
   readonly thread?: never
 }
 
 /** Options of a CPU-heavy handler, which runs in a worker thread. */
-interface Apart {
+export interface Apart {
   /**
    * The module that exports the handler: `import.meta.url`. Each thread imports that module, so it must
    * not start an app, and it creates what the handler needs itself: tools cannot be passed to a thread.

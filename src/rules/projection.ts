@@ -1,15 +1,16 @@
 import { branded } from '../base/copy.ts'
 import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
-import type { ConsumerOptions, Occasion, Rule, Several, TypeHint } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule, Several, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
 /** Message types that any service may subscribe to: events, and refusals of commands. */
 export type Heard = EventType | RefusalType
 
-interface ProjectOn<R> {
+/** The `on` of a projection: takes an event or a refusal, and the function that returns the next row. */
+export interface ProjectOn<R, B extends string> {
   /** Folds the event into the row that its `by` field names; `undefined` deletes the row. */
   <T extends Heard>(
-    event: T,
+    event: T & NamedBy<T, B>,
     project: (event: DataOf<T>, row: R | undefined, occasion: Occasion) => R | undefined,
   ): Rule
   /** For an event that concerns several rows; the rule runs once for each. */
@@ -40,7 +41,8 @@ export interface Projection<
   readonly row?: R
 }
 
-interface ProjectionStart extends ConsumerOptions {
+/** Options of how a projection is known in the store, and where it starts. */
+export interface ProjectionStart extends ConsumerOptions {
   /** A projection reads every event, so it always starts at the beginning. */
   readonly startFrom?: 'beginning'
 }
@@ -48,13 +50,19 @@ interface ProjectionStart extends ConsumerOptions {
 /**
  * Declares a projection. `by` names the field that holds the id of the row; rows are plain JSON data.
  * Rules are pure folds; the engine commits rows and progress in one unit of work, so each event is
- * applied once. Rows are found by id and by indexed fields. A changed definition needs a higher
- * version; without it, `start` throws `PROJECTION_CHANGED`.
+ * applied once. Rows are found by id and by indexed fields. A change of `by`, `indexes` or messages
+ * needs a higher version; without it, `start` throws `PROJECTION_CHANGED`. A change of only the
+ * source text of its rules gives a warning, since a formatter or a compiler may have made it.
  */
-export function projection<const N extends string, R, const I extends Indexable<R> = never>(
+export function projection<
+  const N extends string,
+  const B extends string,
+  R,
+  const I extends Indexable<R> = never,
+>(
   name: N,
   options: {
-    readonly by: string
+    readonly by: B
     readonly row: TypeHint<R>
     readonly indexes?: readonly I[]
     /**
@@ -63,7 +71,7 @@ export function projection<const N extends string, R, const I extends Indexable<
      */
     readonly version?: number
   } & ProjectionStart,
-  rules: (on: ProjectOn<R>) => readonly Rule[],
+  rules: (on: ProjectOn<R, B>) => readonly Rule[],
 ): Projection<N, R, I> {
   const { row: _, indexes = [], version = 1, ...rest } = options
   return branded({
@@ -72,6 +80,6 @@ export function projection<const N extends string, R, const I extends Indexable<
     name,
     indexes,
     version,
-    rules: rules(on as ProjectOn<R>),
+    rules: rules(on as ProjectOn<R, B>),
   })
 }

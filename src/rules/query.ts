@@ -37,7 +37,8 @@ export interface Reader<T> {
 /** Gives the reader of a projection or entity that the query handler declares in `reads`. */
 export type Read<T extends Readable> = <E extends T>(readable: E) => Reader<E>
 
-interface AnswerOn<X, T extends Readable> {
+/** The `on` of a query handler: takes a query of the contract, and the function that answers it. */
+export interface AnswerOn<X, T extends Readable> {
   <Q extends Extract<X[keyof X], QueryType>>(
     query: Q,
     answer: (asked: DataOf<Q>, read: Read<T>) => Promise<AnswerOf<Q>> | AnswerOf<Q>,

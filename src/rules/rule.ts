@@ -1,4 +1,4 @@
-import type { MessageType } from '../contract/message.ts'
+import type { DataOf, MessageType, RefusalType } from '../contract/message.ts'
 
 /** Carries a type without a value: of a tool of a handler, or of the rows of a projection. */
 export interface TypeHint<T> {
@@ -42,6 +42,17 @@ export interface Occasion {
   /** The key of the message. */
   readonly key: string
 }
+
+/**
+ * The message type, if its data has the text field that holds the id of the entity, row or instance;
+ * else a sentence, which the compiler shows. For a refusal, the field of its command counts.
+ */
+export type NamedBy<T, F extends string> = string extends F
+  ? T
+  : IdSource<T> extends { readonly [K in F]: string }
+    ? T
+    : `its data has no text field "${F}"`
+type IdSource<T> = T extends RefusalType<string, string, infer D> ? D : DataOf<T>
 
 /** The ids of the entities or rows that a message concerns, in any order. */
 export type IdsOf = (data: never) => readonly string[]

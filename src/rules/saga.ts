@@ -1,9 +1,10 @@
 import { branded } from '../base/copy.ts'
+import type { Complaint } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
 import type { Heard } from './projection.ts'
-import type { ConsumerOptions, Occasion, Rule } from './rule.ts'
+import type { ConsumerOptions, NamedBy, Occasion, Rule } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What a step of a saga may return; it may send only what the saga declares. */
@@ -15,10 +16,8 @@ type Step<S, T, E> = OneOrMany<
   | Finish
 >
 
-/** The message type, if its data has the field that holds the instance id. */
-type NamedBy<E, B extends string> = DataOf<E> extends { readonly [K in B]: string } ? E : never
-
-interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
+/** The `on` of a saga: takes a message, and the function that returns the effects of the step. */
+export interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
   /** An event of any contract; its `by` field holds the instance id. */
   <H extends Heard>(
     event: H & NamedBy<H, B>,
@@ -30,7 +29,7 @@ interface SagaOn<S, T extends CommandType, E extends EventType, B extends string
     step: (
       refusal: {
         readonly code: CodeOf<C>
-        readonly complaints: readonly string[]
+        readonly complaints: readonly Complaint[]
         readonly command: DataOf<C>
       },
       state: S,

@@ -11,6 +11,7 @@ import type { AnyContract, ContractFacts } from '../contract/contract.ts'
 import { budgetOf, slowText, slowUnitsText } from '../engine/budget.ts'
 import { aloneOf } from '../engine/alone.ts'
 import { callsOf } from '../engine/calls.ts'
+import { changedSourceText } from '../engine/changed-source.ts'
 import { catalogOf, CATALOG_TABLE } from '../engine/catalog.ts'
 import { delayClock } from '../engine/delay-clock.ts'
 import { withDeadlines } from '../engine/deadlines.ts'
@@ -48,7 +49,8 @@ export interface StartOptions extends Reports {
  * The hooks of `start`. Without a hook, the process emits a warning, so that no error goes unnoticed.
  * An error that a hook throws becomes a warning, too, and does not stop the engine.
  */
-function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Required<Reports> {
+function reportsOf(reports: Reports): Required<Reports> {
+  const { faulted, slow, onSlowUnits, broke, onChangedSource, expired } = reports
   const warn = warnOnce()
   const hook = <A extends readonly unknown[]>(
     name: keyof Reports,
@@ -63,6 +65,7 @@ function reportsOf({ faulted, slow, onSlowUnits, broke, expired }: Reports): Req
     slow: hook('slow', slow, slowText),
     onSlowUnits: hook('onSlowUnits', onSlowUnits, slowUnitsText),
     broke: hook('broke', broke, (group, cause) => `${group}: ${thrownText(cause)}`),
+    onChangedSource: hook('onChangedSource', onChangedSource, changedSourceText),
     expired: hook(
       'expired',
       expired,

@@ -179,7 +179,9 @@ describe('an entity', () => {
       'typo',
       { of: Ordering, id: 'ordrId', initial: 0 as number },
       {
+        // @ts-expect-error The types reject it first.
         decide: (on) => [on(Ordering.Place, (place) => Ordering.Placed(place))],
+        // @ts-expect-error The types reject it first.
         evolve: (on) => [on(Ordering.Placed, (_placed, count) => count + 1)],
       },
     )
@@ -293,6 +295,7 @@ describe('a projection', () => {
 
   test('whose id field no message has fails its test', () => {
     const typo = projection('typo', { by: 'ordrId', row: type<number>() }, (on) => [
+      // @ts-expect-error The types reject it first.
       on(Ordering.Placed, () => 1),
     ])
     const placed = given(typo).when(Ordering.Placed(o1))

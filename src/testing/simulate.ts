@@ -139,6 +139,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
       look: () => known().look(),
       accepted: (waiting) => known().accepted(waiting),
       settled: (waiting) => known().settled(waiting),
+      projected: (waiting) => known().projected(waiting),
     }
   }
 

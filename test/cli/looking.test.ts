@@ -212,7 +212,7 @@ suite('data without an owner', () => {
     for (const argv of [['topics'], ['pause', 'teller', '--offline'], ['resume', 'teller']]) {
       const { code, err } = await elsewhere.say(argv)
       assert.equal(code, 1)
-      assert.match(err, /^DATA_MISSING: there is no data here: .*data\n/)
+      assert.match(err, /^DATA_MISSING: the directory holds no data: .*data\n/)
     }
     const usual = join('.throughline', 'shop', 'log')
     mkdirSync(join(elsewhere.root, '.throughline/other'), { recursive: true })
@@ -284,6 +284,7 @@ test('health of a failing system ends with 1', async () => {
     groups: [],
     alarms: [],
     slowUnits: [],
+    refolds: [{ entity: 'teller/till', states: 3, unchanged: 3 }],
     slowRules: [
       {
         consumer: 'teller/till',
@@ -298,7 +299,7 @@ test('health of a failing system ends with 1', async () => {
   const socket = await openSocket(at.data, failing as System)
   const { code, out } = await at.say(['health'])
   assert.equal(code, 1)
-  const [what, ack, paused, slow] = out.split('\n')
+  const [what, ack, paused, slow, refolds] = out.split('\n')
   assert.deepEqual(
     [what, ack, paused],
     ['failing: the disk is full', 'Ack level: disk.', 'Paused: teller.'],
@@ -307,6 +308,7 @@ test('health of a failing system ends with 1', async () => {
     slow ?? '',
     /^Slow: teller\/till took 340 ms on bank.Pay pay-1 of ada, over .* 100 ms/,
   )
+  assert.equal(refolds, 'Folded again: 3 states of teller/till, 3 of them unchanged.')
   assert.equal((await at.say(['health', '--json'])).code, 1)
   await socket.close()
   at.remove()

@@ -18,9 +18,11 @@ import {
 } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { systemClock } from '../../src/base/clock.ts'
 import type { System } from '../../src/control/system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { ChainView, Listing, OperationEntry } from '../../src/control/views.ts'
+import { through } from '../../src/ports/through.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
 
 const Seat = z.object({ id: z.string() })
@@ -88,6 +90,31 @@ after(() => app.stop())
 const chain = async (id: string): Promise<ChainView> =>
   (await runVerb(system, 'chain', { event: id })) as ChainView
 
+test('a conversation is found although a clock that is behind gave later messages earlier times', async () => {
+  const clock = systemClock()
+  let offMs = 0
+  const behind = { ...clock, now: () => clock.now() + offMs, wall: () => clock.wall() + offMs }
+  const backend = memory()
+  const { log, store } = through(backend, (_, run) => run())
+  const close = async (): Promise<void> => undefined
+  const shared = { log: { ...log, close }, store: { ...store, close } }
+  const launch = () => start(booking, shared, { clock: behind })
+  const first = await launch()
+  await first.send(Seats.Book({ id: 'one' }), { id: 'book-one' })
+  await first.settled()
+  await first.stop()
+  offMs = -3_600_000
+  await using second = await launch()
+  for (const name of ['two', 'three', 'four', 'five'])
+    await second.send(Seats.Free({ id: 'one' }), { id: name })
+  await second.settled()
+  const chain = await runVerb(systemOf(second), 'chain', { event: 'book-one' })
+  assert.deepEqual(
+    (chain as ChainView).events.map(({ type }) => type),
+    ['seats.Book', 'BOOKING_FAILED'],
+  )
+})
+
 describe('the kind of a message and an outcome does not depend on its name', () => {
   test('a refusal that is named as a success, and a success that is named as a failure', async () => {
     const kinds = async (id: string): Promise<readonly string[]> =>
@@ -119,7 +146,12 @@ describe('the kind of a message and an outcome does not depend on its name', () 
       { is: 'failed-over', kind: 'finished' },
       { is: 'refused-politely', kind: 'finished', reason: 'no seat' },
       { is: 'completed', kind: 'completed' },
-      { is: 'refused', kind: 'refused', reason: 'taken', complaints: ['by you'] },
+      {
+        is: 'refused',
+        kind: 'refused',
+        reason: 'taken',
+        complaints: [{ path: '', message: 'by you' }],
+      },
     ])
   })
   test('operations can be filtered by kind', async () => {

@@ -157,10 +157,10 @@ describe('replay', () => {
     assert.deepEqual(idsOf([...first.events, ...rest]), ids(3))
   })
 
-  for (const [said, code] of [
-    ['ARCHIVE_MISSING: the file x', 'ARCHIVE_MISSING'],
-    ['ARCHIVE_DAMAGED: the file x', 'ARCHIVE_DAMAGED'],
-    ['a checksum', 'LOG_DAMAGED'],
+  for (const [damaged, code] of [
+    ['ARCHIVE_MISSING', 'ARCHIVE_MISSING'],
+    ['ARCHIVE_DAMAGED', 'ARCHIVE_DAMAGED'],
+    ['CONTENT_CHANGED', 'LOG_DAMAGED'],
   ] as const)
     test(`stops with ${code} where reading stops, after all before it`, async () => {
       const system = over(await holding(['a', 'a', 'a', 'a']), (log) => ({
@@ -169,7 +169,7 @@ describe('replay', () => {
           return slices.map((slice) => {
             const records = slice.records.filter(({ offset }) => offset < 2)
             if (records.length === slice.records.length) return slice
-            return { ...slice, records, next: 2, damage: said }
+            return { ...slice, records, next: 2, damage: { code: damaged, from: 2, to: 3 } }
           })
         },
       }))
@@ -178,6 +178,7 @@ describe('replay', () => {
       await assert.rejects(pages(system, { cursor: first.cursor }), {
         code,
         message: new RegExp(`${TOPIC}/${partitionOf('a', PARTITIONS)}@2`),
+        ids: { topic: TOPIC, damage: damaged, from: '2', to: '3' },
       })
     })
 

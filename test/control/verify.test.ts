@@ -116,10 +116,14 @@ suite('verify', () => {
   ]
   for (const [name, sql, path, message] of flaws)
     test(`names ${name}`, async () => {
-      const { isSound, complaints } = await verified(
+      const { isSound, complaints, damage } = await verified(
         harmed(sql.replace('t$', tableOf('asker.question'))),
       )
       assert.equal(isSound, false)
+      const ranges = damage.map(({ topic, partition, from, to }) => {
+        return `${topic}/${partition}@${to - from > 1 ? `${from}-${to - 1}` : from}`
+      })
+      assert.equal(ranges.includes(path), path.startsWith(TOPIC), 'as a value, too')
       const [found] = complaints
       assert.deepEqual(
         [found?.path, complaints.filter((each) => each.path === path).length],
@@ -160,7 +164,11 @@ suite('verify', () => {
       [() => rmSync(file), 'ARCHIVE_MISSING'],
     ] as const) {
       harm()
-      const { complaints, records } = await verified(whole)
+      const { complaints, records, damage } = await verified(whole)
+      const [found] = damage
+      const { topic, partition, from, to } = found ?? {}
+      assert.deepEqual([topic, partition, from, to], [TOPIC, PARTITION, 0, 20])
+      assert.deepEqual([damage.length, found?.code, found?.file], [1, code, file])
       assert.deepEqual(
         complaints.map(({ path }) => path),
         [`${TOPIC}/${PARTITION}@0-19`],

@@ -4,6 +4,7 @@ import { Fault } from 'throughline'
 import type { EmbeddedOptions } from 'throughline/embedded'
 import { embedded, repair, salvage } from 'throughline/embedded'
 import { systemClock } from '../../src/base/clock.ts'
+import { damageText } from '../../src/ports/damage.ts'
 import type { Answer, EventLog, LogEnd, LogRecord } from '../../src/ports/log.ts'
 import type { Backend } from '../../src/ports/store.ts'
 import { eventIn, keyIn } from '../../src/ports/conformance/sample.ts'
@@ -142,7 +143,7 @@ async function partitionOf(
     end = (await log.ends([topic]))[partition] ?? end
     const read = await readPartition(log, end)
     records = read.records
-    if (read.damage !== undefined) said = { code: 'LOG_DAMAGED', text: read.damage }
+    if (read.damage !== undefined) said = { code: 'LOG_DAMAGED', text: damageText(read.damage) }
   } catch (cause) {
     said = saidBy(cause)
   }

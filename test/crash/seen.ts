@@ -1,5 +1,7 @@
 // Reads back everything that a data directory holds, through the ports.
 import { embedded } from '../../src/backends/embedded/index.ts'
+import type { DamagedRange } from '../../src/ports/damage.ts'
+import { damageText } from '../../src/ports/damage.ts'
 import type { EventLog, LogEnd, LogRecord, Slice } from '../../src/ports/log.ts'
 import type { Backend, Progress, Row } from '../../src/ports/store.ts'
 import { CONSUMERS, TABLES, TOPICS } from './town.ts'
@@ -19,7 +21,7 @@ const PAGE = { records: 5_000, bytes: 50_000_000 }
 /** The readable records of a partition, and why the rest cannot be read. */
 export interface PartitionRead {
   readonly records: readonly LogRecord[]
-  readonly damage?: string
+  readonly damage?: DamagedRange
 }
 
 /** Reads a partition up to its end, or up to damage. */
@@ -30,7 +32,7 @@ export async function readPartition(
   const records: LogRecord[] = []
   for (let next = first; ;) {
     const [slice] = await log.read([{ topic, partition, next }], PAGE, { ms: 0 })
-    const { damage, ...rest } = slice as Slice & { readonly damage?: string }
+    const { damage, ...rest } = slice as Slice
     records.push(...rest.records)
     if (damage !== undefined) return { records, damage }
     if (rest.next >= rest.end) return { records }
@@ -66,7 +68,7 @@ async function look(
   const records: LogRecord[] = []
   for (const end of ends) {
     const read = await readPartition(log, end)
-    if (read.damage !== undefined) throw new Error(read.damage)
+    if (read.damage !== undefined) throw new Error(damageText(read.damage))
     records.push(...read.records)
   }
   const progress = await store.progress(Object.keys(CONSUMERS))

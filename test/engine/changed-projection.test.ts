@@ -7,7 +7,7 @@ import type { Unit } from '../../src/ports/store.ts'
 import type { Around } from '../../src/ports/through.ts'
 import type { Bend } from './shelves.ts'
 import { Goods, fill } from './shelves.ts'
-import { SHADOW, worldOf } from './shelves-world.ts'
+import { NAME, SHADOW, worldOf } from './shelves-world.ts'
 
 describe('a changed projection definition', () => {
   /** A world whose rows were made by one definition. */
@@ -23,14 +23,62 @@ describe('a changed projection definition', () => {
   test('is refused at start without a new version, and changes nothing', async () => {
     const { world, old } = await made(11, {})
     await assert.rejects(
-      world.launch({ isMarked: true }),
-      /PROJECTION_CHANGED: [^]*\n {2}- store\/shelves: its rules, by or indexes[^]*raise its version/,
+      world.launch({ by: 'item' }),
+      /PROJECTION_CHANGED: [^]*\n {2}- store\/shelves: its by, indexes or messages[^]*raise its version/,
     )
     assert.deepEqual(await world.rows(), old)
     const { app } = await world.launch()
     await world.until(fill(app, 5, 30))
     await world.settle(app)
     assert.deepEqual(await world.rows(), await world.wanted())
+    await world.until(app.stop())
+  })
+
+  test('continues from the rows and warns where only the source text has changed', async () => {
+    const { world, old } = await made(19, {})
+    const same = await world.launch()
+    await world.clock.advance(3_000)
+    await world.until(same.app.stop())
+    assert.deepEqual(world.changed, [])
+    const { app } = await world.launch({ isMarked: true })
+    await world.until(fill(app, 1, 30))
+    await world.settle(app)
+    const rows = await world.rows()
+    assert.notDeepEqual(rows, old)
+    assert.match(JSON.stringify(rows), /"i-[^]*"\+i-/, 'the new rules continue from the old rows')
+    assert.deepEqual(world.changed, [NAME])
+    const { is, alarms } = await world.until(app.health())
+    assert.equal(is, 'well')
+    assert.partialDeepStrictEqual(alarms, [
+      { kind: 'changed-projection', isDegrading: false, consumer: NAME },
+    ])
+    assert.match(
+      alarms[0]?.message ?? '',
+      /store\/shelves .* still 1: raise it if the rules now make/,
+    )
+    await world.until(app.rebuild(NAME))
+    await world.swept()
+    assert.deepEqual(await world.rows(), await world.wanted({ isMarked: true }))
+    assert.deepEqual((await world.until(app.health())).alarms, [])
+    await world.until(app.stop())
+    assert.deepEqual(world.changed, [NAME], 'once')
+  })
+
+  test('restarts a rebuild that a different source text had begun', async () => {
+    const { world } = await made(20, {}, 60)
+    const stuck: Around = async (call, run, args) => {
+      const unit = call === 'store.commit' ? (args[0] as Unit) : undefined
+      if (unit?.swap) await new Promise<never>(() => undefined)
+      return run()
+    }
+    const first = await world.launch({ version: 2 }, stuck)
+    await world.clock.advance(3_000)
+    first.crash()
+    const bend: Bend = { version: 2, isMarked: true }
+    const { app } = await world.launch(bend)
+    await world.until(app.settled())
+    assert.deepEqual(await world.rows(), await world.wanted(bend))
+    assert.deepEqual(world.changed, [])
     await world.until(app.stop())
   })
 
@@ -169,35 +217,48 @@ describe('a changed projection definition', () => {
 })
 
 test('the next projection state follows from a table', () => {
-  const v1 = { version: 1, rules: 'a' }
-  const v1b = { version: 1, rules: 'b' }
-  const v2 = { version: 2, rules: 'b' }
+  const of = (version: number, rules: string, declared = '2:d') => ({
+    version,
+    declared,
+    rules: `2:${rules}`,
+  })
+  const v1 = of(1, 'a')
+  const v1b = of(1, 'b')
+  const v1d = of(1, 'a', '2:other')
+  const v2 = of(2, 'b')
+  const v3 = of(3, 'b')
+  // As an earlier version of Throughline stored it.
+  const former = { version: 1, rules: 'c' }
   const retired = { ...v1, isRetired: true }
   const folding = { ...v2, is: 'folding' } as const
   const sweeping = { ...v1, is: 'sweeping' } as const
+  const emptying = <D extends object>(definition: D) => ({ ...definition, is: 'emptying' }) as const
+  const changed =
+    'its by, indexes or messages have changed but not its version: raise version from 1'
   const cases: readonly (readonly [typeof v1, Build | undefined, boolean, Build | string])[] = [
     [v1, undefined, true, { live: v1 }],
     [v1, { live: v1 }, true, { live: v1 }],
     [v1, { live: v1, shadow: sweeping }, true, { live: v1, shadow: sweeping }],
     [v1, { live: v1, shadow: folding }, true, { live: v1, shadow: { ...v1, is: 'sweeping' } }],
-    [v1, { live: retired }, true, { live: retired, shadow: { ...v1, is: 'emptying' } }],
+    [v1, { live: retired }, true, { live: retired, shadow: emptying(v1) }],
     [v1b, { live: v1 }, false, { live: v1b }],
+    [v1b, { live: v1 }, true, { live: v1 }],
+    [v1b, { live: v1, shadow: sweeping }, true, { live: v1, shadow: sweeping }],
     [
       v1b,
-      { live: v1 },
+      { live: v1, shadow: { ...v1, is: 'folding' } },
       true,
-      'its rules, by or indexes have changed but not its version: raise version from 1',
+      { live: v1, shadow: emptying(v1b) },
     ],
+    [v1, { live: former }, true, { live: v1 }],
+    [v1d, { live: v1 }, false, { live: v1d }],
+    [v1d, { live: v1 }, true, changed],
     [v1, { live: v2 }, true, 'its rows were made by version 2, which is newer than 1'],
-    [v2, { live: v1 }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
+    [v2, { live: v1 }, true, { live: v1, shadow: emptying(v2) }],
+    [v2, { live: former }, true, { live: former, shadow: emptying(v2) }],
     [v2, { live: v1, shadow: folding }, true, { live: v1, shadow: folding }],
-    [v2, { live: v1, shadow: sweeping }, true, { live: v1, shadow: { ...v2, is: 'emptying' } }],
-    [
-      { version: 3, rules: 'b' },
-      { live: v1, shadow: folding },
-      true,
-      { live: v1, shadow: { version: 3, rules: 'b', is: 'emptying' } },
-    ],
+    [v2, { live: v1, shadow: sweeping }, true, { live: v1, shadow: emptying(v2) }],
+    [v3, { live: v1, shadow: folding }, true, { live: v1, shadow: emptying(v3) }],
   ]
   for (const [definition, build, hasProgress, expected] of cases)
     assert.deepEqual(judge(definition, build, hasProgress), expected, JSON.stringify(build))

@@ -42,7 +42,10 @@ describe('a paused service', () => {
     const operation = await stage.clock.until(app.send(Ledger.Enter({ account: 'a', number: 1 })))
     await stage.clock.advance(20_000)
     assert.equal(await handled(stage, app), 0)
-    assert.deepEqual(await stage.clock.until(operation.look()), { is: 'pending' })
+    assert.deepEqual(await stage.clock.until(operation.look()), {
+      is: 'pending',
+      isAccepted: false,
+    })
     const { book } = await stage.clock.until(app.ask(Ledger.Read({ account: 'a' })))
     assert.deepEqual(book, [])
     const { is, paused } = await stage.clock.until(app.health())

@@ -219,7 +219,7 @@ describe('a rebuild', () => {
       if (call !== 'log.read' || !isTorn) return answer
       return (answer as readonly Slice[]).map((slice) =>
         slice.topic === 'goods.events' && slice.partition === 1 && slice.next > 0
-          ? { ...slice, records: [], next: 0, damage: 'its sum is another' }
+          ? { ...slice, records: [], next: 0, damage: { code: 'CONTENT_CHANGED', from: 0, to: 1 } }
           : slice,
       )
     }
@@ -228,7 +228,7 @@ describe('a rebuild', () => {
     await world.until(fill(app, 40))
     await world.settle(app)
     isTorn = true
-    const damaged = /REBUILD_FAILED: [^]*goods\.events\/1@0: its sum is another/
+    const damaged = /REBUILD_FAILED: [^]*goods\.events\/1@0: offset 0 is not what was written/
     await assert.rejects(world.until(app.rebuild(NAME)), damaged)
     assert.deepEqual(await world.rows(), await world.wanted())
     await world.until(app.stop())

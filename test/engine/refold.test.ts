@@ -8,7 +8,7 @@ import { queryHandler, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { runs } from '../extent.ts'
-import { rulesOfEntity, sourceOf } from '../../src/engine/definition.ts'
+import { rulesOfEntity } from '../../src/engine/definition.ts'
 import type { EntityRow } from '../../src/engine/fold.ts'
 import { foldOf } from '../../src/engine/fold.ts'
 import { refolding } from '../../src/engine/refold.ts'
@@ -270,16 +270,6 @@ describe('the fingerprint of evolve rules', () => {
     )
     assert.equal(a, again)
     assert.equal(new Set([a, b, raised]).size, 3)
-  })
-
-  test('does not depend on their formatting', () => {
-    const sourceIn = (text: string): string => sourceOf({ toString: () => text } as never)
-    const source = sourceIn('({ a }, b) => { return a + b + `x  y`.length }')
-    const broken = '(\n  { a }       ,\n  b,\n) => {\n  return a  + b + `x  y`.length\n}'
-    assert.equal(sourceIn(broken.replace('b,', 'b')), source)
-    assert.notEqual(sourceIn('({ a }, b) => { return a + b + `x y`.length }'), source, 'in a text')
-    assert.notEqual(sourceIn('(a) => in b'), sourceIn('(a) => inb'), 'nor between words')
-    assert.notEqual(sourceIn('() => { return\nb }'), sourceIn('() => { return b }'))
   })
 })
 

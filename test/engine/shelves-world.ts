@@ -15,6 +15,8 @@ type Rows = Promise<Record<string, unknown>>
 export interface World extends Stage {
   /** Reported failures. */
   readonly broken: readonly string[]
+  /** Projections whose rows were made by a different source text. */
+  readonly changed: readonly string[]
   /** Waits for a promise while everything else continues. */
   until<T>(promise: Promise<T>): Promise<T>
   launch(bend?: Bend, around?: Around, engine?: object): Promise<{ app: App; crash(): void }>
@@ -37,9 +39,11 @@ export function worldOf(seed: number): World {
   const stage: Stage = stageOf(memory, seed)
   const { clock, backend } = stage
   const broken: string[] = []
+  const changed: string[] = []
   return {
     ...stage,
     broken,
+    changed,
     until: <T>(promise: Promise<T>): Promise<T> => clock.until(promise),
     async launch(bend: Bend = {}, around?: Around, engine: object = {}) {
       const { backend: own, clock: ownClock, random, crash } = stage.instance(around)
@@ -49,6 +53,7 @@ export function worldOf(seed: number): World {
           random,
           engine: { leaseMs: 1_000, retryDelayMs: 50, ...engine },
           faulted: () => undefined,
+          onChangedSource: ({ projection }) => void changed.push(projection),
           broke: (about, cause) => void broken.push(`${about}: ${String(cause)}`),
         }),
       )

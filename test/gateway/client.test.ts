@@ -21,11 +21,36 @@ describe('a client', () => {
     assert.equal(await ordering.findOrder({ orderId: 'none' }), null, 'as its types say')
   })
 
+  test('tells accepted operations from pending ones, and reads its own writes', async () => {
+    await using shop = await openShop()
+    const { ordering } = client<typeof contracts>(shop.origin)
+    await shop.app.pause('ordering')
+    const operation = await ordering.placeOrder(placed('o-1', 7))
+    assert.deepEqual(await operation.look(), { is: 'pending', isAccepted: false })
+    const waiting = Promise.all([operation.accepted(), operation.projected()])
+    await shop.app.resume('ordering')
+    assert.deepEqual(await waiting, [{ is: 'accepted' }, { is: 'accepted' }])
+    assert.deepEqual(await operation.look(), { is: 'pending', isAccepted: true })
+    const found = await ordering.findOrder({ orderId: 'o-1' })
+    assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 7 })
+    const refused = await ordering.placeOrder(placed('o-2', 2_000))
+    const no = {
+      is: 'refused',
+      code: 'too-many',
+      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+    }
+    assert.deepEqual([await refused.accepted(), await refused.projected()], [no, no])
+  })
+
   test('returns a refusal with its code', async () => {
     await using shop = await openShop()
     const { ordering } = client<typeof contracts>(shop.origin)
     const settled = await (await ordering.placeOrder(placed('o-1', 2_000))).settled()
-    assert.deepEqual(settled, { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] })
+    assert.deepEqual(settled, {
+      is: 'refused',
+      code: 'too-many',
+      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+    })
   })
 
   test('throws the fault of the gateway, with its issues and the idempotency key', async () => {

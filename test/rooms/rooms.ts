@@ -160,6 +160,7 @@ export const ROOMS: readonly Room[] = [
       'playwright-core',
       'throughline',
       'throughline/',
+      'vite',
       'zod',
     ],
   },

@@ -139,6 +139,37 @@ entity(
   },
 )
 
+entity(
+  'misspelt-id',
+  { of: Ordering, id: 'ordreId', initial },
+  {
+    decide: (on) => [
+      // @ts-expect-error The command has no field that holds the id of the entity.
+      on(Ordering.CancelOrder, () => refuse('not-open')),
+      // A rule with `ids` needs no such field.
+      on(Ordering.PlaceOrder, { ids: ({ orderId }) => [orderId] }, (asked) =>
+        Ordering.OrderPlaced({ ...asked, totalCents: 1 }),
+      ),
+    ],
+    evolve: (on) => [
+      // @ts-expect-error The event has no field that holds the id of the entity.
+      on(Ordering.OrderPlaced, () => initial),
+    ],
+  },
+)
+
+entity(
+  'id-of-no-text',
+  { of: Payments, id: 'cents', initial },
+  {
+    decide: (on) => [
+      // @ts-expect-error An id is text.
+      on(Payments.Charge, () => []),
+    ],
+    evolve: () => [],
+  },
+)
+
 // A sibling's event may change an entity, once it is declared.
 entity(
   'sibling',
@@ -204,6 +235,21 @@ handler('equipped', { thread: import.meta.url, uses: { mail: type<object>() } },
 
 // @ts-expect-error An index over a field that the row does not have.
 projection('indexed', { by: 'orderId', row: type<{ a: string }>(), indexes: ['b'] }, () => [])
+
+projection('misspelt-by', { by: 'ordreId', row: type<{ a: string }>() }, (on) => [
+  // @ts-expect-error The event has no field that holds the id of the row.
+  on(Ordering.OrderPlaced, () => ({ a: '' })),
+  on(Ordering.OrderCancelled, { ids: ({ orderId }) => [orderId] }, () => undefined),
+])
+
+// A refusal is found by the field of its command.
+projection('of-refusals', { by: 'orderId', row: type<{ a: string }>() }, (on) => [
+  on(Ordering.PlaceOrder.refused, ({ code }) => ({ a: code })),
+])
+projection('of-no-refusals', { by: 'code', row: type<{ a: string }>() }, (on) => [
+  // @ts-expect-error The command has no such field, although the refusal has.
+  on(Ordering.PlaceOrder.refused, ({ code }) => ({ a: code })),
+])
 
 queryHandler('other', { of: Ordering, reads: [openOrders] }, (on) => [
   on(Ordering.FindOpenOrders, async (_asked, read) => {

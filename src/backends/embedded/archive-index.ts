@@ -1,10 +1,11 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Fault } from '../../base/fault.ts'
+import { Fault, FAULTS } from '../../base/fault.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
+import { damageText } from '../../ports/damage.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import type { Block } from './archive-block.ts'
 import { blockHash, unpack } from './archive-block.ts'
-import { rangeText } from './damage.ts'
 import type { StoredRecord } from './records.ts'
 import { isWhole } from './records.ts'
 import type { Statements } from './statements.ts'
@@ -27,12 +28,8 @@ export interface ArchiveRow {
 export interface Archive {
   /** Reloads the in-memory state. */
   load(): void
-  /**
-   * Restores an archived record; returns nothing where no file has it, since it was compacted.
-   *
-   * @throws Fault `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`, with the range that cannot be read
-   */
-  restored(stub: StoredRecord): LogRecord | undefined
+  /** Restores an archived record; returns neither where no file has it, since it was compacted. */
+  look(stub: StoredRecord): Looked
   /** The last failure to read an archive file, until the file changes. */
   trouble(): string | undefined
   /** The end of the archived range of a partition. */
@@ -41,6 +38,28 @@ export interface Archive {
   last(topic: number, partition: number, count: number, below: number): readonly ArchiveRow[]
   /** Inside a transaction. */
   add(topic: number, partition: number, rows: readonly ArchiveRow[]): void
+}
+
+/** An archived record, or the range that cannot be read from its file. */
+export interface Looked {
+  readonly record?: LogRecord
+  readonly damage?: DamagedRange
+}
+
+/**
+ * Restores an archived record; returns nothing where no file has it, since it was compacted.
+ *
+ * @throws Fault `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`, with the range that cannot be read
+ */
+export function restoredBy(look: Archive['look'], stub: StoredRecord): LogRecord | undefined {
+  const { record, damage } = look(stub)
+  if (damage === undefined) return record
+  const { topic, partition } = stub.record
+  const { code, from, to } = damage
+  throw new Fault(code === 'ARCHIVE_MISSING' ? code : 'ARCHIVE_DAMAGED', {
+    detail: `${topic}/${partition} ${damageText(damage)}`,
+    ids: { topic, partition: String(partition), from: String(from), to: String(to) },
+  })
 }
 
 /** Cached blocks; readers go through a partition block by block. */
@@ -73,17 +92,14 @@ export function archiveIn(sql: Statements, directory: string): Archive {
   let trouble:
     | { readonly text: string; readonly row: ArchiveRow; readonly stamp: string }
     | undefined
-  const noting = (row: ArchiveRow, read: () => Block): Block => {
+  const noting = (row: ArchiveRow, { record }: StoredRecord): Block | DamagedRange => {
     const stamp = stampOf(row, directory)
-    try {
-      const block = read()
-      if (trouble?.row.file === row.file) trouble = undefined
-      return block
-    } catch (cause) {
-      const text = cause instanceof Error ? cause.message : 'a file of the archive cannot be read'
-      trouble = { text: text.split('\n')[0] ?? text, row, stamp }
-      throw cause
-    }
+    const read = readBlock(row, directory)
+    if ('code' in read) {
+      const text = `${record.topic}/${record.partition} ${damageText(read)}`
+      trouble = { text: `${read.code}: ${meaningOf(read)}: ${text}`, row, stamp }
+    } else if (trouble?.row.file === row.file) trouble = undefined
+    return read
   }
   const last: Archive['last'] = (topic, partition, count, below) =>
     sql.all(SELECT_LAST, topic, partition, below, count).map(rowOf)
@@ -92,19 +108,20 @@ export function archiveIn(sql: Statements, directory: string): Archive {
       found = undefined
       isEmpty = sql.get('SELECT 1 FROM archive WHERE topic > 0 LIMIT 1') === undefined
     },
-    restored(stub) {
-      if (isEmpty) return undefined
+    look(stub) {
+      if (isEmpty) return {}
       const { record, topic } = stub
       const { partition, offset } = record
       const row = rowAt(topic, partition, offset)
-      if (!row) return undefined
-      const block = blocks.get(row.hash) ?? noting(row, () => readBlock(row, stub, directory))
+      if (!row) return {}
+      const block = blocks.get(row.hash) ?? noting(row, stub)
+      if ('code' in block) return { damage: block }
       blocks.keep(row.hash, block)
       const body = block.bodies.get(offset)
-      if (!body) return undefined
+      if (!body) return {}
       const whole = { ...record, ...body }
-      if (isWhole({ ...stub, record: whole, gone: null })) return whole
-      throw damaged(row, stub, `offset ${offset} is not what was written`)
+      if (isWhole({ ...stub, record: whole, gone: null })) return { record: whole }
+      return { damage: damaged(row, `offset ${offset} is not what was written`) }
     },
     trouble() {
       if (trouble && stampOf(trouble.row, directory) !== trouble.stamp) trouble = undefined
@@ -175,20 +192,19 @@ function stampOfFile(path: string): string {
   }
 }
 
-function readBlock(row: ArchiveRow, stub: StoredRecord, directory: string): Block {
+function readBlock(row: ArchiveRow, directory: string): Block | DamagedRange {
   const { start, bytes, hash } = row
   let handle: number | undefined
   try {
     handle = opened(pathsOf(row, directory))
-    if (handle === undefined) throw missing(row, stub)
-    if (fstatSync(handle).size < start + bytes) throw damaged(row, stub, 'the file was cut off')
+    if (handle === undefined) return { ...rangeOf(row), code: 'ARCHIVE_MISSING' }
+    if (fstatSync(handle).size < start + bytes) return damaged(row, 'the file was cut off')
     const packed = Buffer.alloc(bytes)
     readSync(handle, packed, 0, bytes, start)
-    if (blockHash(packed) !== hash) throw damaged(row, stub, 'the block is not what was written')
+    if (blockHash(packed) !== hash) return damaged(row, 'the block is not what was written')
     return unpack(packed)
   } catch (cause) {
-    if (cause instanceof Fault) throw cause
-    throw damaged(row, stub, cause instanceof Error ? cause.message : 'it cannot be read')
+    return damaged(row, cause instanceof Error ? cause.message : 'the file cannot be read')
   } finally {
     if (handle !== undefined) closeSync(handle)
   }
@@ -205,19 +221,12 @@ function opened(paths: readonly string[]): number | undefined {
   return undefined
 }
 
-function missing(row: ArchiveRow, stub: StoredRecord): Fault {
-  return new Fault('ARCHIVE_MISSING', { detail: placeOf(row, stub), ids: idsOf(stub) })
+const rangeOf = ({ from, to, file }: ArchiveRow) => ({ from, to, file })
+
+function damaged(row: ArchiveRow, detail: string): DamagedRange {
+  return { ...rangeOf(row), code: 'ARCHIVE_DAMAGED', detail }
 }
 
-function damaged(row: ArchiveRow, stub: StoredRecord, what: string): Fault {
-  const detail = `${placeOf(row, stub)}: ${what}`
-  return new Fault('ARCHIVE_DAMAGED', { detail, ids: idsOf(stub) })
-}
-
-function placeOf(row: ArchiveRow, { record: { topic, partition } }: StoredRecord): string {
-  return `${topic}/${partition} ${rangeText(row)}, archived in ${row.file}`
-}
-
-function idsOf({ record }: StoredRecord): Readonly<Record<string, string>> {
-  return { topic: record.topic, partition: String(record.partition) }
+function meaningOf({ code }: DamagedRange): string {
+  return FAULTS[code === 'ARCHIVE_MISSING' ? code : 'ARCHIVE_DAMAGED'].meaning
 }

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { SQLInputValue } from 'node:sqlite'
-import { rangeText } from './damage.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
 import type { Head } from './heads.ts'
 import { dropRecent, recentFrom } from './heads.ts'
 import type { StoredRecord } from './records.ts'
@@ -113,23 +113,24 @@ function wholeIn(
 ): readonly StoredRecord[] {
   const { sql, damage, nowMs } = reading
   const { topic, partition } = head
-  const refuse = (first: number, end: number, what: string): never => {
-    damage.found({ topic, partition, from: first, to: end, what, foundMs: nowMs() })
-    throw damagedRecord(name, partition, `${rangeText({ from: first, to: end })} ${what}`)
+  const refuse = (range: DamagedRange): never => {
+    damage.found({ topic, partition, ...range, foundMs: nowMs() })
+    throw damagedRecord(name, partition, range)
   }
   const stops = damage.stops(topic, partition)
-  if (stops) throw damagedRecord(name, partition, `${rangeText(stops)} ${stops.what}`)
+  if (stops) throw damagedRecord(name, partition, stops)
   let rows: readonly Columns[] = []
   try {
     rows = sql.all(SELECT_RANGE, topic, partition, from, to)
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
-    refuse(from, to, 'cannot be read')
+    refuse({ code: 'UNREADABLE', from, to })
   }
   return rows.map((row) => {
     const stored = storedRecord(row, name)
     const { offset } = stored.record
-    return isWhole(stored) ? stored : refuse(offset, offset + 1, 'is not what was written')
+    if (isWhole(stored)) return stored
+    return refuse({ code: 'CONTENT_CHANGED', from: offset, to: offset + 1 })
   })
 }
 

@@ -103,6 +103,25 @@ suite('commits in groups', () => {
     assert.deepEqual(events, ['BEGIN', ...steps, 'COMMIT', ...told, 'committed'])
   })
 
+  test('rejects one request where its answer throws', async () => {
+    const { group, events, turn } = trial()
+    const answers = [
+      group.submit({
+        ...change('a', events),
+        decide: () => ({
+          answer() {
+            throw new Error('it was taken')
+          },
+          write: () => false,
+        }),
+      }),
+      group.submit(change('b', events)),
+    ]
+    turn()
+    await assert.rejects(answers[0] as Promise<string>, /it was taken/)
+    assert.equal(await answers[1], 'b')
+  })
+
   test('commits 1,000 requests of one tick in one transaction, and loses none', async () => {
     const { group, events, turn } = trial()
     const names = Array.from({ length: 1_000 }, (_, at) => String(at))

@@ -7,8 +7,9 @@ import { isOfDatabase, isOfDisk } from './results.ts'
 /** One change to commit. */
 export interface Request<T> {
   /**
-   * Reads the database as the earlier requests of the group leave it, and changes nothing. An error
-   * that it throws rejects this request alone, unless SQLite threw it.
+   * Reads the database as the earlier requests of the group leave it, and writes nothing; the
+   * `write` of its decision, which is called next, does that. An error that it throws rejects this
+   * request alone, unless SQLite threw it.
    */
   decide(): Decision<T>
   /** The answer when the group could not be committed. */
@@ -16,9 +17,9 @@ export interface Request<T> {
 }
 
 export interface Decision<T> {
-  /** Called after the commit. */
+  /** Called after the commit. An error that it throws rejects this request alone. */
   readonly answer: () => T
-  /** Returns false where nothing was changed. */
+  /** Changes the database. Returns false where nothing was changed. */
   readonly write?: () => boolean
 }
 
@@ -189,7 +190,16 @@ function waitingFor<T>(
       }
       const hasWritten = decision.write?.() ?? false
       const { answer } = decision
-      return { hasWritten, answer: () => resolve(answer()) }
+      return {
+        hasWritten,
+        answer() {
+          try {
+            resolve(answer())
+          } catch (cause) {
+            reject(cause)
+          }
+        },
+      }
     },
     fail: (cause) => resolve(request.failed(cause)),
   }

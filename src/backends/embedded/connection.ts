@@ -72,7 +72,7 @@ export const repairing: Way = { ...owning, isForRepair: true }
 function createParts(sql: Statements, directory: string, clock: Clock) {
   const damage = damageIn(sql)
   const archive = archiveIn(sql, directory)
-  const topics = topicsIn({ sql, damage, clock, archived: archive.restored })
+  const topics = topicsIn({ sql, damage, clock, archived: archive.look })
   const tables = tablesIn(sql)
   return {
     damage,

@@ -14,6 +14,7 @@ import {
   keyIn,
 } from '../../ports/conformance/sample.ts'
 import { readAll, rowOf, start, topicOf, unitOf } from '../../ports/conformance/sample.ts'
+import { damageText } from '../../ports/damage.ts'
 import type { Slice } from '../../ports/log.ts'
 import type { Backend } from '../../ports/store.ts'
 import { embedded } from './index.ts'
@@ -73,7 +74,9 @@ async function standsAt(backend: Backend, offset: number, words: RegExp): Promis
   const slice = await readPartition(backend, 1)
   assert.equal(slice.records.length, offset)
   assert.equal(slice.next, offset)
-  assert.match(slice.damage ?? '', words)
+  assert.ok(slice.damage)
+  assert.match(damageText(slice.damage), words)
+  assert.equal(slice.damage.from, offset)
   const [damaged, whole] = await log.append([
     eventOf('more-1', { partition: 1, key: keyIn(1) }),
     eventOf('more-2', { partition: 2, key: keyIn(2) }),

@@ -1,4 +1,6 @@
 import { Fault } from '../../base/fault.ts'
+import type { DamageCode } from '../../ports/damage.ts'
+import { DAMAGE } from '../../ports/damage.ts'
 import { damagedTable } from './results.ts'
 import type { Statements } from './statements.ts'
 
@@ -9,7 +11,7 @@ export interface Damage {
   readonly from: number
   /** Excluded. */
   readonly to: number
-  readonly what: string
+  readonly code: DamageCode
   readonly foundMs: number
   /** An operator accepted the loss: readers skip the range and get it as `lost`. */
   readonly isAccepted: boolean
@@ -108,15 +110,28 @@ function storedDamage(sql: Statements): readonly Damage[] {
     const [topic, partition, from, to] = row as [number, number, number, number]
     const [what, foundMs, isAccepted] = row.slice(4) as [string, number, number]
     // A damaged page may contain rows of another table.
-    const isOurs = typeof what === 'string' && (isAccepted === 0 || isAccepted === 1)
-    if (!isOurs) throw damagedTable('damage', `${topic}/${partition}`)
-    return { topic, partition, from, to, what, foundMs, isAccepted: isAccepted === 1 }
+    const code = codeOf(what)
+    if (!code || (isAccepted !== 0 && isAccepted !== 1))
+      throw damagedTable('damage', `${topic}/${partition}`)
+    return { topic, partition, from, to, code, foundMs, isAccepted: isAccepted === 1 }
   })
 }
 
+/** Sentences of earlier versions that `DAMAGE` words differently today. */
+const FORMER_TEXTS: Partial<Record<DamageCode, string>> = {
+  CHAIN_BROKEN: 'does not follow the one before it',
+  LAST_CHANGED: 'is not the last one that was written',
+}
+
+/** Reads a stored code. Earlier versions stored a sentence instead. */
+function codeOf(what: unknown): DamageCode | undefined {
+  const codes = Object.keys(DAMAGE) as readonly DamageCode[]
+  return codes.find((code) => [code, DAMAGE[code], FORMER_TEXTS[code]].includes(what as string))
+}
+
 function writeDamage(sql: Statements, fresh: readonly Damage[], trimmed: readonly Trimmed[]): void {
-  const values = fresh.flatMap(({ topic, partition, from, to, what, foundMs, isAccepted }) => {
-    return [topic, partition, from, to, what, foundMs, isAccepted ? 1 : 0]
+  const values = fresh.flatMap(({ topic, partition, from, to, code, foundMs, isAccepted }) => {
+    return [topic, partition, from, to, code, foundMs, isAccepted ? 1 : 0]
   })
   const columns = 'topic, part, from_off, to_off, what, found, is_accepted'
   sql.insert(`INSERT OR REPLACE INTO damage (${columns})`, '', 7, values)
@@ -134,11 +149,6 @@ function covers(known: Damage, found: Damage): boolean {
   return isThere && !known.isAccepted && known.from <= from && to <= known.to
 }
 
-/** Formats a range of offsets for messages. */
-export function rangeText({ from, to }: Pick<Damage, 'from' | 'to'>): string {
-  return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`
-}
-
 /**
  * A topic or table may have been lost with the end of the log. Declared again it would be empty, and
  * reuse acknowledged offsets.
@@ -148,6 +158,6 @@ export function rangeText({ from, to }: Pick<Damage, 'from' | 'to'>): string {
 export function mustHaveLostNothing(damage: DamageBook): void {
   const lost = damage.stops(NO_TOPIC, 0)
   if (!lost) return
-  const detail = `nothing can be declared: ${lost.what}; run throughline repair`
+  const detail = `nothing can be declared: ${DAMAGE[lost.code]}; run throughline repair`
   throw new Fault('DATA_DAMAGED', { detail })
 }

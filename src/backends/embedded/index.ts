@@ -73,5 +73,5 @@ export function embedded(options: EmbeddedOptions): Backend {
 
 export type { Accepted, Loss, Repaired } from './repair.ts'
 export { repair } from './repair.ts'
-export type { Salvaged } from './salvage.ts'
+export type { Salvaged, Unreadable } from './salvage.ts'
 export { salvage } from './salvage.ts'

@@ -1,3 +1,4 @@
+import type { DamageCode, DamagedRange } from '../../ports/damage.ts'
 import type { Inspected } from '../../ports/log.ts'
 import type { Head } from './heads.ts'
 import { COLUMNS, isWhole, storedRecord } from './records.ts'
@@ -7,7 +8,7 @@ import { readableFrom } from './slices.ts'
 import type { Columns } from './statements.ts'
 import { chainAfter } from './sums.ts'
 
-type Flaw = Inspected['flaws'][number]
+type Flaw = DamagedRange
 
 const SELECT_RANGE = `SELECT ${COLUMNS} FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off`
@@ -27,7 +28,7 @@ export function inspect(
   const rows = fetch(reading, head, start, to)
   if (!rows) {
     const next = readableFrom(reading, head, start)
-    return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'cannot be read')]) }
+    return { next, flaws: unaccepted(reading, head, [flaw(start, next, 'UNREADABLE')]) }
   }
   const flaws: Flaw[] = []
   /** Not registered as damage: archive files may come back, and indexes can be rebuilt. */
@@ -37,22 +38,21 @@ export function inspect(
   for (const row of rows) {
     const stored = storedRecord(row, topicName)
     const { offset } = stored.record
-    if (offset > at) flaws.push(flaw(at, offset, 'is missing'))
-    if (!isWhole(stored)) flaws.push(flaw(offset, offset + 1, 'is not what was written'))
+    if (offset > at) flaws.push(flaw(at, offset, 'MISSING'))
+    if (!isWhole(stored)) flaws.push(flaw(offset, offset + 1, 'CONTENT_CHANGED'))
     else if (offset === at && chain !== undefined && chainAfter(chain, stored.sum) !== stored.chain)
-      flaws.push(flaw(offset, offset + 1, 'does not follow the record before it'))
-    if (!isFound(reading, row))
-      elsewhere.push(flaw(offset, offset + 1, 'is not found by its id: run throughline repair'))
-    const archive = stored.gone === null ? undefined : archiveFlaw(reading, stored)
-    if (archive) elsewhere.push(flaw(offset, offset + 1, archive))
+      flaws.push(flaw(offset, offset + 1, 'CHAIN_BROKEN'))
+    if (!isFound(reading, row)) elsewhere.push(flaw(offset, offset + 1, 'NOT_INDEXED'))
+    const archive = stored.gone === null ? undefined : reading.archived(stored).damage
+    if (archive) elsewhere.push({ ...archive, from: offset, to: offset + 1 })
     chain = stored.chain
     at = offset + 1
   }
-  if (at < to) flaws.push(flaw(at, to, 'is missing'))
+  if (at < to) flaws.push(flaw(at, to, 'MISSING'))
   else if (to === head.next && chain !== undefined && chain !== head.chain)
-    flaws.push(flaw(to - 1, to, 'is not the last record that was written'))
+    flaws.push(flaw(to - 1, to, 'LAST_CHANGED'))
   const open = unaccepted(reading, head, flaws)
-  for (const { from: first, to: end, message } of open) note(reading, head, first, end, message)
+  for (const each of open) note(reading, head, each)
   return { next: to, flaws: [...open, ...elsewhere] }
 }
 
@@ -60,15 +60,13 @@ export function inspect(
 function note(
   { damage, nowMs }: Reading,
   { topic, partition }: Head,
-  from: number,
-  to: number,
-  what: string,
+  { code, from, to }: Flaw,
 ): void {
-  damage.found({ topic, partition, from, to, what, foundMs: nowMs() })
+  damage.found({ topic, partition, code, from, to, foundMs: nowMs() })
 }
 
-function flaw(from: number, to: number, message: string): Flaw {
-  return { from, to, message }
+function flaw(from: number, to: number, code: DamageCode): Flaw {
+  return { code, from, to }
 }
 
 /** Whether a record is found by the index of ids, on which the detection of duplicates rests. */
@@ -80,18 +78,6 @@ function isFound({ sql }: Reading, row: Columns): boolean {
   } catch (cause) {
     if (isDamaged(cause)) return false
     throw cause
-  }
-}
-
-function archiveFlaw(
-  { archived }: Reading,
-  stored: ReturnType<typeof storedRecord>,
-): string | undefined {
-  try {
-    archived(stored)
-    return undefined
-  } catch (cause) {
-    return cause instanceof Error ? cause.message : 'its archive cannot be read'
   }
 }
 
@@ -127,7 +113,7 @@ function standing({ damage }: Reading, head: Head): readonly Flaw[] {
     .all()
     .filter(({ topic, partition }) => topic === head.topic && partition === head.partition)
     .filter(({ from, isAccepted }) => !isAccepted && from >= head.next)
-    .map(({ from, to, what }) => flaw(from, to, what))
+    .map(({ from, to, code }) => flaw(from, to, code))
 }
 
 function unaccepted({ damage }: Reading, head: Head, flaws: readonly Flaw[]): readonly Flaw[] {

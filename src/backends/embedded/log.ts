@@ -4,6 +4,7 @@ import { breathe } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Verdict } from '../../ports/admit.ts'
 import { admit, answersOf } from '../../ports/admit.ts'
+import { DAMAGE, damageText } from '../../ports/damage.ts'
 import type { Answer, EventLog, Health, LogEvent, Place } from '../../ports/log.ts'
 import { mustBeStorable, unstorableIn } from '../../ports/text.ts'
 import { isEmpty, readInTurns } from '../../ports/turns.ts'
@@ -11,7 +12,7 @@ import { sealCatalog } from './catalog-sum.ts'
 import type { Commits, Decision } from './commits.ts'
 import { commitOrThrow } from './commits.ts'
 import type { Use } from './connection.ts'
-import { mustHaveLostNothing, rangeText } from './damage.ts'
+import { mustHaveLostNothing } from './damage.ts'
 import type { Put } from './puts.ts'
 import { placeOf } from './puts.ts'
 import { isFull } from './results.ts'
@@ -183,20 +184,22 @@ function troubleOf({ isOpen, connection }: Use): string | undefined {
   try {
     const { commits, checkpoints, archive } = connection()
     const trouble = commits.stopped() ?? commits.trouble() ?? checkpoints.alarm()
-    return trouble ?? damageText(connection()) ?? archive.trouble()
+    return trouble ?? openDamageText(connection()) ?? archive.trouble()
   } catch (cause) {
     return cause instanceof Error ? cause.message : 'the data directory cannot be read'
   }
 }
 
-function damageText({ damage, topics }: ReturnType<Use['connection']>): string | undefined {
+function openDamageText({ damage, topics }: ReturnType<Use['connection']>): string | undefined {
   const open = damage.all().filter(({ isAccepted }) => !isAccepted)
   if (open.length === 0) return undefined
   const names = new Map(topics.heads.all().map(({ id, spec }) => [id, spec.name]))
   return open
-    .map(({ topic, partition, what, ...range }) => {
-      const name = names.get(topic)
-      return name === undefined ? what : `${name}/${partition}: ${rangeText(range)} ${what}`
+    .map((each) => {
+      const name = names.get(each.topic)
+      return name === undefined
+        ? DAMAGE[each.code]
+        : `${name}/${each.partition}: ${damageText(each)}`
     })
     .join('; ')
 }

@@ -1,6 +1,7 @@
 import type { Stored } from '../../ports/admit.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import { isStorable } from '../../ports/text.ts'
+import { restoredBy } from './archive-index.ts'
 import { dataHash } from './bodies.ts'
 import type { Heads } from './heads.ts'
 import { storedId } from './ids.ts'
@@ -41,7 +42,7 @@ const SELECT_READABLE = `SELECT off FROM log
 export function lookupsIn(reading: Reading, heads: Heads): Lookups {
   const { sql, archived } = reading
   const whole = (stored: StoredRecord): LogRecord | undefined =>
-    stored.gone === null ? stored.record : archived(stored)
+    stored.gone === null ? stored.record : restoredBy(archived, stored)
   const findRow = (topic: string, id: string): StoredRecord | undefined => {
     if (!isStorable(id)) return undefined
     const key = storedId(id)
@@ -101,13 +102,12 @@ function mustBeWhole(
   const stored = storedRecord(row, topic)
   const { partition, offset } = stored.record
   if (isWhole(stored)) return stored
-  const what = 'is not what was written'
-  const range = { from: offset, to: offset + 1, foundMs: nowMs() }
+  const range = { code: 'CONTENT_CHANGED', from: offset, to: offset + 1 } as const
   // A record with an impossible place says nothing about that partition.
   const head = heads.known(topic)?.heads[partition]
   if (head && head.first <= offset && offset < head.next)
-    damage.found({ topic: stored.topic, partition, ...range, what })
-  throw damagedRecord(topic, partition, `offset ${offset} ${what}`)
+    damage.found({ topic: stored.topic, partition, ...range, foundMs: nowMs() })
+  throw damagedRecord(topic, partition, range)
 }
 
 /**
@@ -129,7 +129,7 @@ function offsetAt(
     const middle = Math.floor((from + to) / 2)
     const row = sql.get(SELECT_AT, topic, partition, middle)
     if (!row && !damage.accepted(topic, partition, middle))
-      throw damagedRecord(name, partition, `offset ${middle} is missing`)
+      throw damagedRecord(name, partition, { code: 'MISSING', from: middle, to: middle + 1 })
     const stored = row && mustBeWhole(reading, heads, row, name)
     if (stored && stored.record.storedAt >= atMs) to = middle
     else from = middle + 1

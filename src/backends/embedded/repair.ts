@@ -5,12 +5,13 @@ import { bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import { unknownOf } from '../../base/options.ts'
+import type { DamageCode } from '../../ports/damage.ts'
 import type { Position } from '../../ports/log.ts'
 import { commitOrThrow } from './commits.ts'
 import type { Connection } from './connection.ts'
 import { connect, repairing } from './connection.ts'
 import type { Damage } from './damage.ts'
-import { NO_TOPIC, rangeText } from './damage.ts'
+import { NO_TOPIC } from './damage.ts'
 import type { Files } from './directory.ts'
 import type { Head } from './heads.ts'
 import { dropRecent } from './heads.ts'
@@ -27,8 +28,9 @@ export interface Loss {
   readonly topic?: string
   readonly partition?: number
   readonly from: number
+  /** Excluded. */
   readonly to: number
-  readonly what: string
+  readonly code: DamageCode
   readonly isAccepted: boolean
 }
 
@@ -273,10 +275,10 @@ function readable<T>(read: () => T): T | undefined {
 
 function lossesOf({ damage, topics }: Connection): readonly Loss[] {
   const names = new Map(topics.heads.all().map(({ id, spec }) => [id, spec.name]))
-  return damage.all().map(({ topic, partition, from, to, what, isAccepted }) => {
+  return damage.all().map(({ topic, partition, from, to, code, isAccepted }) => {
     const name = names.get(topic)
     const place = topic === NO_TOPIC || name === undefined ? {} : { topic: name, partition }
-    return { ...place, from, to, what: `${rangeText({ from, to })} ${what}`, isAccepted }
+    return { ...place, from, to, code, isAccepted }
   })
 }
 

@@ -1,4 +1,6 @@
 import { Fault } from '../../base/fault.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
+import { damageText } from '../../ports/damage.ts'
 
 /** The SQLite result codes that this backend handles. */
 const RESULT = {
@@ -71,9 +73,14 @@ export function damagedTable(table: string, row: string): Fault {
 }
 
 /** The fault for a damaged record of a partition. */
-export function damagedRecord(topic: string, partition: number, what: string): Fault {
-  const ids = { topic, partition: String(partition) }
-  return new Fault('LOG_DAMAGED', { detail: `${topic}/${partition}: ${what}`, ids })
+export function damagedRecord(topic: string, partition: number, damage: DamagedRange): Fault {
+  const { code, from, to } = damage
+  const range = { damage: code, from: String(from), to: String(to) }
+  const ids = { topic, partition: String(partition), ...range }
+  return new Fault('LOG_DAMAGED', {
+    detail: `${topic}/${partition}: ${damageText(damage)}`,
+    ids,
+  })
 }
 
 /**

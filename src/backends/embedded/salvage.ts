@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../base/fault.ts'
+import type { DamagedRange } from '../../ports/damage.ts'
+import { damageText } from '../../ports/damage.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import type { Archive } from './archive-index.ts'
 import { archiveIn } from './archive-index.ts'
@@ -18,13 +20,19 @@ export type Salvaged =
   /** A readable record that is not as it was written. */
   | { readonly is: 'flawed'; readonly record: LogRecord }
   /** A record whose archived payload cannot be read; `message` names the file. */
-  | { readonly is: 'unarchived'; readonly record: LogRecord; readonly message: string }
+  | {
+      readonly is: 'unarchived'
+      readonly record: LogRecord
+      /** The range that cannot be read from its file; absent where the index of the archive is damaged. */
+      readonly damage?: DamagedRange
+      readonly message: string
+    }
   /** A compacted record, without payload. */
   | { readonly is: 'compacted'; readonly record: LogRecord }
   | Unreadable
 
 /** Positions that cannot be read, `to` excluded. */
-interface Unreadable {
+export interface Unreadable {
   readonly is: 'unreadable'
   readonly from: number
   readonly to: number
@@ -132,7 +140,7 @@ function* rowsOf(end: number | undefined, rows: Rows): Generator<Readable> {
     yield { is: 'unreadable', from: unreadableFrom, to: end }
 }
 
-type Restore = Archive['restored']
+type Restore = Archive['look']
 
 /** Loads the archive index at the first archived record only, since it may be damaged, too. */
 function restoring(db: DatabaseSync, directory: string): Restore {
@@ -141,7 +149,7 @@ function restoring(db: DatabaseSync, directory: string): Restore {
   return (stub) => {
     if (!isLoaded) archive.load()
     isLoaded = true
-    return archive.restored(stub)
+    return archive.look(stub)
   }
 }
 
@@ -151,11 +159,15 @@ function salvaged(stored: StoredRecord, restore: Restore): Salvaged {
   const isLost = !isWhole(stored) || saidBy(gone) === LOST
   if (isLost) return { is: 'unreadable', from: record.position, to: record.position + 1 }
   try {
-    const restored = restore(stored)
+    const { record: restored, damage } = restore(stored)
+    if (damage) {
+      const { topic, partition } = record
+      const message = `${damage.code}: ${topic}/${partition} ${damageText(damage)}`
+      return { is: 'unarchived', record, damage, message }
+    }
     return restored ? { is: 'record', record: restored } : { is: 'compacted', record }
   } catch (cause) {
-    const [message = ''] = errorText(cause).split('\n')
-    return { is: 'unarchived', record, message }
+    return { is: 'unarchived', record, message: errorText(cause) }
   }
 }
 

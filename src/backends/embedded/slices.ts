@@ -1,9 +1,9 @@
-import { Fault } from '../../base/fault.ts'
+import type { DamageCode, DamagedRange } from '../../ports/damage.ts'
 import type { LogRecord, Position, Slice } from '../../ports/log.ts'
 import type { Budget } from '../../ports/turns.ts'
 import { bytesOf } from '../../ports/turns.ts'
+import type { Archive } from './archive-index.ts'
 import type { DamageBook } from './damage.ts'
-import { rangeText } from './damage.ts'
 import type { Head } from './heads.ts'
 import { recentFrom } from './heads.ts'
 import type { StoredRecord } from './records.ts'
@@ -15,8 +15,8 @@ import type { Columns, Statements } from './statements.ts'
 export interface Reading {
   readonly sql: Statements
   readonly damage: DamageBook
-  /** Restores an archived record; returns nothing where compaction removed it. */
-  readonly archived: (stub: StoredRecord) => LogRecord | undefined
+  /** Restores an archived record; returns no record where compaction removed it. */
+  readonly archived: Archive['look']
   readonly nowMs: () => number
 }
 
@@ -37,7 +37,7 @@ interface Walk {
   bytes: number
   /** Set where the read has to end. */
   isOver: boolean
-  damage?: string
+  damage?: DamagedRange
 }
 
 /** Reads a partition from a position. Offsets are dense here, so a gap is damage. */
@@ -100,8 +100,8 @@ function takeStored(
       walk.isOver = true
       return
     }
-    if (offset > walk.at) return stop(reading, head, walk, offset, 'is missing')
-    if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'is not what was written')
+    if (offset > walk.at) return stop(reading, head, walk, offset, 'MISSING')
+    if (!isWhole(stored)) return stop(reading, head, walk, offset + 1, 'CONTENT_CHANGED')
     const record = wholeOf(reading, stored, walk)
     if (walk.isOver) return
     if (record && !take(record)) {
@@ -110,26 +110,17 @@ function takeStored(
     }
     walk.at += 1
   }
-  if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'cannot be read')
-  else if (rows.length === 0 && walk.at < head.next)
-    stop(reading, head, walk, head.next, 'is missing')
+  if (!rows) stop(reading, head, walk, readableFrom(reading, head, walk.at), 'UNREADABLE')
+  else if (rows.length === 0 && walk.at < head.next) stop(reading, head, walk, head.next, 'MISSING')
 }
 
 /** Restores an archived payload; where that fails, only this read ends. */
 function wholeOf({ archived }: Reading, stored: StoredRecord, walk: Walk): LogRecord | undefined {
   if (stored.gone === null) return stored.record
-  try {
-    return archived(stored)
-  } catch (cause) {
-    if (!(cause instanceof Fault)) throw cause
-    walk.isOver = true
-    walk.damage = firstLine(cause)
-    return undefined
-  }
+  const { record, damage } = archived(stored)
+  if (damage) Object.assign(walk, { isOver: true, damage })
+  return record
 }
-
-/** Code, meaning and detail, without the cure. */
-const firstLine = ({ message }: Fault): string => message.split('\n')[0] ?? message
 
 /** Reads rows up to a damaged page; nothing where the first row is on it. */
 function fetch(
@@ -169,19 +160,20 @@ export function readableFrom(
 }
 
 /** Ends the read in front of damage, and reports it unless it was accepted. */
-function stop(reading: Reading, head: Head, walk: Walk, to: number, what: string): void {
+function stop(reading: Reading, head: Head, walk: Walk, to: number, code: DamageCode): void {
   const { topic, partition } = head
   walk.isOver = true
   if (reading.damage.accepted(topic, partition, walk.at)) return
-  const found = { topic, partition, from: walk.at, to, what }
-  reading.damage.found({ ...found, foundMs: reading.nowMs() })
-  walk.damage = `${rangeText(found)} ${what}`
+  walk.damage = { code, from: walk.at, to }
+  reading.damage.found({ topic, partition, ...walk.damage, foundMs: reading.nowMs() })
 }
 
 /** Known damage that stops a partition at an offset, such as a cut off end. */
-function standsAt({ damage }: Reading, head: Head, at: number): string | undefined {
+function standsAt({ damage }: Reading, head: Head, at: number): DamagedRange | undefined {
   const known = damage.stops(head.topic, head.partition)
-  return known && known.from <= at ? `${rangeText(known)} ${known.what}` : undefined
+  if (!known || known.from > at) return undefined
+  const { code, from, to } = known
+  return { code, from, to }
 }
 
 /** Skips accepted losses at an offset. */

@@ -12,7 +12,7 @@ import { mustHaveLostNothing } from './damage.ts'
 import { healthOf } from './log.ts'
 import type { Connection, Use } from './connection.ts'
 import { placeOf } from './puts.ts'
-import { damagedRecord, damagedTable, namingDamage } from './results.ts'
+import { damagedRecord, damagedTable, isOfDatabase, namingDamage } from './results.ts'
 import { swapIn } from './swaps.ts'
 
 export function embeddedStore(use: Use, clock: Clock): EventStore {
@@ -72,8 +72,8 @@ export function embeddedStore(use: Use, clock: Clock): EventStore {
   }
 }
 
-/** Makes all checks of a unit before its first write. */
-function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
+/** Makes all checks of a unit that need no write; `write` makes the others before it changes anything. */
+export function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   const { leases, progress, tables, topics, streams } = connection
   const resources = [...leases.lost(unit.fences), ...progress.misplaced(unit.progress)]
   if (resources.length > 0) return { answer: () => ({ is: 'fenced', resources }) }
@@ -83,25 +83,42 @@ function decide(unit: Unit, connection: Connection): Decision<UnitAnswer> {
   mustBePlaceable(unit, connection)
   for (const name of unit.swap?.tables ?? []) tables.idOf(name)
   for (const { table } of unit.streams) tables.idOf(table)
-  // Stream entries and appends are written first, inside a savepoint: where an entry or an id is
-  // taken it is rolled back, and nothing else has changed.
   const { appends } = unit
   const enter = (position: number): void => streams.write(unit.streams, position)
-  const puts = appends.length === 0 ? [] : topics.putIfNew(appends, enter)
-  if (!puts) {
-    const taken = streams.taken(unit.streams)
-    if (taken.length > 0) return { answer: () => ({ is: 'conflict', rows: distinctRows(taken) }) }
-    mustBeNew(unit.appends, topics)
-    throw damagedTable('log', 'an index that refuses new records')
-  }
+  let answer: Decision<UnitAnswer>['answer']
   return {
-    answer: () => ({ is: 'done', places: puts.map(placeOf) }),
+    answer: () => answer(),
     write() {
+      // Stream entries and appends are written first, inside a savepoint: where an entry or an id is
+      // taken it is rolled back, and nothing else has changed.
+      const puts = appends.length === 0 ? [] : topics.putIfNew(appends, enter)
+      if (!puts) {
+        answer = takenIn(unit, connection)
+        return false
+      }
+      answer = () => ({ is: 'done', places: puts.map(placeOf) })
       tables.write(unit.rows)
       progress.write(unit.progress)
       if (unit.swap) swapIn(connection, unit.swap)
       return true
     },
+  }
+}
+
+/** The answer to a unit with a stream entry or an id that already exists. */
+function takenIn(unit: Unit, { topics, streams }: Connection): Decision<UnitAnswer>['answer'] {
+  const taken = distinctRows(streams.taken(unit.streams))
+  if (taken.length > 0) return () => ({ is: 'conflict', rows: taken })
+  try {
+    mustBeNew(unit.appends, topics)
+  } catch (cause) {
+    if (isOfDatabase(cause)) throw cause
+    return () => {
+      throw cause
+    }
+  }
+  return () => {
+    throw damagedTable('log', 'an index that refuses new records')
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Admission } from '../../ports/admit.ts'
-import type { Inspected, LogEnd, LogRecord, Position, Slice, TopicSpec } from '../../ports/log.ts'
+import type { Inspected, LogEnd, Position, Slice, TopicSpec } from '../../ports/log.ts'
 import type { TopicState } from '../../ports/log.ts'
 import type { Budget } from '../../ports/turns.ts'
+import type { Archive } from './archive-index.ts'
 import type { Bodies } from './bodies.ts'
 import { bodiesIn } from './bodies.ts'
 import type { DamageBook } from './damage.ts'
-import { rangeText } from './damage.ts'
 import type { Head, Heads } from './heads.ts'
 import { dropRecent, headsIn, recentFrom } from './heads.ts'
 import { inspect } from './inspect.ts'
@@ -14,7 +14,6 @@ import type { Lookups } from './lookups.ts'
 import { lookupsIn } from './lookups.ts'
 import type { Puts } from './puts.ts'
 import { putsIn, recentRecords } from './puts.ts'
-import type { StoredRecord } from './records.ts'
 import { damagedRecord, isDamaged } from './results.ts'
 import type { Reading } from './slices.ts'
 import { readSlice } from './slices.ts'
@@ -45,7 +44,7 @@ export interface TopicsParts {
   readonly sql: Statements
   readonly damage: DamageBook
   readonly clock: Clock
-  readonly archived: (stub: StoredRecord) => LogRecord | undefined
+  readonly archived: Archive['look']
 }
 
 export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics {
@@ -70,7 +69,8 @@ export function topicsIn({ sql, damage, clock, archived }: TopicsParts): Topics 
     stops(topic, partition) {
       if (damage.all().length === 0) return undefined
       const known = heads.known(topic)
-      return known && damage.stops(known.id, partition)?.what
+      const stops = known && damage.stops(known.id, partition)
+      return stops && { code: stops.code, from: stops.from, to: stops.to }
     },
     declare: heads.declare,
     chainAt: (topic, partition, offset) => chainAt(reading, heads.head(topic, partition), offset),
@@ -122,9 +122,9 @@ function mustBeReadable(
     sql.get(SELECT_SUMS, topic, partition, to)
   } catch (cause) {
     if (!isDamaged(cause)) throw cause
-    const what = 'cannot be read'
-    damage.found({ topic, partition, from: first, to, what, foundMs: nowMs() })
-    throw damagedRecord(name, partition, `${rangeText({ from: first, to })} ${what}`)
+    const range = { code: 'UNREADABLE', from: first, to } as const
+    damage.found({ topic, partition, ...range, foundMs: nowMs() })
+    throw damagedRecord(name, partition, range)
   }
 }
 

@@ -10,7 +10,7 @@ export const health: Command = async (asked) => {
   const { terminal, flags } = asked
   await using system = await reach(asked)
   const report = (await system.run('health')) as HealthReport
-  const { is, ack, paused, groups, alarms, slowRules } = report
+  const { is, ack, paused, groups, alarms, slowRules, refolds } = report
   const { isRunning } = system
   if (flags.json) terminal.print(JSON.stringify({ ...report, isRunning }))
   else {
@@ -19,6 +19,8 @@ export const health: Command = async (asked) => {
     if (!isRunning) terminal.print('Not running.')
     if (is !== 'paused' && paused.length > 0) terminal.print(`Paused: ${paused.join(', ')}.`)
     for (const rule of slowRules) terminal.print(`Slow: ${slowText(rule)}.`)
+    for (const { entity, states, unchanged } of refolds)
+      terminal.print(`Folded again: ${states} states of ${entity}, ${unchanged} of them unchanged.`)
     const idle = groups.filter(({ isStandingBy }) => isStandingBy).map(({ group }) => group)
     if (idle.length > 0) terminal.print(`Standby for: ${idle.join(', ')}.`)
     // Slow rules are listed above.

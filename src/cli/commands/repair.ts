@@ -1,5 +1,6 @@
 import type { Accepted, Repaired } from '../../backends/embedded/index.ts'
 import { repair as repairData } from '../../backends/embedded/index.ts'
+import { damageText } from '../../ports/damage.ts'
 import { systemClock } from '../../base/clock.ts'
 import { Fault } from '../../base/fault.ts'
 import type { Asked, Command } from '../command.ts'
@@ -40,8 +41,10 @@ function print({ terminal }: Asked, { losses, pages, mark }: Repaired, isSound: 
     `${verdict}: ${losses.length === 1 ? '1 loss is' : `${countText(losses.length)} losses are`} known.`,
   )
   if (mark !== undefined) terminal.print(`  A new high-water mark was written: ${mark}.`)
-  for (const { topic, partition, what, isAccepted } of losses) {
+  for (const loss of losses) {
+    const { topic, partition, isAccepted } = loss
     const place = topic === undefined ? 'units' : `${topic}/${partition}`
+    const what = damageText(loss)
     terminal.print(`  ${printable(place)}: ${printable(what)}${isAccepted ? ', accepted' : ''}`)
   }
   for (const line of pages) terminal.print(`  ${printable(line)}`)

@@ -18,6 +18,7 @@ const service = ({ consumer, examples: [group = ''] }: Alarm): string =>
   fragmentOf({ is: 'service', name: (consumer ?? group).split('/')[0] ?? '' })
 
 export const ALARMS: Readonly<Record<Alarm['kind'], AlarmSort>> = {
+  'changed-projection': { text: 'Show the service', place: service },
   'clock-step': { text: 'Show the timers', place: () => list('timers') },
   'failed-rebuild': { text: 'Show the service', place: service },
   'held-keys': {

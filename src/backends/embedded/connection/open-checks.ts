@@ -21,7 +21,7 @@ export function assertHighWater(
 ): void {
   const { heads } = topics
   const foundMs = clock.now()
-  const what = 'was acknowledged and is missing: the log was cut off'
+  const code = 'CUT_OFF'
   for (const { spec, id, heads: partitions } of heads.all())
     for (const { partition, slot, first, next, chain } of partitions) {
       const mark = highWater.mark(slot)
@@ -32,17 +32,16 @@ export function assertHighWater(
       if (mark && mark.next < next && mark.next > first)
         assertSameLog(topics, spec.name, partition, mark)
       if (mark && mark.next > next && !damage.accepted(id, partition, next))
-        damage.found({ topic: id, partition, from: next, to: mark.next, what, foundMs })
+        damage.found({ topic: id, partition, from: next, to: mark.next, code, foundMs })
     }
   const commits = highWater.mark(COMMITS_SLOT)?.next ?? 0
   const place = { topic: NO_TOPIC, partition: 0, from: heads.commits(), to: commits }
-  if (commits > heads.commits())
-    damage.found({ ...place, what: 'units were lost with the end of the log', foundMs })
+  if (commits > heads.commits()) damage.found({ ...place, code: 'UNITS_LOST', foundMs })
   const known = heads.slots()
   for (let slot = known; slot < highWater.slots(); slot += 1)
     if ((highWater.mark(slot)?.next ?? 0) > 0) {
       const to = Math.max(heads.commits() + 1, commits)
-      damage.found({ ...place, to, what: 'a topic was lost with the end of the log', foundMs })
+      damage.found({ ...place, to, code: 'TOPIC_LOST', foundMs })
       return
     }
 }
@@ -70,7 +69,7 @@ export function assertIdIndex(topics: Topics): void {
     for (const { partition, first, next } of heads) {
       if (next === first) continue
       const { flaws } = topics.inspect(spec.name, partition, next - 1, 1)
-      const lost = flaws.find(({ message }) => message.includes('by its id'))
+      const lost = flaws.find(({ code }) => code === 'NOT_INDEXED')
       if (lost) throw damagedTable(spec.name, `the index of ids (offset ${lost.from})`)
     }
 }
