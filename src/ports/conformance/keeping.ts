@@ -23,12 +23,15 @@ async function recordsAt(log: EventLog, partition: number): Promise<readonly Log
 /** Waits until the log's clock has advanced, and returns its time. */
 async function later(log: EventLog): Promise<number> {
   const [partition, key] = [3, keyIn(3)]
-  await stored(log, [eventOf(`first-${(await endOf(log, partition)).next}`, { key })])
-  const [first] = (await recordsAt(log, partition)).slice(-1)
+  const storeOne = async (name: string): Promise<LogRecord | undefined> => {
+    const { next } = await endOf(log, partition)
+    await stored(log, [eventOf(`${name}-${next}`, { key })])
+    return recordsIn(await log.read([{ ...start(partition), next }], PLENTY, NOW))[0]
+  }
+  const first = await storeOne('first')
   for (let tries = 0; tries < 10_000; tries += 1) {
     await moment(log)
-    await stored(log, [eventOf(`then-${(await endOf(log, partition)).next}`, { key })])
-    const [last] = (await recordsAt(log, partition)).slice(-1)
+    const last = await storeOne('then')
     if (first && last && last.storedAt > first.storedAt) return last.storedAt
   }
   throw new Error('the clock of the log stands still')
