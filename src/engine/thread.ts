@@ -49,12 +49,18 @@ export interface ThreadData {
   readonly throughline: readonly Threaded[]
 }
 
+export interface ThreadEnd {
+  readonly reason: string
+  /** Whether its modules were imported and no call was under way, so that nobody has heard of it yet. */
+  readonly wasIdle: boolean
+}
+
 /** One thread. It runs one handler at a time. */
 export interface Thread {
   /** Resolves once its modules are imported, with the complaints about them. */
   readonly loaded: Promise<readonly Complaint[]>
-  /** Resolves with the reason once the thread has ended; never rejects. */
-  readonly ended: Promise<string>
+  /** Resolves once the thread has ended; never rejects. */
+  readonly ended: Promise<ThreadEnd>
   /**
    * Calls a handler. An end of the thread is a failed attempt. Once the signal aborts, so does the
    * signal that the handler has; a handler that goes on for half a second after that has its thread ended.
@@ -87,9 +93,10 @@ const HARD_LIMIT_FACTOR = 4
 export function thread(threaded: readonly Threaded[], bytesMax: number, clock: Clock): Thread {
   const worker = startWorker(threaded, bytesMax)
   const loaded = Promise.withResolvers<readonly Complaint[]>()
-  const ended = Promise.withResolvers<string>()
+  const ended = Promise.withResolvers<ThreadEnd>()
   let answer: PromiseWithResolvers<Attempt> | undefined
   let reason: string | undefined
+  let isLoaded = false
   let hasEnded = false
   // `postMessage` of a worker takes no origin.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
@@ -107,6 +114,7 @@ export function thread(threaded: readonly Threaded[], bytesMax: number, clock: C
   worker.on('message', (message: FromThread) => {
     if (message.kind !== 'loaded') return settle(attemptFrom(message))
     const [complaint] = message.complaints
+    isLoaded = complaint === undefined
     loaded.resolve(message.complaints)
     if (complaint) void end(complaint.message)
   })
@@ -118,7 +126,7 @@ export function thread(threaded: readonly Threaded[], bytesMax: number, clock: C
     reason ??= `it has exited with code ${code}`
     const message = `its thread: ${reason}`
     loaded.resolve(threaded.map(({ consumer: path }) => ({ path, message })))
-    ended.resolve(reason)
+    ended.resolve({ reason, wasIdle: isLoaded && answer === undefined })
     settle(failedBy(reason))
   })
 

@@ -105,9 +105,9 @@ function threadPool(
   function add(): Thread {
     const added = start()
     threads.add(added)
-    void added.ended.then((why) => {
+    void added.ended.then(({ reason, wasIdle }) => {
       threads.delete(added)
-      if (idle.includes(added) && !isStopped) onIdleEnd(new Fault('THREAD_ENDED', { detail: why }))
+      if (wasIdle && !isStopped) onIdleEnd(new Fault('THREAD_ENDED', { detail: reason }))
       idle = idle.filter((each) => each !== added)
       serve()
     })
