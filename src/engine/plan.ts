@@ -21,27 +21,30 @@ import { SAME_NAMES } from './stored-names.ts'
 export type Consuming = Entity | Projection | Saga | Handler
 
 /** One rule of a service at work. Its ids stay when it is renamed; people are shown its name. */
-export interface Consumer {
+export interface Consumer<R extends Consuming = Consuming> {
   /** `<service>/<rule>`, as it is stored. */
   readonly id: string
   /** The part of the rule in its id. */
   readonly ruleId: string
   /** `<service>/<rule>`, as the code says today. */
   readonly name: string
-  readonly rule: Consuming
+  readonly rule: R
   /** Where its rows are; handlers have none. */
   readonly table: string
 }
 
 /** What one consumer does on one wire name in one topic. */
-export interface Reaction {
-  readonly consumer: Consumer
+export interface Reaction<R extends Consuming = Consuming> {
+  readonly consumer: Consumer<R>
   readonly message: MessageType
   readonly rule: Rule
 }
 
 /** Reactions by topic and wire name: how a record finds its rules. */
-export type Reactions = ReadonlyMap<string, ReadonlyMap<string, readonly Reaction[]>>
+export type Reactions<R extends Consuming = Consuming> = ReadonlyMap<
+  string,
+  ReadonlyMap<string, readonly Reaction<R>[]>
+>
 
 /**
  * Consumers that read together. The pure rules of a service share one reading of each partition
@@ -83,9 +86,9 @@ export interface Evolver {
 export interface ProjectionPlan {
   readonly consumer: Consumer
   readonly definition: Definition
-  readonly shadow: Consumer
+  readonly shadow: Consumer<Projection>
   /** Those of the shadow. */
-  readonly reactions: Reactions
+  readonly reactions: Reactions<Projection>
 }
 
 /** The tables that the engine itself keeps for each service. */
@@ -214,10 +217,13 @@ export function serviceTables(service: string): ServiceTables {
 /** The table of a consumer's rows, by its id: entities, projections and sagas have one. */
 export const tableOf = (consumerId: string): string => consumerId.replace('/', '.')
 
-function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
-  const topics = new Map<string, Map<string, Reaction[]>>()
-  const add = (topic: string, wire: string, reaction: Reaction): void => {
-    const wires = topics.get(topic) ?? new Map<string, Reaction[]>()
+function reactionsOf<R extends Consuming>(
+  service: string,
+  consumers: readonly Consumer<R>[],
+): Reactions<R> {
+  const topics = new Map<string, Map<string, Reaction<R>[]>>()
+  const add = (topic: string, wire: string, reaction: Reaction<R>): void => {
+    const wires = topics.get(topic) ?? new Map<string, Reaction<R>[]>()
     topics.set(topic, wires)
     wires.set(wire, [...(wires.get(wire) ?? []), reaction])
   }
@@ -245,7 +251,7 @@ function projectionsOf(service: string, consumers: readonly Consumer[]): readonl
     const { id, rule, table } = consumer
     if (rule.is !== 'projection') return []
     // No rule has a dot in its name.
-    const shadow = { ...consumer, id: `${id}.shadow`, table: `${table}.shadow` }
+    const shadow = { ...consumer, rule, id: `${id}.shadow`, table: `${table}.shadow` }
     const definition = { version: rule.version, rules: rulesOfProjection(rule) }
     return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
   })

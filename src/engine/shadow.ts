@@ -3,6 +3,7 @@ import { thrownText } from '../base/thrown.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import type { Projection } from '../rules/projection.ts'
 import type { Budget } from './budget.ts'
 import type { Build } from './build.ts'
 import type { Builds } from './builds.ts'
@@ -12,7 +13,7 @@ import { project, rowsToProject } from './project.ts'
 import type { Draft } from './rows.ts'
 import { byKey, draftOver, rowCache, writesOf } from './rows.ts'
 import { slicesBefore } from './slices-before.ts'
-import type { Arrival, Step } from './step.ts'
+import type { Arrival } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
 import { EMPTY_UNIT } from './write-rows.ts'
@@ -249,7 +250,8 @@ function projected(
     if (computedMs > computeMsMax && record !== items[count - 1]?.record) break
     try {
       if (arrival.fault) throw arrival.fault
-      project({ reaction, arrival, draft, wanted: [] } as unknown as Step)
+      const { consumer, rule } = reaction
+      project({ consumer, arrival, draft, wanted: [] }, consumer.rule, rule)
     } catch (cause) {
       return failed(arrival, cause)
     } finally {
@@ -269,18 +271,18 @@ function failed(
 
 interface Heard {
   readonly record: LogRecord
-  readonly reactions: readonly Reaction[]
+  readonly reactions: readonly Reaction<Projection>[]
 }
 
 interface ShadowItem {
   readonly record: LogRecord
-  readonly reaction: Reaction
+  readonly reaction: Reaction<Projection>
   readonly arrival: Arrival
   readonly keys: readonly RowKey[]
 }
 
 /** What the projection hears, in the order of the log. */
-function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard[] {
+function heardIn(slices: readonly Slice[], reactions: Reactions<Projection>): readonly Heard[] {
   const records = slices.flatMap((slice) => slice.records)
   if (slices.length > 1) records.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
   return records.flatMap((record) => {
@@ -289,9 +291,9 @@ function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard
   })
 }
 
-function rowsAhead(reaction: Reaction, arrival: Arrival): readonly RowKey[] {
+function rowsAhead({ consumer, rule }: Reaction<Projection>, arrival: Arrival): readonly RowKey[] {
   try {
-    return rowsToProject(reaction, arrival)
+    return rowsToProject({ consumer, arrival }, consumer.rule, rule)
   } catch {
     // What is wrong here will be wrong again, and be told, when the rule itself runs.
     return []

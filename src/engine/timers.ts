@@ -31,7 +31,7 @@ const PAGE = 1_000
 
 /** By what the row of a timer is found that is set now. */
 export function timerIndex(
-  delays: DelayClock,
+  delays: Pick<DelayClock, 'now' | 'dueIn'>,
   delayMs: number,
 ): { readonly due: number; readonly setAt: number } {
   return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }

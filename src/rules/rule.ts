@@ -56,6 +56,14 @@ export interface Rule {
   readonly run: (data: never, known: never, occasion: Occasion) => unknown
 }
 
+/**
+ * Calls a rule. Its types were checked where it was declared; here they are unknown.
+ * `third` is the id where the rule is about several at once, and the context of the message otherwise.
+ */
+export function callRule(rule: Rule, data: unknown, known: unknown, third: unknown): unknown {
+  return rule.run(data as never, known as never, third as never)
+}
+
 /** What `on` is given besides the message and the rule. */
 export interface Several<D> {
   readonly ids: (data: D) => readonly string[]
