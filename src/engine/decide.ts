@@ -1,3 +1,4 @@
+import { compositeKey } from '../base/composite-key.ts'
 import { digest } from '../base/digest.ts'
 import { LIMITS } from '../base/limits.ts'
 import { commandsTopic, eventsTopic, factsOf } from '../contract/contract.ts'
@@ -31,9 +32,9 @@ export type OperationRow = CommandResult & {
   readonly digest?: string
 }
 
-/** The row of an operation. An id counts in its topic, and no id has a line break. */
+/** The key of the row of an operation: an id counts in its topic. */
 export function operationKey(command: Pick<CommandType, 'contract'>, id: string): string {
-  return `${commandsTopic(command.contract)}\n${id}`
+  return compositeKey(commandsTopic(command.contract), id)
 }
 
 /** The rows that a command will need, as far as its data tells. */

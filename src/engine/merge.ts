@@ -1,3 +1,4 @@
+import { partitionId } from '../ports/composite-keys.ts'
 import type { EventLog, LogRecord, Position, Slice } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
 
@@ -45,9 +46,6 @@ interface Ahead {
 /** Records of one partition that are read ahead at least, since each read costs. */
 const CHUNK_MIN = 64
 
-const placeOf = ({ topic, partition }: Pick<Position, 'topic' | 'partition'>): string =>
-  `${topic}/${partition}`
-
 const hasRecords = ({ at, records }: Ahead): boolean => at < records.length
 
 /**
@@ -69,10 +67,10 @@ export function orderedReader(log: EventLog): OrderedReader {
   /** What is known of each position; what was read for another place than the reader's is dropped. */
   function aligned(from: readonly Position[]): readonly Ahead[] {
     const known = from.map((position) => {
-      const each = ahead.get(placeOf(position))
+      const each = ahead.get(partitionId(position))
       return each?.from === position.next ? each : nothingAt(position)
     })
-    ahead = new Map(known.map((each) => [placeOf(each), each]))
+    ahead = new Map(known.map((each) => [partitionId(each), each]))
     return known
   }
 

@@ -1,3 +1,4 @@
+import { compositeKey } from '../base/composite-key.ts'
 import { Fault } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -23,8 +24,6 @@ export interface Change {
   readonly version: number
   readonly index?: Readonly<Record<string, IndexValue>>
 }
-
-const idOf = (table: string, key: string): string => `${table}\n${key}`
 
 /**
  * The rows that a group works on, kept between units up to a bound in bytes; what was loaded or
@@ -52,7 +51,7 @@ export function rowCache(
   const doubted = new Set<string>()
   let bytes = 0
   const keep = (cell: Cell): void => {
-    const id = idOf(cell.table, cell.key)
+    const id = compositeKey(cell.table, cell.key)
     const old = cells.get(id)
     if (old) {
       bytes -= old.bytes
@@ -62,10 +61,10 @@ export function rowCache(
     bytes += cell.bytes
   }
   return {
-    peek: (table, key) => cells.get(idOf(table, key)),
+    peek: (table, key) => cells.get(compositeKey(table, key)),
     async load(keys) {
       const isMissing = ({ table, key }: RowKey): boolean => {
-        const cell = cells.get(idOf(table, key))
+        const cell = cells.get(compositeKey(table, key))
         // What was flawed may have been mended.
         return !cell || cell.flaw !== undefined
       }
@@ -73,15 +72,15 @@ export function rowCache(
       if (missing.length === 0) return
       const rows = await store.get(missing)
       const loaded = missing.map((key, at) => cellOf(key, rows[at]))
-      const isInDoubt = ({ table, key }: RowKey): boolean => doubted.has(idOf(table, key))
+      const isInDoubt = ({ table, key }: RowKey): boolean => doubted.has(compositeKey(table, key))
       for (const cell of await refold(loaded, isInDoubt)) {
-        if (!cell.flaw) doubted.delete(idOf(cell.table, cell.key))
+        if (!cell.flaw) doubted.delete(compositeKey(cell.table, cell.key))
         keep(cell)
       }
     },
     doubt(keys) {
       for (const { table, key } of keys) {
-        const id = idOf(table, key)
+        const id = compositeKey(table, key)
         const cell = cells.get(id)
         if (cell) bytes -= cell.bytes
         cells.delete(id)
@@ -161,7 +160,7 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   let [lastTable, lastKey, lastId] = ['', '', '']
   const idFor = (table: string, key: string): string => {
     if (table === lastTable && key === lastKey) return lastId
-    lastId = idOf(table, key)
+    lastId = compositeKey(table, key)
     lastTable = table
     lastKey = key
     return lastId

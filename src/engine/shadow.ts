@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
+import { partitionId } from '../ports/composite-keys.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
 import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
@@ -58,7 +59,6 @@ interface Place {
   readonly partition: number
 }
 const nameOf = ({ topic, partition, next }: Slice): string => `${topic}/${partition}@${next}`
-const placeOf = ({ topic, partition }: Place): string => `${topic}\n${partition}`
 
 export function shadowing(
   engine: EngineTools,
@@ -109,7 +109,8 @@ async function swap(
   const places = placesOf(plan, reactions)
   const progress = await store.progress([consumer.id, shadow.id])
   const of = (id: string, place: Place): number =>
-    progress.find((each) => each.consumer === id && placeOf(each) === placeOf(place))?.next ?? 0
+    progress.find((each) => each.consumer === id && partitionId(each) === partitionId(place))
+      ?.next ?? 0
   const isDormant = builds.isDormant(consumer)
   if (!isDormant && places.some((place) => of(consumer.id, place) > of(shadow.id, place)))
     return 'behind'
@@ -165,14 +166,14 @@ function foldingOf(
 
   async function reached(): Promise<Map<string, number>> {
     const progress = known ? [] : await store.progress([shadow.id])
-    return (known ??= new Map(progress.map((each) => [placeOf(each), each.next])))
+    return (known ??= new Map(progress.map((each) => [partitionId(each), each.next])))
   }
 
   return {
     reset,
     async fold(under, signal) {
       const at = await reached()
-      const from = places.map((place) => ({ ...place, next: at.get(placeOf(place)) ?? 0 }))
+      const from = places.map((place) => ({ ...place, next: at.get(partitionId(place)) ?? 0 }))
       const slices = await reader.read(from, MAX, { ms: 0, signal })
       const damaged = slices.find(({ damage }) => damage !== undefined)
       if (damaged) return failed(undefined, `${nameOf(damaged)}: ${damaged.damage ?? ''}`)
@@ -196,7 +197,7 @@ function foldingOf(
       if (!isDone) return { is: 'lost' }
       rows.keep(cells)
       rows.trim()
-      for (const each of progress) at.set(placeOf(each), each.next)
+      for (const each of progress) at.set(partitionId(each), each.next)
       const unit = { tookMs: run.computedMs, messages: records.size }
       if (rest.length > 0) budget.endedEarly(consumer.name, unit)
       return { is: 'folded', isAtEnd }
@@ -315,11 +316,11 @@ function advancesOf(
 ): readonly Advance[] {
   const counts = new Map<string, number>()
   for (const { record } of items) {
-    const place = placeOf(record)
+    const place = partitionId(record)
     counts.set(place, (counts.get(place) ?? 0) + 1)
   }
   return slices.flatMap(({ topic, partition, next, lost }) => {
-    const place = placeOf({ topic, partition })
+    const place = partitionId({ topic, partition })
     const from = reached.get(place) ?? 0
     if (next <= from) return []
     const completed = counts.get(place) ?? 0

@@ -2,6 +2,7 @@ import type { Fault } from '../base/fault.ts'
 import { isFinal } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
 import { thrownError } from '../base/thrown.ts'
+import { progressId } from '../ports/composite-keys.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
@@ -360,6 +361,6 @@ function countsOf(
   const nothing = { accepted: 0, completed: 0, pending: 0, expired: 0 }
   const made = { consumer: consumer.id, topic, partition, ...nothing }
   partitions[partition] = made
-  counts.set(`${consumer.id}\n${topic}\n${partition}`, made)
+  counts.set(progressId(made), made)
   return made
 }

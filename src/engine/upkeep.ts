@@ -1,3 +1,4 @@
+import { partitionId, progressId } from '../ports/composite-keys.ts'
 import { breathe, pause } from '../base/clock.ts'
 import type { LogEnd, TopicSpec } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
@@ -69,7 +70,7 @@ async function round(
   for (const end of ends) {
     if (signal.aborted) return
     const spec = topics.find(({ name }) => name === end.topic)
-    const place = placeOf(end)
+    const place = partitionId(end)
     const one = kept.get(place) ?? nothingKept()
     kept.set(place, one)
     seen.note(place, end.next)
@@ -85,9 +86,6 @@ function nothingKept(): Kept {
   return { chunks: [], countedTo: 0, compactedTo: 0, compactedAt: -Infinity, isSettled: true }
 }
 
-const placeOf = ({ topic, partition }: Pick<LogEnd, 'topic' | 'partition'>): string =>
-  `${topic}\n${partition}`
-
 /** From where each partition is still needed: by its slowest consumer, or the limit of its lag. */
 async function neededFrom(
   { backend: { store }, catalog, options }: EngineTools,
@@ -97,15 +95,15 @@ async function neededFrom(
   const services = [...(await storedCatalog(store)).services, ...catalog.services]
   const consumers = services.flatMap(({ rules }) => rules)
   const progress = await store.progress(consumers.map(({ id }) => id))
-  const reached = new Map(progress.map((each) => [`${each.consumer}\n${placeOf(each)}`, each.next]))
+  const reached = new Map(progress.map((each) => [progressId(each), each.next]))
   return new Map(
     ends.map((end) => {
       const readers = consumers.filter(({ reads }) => reads.includes(end.topic))
       const slowest = Math.min(
         end.next,
-        ...readers.map(({ id }) => reached.get(`${id}\n${placeOf(end)}`) ?? 0),
+        ...readers.map(({ id }) => reached.get(progressId({ ...end, consumer: id })) ?? 0),
       )
-      return [placeOf(end), Math.max(slowest, end.next - options.retentionLagEventsMax)]
+      return [partitionId(end), Math.max(slowest, end.next - options.retentionLagEventsMax)]
     }),
   )
 }
@@ -123,7 +121,7 @@ async function trim(
       ? 0
       : Math.max(
           await log.offsetAt(topic, partition, delays.notAhead() - ageMs),
-          seen.olderThan(placeOf(end), ageMs),
+          seen.olderThan(partitionId(end), ageMs),
         )
   const bySize = bytes === undefined ? 0 : await beyond({ log, clock }, bytes, end, kept, signal)
   const to = Math.min(floor, Math.max(byAge, bySize))

@@ -1,3 +1,5 @@
+import { compositeKey } from '../base/composite-key.ts'
+import { orderId } from './composite-keys.ts'
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
 import { unstorableIn } from './text.ts'
 
@@ -40,8 +42,8 @@ export function admit(
   const broken = new Set<string>()
   const verdicts = events.map((event, at): Verdict => {
     const verdict = verdictOn(event, log, seen, broken, events)
-    if (verdict.is === 'refused') broken.add(orderOf(event))
-    else if (verdict.is === 'new') seen.set(`${event.topic}\n${event.id}`, at)
+    if (verdict.is === 'refused') broken.add(orderId(event))
+    else if (verdict.is === 'new') seen.set(compositeKey(event.topic, event.id), at)
     return verdict
   })
   const refused = isAtomic && verdicts.find(({ is }) => is === 'refused')
@@ -79,7 +81,7 @@ function verdictOn(
   const field = unstorableIn(event)
   if (field !== undefined)
     return refusal('TEXT_NOT_STORABLE', `its ${field} has a lone surrogate or a NUL`)
-  const twin = seen.get(`${topic}\n${id}`)
+  const twin = seen.get(compositeKey(topic, id))
   const known = twin === undefined ? log.find(topic, id) : (events[twin] as LogEvent)
   if (known && !isSame(known, event))
     return refusal('ID_CONFLICT', `${topic} holds another event under the id ${id}`)
@@ -88,7 +90,7 @@ function verdictOn(
   const damage = log.stops?.(topic, partition)
   if (damage !== undefined)
     return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damage}`)
-  if (broken.has(orderOf(event)))
+  if (broken.has(orderId(event)))
     return refusal('EARLIER_NOT_STORED', `an earlier event of the key ${event.key} was not stored`)
   return { is: 'new' }
 }
@@ -119,9 +121,4 @@ function isSame(known: Omit<Stored, keyof Place>, event: LogEvent): boolean {
 
 function placeOf({ topic, partition, offset }: Place): Place {
   return { topic, partition, offset }
-}
-
-/** What keeps its order: the events of a key in a topic. */
-function orderOf({ topic, key }: LogEvent): string {
-  return `${topic}\n${key}`
 }
