@@ -1,5 +1,7 @@
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
+import type { LogEnd } from '../ports/log.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 
 const TASK = 'throughline/scan'
@@ -15,27 +17,33 @@ export async function scan(tools: EngineTools, signal: AbortSignal): Promise<voi
   const { backend, clock, options, plan, watch } = tools
   const { log } = backend
   if (!log.inspect || options.scanRecordsMax === 0) return
-  const told = new Set<string>()
-  while (!signal.aborted)
-    try {
-      for (const { topic, partition, first } of await log.ends([...plan.topics.keys()])) {
-        let from = first
-        for (let isOver = false; !isOver && !signal.aborted;) {
-          await pause(clock, STEP_MS, signal)
-          const { next, flaws } = await log.inspect(topic, partition, from, options.scanRecordsMax)
-          for (const flaw of flaws) {
-            const place = `${topic}/${partition}@${flaw.from}`
-            const detail = `${place}, up to and without ${flaw.to}: ${flaw.message}`
-            if (!told.has(place)) watch.broke(TASK, new Fault('LOG_DAMAGED', { detail }))
-            told.add(place)
-          }
-          isOver = next <= from || next - from < options.scanRecordsMax
-          from = next
-        }
+  const reported = new Set<string>()
+  /** Looks through one partition, a few records at a time. */
+  async function inspect({ topic, partition, first }: LogEnd): Promise<void> {
+    let from = first
+    for (let isOver = false; !isOver && !signal.aborted;) {
+      await pause(clock, STEP_MS, signal)
+      const found = await log.inspect?.(topic, partition, from, options.scanRecordsMax)
+      if (!found) return
+      for (const flaw of found.flaws) {
+        const place = `${topic}/${partition}@${flaw.from}`
+        const detail = `${place}, up to and without ${flaw.to}: ${flaw.message}`
+        if (!reported.has(place)) watch.broke(TASK, new Fault('LOG_DAMAGED', { detail }))
+        reported.add(place)
       }
-      await pause(clock, STEP_MS, signal)
-    } catch (cause) {
-      watch.broke(TASK, cause)
-      await pause(clock, STEP_MS, signal)
+      isOver = found.next <= from || found.next - from < options.scanRecordsMax
+      from = found.next
     }
+  }
+  const supervised = {
+    name: TASK,
+    signal,
+    retryDelayMs: STEP_MS,
+    intervalMs: STEP_MS,
+    // Its recovery takes the damage from health that it has reported under the same name.
+    recover: async () => reported.clear(),
+  }
+  await supervise(tools, supervised, async () => {
+    for (const end of await log.ends([...plan.topics.keys()])) await inspect(end)
+  })
 }

@@ -1,10 +1,12 @@
 import { partitionId, progressId } from '../ports/composite-keys.ts'
-import { breathe, pause } from '../base/clock.ts'
+import { breathe } from '../base/clock.ts'
 import type { LogEnd, TopicSpec } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
 import { storedCatalog } from './catalog.ts'
+import { leaseOn } from './lease.ts'
 import type { SeenEnds } from './seen-ends.ts'
 import { seenEnds } from './seen-ends.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 
 /** Offsets that one call forgets, so that each ends well within its deadline. */
@@ -33,27 +35,22 @@ interface Kept {
  * `retentionLagEventsMax`; what goes then is counted by it as expired. One member does this for all.
  */
 export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<void> {
-  const { backend, clock, member, options, plan, watch } = tools
+  const { backend, clock, member, options, plan } = tools
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
   if (topics.length === 0) return
   const kept = new Map<string, Kept>()
   const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
   const stepMs = Math.max(options.upkeepMs, ageMsMax / MARKS_MAX)
   const seen = seenEnds(clock, { stepMs, ageMsMax })
-  const me = { id: `${member}/${TASK}` }
   const leaseMs = 3 * Math.max(options.upkeepMs, options.leaseMs)
-  while (!signal.aborted) {
-    try {
-      // Its lease only keeps members from doing the same twice, which would be harmless.
-      const { held } = await backend.store.beat(me, [TASK], leaseMs)
-      if (held.length > 0) await round(tools, topics, { kept, seen }, signal)
-      watch.mended(TASK)
-    } catch (cause) {
-      watch.broke(TASK, cause)
-    }
-    await pause(clock, options.upkeepMs, signal)
-  }
-  await backend.store.beat(me, [], leaseMs).catch(() => undefined)
+  // It only keeps members from doing the same twice, which would be harmless.
+  const lease = leaseOn(TASK, { store: backend.store, clock }, member, leaseMs)
+  const { upkeepMs } = options
+  const supervised = { name: TASK, signal, retryDelayMs: upkeepMs, intervalMs: upkeepMs }
+  await supervise(tools, supervised, async () => {
+    if (await lease.claim()) await round(tools, topics, { kept, seen }, signal)
+  })
+  await lease.release().catch(() => undefined)
 }
 
 const TASK = 'throughline/upkeep'
