@@ -130,8 +130,9 @@ export async function rebuildAlone(
 
 /** Readies what is stored, and gives what the rows of each service are made by. */
 async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
-  const { plan, backend, clock } = tools
-  const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
+  const { plan, backend, clock, options } = tools
+  const parts = { store: backend.store, clock, retryDelayMs: options.retryDelayMs }
+  const builds = plan.services.map((each) => buildsOf(parts, each))
   try {
     await prepare(tools, builds)
   } catch (cause) {

@@ -7,7 +7,7 @@ import { SKEW_MS } from './delay-clock.ts'
 import { remakeHolds } from './lost-holds.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /**
  * A key that waits at one consumer behind a fault. While it is held, only later messages of that
@@ -209,16 +209,16 @@ async function* holdsIn(
 
 /** A hold that waits longer than it may: the clock was wrong when it was written. */
 function redatedHold(
-  { table, key, version, body }: ScannedRow,
+  row: ScannedRow,
   now: number,
   retry: RetryOptions,
 ): (RowWrite & { readonly body: string })[] {
-  const hold = JSON.parse(body) as HoldRow
+  const hold = JSON.parse(row.body) as HoldRow
   const latest = Math.ceil(now + longestMs(hold, retry))
   if (hold.due <= latest + SKEW_MS) return []
   const index = { consumer: hold.consumer }
   const redated = JSON.stringify({ ...hold, due: latest } satisfies HoldRow)
-  return [{ table, key, expected: version, version: version + 1, body: redated, index }]
+  return [rowWrite(row, row, redated, index)]
 }
 
 /** Without its error, whose stack would be kept in memory for every held key. */

@@ -8,7 +8,7 @@ import type { Pauses } from './pauses.ts'
 import { rewindsRow } from './pauses.ts'
 import { flawOfStart, offsetOf } from './start-from.ts'
 import type { EngineTools } from './tools.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { EMPTY_UNIT, rowWrite } from './write-rows.ts'
 
 /**
  * Where a handler shall begin again. `earliest` and `latest`, as Kafka calls them, are the same as
@@ -58,11 +58,10 @@ export async function rewind(system: Rewinding, asked: RewindRequest): Promise<r
     const rewound = places.map((place) => ({ ...place, from: standing(progress, place) }))
     const mark = rewindsRow(serviceOf(rule.id))
     const [row] = await store.get([mark])
-    const expected = row?.version ?? 0
     const answer = await store.commit({
       ...EMPTY_UNIT,
       progress: rewound.map((each) => moveOf(rule.id, each)),
-      rows: [{ ...mark, expected, version: expected + 1, body: '{}' }],
+      rows: [rowWrite(mark, row, '{}')],
     })
     if (answer.is === 'done') {
       await system.pauses.refresh()

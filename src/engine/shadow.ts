@@ -3,7 +3,7 @@ import { thrownText } from '../base/thrown.ts'
 import { partitionId } from '../ports/composite-keys.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
-import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import type { RowKey, Unit } from '../ports/store.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Budget } from './budget.ts'
 import type { Build } from './build.ts'
@@ -17,7 +17,7 @@ import { slicesBefore } from './slices-before.ts'
 import type { Arrival } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { EMPTY_UNIT, rowWrite } from './write-rows.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface Shadowing {
@@ -74,7 +74,8 @@ export function shadowing(
     declare: () => store.declare([{ name: table, indexes: [] }]),
     async empty(under) {
       const page = await store.scan({ table, limit: ROWS_PER_PAGE })
-      if (page.length > 0) return commit(store, under, { rows: page.map(goneOf) })
+      if (page.length > 0)
+        return commit(store, under, { rows: page.map((row) => rowWrite(row, row, null)) })
       const progress = await store.progress([shadow.id])
       const back = progress.filter((each) => each.next > 0 || each.accepted > 0).map(undone)
       if (back.length > 0 && !(await commit(store, under, { progress: back }))) return true
@@ -91,7 +92,9 @@ export function shadowing(
       if (!hold) return false
       const ofHold = { index: 'hold', equals: hold.key }
       const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
-      const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
+      const byKeys = (page.length > 0 ? page : [hold])
+        .map((row) => rowWrite(row, row, null))
+        .toSorted(byKey)
       await commit(store, under, { rows: byKeys })
       return true
     },
@@ -346,8 +349,4 @@ function undone({ consumer, topic, partition, next, ...counted }: Progress): Adv
     expired: -expired,
   }
   return { consumer, topic, partition, from: next, next: 0, ...counts }
-}
-
-function goneOf({ table, key, version }: Row): RowWrite {
-  return { table, key, expected: version, version: 0, body: null }
 }
