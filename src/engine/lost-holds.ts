@@ -1,7 +1,7 @@
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { EventStore, ScannedRow } from '../ports/store.ts'
 import type { HeldRow, HoldRow } from './holds.ts'
 import type { ServiceTables } from './plan.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
 
 /** Held messages that are in memory at a time. */
 const PAGE = 100

@@ -6,6 +6,7 @@ import { compareText } from '../base/text.ts'
 import { thrownText } from '../base/thrown.ts'
 import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowKey, RowWrite } from '../ports/store.ts'
 import type { EntityRow, Fold } from './fold.ts'
@@ -15,7 +16,7 @@ import { dataOf } from './arrival.ts'
 import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
 import type { EngineTools } from './tools.ts'
-import { EMPTY_UNIT, rowWrite } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /**
  * Brings states up to the rules of today; other rows are answered as they are. Rows in doubt may have

@@ -1,5 +1,6 @@
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { Advance, Progress } from '../ports/store.ts'
 import type { StartFrom } from '../rules/rule.ts'
@@ -8,7 +9,7 @@ import type { Pauses } from './pauses.ts'
 import { rewindsRow } from './pauses.ts'
 import { flawOfStart, offsetOf } from './start-from.ts'
 import type { EngineTools } from './tools.ts'
-import { EMPTY_UNIT, rowWrite } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /**
  * Where a handler shall begin again. `earliest` and `latest`, as Kafka calls them, are the same as

@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import { partitionId } from '../ports/composite-keys.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
@@ -17,7 +18,7 @@ import { slicesBefore } from './slices-before.ts'
 import type { Arrival } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
-import { EMPTY_UNIT, rowWrite } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface Shadowing {

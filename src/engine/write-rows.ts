@@ -2,17 +2,8 @@
 import { pause } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { EventStore, Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
-
-/** A unit that changes nothing; spread it below what a unit does change. */
-export const EMPTY_UNIT = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
-} satisfies Unit
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
+import type { EventStore, Row, RowKey, RowWrite } from '../ports/store.ts'
 
 /**
  * The next version of a row, which is written only over the version that was read: otherwise the unit

@@ -1,4 +1,5 @@
 // Stores that swap, but not as they should.
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import type { EventStore, Unit } from '../../src/ports/store.ts'
 import type { Defect } from './planted.ts'
 import { without } from './planted.ts'
@@ -6,14 +7,6 @@ import { inStore } from './planted-store.ts'
 
 const WHOLE = 'A swap has two tables change rows, versions and indexes, and two consumers progress'
 
-const NOTHING: Unit = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
-}
 /** Consumers that have no progress. */
 const NONE = ['nobody', 'nobody else'] as const
 
@@ -49,7 +42,7 @@ export const swapDefects: readonly Defect[] = [
       const rows = old.map(({ table, key, version }) => {
         return { table, key, expected: version, version, body: null }
       })
-      await store.commit({ ...NOTHING, rows })
+      await store.commit({ ...EMPTY_UNIT, rows })
       return answer
     }),
   ),
@@ -57,7 +50,7 @@ export const swapDefects: readonly Defect[] = [
     'a swap comes first',
     'A swap comes after the rows and the progress of its own unit',
     swapping(async (unit, store) => {
-      if (unit.swap) await store.commit({ ...NOTHING, swap: unit.swap })
+      if (unit.swap) await store.commit({ ...EMPTY_UNIT, swap: unit.swap })
       return store.commit(without(unit, 'swap'))
     }),
   ),
@@ -67,7 +60,7 @@ export const swapDefects: readonly Defect[] = [
     swapping(async (unit, store) => {
       const answer = await store.commit(unit)
       if (answer.is === 'done' || !unit.swap) return answer
-      await store.commit({ ...NOTHING, swap: unit.swap })
+      await store.commit({ ...EMPTY_UNIT, swap: unit.swap })
       return answer
     }),
   ),
