@@ -9,6 +9,7 @@ import { complaintsOfShape } from '../contract/shape.ts'
 import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { EventStore, Row, RowKey, RowWrite } from '../ports/store.ts'
+import { callRule } from '../rules/rule.ts'
 import type { EntityRow, Fold } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
 import type { Cell } from './rows.ts'
@@ -195,7 +196,7 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   const rule = byWire.get(type)
   if (!rule) return { is: 'folded', state }
   try {
-    const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
+    const next = callRule(rule, dataOf(record, rule.on), state, key)
     if (next === undefined) return flawed('it evolved to undefined')
     const form = normalForm(next, ROW_SHAPE, state)
     if (!form) return unkept(fold, key, complaintsOfForm(next, ROW_SHAPE))

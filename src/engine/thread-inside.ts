@@ -10,6 +10,7 @@ import type { Message } from '../contract/message.ts'
 import type { OneOrMany, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler } from '../rules/handler.ts'
+import { callRule } from '../rules/rule.ts'
 import type { Attempt } from './handle.ts'
 import { laterIn } from './handle.ts'
 import type {
@@ -69,13 +70,13 @@ async function call(threadCall: ThreadCall): Promise<ThreadAnswer> {
   const { consumer, contract, name, json, handling } = threadCall
   calling = new AbortController()
   try {
-    const { rules } = handlers.get(consumer) as Handler
-    const rule = rules.find(({ on }) => on.contract === contract && on.name === name)
+    const rules = handlers.get(consumer)?.rules
+    const rule = rules?.find(({ on }) => on.contract === contract && on.name === name)
     if (!rule) throw new Error(`the module of ${consumer} has no rule for ${contract}.${name} here`)
     const data: unknown = json === undefined ? undefined : frozen(JSON.parse(json))
     const context = { ...handling, signal: calling.signal }
     const returned: unknown = await withoutStarting(refuseStart, () =>
-      rule.run(data as never, {} as never, context),
+      callRule(rule, data, {}, context),
     )
     return answerFrom(laterIn(returned)) ?? { kind: 'returned', json: encoded(returned) }
   } catch (cause) {
