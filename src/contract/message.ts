@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Complaint } from '../base/fault.ts'
 
 /** A synchronous Standard Schema that accepts its own output as input. */
 export type Schema<D = unknown> = StandardSchemaV1<D, D>
@@ -124,7 +125,7 @@ export interface QueryType<
 /** The data of a refusal: the code, details, and the refused command. */
 export interface RefusalData<D, R extends string> {
   readonly code: R
-  readonly complaints: readonly string[]
+  readonly complaints: readonly Complaint[]
   readonly command: D
 }
 

@@ -77,7 +77,11 @@ describe('stored data', () => {
 
   test('of a refusal has the version of the command in it', () => {
     const { refused } = Till.Pay
-    const refusal = { code: 'closed', complaints: ['late'], command: { id: 'a', total: 2 } }
+    const refusal = {
+      code: 'closed',
+      complaints: [{ path: '', message: 'late' }],
+      command: { id: 'a', total: 2 },
+    }
     const today = { ...refusal, command: { id: 'a', totalCents: 200 } }
     assert.deepEqual(upcast(refused, refusal), today)
     assert.equal(upcast(refused, today, 2), today)

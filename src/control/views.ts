@@ -1,4 +1,5 @@
 // What operators see, as JSON. Times are milliseconds since 1970.
+import type { Complaint } from '../base/fault.ts'
 import type { Alarm, HeldKey, Listing, OperationKind, WaitsFor } from '../engine/listings.ts'
 
 export type {
@@ -123,7 +124,7 @@ export interface OutcomeView {
   /** The reason; for a refusal, its code. */
   readonly reason?: string
   /** The details of a refusal. */
-  readonly complaints?: readonly string[]
+  readonly complaints?: readonly Complaint[]
 }
 
 /** A conversation: a message and all messages that it led to, ordered by time. */

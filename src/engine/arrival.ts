@@ -1,3 +1,4 @@
+import type { Complaint } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import { faultIn } from '../base/thrown.ts'
 import type { Envelope } from '../contract/envelope.ts'
@@ -5,6 +6,7 @@ import { decodeEnvelope, versionIn } from '../contract/envelope.ts'
 import type { MessageType } from '../contract/message.ts'
 import { upcast } from '../contract/upcast.ts'
 import type { LogRecord } from '../ports/log.ts'
+import { complaintsIn } from '../rules/effect.ts'
 import type { Reaction } from './plan.ts'
 import type { Arrival } from './step.ts'
 
@@ -62,8 +64,12 @@ function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents
     const version = versionIn(record)
     const data =
       first.rule.hears === 'message'
-        ? upcast(first.message, stored, version)
-        : upcastReply(reactions, stored as ReplyData, version)
+        ? upcast(first.message, refusalIn(first.message.kind === 'refusal', stored), version)
+        : upcastReply(
+            reactions,
+            refusalIn(first.rule.hears === 'refused', stored) as ReplyData,
+            version,
+          )
     // Several rules receive the same object: none of them may change it for the next one.
     return { data: frozen(data) }
   } catch (cause) {
@@ -80,7 +86,15 @@ function contentsOf(record: LogRecord, reactions: readonly Reaction[]): Contents
  */
 export function dataOf(record: LogRecord, type: MessageType): unknown {
   if (record.data === null) return undefined
-  return frozen(upcast(type, JSON.parse(record.data), versionIn(record)))
+  const stored = refusalIn(type.kind === 'refusal', JSON.parse(record.data))
+  return frozen(upcast(type, stored, versionIn(record)))
+}
+
+/** Earlier versions stored the complaints of a refusal as texts alone. */
+function refusalIn(isRefusal: boolean, stored: unknown): unknown {
+  const { complaints } = (stored ?? {}) as { readonly complaints?: readonly (Complaint | string)[] }
+  if (!isRefusal || !complaints?.some((each) => typeof each === 'string')) return stored
+  return { ...(stored as object), complaints: complaintsIn(complaints) }
 }
 
 /** A reply contains its command, in the version that the command had. */

@@ -1,5 +1,6 @@
 import { compositeKey } from '../base/composite-key.ts'
 import { digest } from '../base/digest.ts'
+import type { Complaint } from '../base/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { commandsTopic, eventsTopic, factsOf } from '../contract/contract.ts'
 import type { CommandType, Message, MessageType } from '../contract/message.ts'
@@ -22,7 +23,7 @@ export type CommandResult =
       readonly is: 'accepted'
       readonly events: readonly { topic: string; id: string; type: string }[]
     }
-  | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly string[] }
+  | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly Complaint[] }
 
 /** The row of an operation. */
 export type OperationRow = CommandResult & {
@@ -199,10 +200,11 @@ function refuse(step: Step, command: MessageType, { code, complaints }: Refusal)
     )
   if (!isListOfComplaints(complaints))
     throw ruleFault(
-      `the complaints of a refusal must be up to ${LIMITS.complaintsMax} texts of up to ` +
-        `${LIMITS.complaintLengthMax} characters each`,
+      `the complaints of a refusal must be up to ${LIMITS.complaintsMax} of { path, message }, ` +
+        `each text of up to ${LIMITS.complaintLengthMax} characters`,
     )
-  const body = { code, complaints, command: arrival.data }
+  const listed = complaints.map(({ path, message }) => ({ path, message }))
+  const body = { code, complaints: listed, command: arrival.data }
   append(step, {
     topic: eventsTopic(command.contract),
     type: command.refused.wire,
@@ -213,7 +215,7 @@ function refuse(step: Step, command: MessageType, { code, complaints }: Refusal)
   })
   const { contract, name, version } = command
   reply(step, REPLY_TYPES.refused, version, { contract, name, ...body })
-  remember(step, command, { is: 'refused', code, complaints })
+  remember(step, command, { is: 'refused', code, complaints: listed })
 }
 
 /** Whether a refusal may have these complaints. */
@@ -221,9 +223,12 @@ export function isListOfComplaints(complaints: unknown): boolean {
   return (
     Array.isArray(complaints) &&
     complaints.length <= LIMITS.complaintsMax &&
-    complaints.every(
-      (each: unknown) => typeof each === 'string' && each.length <= LIMITS.complaintLengthMax,
-    )
+    complaints.every((each: Partial<Complaint> | null) => {
+      const texts = [each?.path, each?.message]
+      return texts.every((text) => {
+        return typeof text === 'string' && text.length <= LIMITS.complaintLengthMax
+      })
+    })
   )
 }
 

@@ -1,7 +1,9 @@
 import { breathe } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { LogRecord } from '../ports/log.ts'
+import { complaintsIn } from '../rules/effect.ts'
 import type { StoredOutcome } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
@@ -29,7 +31,7 @@ const BREATHE_EVERY = 100
 /** The state of an operation, and what it waits for. */
 export interface OperationStanding extends Pick<OperationEntry, 'state' | 'waitsFor'> {
   /** The details of a refusal. */
-  readonly complaints?: readonly string[]
+  readonly complaints?: readonly Complaint[]
   /** Whether the command's unit has committed. */
   readonly isAccepted: boolean
 }
@@ -140,7 +142,7 @@ async function stateOf(
   if (operation.is === 'refused')
     return {
       ...ended({ kind: 'refused', status: 'refused', reason: operation.code }),
-      complaints: operation.complaints,
+      complaints: complaintsIn(operation.complaints),
     }
   const unheard = await unheardOf(listed, operation.events)
   if (unheard.length > 0) return pending(unheard)

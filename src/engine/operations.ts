@@ -1,9 +1,11 @@
 import { pause } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { flawOfKey } from '../contract/door.ts'
 import type { CommandType } from '../contract/message.ts'
 import type { Outcome, OutcomeName } from '../rules/effect.ts'
+import { complaintsIn } from '../rules/effect.ts'
 import { outcomeOf } from './advance.ts'
 import type { OperationRow } from './decide.ts'
 import { operationKey } from './decide.ts'
@@ -18,14 +20,14 @@ import { mustRun } from './until-ended.ts'
 /** The result of a command's own unit. */
 export type Accepted<R extends string = string> =
   | { readonly is: 'accepted' }
-  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
+  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly Complaint[] }
 
 type Refused = Extract<Accepted, { readonly is: 'refused' }>
 
 /** The final result, sagas included. */
 export type Settled<R extends string = string> =
   | (Outcome & { readonly is: OutcomeName })
-  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly string[] }
+  | { readonly is: 'refused'; readonly code: R; readonly complaints: readonly Complaint[] }
 
 /** The current state of a command. */
 export type OperationState<R extends string = string> =
@@ -189,7 +191,7 @@ function refusedAs({
   code,
   complaints,
 }: Extract<OperationRow, { readonly is: 'refused' }>): Refused {
-  return { is: 'refused', code, complaints }
+  return { is: 'refused', code, complaints: complaintsIn(complaints) }
 }
 
 async function settledBy(

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { OperationState, FoundOperation } from '../engine/operations.ts'
 import type { HttpAnswer, HttpRequest } from '../http/message.ts'
@@ -130,7 +131,7 @@ export interface OperationView {
   readonly isProjected?: boolean
   readonly reason?: string
   readonly code?: string
-  readonly complaints?: readonly string[]
+  readonly complaints?: readonly Complaint[]
   /** The wire name of the command. */
   readonly command: string
 }

@@ -5,6 +5,11 @@ import type { JsonSchema } from './schema.ts'
 const OPERATION: JsonSchema = { $ref: '#/components/schemas/Operation' }
 const PROBLEM: JsonSchema = { $ref: '#/components/responses/Problem' }
 const TEXT: JsonSchema = { type: 'string' }
+const COMPLAINT: JsonSchema = {
+  type: 'object',
+  required: ['path', 'message'],
+  properties: { path: TEXT, message: TEXT },
+}
 
 export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   Accepted: {
@@ -35,7 +40,7 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       },
       reason: TEXT,
       code: { type: 'string', description: 'The refusal code, if the command was refused.' },
-      complaints: { type: 'array', items: TEXT },
+      complaints: { type: 'array', items: COMPLAINT },
       command: { type: 'string', description: 'The wire name of the command.' },
     },
   },
@@ -50,11 +55,7 @@ export const OWN_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       code: { type: 'string', description: 'A stable code for programs.' },
       complaints: {
         type: 'array',
-        items: {
-          type: 'object',
-          required: ['path', 'message'],
-          properties: { path: TEXT, message: TEXT },
-        },
+        items: COMPLAINT,
       },
       ids: { type: 'object', additionalProperties: TEXT },
     },

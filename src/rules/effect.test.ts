@@ -24,7 +24,7 @@ const effects: Readonly<Record<string, readonly [made: unknown, plain: unknown]>
   'a refusal': [refuse('limit'), { effect: 'refuse', code: 'limit', complaints: [] }],
   'a refusal with complaints': [
     refuse('limit', ['over 5,000']),
-    { effect: 'refuse', code: 'limit', complaints: ['over 5,000'] },
+    { effect: 'refuse', code: 'limit', complaints: [{ path: '', message: 'over 5,000' }] },
   ],
   'a next state': [become({ is: 'charging' }), { effect: 'become', state: { is: 'charging' } }],
   'a send': [send(charge), { effect: 'send', message: charge }],
@@ -94,7 +94,11 @@ describe('a decision', () => {
     await using app = await worldOf(refuse('closed', ['since noon']))
     const operation = await app.send(place)
     const accepted = await app.until(operation.accepted())
-    assert.deepEqual(accepted, { is: 'refused', code: 'closed', complaints: ['since noon'] })
+    assert.deepEqual(accepted, {
+      is: 'refused',
+      code: 'closed',
+      complaints: [{ path: '', message: 'since noon' }],
+    })
     assert.deepEqual(app.faults(), [])
   })
 

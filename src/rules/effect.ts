@@ -1,3 +1,4 @@
+import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
 import type { Message } from '../contract/message.ts'
 
@@ -5,15 +6,27 @@ import type { Message } from '../contract/message.ts'
 export interface Refusal<R extends string = string> {
   readonly effect: 'refuse'
   readonly code: R
-  readonly complaints: readonly string[]
+  readonly complaints: readonly Complaint[]
 }
 
-/** Refuses a command with one of the codes that its contract declares. */
+/**
+ * Refuses a command with one of the codes that its contract declares. The path of a complaint names a
+ * member of the command, such as `lines[3].quantity`; a text alone becomes a complaint with an empty path.
+ */
 export function refuse<const R extends string>(
   code: R,
-  complaints: readonly string[] = [],
+  complaints: readonly (Complaint | string)[] = [],
 ): Refusal<R> {
-  return Object.freeze({ effect: 'refuse', code, complaints })
+  return Object.freeze({ effect: 'refuse', code, complaints: complaintsIn(complaints) })
+}
+
+/** Complaints as `{ path, message }`. Earlier versions stored texts alone: they get an empty path. */
+export function complaintsIn(given: readonly (Complaint | string)[]): readonly Complaint[] {
+  // The engine rejects a value that is not a list, with a message of its own.
+  if (!Array.isArray(given)) return given as never
+  return (given as readonly (Complaint | string)[]).map((each) =>
+    typeof each === 'string' ? { path: '', message: each } : each,
+  )
 }
 
 /** The next state of a saga instance. */

@@ -1,4 +1,5 @@
 import { branded } from '../base/copy.ts'
+import type { Complaint } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
@@ -28,7 +29,7 @@ export interface SagaOn<S, T extends CommandType, E extends EventType, B extends
     step: (
       refusal: {
         readonly code: CodeOf<C>
-        readonly complaints: readonly string[]
+        readonly complaints: readonly Complaint[]
         readonly command: DataOf<C>
       },
       state: S,

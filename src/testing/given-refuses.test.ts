@@ -90,7 +90,7 @@ describe('given rejects an entity that', () => {
   test('evolves to a state that cannot be stored', () => {
     decides(Ordering.Placed(o1), /must be plain data, not an instance of a class/, new Date(0))
   })
-  test('refuses with complaints that are no texts', () => {
+  test('refuses with complaints that are not { path, message }', () => {
     decides(refuse('already-placed', loose([{ sku: 'a' }])), /complaints of a refusal must be/)
   })
   test('returns more events than the limit', () => {

@@ -117,7 +117,7 @@ export function heard(name: string, rule: Rule, message: Message): Pick<Checked,
   if (!command?.refuses.includes(code) || !isListOfComplaints(complaints))
     throw failure(
       `${name} got a refusal with the code ${code}, which ${command?.wire ?? rule.on.wire} ` +
-        `does not declare, or with complaints that are not a list of texts`,
+        `does not declare, or with complaints that are not a list of { path, message }`,
     )
   const { contract } = command
   const asked = { contract, name: command.name, kind: 'command', data: refused } as const

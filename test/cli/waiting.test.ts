@@ -201,6 +201,9 @@ test('chain shows why a command was refused, with and without an owner', async (
   const live = await seen()
   await app.stop()
   assert.deepEqual(await seen(), live)
-  assert.partialDeepStrictEqual(live, { kind: 'refused', complaints: ['come at nine'] })
+  assert.partialDeepStrictEqual(live, {
+    kind: 'refused',
+    complaints: [{ path: '', message: 'come at nine' }],
+  })
   at.remove()
 })

@@ -146,7 +146,12 @@ describe('the kind of a message and an outcome does not depend on its name', () 
       { is: 'failed-over', kind: 'finished' },
       { is: 'refused-politely', kind: 'finished', reason: 'no seat' },
       { is: 'completed', kind: 'completed' },
-      { is: 'refused', kind: 'refused', reason: 'taken', complaints: ['by you'] },
+      {
+        is: 'refused',
+        kind: 'refused',
+        reason: 'taken',
+        complaints: [{ path: '', message: 'by you' }],
+      },
     ])
   })
   test('operations can be filtered by kind', async () => {

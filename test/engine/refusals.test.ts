@@ -7,6 +7,8 @@ import { projection, refuse, saga, send, service, type } from 'throughline'
 import type { Seen, World } from 'throughline/testing'
 import { simulate } from 'throughline/testing'
 import { z } from 'zod'
+import { dataOf } from '../../src/engine/arrival.ts'
+import type { LogRecord } from '../../src/ports/log.ts'
 
 const Trip = z.object({ tripId: z.string(), cents: z.int() })
 const Travel = contract(
@@ -53,7 +55,10 @@ const booking = saga(
     on(Bank.Refunded, () => finish({ is: 'rolled-back', reason: 'unlucky' })),
     on.refused(Bank.Charge, ({ code, complaints, command: data }) => [
       send(Travel.Cancel(data)),
-      finish({ is: 'rolled-back', reason: `${code}: ${complaints.join()}` }),
+      finish({
+        is: 'rolled-back',
+        reason: `${code}: ${complaints.map(({ message }) => message).join()}`,
+      }),
     ]),
     on.failed(Bank.Charge, () => finish({ is: 'charge-failed' })),
   ],
@@ -64,7 +69,9 @@ const account = entity(
   {
     decide: (on) => [
       on(Bank.Charge, (data) =>
-        data.cents > 100 ? refuse('limit', ['at most 100', 'try less']) : Bank.Charged(data),
+        data.cents > 100
+          ? refuse('limit', [{ path: 'cents', message: 'at most 100' }, 'try less'])
+          : Bank.Charged(data),
       ),
       on(Bank.Refund, (data, cents) => (cents > 0 ? Bank.Refunded(data) : refuse('not-charged'))),
     ],
@@ -96,7 +103,10 @@ test('a refusal is stored, and decides the outcome of the saga that sent the com
   assert.equal(stored?.correlation, 'plan')
   assert.deepEqual(stored?.data, {
     code: 'limit',
-    complaints: ['at most 100', 'try less'],
+    complaints: [
+      { path: 'cents', message: 'at most 100' },
+      { path: '', message: 'try less' },
+    ],
     command: { tripId: 't', cents: 101 },
   })
   assert.equal((await seenIn(world, 'travel.replies')).length, 1)
@@ -107,7 +117,14 @@ test('a refusal is stored, and decides the outcome of the saga that sent the com
 test('a refusal of a command from outside reaches its sender, and no saga', async () => {
   await using world = await simulate([travel, bank], { seed: 2 })
   const refused = await world.send(Bank.Charge({ tripId: 't', cents: 101 }))
-  const answer = { is: 'refused', code: 'limit', complaints: ['at most 100', 'try less'] }
+  const answer = {
+    is: 'refused',
+    code: 'limit',
+    complaints: [
+      { path: 'cents', message: 'at most 100' },
+      { path: '', message: 'try less' },
+    ],
+  }
   assert.deepEqual(await world.until(refused.accepted()), answer)
   assert.deepEqual(await world.until(refused.settled()), answer)
   const accepted = await world.send(Bank.Charge({ tripId: 't', cents: 100 }))
@@ -198,4 +215,25 @@ test('messages after the end of a saga do not start it again', async () => {
   const types = (await seenIn(world, 'travel.events')).map((message) => message.type)
   assert.deepEqual(types, ['travel.Planned', 'travel.Planned', 'travel.Planned'])
   assert.equal((await seenIn(world, 'bank.commands')).length, 1)
+})
+
+test('a refusal that an earlier version has stored with texts alone is heard in the form of today', () => {
+  const command = { tripId: 't', cents: 101 }
+  const record = (data: object): LogRecord => ({
+    topic: 'bank.events',
+    partition: 0,
+    offset: 0,
+    id: 'r',
+    key: 't',
+    at: 0,
+    storedAt: 0,
+    type: 'CHARGE_ERROR',
+    head: '{"source":"bank","correlation":"c","hops":1}',
+    data: JSON.stringify(data),
+  })
+  const stored = record({ code: 'limit', complaints: ['at most 100'], command })
+  const complaints = [{ path: '', message: 'at most 100' }]
+  assert.deepEqual(dataOf(stored, Bank.Charge.refused), { code: 'limit', complaints, command })
+  const today = { code: 'limit', complaints, command }
+  assert.deepEqual(dataOf(record(today), Bank.Charge.refused), today)
 })

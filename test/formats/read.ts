@@ -10,6 +10,7 @@ import { resting } from '../../src/control/rest.ts'
 import type { System } from '../../src/control/system.ts'
 import { verify } from '../../src/control/verify.ts'
 import type { Clock } from '../../src/base/clock.ts'
+import type { Complaint } from '../../src/base/fault.ts'
 import { storedMessages } from '../../src/engine/compatibility.ts'
 import { heldKeys } from '../../src/engine/held-keys.ts'
 import type { HeldKey, WaitsFor } from '../../src/engine/listings.ts'
@@ -147,6 +148,8 @@ const waitText = (each: WaitsFor): unknown => {
   return ['event', each.types, each.heldBy]
 }
 
+const complaintText = ({ path, message }: Complaint): string => `${path}${message}`
+
 async function listsOf(system: System): Promise<Content> {
   const held = await heldKeys(system)
   const sagas = await openSagas(system)
@@ -158,7 +161,8 @@ async function listsOf(system: System): Promise<Content> {
       const steps = events.map(({ kind, type, source, rule }) =>
         [kind, type, source, rule].join(' '),
       )
-      const outcome = [operation?.is, operation?.kind, operation?.reason, operation?.complaints]
+      const complaints = operation?.complaints?.map(complaintText)
+      const outcome = [operation?.is, operation?.kind, operation?.reason, complaints]
       return [correlation, outcome, waiting.length, steps]
     }),
   )

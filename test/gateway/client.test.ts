@@ -34,7 +34,11 @@ describe('a client', () => {
     const found = await ordering.findOrder({ orderId: 'o-1' })
     assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 7 })
     const refused = await ordering.placeOrder(placed('o-2', 2_000))
-    const no = { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] }
+    const no = {
+      is: 'refused',
+      code: 'too-many',
+      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+    }
     assert.deepEqual([await refused.accepted(), await refused.projected()], [no, no])
   })
 
@@ -42,7 +46,11 @@ describe('a client', () => {
     await using shop = await openShop()
     const { ordering } = client<typeof contracts>(shop.origin)
     const settled = await (await ordering.placeOrder(placed('o-1', 2_000))).settled()
-    assert.deepEqual(settled, { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] })
+    assert.deepEqual(settled, {
+      is: 'refused',
+      code: 'too-many',
+      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+    })
   })
 
   test('throws the fault of the gateway, with its issues and the idempotency key', async () => {

@@ -100,7 +100,11 @@ describe('an operation', () => {
     assert.deepEqual(await look('done'), { is: 'completed', ...about('done') })
     await (await shop.app.find('ordering.PlaceOrder:open'))?.accepted()
     assert.deepEqual(await look('open'), { is: 'pending', isAccepted: true, ...about('open') })
-    const refused = { is: 'refused', code: 'too-many', complaints: ['at most 1,000'] }
+    const refused = {
+      is: 'refused',
+      code: 'too-many',
+      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+    }
     assert.deepEqual(await look('many'), { ...refused, ...about('many') })
   })
 

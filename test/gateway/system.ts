@@ -27,7 +27,8 @@ const order = entity(
     decide: (on) => [
       on(Ordering.PlaceOrder, ({ orderId, customerId, lines }, state) => {
         const quantity = lines.reduce((sum, line) => sum + line.quantity, 0)
-        if (quantity > 1_000) return refuse('too-many', ['at most 1,000'])
+        if (quantity > 1_000)
+          return refuse('too-many', [{ path: 'lines', message: 'at most 1,000' }])
         if (state.is !== 'absent') return refuse('already-placed')
         return Ordering.OrderPlaced({ orderId, customerId, quantity })
       }),

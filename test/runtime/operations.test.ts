@@ -72,7 +72,7 @@ const isOpen = async (stage: Stage, promise: Promise<unknown>): Promise<boolean>
   return !isSettled
 }
 
-const CLOSED = { is: 'refused', code: 'closed', complaints: ['come back'] }
+const CLOSED = { is: 'refused', code: 'closed', complaints: [{ path: '', message: 'come back' }] }
 
 /** Each command, and what it comes to. */
 const OUTCOMES = [

@@ -186,7 +186,7 @@ export const payments = service('payments', { owns: [Payments], runs: [payment, 
 function toldOf(settled: Settled<'already-placed'>): string {
   if (settled.is === 'refused') {
     const code: 'already-placed' = settled.code
-    return `${code} ${settled.complaints.join()}`
+    return `${code} ${settled.complaints.map(({ message }) => message).join()}`
   }
   if (settled.is === 'rolled-back') return settled.reason ?? 'for no reason'
   return settled.is

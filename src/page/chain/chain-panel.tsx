@@ -157,8 +157,8 @@ function Outcome({ chain: { operation, waitsFor } }: { chain: ChainView }): Reac
       <Waits waitsFor={waitsFor} now={overview?.at ?? 0} />
       {operation.complaints && operation.complaints.length > 0 && (
         <ul className="outcome-complaints">
-          {operation.complaints.map((complaint, index) => (
-            <li key={index}>{visible(complaint)}</li>
+          {operation.complaints.map(({ path, message }, index) => (
+            <li key={index}>{visible(path === '' ? message : `${path}: ${message}`)}</li>
           ))}
         </ul>
       )}
