@@ -88,6 +88,14 @@ export function factsOf(contract: AnyContract): ContractFacts {
   return contract[ABOUT]
 }
 
+/** The contract of each message type. */
+const CONTRACTS = new WeakMap<MessageType, ContractFacts>()
+
+/** The facts of a message type's contract; `undefined` for a type that no contract created. */
+export function contractOfType(type: MessageType): ContractFacts | undefined {
+  return CONTRACTS.get(type)
+}
+
 /** Whether a value was created by `contract`. */
 export function isContract(value: unknown): value is AnyContract {
   return typeof value === 'object' && value !== null && ABOUT in value
@@ -144,6 +152,7 @@ export function contract<
   }
   if (issues.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints: issues })
   const facts: ContractFacts = { name, key, partitions, keeping, byWire, byName }
+  for (const type of byName.values()) CONTRACTS.set(type, facts)
   const made = branded(Object.defineProperty(types, ABOUT, { value: facts }))
   return Object.freeze(made) as Contract<C, M>
 }

@@ -1,3 +1,4 @@
+import { compositeKey } from '../base/composite-key.ts'
 import { repliesTopic } from '../contract/contract.ts'
 import type { Catalog } from '../engine/catalog.ts'
 import type { Standing } from '../engine/status.ts'
@@ -74,11 +75,13 @@ interface Reach {
 function readingsOf(standings: readonly Standing[]): readonly Reach[] {
   const slowest = new Map<string, Standing>()
   for (const each of standings) {
-    const place = `${each.service}\n${each.topic}\n${each.partition}`
+    const place = compositeKey(each.service, each.topic, each.partition)
     const known = slowest.get(place)
     if (!known || each.lag > known.lag) slowest.set(place, each)
   }
-  const reaches = Map.groupBy(slowest.values(), ({ service, topic }) => `${service}\n${topic}`)
+  const reaches = Map.groupBy(slowest.values(), ({ service, topic }) =>
+    compositeKey(service, topic),
+  )
   return [...reaches.values()].map((group) => {
     const [{ service, topic }] = group as [Standing]
     return { service, topic, slowest: group }

@@ -4,11 +4,14 @@ import { upcast } from '../contract/upcast.ts'
 import type { IndexValue, RowKey } from '../ports/store.ts'
 import type { Compensate, Effect, NameOfType, OneOrMany, Outcome } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
+import type { Rule } from '../rules/rule.ts'
+import { callRule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
 import type { ReplyData } from './arrival.ts'
-import type { Plan, Reaction } from './plan.ts'
+import type { Reaction } from './plan.ts'
+import { subjectOf } from './project.ts'
 import type { Cell, Draft } from './rows.ts'
-import type { Arrival, Step } from './step.ts'
+import type { Arrival, Step, StepSurroundings } from './step.ts'
 import {
   cellsOf,
   checked,
@@ -83,26 +86,28 @@ export function concerns({ rule, consumer }: Reaction, arrival: Arrival): boolea
   return isOurs && rule.on.contract === contract && rule.on.name === name
 }
 
-export function rowsToAdvance(reaction: Reaction, arrival: Arrival): RowKey[] {
-  return [{ table: reaction.consumer.table, key: instanceOf(reaction, arrival) }]
+export function rowsToAdvance(
+  { arrival, consumer: { table } }: Pick<Step, 'arrival' | 'consumer'>,
+  saga: Saga,
+  rule: Rule,
+): RowKey[] {
+  return [{ table, key: instanceOf(saga, rule, arrival) }]
 }
 
-function instanceOf(reaction: Reaction, { envelope, data }: Arrival): string {
-  const { rule, message, consumer } = reaction
-  if (rule.hears !== 'message') return (envelope.sender as { instance: string }).instance
-  const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data
-  return idIn(about, (consumer.rule as Saga).by, message)
+function instanceOf(saga: Saga, { on, hears }: Rule, { envelope, data }: Arrival): string {
+  if (hears === 'message') return idIn(subjectOf(on, data), saga.by, on)
+  if (envelope.sender) return envelope.sender.instance
+  throw ruleFault(`an answer to ${on.wire} does not name the instance that sent it`)
 }
 
 /**
  * Runs a saga rule on one message. A closed instance ignores later messages. Returns false when
  * rows have to be loaded first.
  */
-export function advance(step: Step): boolean {
-  const { reaction, arrival } = step
-  const { table } = reaction.consumer
-  const saga = reaction.consumer.rule as Saga
-  const key = instanceOf(reaction, arrival)
+export function advance(step: Step, saga: Saga, rule: Rule): boolean {
+  const { arrival, consumer } = step
+  const { table } = consumer
+  const key = instanceOf(saga, rule, arrival)
   const cell = cellsOf(step, table, [key])?.get(key)
   if (!cell) return false
   const before = cell.value as InstanceRow | undefined
@@ -117,7 +122,7 @@ export function advance(step: Step): boolean {
     sent: [],
     timers: [],
   }
-  const result = reaction.rule.run(data as never, instance.state as never, arrival.occasion)
+  const result = callRule(rule, data, instance.state, arrival.occasion)
   const effects = listOf(result as OneOrMany<Effect>)
   // A message without effects starts no instance: nothing would ever finish it.
   if (!before && effects.length === 0) return true
@@ -216,7 +221,7 @@ function undo(
 }
 
 function senderOf(step: Step, instance: string): NonNullable<Envelope['sender']> {
-  return { service: step.around.service.id, rule: step.reaction.consumer.ruleId, instance }
+  return { service: step.around.service.id, rule: step.consumer.ruleId, instance }
 }
 
 function mustDeclare(saga: Saga, declared: readonly MessageType[], message: Message): void {
@@ -240,9 +245,9 @@ function setTimer(
   // Validate when the timer is set, so that the rule that sets it gets the error. The schema does
   // not run again when the timer fires.
   const { data } = checked(step.around.plan, message)
-  const { around, arrival, reaction } = step
+  const { around, arrival, consumer } = step
   const key = around.mint()
-  const { table, ruleId } = reaction.consumer
+  const { table, ruleId } = consumer
   // The hop limit guards against endless cycles. A cycle with a long timer in it is slow enough to
   // allow.
   const { envelope } = arrival
@@ -290,10 +295,12 @@ export function fire(step: Step, saga: Saga, timerKey: string, timer: TimerRow):
 }
 
 /** The message of a timer, upcast to the version that the code has today. */
-function ofToday(plan: Plan, { message, version }: TimerRow): Message {
+function ofToday(plan: StepSurroundings['plan'], { message, version }: TimerRow): Message {
   const type = typeOf(plan, message)
   return type ? { ...message, data: upcast(type, message.data, version) } : message
 }
 
-const typeOf = (plan: Plan, { contract, name }: NameOfType): MessageType | undefined =>
-  plan.contracts.get(contract)?.byName.get(name)
+const typeOf = (
+  plan: StepSurroundings['plan'],
+  { contract, name }: NameOfType,
+): MessageType | undefined => plan.contracts.get(contract)?.byName.get(name)

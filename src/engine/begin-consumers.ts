@@ -2,6 +2,7 @@ import type { Complaint } from '../base/fault.ts'
 import { complaintsText, Fault } from '../base/fault.ts'
 import { compareText } from '../base/text.ts'
 import { factsOf, repliesTopic } from '../contract/contract.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { Advance, RowWrite } from '../ports/store.ts'
 import type { StartFrom } from '../rules/rule.ts'
@@ -13,7 +14,6 @@ import { offsetOf } from './start-from.ts'
 import type { KnownNames, Named } from './stored-names.ts'
 import { isStoredTwice } from './stored-names.ts'
 import type { EngineTools } from './tools.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
 
 /** A consumer with topics that it has never read before. */
 interface Newcomer {

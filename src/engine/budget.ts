@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts'
+import { compositeKey } from '../base/composite-key.ts'
 
 /** A rule that exceeded its time budget on messages of one type. */
 export interface SlowRule {
@@ -86,11 +87,12 @@ export function budgetOf(
     const { name: consumer } = reaction.consumer
     const { wire: type } = reaction.message
     const { id: messageId, key } = arrival.envelope
-    const before = rules.get(`${consumer}\n${type}`)
+    const id = compositeKey(consumer, type)
+    const before = rules.get(id)
     const run: SlowRun = { tookMs, messageId, key }
     const worst = before && before.worst.tookMs >= tookMs ? before.worst : run
     const rule = { consumer, type, budgetMs, count: (before?.count ?? 0) + 1, worst }
-    rules.set(`${consumer}\n${type}`, rule)
+    rules.set(id, rule)
     if (!before) hooks.slow(rule)
   }
 

@@ -1,12 +1,12 @@
+import { bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
-import type { EventStore, RowCheck, RowWrite } from '../ports/store.ts'
+import type { EventStore, Row, RowCheck, RowWrite } from '../ports/store.ts'
 import type { Build } from './build.ts'
 import { hasOtherSource, hasSameRows, isSame, judge } from './build.ts'
 import type { Consumer, ProjectionPlan, ServicePlan } from './plan.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { rowWrite, updateRow } from './write-rows.ts'
 
 /** The projection states of a service, by the `ruleId` of each projection. */
 type BuildsRow = Readonly<Record<string, Build>>
@@ -55,16 +55,24 @@ export interface Builds {
 }
 
 const KEY = 'builds'
-const ATTEMPTS = 20
 
-export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan): Builds {
+export function buildsOf(
+  parts: { readonly store: EventStore; readonly clock: Clock; readonly retryDelayMs: number },
+  service: ServicePlan,
+): Builds {
+  const { store, clock } = parts
   const { projections } = service
-  const kept = keptIn(store, service)
-  const waiting = new Set<AbortController>()
+  const kept = keptIn(service)
+  const changes = bell(clock)
+
+  function take(row: Row | undefined): void {
+    if (kept.take(row)) changes.ring()
+  }
 
   async function read(): Promise<void> {
-    if (projections.length === 0 || !(await kept.read())) return
-    for (const each of waiting) each.abort()
+    if (projections.length === 0) return
+    const [row] = await store.get([kept.row])
+    take(row)
   }
 
   async function complaints(): Promise<readonly Complaint[]> {
@@ -72,20 +80,19 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
     return (await judged(store, service, kept.builds())).complaints
   }
 
+  /** Another instance may change the row at the same time: then `next` is called again. */
   async function update(
     next: (builds: BuildsRow) => Promise<BuildsRow | undefined>,
   ): Promise<void> {
-    let cause: unknown
-    // Another instance may change the row at the same time: read it and try again.
-    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-      await read()
+    const detail = `the projections of ${service.name}`
+    let isWritten = false
+    await updateRow(parts, kept.row, detail, async (row) => {
+      take(row)
       const changed = await next(kept.builds())
-      if (!changed) return
-      const answer = await store.commit({ ...EMPTY_UNIT, rows: [kept.writeOf(changed)] })
-      if (answer.is === 'done') return read()
-      cause = answer.is === 'unknown' ? answer.cause : answer.is
-    }
-    throw new Fault('STORE_UNKNOWN', { detail: `the projections of ${service.name}`, cause })
+      isWritten = changed !== undefined
+      return changed && JSON.stringify(changed)
+    })
+    if (isWritten) await read()
   }
 
   return {
@@ -116,12 +123,7 @@ export function buildsOf(store: EventStore, clock: Clock, service: ServicePlan):
         const changed = build && next(build)
         return changed && changed !== build ? { ...builds, [projection]: changed } : undefined
       }),
-    async changed(waitMs, signal) {
-      const told = new AbortController()
-      waiting.add(told)
-      await pause(clock, waitMs, AbortSignal.any([told.signal, signal]))
-      waiting.delete(told)
-    },
+    changed: (waitMs, signal) => changes.wait(waitMs, signal),
   }
 }
 
@@ -146,7 +148,7 @@ export async function projectionsToMake(
 }
 
 /** The row with a service's projection states, as it was last read. */
-function keptIn(store: EventStore, { names }: ServicePlan) {
+function keptIn({ names }: ServicePlan) {
   const row = { table: names.control, key: KEY }
   let builds: BuildsRow = {}
   let version = 0
@@ -155,16 +157,13 @@ function keptIn(store: EventStore, { names }: ServicePlan) {
     builds: () => builds,
     version: () => version,
     /** Returns whether the row has changed. */
-    async read(): Promise<boolean> {
-      const [found] = await store.get([row])
+    take(found: Row | undefined): boolean {
       const before = version
       builds = found ? (JSON.parse(found.body) as BuildsRow) : {}
       version = found?.version ?? 0
       return version !== before
     },
-    writeOf: (next: BuildsRow): RowWrite => {
-      return { ...row, expected: version, version: version + 1, body: JSON.stringify(next) }
-    },
+    writeOf: (next: BuildsRow): RowWrite => rowWrite(row, { version }, JSON.stringify(next)),
   }
 }
 

@@ -3,7 +3,7 @@ import type { TopicSpec } from '../ports/log.ts'
 import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import type { Service } from '../rules/service.ts'
 import type { Consuming, Plan, ServicePlan } from './plan.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /**
  * What runs, as plain data, so that a system can be inspected without its code. Each service stores
@@ -120,8 +120,7 @@ export async function keepCatalog(store: EventStore, catalog: Catalog): Promise<
     const body = JSON.stringify(entryOf(catalog, service))
     const before = kept[at]
     if (before?.body === body) return []
-    const expected = before?.version ?? 0
-    return [{ table: CATALOG_TABLE, key: service.id, expected, version: expected + 1, body }]
+    return [rowWrite({ table: CATALOG_TABLE, key: service.id }, before, body)]
   })
   if (rows.length === 0) return
   const sorted = rows.toSorted((a, b) => (a.key < b.key ? -1 : 1))

@@ -1,5 +1,6 @@
 import { pause } from '../base/clock.ts'
-import type { Advance, Claim, EventStore } from '../ports/store.ts'
+import type { Advance, Claim } from '../ports/store.ts'
+import { heartbeat } from './lease.ts'
 import type { EngineTools } from './tools.ts'
 import type { Group } from './plan.ts'
 import type { GroupProgress, Place } from './progress.ts'
@@ -34,40 +35,28 @@ export interface Claims {
   fences(advances: readonly Advance[], withTimers: boolean): Claim[]
 }
 
-/** The store's answer to a heartbeat. */
-type Answer = Awaited<ReturnType<EventStore['beat']>>
-
 export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgress): Claims {
   const { clock, options } = engine
-  // Each group sends its own heartbeats, so each is a member of its own.
-  const member = `${engine.member}/${group.id}`
   const { store } = engine.backend
+  // Each group sends its own heartbeats, so each is a member of its own.
+  const beats = heartbeat({ store, clock }, `${engine.member}/${group.id}`, options.leaseMs)
   const wants = [...new Set(progress.places.map(({ resource }) => resource))]
   // Only sagas set timers. Timers have no key: the member with the first shard fires them.
   const hasSagas = group.consumers.some(({ rule }) => rule.is === 'saga')
   const timers = `${group.id}/0`
   const held = new Map<string, number>()
-  let beatDue = 0
-  let answeredAt = clock.elapsed()
   let excess: readonly string[] = []
-
-  async function ask(gives: readonly string[]): Promise<Answer> {
-    beatDue = clock.elapsed() + Math.floor(options.leaseMs / 3)
-    const answer = await store.beat({ id: member }, wants, options.leaseMs, gives)
-    answeredAt = clock.elapsed()
-    return answer
-  }
   const isHeldAs = ({ resource, generation }: Claim): boolean => held.get(resource) === generation
 
   return {
     async beat() {
       // Heartbeats run between units, so no work is in progress on a shard that is released.
       const isGiving = excess.length > 0
-      const answer = await ask(excess)
+      const answer = await beats.beat(wants, excess)
       // Release excess shards at once, but only once: the next regular heartbeat sees whether
       // another member took them.
       excess = isGiving ? [] : answer.release
-      if (excess.length > 0) beatDue = clock.elapsed()
+      if (excess.length > 0) beats.hasten()
       if (answer.held.length === held.size && answer.held.every(isHeldAs)) return 'same'
       held.clear()
       for (const { resource, generation } of answer.held) held.set(resource, generation)
@@ -75,23 +64,23 @@ export function claimsOf(engine: EngineTools, group: Group, progress: GroupProgr
     },
     async keep(signal, lost) {
       for (;;) {
-        await pause(clock, Math.max(0, beatDue - clock.elapsed()), signal)
+        await pause(clock, Math.max(0, beats.dueAt() - clock.elapsed()), signal)
         if (signal.aborted) return
-        const answer = await ask([]).catch(() => undefined)
+        const answer = await beats.beat(wants).catch(() => undefined)
         // Shards gained meanwhile are picked up by the next regular heartbeat.
         const isKept = answer
           ? answer.held.filter(isHeldAs).length === held.size
-          : clock.elapsed() - answeredAt < options.leaseMs
+          : !beats.isLapsed()
         if (!isKept) return lost()
       }
     },
-    beatDue: () => beatDue,
+    beatDue: beats.dueAt,
     async release() {
       held.clear()
-      await store.beat({ id: member }, [], options.leaseMs)
+      await beats.release()
     },
     holds: ({ resource }) => held.has(resource),
-    isLapsed: () => clock.elapsed() - answeredAt >= options.leaseMs,
+    isLapsed: beats.isLapsed,
     share: () => ({ held: held.size, shards: wants.length }),
     holdsTimers: () => hasSagas && held.has(timers),
     fences(advances, withTimers) {

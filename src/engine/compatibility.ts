@@ -13,7 +13,7 @@ import type { EventStore, Row, RowWrite } from '../ports/store.ts'
 import { CATALOG_TABLE, catalogRows } from './catalog.ts'
 import { keepTrying } from './keep-trying.ts'
 import type { EngineTools } from './tools.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /** One schema under which messages were stored. */
 export interface StoredSchema {
@@ -261,9 +261,8 @@ function writesOf(
       const row = rows.get(key)
       const stored = row && messageIn(row)
       if (stored && isKept(stored, type)) continue
-      const expected = row?.version ?? 0
       const body = JSON.stringify(withStated(facts, type, stored, now))
-      writes.push({ table: CATALOG_TABLE, key, expected, version: expected + 1, body })
+      writes.push(rowWrite({ table: CATALOG_TABLE, key }, row, body))
     }
   return writes.toSorted((one, other) => compareText(one.key, other.key))
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { EventStore, RowKey, TableSpec } from '../ports/store.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /**
  * The clock of stored delays. Starts from the wall clock and then runs evenly, also across
@@ -143,8 +143,6 @@ function stepText(stepMs: number, wallMs: number): string {
 
 async function write(store: Pick<EventStore, 'get' | 'commit'>, kept: Kept): Promise<void> {
   const [row] = await store.get([ROW])
-  const expected = row?.version ?? 0
-  const written = { ...ROW, expected, version: expected + 1, body: JSON.stringify(kept) }
   // A conflict means that another instance has just stored the same step.
-  await writeRows(store, 'the step of the clock', [written])
+  await writeRows(store, 'the step of the clock', [rowWrite(ROW, row, JSON.stringify(kept))])
 }

@@ -1,4 +1,4 @@
-import { pause, within } from '../base/clock.ts'
+import { within } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { complaintsText, Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
@@ -15,6 +15,7 @@ import { rebuilder } from './rebuild.ts'
 import { scan } from './scan.ts'
 import type { Sender } from './sender.ts'
 import { sender } from './sender.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 import { keepUp } from './upkeep.ts'
 
@@ -132,8 +133,9 @@ export async function rebuildAlone(
 
 /** Prepares the store, and returns the projection states of each service. */
 async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
-  const { plan, backend, clock } = tools
-  const builds = plan.services.map((each) => buildsOf(backend.store, clock, each))
+  const { plan, backend, clock, options } = tools
+  const parts = { store: backend.store, clock, retryDelayMs: options.retryDelayMs }
+  const builds = plan.services.map((each) => buildsOf(parts, each))
   try {
     await prepare(tools, builds)
   } catch (cause) {
@@ -146,15 +148,12 @@ async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>
 
 /** Stores the catalog for tools that inspect the data without the code. Nothing waits for it. */
 async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<void> {
-  const { backend, catalog, clock, options, watch } = tools
-  while (!signal.aborted)
-    try {
-      await keepCatalog(backend.store, catalog)
-      return watch.mended('catalog')
-    } catch (cause) {
-      watch.broke('catalog', cause)
-      await pause(clock, options.retryDelayMs, signal)
-    }
+  const { backend, catalog, options } = tools
+  const { retryDelayMs } = options
+  await supervise(tools, { name: 'catalog', signal, retryDelayMs }, async () => {
+    await keepCatalog(backend.store, catalog)
+    return 'done'
+  })
 }
 
 async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<void> {

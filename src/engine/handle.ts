@@ -3,6 +3,7 @@ import type { Message } from '../contract/message.ts'
 import type { OneOrMany, RetryAfter, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler, Handling } from '../rules/handler.ts'
+import { callRule } from '../rules/rule.ts'
 import type { Budget } from './budget.ts'
 import type { Calls } from './calls.ts'
 import type { Reaction } from './plan.ts'
@@ -28,8 +29,8 @@ export interface Call {
 export interface Calling {
   /** The tools of `start`, which handlers use to reach other systems. */
   readonly tools: Readonly<Record<string, unknown>>
-  readonly budget: Budget
-  readonly calls: Calls
+  readonly budget: Pick<Budget, 'begin' | 'end'>
+  readonly calls: Pick<Calls, 'begin'>
   /** Runs handlers that ask for a thread. Absent if there are no threads. */
   readonly threads:
     | { attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined> }
@@ -55,14 +56,15 @@ export async function attempt(
     computed(budget.end(call))
     return { is: 'failed', cause: fault }
   }
-  const { thread } = reaction.consumer.rule as Handler
-  if (threads && thread !== undefined) return threads.attempt(call, signal)
+  const { rule: handler } = reaction.consumer
+  if (threads && handler.is === 'handler' && handler.thread !== undefined)
+    return threads.attempt(call, signal)
   const handling: Handling = { ...handlingOf(call), signal }
   const end = calls.begin(reaction.consumer.name)
   try {
     let running: unknown
     try {
-      running = reaction.rule.run(arrival.data as never, tools as never, handling)
+      running = callRule(reaction.rule, arrival.data, tools, handling)
     } finally {
       // Only the synchronous part blocks the event loop, and only that part can be measured.
       computed(budget.end(call))
@@ -92,8 +94,7 @@ export function handlingOf({ reaction, arrival }: Call): Omit<Handling, 'signal'
 }
 
 /** Stages the messages that a handler returned, to be stored with its acknowledgement. */
-export function handled(step: Step, returned: unknown): void {
-  const handler = step.reaction.consumer.rule as Handler
+export function handled(step: Step, handler: Handler, returned: unknown): void {
   for (const each of listOf(returned as OneOrMany<Send | Message> | undefined)) {
     if (typeof each !== 'object' || each === null)
       throw ruleFault(

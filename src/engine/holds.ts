@@ -9,7 +9,7 @@ import { holdError, holdKeyOf } from './hold-row.ts'
 import { remakeHolds } from './lost-holds.ts'
 import type { Consumer, ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /** The part of a hold that is kept in memory. */
 export interface KnownHold extends Pick<
@@ -167,16 +167,16 @@ async function* holdsIn(
 
 /** Caps the delay of a hold that was written while the clock was wrong. */
 function redatedHold(
-  { table, key, version, body }: ScannedRow,
+  row: ScannedRow,
   now: number,
   retry: RetryOptions,
 ): (RowWrite & { readonly body: string })[] {
-  const hold = JSON.parse(body) as HoldRow
+  const hold = JSON.parse(row.body) as HoldRow
   const latest = Math.ceil(now + longestMs(hold, retry))
   if (hold.due <= latest + SKEW_MS) return []
   const index = { consumer: hold.consumer }
   const redated = JSON.stringify({ ...hold, due: latest } satisfies HoldRow)
-  return [{ table, key, expected: version, version: version + 1, body: redated, index }]
+  return [rowWrite(row, row, redated, index)]
 }
 
 /** Without the error, whose stack would stay in memory for every held key. */

@@ -5,6 +5,7 @@ import { CATALOG_TABLE, catalogRows } from './catalog.ts'
 import type { CatalogRule, CatalogService } from './catalog.ts'
 import type { KnownNames, StoredNames } from './stored-names.ts'
 import { idsFor } from './stored-names.ts'
+import { rowWrite } from './write-rows.ts'
 
 /** The stored identity of a rule. */
 export interface RuleIdentity {
@@ -71,9 +72,7 @@ export function identityWrites(
 ): readonly RowWrite[] {
   const body = JSON.stringify({ names, owns, rules })
   if (stored?.body === body) return []
-  const expected = stored?.version ?? 0
-  const row = { table: CATALOG_TABLE, key: `${PREFIX}${id}` }
-  return [{ ...row, expected, version: expected + 1, body }]
+  return [rowWrite({ table: CATALOG_TABLE, key: `${PREFIX}${id}` }, stored, body)]
 }
 
 /** The names that services and their rules are, or will be, stored under. */

@@ -1,3 +1,4 @@
+import { compositeKey } from '../base/composite-key.ts'
 import type { Clock } from '../base/clock.ts'
 import { breathe } from '../base/clock.ts'
 import type { Attempt, Calling } from './handle.ts'
@@ -71,7 +72,7 @@ export function lanesOf({ calling, clock, isHeld, computeMsMax, endedEarly }: La
 }
 
 const placeOf = ({ record: { topic, partition, offset } }: Item): string =>
-  `${topic}/${partition}@${offset}`
+  compositeKey(topic, partition, offset)
 
 /** Indexes of deliveries by key, each list in order; without held ones. */
 function lanesIn(items: readonly Item[], isHeld: (item: Item) => boolean): (readonly number[])[] {

@@ -1,3 +1,4 @@
+import { partitionId } from '../ports/composite-keys.ts'
 import type { EventLog, LogRecord, Position, Slice } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
 
@@ -47,9 +48,6 @@ interface Ahead {
 /** The least number of records to read ahead per partition, since each read costs. */
 const CHUNK_MIN = 64
 
-const placeOf = ({ topic, partition }: Pick<Position, 'topic' | 'partition'>): string =>
-  `${topic}/${partition}`
-
 const hasRecords = ({ at, records }: Ahead): boolean => at < records.length
 
 /**
@@ -71,10 +69,10 @@ export function orderedReader(log: EventLog): OrderedReader {
   /** The read-ahead state of each position; records read for another offset are dropped. */
   function aligned(from: readonly Position[]): readonly Ahead[] {
     const known = from.map((position) => {
-      const each = ahead.get(placeOf(position))
+      const each = ahead.get(partitionId(position))
       return each?.from === position.next ? each : nothingAt(position)
     })
-    ahead = new Map(known.map((each) => [placeOf(each), each]))
+    ahead = new Map(known.map((each) => [partitionId(each), each]))
     return known
   }
 

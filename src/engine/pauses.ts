@@ -1,5 +1,5 @@
+import { bell } from '../base/bell.ts'
 import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
 import type { EventStore, RowKey } from '../ports/store.ts'
@@ -48,7 +48,7 @@ export function pausesOf(
 ): Pauses {
   const paused = new Set<string>()
   const rewinds = new Map<string, number>()
-  const waiting = new Set<AbortController>()
+  const changes = bell(clock)
   let lookedAt = -Infinity
 
   let looking: Promise<void> | undefined
@@ -70,7 +70,7 @@ export function pausesOf(
       if (isPaused === paused.has(service)) continue
       if (isPaused) paused.add(service)
       else paused.delete(service)
-      for (const each of waiting) each.abort()
+      changes.ring()
     }
     lookedAt = askedAt
   }
@@ -87,12 +87,7 @@ export function pausesOf(
     refresh,
     rewinds: (service) => rewinds.get(service) ?? 0,
     isPaused: (service) => paused.has(service),
-    async changed(signal) {
-      const told = new AbortController()
-      waiting.add(told)
-      await pause(clock, lookMs, AbortSignal.any([told.signal, signal]))
-      waiting.delete(told)
-    },
+    changed: (signal) => changes.wait(lookMs, signal),
     async set(service, isPaused) {
       const found = services.find(({ name }) => name === service)
       if (!found) {

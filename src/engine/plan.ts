@@ -23,27 +23,30 @@ export type Consuming = Entity | Projection | Saga | Handler
  * One rule of a service as a consumer. Its ids stay when it is renamed; its name is shown to
  * people.
  */
-export interface Consumer {
+export interface Consumer<R extends Consuming = Consuming> {
   /** `<service>/<rule>`, as it is stored. */
   readonly id: string
   /** The part of the rule in its id. */
   readonly ruleId: string
   /** `<service>/<rule>`, by current names. */
   readonly name: string
-  readonly rule: Consuming
+  readonly rule: R
   /** The table of its rows; handlers have none. */
   readonly table: string
 }
 
 /** A consumer's subscription to one wire name in one topic. */
-export interface Reaction {
-  readonly consumer: Consumer
+export interface Reaction<R extends Consuming = Consuming> {
+  readonly consumer: Consumer<R>
   readonly message: MessageType
   readonly rule: Rule
 }
 
 /** Subscriptions by topic and wire name. */
-export type Reactions = ReadonlyMap<string, ReadonlyMap<string, readonly Reaction[]>>
+export type Reactions<R extends Consuming = Consuming> = ReadonlyMap<
+  string,
+  ReadonlyMap<string, readonly Reaction<R>[]>
+>
 
 /**
  * Consumers that read together. The pure rules of a service share one read of each partition and
@@ -85,9 +88,9 @@ export interface Evolver {
 export interface ProjectionPlan {
   readonly consumer: Consumer
   readonly definition: Definition
-  readonly shadow: Consumer
+  readonly shadow: Consumer<Projection>
   /** Subscriptions of the shadow consumer. */
-  readonly reactions: Reactions
+  readonly reactions: Reactions<Projection>
 }
 
 /** The tables that the engine keeps for each service. */
@@ -219,17 +222,20 @@ export const controlTable = (service: string): string => `${service}.control`
 /** The table of a consumer's rows, by the consumer's id. Handlers have none. */
 export const tableOf = (consumerId: string): string => consumerId.replace('/', '.')
 
-function reactionsOf(service: string, consumers: readonly Consumer[]): Reactions {
-  const topics = new Map<string, Map<string, Reaction[]>>()
-  const add = (topic: string, wire: string, reaction: Reaction): void => {
-    const wires = topics.get(topic) ?? new Map<string, Reaction[]>()
+function reactionsOf<R extends Consuming>(
+  service: string,
+  consumers: readonly Consumer<R>[],
+): Reactions<R> {
+  const topics = new Map<string, Map<string, Reaction<R>[]>>()
+  const add = (topic: string, wire: string, reaction: Reaction<R>): void => {
+    const wires = topics.get(topic) ?? new Map<string, Reaction<R>[]>()
     topics.set(topic, wires)
     wires.set(wire, [...(wires.get(wire) ?? []), reaction])
   }
   for (const consumer of consumers)
     for (const rule of rulesOf(consumer.rule)) {
       const { on: message, hears } = rule
-      const reaction: Reaction = { consumer, message, rule }
+      const reaction: Reaction<R> = { consumer, message, rule }
       if (hears !== 'message') add(repliesTopic(service), REPLY_TYPES[hears], reaction)
       else {
         const { contract, kind } = message
@@ -250,7 +256,7 @@ function projectionsOf(service: string, consumers: readonly Consumer[]): readonl
     const { id, rule, table } = consumer
     if (rule.is !== 'projection') return []
     // Rule names contain no dot.
-    const shadow = { ...consumer, id: `${id}.shadow`, table: `${table}.shadow` }
+    const shadow = { ...consumer, rule, id: `${id}.shadow`, table: `${table}.shadow` }
     const definition = definitionOf(rule)
     return [{ consumer, definition, shadow, reactions: reactionsOf(service, [shadow]) }]
   })

@@ -1,7 +1,7 @@
-import { pause } from '../base/clock.ts'
 import type { Builds } from './builds.ts'
 import { gather } from './gathering.ts'
 import type { Group, ServicePlan } from './plan.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 import type { Worker } from './worker.ts'
 import { isOutsideGroup, workerOf } from './worker.ts'
@@ -28,7 +28,7 @@ export function processor(
   group: Group,
   builds: Builds,
 ): Processor {
-  const { clock, delays, options, pauses, watch } = engine
+  const { delays, options, pauses, watch } = engine
   const [stopping, aborting] = [new AbortController(), new AbortController()]
   const signals = { stopping: stopping.signal, aborting: aborting.signal }
   const worker = workerOf(engine, service, group, signals, builds)
@@ -62,25 +62,23 @@ export function processor(
 
   return {
     async run() {
-      // Do not work on partly loaded state: a missing hold would break its key's order.
-      let isStale = false
-      while (!stopping.signal.aborted) {
-        try {
-          if (isStale) await worker.reset()
-          if (isStale) watch.mended(group.name)
-          isStale = false
-          await pauses.look()
-          await delays.look(isWaiting(sources))
-          if (pauses.isPaused(service.name)) await pauses.changed(stopping.signal)
-          else await turn()
-        } catch (cause) {
-          isStale = true
-          watch.broke(group.name, cause)
+      const supervised = {
+        name: group.name,
+        signal: stopping.signal,
+        retryDelayMs: options.retryDelayMs,
+        // Do not work on partly loaded state: a missing hold would break its key's order.
+        recover: worker.reset,
+        onFailure(): void {
           if (sources.claims.isLapsed()) sources.slots?.keep(() => false)
-          await pause(clock, options.retryDelayMs, stopping.signal)
-        }
+        },
       }
-      const ended = isStale ? Promise.resolve() : drain()
+      const { hasFailed } = await supervise(engine, supervised, async () => {
+        await pauses.look()
+        await delays.look(isWaiting(sources))
+        if (pauses.isPaused(service.name)) await pauses.changed(stopping.signal)
+        else await turn()
+      })
+      const ended = hasFailed ? Promise.resolve() : drain()
       const released = ended.then(unended.end).finally(() => sources.claims.release())
       await released.catch((cause: unknown) => watch.broke(group.name, cause))
     },

@@ -1,4 +1,6 @@
 import type { Position, Slice } from '../ports/log.ts'
+import type { PartitionName, ProgressName } from '../ports/composite-keys.ts'
+import { partitionId, progressId } from '../ports/composite-keys.ts'
 import type { Advance, EventStore } from '../ports/store.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { Consumer, Group } from './plan.ts'
@@ -10,9 +12,17 @@ export interface Place {
   readonly partition: number
   /** The lease resource for it: the shard of all partitions that share keys with it. */
   readonly resource: string
-  /** The progress keys of the consumers that read it. */
-  readonly readers: readonly string[]
+  /** The consumers that read it. */
+  readonly readers: readonly PlaceReader[]
 }
+
+/** A consumer at a partition, with its progress key. */
+interface PlaceReader extends ProgressName {
+  readonly id: string
+}
+
+/** The progress of a consumer after a batch. */
+type Moved = Pick<Advance, 'consumer' | 'topic' | 'partition' | 'next'>
 
 /** The committed progress of each consumer of a group, by partition. */
 export interface GroupProgress {
@@ -39,11 +49,6 @@ export interface GroupProgress {
   advanced(advances: readonly Advance[]): void
 }
 
-export const progressKey = (consumer: string, topic: string, partition: number): string =>
-  `${consumer}\n${topic}\n${partition}`
-
-const placeKey = (topic: string, partition: number): string => `${topic}\n${partition}`
-
 export function progressOf(
   store: EventStore,
   group: Group,
@@ -51,12 +56,12 @@ export function progressOf(
 ): GroupProgress {
   const shards = shardsOf([...group.reactions.keys()].map(partitionsOf))
   const places = placesOf(group, partitionsOf, shards)
-  const byKey = new Map(places.map((place) => [placeKey(place.topic, place.partition), place]))
+  const byId = new Map(places.map((place) => [partitionId(place), place]))
   const placeOf = (topic: string, partition: number): Place | undefined =>
-    byKey.get(placeKey(topic, partition))
+    byId.get(partitionId({ topic, partition }))
   const next = new Map<string, number>()
-  const reached = reachedIn((key) => nextOf(key), partitionsOf)
-  const nextOf = (key: string): number => next.get(key) ?? 0
+  const nextOf = (id: string): number => next.get(id) ?? 0
+  const reached = reachedIn(nextOf, partitionsOf)
   return {
     places,
     resourceOf: (key) => `${group.id}/${partitionOf(key, shards)}`,
@@ -65,15 +70,14 @@ export function progressOf(
       const rows = await store.progress(group.consumers.map(({ id }) => id))
       next.clear()
       reached.clear()
-      for (const row of rows)
-        next.set(progressKey(row.consumer, row.topic, row.partition), row.next)
-      for (const key of dormantIn(group, places, isDormant)) next.set(key, Infinity)
+      for (const row of rows) next.set(progressId(row), row.next)
+      for (const { id } of dormantIn(group, places, isDormant)) next.set(id, Infinity)
     },
     positions: (isHeld) =>
       places
         .filter(isHeld)
         .map(({ topic, partition, readers }) => {
-          return { topic, partition, next: Math.min(...readers.map(nextOf)) }
+          return { topic, partition, next: Math.min(...readers.map(({ id }) => nextOf(id))) }
         })
         .filter((position) => position.next < Infinity),
     isAhead: ({ reaction, record: { topic, partition, offset }, held }) => {
@@ -81,25 +85,24 @@ export function progressOf(
       return held ? at < Infinity : offset >= at
     },
     hasPassed: (consumer, topic, partition, offset) =>
-      nextOf(progressKey(consumer, topic, partition)) > offset,
+      nextOf(progressId({ consumer, topic, partition })) > offset,
     moves: (slices) =>
       slices.some(({ topic, partition, next: to }) =>
-        placeOf(topic, partition)?.readers.some((key) => nextOf(key) < to),
+        placeOf(topic, partition)?.readers.some(({ id }) => nextOf(id) < to),
       ),
     advances(turn, counts) {
       const moved =
         turn.slices.length > 0 ? bySlices(turn.slices, placeOf, nextOf) : byItems(turn.items)
-      const keys = new Set([...moved.keys(), ...counts.keys()])
-      return [...keys].map((key) => {
-        const [consumer = '', topic = '', partition] = key.split('\n')
-        const from = nextOf(key)
-        const { accepted = 0, completed = 0, pending = 0 } = counts.get(key) ?? {}
-        const place = { consumer, topic, partition: Number(partition) }
-        const expired = expiredAt(place, next.get(key), turn.slices)
+      const changed = new Map<string, ProgressName>([...moved, ...counts])
+      return [...changed].map(([id, { consumer, topic, partition }]) => {
+        const from = nextOf(id)
+        const { accepted = 0, completed = 0, pending = 0 } = counts.get(id) ?? {}
+        const place = { consumer, topic, partition }
+        const expired = expiredAt(place, next.get(id), turn.slices)
         return {
           ...place,
           from,
-          next: Math.max(from, moved.get(key) ?? 0),
+          next: Math.max(from, moved.get(id)?.next ?? 0),
           accepted: accepted + expired,
           completed,
           pending,
@@ -109,21 +112,19 @@ export function progressOf(
     },
     advanced(advances) {
       reached.clear()
-      for (const { consumer, topic, partition, next: to } of advances)
-        next.set(progressKey(consumer, topic, partition), to)
+      for (const each of advances) next.set(progressId(each), each.next)
     },
   }
 }
 
-/** Progress keys of consumers that await a rebuild. */
+/** Consumers that await a rebuild, at each partition that they read. */
 function dormantIn(
   { consumers }: Group,
   places: readonly Place[],
   isDormant: (consumer: Consumer) => boolean,
-): readonly string[] {
+): readonly PlaceReader[] {
   const dormant = new Set(consumers.filter(isDormant).map(({ id }) => id))
-  const keys = places.flatMap(({ readers }) => readers)
-  return keys.filter((key) => dormant.has(key.split('\n')[0] ?? ''))
+  return places.flatMap(({ readers }) => readers).filter(({ consumer }) => dormant.has(consumer))
 }
 
 /** Offsets by consumer and topic, since every event asks for them. */
@@ -133,7 +134,7 @@ interface Reached {
 }
 
 function reachedIn(
-  nextOf: (key: string) => number,
+  nextOf: (id: string) => number,
   partitionsOf: (topic: string) => number,
 ): Reached {
   const reached = new Map<Consumer, Map<string, readonly number[]>>()
@@ -144,7 +145,7 @@ function reachedIn(
       const known = topics.get(topic)
       if (known) return known
       const made = Array.from({ length: partitionsOf(topic) }, (_, partition) =>
-        nextOf(progressKey(consumer.id, topic, partition)),
+        nextOf(progressId({ consumer: consumer.id, topic, partition })),
       )
       topics.set(topic, made)
       return made
@@ -155,7 +156,7 @@ function reachedIn(
 
 /** Offsets that the log deleted before the consumer reached them. */
 function expiredAt(
-  { topic, partition }: Pick<Place, 'topic' | 'partition'>,
+  { topic, partition }: PartitionName,
   from: number | undefined,
   slices: readonly Slice[],
 ): number {
@@ -169,22 +170,24 @@ function expiredAt(
 function bySlices(
   slices: readonly Slice[],
   placeOf: GroupProgress['placeOf'],
-  nextOf: (key: string) => number,
-): Map<string, number> {
-  const reached = new Map<string, number>()
-  for (const { topic, partition, next: to } of slices)
-    for (const key of placeOf(topic, partition)?.readers ?? [])
-      if (nextOf(key) < to) reached.set(key, to)
+  nextOf: (id: string) => number,
+): Map<string, Moved> {
+  const reached = new Map<string, Moved>()
+  for (const { topic, partition, next } of slices)
+    for (const { id, consumer } of placeOf(topic, partition)?.readers ?? [])
+      if (nextOf(id) < next) reached.set(id, { consumer, topic, partition, next })
   return reached
 }
 
 /** Part of a batch: each consumer has passed its own last delivery. */
-function byItems(items: readonly Item[]): Map<string, number> {
-  const reached = new Map<string, number>()
+function byItems(items: readonly Item[]): Map<string, Moved> {
+  const reached = new Map<string, Moved>()
   for (const { reaction, record, held } of items) {
     if (held) continue
-    const key = progressKey(reaction.consumer.id, record.topic, record.partition)
-    reached.set(key, Math.max(reached.get(key) ?? 0, record.offset + 1))
+    const { topic, partition, offset } = record
+    const name = { consumer: reaction.consumer.id, topic, partition }
+    const id = progressId(name)
+    reached.set(id, { ...name, next: Math.max(reached.get(id)?.next ?? 0, offset + 1) })
   }
   return reached
 }
@@ -213,7 +216,10 @@ function placesOf(
         topic,
         partition,
         resource: `${group.id}/${partition % shards}`,
-        readers: [...consumers].map((consumer) => progressKey(consumer, topic, partition)),
+        readers: [...consumers].map((consumer) => {
+          const name = { consumer, topic, partition }
+          return { ...name, id: progressId(name) }
+        }),
       })
   }
   return places

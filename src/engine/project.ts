@@ -1,37 +1,40 @@
+import type { MessageType } from '../contract/message.ts'
 import type { IndexValue, RowKey } from '../ports/store.ts'
 import { indexValueOf } from '../ports/text.ts'
 import type { Projection } from '../rules/projection.ts'
-import type { Arrival, Step } from './step.ts'
+import type { Rule } from '../rules/rule.ts'
+import { callRule } from '../rules/rule.ts'
+import type { FoldStep } from './step.ts'
 import { cellsOf, idIn, idsBy } from './step.ts'
-import type { Reaction } from './plan.ts'
 
 /** The rows that an event changes. */
-export function rowsToProject(reaction: Reaction, arrival: Arrival): RowKey[] {
-  const { table } = reaction.consumer
-  return idsOf(reaction, arrival).map((key) => ({ table, key }))
+export function rowsToProject(
+  { arrival, consumer: { table } }: Pick<FoldStep, 'arrival' | 'consumer'>,
+  projection: Projection,
+  rule: Rule,
+): RowKey[] {
+  return idsOf(projection, rule, arrival.data).map((key) => ({ table, key }))
 }
 
-function idsOf({ consumer, message, rule }: Reaction, { data }: Arrival): string[] {
-  if (rule.ids) return idsBy(rule, data)
-  const { by } = consumer.rule as Projection
-  // A refusal has the ids of its command.
-  const about = message.kind === 'refusal' ? (data as { command: unknown }).command : data
-  return [idIn(about, by, message)]
+function idsOf({ by }: Projection, rule: Rule, data: unknown): string[] {
+  return rule.ids ? idsBy(rule, data) : [idIn(subjectOf(rule.on, data), by, rule.on)]
+}
+
+/** What a message is about. A refusal has the ids of its command. */
+export function subjectOf({ kind }: MessageType, data: unknown): unknown {
+  return kind === 'refusal' ? (data as { readonly command: unknown }).command : data
 }
 
 /** Folds an event into its rows. Returns false when rows have to be loaded first. */
-export function project(step: Pick<Step, 'reaction' | 'arrival' | 'draft' | 'wanted'>): boolean {
-  const { reaction, arrival } = step
-  const { consumer, rule } = reaction
-  const projection = consumer.rule as Projection
-  const cells = cellsOf(step, consumer.table, idsOf(reaction, arrival))
+export function project(step: FoldStep, projection: Projection, rule: Rule): boolean {
+  const { arrival, consumer, draft } = step
+  const cells = cellsOf(step, consumer.table, idsOf(projection, rule, arrival.data))
   if (!cells) return false
   for (const [id, cell] of cells) {
-    const third = rule.ids ? id : arrival.occasion
-    const row = rule.run(arrival.data as never, cell.value as never, third as never)
+    const row = callRule(rule, arrival.data, cell.value, rule.ids ? id : arrival.occasion)
     const change = { value: row, version: cell.version + 1 }
     const index = indexOf(row, projection.indexes)
-    step.draft.put(consumer.table, id, index ? { ...change, index } : change)
+    draft.put(consumer.table, id, index ? { ...change, index } : change)
   }
   return true
 }

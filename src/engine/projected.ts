@@ -4,6 +4,7 @@ import { Fault } from '../base/fault.ts'
 import { commandsTopic, eventsTopic } from '../contract/contract.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import type { CommandType } from '../contract/message.ts'
+import { progressId } from '../ports/composite-keys.ts'
 import type { LogEnd, LogRecord } from '../ports/log.ts'
 import type { Projection } from '../rules/projection.ts'
 import { projectionsToMake } from './builds.ts'
@@ -118,17 +119,13 @@ async function behindIn(
   ends: readonly LogEnd[],
 ): Promise<readonly Behind[]> {
   const progress = await store.progress([...topics.keys()].map(({ id }) => id))
-  const places = progress.map(({ consumer, topic, partition, next }): [string, number] => [
-    `${consumer}\n${topic}\n${partition}`,
-    next,
-  ])
-  const reached = new Map(places)
+  const reached = new Map(progress.map((each) => [progressId(each), each.next]))
   return [...topics].flatMap(([consumer, reads]): readonly Behind[] => {
     const lag = ends
       .filter(({ topic }) => reads.includes(topic))
-      .map(({ topic, partition, first, next }) => {
-        const read = reached.get(`${consumer.id}\n${topic}\n${partition}`) ?? 0
-        return Math.max(0, next - Math.max(first, read))
+      .map((end) => {
+        const read = reached.get(progressId({ ...end, consumer: consumer.id })) ?? 0
+        return Math.max(0, end.next - Math.max(end.first, read))
       })
       .reduce((sum, each) => sum + each, 0)
     return lag > 0 ? [[consumer, lag]] : []

@@ -1,3 +1,4 @@
+import { orderId } from '../ports/composite-keys.ts'
 import { pause } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Answer, LogEvent } from '../ports/log.ts'
@@ -63,12 +64,12 @@ export function appendQueue(engine: EngineTools): AppendQueue {
   function refuseOvertaking(events: readonly LogEvent[], answers: readonly Answer[]): void {
     const broken = new Set<string>()
     for (const [at, answer] of answers.entries())
-      if (answer.is !== 'stored') broken.add(orderOf(events[at] as LogEvent))
+      if (answer.is !== 'stored') broken.add(orderId(events[at] as LogEvent))
     if (broken.size === 0) return
     const before = queue
     queue = []
     for (const call of before) {
-      const isBroken = call.events.map((event) => broken.has(orderOf(event)))
+      const isBroken = call.events.map((event) => broken.has(orderId(event)))
       if (!isBroken.includes(true)) queue.push(call)
       else if (call.isAtomic || call.events.length === 1)
         end(
@@ -151,9 +152,4 @@ const BATCH: Refused = {
   is: 'refused',
   code: 'BATCH_REFUSED',
   detail: 'another event of the batch was refused',
-}
-
-/** Messages with the same order key keep their order. */
-function orderOf({ topic, key }: LogEvent): string {
-  return `${topic}\n${key}`
 }

@@ -1,14 +1,17 @@
 import { Fault } from '../base/fault.ts'
 import { checkMessage } from '../contract/door.ts'
-import type { Message, QueryType } from '../contract/message.ts'
+import type { Message } from '../contract/message.ts'
 import { parse } from '../contract/parse.ts'
-import type { Row, RowKey, Scan } from '../ports/store.ts'
+import type { EventStore, Row, RowKey, Scan } from '../ports/store.ts'
 import type { Query, Read, Readable, Reader } from '../rules/query.ts'
+import type { Rule } from '../rules/rule.ts'
+import { callRule } from '../rules/rule.ts'
 import type { EntityRow } from './fold.ts'
 import type { Consumer, ServicePlan } from './plan.ts'
 import { keepStates, refoldFor } from './refold.ts'
 import type { Cell } from './rows.ts'
 import { cellOf } from './rows.ts'
+import { ruleFault } from './step.ts'
 import type { EngineTools } from './tools.ts'
 
 const PAGE = { initial: 1_000, max: 10_000 }
@@ -33,15 +36,34 @@ export async function ask(engine: EngineTools, message: Message): Promise<unknow
     if (!service || query.is !== 'query') continue
     const rule = query.rules.find(({ on }) => on === type)
     if (!rule) continue
-    const read = readOf(engine, service, query)
-    const answer = await rule.run(verdict.checked.data as never, read as never, NO_OCCASION)
-    return mustAnswer(type, answer)
+    const readerFor = <E extends Readable>(readable: E): Reader<E> =>
+      readerOf(engine, service, readable)
+    return answerQuery(query, rule, verdict.checked.data, readerFor)
   }
   throw new Fault('QUERY_NOT_ANSWERED', { detail: wire })
 }
 
-/** The answer, parsed by its schema. */
-function mustAnswer(type: QueryType, answer: unknown): unknown {
+/**
+ * Runs the rule of a query on its data, and returns the answer, parsed by its schema.
+ *
+ * @throws Fault `RULE_RETURNED`, `SCHEMA_INVALID`
+ */
+export async function answerQuery(
+  query: Query,
+  rule: Rule,
+  data: unknown,
+  readerFor: Read<Readable>,
+): Promise<unknown> {
+  const type = rule.on
+  const read = <E extends Readable>(readable: E): Reader<E> => {
+    if (query.reads.includes(readable)) return readerFor(readable)
+    throw ruleFault(
+      `query ${query.name} read ${readable.name} without declaring it: add it to its reads`,
+    )
+  }
+  if (type.kind !== 'query')
+    throw ruleFault(`query ${query.name} answers ${type.wire}, which is a ${type.kind}`)
+  const answer = await callRule(rule, data, read, NO_OCCASION)
   const detail = `the answer to ${type.wire}`
   const outcome = parse(type.answers, detail, answer)
   if (outcome.is === 'taken') return outcome.value
@@ -50,25 +72,23 @@ function mustAnswer(type: QueryType, answer: unknown): unknown {
 
 const NO_OCCASION = { messageId: '', at: 0, key: '' }
 
-function readOf(engine: EngineTools, service: ServicePlan, query: Query): Read<Readable> {
-  return <E extends Readable>(readable: E): Reader<E> => {
-    if (!query.reads.includes(readable))
-      throw new Fault('RULE_RETURNED', {
-        detail: `query ${query.name} read ${readable.name} without declaring it: add it to its reads`,
-      })
-    return readerOf(engine, service, readable)
-  }
-}
-
 function readerOf<E extends Readable>(
   engine: EngineTools,
   service: ServicePlan,
   readable: E,
 ): Reader<E> {
-  const { store } = engine.backend
   const consumers = service.groups.flatMap((group) => group.consumers)
   const { table } = consumers.find(({ rule }) => rule === readable) as Consumer
-  const { valueOf, valuesOf } = readable.is === 'entity' ? statesOf(engine, service) : parsed
+  const values = readable.is === 'entity' ? statesOf(engine, service) : parsed
+  return tableReader(engine.backend.store, table, values)
+}
+
+/** Reads the committed rows of a table; `values` decodes them. */
+export function tableReader<E extends Readable>(
+  store: Pick<EventStore, 'get' | 'scan'>,
+  table: string,
+  { valueOf, valuesOf }: RowValues,
+): Reader<E> {
   const reader: Reader<E> = {
     async get(id) {
       const [row] = await store.get([{ table, key: id }])
@@ -86,9 +106,9 @@ function readerOf<E extends Readable>(
       const scan = scanOf(table, where as Record<string, string | number>, after, limit)
       const rows = await store.scan(scan)
       const last = rows.length === scan.limit ? rows.at(-1)?.key : undefined
-      const values = await valuesOf(rows)
+      const read = await valuesOf(rows)
       return {
-        rows: rows.map(({ key }, at) => ({ id: key, row: values[at] as never })),
+        rows: rows.map(({ key }, at) => ({ id: key, row: read[at] as never })),
         ...(last === undefined ? {} : { after: last }),
       }
     },
@@ -96,20 +116,20 @@ function readerOf<E extends Readable>(
   return reader
 }
 
-interface Values {
+export interface RowValues {
   /** The value of a row, if there is one. */
   valueOf(key: RowKey, row: Row | undefined): Promise<never | undefined>
   /** The values of rows, in their order. */
   valuesOf(rows: readonly Row[]): Promise<readonly never[]>
 }
 
-const parsed: Values = {
+const parsed: RowValues = {
   valueOf: async (_, row) => row && (JSON.parse(row.body) as never),
   valuesOf: async (rows) => rows.map(({ body }) => JSON.parse(body) as never),
 }
 
 /** Entity states, folded by the current rules. */
-function statesOf(engine: EngineTools, service: ServicePlan): Values {
+function statesOf(engine: EngineTools, service: ServicePlan): RowValues {
   const { store } = engine.backend
   const refold = refoldFor(engine, service)
   const stateIn = ({ value, flaw }: Cell): never | undefined => {

@@ -1,9 +1,9 @@
 import { breathe } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { Claim } from '../ports/store.ts'
 import type { Build, RebuildStep, Shadow } from './build.ts'
 import { REBUILD_STEPS, isSame } from './build.ts'
 import type { Builds } from './builds.ts'
+import { leaseOn } from './lease.ts'
 import type { ProjectionPlan, ServicePlan } from './plan.ts'
 import type { Shadowing, Under } from './shadow.ts'
 import { shadowing } from './shadow.ts'
@@ -26,21 +26,10 @@ export function rebuildWorker(
 ): RebuildWorker {
   const { clock, options, pauses } = engine
   const { store } = engine.backend
-  const resource = `${service.id}.rebuild`
-  const member = { id: `${engine.member}/${resource}` }
+  const lease = leaseOn(`${service.id}.rebuild`, { store, clock }, engine.member, options.leaseMs)
   const shadows = new Map<string, Shadowing>()
   /** Rebuilds that this process has recorded as begun, and those it is folding. */
   const [noted, folding] = [new Set<string>(), new Set<string>()]
-  let claim: Claim | undefined
-  let beatDue = 0
-
-  async function claims(): Promise<boolean> {
-    if (claim && clock.elapsed() < beatDue) return true
-    beatDue = clock.elapsed() + Math.floor(options.leaseMs / 3)
-    const { held } = await store.beat(member, [resource], options.leaseMs)
-    claim = held[0]
-    return claim !== undefined
-  }
 
   async function shadowFor(job: ProjectionPlan): Promise<Shadowing> {
     const known = shadows.get(job.consumer.id)
@@ -52,15 +41,16 @@ export function rebuildWorker(
   }
 
   return {
-    claims,
+    claims: async () => (await lease.claim()) !== undefined,
     async release() {
       for (const ruleId of noted) await builds.change(ruleId, withoutUnended)
-      if (claim) await store.beat(member, [], options.leaseMs)
+      await lease.release()
     },
     async work(job) {
       const shadow = await shadowFor(job)
-      while (!signal.aborted && !pauses.isPaused(service.name) && (await claims()) && claim) {
-        const step = stepOf(job, builds)
+      while (!signal.aborted && !pauses.isPaused(service.name)) {
+        const claim = await lease.claim()
+        const step = claim && stepOf(job, builds)
         if (!step) break
         const { ruleId } = job.consumer
         if (step !== 'folding') folding.delete(ruleId)

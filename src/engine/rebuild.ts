@@ -8,6 +8,7 @@ import type { Builds } from './builds.ts'
 import type { ProjectionPlan, ServicePlan } from './plan.ts'
 import { changedSource } from './changed-source.ts'
 import { failedAs, rebuildWorker, stepOf } from './rebuild-worker.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 
 /** Progress of a rebuild, in records of the topics that the projection reads. */
@@ -81,16 +82,12 @@ export function rebuilder(engine: EngineTools, service: ServicePlan, builds: Bui
   return {
     async run() {
       if (service.projections.length === 0) return
-      while (!signal.aborted)
-        try {
-          await pauses.look()
-          if (pauses.isPaused(service.name)) await pauses.changed(signal)
-          else await turn()
-          watch.mended(about)
-        } catch (cause) {
-          watch.broke(about, cause)
-          await pause(clock, options.retryDelayMs, signal)
-        }
+      const { retryDelayMs } = options
+      await supervise(engine, { name: about, signal, retryDelayMs }, async () => {
+        await pauses.look()
+        if (pauses.isPaused(service.name)) await pauses.changed(signal)
+        else await turn()
+      })
       await worker.release().catch((cause: unknown) => watch.broke(about, cause))
     },
     stop: () => stopping.abort(),

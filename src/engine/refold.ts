@@ -6,15 +6,17 @@ import { compareText } from '../base/text.ts'
 import { thrownText } from '../base/thrown.ts'
 import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
 import { complaintsOfShape } from '../contract/shape.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogRecord } from '../ports/log.ts'
-import type { EventStore, RowKey, RowWrite } from '../ports/store.ts'
+import type { EventStore, Row, RowKey, RowWrite } from '../ports/store.ts'
+import { callRule } from '../rules/rule.ts'
 import type { EntityRow, Fold } from './fold.ts'
 import type { ServicePlan } from './plan.ts'
 import type { Cell, Refold } from './rows.ts'
 import { dataOf } from './arrival.ts'
 import { ROW_SHAPE, bytesOfBody } from './rows.ts'
 import { ruleFault } from './step.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /** Events in memory at a time. */
 const PAGE = 500
@@ -141,7 +143,7 @@ async function refold(
   if (await keeper.finish(folded)) return folded
   if (version === row.version) return { ...folded, isRefolded: true }
   // If another instance was faster, or the answer is lost, the next unit conflicts and reads again.
-  await parts.store.commit(unitOf([writeOf(folded, row.version)]))
+  await parts.store.commit({ ...EMPTY_UNIT, rows: [writeOf(folded, row.version)] })
   return folded
 }
 
@@ -207,7 +209,7 @@ function evolved(fold: Fold, key: string, record: LogRecord, state: unknown): Ou
   const rule = byWire.get(type)
   if (!rule) return { is: 'folded', state }
   try {
-    const next: unknown = rule.run(dataOf(record, rule.on) as never, state as never, key as never)
+    const next = callRule(rule, dataOf(record, rule.on), state, key)
     if (next === undefined) return flawed('its evolve rule returned undefined')
     const form = normalForm(next, ROW_SHAPE, state)
     if (!form) return unkept(fold, key, complaintsOfForm(next, ROW_SHAPE))
@@ -236,14 +238,14 @@ function keeperOf(
   const { rules, entity } = fold
   const row: RowKey = { table: snapshots, key: `${entity.name}:${cell.key}` }
   const initial = { version: 0, state: entity.initial as unknown }
-  let expected = 0
+  let before: Pick<Row, 'version'> | undefined
   let keptAt = 0
   let isAlone = true
   return {
     async begin() {
       if (cell.version <= EVENTS_PER_SNAPSHOT) return initial
       const [kept] = await store.get([row])
-      expected = kept?.version ?? 0
+      before = kept
       const snapshot = kept && (JSON.parse(kept.body) as Snapshot)
       if (snapshot?.rules !== rules || snapshot.version > cell.version) return initial
       keptAt = snapshot.version
@@ -252,19 +254,20 @@ function keeperOf(
     async keep(version, state) {
       if (version - keptAt < EVENTS_PER_SNAPSHOT || !isAlone) return
       const body = JSON.stringify({ rules, version, state } satisfies Snapshot)
-      const answer = await store.commit(unitOf([{ ...row, expected, version: expected + 1, body }]))
+      const kept = rowWrite(row, before, body)
+      const answer = await store.commit({ ...EMPTY_UNIT, rows: [kept] })
       // Another instance folds the same stream: then only one of them stores snapshots.
       isAlone = answer.is === 'done'
       keptAt = version
-      expected += 1
+      before = kept
     },
     async finish(folded) {
-      if (expected === 0 || !isAlone) return false
-      const gone: RowWrite = { ...row, expected, version: 0, body: null }
+      if (!before || !isAlone) return false
+      const gone = rowWrite(row, before, null)
       const rows = [writeOf(folded, rowVersion), gone].toSorted((a, b) =>
         compareText(a.table, b.table),
       )
-      return (await store.commit(unitOf(rows))).is === 'done'
+      return (await store.commit({ ...EMPTY_UNIT, rows })).is === 'done'
     },
   }
 }
@@ -272,7 +275,7 @@ function keeperOf(
 /** Writes refolded states for a reader. If that fails, the next reader folds them again. */
 export async function keepStates(store: EventStore, cells: readonly Cell[]): Promise<void> {
   const rows = cells.filter(({ isRefolded }) => isRefolded).map((cell) => writeOf(cell))
-  if (rows.length > 0) await store.commit(unitOf(rows)).catch(() => undefined)
+  if (rows.length > 0) await store.commit({ ...EMPTY_UNIT, rows }).catch(() => undefined)
 }
 
 /**
@@ -281,8 +284,4 @@ export async function keepStates(store: EventStore, cells: readonly Cell[]): Pro
  */
 function writeOf({ table, key, version, value }: Cell, expected = version): RowWrite {
   return { table, key, expected, version, body: JSON.stringify(value) }
-}
-
-function unitOf(rows: readonly RowWrite[]): Parameters<EventStore['commit']>[0] {
-  return { ...EMPTY_UNIT, rows }
 }

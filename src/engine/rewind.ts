@@ -1,5 +1,6 @@
 import { Fault } from '../base/fault.ts'
 import { unknownOf } from '../base/options.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogEnd } from '../ports/log.ts'
 import type { Advance, Progress } from '../ports/store.ts'
 import type { StartFrom } from '../rules/rule.ts'
@@ -8,7 +9,7 @@ import type { Pauses } from './pauses.ts'
 import { rewindsRow } from './pauses.ts'
 import { flawOfStart, offsetOf } from './start-from.ts'
 import type { EngineTools } from './tools.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /**
  * Where a handler starts again. `earliest` and `latest`, as in Kafka, mean the same as `beginning`
@@ -58,11 +59,10 @@ export async function rewind(system: Rewinding, asked: RewindRequest): Promise<r
     const rewound = places.map((place) => ({ ...place, from: standing(progress, place) }))
     const mark = rewindsRow(serviceOf(rule.id))
     const [row] = await store.get([mark])
-    const expected = row?.version ?? 0
     const answer = await store.commit({
       ...EMPTY_UNIT,
       progress: rewound.map((each) => moveOf(rule.id, each)),
-      rows: [{ ...mark, expected, version: expected + 1, body: '{}' }],
+      rows: [rowWrite(mark, row, '{}')],
     })
     if (answer.is === 'done') {
       await system.pauses.refresh()

@@ -28,10 +28,11 @@ function addRowsOf(tools: TurnTools, item: Item, rows: RowKey[]): void {
   }
   if (flaw || arrival.fault) return
   try {
-    const { is } = reaction.consumer.rule
-    if (is === 'entity') rows.push(...rowsToDecide({ around, reaction, arrival }))
-    if (is === 'projection') rows.push(...rowsToProject(reaction, arrival))
-    if (is === 'saga') rows.push(...rowsToAdvance(reaction, arrival))
+    const { consumer, rule } = reaction
+    const { rule: of } = consumer
+    if (of.is === 'entity') rows.push(...rowsToDecide({ around, consumer, arrival }, of, rule))
+    if (of.is === 'projection') rows.push(...rowsToProject({ consumer, arrival }, of, rule))
+    if (of.is === 'saga') rows.push(...rowsToAdvance({ consumer, arrival }, of, rule))
   } catch {
     // An error here occurs again, and is recorded, when the rule itself runs.
   }

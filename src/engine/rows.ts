@@ -1,3 +1,4 @@
+import { compositeKey } from '../base/composite-key.ts'
 import { Fault } from '../base/fault.ts'
 import { frozen } from '../base/frozen.ts'
 import { LIMITS } from '../base/limits.ts'
@@ -34,8 +35,6 @@ export type Refold = (
   isInDoubt?: (row: RowKey) => boolean,
 ) => Promise<readonly Cell[]>
 
-const idOf = (table: string, key: string): string => `${table}\n${key}`
-
 /**
  * Caches the rows of a group between units, up to a limit in bytes; the row loaded or written
  * longest ago is evicted first. Cached rows are as last committed, which the expected versions of
@@ -62,7 +61,7 @@ export function rowCache(
   const doubted = new Set<string>()
   let bytes = 0
   const keep = (cell: Cell): void => {
-    const id = idOf(cell.table, cell.key)
+    const id = compositeKey(cell.table, cell.key)
     const old = cells.get(id)
     if (old) {
       bytes -= old.bytes
@@ -72,10 +71,10 @@ export function rowCache(
     bytes += cell.bytes
   }
   return {
-    peek: (table, key) => cells.get(idOf(table, key)),
+    peek: (table, key) => cells.get(compositeKey(table, key)),
     async load(keys) {
       const isMissing = ({ table, key }: RowKey): boolean => {
-        const cell = cells.get(idOf(table, key))
+        const cell = cells.get(compositeKey(table, key))
         // A fault may have been fixed meanwhile.
         return !cell || cell.flaw !== undefined
       }
@@ -83,15 +82,15 @@ export function rowCache(
       if (missing.length === 0) return
       const rows = await store.get(missing)
       const loaded = missing.map((key, at) => cellOf(key, rows[at]))
-      const isInDoubt = ({ table, key }: RowKey): boolean => doubted.has(idOf(table, key))
+      const isInDoubt = ({ table, key }: RowKey): boolean => doubted.has(compositeKey(table, key))
       for (const cell of await refold(loaded, isInDoubt)) {
-        if (!cell.flaw) doubted.delete(idOf(cell.table, cell.key))
+        if (!cell.flaw) doubted.delete(compositeKey(cell.table, cell.key))
         keep(cell)
       }
     },
     doubt(keys) {
       for (const { table, key } of keys) {
-        const id = idOf(table, key)
+        const id = compositeKey(table, key)
         const cell = cells.get(id)
         if (cell) bytes -= cell.bytes
         cells.delete(id)
@@ -172,7 +171,7 @@ export function draftOver(below: Pick<Draft, 'cell'>): Draft {
   let [lastTable, lastKey, lastId] = ['', '', '']
   const idFor = (table: string, key: string): string => {
     if (table === lastTable && key === lastKey) return lastId
-    lastId = idOf(table, key)
+    lastId = compositeKey(table, key)
     lastTable = table
     lastKey = key
     return lastId

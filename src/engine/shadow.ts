@@ -1,9 +1,12 @@
 import type { Clock } from '../base/clock.ts'
 import { thrownText } from '../base/thrown.ts'
+import { partitionId } from '../ports/composite-keys.ts'
 import { damageText } from '../ports/damage.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, Claim, EventStore, Progress } from '../ports/store.ts'
-import type { Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import type { RowKey, Unit } from '../ports/store.ts'
+import type { Projection } from '../rules/projection.ts'
 import type { Budget } from './budget.ts'
 import type { Build } from './build.ts'
 import type { Builds } from './builds.ts'
@@ -16,7 +19,7 @@ import { slicesBefore } from './slices-before.ts'
 import type { Arrival } from './step.ts'
 import type { EngineTools } from './tools.ts'
 import { arrivalOf } from './arrival.ts'
-import { EMPTY_UNIT } from './write-rows.ts'
+import { rowWrite } from './write-rows.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface Shadowing {
@@ -61,7 +64,6 @@ interface Place {
   readonly partition: number
 }
 const nameOf = ({ topic, partition, next }: Slice): string => `${topic}/${partition}@${next}`
-const placeOf = ({ topic, partition }: Place): string => `${topic}\n${partition}`
 
 export function shadowing(
   engine: EngineTools,
@@ -80,7 +82,9 @@ export function shadowing(
     if (!hold) return false
     const ofHold = { index: 'hold', equals: hold.key }
     const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
-    const byKeys = (page.length > 0 ? page : [hold]).map(goneOf).toSorted(byKey)
+    const byKeys = (page.length > 0 ? page : [hold])
+      .map((row) => rowWrite(row, row, null))
+      .toSorted(byKey)
     await commit(store, under, { rows: byKeys })
     return true
   }
@@ -89,7 +93,8 @@ export function shadowing(
     declare: () => store.declare([{ name: table, indexes: [] }]),
     async empty(under) {
       const page = await store.scan({ table, limit: ROWS_PER_PAGE })
-      if (page.length > 0) return commit(store, under, { rows: page.map(goneOf) })
+      if (page.length > 0)
+        return commit(store, under, { rows: page.map((row) => rowWrite(row, row, null)) })
       // The rebuild before this one may have been dropped while it was retiring.
       if (under.builds.of(consumer.ruleId)?.live.isRetired && (await retire(under))) return true
       const progress = await store.progress([shadow.id])
@@ -116,7 +121,8 @@ async function swap(
   const places = placesOf(plan, reactions)
   const progress = await store.progress([consumer.id, shadow.id])
   const of = (id: string, place: Place): number =>
-    progress.find((each) => each.consumer === id && placeOf(each) === placeOf(place))?.next ?? 0
+    progress.find((each) => each.consumer === id && partitionId(each) === partitionId(place))
+      ?.next ?? 0
   const isDormant = builds.isDormant(consumer)
   if (!isDormant && places.some((place) => of(consumer.id, place) > of(shadow.id, place)))
     return 'behind'
@@ -172,14 +178,14 @@ function foldingOf(
 
   async function reached(): Promise<Map<string, number>> {
     const progress = known ? [] : await store.progress([shadow.id])
-    return (known ??= new Map(progress.map((each) => [placeOf(each), each.next])))
+    return (known ??= new Map(progress.map((each) => [partitionId(each), each.next])))
   }
 
   return {
     reset,
     async fold(under, signal) {
       const at = await reached()
-      const from = places.map((place) => ({ ...place, next: at.get(placeOf(place)) ?? 0 }))
+      const from = places.map((place) => ({ ...place, next: at.get(partitionId(place)) ?? 0 }))
       const slices = await reader.read(from, MAX, { ms: 0, signal })
       const damaged = slices.find(({ damage }) => damage !== undefined)
       if (damaged?.damage)
@@ -204,7 +210,7 @@ function foldingOf(
       if (!isDone) return { is: 'lost' }
       rows.keep(cells)
       rows.trim()
-      for (const each of progress) at.set(placeOf(each), each.next)
+      for (const each of progress) at.set(partitionId(each), each.next)
       const unit = { tookMs: run.computedMs, messages: records.size }
       if (rest.length > 0) budget.endedEarly(consumer.name, unit)
       return { is: 'folded', isAtEnd }
@@ -261,7 +267,8 @@ function projected(
     if (computedMs > computeMsMax && record !== items[count - 1]?.record) break
     try {
       if (arrival.fault) throw arrival.fault
-      project({ reaction, arrival, draft, wanted: [] })
+      const { consumer, rule } = reaction
+      project({ consumer, arrival, draft, wanted: [] }, consumer.rule, rule)
     } catch (cause) {
       return failed(arrival, cause)
     } finally {
@@ -281,18 +288,18 @@ function failed(
 
 interface Heard {
   readonly record: LogRecord
-  readonly reactions: readonly Reaction[]
+  readonly reactions: readonly Reaction<Projection>[]
 }
 
 interface ShadowItem {
   readonly record: LogRecord
-  readonly reaction: Reaction
+  readonly reaction: Reaction<Projection>
   readonly arrival: Arrival
   readonly keys: readonly RowKey[]
 }
 
 /** The records that the projection subscribes to, in log order. */
-function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard[] {
+function heardIn(slices: readonly Slice[], reactions: Reactions<Projection>): readonly Heard[] {
   const records = slices.flatMap((slice) => slice.records)
   if (slices.length > 1) records.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
   return records.flatMap((record) => {
@@ -301,9 +308,9 @@ function heardIn(slices: readonly Slice[], reactions: Reactions): readonly Heard
   })
 }
 
-function rowsAhead(reaction: Reaction, arrival: Arrival): readonly RowKey[] {
+function rowsAhead({ consumer, rule }: Reaction<Projection>, arrival: Arrival): readonly RowKey[] {
   try {
-    return rowsToProject(reaction, arrival)
+    return rowsToProject({ consumer, arrival }, consumer.rule, rule)
   } catch {
     // An error here occurs again, and is reported, when the rule itself runs.
     return []
@@ -325,11 +332,11 @@ function advancesOf(
 ): readonly Advance[] {
   const counts = new Map<string, number>()
   for (const { record } of items) {
-    const place = placeOf(record)
+    const place = partitionId(record)
     counts.set(place, (counts.get(place) ?? 0) + 1)
   }
   return slices.flatMap(({ topic, partition, next, lost }) => {
-    const place = placeOf({ topic, partition })
+    const place = partitionId({ topic, partition })
     const from = reached.get(place) ?? 0
     if (next <= from) return []
     const completed = counts.get(place) ?? 0
@@ -355,8 +362,4 @@ function undone({ consumer, topic, partition, next, ...counted }: Progress): Adv
     expired: -expired,
   }
   return { consumer, topic, partition, from: next, next: 0, ...counts }
-}
-
-function goneOf({ table, key, version }: Row): RowWrite {
-  return { table, key, expected: version, version: 0, body: null }
 }

@@ -1,3 +1,4 @@
+import { partitionId } from '../ports/composite-keys.ts'
 import type { LogRecord, Slice } from '../ports/log.ts'
 
 /** Cuts slices before the first of these records, which are read again. */
@@ -6,10 +7,9 @@ export function slicesBefore(
   records: readonly Pick<LogRecord, 'topic' | 'partition' | 'offset'>[],
 ): readonly Slice[] {
   const ends = new Map<string, number>()
-  for (const { topic, partition, offset } of records.toReversed())
-    ends.set(`${topic}\n${partition}`, offset)
+  for (const record of records.toReversed()) ends.set(partitionId(record), record.offset)
   return slices.map((slice) => {
-    const end = ends.get(`${slice.topic}\n${slice.partition}`)
+    const end = ends.get(partitionId(slice))
     return end === undefined ? slice : { ...slice, next: end }
   })
 }

@@ -1,3 +1,4 @@
+import { progressId } from '../ports/composite-keys.ts'
 import type { EventLog } from '../ports/log.ts'
 import type { Progress } from '../ports/store.ts'
 import type { EngineTools } from './tools.ts'
@@ -45,16 +46,12 @@ export async function standingsOf({
   )
   const progress = await store.progress(consumers.map(({ id }) => id))
   const ends = await log.ends([...new Set(consumers.flatMap(({ reads }) => reads))])
-  const placeOf = (consumer: string, topic: string, partition: number): string =>
-    `${consumer}\n${topic}\n${partition}`
-  const reached = new Map(
-    progress.map((each) => [placeOf(each.consumer, each.topic, each.partition), each]),
-  )
+  const reached = new Map(progress.map((each) => [progressId(each), each]))
   return consumers.flatMap(({ id, service, rule, reads }) =>
     ends
       .filter(({ topic }) => reads.includes(topic))
       .map(({ topic, partition, first, next: end }) => {
-        const counted = reached.get(placeOf(id, topic, partition)) ?? NOTHING
+        const counted = reached.get(progressId({ consumer: id, topic, partition })) ?? NOTHING
         const consumer = `${service}/${rule}`
         const lag = Math.max(0, end - Math.max(first, counted.next))
         return { ...counted, consumer, service, rule, topic, partition, end, lag }

@@ -14,7 +14,7 @@ import type { LogEvent } from '../ports/log.ts'
 import type { RowKey, StreamEntry } from '../ports/store.ts'
 import type { Occasion, Rule } from '../rules/rule.ts'
 import type { DelayClock } from './delay-clock.ts'
-import type { Plan, Reaction, ServicePlan } from './plan.ts'
+import type { Consumer, Plan, ServicePlan } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 
 /** The environment of every rule run of a group. */
@@ -37,18 +37,33 @@ export interface Arrival {
   readonly fault?: Fault | undefined
 }
 
+/** The part of the environment that a run uses, so that rules can run without an engine. */
+export interface StepSurroundings {
+  readonly plan: Pick<Plan, 'contracts' | 'topics'>
+  readonly service: Pick<ServicePlan, 'id' | 'name' | 'names' | 'evolvers'>
+  readonly clock: Pick<Clock, 'now'>
+  readonly delays: Pick<DelayClock, 'now' | 'dueIn'>
+  readonly mint: IdMaker
+}
+
+/** One run of one rule on one message that only changes rows. */
+export interface FoldStep {
+  readonly arrival: Pick<Arrival, 'data' | 'occasion'>
+  readonly consumer: Pick<Consumer, 'table'>
+  readonly draft: Draft
+  readonly wanted: RowKey[]
+}
+
 /**
  * One run of one rule on one message. It reads rows and stages changes, and touches nothing else.
  * Rows that are not in memory go into `missingRows`; the run is repeated once they are loaded.
  */
-export interface Step {
-  readonly around: Surroundings
+export interface Step extends FoldStep {
+  readonly around: StepSurroundings
   readonly arrival: Arrival
-  readonly reaction: Reaction
-  readonly draft: Draft
+  readonly consumer: Pick<Consumer, 'table' | 'ruleId'>
   readonly appends: LogEvent[]
   readonly streams: StreamEntry[]
-  readonly wanted: RowKey[]
   /** Conversations whose state this run changes, to notify those who wait for them. */
   readonly touched: Set<string>
 }
@@ -59,7 +74,7 @@ export interface Step {
  * @throws the fault of a row that has one
  */
 export function cellsOf(
-  step: Pick<Step, 'draft' | 'wanted'>,
+  step: Pick<FoldStep, 'draft' | 'wanted'>,
   table: string,
   keys: readonly string[],
 ): ReadonlyMap<string, Cell> | undefined {
@@ -124,12 +139,12 @@ export function publishChecked(
  *
  * @throws Fault `RULE_RETURNED`, `SCHEMA_INVALID`
  */
-export function checked(plan: Plan, message: Message): Checked {
+export function checked(plan: StepSurroundings['plan'], message: Message): Checked {
   return passedOf(message, checkMessage(factsFor(plan, message), message))
 }
 
 /** The same for stored data, which was validated before: its schema does not run again. */
-export function checkedBefore(plan: Plan, message: Message): Checked {
+export function checkedBefore(plan: StepSurroundings['plan'], message: Message): Checked {
   return passedOf(message, checkKept(factsFor(plan, message), message))
 }
 
@@ -141,7 +156,7 @@ function passedOf(message: Message, verdict: Verdict): Checked {
   })
 }
 
-function factsFor(plan: Plan, message: Message): ContractFacts {
+function factsFor(plan: StepSurroundings['plan'], message: Message): ContractFacts {
   const facts = plan.contracts.get(message.contract)
   if (!facts)
     throw ruleFault(

@@ -1,4 +1,4 @@
-// What runs inside a thread: imports the modules of its handlers, and calls these as it is told.
+// The program of a thread: imports the modules of its handlers, and calls a handler for each message.
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
@@ -10,24 +10,32 @@ import type { Message } from '../contract/message.ts'
 import type { OneOrMany, Send } from '../rules/effect.ts'
 import { listOf } from '../rules/effect.ts'
 import type { Handler } from '../rules/handler.ts'
+import { callRule } from '../rules/rule.ts'
 import type { Attempt } from './handle.ts'
 import { laterIn } from './handle.ts'
-import type { FromThread, ThreadCall, ThreadData, Threaded, ToThread } from './thread.ts'
+import type {
+  FromThread,
+  ThreadAnswer,
+  ThreadCall,
+  ThreadData,
+  Threaded,
+  ToThread,
+} from './thread.ts'
 
 const handlers = new Map<string, Handler>()
 let calling = new AbortController()
 
-// A thread has no origin.
+// `postMessage` of a port takes no origin.
 // oxlint-disable-next-line unicorn/require-post-message-target-origin
-const say = (said: FromThread): void => parentPort?.postMessage(said)
+const post = (message: FromThread): void => parentPort?.postMessage(message)
 
-/** Nothing is started here: each thread would do so again. */
+/** An app that a module starts would start once more in each thread. */
 function refuseStart(path: string): never {
   const message = 'is called by a module that a thread imports: move the handler out of it'
   throw new Fault('START_REFUSED', { detail: 'a thread', complaints: [{ path, message }] })
 }
 
-/** Every handler that a module exports, by itself or in a service that runs it. */
+/** The handlers that a module exports, directly or in a service that runs them. */
 function handlersOf(module: Readonly<Record<string, unknown>>): ReadonlySet<Handler> {
   const found = new Set<Handler>()
   for (const value of Object.values(module)) {
@@ -38,7 +46,7 @@ function handlersOf(module: Readonly<Record<string, unknown>>): ReadonlySet<Hand
   return found
 }
 
-/** Finds a handler in its module; what is wrong, otherwise. */
+/** Imports the module of a handler and finds the handler there; returns the complaint otherwise. */
 async function load({ consumer, handler: name, module }: Threaded): Promise<string | undefined> {
   let found: readonly Handler[]
   try {
@@ -58,30 +66,31 @@ async function load({ consumer, handler: name, module }: Threaded): Promise<stri
   return undefined
 }
 
-async function call({ consumer, contract, name, json, handling }: ThreadCall): Promise<FromThread> {
+async function call(threadCall: ThreadCall): Promise<ThreadAnswer> {
+  const { consumer, contract, name, json, handling } = threadCall
   calling = new AbortController()
   try {
-    const { rules } = handlers.get(consumer) as Handler
-    const rule = rules.find(({ on }) => on.contract === contract && on.name === name)
+    const rules = handlers.get(consumer)?.rules
+    const rule = rules?.find(({ on }) => on.contract === contract && on.name === name)
     if (!rule) throw new Error(`the module of ${consumer} has no rule for ${contract}.${name} here`)
     const data: unknown = json === undefined ? undefined : frozen(JSON.parse(json))
-    const told = { ...handling, signal: calling.signal }
+    const context = { ...handling, signal: calling.signal }
     const returned: unknown = await withoutStarting(refuseStart, () =>
-      rule.run(data as never, {} as never, told),
+      callRule(rule, data, {}, context),
     )
-    return answerOf(laterIn(returned)) ?? { is: 'returned', json: encoded(returned) }
+    return answerFrom(laterIn(returned)) ?? { kind: 'returned', json: encoded(returned) }
   } catch (cause) {
-    return answerOf(laterIn(cause)) ?? { is: 'failed', error: thrownError(cause) }
+    return answerFrom(laterIn(cause)) ?? { kind: 'failed', error: thrownError(cause) }
   }
 }
 
-/** A wish to be called later, if it is one. */
-function answerOf(later: Attempt | undefined): FromThread | undefined {
-  if (later?.is === 'failed') return { is: 'failed', error: thrownError(later.cause) }
-  return later?.is === 'later' ? later : undefined
+/** The answer of a handler that asks to be called later. */
+function answerFrom(later: Attempt | undefined): ThreadAnswer | undefined {
+  if (later?.is === 'failed') return { kind: 'failed', error: thrownError(later.cause) }
+  return later?.is === 'later' ? { kind: 'later', delayMs: later.delayMs } : undefined
 }
 
-/** What is returned as text; what JSON would make into something else is refused here already. */
+/** What a handler returned, as JSON; data that JSON would change is refused here. */
 function encoded(returned: unknown): string {
   const all = listOf(returned as OneOrMany<Send | Message> | undefined)
   for (const each of all) {
@@ -98,8 +107,8 @@ for (const threaded of (workerData as ThreadData).throughline) {
   const message = await load(threaded)
   if (message !== undefined) complaints.push({ path: threaded.consumer, message })
 }
-say({ is: 'loaded', complaints })
-parentPort?.on('message', (said: ToThread) => {
-  if (said.is === 'abort') calling.abort()
-  else void call(said).then(say)
+post({ kind: 'loaded', complaints })
+parentPort?.on('message', (message: ToThread) => {
+  if (message.kind === 'abort') calling.abort()
+  else void call(message).then(post)
 })

@@ -1,6 +1,6 @@
-// One thread, as seen from where the app runs.
+// One thread, as the thread that runs the app sees it.
 import { Worker } from 'node:worker_threads'
-import type { Clock } from '../base/clock.ts'
+import type { Cancel, Clock } from '../base/clock.ts'
 import { pause } from '../base/clock.ts'
 import type { Complaint } from '../base/fault.ts'
 import { Fault } from '../base/fault.ts'
@@ -18,148 +18,197 @@ export interface Threaded {
   readonly module: string
 }
 
-/** A call of a handler as it crosses over. */
+/** The call of a handler, as it is posted to a thread. */
 export interface ThreadCall {
-  readonly is: 'call'
+  readonly kind: 'call'
   readonly consumer: string
   /** The message type, by contract and name. */
   readonly contract: string
   readonly name: string
-  /** The message's data; absent for a tombstone. */
+  /** The data of the message; absent for a tombstone. */
   readonly json: string | undefined
   readonly handling: Omit<Handling, 'signal'>
 }
 
-/** What a thread is told. It is called again only once it has answered. */
-export type ToThread = ThreadCall | { readonly is: 'abort' }
+/** What is posted to a thread. It gets the next call only after it has answered the last. */
+export type ToThread = ThreadCall | { readonly kind: 'abort' }
 
-/** What a thread says. */
+/** What a thread posts back. */
 export type FromThread =
-  | { readonly is: 'loaded'; readonly complaints: readonly Complaint[] }
-  | { readonly is: 'returned'; readonly json: string }
-  | { readonly is: 'failed'; readonly error: ThrownError }
-  | { readonly is: 'later'; readonly delayMs: number }
+  | { readonly kind: 'loaded'; readonly complaints: readonly Complaint[] }
+  | ThreadAnswer
 
-/** What a thread is made with, under a name of ours: modules of users see it, too. */
+/** The answer to a call. */
+export type ThreadAnswer =
+  | { readonly kind: 'returned'; readonly json: string }
+  | { readonly kind: 'failed'; readonly error: ThrownError }
+  | { readonly kind: 'later'; readonly delayMs: number }
+
+/** The `workerData` of a thread, under a name of our own: modules of users see it, too. */
 export interface ThreadData {
   readonly throughline: readonly Threaded[]
 }
 
+export interface ThreadEnd {
+  readonly reason: string
+  /** Whether its modules were imported and no call was under way, so that nobody has heard of it yet. */
+  readonly wasIdle: boolean
+}
+
 /** One thread. It runs one handler at a time. */
 export interface Thread {
-  /** Resolves once its modules are there, with what is wrong with them. */
+  /** Resolves once its modules are imported, with the complaints about them. */
   readonly loaded: Promise<readonly Complaint[]>
-  /** Resolves with the reason once it is gone; it never throws. */
-  readonly ended: Promise<string>
-  /** Calls a handler, and answers what became of it, the end of the thread included. */
-  call(call: ThreadCall): Promise<Attempt>
-  /** Aborts the signal of the call under way. */
-  abort(): void
-  /** Whether it is known already that it comes to an end. */
+  /** Resolves once the thread has ended; never rejects. */
+  readonly ended: Promise<ThreadEnd>
+  /**
+   * Calls a handler. An end of the thread is a failed attempt. Once the signal aborts, so does the
+   * signal that the handler has; a handler that goes on for half a second after that has its thread ended.
+   */
+  call(call: ThreadCall, signal: AbortSignal): Promise<Attempt>
+  /** Whether it has ended, or is about to. */
   isEnding(): boolean
-  /** Ends it as it stands. */
+  /** Ends it, in the middle of a call or not. */
   end(why: string): Promise<void>
 }
 
-/** The same file as TypeScript here, and compiled in the package. */
+/** TypeScript here, compiled in the package. */
 const INSIDE = `./thread-inside.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`
+
+/** How long a handler may go on after its signal has aborted. */
+const ABORT_MS = 500
 
 const MIB = 1_048_576
 
-/**
- * How often it is looked how much memory a thread uses while it is called, and how much more than it
- * may the machine gives it: one that runs into that limit takes the whole process along more often
- * than not, and so must be ended before.
- */
-const LOOK_MS = 50
-const HEADROOM = 4
+/** How often the memory of a thread is measured during a call. */
+const MEASURE_MS = 50
 
-/** Whether the program is a file: the flags of one that is none would not let a thread begin. */
-const isFile = (): boolean => !process.execArgv.some((flag) => flag.startsWith('--input-type'))
+/**
+ * The hard limit of Node, as a multiple of ours. A thread that reaches the hard limit mostly takes the
+ * whole process along, so it has to be ended before.
+ */
+const HARD_LIMIT_FACTOR = 4
 
 /** @throws what the machine says when it has no room for one more thread */
 export function thread(threaded: readonly Threaded[], bytesMax: number, clock: Clock): Thread {
-  const data: ThreadData = { throughline: threaded }
-  const worker = new Worker(new URL(INSIDE, import.meta.url), {
-    workerData: data,
-    ...(isFile() ? {} : { execArgv: [] }),
-    resourceLimits: { maxOldGenerationSizeMb: Math.ceil((HEADROOM * bytesMax) / MIB) },
-  })
+  const worker = startWorker(threaded, bytesMax)
   const loaded = Promise.withResolvers<readonly Complaint[]>()
-  const ended = Promise.withResolvers<string>()
-  let answer: ((attempt: Attempt) => void) | undefined
+  const ended = Promise.withResolvers<ThreadEnd>()
+  let answer: PromiseWithResolvers<Attempt> | undefined
   let reason: string | undefined
-  let isGone = false
-  let isWatched = false
-  // A thread has no origin.
+  let isLoaded = false
+  let hasEnded = false
+  // `postMessage` of a worker takes no origin.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
-  const say = (said: ToThread): void => worker.postMessage(said)
-  const isCalled = (): boolean => answer !== undefined
+  const post = (message: ToThread): void => worker.postMessage(message)
   const settle = (attempt: Attempt): void => {
-    answer?.(attempt)
+    answer?.resolve(attempt)
     answer = undefined
   }
-
   const end = async (why: string): Promise<void> => {
     reason ??= why
     await worker.terminate()
   }
-  /** Looks at its memory for as long as it is called. */
-  async function keepWatch(): Promise<void> {
-    if (isWatched) return
-    isWatched = true
-    while (isCalled()) {
-      await pause(clock, LOOK_MS)
-      // It may be gone by now, or through with its call.
-      const used = await worker.getHeapStatistics().catch(() => undefined)
-      if (isCalled() && used && used.used_heap_size > bytesMax)
-        await end(`it used over ${bytesMax} bytes of memory`)
-    }
-    isWatched = false
-  }
+  const watchMemory = memoryWatch(worker, bytesMax, clock, () => answer !== undefined, end)
 
-  worker.on('message', (said: FromThread) => {
-    if (said.is === 'loaded') loaded.resolve(said.complaints)
-    else settle(attemptOf(said))
+  worker.on('message', (message: FromThread) => {
+    if (message.kind !== 'loaded') return settle(attemptFrom(message))
+    const [complaint] = message.complaints
+    isLoaded = complaint === undefined
+    loaded.resolve(message.complaints)
+    if (complaint) void end(complaint.message)
   })
   worker.on('error', (cause) => {
     reason ??= thrownText(cause)
   })
   worker.on('exit', (code) => {
-    isGone = true
-    const why = reason ?? `it has exited with code ${code}`
-    ended.resolve(why)
-    loaded.resolve(threaded.map(({ consumer: path }) => ({ path, message: `its thread: ${why}` })))
-    settle(endedBy(why))
+    hasEnded = true
+    reason ??= `it has exited with code ${code}`
+    const message = `its thread: ${reason}`
+    loaded.resolve(threaded.map(({ consumer: path }) => ({ path, message })))
+    ended.resolve({ reason, wasIdle: isLoaded && answer === undefined })
+    settle(failedBy(reason))
   })
+
+  async function call(threadCall: ThreadCall, signal: AbortSignal): Promise<Attempt> {
+    if (hasEnded) return failedBy('it had ended before the call')
+    let cancel: Cancel = () => undefined
+    const abort = (): void => {
+      post({ kind: 'abort' })
+      const why = 'it went on although its signal had aborted'
+      cancel = clock.after(ABORT_MS, () => void end(why))
+    }
+    signal.addEventListener('abort', abort)
+    try {
+      answer = Promise.withResolvers()
+      post(threadCall)
+      void watchMemory()
+      return await answer.promise
+    } finally {
+      signal.removeEventListener('abort', abort)
+      cancel()
+    }
+  }
 
   return {
     loaded: loaded.promise,
     ended: ended.promise,
-    call: (call) =>
-      new Promise((resolve) => {
-        if (isGone) return resolve(endedBy('it was gone before it was called'))
-        answer = resolve
-        say(call)
-        void keepWatch()
-      }),
-    abort: () => say({ is: 'abort' }),
+    call,
     isEnding: () => reason !== undefined,
     end,
   }
 }
 
-const endedBy = (why: string): Attempt => {
+function startWorker(threaded: readonly Threaded[], bytesMax: number): Worker {
+  const workerData: ThreadData = { throughline: threaded }
+  // A thread inherits the flags of the process, and does not start with those of a program that is no file.
+  const isFile = !process.execArgv.some((flag) => flag.startsWith('--input-type'))
+  return new Worker(new URL(INSIDE, import.meta.url), {
+    workerData,
+    ...(isFile ? {} : { execArgv: [] }),
+    resourceLimits: { maxOldGenerationSizeMb: Math.ceil((HARD_LIMIT_FACTOR * bytesMax) / MIB) },
+  })
+}
+
+/** Measures the memory of a thread for as long as it is called, and ends it past the limit. */
+function memoryWatch(
+  worker: Worker,
+  bytesMax: number,
+  clock: Clock,
+  isCalled: () => boolean,
+  end: (why: string) => Promise<void>,
+): () => Promise<void> {
+  let isWatching = false
+  return async () => {
+    if (isWatching) return
+    isWatching = true
+    while (isCalled()) {
+      await pause(clock, MEASURE_MS)
+      // The thread may have ended meanwhile, or its call.
+      const heap = await worker.getHeapStatistics().catch(() => undefined)
+      if (isCalled() && heap && heap.used_heap_size > bytesMax)
+        await end(`it used over ${bytesMax} bytes of memory`)
+    }
+    isWatching = false
+  }
+}
+
+function failedBy(why: string): Attempt {
   return { is: 'failed', cause: new Fault('THREAD_ENDED', { detail: why }) }
 }
 
-function attemptOf(said: Exclude<FromThread, { is: 'loaded' }>): Attempt {
-  if (said.is === 'failed') return { is: 'failed', cause: errorFrom(said.error) }
-  if (said.is === 'later') return said
-  return { is: 'handled', returned: JSON.parse(said.json) }
+function attemptFrom(answer: ThreadAnswer): Attempt {
+  switch (answer.kind) {
+    case 'returned':
+      return { is: 'handled', returned: JSON.parse(answer.json) }
+    case 'failed':
+      return { is: 'failed', cause: errorFrom(answer.error) }
+    case 'later':
+      return { is: 'later', delayMs: answer.delayMs }
+  }
 }
 
-/** What was thrown in a thread, with the stack that it had there. */
+/** An error that was thrown in a thread, with the stack that it had there. */
 function errorFrom({ message, code, stack = message }: ThrownError): Error {
   const error = new Error(message)
   error.stack = stack

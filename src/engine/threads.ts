@@ -1,4 +1,4 @@
-import type { Cancel, Clock } from '../base/clock.ts'
+import type { Clock } from '../base/clock.ts'
 import { within } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
 import type { Service } from '../rules/service.ts'
@@ -9,106 +9,65 @@ import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
 
 /**
- * Threads for the handlers that ask for one. Each works on one message at a time; one that ends
- * takes its message with it as a failed attempt, and another is made for the next. What waits for a
- * thread is bounded by the concurrency of the handlers, and encoded only when its turn comes.
+ * A pool of threads for the handlers that ask for one. A thread works on one message at a time: when
+ * it ends, that message has a failed attempt, and a new thread takes the next. The concurrency of the
+ * handlers bounds how many calls wait, and a call is encoded only once it has a thread.
  */
 export interface Threads {
   /**
-   * Has a first thread import every module.
+   * Starts a first thread, which imports every module.
    *
    * @throws Fault `START_REFUSED` where one cannot be imported, or lacks its handler
    */
   open(): Promise<void>
-  /**
-   * What became of a call; nothing where the signal, which has not yet, aborts before it begins. A thread that goes on
-   * for half a second after that is ended as it stands.
-   */
+  /** Calls a handler in a thread; `undefined` where the signal aborts before the call begins. */
   attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined>
-  /** Ends every thread as it stands. Whoever calls aborts first, so that nothing waits for one. */
+  /** Ends every thread, in the middle of a call or not. Abort the signals of all calls first. */
   stop(): Promise<void>
 }
 
-/** A call that waits for a thread. */
-interface Job {
-  readonly call: Call
-  readonly signal: AbortSignal
-  readonly settle: (attempt: Attempt | undefined) => void
-  /** Gives up waiting. */
-  readonly leave: () => void
-}
-
-/** How long a call may go on once its signal has aborted. */
-const ABORT_MS = 500
-
 type ThreadOptions = Pick<EngineOptions, 'threadsMax' | 'threadBytesMax' | 'deadlineMs'>
 
-/**
- * Nothing where no handler asks for a thread, or there are to be none. `tell` hears of a thread that
- * has ended while it had nothing to do.
- */
+/** `undefined` where no handler asks for a thread, or `threadsMax` is 0. */
 export function threadsOf(
   services: readonly Service[],
-  options: ThreadOptions,
+  { threadsMax, threadBytesMax, deadlineMs }: ThreadOptions,
   clock: Clock,
-  tell: (cause: Fault) => void,
+  onIdleEnd: (cause: Fault) => void,
 ): Threads | undefined {
   const threaded = threadedOf(services)
-  if (threaded.length === 0 || options.threadsMax === 0) return undefined
-  const crew = crewOf(threaded, options, clock, tell)
-  const waiting: Job[] = []
+  if (threaded.length === 0 || threadsMax === 0) return undefined
+  const start = (): Thread => thread(threaded, threadBytesMax, clock)
+  const pool = threadPool(threadsMax, start, onIdleEnd)
 
-  /** Gives what waits to threads that are free, or can be made. */
-  function serve(): void {
-    while (waiting.length > 0 && crew.canTake()) {
-      const job = waiting.shift() as Job
-      job.signal.removeEventListener('abort', job.leave)
-      try {
-        void work(crew.take(), job)
-      } catch (cause) {
-        job.settle({ is: 'failed', cause })
-      }
+  async function attempt(call: Call, signal: AbortSignal): Promise<Attempt | undefined> {
+    let acquired: Thread | undefined
+    try {
+      acquired = await pool.acquire(signal)
+    } catch (cause) {
+      return { is: 'failed', cause }
     }
-  }
-
-  async function work(one: Thread, { call, signal, settle }: Job): Promise<void> {
-    let cancel: Cancel = () => undefined
-    const abort = (): void => {
-      one.abort()
-      const late = (): void => void crew.end(one, 'it went on although its signal had aborted')
-      cancel = clock.after(ABORT_MS, late)
+    if (!acquired) return undefined
+    try {
+      // The signal may have aborted since the thread was handed over.
+      return signal.aborted ? undefined : await acquired.call(threadCall(call), signal)
+    } finally {
+      pool.release(acquired)
     }
-    signal.addEventListener('abort', abort)
-    const attempt = await one.call(crossing(call))
-    signal.removeEventListener('abort', abort)
-    cancel()
-    crew.give(one)
-    settle(attempt)
-    serve()
   }
 
   return {
-    open: () => mustLoad(crew, clock, options.deadlineMs),
-    attempt: (call, signal) =>
-      new Promise((settle) => {
-        const leave = (): void => {
-          waiting.splice(waiting.indexOf(job), 1)
-          settle(undefined)
-        }
-        const job: Job = { call, signal, settle, leave }
-        signal.addEventListener('abort', leave, { once: true })
-        waiting.push(job)
-        serve()
-      }),
-    stop: () => crew.endAll('the app has stopped'),
+    open: () => loadFirst(pool, clock, deadlineMs),
+    attempt,
+    stop: () => pool.end('the app has stopped'),
   }
 }
 
-async function mustLoad(crew: Crew, clock: Clock, deadlineMs: number): Promise<void> {
-  const first = crew.take()
+async function loadFirst(pool: ThreadPool, clock: Clock, deadlineMs: number): Promise<void> {
+  const first = pool.add()
   const complaints = await within(clock, deadlineMs, first.loaded)
-  if (complaints?.length === 0) return crew.give(first)
-  await crew.end(first, 'its modules were not there in time')
+  if (complaints?.length === 0) return pool.release(first)
+  await first.end('its modules did not load in time')
   const late = {
     path: 'threads',
     message: `no modules after ${deadlineMs} ms: see what they await`,
@@ -116,59 +75,86 @@ async function mustLoad(crew: Crew, clock: Clock, deadlineMs: number): Promise<v
   throw new Fault('START_REFUSED', { detail: 'threads', complaints: complaints ?? [late] })
 }
 
-/** The threads that there are, free or at work. */
-interface Crew {
-  canTake(): boolean
-  /** One that is free, or a new one. @throws what the machine says when it has no room for it */
-  take(): Thread
-  /** It is free again, unless it has ended. */
-  give(one: Thread): void
-  /** Ends it as it stands; nobody takes it any more. */
-  end(one: Thread, why: string): Promise<void>
-  endAll(why: string): Promise<void>
+interface ThreadPool {
+  /**
+   * An idle thread, or a new one, as soon as there may be one; `undefined` where the signal aborts first.
+   *
+   * @throws what the machine says when it has no room for one more thread
+   */
+  acquire(signal: AbortSignal): Promise<Thread | undefined>
+  /** Takes a thread back. */
+  release(thread: Thread): void
+  /** A new thread, in use until it is released. */
+  add(): Thread
+  /** Ends every thread. */
+  end(why: string): Promise<void>
 }
 
-function crewOf(
-  threaded: readonly Threaded[],
-  { threadsMax, threadBytesMax }: ThreadOptions,
-  clock: Clock,
-  tell: (cause: Fault) => void,
-): Crew {
-  const all = new Set<Thread>()
-  const free: Thread[] = []
+function threadPool(
+  threadsMax: number,
+  start: () => Thread,
+  onIdleEnd: (cause: Fault) => void,
+): ThreadPool {
+  const threads = new Set<Thread>()
+  /** The one used last is the last, and is used first: its code is warm. */
+  let idle: readonly Thread[] = []
+  let isStopped = false
+  /** In the order of their calls. */
+  const waiting = new Set<PromiseWithResolvers<Thread | undefined>>()
 
-  /** Whether it was free. */
-  function forget(one: Thread): boolean {
-    all.delete(one)
-    const at = free.indexOf(one)
-    if (at !== -1) free.splice(at, 1)
-    return at !== -1
-  }
-
-  function end(one: Thread, why: string): Promise<void> {
-    forget(one)
-    return one.end(why)
-  }
-
-  function make(): Thread {
-    const one = thread(threaded, threadBytesMax, clock)
-    all.add(one)
-    void one.loaded.then(([complaint]) => complaint && end(one, complaint.message))
-    void one.ended.then((why) => {
-      if (forget(one)) tell(new Fault('THREAD_ENDED', { detail: why }))
+  function add(): Thread {
+    const added = start()
+    threads.add(added)
+    void added.ended.then(({ reason, wasIdle }) => {
+      threads.delete(added)
+      if (wasIdle && !isStopped) onIdleEnd(new Fault('THREAD_ENDED', { detail: reason }))
+      idle = idle.filter((each) => each !== added)
+      serve()
     })
-    return one
+    return added
+  }
+
+  function take(): Thread | Promise<Thread> | undefined {
+    const last = idle.findLast((each) => !each.isEnding())
+    // A promise, so that what `add` throws goes to the call that waits.
+    if (!last) return threads.size < threadsMax ? Promise.try(add) : undefined
+    idle = idle.filter((each) => each !== last)
+    return last
+  }
+
+  function serve(): void {
+    for (const waiter of waiting) {
+      const taken = take()
+      if (!taken) return
+      waiting.delete(waiter)
+      waiter.resolve(taken)
+    }
   }
 
   return {
-    canTake: () => free.length > 0 || all.size < threadsMax,
-    take: () => free.pop() ?? make(),
-    give(one) {
-      if (all.has(one) && !one.isEnding()) free.push(one)
+    async acquire(signal) {
+      const waiter = Promise.withResolvers<Thread | undefined>()
+      const leave = (): void => {
+        waiting.delete(waiter)
+        waiter.resolve(undefined)
+      }
+      signal.addEventListener('abort', leave)
+      waiting.add(waiter)
+      serve()
+      try {
+        return await waiter.promise
+      } finally {
+        signal.removeEventListener('abort', leave)
+      }
     },
-    end,
-    async endAll(why) {
-      await Promise.all([...all].map((one) => end(one, why)))
+    release(released) {
+      if (threads.has(released)) idle = [...idle, released]
+      serve()
+    },
+    add,
+    async end(why) {
+      isStopped = true
+      await Promise.all([...threads].map((each) => each.end(why)))
     },
   }
 }
@@ -183,15 +169,15 @@ function threadedOf(services: readonly Service[]): readonly Threaded[] {
     )
 }
 
-function crossing(call: Call): ThreadCall {
+function threadCall(call: Call): ThreadCall {
   const { reaction, arrival } = call
   const { contract, name } = reaction.message
   return {
-    is: 'call',
+    kind: 'call',
     consumer: reaction.consumer.name,
     contract,
     name,
-    // As the rule is to see it, which need not be as it is stored.
+    // The data after upcasting, which the stored text is not.
     json: JSON.stringify(arrival.data) as string | undefined,
     handling: handlingOf(call),
   }

@@ -22,7 +22,7 @@ export interface TimerRow {
 
 /** The index values of a timer that is set now. */
 export function timerIndex(
-  delays: DelayClock,
+  delays: Pick<DelayClock, 'now' | 'dueIn'>,
   delayMs: number,
 ): { readonly due: number; readonly setAt: number } {
   return { due: delays.dueIn(delayMs), setAt: Math.floor(delays.now()) }

@@ -6,7 +6,7 @@ import type { ServiceTables } from './plan.ts'
 import type { Cell, Draft } from './rows.ts'
 import type { TimerRow } from './timer-row.ts'
 import { timerIndex } from './timer-row.ts'
-import { writeRows } from './write-rows.ts'
+import { rowWrite, writeRows } from './write-rows.ts'
 
 /** The timers of one service: durable rows, and in memory only when the next one is due. */
 export interface Timers {
@@ -82,9 +82,9 @@ export function timersOf(
   }
 }
 
-function redatedTimer({ table, key, version, body }: ScannedRow, delays: DelayClock): RowWrite {
-  const timer = JSON.parse(body) as TimerRow
+function redatedTimer(row: ScannedRow, delays: DelayClock): RowWrite {
+  const timer = JSON.parse(row.body) as TimerRow
   const index = timerIndex(delays, timer.delayMs ?? 0)
   const redated = JSON.stringify({ ...timer, dueAt: index.due } satisfies TimerRow)
-  return { table, key, expected: version, version: version + 1, body: redated, index }
+  return rowWrite(row, row, redated, index)
 }

@@ -2,6 +2,7 @@ import type { Fault } from '../base/fault.ts'
 import { isFinal } from '../base/fault.ts'
 import type { Random } from '../base/random.ts'
 import { thrownError } from '../base/thrown.ts'
+import { progressId } from '../ports/composite-keys.ts'
 import type { LogEvent, LogRecord, Slice } from '../ports/log.ts'
 import type { Advance, StreamEntry } from '../ports/store.ts'
 import { arrivalOf } from './arrival.ts'
@@ -24,7 +25,6 @@ import type { Cell, Draft, RowCache } from './rows.ts'
 import { draftOver } from './rows.ts'
 import type { Arrival, Step, Surroundings } from './step.ts'
 import { ruleFault } from './step.ts'
-import type { Saga } from '../rules/saga.ts'
 
 /** One message for one consumer. */
 export interface Item {
@@ -144,10 +144,8 @@ function fireTimer(tools: TurnTools, staged: UnitInProgress, cell: Cell): void {
     const { id: messageId, at, key } = timer.cause
     const occasion = { messageId, at, key }
     const arrival: Arrival = { envelope: timer.cause, occasion, data: undefined }
-    // A timer has no message of the log: only the consumer is read.
-    const reaction: Partial<Reaction> = { consumer }
-    const step = stepOf(tools, staged, arrival, reaction as Reaction)
-    fire(step, consumer.rule as Saga, cell.key, timer)
+    const step = stepOf(tools, staged, arrival, consumer)
+    fire(step, consumer.rule, cell.key, timer)
     take(staged, step)
   } catch (cause) {
     staged.draft.undo()
@@ -277,7 +275,7 @@ function tryItem(
 ): Promise<{ cause: unknown } | undefined> | { cause: unknown } | undefined {
   const flaw = item.flaw ?? item.arrival.fault
   if (flaw) return { cause: flaw }
-  const step = stepOf(tools, staged, item.arrival, item.reaction)
+  const step = stepOf(tools, staged, item.arrival, item.reaction.consumer)
   try {
     if (runRule(step, item)) {
       take(staged, step)
@@ -297,16 +295,17 @@ function tryItem(
 }
 
 function runRule(step: Step, { attempt, reaction }: Item): boolean {
-  switch (reaction.consumer.rule.is) {
+  const { consumer, rule } = reaction
+  switch (consumer.rule.is) {
     case 'entity':
-      return decide(step)
+      return decide(step, consumer.rule, rule)
     case 'projection':
-      return project(step)
+      return project(step, consumer.rule, rule)
     case 'saga':
-      return advance(step)
+      return advance(step, consumer.rule, rule)
     case 'handler': {
       if (attempt?.is === 'failed') throw attempt.cause
-      handled(step, attempt?.is === 'handled' ? attempt.returned : undefined)
+      handled(step, consumer.rule, attempt?.is === 'handled' ? attempt.returned : undefined)
       return true
     }
   }
@@ -316,13 +315,13 @@ function stepOf(
   tools: TurnTools,
   staged: UnitInProgress,
   arrival: Arrival,
-  reaction: Reaction,
+  consumer: Consumer,
 ): Step {
   staged.draft.begin()
   return {
     around: tools.around,
     arrival,
-    reaction,
+    consumer,
     draft: staged.draft,
     appends: [],
     streams: [],
@@ -365,6 +364,6 @@ function countsOf(
   const nothing = { accepted: 0, completed: 0, pending: 0, expired: 0 }
   const made = { consumer: consumer.id, topic, partition, ...nothing }
   partitions[partition] = made
-  counts.set(`${consumer.id}\n${topic}\n${partition}`, made)
+  counts.set(progressId(made), made)
   return made
 }

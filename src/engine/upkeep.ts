@@ -1,9 +1,12 @@
-import { breathe, pause } from '../base/clock.ts'
+import { partitionId, progressId } from '../ports/composite-keys.ts'
+import { breathe } from '../base/clock.ts'
 import type { LogEnd, TopicSpec } from '../ports/log.ts'
 import { bytesOf } from '../ports/turns.ts'
 import { storedCatalog } from './catalog.ts'
+import { leaseOn } from './lease.ts'
 import type { SeenEnds } from './seen-ends.ts'
 import { seenEnds } from './seen-ends.ts'
+import { supervise } from './supervise.ts'
 import type { EngineTools } from './tools.ts'
 
 /** Offsets that one call deletes, so that each call ends well within its deadline. */
@@ -33,27 +36,22 @@ interface Kept {
  * all.
  */
 export async function keepUp(tools: EngineTools, signal: AbortSignal): Promise<void> {
-  const { backend, clock, member, options, plan, watch } = tools
+  const { backend, clock, member, options, plan } = tools
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
   if (topics.length === 0) return
   const states = new Map<string, Kept>()
   const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
   const stepMs = Math.max(options.upkeepMs, ageMsMax / MARKS_MAX)
   const seen = seenEnds(clock, { stepMs, ageMsMax })
-  const me = { id: `${member}/${TASK}` }
   const leaseMs = 3 * Math.max(options.upkeepMs, options.leaseMs)
-  while (!signal.aborted) {
-    try {
-      // The lease only saves work: two members at once would be harmless.
-      const { held } = await backend.store.beat(me, [TASK], leaseMs)
-      if (held.length > 0) await round(tools, topics, { states, seen }, signal)
-      watch.mended(TASK)
-    } catch (cause) {
-      watch.broke(TASK, cause)
-    }
-    await pause(clock, options.upkeepMs, signal)
-  }
-  await backend.store.beat(me, [], leaseMs).catch(() => undefined)
+  // The lease only saves work: two members at once would be harmless.
+  const lease = leaseOn(TASK, { store: backend.store, clock }, member, leaseMs)
+  const { upkeepMs } = options
+  const supervised = { name: TASK, signal, retryDelayMs: upkeepMs, intervalMs: upkeepMs }
+  await supervise(tools, supervised, async () => {
+    if (await lease.claim()) await round(tools, topics, { states, seen }, signal)
+  })
+  await lease.release().catch(() => undefined)
 }
 
 const TASK = 'throughline/upkeep'
@@ -70,7 +68,7 @@ async function round(
   for (const end of ends) {
     if (signal.aborted) return
     const spec = topics.find(({ name }) => name === end.topic)
-    const place = placeOf(end)
+    const place = partitionId(end)
     const one = states.get(place) ?? nothingKept()
     states.set(place, one)
     seen.note(place, end.next)
@@ -86,9 +84,6 @@ function nothingKept(): Kept {
   return { chunks: [], countedTo: 0, compactedTo: 0, compactedAt: -Infinity, isSettled: true }
 }
 
-const placeOf = ({ topic, partition }: Pick<LogEnd, 'topic' | 'partition'>): string =>
-  `${topic}\n${partition}`
-
 /**
  * The first offset of each partition that is still needed: by its slowest consumer, up to the lag
  * limit.
@@ -101,15 +96,15 @@ async function neededFrom(
   const services = [...(await storedCatalog(store)).services, ...catalog.services]
   const consumers = services.flatMap(({ rules }) => rules)
   const progress = await store.progress(consumers.map(({ id }) => id))
-  const reached = new Map(progress.map((each) => [`${each.consumer}\n${placeOf(each)}`, each.next]))
+  const reached = new Map(progress.map((each) => [progressId(each), each.next]))
   return new Map(
     ends.map((end) => {
       const readers = consumers.filter(({ reads }) => reads.includes(end.topic))
       const slowest = Math.min(
         end.next,
-        ...readers.map(({ id }) => reached.get(`${id}\n${placeOf(end)}`) ?? 0),
+        ...readers.map(({ id }) => reached.get(progressId({ ...end, consumer: id })) ?? 0),
       )
-      return [placeOf(end), Math.max(slowest, end.next - options.retentionLagEventsMax)]
+      return [partitionId(end), Math.max(slowest, end.next - options.retentionLagEventsMax)]
     }),
   )
 }
@@ -127,7 +122,7 @@ async function trim(
       ? 0
       : Math.max(
           await log.offsetAt(topic, partition, delays.notAhead() - ageMs),
-          seen.olderThan(placeOf(end), ageMs),
+          seen.olderThan(partitionId(end), ageMs),
         )
   const bySize = bytes === undefined ? 0 : await beyond({ log, clock }, bytes, end, kept, signal)
   const to = Math.min(floor, Math.max(byAge, bySize))

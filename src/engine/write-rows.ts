@@ -2,17 +2,23 @@
 import { pause } from '../base/clock.ts'
 import type { Clock } from '../base/clock.ts'
 import { Fault } from '../base/fault.ts'
-import type { EventStore, Row, RowKey, RowWrite, Unit } from '../ports/store.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
+import type { EventStore, Row, RowKey, RowWrite } from '../ports/store.ts'
 
-/** A unit without changes, as a base for units to build on. */
-export const EMPTY_UNIT = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
-} satisfies Unit
+/**
+ * The next version of a row, written only over the version that was read; otherwise the unit
+ * conflicts. A body of `null` deletes the row.
+ */
+export function rowWrite<B extends string | null>(
+  { table, key }: RowKey,
+  before: Pick<Row, 'version'> | undefined,
+  body: B,
+  index?: RowWrite['index'],
+): RowWrite & { readonly body: B } {
+  const expected = before?.version ?? 0
+  const version = body === null ? 0 : expected + 1
+  return { table, key, expected, version, body, ...(index && { index }) }
+}
 
 /**
  * Commits rows in one unit. `conflict`: another instance has changed one of them.
@@ -31,6 +37,8 @@ export async function writeRows(
 
 const ATTEMPTS = 20
 
+type MaybePromise<T> = T | Promise<T>
+
 /**
  * Reads a row and writes what `next` returns for it; tries again after a conflict or an unknown
  * answer. `next` returns a body, `null` to delete the row, or `undefined` to leave it unchanged.
@@ -41,19 +49,14 @@ export async function updateRow(
   { store, clock, retryDelayMs }: { store: EventStore; clock: Clock; retryDelayMs: number },
   key: RowKey,
   detail: string,
-  next: (row: Row | undefined) => string | null | undefined,
+  next: (row: Row | undefined) => MaybePromise<string | null | undefined>,
 ): Promise<void> {
   let cause: unknown
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const [row] = await store.get([key])
-    const body = next(row)
+    const body = await next(row)
     if (body === undefined || (body === null && !row)) return
-    const expected = row?.version ?? 0
-    const version = body === null ? 0 : expected + 1
-    const answer = await store.commit({
-      ...EMPTY_UNIT,
-      rows: [{ ...key, expected, version, body }],
-    })
+    const answer = await store.commit({ ...EMPTY_UNIT, rows: [rowWrite(key, row, body)] })
     if (answer.is === 'done') return
     cause = answer.is === 'unknown' ? answer.cause : answer.is
     if (answer.is === 'unknown') await pause(clock, retryDelayMs)

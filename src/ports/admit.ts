@@ -1,3 +1,5 @@
+import { compositeKey } from '../base/composite-key.ts'
+import { orderId } from './composite-keys.ts'
 import type { DamagedRange } from './damage.ts'
 import { damageText } from './damage.ts'
 import type { Answer, LogEvent, LogRefusal, Place } from './log.ts'
@@ -42,8 +44,8 @@ export function admit(
   const broken = new Set<string>()
   const verdicts = events.map((event, at): Verdict => {
     const verdict = verdictOn(event, log, seen, broken, events)
-    if (verdict.is === 'refused') broken.add(orderOf(event))
-    else if (verdict.is === 'new') seen.set(`${event.topic}\n${event.id}`, at)
+    if (verdict.is === 'refused') broken.add(orderId(event))
+    else if (verdict.is === 'new') seen.set(compositeKey(event.topic, event.id), at)
     return verdict
   })
   const refused = isAtomic && verdicts.find(({ is }) => is === 'refused')
@@ -86,7 +88,7 @@ function verdictOn(
   const field = unstorableIn(event)
   if (field !== undefined)
     return refusal('TEXT_NOT_STORABLE', `its ${field} contains a lone surrogate or a NUL`)
-  const twin = seen.get(`${topic}\n${id}`)
+  const twin = seen.get(compositeKey(topic, id))
   const known = twin === undefined ? log.find(topic, id) : (events[twin] as LogEvent)
   if (known && !isSame(known, event))
     return refusal('ID_CONFLICT', `${topic} already has another event with the id ${id}`)
@@ -95,7 +97,7 @@ function verdictOn(
   const damage = log.stops?.(topic, partition)
   if (damage !== undefined)
     return refusal('LOG_DAMAGED', `${topic}/${partition} is damaged: ${damageText(damage)}`)
-  if (broken.has(orderOf(event)))
+  if (broken.has(orderId(event)))
     return refusal(
       'EARLIER_NOT_STORED',
       `an earlier event of the key ${event.key} in this call was not stored`,
@@ -129,9 +131,4 @@ function isSame(known: Omit<Stored, keyof Place>, event: LogEvent): boolean {
 
 function placeOf({ topic, partition, offset }: Place): Place {
   return { topic, partition, offset }
-}
-
-/** Events with the same topic and key keep their order. */
-function orderOf({ topic, key }: LogEvent): string {
-  return `${topic}\n${key}`
 }

@@ -1,3 +1,4 @@
+import { rowId } from './composite-keys.ts'
 import type { RowKey, StreamEntry, Unit } from './store.ts'
 
 /** The last version of the stream of a row; 0 where there is no stream. */
@@ -20,8 +21,8 @@ export function rowsBehind(
   { rows, checks, streams }: Pick<Unit, 'rows' | 'checks' | 'streams'>,
   endOf: EndOf,
 ): readonly RowKey[] {
-  const growing = new Set(streams.map(idOf))
-  const left = rows.filter((row) => !growing.has(idOf(row)))
+  const growing = new Set(streams.map(rowId))
+  const left = rows.filter((row) => !growing.has(rowId(row)))
   const written = left.filter((row) => endOf(row) > (row.body === null ? 0 : row.version))
   const checked = checks.filter((row) => endOf(row) > row.expected)
   return [...written, ...checked].map(rowOf)
@@ -29,9 +30,7 @@ export function rowsBehind(
 
 /** Removes duplicate rows. */
 export function distinctRows(rows: readonly RowKey[]): readonly RowKey[] {
-  return rows.length < 2 ? rows : [...new Map(rows.map((row) => [idOf(row), row])).values()]
+  return rows.length < 2 ? rows : [...new Map(rows.map((row) => [rowId(row), row])).values()]
 }
 
 const rowOf = ({ table, key }: RowKey): RowKey => ({ table, key })
-
-const idOf = ({ table, key }: RowKey): string => `${table}\n${key}`

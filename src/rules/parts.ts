@@ -1,3 +1,4 @@
+import type { MessageType } from '../contract/message.ts'
 import type { Runnable, Service } from './service.ts'
 
 /** A value that the package has made, with the path that names it in an issue. */
@@ -21,6 +22,15 @@ interface Loose {
   readonly sends?: readonly unknown[]
   readonly emits?: readonly unknown[]
   readonly hears?: readonly unknown[]
+}
+
+/** Every message type that a rule names. */
+export function messageTypesOf(rule: Runnable): readonly MessageType[] {
+  if (rule.is === 'query') return rule.rules.map(({ on }) => on)
+  if (rule.is === 'projection') return rule.rules.map(({ on }) => on)
+  if (rule.is === 'entity')
+    return [...[...rule.decide, ...rule.evolve].map(({ on }) => on), ...rule.hears]
+  return [...rule.rules.map(({ on }) => on), ...rule.sends, ...rule.emits]
 }
 
 /** Services, their contracts and their rules. */

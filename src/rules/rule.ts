@@ -67,6 +67,14 @@ export interface Rule {
   readonly run: (data: never, known: never, occasion: Occasion) => unknown
 }
 
+/**
+ * Calls a rule. Its types were checked where it was declared; here they are unknown.
+ * `third` is the id if the rule has `ids`, and otherwise the context of the message.
+ */
+export function callRule(rule: Rule, data: unknown, known: unknown, third: unknown): unknown {
+  return rule.run(data as never, known as never, third as never)
+}
+
 /** The optional second argument of `on`: which ids the message concerns. */
 export interface Several<D> {
   readonly ids: (data: D) => readonly string[]

@@ -1,23 +1,31 @@
 import assert from 'node:assert/strict'
 import { mustBeOneCopy } from '../base/copy.ts'
-import type { Complaint } from '../base/fault.ts'
-import { compareText } from '../base/text.ts'
-import { factsOf } from '../contract/contract.ts'
-import { checkMessage } from '../contract/door.ts'
-import type { CommandType, Message, MessageType, RefusalData } from '../contract/message.ts'
-import { complaintsOfForm, normalForm } from '../contract/normal-form.ts'
-import { parse } from '../contract/parse.ts'
-import { ROW_SHAPE } from '../engine/rows.ts'
-import type { OneOrMany, Refusal } from '../rules/effect.ts'
-import { listOf } from '../rules/effect.ts'
+import { faultIn } from '../base/thrown.ts'
+import type { Message, MessageType } from '../contract/message.ts'
+import { advance } from '../engine/advance.ts'
+import { decide, evolve } from '../engine/decide.ts'
+import type { EntityRow } from '../engine/fold.ts'
+import { attempt, handled } from '../engine/handle.ts'
+import { project } from '../engine/project.ts'
+import type { RowValues } from '../engine/reading.ts'
+import { answerQuery, tableReader } from '../engine/reading.ts'
+import type { Draft } from '../engine/rows.ts'
+import { writesOf } from '../engine/rows.ts'
+import { memory } from '../backends/memory/index.ts'
+import { EMPTY_UNIT } from '../ports/empty-unit.ts'
+import type { EventStore, Row } from '../ports/store.ts'
+import type { OneOrMany } from '../rules/effect.ts'
+import { listOf, retryAfter } from '../rules/effect.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Handler, ToolHints, ToolsOf } from '../rules/handler.ts'
+import { partsOfRule } from '../rules/parts.ts'
 import type { Projection } from '../rules/projection.ts'
 import type { Query, Readable } from '../rules/query.ts'
-import type { Occasion, Rule } from '../rules/rule.ts'
+import type { Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
-import { partsOfRule } from '../rules/parts.ts'
 import type { Runnable } from '../rules/service.ts'
+import type { RuleBench } from './rule-bench.ts'
+import { emptyDraft, failure, heard, ruleBench, tableFor } from './rule-bench.ts'
 
 /** The next step of a test of a synchronous rule. */
 export interface When {
@@ -41,9 +49,9 @@ export interface ThenAsync {
 export type Rows = Readonly<Record<string, unknown>>
 
 /**
- * Tests one rule without an engine, in the form given–when–then. Each message is validated by its schema,
- * and rules see data as in a running system: in normal form and frozen, so that a rule that changes
- * it in place throws.
+ * Tests one rule without an engine, in the form given–when–then. The functions of the engine run the
+ * rule, over rows in memory: whatever a running system rejects in the returned values of a rule, or in
+ * the messages for it, fails the test.
  *
  * - entity: the history are events; `then` takes the events, or one refusal
  * - saga: the history are the earlier events and refusals; `then` takes the effects
@@ -69,7 +77,7 @@ export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenA
     case 'projection':
       return sync((message) => [rowsAfter(rule, [...history, message])])
     case 'handler':
-      return async((message) => handled(rule, rest[0], message))
+      return async((message) => called(rule, rest[0], message))
     case 'query':
       return async((message) => answered(rule, history, message))
   }
@@ -80,7 +88,15 @@ function sync(run: (message: Message) => readonly unknown[]): When {
     when: (message) => ({
       // The object is never awaited.
       // oxlint-disable-next-line unicorn/no-thenable
-      then: (...expected) => assert.deepEqual(run(message), expected),
+      then(...expected) {
+        let returned: readonly unknown[]
+        try {
+          returned = run(message)
+        } catch (cause) {
+          throw failed(cause)
+        }
+        assert.deepEqual(returned, expected)
+      },
     }),
   }
 }
@@ -89,121 +105,89 @@ function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsyn
   return {
     when: (message) => ({
       // oxlint-disable-next-line unicorn/no-thenable
-      then: async (...expected) => assert.deepEqual(await run(message), expected),
+      async then(...expected) {
+        const returned = await run(message).catch((cause: unknown) => {
+          throw failed(cause)
+        })
+        assert.deepEqual(returned, expected)
+      },
     }),
   }
 }
 
-/** Data as a rule sees it in a running system: in normal form and frozen. */
-function asKept(data: unknown): unknown {
-  if (data === undefined) return data
-  const form = normalForm(data, ROW_SHAPE)
-  if (form) return form.value
-  const complaints = complaintsOfForm(data, ROW_SHAPE)
-  const why = complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
-  throw new assert.AssertionError({
-    message: `this cannot be the data of a message or row: ${why}`,
-  })
+/** Values that the engine does not accept from a rule fail the test; errors thrown by a rule stay as they are. */
+function failed(cause: unknown): unknown {
+  const fault = faultIn(cause)
+  return fault?.code === 'RULE_RETURNED' ? failure(fault.message, fault) : cause
 }
-
-const OCCASION: Occasion = { messageId: 'message-1', at: 0, key: 'key-1' }
 
 function decided(entity: Entity, history: readonly Message[], command: Message): unknown[] {
-  const states = new Map<string, unknown>()
-  for (const event of history) evolve(entity, states, event)
-  const rule = mustFind(entity.name, entity.decide, command)
-  const data = heard(entity.name, rule, command)
-  const ids = idsOf(rule, entity.id, data)
-  const stateOf = (id: string): unknown => (states.has(id) ? states.get(id) : entity.initial)
-  const known = rule.ids ? new Map(ids.map((id) => [id, stateOf(id)])) : stateOf(ids[0] as string)
-  const key = (data as Record<string, string>)[factsOf(entity.of).key] ?? OCCASION.key
-  const occasion = { ...OCCASION, key }
-  const result = listOf(rule.run(data as never, known as never, occasion) as OneOrMany<unknown>)
-  for (const each of result) mustBeAllowed(entity, rule, each)
-  return [...result]
+  const bench = ruleBench(entity)
+  for (const event of history) fold(bench, entity, event)
+  const run = recorded(mustFind(entity.name, entity.decide, command))
+  decide(bench.step(bench.arrival(run.rule, command)), entity, run.rule)
+  return [...listOf(run.returned() as OneOrMany<unknown>)]
 }
 
-/** Only declared refusals and valid events of the contract are allowed. */
-function mustBeAllowed(entity: Entity, { on: command }: Rule, result: unknown): void {
-  const facts = factsOf(entity.of)
-  const { effect, code, contract, name, kind } = (result ?? {}) as Partial<Refusal & Message>
-  const complain = (text: string): never => {
-    throw new assert.AssertionError({ message: `${entity.name} ${text}` })
-  }
-  if (effect === 'refuse') {
-    if (!(command as CommandType).refuses.includes(code))
-      complain(`refuses with ${code}, which ${command.wire} does not declare`)
-    return
-  }
-  if (kind !== 'event' || contract !== facts.name)
-    complain(`returned ${name ?? typeof result}, which is not an event of ${facts.name}`)
-  const verdict = checkMessage(facts, result as Message)
-  if (verdict.is === 'rejected')
-    complain(`returned ${name} with invalid data: ${complaintsText(verdict.complaints)}`)
-}
-
-function evolve(entity: Entity, states: Map<string, unknown>, event: Message): void {
-  const rule = mustFind(entity.name, entity.evolve, event)
-  const data = heard(entity.name, rule, event)
-  for (const id of idsOf(rule, entity.id, data)) {
-    const before = states.has(id) ? states.get(id) : entity.initial
-    states.set(id, asKept(rule.run(data as never, before as never, id as never)))
-  }
+/** Folds an event of the history into the states of an entity. */
+function fold(bench: RuleBench, entity: Entity, event: Message): void {
+  const arrival = bench.arrival(mustFind(entity.name, entity.evolve, event), event)
+  evolve(bench.step(arrival), event, arrival.data)
 }
 
 function stepped(saga: Saga, history: readonly Message[], message: Message): unknown[] {
-  let state: unknown = saga.initial
-  for (const heard of history)
-    for (const effect of effectsOf(saga, heard, state)) {
-      if (isBecome(effect)) state = asKept(effect.state)
-      if ((effect as { effect: string }).effect === 'finish')
-        throw new assert.AssertionError({ message: `${saga.name} has finished in its history` })
-    }
-  return effectsOf(saga, message, state)
+  const bench = ruleBench(saga)
+  let returned: unknown
+  for (const heard of [...history, message]) {
+    const run = recorded(mustHear(saga, heard))
+    const arrival = bench.arrival(run.rule, heard)
+    advance(bench.step(arrival), saga, run.rule)
+    if (!run.isRun()) throw failure(`${saga.name} has finished in its history`)
+    returned = run.returned()
+  }
+  return [...listOf(returned as OneOrMany<unknown>)]
 }
 
-function isBecome(effect: unknown): effect is { effect: 'become'; state: unknown } {
-  return (effect as { effect?: string }).effect === 'become'
-}
-
-function effectsOf(saga: Saga, message: Message, state: unknown): unknown[] {
+function mustHear(saga: Saga, message: Message): Rule {
   const { contract, name, kind } = message
-  const isAnswer = (rule: Rule): boolean =>
-    kind === 'refusal' && rule.hears === 'refused' && `${rule.on.name}Refused` === name
-  const isHeard = (rule: Rule): boolean => rule.hears === 'message' && rule.on.name === name
-  const rule = saga.rules.find(
-    (each) => each.on.contract === contract && (isAnswer(each) || isHeard(each)),
-  )
-  if (!rule) throw noRule(saga.name, { contract, name })
-  const data = heard(saga.name, rule, message)
-  const effects = rule.run(data as never, asKept(state) as never, OCCASION)
-  return [...listOf(effects as OneOrMany<unknown>)]
+  const rule = saga.rules.find(({ on, hears }) => {
+    if (on.contract !== contract) return false
+    if (hears === 'refused') return kind === 'refusal' && name === `${on.name}Refused`
+    return hears === 'message' && on.name === name
+  })
+  if (rule) return rule
+  throw noRule(saga.name, message)
 }
 
 function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
-  const rows = new Map<string, unknown>()
-  for (const event of history) project(projection, rows, event)
-  return Object.fromEntries(rows)
+  const bench = ruleBench(projection)
+  for (const event of history) projected(bench, projection, event)
+  const rows = [...bench.draft.changes.values()].filter(({ value }) => value !== undefined)
+  return Object.fromEntries(rows.map(({ key, value }) => [key, value]))
 }
 
-function project(projection: Projection, rows: Map<string, unknown>, event: Message): void {
+function projected(bench: RuleBench, projection: Projection, event: Message): void {
   const rule = mustFind(projection.name, projection.rules, event)
-  const data = heard(projection.name, rule, event)
-  const about = event.kind === 'refusal' ? (data as { command: unknown }).command : data
-  for (const id of idsOf(rule, projection.by, rule.ids ? data : about)) {
-    const third = rule.ids ? id : OCCASION
-    const row = rule.run(data as never, rows.get(id) as never, third as never)
-    if (row === undefined) rows.delete(id)
-    else rows.set(id, asKept(row))
-  }
+  project(bench.step(bench.arrival(rule, event)), projection, rule)
 }
 
-async function handled(handler: Handler, tools: unknown, event: Message): Promise<unknown[]> {
+async function called(handler: Handler, tools: unknown, event: Message): Promise<unknown[]> {
+  const bench = ruleBench(handler)
+  const { consumer } = bench
   const rule = mustFind(handler.name, handler.rules, event)
-  const { signal } = new AbortController()
-  const handling = { ...OCCASION, effectKey: `${handler.name}:${OCCASION.messageId}`, signal }
-  const data = heard(handler.name, rule, event)
-  const returned = await rule.run(data as never, tools as never, handling)
+  const arrival = bench.arrival(rule, event)
+  const calling = {
+    tools: tools as Readonly<Record<string, unknown>>,
+    budget: { begin: () => undefined, end: () => 0 },
+    calls: { begin: () => () => undefined },
+    threads: undefined,
+  }
+  const reaction = { consumer, message: rule.on, rule }
+  const outcome = await attempt(calling, { reaction, arrival }, new AbortController().signal)
+  if (outcome?.is === 'failed') throw outcome.cause
+  if (outcome?.is === 'later') return [retryAfter(outcome.delayMs)]
+  const returned = outcome?.is === 'handled' ? outcome.returned : undefined
+  handled(bench.step(arrival), handler, returned)
   return [...listOf(returned as OneOrMany<unknown> | undefined)]
 }
 
@@ -212,72 +196,64 @@ async function answered(
   history: readonly Message[],
   message: Message,
 ): Promise<unknown[]> {
-  const rule = mustFind(query.name, query.rules, message)
-  const read = (readable: Readable): unknown => readerOver(rowsOf(readable, history), readable)
-  const data = heard(query.name, rule, message)
-  return [await rule.run(data as never, read as never, OCCASION)]
+  const draft = emptyDraft()
+  for (const readable of query.reads) foldHistory(readable, draft, history)
+  const store = await storeOf(query.reads, draft)
+  const run = recorded(mustFind(query.name, query.rules, message))
+  const { data } = heard(query.name, run.rule, message)
+  await answerQuery(query, run.rule, data, (readable) =>
+    tableReader(store, tableFor(readable), readable.is === 'entity' ? STATES : ROWS),
+  )
+  return [await run.returned()]
 }
 
-function rowsOf(readable: Readable, history: readonly Message[]): ReadonlyMap<string, unknown> {
-  const rows = new Map<string, unknown>()
+function foldHistory(readable: Readable, draft: Draft, history: readonly Message[]): void {
+  const bench = ruleBench(readable, draft)
+  const rules = readable.is === 'entity' ? readable.evolve : readable.rules
   for (const event of history) {
-    const rules = readable.is === 'entity' ? readable.evolve : readable.rules
     if (!rules.some(({ on }) => isOf(on, event))) continue
-    if (readable.is === 'entity') evolve(readable, rows, event)
-    else project(readable, rows, event)
-  }
-  return rows
-}
-
-function readerOver(rows: ReadonlyMap<string, unknown>, readable: Readable): unknown {
-  const { name } = readable
-  const indexes = readable.is === 'projection' ? readable.indexes : []
-  const matching = (where: object = {}): { id: string; row: unknown }[] => {
-    const fields = Object.entries(where)
-    for (const [field, value] of fields)
-      if (fields.length > 1 || !indexes.includes(field as never) || value === undefined)
-        throw new assert.AssertionError({
-          message: `${name} can be searched by one indexed field with a value, not by ${field}`,
-        })
-    return [...rows]
-      .map(([id, row]) => ({ id, row }))
-      .filter(({ row }) =>
-        fields.every(([field, value]) => (row as Record<string, unknown>)[field] === value),
-      )
-      .toSorted((a, b) => compareText(a.id, b.id))
-  }
-  const find = async (where?: object, page: { after?: string; limit?: number } = {}) => {
-    const { after, limit = Infinity } = page
-    const found = matching(where).filter(
-      ({ id }) => after === undefined || compareText(id, after) > 0,
-    )
-    const last = found.length > limit ? found[limit - 1]?.id : undefined
-    return { rows: found.slice(0, limit), ...(last === undefined ? {} : { after: last }) }
-  }
-  return {
-    name,
-    get: async (id: string) => rows.get(id),
-    find,
-    async *all(where?: object) {
-      yield* matching(where)
-    },
+    if (readable.is === 'entity') fold(bench, readable, event)
+    else projected(bench, readable, event)
   }
 }
 
-/** The data of a message after its schema, as a rule sees it. */
-function heard(name: string, { on }: Rule, { kind, data }: Message): unknown {
-  const isRefusal = kind === 'refusal'
-  const told = isRefusal ? (data as RefusalData<unknown, string>).command : data
-  const outcome = parse(on.schema, on.wire, told)
-  if (outcome.is === 'rejected')
-    throw new assert.AssertionError({
-      message: `${name} got ${on.wire} with invalid data: ${complaintsText(outcome.complaints)}`,
-    })
-  return asKept(isRefusal ? { ...(data as object), command: outcome.value } : outcome.value)
+/** A store with the rows of a draft. */
+async function storeOf(readables: readonly Readable[], draft: Draft): Promise<EventStore> {
+  const { store } = memory()
+  await store.declare(
+    readables.map((each) => ({
+      name: tableFor(each),
+      indexes: each.is === 'projection' ? each.indexes : [],
+    })),
+  )
+  await store.commit({ ...EMPTY_UNIT, rows: writesOf(draft).writes })
+  return store
 }
 
-const complaintsText = (complaints: readonly Complaint[]): string =>
-  complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
+const rowsBy = (valueIn: (row: Row) => unknown): RowValues => ({
+  valueOf: async (_, row) => row && (valueIn(row) as never),
+  valuesOf: async (rows) => rows.map((row) => valueIn(row) as never),
+})
+const ROWS = rowsBy(({ body }) => JSON.parse(body))
+const STATES = rowsBy(({ body }) => (JSON.parse(body) as EntityRow).state)
+
+/** A rule that records what it returns, since the engine's functions only tell whether they ran it. */
+interface RecordedRule {
+  readonly rule: Rule
+  isRun(): boolean
+  returned(): unknown
+}
+
+function recorded(rule: Rule): RecordedRule {
+  let isRun = false
+  let returned: unknown
+  const run: Rule['run'] = (data, known, context) => {
+    isRun = true
+    returned = rule.run(data, known, context)
+    return returned
+  }
+  return { rule: { ...rule, run }, isRun: () => isRun, returned: () => returned }
+}
 
 function mustFind(name: string, rules: readonly Rule[], message: Message): Rule {
   const rule = rules.find(({ on, hears }) => hears === 'message' && isOf(on, message))
@@ -285,18 +261,10 @@ function mustFind(name: string, rules: readonly Rule[], message: Message): Rule 
   throw noRule(name, message)
 }
 
-function isOf(type: MessageType, { contract, name }: { contract: string; name: string }): boolean {
+function isOf(type: MessageType, { contract, name }: Message): boolean {
   return type.contract === contract && type.name === name
 }
 
-function noRule(name: string, message: { contract: string; name: string }): Error {
-  const text = `${name} has no rule for ${message.contract}.${message.name}`
-  return new assert.AssertionError({ message: text })
-}
-
-function idsOf(rule: Rule, field: string, data: unknown): readonly string[] {
-  if (rule.ids) return [...new Set(rule.ids(data as never))]
-  const id = (data as Record<string, unknown> | null)?.[field]
-  if (typeof id === 'string') return [id]
-  throw new assert.AssertionError({ message: `${rule.on.wire} has no id in its field ${field}` })
+function noRule(name: string, message: Message): Error {
+  return failure(`${name} has no rule for ${message.contract}.${message.name}`)
 }

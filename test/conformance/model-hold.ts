@@ -1,5 +1,6 @@
 import fc from 'fast-check'
-import type { Command, UnitWish } from './model-commands.ts'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
+import type { Command } from './model-commands.ts'
 import { commands, filling } from './model-commands.ts'
 import type { Open } from './model-run.ts'
 import { run } from './model-run.ts'
@@ -15,14 +16,6 @@ export function extentOf({ seed, runs }: Extent): Extent {
   return { seed: Number(THROUGHLINE_SEED ?? seed), runs: Number(THROUGHLINE_RUNS ?? runs) }
 }
 
-const NOTHING: UnitWish = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
-}
 const INDEX = { colour: 'a', count: 1 }
 const NO_NAME = { table: 'shop.stock', key: '' }
 const ENTITY = { table: 'shop.carts', key: 'a' }
@@ -41,7 +34,7 @@ const SELDOM: readonly (readonly Command[])[] = [
   ],
   // The empty text is a valid key.
   ...['{}', null].map((body): readonly Command[] => [
-    { is: 'commit', unit: { ...NOTHING, rows: [{ ...NO_NAME, lag: 0, body, index: INDEX }] } },
+    { is: 'commit', unit: { ...EMPTY_UNIT, rows: [{ ...NO_NAME, lag: 0, body, index: INDEX }] } },
     { is: 'reopen' },
   ]),
   // Removed entries take no room in the pages of a stream.
@@ -49,7 +42,7 @@ const SELDOM: readonly (readonly Command[])[] = [
     {
       is: 'commit',
       unit: {
-        ...NOTHING,
+        ...EMPTY_UNIT,
         appends: filling('payments', 1, 2),
         streams: [0, 1].map((append) => ({ ...ENTITY, append })),
       },

@@ -1,4 +1,5 @@
 // Stores with defects of swaps.
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import type { EventStore, Unit } from '../../src/ports/store.ts'
 import type { Defect } from './planted.ts'
 import { without } from './planted.ts'
@@ -7,14 +8,6 @@ import { inStore } from './planted-store.ts'
 const WHOLE =
   'A swap exchanges rows, versions and indexes of two tables, and progress of two consumers'
 
-const NOTHING: Unit = {
-  fences: [],
-  progress: [],
-  rows: [],
-  checks: [],
-  appends: [],
-  streams: [],
-}
 /** Consumers that have no progress. */
 const NONE = ['nobody', 'nobody else'] as const
 
@@ -50,7 +43,7 @@ export const swapDefects: readonly Defect[] = [
       const rows = old.map(({ table, key, version }) => {
         return { table, key, expected: version, version, body: null }
       })
-      await store.commit({ ...NOTHING, rows })
+      await store.commit({ ...EMPTY_UNIT, rows })
       return answer
     }),
   ),
@@ -58,7 +51,7 @@ export const swapDefects: readonly Defect[] = [
     'a swap comes first',
     'A swap comes after the rows and the progress of its own unit',
     swapping(async (unit, store) => {
-      if (unit.swap) await store.commit({ ...NOTHING, swap: unit.swap })
+      if (unit.swap) await store.commit({ ...EMPTY_UNIT, swap: unit.swap })
       return store.commit(without(unit, 'swap'))
     }),
   ),
@@ -68,7 +61,7 @@ export const swapDefects: readonly Defect[] = [
     swapping(async (unit, store) => {
       const answer = await store.commit(unit)
       if (answer.is === 'done' || !unit.swap) return answer
-      await store.commit({ ...NOTHING, swap: unit.swap })
+      await store.commit({ ...EMPTY_UNIT, swap: unit.swap })
       return answer
     }),
   ),

@@ -9,6 +9,7 @@ import type { App, EngineOptions } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { runs } from '../extent.ts'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import { SKEW_MS } from '../../src/engine/delay-clock.ts'
 import type { Instance } from './stage.ts'
 import { stageOf } from './stage.ts'
@@ -314,8 +315,7 @@ test('a hold of an earlier version, ten years ahead, is retried within the longe
   const { table, key, version } = row
   const index = { consumer: 'ovens/again' }
   const rows = [{ table, key, expected: version, version: version + 1, body, index }]
-  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
-  await old.clock.until(store.commit({ ...nothing, rows }))
+  await old.clock.until(store.commit({ ...EMPTY_UNIT, rows }))
   const restartedMs = old.clock.elapsed()
   await old.launch()
   await old.clock.advance(15_000)

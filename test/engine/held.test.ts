@@ -4,6 +4,7 @@ import { suite, test } from 'node:test'
 import type { App, HeldKey, HeldOptions, OperationEntry, WaitsFor } from 'throughline'
 import { handler, hours, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import { stageOf } from './stage.ts'
 import { inWorld, outside, thing, Work } from './waiting-world.ts'
 
@@ -144,7 +145,6 @@ suite('a held key', () => {
     assert.ok(row)
     const { consumer, attempts, due, next, count } = JSON.parse(row.body) as Record<string, number>
     const old = { consumer, key: 'bad', attempts, due, error: 'the bank said no', next, count }
-    const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
     const written = {
       ...key,
       expected: row.version,
@@ -152,7 +152,7 @@ suite('a held key', () => {
       body: JSON.stringify(old),
       index: { consumer: 'worker/outside' },
     }
-    await until(backend.store.commit({ ...nothing, rows: [written] }))
+    await until(backend.store.commit({ ...EMPTY_UNIT, rows: [written] }))
     const again = await until(start([worker], backend, options))
     const [held] = (await until(again.held())).items
     assert.deepEqual(held?.error, { message: 'the bank said no' })

@@ -7,7 +7,7 @@ import { contract, event, handler, projection, service, start, type } from 'thro
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { Backend } from '../../src/ports/store.ts'
-import { EMPTY_UNIT } from '../../src/engine/write-rows.ts'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import { handClock, unbalanced, wayTo } from './stage.ts'
 
 const Data = z.object({ k: z.string(), n: z.int() })

@@ -5,6 +5,7 @@ import type { App } from 'throughline'
 import { command, contract, entity, event, finish, refuse, saga, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import type { Backend, UnitAnswer } from '../../src/ports/store.ts'
 import { chainOf } from '../../src/control/browse.ts'
 import { systemOf } from '../../src/runtime/operating.ts'
@@ -208,9 +209,8 @@ test('an operation that was stored by id alone still answers', async () => {
   assert.ok(row)
   // As the version before wrote it.
   const { origin: _, ...body } = JSON.parse(row.body) as { origin: string }
-  const nothing = { fences: [], progress: [], checks: [], appends: [], streams: [] }
   const answer: UnitAnswer = await backend.store.commit({
-    ...nothing,
+    ...EMPTY_UNIT,
     rows: [
       { table, key: 'old', expected: 0, version: 1, body: JSON.stringify(body) },
       { table, key: row.key, expected: 1, version: 0, body: null },

@@ -16,6 +16,7 @@ import { service, start, type } from 'throughline'
 import type { World } from 'throughline/testing'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
+import { EMPTY_UNIT } from '../../src/ports/empty-unit.ts'
 import { upTo } from './ledger.ts'
 
 const Book = z.object({ isbn: z.string(), shelf: z.string(), copies: z.int() })
@@ -191,14 +192,7 @@ describe('rows', () => {
       body: JSON.stringify({ shelf: 'a', copies: number, seen: 1 }),
       index: { shelf: 'a', copies: number },
     }))
-    await backend.store.commit({
-      fences: [],
-      progress: [],
-      rows,
-      checks: [],
-      appends: [],
-      streams: [],
-    })
+    await backend.store.commit({ ...EMPTY_UNIT, rows })
     const found = await app.ask(Library.Everything({}))
     assert.equal(new Set(found.map(({ id }) => id)).size, 10_001)
     assert.equal(found.length, 10_001)

@@ -236,6 +236,39 @@ describe('a thread that ends in the middle of a message', () => {
     })
 })
 
+describe('a thread that ends', () => {
+  test('between two calls is reported, and the next call gets a new thread', async () => {
+    const { app, backend, faults } = await launch()
+    await breakAll(app, [{ key: 'a', number: 0, to: 'stray-after' }])
+    await until(() => faults.length > 0)
+    assert.match(faults.join('\n'), /^threads broke: .*THREAD_ENDED: .*: a late splinter\n[^\n]*$/)
+    await breakAll(app, [{ key: 'a', number: 1, to: 'cut' }])
+    await app.settled()
+    const cuts = await cutsOf(backend)
+    assert.deepEqual(
+      cuts.map(({ number }) => number),
+      [0, 1],
+    )
+    assert.equal(new Set(cuts.map(({ thread }) => thread)).size, 2)
+    assert.equal(faults.length, 1)
+    await app.stop()
+  })
+
+  test('makes room at once for a new one, while another is busy', async () => {
+    const { app } = await launch({ threadsMax: 2, retryDelayMs: 60_000 })
+    const [busy, ending, waiting] = [newSign(), newSign(), newSign()]
+    await breakAll(app, [
+      { key: 'a', number: 0, to: 'await-sign', sign: busy },
+      { key: 'b', number: 1, to: 'exit-once', sign: ending },
+      { key: 'c', number: 2, to: 'await-sign', sign: waiting },
+    ])
+    await until(() => existsSync(`${waiting}.begun`))
+    writeFileSync(waiting, '')
+    writeFileSync(busy, '')
+    await app.stop()
+  })
+})
+
 describe('an app that stops with work in threads', () => {
   test('ends what is in hand, where that comes in time', async () => {
     const { app, backend } = await launch()

@@ -1,6 +1,7 @@
 import type { Bell } from '../../base/bell.ts'
 import type { Clock } from '../../base/clock.ts'
 import { mustBeNew } from '../../ports/admit.ts'
+import { progressId } from '../../ports/composite-keys.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import { moveOn } from '../../ports/progress.ts'
 import type { Lease, Wish } from '../../ports/share.ts'
@@ -91,9 +92,9 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
     ({ resource, generation }) => kept.leases.get(resource)?.generation !== generation,
   )
   const moved = unit.progress.filter(
-    (advance) => (kept.progress.get(placeKey(advance))?.next ?? 0) !== advance.from,
+    (advance) => (kept.progress.get(progressId(advance))?.next ?? 0) !== advance.from,
   )
-  const resources = [...lost.map(({ resource }) => resource), ...moved.map(placeKey)]
+  const resources = [...lost.map(({ resource }) => resource), ...moved.map(progressId)]
   if (resources.length > 0) return { is: 'fenced', resources }
   const conflicts = [
     ...tables.conflicts([...unit.rows, ...unit.checks]),
@@ -105,8 +106,8 @@ function commit(unit: Unit, kept: Kept, { topics, tables }: MemoryStoreParts): U
   for (const name of unit.swap?.tables ?? []) tables.mustHave(name)
   tables.write(unit.rows)
   for (const advance of unit.progress) {
-    const before = kept.progress.get(placeKey(advance))
-    kept.progress.set(placeKey(advance), moveOn(before, advance))
+    const before = kept.progress.get(progressId(advance))
+    kept.progress.set(progressId(advance), moveOn(before, advance))
   }
   const records = unit.appends.map(topics.put)
   for (const entry of unit.streams) kept.streams.enter(entry, records[entry.append] as LogRecord)
@@ -124,9 +125,5 @@ function swapProgress(progress: Map<string, Progress>, one: string, other: strin
     progress.delete(key)
     moved.push({ ...row, consumer: row.consumer === one ? other : one })
   }
-  for (const row of moved) progress.set(placeKey(row), row)
-}
-
-function placeKey({ consumer, topic, partition }: Omit<Progress, 'next'>): string {
-  return `${consumer}/${topic}/${partition}`
+  for (const row of moved) progress.set(progressId(row), row)
 }

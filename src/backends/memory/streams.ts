@@ -1,4 +1,5 @@
 import { compareText } from '../../base/text.ts'
+import { rowId } from '../../ports/composite-keys.ts'
 import type { LogRecord } from '../../ports/log.ts'
 import type { RowKey, StreamEnd, StreamEntry } from '../../ports/store.ts'
 
@@ -19,13 +20,13 @@ export interface Streams {
 
 export function emptyStreams(): Streams {
   const streams = new Map<string, Stream>()
-  const find = (row: RowKey): Stream | undefined => streams.get(idOf(row))
+  const find = (row: RowKey): Stream | undefined => streams.get(rowId(row))
   return {
     enter({ table, key, version }, record) {
       const stream = find({ table, key }) ?? { table, key, end: 0, entries: new Map() }
       stream.entries.set(version, record)
       stream.end = Math.max(stream.end, version)
-      streams.set(idOf(stream), stream)
+      streams.set(rowId(stream), stream)
     },
     has: (entry) => find(entry)?.entries.has(entry.version) === true,
     end: (row) => find(row)?.end ?? 0,
@@ -42,8 +43,4 @@ export function emptyStreams(): Streams {
         .toSorted(([a], [b]) => a - b)
         .map(([, record]) => record),
   }
-}
-
-function idOf({ table, key }: RowKey): string {
-  return `${table}\n${key}`
 }

@@ -1,3 +1,4 @@
+import { EMPTY_UNIT } from '../empty-unit.ts'
 import assert from 'node:assert/strict'
 import { partitionOf } from '../../contract/partition.ts'
 import type { Answer, EventLog, LogEvent, LogRecord, Place, Position, Slice } from '../log.ts'
@@ -157,7 +158,7 @@ export function verdictOf(answer: Answer): string {
 }
 
 export function unitOf(parts: Partial<Unit> = {}): Unit {
-  return { fences: [], progress: [], rows: [], checks: [], appends: [], streams: [], ...parts }
+  return { ...EMPTY_UNIT, ...parts }
 }
 
 export async function done(store: EventStore, parts: Partial<Unit>): Promise<readonly Place[]> {

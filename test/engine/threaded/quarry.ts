@@ -18,6 +18,7 @@ const Stone = z.object({
     'change',
     'exit-once',
     'stray-once',
+    'stray-after',
     'fill-memory-once',
     'grow-list-once',
     'return-date',
@@ -118,6 +119,12 @@ async function treat(stone: Stone, signal: AbortSignal): Promise<void> {
     })
     await new Promise(() => undefined)
   }
+  if (to === 'stray-after')
+    setImmediate(() =>
+      setImmediate(() => {
+        throw new Error('a late splinter')
+      }),
+    )
   if (to === 'grow-list-once' && isFirst(stone)) {
     const list: number[] = []
     for (;;) list.push(list.length)

@@ -1,0 +1,11 @@
+import type { Unit } from './store.ts'
+
+/** A unit without changes, as a base for units to build on. */
+export const EMPTY_UNIT = {
+  fences: [],
+  progress: [],
+  rows: [],
+  checks: [],
+  appends: [],
+  streams: [],
+} satisfies Unit
