@@ -10,13 +10,13 @@ import { mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Figures } from '../src/bench/figures.ts'
-import { placeIn } from '../src/bench/place.ts'
+import type { Metrics } from '../src/bench/metrics.ts'
+import { createScratchDirectory } from '../src/bench/scratch-directory.ts'
 import { machineOf, machineText } from './machine.ts'
-import type { Ground, Measurement, Pace } from './measurements.ts'
+import type { BenchDirectories, Measurement, Pace } from './measurements.ts'
 import { MEASUREMENTS, measure, versionsOf } from './measurements.ts'
 import { installPackages } from './peers/packages.ts'
-import type { Line, Outcome } from './table.ts'
+import type { Line, MeasurementOutcome } from './table.ts'
 import { linesOf, tableText } from './table.ts'
 import { ROWS } from './targets.ts'
 
@@ -48,12 +48,12 @@ function chosen(): readonly Measurement[] {
     MEASUREMENTS.filter(({ id }) => words.some((word) => id.includes(word))).map(({ id }) => id),
   )
   for (const { measurement, target } of ROWS)
-    if (ids.has(measurement) && target.is === 'ratio') ids.add(target.of)
+    if (ids.has(measurement) && target.kind === 'ratio') ids.add(target.of)
   return MEASUREMENTS.filter(({ id }) => ids.has(id))
 }
 
 interface Gathered {
-  readonly runs: Figures[]
+  readonly runs: Metrics[]
   versions: string
   /** It cannot be measured at all. */
   isAbsent?: boolean
@@ -86,7 +86,7 @@ async function prepare(measurements: readonly Measurement[]): Promise<Map<string
   return gathered
 }
 
-async function run(ground: Ground): Promise<ReadonlyMap<string, Outcome>> {
+async function run(ground: BenchDirectories): Promise<ReadonlyMap<string, MeasurementOutcome>> {
   const measurements = chosen()
   const gathered = await prepare(measurements)
   for (let round = 1; round <= rounds; round += 1)
@@ -125,7 +125,7 @@ function exitCodeOf(lines: readonly Line[]): number {
 
 mkdirSync(values.directory, { recursive: true })
 {
-  using place = placeIn(values.directory)
+  using place = createScratchDirectory(values.directory)
   const root = place.path
   const machine = machineOf()
   const outcomes = await run({ root, rows: join(root, 'rows') })

@@ -1,10 +1,10 @@
 // All measurements, each with the durability of its ack, in the order of the table.
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { apart } from '../src/bench/apart.ts'
-import { BACKLOG_MAX, ENGINE } from '../src/bench/engine.ts'
-import type { Figures } from '../src/bench/figures.ts'
-import { placeIn } from '../src/bench/place.ts'
+import { measureInProcess } from '../src/bench/measure-process.ts'
+import { BACKLOG_MAX, ENGINE_PROGRAM } from '../src/bench/engine.ts'
+import type { Metrics } from '../src/bench/metrics.ts'
+import { createScratchDirectory } from '../src/bench/scratch-directory.ts'
 import { versionOf } from './peers/packages.ts'
 import { kafka } from './servers/kafka/kafka.ts'
 import { nats } from './servers/nats.ts'
@@ -33,18 +33,23 @@ const CALLERS = 50
 export const BATCHES = [100, 1_000] as const
 export const RATES = [1_000, 20_000] as const
 
-const ours = (id: string, group: string, measure: string, options: object): Measurement => ({
+const engineMeasurement = (
+  id: string,
+  group: string,
+  measure: string,
+  options: object,
+): Measurement => ({
   id,
   group,
   system: 'throughline',
   durability: SYNCED,
-  program: ENGINE,
+  program: ENGINE_PROGRAM,
   measure,
   options: { ...options },
 })
 
 const bareLoop = (id: string, group: string, measure: string, options: object): Measurement => ({
-  ...ours(id, group, measure, options),
+  ...engineMeasurement(id, group, measure, options),
   system: 'bare node:sqlite loop, the same rows',
   program: bare,
 })
@@ -62,13 +67,13 @@ export const GROUPS = {
 const appends = BATCHES.flatMap((batch) => {
   const group = GROUPS[`append${batch}`]
   return [
-    ours(`append-${batch}`, group, 'append', { batch, publishers: 1 }),
+    engineMeasurement(`append-${batch}`, group, 'append', { batch, publishers: 1 }),
     bareLoop(`bare-${batch}`, group, 'append', { batch }),
   ]
 })
 
 const singles = [
-  ours('append-single', GROUPS.single, 'append', { batch: 1, publishers: CALLERS }),
+  engineMeasurement('append-single', GROUPS.single, 'append', { batch: 1, publishers: CALLERS }),
   bareLoop('bare-single', GROUPS.single, 'group', { callers: CALLERS }),
 ]
 
@@ -155,7 +160,7 @@ const loop = (batch: number): object => ({ batch, publishers: 2, backlogMax: BAC
 const flows = BATCHES.flatMap((batch): readonly Measurement[] => {
   const group = GROUPS[`flow${batch}`]
   const paths = (['projection', 'entity'] as const).map((path) => ({
-    ...ours(`${path}-${batch}`, group, 'endToEnd', { ...loop(batch), path }),
+    ...engineMeasurement(`${path}-${batch}`, group, 'endToEnd', { ...loop(batch), path }),
     system: `throughline, ${path === 'projection' ? 'event → row' : 'command → event → entity'}`,
   }))
   const peers = PEERS.filter(({ batches }) => batches.includes(batch)).map(
@@ -172,7 +177,7 @@ const flows = BATCHES.flatMap((batch): readonly Measurement[] => {
 })
 
 const openLoops = RATES.map((perSecond) =>
-  ours(`open-${perSecond}`, GROUPS[`open${perSecond}`], 'openLoop', {
+  engineMeasurement(`open-${perSecond}`, GROUPS[`open${perSecond}`], 'openLoop', {
     perSecond,
     path: 'projection',
   }),
@@ -189,7 +194,7 @@ export interface Pace {
 }
 
 /** The directories of a run. */
-export interface Ground {
+export interface BenchDirectories {
   /** The parent of all other directories, on the measured disk. */
   readonly root: string
   /** Rows of the engine, for the bare loops. */
@@ -199,28 +204,28 @@ export interface Ground {
 /** Measures once, in its own processes and directory, which are removed afterwards. */
 export async function measure(
   { program, measure: name, options, server }: Measurement,
-  { root, rows }: Ground,
+  { root, rows }: BenchDirectories,
   pace: Pace,
-): Promise<Figures> {
-  using own = placeIn(root)
+): Promise<Metrics> {
+  using own = createScratchDirectory(root)
   if (program === bare) {
     const source = { directory: rows, events: pace.rows }
     await fillOnce(source)
-    return await apart<Figures>(program, name, { ...options, ...source, into: own.path })
+    return await measureInProcess<Metrics>(program, name, { ...options, ...source, into: own.path })
   }
   const [data, directory] = [join(own.path, 'server'), join(own.path, 'own')]
   for (const each of [data, directory]) mkdirSync(each)
   const running = await server?.start(data)
   try {
     const given = { ...pace, ...options, directory, port: running?.port }
-    return await apart<Figures>(program, name, given)
+    return await measureInProcess<Metrics>(program, name, given)
   } finally {
     await running?.stop()
   }
 }
 
 async function fillOnce(source: { readonly directory: string; events: number }): Promise<void> {
-  if (!existsSync(source.directory)) await apart(bare, 'make', source)
+  if (!existsSync(source.directory)) await measureInProcess(bare, 'make', source)
 }
 
 /** The versions of the measured system. */

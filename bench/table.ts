@@ -1,14 +1,14 @@
 // The table of a run: every metric with its target.
-import type { Figures } from '../src/bench/figures.ts'
-import { median } from '../src/bench/figures.ts'
+import type { Metrics } from '../src/bench/metrics.ts'
+import { median } from '../src/bench/metrics.ts'
 import type { Measurement } from './measurements.ts'
 import type { Row, Target } from './targets.ts'
 
 /** The results of one measurement over all rounds. */
-export interface Outcome {
+export interface MeasurementOutcome {
   readonly measurement: Measurement
   readonly versions: string
-  readonly runs: readonly Figures[]
+  readonly runs: readonly Metrics[]
   /** Why results are missing. */
   readonly failure?: string
 }
@@ -35,7 +35,7 @@ export interface Line {
   readonly failure?: string
 }
 
-type Outcomes = ReadonlyMap<string, Outcome>
+type Outcomes = ReadonlyMap<string, MeasurementOutcome>
 
 const figuresOf = (outcomes: Outcomes, id: string, figure: string): readonly number[] =>
   (outcomes.get(id)?.runs ?? []).map((run) => run[figure] ?? Number.NaN).filter(Number.isFinite)
@@ -48,14 +48,14 @@ export function linesOf(rows: readonly Row[], outcomes: Outcomes): readonly Line
   })
 }
 
-function lineOf(row: Row, outcome: Outcome, outcomes: Outcomes): Line {
+function lineOf(row: Row, outcome: MeasurementOutcome, outcomes: Outcomes): Line {
   const { measurement, versions, failure } = outcome
   const { group, system, durability } = measurement
-  const figures = figuresOf(outcomes, row.measurement, row.figure)
+  const figures = figuresOf(outcomes, row.measurement, row.metric)
   const value = figures.length === 0 ? null : median(figures)
   const cpu = row.unit === 'ms' ? [] : figuresOf(outcomes, row.measurement, 'cpuUs')
   const { target } = row
-  const against = target.is === 'ratio' ? figuresOf(outcomes, target.of, row.figure) : []
+  const against = target.kind === 'ratio' ? figuresOf(outcomes, target.of, row.metric) : []
   const ratio = value === null || against.length === 0 ? null : median(against) / value
   return {
     group,
@@ -76,8 +76,8 @@ function lineOf(row: Row, outcome: Outcome, outcomes: Outcomes): Line {
 }
 
 function targetText(target: Target, unit: string): string {
-  if (target.is === 'ratio') return target.min === undefined ? '' : `≥ ${target.min} ×`
-  if (target.is === 'most') return target.max === undefined ? '' : `≤ ${target.max} ${unit}`
+  if (target.kind === 'ratio') return target.min === undefined ? '' : `≥ ${target.min} ×`
+  if (target.kind === 'most') return target.max === undefined ? '' : `≤ ${target.max} ${unit}`
   return ''
 }
 
@@ -86,12 +86,12 @@ function verdictOn(target: Target, value: number | null, ratio: number | null): 
     if (found === null) return 'not measured'
     return isMet(found) ? 'met' : 'missed'
   }
-  const { is } = target
-  if (is === 'ratio' && target.min !== undefined) {
+  const { kind } = target
+  if (kind === 'ratio' && target.min !== undefined) {
     const { min } = target
     return judge(ratio, (found) => found >= min)
   }
-  if (is === 'most' && target.max !== undefined) {
+  if (kind === 'most' && target.max !== undefined) {
     const { max } = target
     return judge(value, (found) => found <= max)
   }

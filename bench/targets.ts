@@ -3,38 +3,38 @@
 /** The target of a metric. */
 export type Target =
   /** The value of the row `of`, divided by this one, must be at least `min`. */
-  | { readonly is: 'ratio'; readonly of: string; readonly min?: number }
+  | { readonly kind: 'ratio'; readonly of: string; readonly min?: number }
   /** The value must be at most `max`; without `max` it is only shown. */
-  | { readonly is: 'most'; readonly max?: number }
-  | { readonly is: 'stated' }
+  | { readonly kind: 'most'; readonly max?: number }
+  | { readonly kind: 'stated' }
 
 /** One line of the table. */
 export interface Row {
   readonly measurement: string
-  readonly figure: string
+  readonly metric: string
   readonly unit: 'events/s' | 'ms'
   /** The label of the metric, if the measurement has several. */
   readonly label?: string
   readonly target: Target
 }
 
-const rate = (measurement: string, target: Target = { is: 'stated' }): Row => ({
+const rate = (measurement: string, target: Target = { kind: 'stated' }): Row => ({
   measurement,
-  figure: 'perSecond',
+  metric: 'perSecond',
   unit: 'events/s',
   target,
 })
 
 /** A row of a peer, compared with the engine's row in the same group. */
 const beside = (measurement: string, of: string, min?: number): Row =>
-  rate(measurement, { is: 'ratio', of, ...(min === undefined ? {} : { min }) })
+  rate(measurement, { kind: 'ratio', of, ...(min === undefined ? {} : { min }) })
 
 const time = (measurement: string, figure: string, label: string, max?: number): Row => ({
   measurement,
-  figure,
+  metric: figure,
   label,
   unit: 'ms',
-  target: { is: 'most', ...(max === undefined ? {} : { max }) },
+  target: { kind: 'most', ...(max === undefined ? {} : { max }) },
 })
 
 const openLoop = (measurement: string, p50Ms?: number, p99Ms?: number): readonly Row[] => [

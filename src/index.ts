@@ -1,26 +1,26 @@
-export { days, hours, minutes, seconds } from './base/duration.ts'
-export type { Cancel, Clock } from './base/clock.ts'
-export type { Complaint, FaultCode, FaultDetails } from './base/fault.ts'
-export { Fault, FAULTS } from './base/fault.ts'
+export { days, hours, minutes, seconds } from './base/time/duration.ts'
+export type { Cancel, Clock } from './base/time/clock.ts'
+export type { Issue, FaultCode, FaultDetails } from './base/errors/fault.ts'
+export { Fault, FAULTS } from './base/errors/fault.ts'
 export { LIMITS } from './base/limits.ts'
 export type { NumberOption } from './base/options.ts'
 export type { Random } from './base/random.ts'
-export type { AnyContract, Contract, Keeping, Retention } from './contract/contract.ts'
+export type { AnyContract, Contract, TopicSettings, Retention } from './contract/contract.ts'
 export { contract } from './contract/contract.ts'
-export type { CloudEvent, Envelope, Sender } from './contract/envelope.ts'
+export type { CloudEvent, Envelope, SenderInstance } from './contract/envelope.ts'
 export { cloudEvent } from './contract/envelope.ts'
 export type {
-  About,
+  MessageTypeInfo,
   AnswerOf,
-  CodeOf,
+  RefusalCodeOf,
   CommandMessage,
   CommandSpec,
   CommandType,
   DataOf,
-  Earlier,
+  Upcaster,
   EventSpec,
   EventType,
-  Kind,
+  MessageKind,
   Message,
   MessageOf,
   MessageType,
@@ -34,53 +34,53 @@ export type {
 } from './contract/message.ts'
 export { command, event, query } from './contract/message.ts'
 export type { TraceContext } from './contract/trace-context.ts'
-export type { SlowRule, SlowRun, SlowUnit, SlowUnits } from './engine/budget.ts'
-export type { ChangedSource } from './engine/changed-source.ts'
-export type { Faulted } from './engine/faulted.ts'
-export type { GroupShare, HealthReport } from './engine/health.ts'
+export type { SlowRule, SlowRun, SlowUnit, SlowUnits } from './engine/context/compute-budget.ts'
+export type { ChangedSource } from './engine/plan/changed-source.ts'
+export type { RuleError } from './engine/failure/rule-error.ts'
+export type { GroupAssignment, HealthReport } from './engine/operations/health.ts'
 export type {
   Alarm,
   AlarmKind,
   ErrorView,
-  EventPlace,
+  EventLocation,
   HeldKey,
-  HeldOptions,
-  Listing,
-  ListingOptions,
+  HeldKeysOptions,
+  ListPage,
+  ListOptions,
   OpenSaga,
   OperationEntry,
   OperationKind,
-  OperationStatus,
+  OperationStateView,
   OperationsOptions,
   SagasOptions,
   TimerEntry,
   TimersOptions,
-  Unsettled,
+  UnsettledWork,
   WaitsFor,
-} from './engine/listings.ts'
+} from './engine/listing/list-types.ts'
 export type {
-  Accepted,
+  AcceptedResult,
   FoundOperation,
   Operation,
   OperationState,
-  Settled,
-} from './engine/operations.ts'
-export type { EngineOptions } from './engine/options.ts'
-export { ENGINE_OPTIONS } from './engine/options.ts'
-export type { ProjectedOptions } from './engine/projected.ts'
-export type { RebuildOptions, RebuildProgress, Rebuilt } from './engine/rebuild.ts'
-export type { Refolds } from './engine/refolds.ts'
-export type { RewindAt, RewindTo, Rewound } from './engine/rewind.ts'
-export type { Appended, AppendOptions, SendOptions } from './engine/sender.ts'
-export type { ConsumerStatus } from './engine/status.ts'
-export type { Expired, Reports } from './engine/watch.ts'
+  SettledResult,
+} from './engine/producer/command-operation.ts'
+export type { EngineOptions } from './engine/context/engine-options.ts'
+export { ENGINE_OPTIONS } from './engine/context/engine-options.ts'
+export type { ProjectedOptions } from './engine/producer/wait-for-projections.ts'
+export type { RebuildOptions, RebuildProgress, RebuildResult } from './engine/rebuild/rebuilder.ts'
+export type { RefoldReport } from './engine/context/refold-counts.ts'
+export type { RewindScope, RewindTarget, RewoundPartition } from './engine/operations/rewind.ts'
+export type { AppendResult, AppendOptions, SendOptions } from './engine/producer/sender.ts'
+export type { ConsumerStatus } from './engine/operations/consumer-status.ts'
+export type { ExpiredRecords, StartHooks } from './engine/context/engine-monitor.ts'
 export type {
   After,
   Become,
   Compensate,
   Effect,
   Finish,
-  NameOfType,
+  MessageTypeName,
   Outcome,
   OutcomeName,
   Refusal,
@@ -98,37 +98,49 @@ export type {
 } from './rules/entity.ts'
 export { entity } from './rules/entity.ts'
 export type {
-  Apart as ThreadHandlerOptions,
+  ThreadOptions as ThreadHandlerOptions,
   HandleOn,
   Handler,
-  Handling,
-  HandlingOrder,
-  Outside as HandlerOptions,
+  HandlerContext,
+  ConsumeMode,
+  InProcessOptions as HandlerOptions,
   ToolHints,
 } from './rules/handler.ts'
 export { handler } from './rules/handler.ts'
-export type { Heard, ProjectOn, Projection, ProjectionStart } from './rules/projection.ts'
+export type {
+  SubscribableType,
+  ProjectOn,
+  Projection,
+  ProjectionConsumerOptions,
+} from './rules/projection.ts'
 export { projection } from './rules/projection.ts'
-export type { AnswerOn, Page, Query, Read, Readable, Reader } from './rules/query.ts'
-export { queryHandler } from './rules/query.ts'
+export type {
+  AnswerOn,
+  RowPage,
+  QueryHandler,
+  ReadRows,
+  Readable,
+  RowReader,
+} from './rules/query-handler.ts'
+export { queryHandler } from './rules/query-handler.ts'
 export type {
   ConsumerOptions,
   IdsOf,
-  Occasion,
-  Renamed,
+  MessageContext,
+  Renamable,
   Rule,
-  Several,
+  IdSelector,
   StartFrom,
   TypeHint,
 } from './rules/rule.ts'
-export { type } from './rules/rule.ts'
+export { tool } from './rules/rule.ts'
 export type { Saga, SagaOn } from './rules/saga.ts'
 export { saga } from './rules/saga.ts'
 export type { Runnable, Service } from './rules/service.ts'
 export { service } from './rules/service.ts'
 export type {
   ContractDescription,
-  Description,
+  AppDescription,
   RuleDescription,
   ServiceDescription,
 } from './runtime/describe.ts'

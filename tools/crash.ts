@@ -62,7 +62,11 @@ async function run(args: readonly string[], killAfterMs = Infinity): Promise<Run
   return { summary: { orders, money, stock }, tookMs }
 }
 
-async function crash(input: readonly string[], seed: number, kills: number): Promise<boolean> {
+async function killRepeatedly(
+  input: readonly string[],
+  seed: number,
+  kills: number,
+): Promise<boolean> {
   const random = seededRandom(seed)
   const root = await mkdtemp(join(tmpdir(), 'throughline-crash-'))
   const undisturbed = [...input, '--data', join(root, 'undisturbed')]
@@ -113,7 +117,7 @@ try {
   })
   const input = values.orders === undefined ? [] : ['--orders', values.orders]
   const [seed, kills] = [wholeNumber('--seed', values.seed), wholeNumber('--kills', values.kills)]
-  process.exitCode = (await crash(input, seed, kills)) ? 0 : 1
+  process.exitCode = (await killRepeatedly(input, seed, kills)) ? 0 : 1
 } catch (cause) {
   tell(`${cause instanceof Error ? cause.message : String(cause)}\n${usage}`)
   process.exitCode = 2

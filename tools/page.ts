@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const source = join(root, 'src/page')
 const target = join(root, 'dist/page')
-const mark = join(target, '.built')
+const hashFile = join(target, '.built')
 /** Packages that are part of the page or of its build. */
 const packages = [
   'react',
@@ -60,12 +60,12 @@ async function buildPage(): Promise<void> {
 }
 
 const hash = hashOfSource()
-const built = existsSync(mark) ? readFileSync(mark, 'utf8') : ''
+const built = existsSync(hashFile) ? readFileSync(hashFile, 'utf8') : ''
 if (built !== hash) {
   const began = performance.now()
   try {
     await buildPage()
-    writeFileSync(mark, hash)
+    writeFileSync(hashFile, hash)
     process.stderr.write(`Built the page in ${Math.round(performance.now() - began)} ms.\n`)
   } catch (cause) {
     process.stderr.write(`The page could not be built: ${String(cause)}\n`)

@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import type { SQLInputValue } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import { setImmediate as turn } from 'node:timers/promises'
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
-import { spreadOf } from '../../src/bench/figures.ts'
-import { running } from '../../src/bench/running.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
+import { latencyMetrics } from '../../src/bench/metrics.ts'
+import { startMeasuredSystem } from '../../src/bench/running-system.ts'
 
 /** The best value in measurements of the engine. */
 const ROWS_PER_INSERT = 25
@@ -25,20 +25,20 @@ interface Table {
   readonly rows: readonly Row[]
 }
 
-interface Made {
+interface SourceLog {
   readonly directory: string
   readonly events: number
 }
 
 /** Lets the engine store events, to have rows for the loops. */
-async function make({ directory, events }: Made): Promise<void> {
-  const flow = await running({ directory, path: 'nothing' })
+async function make({ directory, events }: SourceLog): Promise<void> {
+  const flow = await startMeasuredSystem({ directory, path: 'nothing' })
   const batch = 1_000
   for (let from = 0; from < events; from += batch) await flow.publish(from, batch)
   await flow.app.stop()
 }
 
-interface Source extends Made {
+interface Source extends SourceLog {
   /** The directory for the loop's database. */
   readonly into: string
 }
@@ -75,7 +75,7 @@ function tablesIn(source: DatabaseSync, events: number): readonly Table[] {
 }
 
 /** Creates the same tables and indexes, with the page size and settings of the engine. */
-function open({ directory, events, into }: Source): Loop {
+function openLoop({ directory, events, into }: Source): Loop {
   const source = new DatabaseSync(fileOf(directory), { readOnly: true })
   const tables = tablesIn(source, events)
   if (tables.length === 0) throw new Error('no table of the engine grows with its events')
@@ -121,9 +121,9 @@ const cpuSince = (before: NodeJS.CpuUsage): number => {
 }
 
 /** One transaction after another, each of `batch` rows. */
-async function append(options: Source & { readonly batch: number }): Promise<Figures> {
+async function append(options: Source & { readonly batch: number }): Promise<Metrics> {
   const { events, batch } = options
-  const loop = open(options)
+  const loop = openLoop(options)
   const latenciesMs: number[] = []
   const measuredFrom = events * WARM_UP
   let beganAt = 0
@@ -138,13 +138,13 @@ async function append(options: Source & { readonly batch: number }): Promise<Fig
   const perSecond = (measured / (performance.now() - beganAt)) * 1_000
   const cpuUs = cpuSince(cpuBefore) / measured
   loop.close()
-  return { perSecond, cpuUs, ...spreadOf('ack', latenciesMs) }
+  return { perSecond, cpuUs, ...latencyMetrics('ack', latenciesMs) }
 }
 
 /** `callers` concurrent callers with one row each; all waiting callers share a transaction. */
-async function group(options: Source & { readonly callers: number }): Promise<Figures> {
+async function group(options: Source & { readonly callers: number }): Promise<Metrics> {
   const { events, callers } = options
-  const loop = open(options)
+  const loop = openLoop(options)
   const latenciesMs: number[] = []
   let waiting: (() => void)[] = []
   let [taken, committed] = [0, 0]
@@ -177,7 +177,7 @@ async function group(options: Source & { readonly callers: number }): Promise<Fi
   const perSecond = (latenciesMs.length / (performance.now() - beganAt)) * 1_000
   const cpuUs = cpuSince(cpuBefore) / latenciesMs.length
   loop.close()
-  return { perSecond, cpuUs, ...spreadOf('ack', latenciesMs) }
+  return { perSecond, cpuUs, ...latencyMetrics('ack', latenciesMs) }
 }
 
-offer({ make, append, group })
+serveMeasures({ make, append, group })

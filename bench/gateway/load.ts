@@ -34,7 +34,7 @@ export async function load(url: string, options: LoadOptions): Promise<Load> {
   const began = performance.now()
   const endsAt = began + seconds * 1_000
   const client = async (): Promise<void> => {
-    const ask = await asking(url)
+    const ask = await openConnection(url)
     while (performance.now() < endsAt) {
       const at = next++
       const sentAt = performance.now()
@@ -57,7 +57,7 @@ export async function load(url: string, options: LoadOptions): Promise<Load> {
 }
 
 /** The number of these commands whose operation is not settled. */
-export async function found(
+export async function countUnsettled(
   url: string,
   type: string,
   keys: readonly string[],
@@ -66,11 +66,11 @@ export async function found(
   let lost = 0
   let at = 0
   const client = async (): Promise<void> => {
-    const ask = await asking(url)
+    const ask = await openConnection(url)
     for (let key = keys[at++]; key !== undefined; key = keys[at++]) {
       const path = `/operations/${type}:${key}?wait=60`
       const status = await ask('GET', path, '', '', (text) => {
-        if (!/"is":"(?:completed|rolled-back|refused)"/.test(text)) lost += 1
+        if (!/"status":"(?:completed|rolled-back|refused)"/.test(text)) lost += 1
       })
       if (status !== 200) lost += 1
     }
@@ -80,7 +80,7 @@ export async function found(
   return lost
 }
 
-interface Ask {
+interface Connection {
   (
     method: string,
     path: string,
@@ -92,7 +92,7 @@ interface Ask {
 }
 
 /** Opens a persistent connection. Each call resolves with the status of its answer. */
-async function asking(url: string): Promise<Ask> {
+async function openConnection(url: string): Promise<Connection> {
   const { hostname, port, host } = new URL(url)
   const socket: Socket = connect(Number(port), hostname)
   socket.setNoDelay(true)

@@ -16,7 +16,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Load } from './load.ts'
-import { found, load } from './load.ts'
+import { countUnsettled, load } from './load.ts'
 
 const LIMITS = { ratioMin: 0.5, ageMsMax: 1_000, rssBytesMax: 512_000_000 } as const
 /** A low limit, so that back-pressure starts soon. */
@@ -34,15 +34,15 @@ const seconds = Number(values.seconds)
 const connections = Number(values.connections)
 const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'))
 const server = fileURLToPath(new URL('server.ts', import.meta.url))
-let isKept = true
+let isWithinLimits = true
 
 function check(what: string, isFine: boolean): void {
   console.log(`${isFine ? 'ok    ' : 'FAILED'}  ${what}`)
-  isKept &&= isFine
+  isWithinLimits &&= isFine
 }
 
 /** Runs a server during a measurement. */
-async function beside<T>(
+async function withServer<T>(
   mode: string,
   args: readonly string[],
   measure: (url: string, child: ChildProcess) => Promise<T>,
@@ -78,7 +78,7 @@ async function servicesOf(url: string): Promise<readonly Service[]> {
 const lagOf = async (url: string): Promise<number> =>
   (await servicesOf(url)).reduce((sum, { lag }) => sum + lag, 0)
 
-async function drained(url: string): Promise<void> {
+async function untilDrained(url: string): Promise<void> {
   while ((await lagOf(url)) > 0) await pause(100)
 }
 
@@ -98,9 +98,9 @@ const shown = ({ perSecond, p50Ms, p99Ms, statuses }: Load): string =>
 async function ratio(): Promise<void> {
   const path = '/messages/banking/Deposit'
   const asked = { path, body: deposit, connections, seconds }
-  const bare = await beside('bare', [], (url) => load(url, asked))
+  const bare = await withServer('bare', [], (url) => load(url, asked))
   console.log(`bare Fastify    ${shown(bare)}`)
-  await beside('rule', [], async (url) => {
+  await withServer('rule', [], async (url) => {
     const whole = await load(url, asked)
     const ageMs = Math.max(...(await servicesOf(url)).map((service) => service.ageMs))
     console.log(`one entity rule ${shown(whole)}, age at the end ${ageMs} ms`)
@@ -108,27 +108,27 @@ async function ratio(): Promise<void> {
     check(`${reached.toFixed(2)} of bare Fastify, at least ${LIMITS.ratioMin}`, reached >= 0.5)
     check(`the consumer is at most ${LIMITS.ageMsMax} ms behind`, ageMs <= LIMITS.ageMsMax)
     check('all answers are 202', Object.keys(whole.statuses).join() === '202')
-    await drained(url)
-    const lost = await found(url, 'banking.Deposit', whole.accepted, connections)
+    await untilDrained(url)
+    const lost = await countUnsettled(url, 'banking.Deposit', whole.accepted, connections)
     check(`all ${whole.accepted.length} commands are settled`, lost === 0)
   })
 }
 
 async function ownRate(): Promise<void> {
-  await beside('shop', [], async (url) => {
+  await withServer('shop', [], async (url) => {
     const asked = { path: '/orders', body: order, connections, seconds }
     const begun = performance.now()
     const taken = await load(url, asked)
-    await drained(url)
+    await untilDrained(url)
     const perSecond = taken.accepted.length / ((performance.now() - begun) / 1_000)
     console.log(`the shop        ${shown(taken)}; ${Math.round(perSecond)} finished orders/s`)
-    const lost = await found(url, 'ordering.ConfirmOrder', taken.accepted, connections)
+    const lost = await countUnsettled(url, 'ordering.ConfirmOrder', taken.accepted, connections)
     check(`all ${taken.accepted.length} orders are settled`, lost === 0)
   })
 }
 
 async function overload(): Promise<void> {
-  await beside('shop', [String(LAG_EVENTS_MAX)], async (url, child) => {
+  await withServer('shop', [String(LAG_EVENTS_MAX)], async (url, child) => {
     let rssBytes = 0
     const looking = new AbortController()
     const looked = (async () => {
@@ -145,8 +145,8 @@ async function overload(): Promise<void> {
     check('some answers are 429', (taken.statuses['429'] ?? 0) > 0)
     check('all answers are 202 or 429', Object.keys(taken.statuses).sort().join() === '202,429')
     check(`at most ${LIMITS.rssBytesMax / 1e6} MB`, rssBytes <= LIMITS.rssBytesMax)
-    await drained(url)
-    const lost = await found(url, 'ordering.ConfirmOrder', taken.accepted, connections)
+    await untilDrained(url)
+    const lost = await countUnsettled(url, 'ordering.ConfirmOrder', taken.accepted, connections)
     check(`all ${taken.accepted.length} orders are settled`, lost === 0)
     // The lag is refreshed by requests, and may be a second old.
     await load(url, { ...asked, connections: 1, seconds: 2, from: 10_000_000 })
@@ -159,7 +159,7 @@ try {
   await ratio()
   await ownRate()
   await overload()
-  process.exitCode = isKept ? 0 : 1
+  process.exitCode = isWithinLimits ? 0 : 1
 } finally {
   rmSync(root, { recursive: true, force: true })
 }

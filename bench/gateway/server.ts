@@ -36,7 +36,7 @@ async function bare(): Promise<string> {
   const { $schema: _, ...body } = z.toJSONSchema(Booked)
   const fastify = Fastify()
   fastify.post('/messages/banking/Deposit', { schema: { body } }, (_request, reply) =>
-    reply.code(202).send({ is: 'pending' }),
+    reply.code(202).send({ status: 'pending' }),
   )
   return fastify.listen({ port: 0, host: '127.0.0.1' })
 }
@@ -47,7 +47,7 @@ async function whole(): Promise<string> {
   const isShop = mode === 'shop'
   const services = isShop ? shop(stockOnFirstSight) : [banking]
   const app = await start(services, backend, { engine })
-  const opens = isShop ? { routes } : { opens: [Banking] }
+  const opens = isShop ? { routes } : { expose: [Banking] }
   return (await serve(app, { port: 0, ...opens })).gateway
 }
 

@@ -1,10 +1,10 @@
 // One step of the growth table, in a process of its own.
 import { setTimeout as pause } from 'node:timers/promises'
 import { service } from 'throughline'
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
-import type { Running } from '../../src/bench/running.ts'
-import { running } from '../../src/bench/running.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
+import type { MeasuredSystem } from '../../src/bench/running-system.ts'
+import { startMeasuredSystem } from '../../src/bench/running-system.ts'
 import { totalsOf } from '../../src/bench/system.ts'
 
 const TOPIC = 'readings.events'
@@ -19,7 +19,7 @@ interface InDirectory {
 
 const peakMb = (): number => process.resourceUsage().maxRSS / 1_000
 
-async function countOf({ log }: Running): Promise<number> {
+async function countOf({ log }: MeasuredSystem): Promise<number> {
   const ends = await log.ends([TOPIC])
   return ends.reduce((sum, { first, next }) => sum + next - first, 0)
 }
@@ -30,7 +30,7 @@ const WARM_UP = 50_000
 const KILLED_AFTER_MS = 300
 
 /** Appends until the log has `total` events; returns the rate of the last ones. */
-async function appendTo(flow: Running, total: number): Promise<number> {
+async function appendTo(flow: MeasuredSystem, total: number): Promise<number> {
   let count = await countOf(flow)
   const measuredFrom = Math.max(count, total - MEASURED)
   let [beganAt, began] = [0, 0]
@@ -49,13 +49,13 @@ interface Filling extends InDirectory {
 }
 
 /** Appends until the log has `total` events, then keeps appending until it is killed. */
-async function fill({ directory, total, scratch }: Filling): Promise<Figures> {
+async function fill({ directory, total, scratch }: Filling): Promise<Metrics> {
   if (total < WARM_UP + MEASURED) {
-    const flow = await running({ directory: scratch, path: 'nothing' })
+    const flow = await startMeasuredSystem({ directory: scratch, path: 'nothing' })
     await appendTo(flow, WARM_UP)
     await flow.app.stop()
   }
-  const flow = await running({ directory, path: 'nothing' })
+  const flow = await startMeasuredSystem({ directory, path: 'nothing' })
   const perSecond = await appendTo(flow, total)
   void goOn(flow, total)
   await pause(KILLED_AFTER_MS)
@@ -63,20 +63,20 @@ async function fill({ directory, total, scratch }: Filling): Promise<Figures> {
 }
 
 /** The append rate of a nearly empty log. */
-async function empty({ directory }: InDirectory): Promise<Figures> {
-  const flow = await running({ directory, path: 'nothing' })
+async function empty({ directory }: InDirectory): Promise<Metrics> {
+  const flow = await startMeasuredSystem({ directory, path: 'nothing' })
   const perSecond = await appendTo(flow, WARM_UP + MEASURED)
   await flow.app.stop()
   return { perSecond }
 }
 
-async function goOn(flow: Running, from: number): Promise<never> {
+async function goOn(flow: MeasuredSystem, from: number): Promise<never> {
   for (let count = from; ; count += BATCH) await flow.publish(count, BATCH)
 }
 
 /** Time from the start of this process until it has appended and read an event. */
-async function ready({ directory }: InDirectory): Promise<Figures> {
-  const flow = await running({ directory, path: 'nothing' })
+async function ready({ directory }: InDirectory): Promise<Metrics> {
+  const flow = await startMeasuredSystem({ directory, path: 'nothing' })
   await flow.publish(0, 1)
   const [end] = await flow.log.ends([TOPIC])
   if (!end) throw new Error('the topic is gone')
@@ -91,8 +91,8 @@ async function ready({ directory }: InDirectory): Promise<Figures> {
 }
 
 /** Reads the last events of all partitions in batches, repeatedly. */
-async function tail({ directory, seconds }: InDirectory & { seconds: number }): Promise<Figures> {
-  const flow = await running({ directory, path: 'nothing' })
+async function tail({ directory, seconds }: InDirectory & { seconds: number }): Promise<Metrics> {
+  const flow = await startMeasuredSystem({ directory, path: 'nothing' })
   const ends = await flow.log.ends([TOPIC])
   const perPartition = Math.ceil(MEASURED / ends.length)
   let read = 0
@@ -120,29 +120,29 @@ async function tail({ directory, seconds }: InDirectory & { seconds: number }): 
 /**
  * Starts a new projection, which reads everything from the beginning, and then rebuilds it.
  */
-async function rebuild({ directory, name }: InDirectory & { name: string }): Promise<Figures> {
+async function rebuild({ directory, name }: InDirectory & { name: string }): Promise<Metrics> {
   const beganAt = performance.now()
-  const flow = await running({
+  const flow = await startMeasuredSystem({
     directory,
     path: 'nothing',
-    beside: (counted) => [service(name, { runs: [totalsOf('totals', counted)] })],
+    moreServices: (counted) => [service(name, { runs: [totalsOf('totals', counted)] })],
   })
   const total = await countOf(flow)
   while (flow.finished() < total) await pause(10)
   const projectMs = performance.now() - beganAt
   await flow.app.settled()
   const status = (await flow.app.status()).find(({ consumer }) => consumer === `${name}/totals`)
-  mustBe(total, status?.completed)
+  assertCount(total, status?.completed)
   const rebuildAt = performance.now()
   const { events } = await flow.app.rebuild(`${name}/totals`)
   const rebuildMs = performance.now() - rebuildAt
-  mustBe(total, events)
+  assertCount(total, events)
   await flow.app.stop()
   return { projectMs, rebuildMs, peakMb: peakMb() }
 }
 
-function mustBe(total: number, counted: number | undefined): void {
+function assertCount(total: number, counted: number | undefined): void {
   if (counted !== total) throw new Error(`the log has ${total} events, but ${counted} were counted`)
 }
 
-offer({ empty, fill, ready, tail, rebuild })
+serveMeasures({ empty, fill, ready, tail, rebuild })

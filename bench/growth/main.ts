@@ -9,10 +9,10 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { apart } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
-import { median } from '../../src/bench/figures.ts'
-import { placeIn } from '../../src/bench/place.ts'
+import { measureInProcess } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
+import { median } from '../../src/bench/metrics.ts'
+import { createScratchDirectory } from '../../src/bench/scratch-directory.ts'
 import { machineOf, machineText } from '../machine.ts'
 
 const SIZES = [10_000, 100_000, 1_000_000, 10_000_000] as const
@@ -47,14 +47,15 @@ function bytesIn(directory: string): number {
 }
 
 /** Runs a step in a process of its own. */
-const step = (name: string, options: object): Promise<Figures> => apart(child, name, options, FLAGS)
+const step = (name: string, options: object): Promise<Metrics> =>
+  measureInProcess(child, name, options, FLAGS)
 
-async function sizeUp(directory: string, scratch: string, total: number): Promise<Figures> {
+async function sizeUp(directory: string, scratch: string, total: number): Promise<Metrics> {
   const empty = join(scratch, 'empty')
   const emptyAppend = await step('empty', { directory: empty })
   // The process is killed after its report, while it appends.
   const filled = await step('fill', { directory, total, scratch: join(scratch, 'warm') })
-  const started: Figures[] = []
+  const started: Metrics[] = []
   for (let run = 0; run < READY_RUNS; run += 1) started.push(await step('ready', { directory }))
   const emptyRead = await step('tail', { directory: empty, seconds: READ_SECONDS })
   const read = await step('tail', { directory, seconds: READ_SECONDS })
@@ -107,7 +108,7 @@ const COLUMNS = [
 const figureText = (name: string, value = Number.NaN): string =>
   name.endsWith('Ratio') ? value.toFixed(2) : grouped.format(value)
 
-function tableText(sizes: readonly Figures[]): string {
+function tableText(sizes: readonly Metrics[]): string {
   const rows = [
     COLUMNS.map(([, title]) => title),
     ...sizes.map((figures) => COLUMNS.map(([name]) => figureText(name, figures[name]))),
@@ -125,7 +126,7 @@ interface Finding {
   readonly isKept: boolean
 }
 
-function findingsOf(sizes: readonly Figures[]): readonly Finding[] {
+function findingsOf(sizes: readonly Metrics[]): readonly Finding[] {
   const last = sizes.at(-1) ?? {}
   return LIMITS.map((limit) => {
     const { figure, what } = limit
@@ -137,10 +138,10 @@ function findingsOf(sizes: readonly Figures[]): readonly Finding[] {
 
 mkdirSync(values.directory, { recursive: true })
 {
-  using place = placeIn(values.directory)
+  using place = createScratchDirectory(values.directory)
   const root = place.path
   const machine = machineOf()
-  const sizes: Figures[] = []
+  const sizes: Metrics[] = []
   for (const total of SIZES.filter((size) => size <= Number(values.max))) {
     const scratch = join(root, `scratch-${total}`)
     mkdirSync(scratch)

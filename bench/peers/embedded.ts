@@ -1,8 +1,8 @@
 // Emmett on SQLite, in this process.
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import { readingOf } from '../../src/bench/system.ts'
 import type { EventStore } from './emmett.ts'
 import { appending, consuming } from './emmett.ts'
@@ -19,7 +19,7 @@ const PATIENCE_MS = 60_000
  * Appends first, then consumes; the rate is that of both together. If both run at once, SQLITE_BUSY
  * ends the process.
  */
-async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise<Figures> {
+async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise<Metrics> {
   const module = await packageOf<EmmettSqlite>('@event-driven-io/emmett-sqlite')
   const fileName = join(directory, 'emmett.db')
   const schema = { autoMigration: 'CreateOrUpdate' }
@@ -42,4 +42,4 @@ async function emmettSqlite({ directory, seconds, batch }: PeerOptions): Promise
   return { perSecond, cpuUs: (user + system) / published }
 }
 
-offer({ emmettSqlite })
+serveMeasures({ emmettSqlite })

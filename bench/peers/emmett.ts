@@ -1,6 +1,6 @@
 import type { Reading } from '../../src/bench/system.ts'
 import type { Peer } from './peer.ts'
-import { summing } from './peer.ts'
+import { createSummingHandler } from './peer.ts'
 
 interface RecordedEvent {
   readonly data: Reading
@@ -41,7 +41,7 @@ export function appending(store: EventStore): Peer['publish'] {
 
 /** Starts a processor with a checkpoint; returns a function with the number of handled events. */
 export function consuming(store: EventStore, pulling: Pulling): Peer['finished'] {
-  const handle = summing()
+  const handle = createSummingHandler()
   let finished = 0
   const eachMessage = ({ data }: RecordedEvent): void => {
     handle(data)

@@ -1,13 +1,13 @@
 // Kafka's own exactly-once loop: consume, produce, offsets, in one transaction.
-import { offer } from '../../src/bench/apart.ts'
-import { pause, systemClock } from '../../src/base/clock.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import { sleep, systemClock } from '../../src/base/time/clock.ts'
 import { rateOf } from '../../src/bench/closed-loop.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import { readingOf } from '../../src/bench/system.ts'
 import { packageOf } from './packages.ts'
 import type { PeerOptions } from './peer.ts'
-import { summing } from './peer.ts'
+import { createSummingHandler } from './peer.ts'
 
 interface Record {
   readonly topic: string
@@ -50,7 +50,7 @@ const READ_COMMITTED = 1
 /** The JVM needs time to compile. */
 const WARM_UP_SECONDS_MIN = 3
 
-async function loop(options: PeerOptions): Promise<Figures> {
+async function loop(options: PeerOptions): Promise<Metrics> {
   const { port, batch, seconds } = options
   const warmUpSeconds = Math.max(options.warmUpSeconds, WARM_UP_SECONDS_MIN)
   const client = await packageOf<Kafka>('@platformatic/kafka')
@@ -72,7 +72,7 @@ async function loop(options: PeerOptions): Promise<Figures> {
   const stream = await consumer.consume({ topics: ['readings'], ...reading })
   let finished = 0
   const work = async (): Promise<void> => {
-    const handle = summing()
+    const handle = createSummingHandler()
     let taken: Consumed[] = []
     for await (const record of stream) {
       taken.push(record)
@@ -85,7 +85,7 @@ async function loop(options: PeerOptions): Promise<Figures> {
   void work()
   const clock = systemClock()
   // Joining the consumer group is not measured.
-  while (finished === 0) await pause(clock, 1)
+  while (finished === 0) await sleep(clock, 1)
   return rateOf(clock, () => finished, { seconds, warmUpSeconds })
 }
 
@@ -123,4 +123,4 @@ async function transact(
   await transaction.commit()
 }
 
-offer({ loop })
+serveMeasures({ loop })

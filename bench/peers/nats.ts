@@ -1,10 +1,10 @@
 // NATS JetStream on files.
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import { packageOf } from './packages.ts'
 import type { PeerOptions } from './peer.ts'
-import { measured, summing } from './peer.ts'
+import { measurePeer, createSummingHandler } from './peer.ts'
 
 type Connection = object
 interface Transport {
@@ -34,7 +34,7 @@ const SUBJECTS = 8
 const AHEAD_MAX = 1_000
 const UNACKED_MAX = 20_000
 
-async function jetstreamOf(options: PeerOptions): Promise<Figures> {
+async function jetstreamOf(options: PeerOptions): Promise<Metrics> {
   const { connect } = await packageOf<Transport>('@nats-io/transport-node')
   const { jetstream, jetstreamManager } = await packageOf<JetStream>('@nats-io/jetstream')
   const connection = await connect({ servers: `127.0.0.1:${options.port}` })
@@ -46,7 +46,7 @@ async function jetstreamOf(options: PeerOptions): Promise<Figures> {
   const client = jetstream(connection)
   const durable = await client.consumers.get('readings', 'totals')
   const delivered = await durable.consume({ max_messages: AHEAD_MAX })
-  const handle = summing()
+  const handle = createSummingHandler()
   let finished = 0
   const consume = async (): Promise<void> => {
     for await (const message of delivered) {
@@ -56,7 +56,7 @@ async function jetstreamOf(options: PeerOptions): Promise<Figures> {
     }
   }
   void consume()
-  return measured(
+  return measurePeer(
     {
       finished: () => finished,
       publish: (readings) =>
@@ -70,4 +70,4 @@ async function jetstreamOf(options: PeerOptions): Promise<Figures> {
   )
 }
 
-offer({ jetstream: jetstreamOf })
+serveMeasures({ jetstream: jetstreamOf })

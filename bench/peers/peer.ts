@@ -1,7 +1,7 @@
-import { systemClock } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import type { ClosedLoop, Flow } from '../../src/bench/closed-loop.ts'
 import { closedLoop } from '../../src/bench/closed-loop.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import { readingOf } from '../../src/bench/system.ts'
 
@@ -21,13 +21,13 @@ export interface Peer {
 }
 
 /** The handler of each peer: sums the readings of each meter in memory. */
-export function summing(): (reading: Reading) => void {
+export function createSummingHandler(): (reading: Reading) => void {
   const units = new Map<string, number>()
   return ({ meterId, units: more }) => void units.set(meterId, (units.get(meterId) ?? 0) + more)
 }
 
 /** Measures a peer. The process is killed afterwards, so the peer is not stopped. */
-export function measured(peer: Peer, options: ClosedLoop): Promise<Figures> {
+export function measurePeer(peer: Peer, options: ClosedLoop): Promise<Metrics> {
   const flow: Flow = {
     finished: peer.finished,
     async publish(from, count) {

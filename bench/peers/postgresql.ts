@@ -1,12 +1,12 @@
 // graphile-worker and Emmett, on a PostgreSQL with synchronous commit.
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import type { EventStore } from './emmett.ts'
 import { appending, consuming } from './emmett.ts'
 import { packageOf } from './packages.ts'
 import type { PeerOptions } from './peer.ts'
-import { measured, summing } from './peer.ts'
+import { measurePeer, createSummingHandler } from './peer.ts'
 
 interface Pg {
   readonly default: { readonly Pool: new (options: object) => object }
@@ -31,7 +31,7 @@ const BEST = {
   failJobBatchDelay: 0,
 } as const
 
-async function graphile(options: PeerOptions): Promise<Figures> {
+async function graphile(options: PeerOptions): Promise<Metrics> {
   const pg = await packageOf<Pg>('pg')
   const { Logger, makeWorkerUtils, run } = await packageOf<GraphileWorker>('graphile-worker')
   const at = { host: '127.0.0.1', port: options.port, user: 'postgres', database: 'postgres' }
@@ -39,7 +39,7 @@ async function graphile(options: PeerOptions): Promise<Figures> {
   const logger = new Logger(() => () => undefined)
   const utils = await makeWorkerUtils({ pgPool, logger })
   await utils.migrate()
-  const handle = summing()
+  const handle = createSummingHandler()
   let finished = 0
   const count = (reading: Reading): void => {
     handle(reading)
@@ -47,7 +47,7 @@ async function graphile(options: PeerOptions): Promise<Figures> {
   }
   const preset = { worker: BEST }
   await run({ pgPool, logger, noHandleSignals: true, taskList: { count }, preset })
-  return measured(
+  return measurePeer(
     {
       finished: () => finished,
       publish: (readings) =>
@@ -61,13 +61,13 @@ interface EmmettPostgresql {
   getPostgreSQLEventStore(url: string): EventStore
 }
 
-async function emmettPostgresql(options: PeerOptions): Promise<Figures> {
+async function emmettPostgresql(options: PeerOptions): Promise<Metrics> {
   const module = await packageOf<EmmettPostgresql>('@event-driven-io/emmett-postgresql')
   const url = `postgres://postgres@127.0.0.1:${options.port}/postgres`
   const store = module.getPostgreSQLEventStore(url)
   await store.schema.migrate?.()
   const finished = consuming(store, { batchSize: options.batch, pullingFrequencyInMs: 1 })
-  return measured({ finished, publish: appending(store) }, options)
+  return measurePeer({ finished, publish: appending(store) }, options)
 }
 
-offer({ graphile, emmettPostgresql })
+serveMeasures({ graphile, emmettPostgresql })

@@ -1,10 +1,10 @@
 // Redis Streams and BullMQ, on a Redis with `appendfsync always`.
-import { offer } from '../../src/bench/apart.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import { serveMeasures } from '../../src/bench/measure-process.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import type { Reading } from '../../src/bench/system.ts'
 import { packageOf } from './packages.ts'
 import type { PeerOptions } from './peer.ts'
-import { measured, summing } from './peer.ts'
+import { measurePeer, createSummingHandler } from './peer.ts'
 
 type Entry = readonly [id: string, fields: readonly string[]]
 
@@ -29,12 +29,12 @@ const GROUP = 'totals'
 const HOST = '127.0.0.1'
 
 /** XADD in pipelines, XREADGROUP, XACK; one consumer, since several would lose the order. */
-async function streams(options: PeerOptions): Promise<Figures> {
+async function streams(options: PeerOptions): Promise<Metrics> {
   const { port, batch } = options
   const { Redis } = await packageOf<Ioredis>('ioredis')
   const [writer, reader] = [new Redis({ host: HOST, port }), new Redis({ host: HOST, port })]
   await writer.xgroup('CREATE', STREAM, GROUP, '$', 'MKSTREAM')
-  const handle = summing()
+  const handle = createSummingHandler()
   let finished = 0
   const consume = async (): Promise<never> => {
     const words = ['GROUP', GROUP, 'one', 'COUNT', batch, 'BLOCK', 200, 'STREAMS', STREAM, '>']
@@ -47,7 +47,7 @@ async function streams(options: PeerOptions): Promise<Figures> {
     }
   }
   void consume()
-  return measured(
+  return measurePeer(
     {
       finished: () => finished,
       publish(readings) {
@@ -78,19 +78,19 @@ interface Bullmq {
 /** The best value with fsync, since many jobs share one. */
 const CONCURRENCY = 100
 
-async function bullmq(options: PeerOptions): Promise<Figures> {
+async function bullmq(options: PeerOptions): Promise<Metrics> {
   const { Queue, Worker } = await packageOf<Bullmq>('bullmq')
   const connection = { host: HOST, port: options.port, maxRetriesPerRequest: null }
   const kept = { removeOnComplete: true, removeOnFail: true }
   const queue = new Queue('readings', { connection, defaultJobOptions: kept })
-  const handle = summing()
+  const handle = createSummingHandler()
   const take = async ({ data }: Job): Promise<void> => handle(data)
   const worker = new Worker('readings', take, { connection, concurrency: CONCURRENCY })
   let finished = 0
   worker.on('completed', () => (finished += 1))
   worker.on('error', () => undefined)
   await worker.waitUntilReady()
-  return measured(
+  return measurePeer(
     {
       finished: () => finished,
       publish: (readings) => queue.addBulk(readings.map((data) => ({ name: 'reading', data }))),
@@ -99,4 +99,4 @@ async function bullmq(options: PeerOptions): Promise<Figures> {
   )
 }
 
-offer({ streams, bullmq })
+serveMeasures({ streams, bullmq })

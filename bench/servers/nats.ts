@@ -1,4 +1,4 @@
-import { answers } from './answers.ts'
+import { expectAnswer } from './probe.ts'
 import type { ServerKind } from './server.ts'
 import { freePort, launch, outputOf, programOf } from './server.ts'
 
@@ -15,7 +15,7 @@ export const nats: ServerKind = {
       command: await program(),
       args: ['-a', '127.0.0.1', '-p', String(port), '-js', '-sd', directory],
       port,
-      asked: (at) => answers(at, '', /^INFO /),
+      probe: (at) => expectAnswer(at, '', /^INFO /),
       stopSignal: 'SIGINT',
     })
   },

@@ -39,7 +39,7 @@ export const postgresql: ServerKind = {
       args: ['-D', data, ...args],
       options,
       port,
-      asked: (at) => outputOf(isReady, ['-h', '127.0.0.1', '-p', String(at), '-q']),
+      probe: (at) => outputOf(isReady, ['-h', '127.0.0.1', '-p', String(at), '-q']),
       stopSignal: 'SIGINT',
     })
   },

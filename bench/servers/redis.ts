@@ -1,6 +1,6 @@
 import { outputOf, freePort, launch, programOf } from './server.ts'
 import type { ServerKind } from './server.ts'
-import { answers } from './answers.ts'
+import { expectAnswer } from './probe.ts'
 
 /** Redis with fsync before the answer to each write. */
 export const redis: ServerKind = {
@@ -25,7 +25,7 @@ export const redis: ServerKind = {
       command: await program(),
       args,
       port,
-      asked: (at) => answers(at, 'PING\r\n', /^\+PONG/),
+      probe: (at) => expectAnswer(at, 'PING\r\n', /^\+PONG/),
     })
   },
 }

@@ -108,25 +108,25 @@ export interface Launch {
   readonly options?: SpawnOptions
   readonly port: number
   /** Throws until the server answers. */
-  readonly asked: (port: number) => Promise<unknown>
+  readonly probe: (port: number) => Promise<unknown>
   readonly stopSignal?: NodeJS.Signals
 }
 
 /** Starts a server and waits until it answers. */
 export async function launch(options: Launch): Promise<Server> {
-  const { command, args, port, asked, stopSignal = 'SIGTERM' } = options
+  const { command, args, port, probe, stopSignal = 'SIGTERM' } = options
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...options.options })
   let said = ''
   child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2_000)))
   let failure: Error | undefined
   child.on('error', (cause) => (failure = cause))
-  const stop = (): Promise<void> => stopped(child, stopSignal)
+  const stop = (): Promise<void> => stopProcess(child, stopSignal)
   const until = performance.now() + START_MS_MAX
   for (;;) {
     const isGone = child.exitCode !== null || child.signalCode !== null
     if (failure ?? isGone) throw failure ?? new Error(`${command} ended: ${said}`)
     try {
-      await asked(port)
+      await probe(port)
       return { port, stop }
     } catch (cause) {
       if (performance.now() < until) await pause(LOOK_MS)
@@ -138,7 +138,7 @@ export async function launch(options: Launch): Promise<Server> {
   }
 }
 
-async function stopped(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+async function stopProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exit = once(child, 'exit')
   child.kill(signal)

@@ -1,5 +1,5 @@
 // Account subscribes to orders and payments and answers what a customer ordered, paid and got back.
-import { projection, queryHandler, service, type } from 'throughline'
+import { projection, queryHandler, service, tool } from 'throughline'
 import { Account, Ordering, Payment } from './contracts.ts'
 
 /** One order, as its customer's account shows it. */
@@ -17,7 +17,7 @@ const purchaseOf = (customerId: string, row: Purchase | undefined): Purchase =>
 
 export const purchases = projection(
   'purchases',
-  { by: 'orderId', row: type<Purchase>(), indexes: ['customerId'], version: 2 },
+  { by: 'orderId', row: tool<Purchase>(), indexes: ['customerId'], version: 2 },
   (on) => [
     on(Ordering.OrderConfirmed, ({ customerId, totalCents }, row) => ({
       ...purchaseOf(customerId, row),

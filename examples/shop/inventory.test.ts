@@ -151,7 +151,7 @@ describe('putting back', () => {
 })
 
 test('the stock of all products: start - shipped + returned = on hand, net of rollbacks', async () => {
-  const stockQueries = inventory(10).runs.find((each) => each.is === 'query')
+  const stockQueries = inventory(10).runs.find((each) => each.kind === 'query')
   assert.ok(stockQueries)
   const history = [
     updated(goods(['A', 4], ['A', 3], ['B', 5]), 'A', 'B'),

@@ -131,7 +131,7 @@ suite('the shop', { concurrency: 2 }, () => {
     assert.equal((await run('--once', '--data', 'fed', ...few)).code, 0)
     const other = await run('--once', '--data', 'fed', '--stock', '7', ...few)
     assert.equal(other.code, 1)
-    assert.match(other.errors, /another input or with another --stock.*--fresh/)
+    assert.match(other.errors, /another input or another --stock.*--fresh/)
     const fresh = await run('--once', '--data', 'fed', '--fresh', '--stock', '7', ...few)
     assert.equal(fresh.code, 0, fresh.errors)
   })

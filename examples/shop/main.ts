@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { App } from 'throughline'
-import type { Served } from 'throughline/admin'
+import type { AppServer } from 'throughline/admin'
 import { Fault, start } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
@@ -35,8 +35,8 @@ async function main(options: RunOptions): Promise<number> {
 
   const backend = embedded({ directory: logDirectory(directory) })
   const app = await start(shop(openingStock), backend, {
-    faulted: ({ consumer, messageId, error }) => tell(`${consumer} on ${messageId}: ${error}`),
-    broke: (group, cause) => tell(`${group}: ${String(cause)}`),
+    onRuleError: ({ consumer, messageId, error }) => tell(`${consumer} on ${messageId}: ${error}`),
+    onBackendError: (group, cause) => tell(`${group}: ${String(cause)}`),
   })
   const served = await serveShop(app, options)
   const stopped = stopOnSignal(app, served)
@@ -81,7 +81,7 @@ async function main(options: RunOptions): Promise<number> {
 }
 
 /** Starts gateway and page, and prints their addresses before anything else. */
-async function serveShop(app: App, { ports, json }: RunOptions): Promise<Served> {
+async function serveShop(app: App, { ports, json }: RunOptions): Promise<AppServer> {
   try {
     const served = await serveOn(app, ports)
     const { gateway, page } = served
@@ -94,7 +94,7 @@ async function serveShop(app: App, { ports, json }: RunOptions): Promise<Served>
   }
 }
 
-async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Promise<Served> {
+async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Promise<AppServer> {
   try {
     return await serve(app, { port, routes, boards: boards(app), title: 'The shop' })
   } catch (cause) {
@@ -104,7 +104,7 @@ async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Prom
   }
 }
 
-function nextSteps(directory: string, { gateway, page }: Served): string {
+function nextSteps(directory: string, { gateway, page }: AppServer): string {
   return `
 The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. What to try next:
   open ${page}
@@ -118,7 +118,7 @@ The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. 
 }
 
 /** Stops the app on the first signal; a second signal ends the process immediately. */
-function stopOnSignal(app: App, served: Served): Promise<void> {
+function stopOnSignal(app: App, served: AppServer): Promise<void> {
   return new Promise((resolve) => {
     const onSignal = (): void => {
       process.once('SIGINT', () => process.exit(130))

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import type { Seen, World } from 'throughline/testing'
+import type { SimulatedMessage, Simulation } from 'throughline/testing'
 import { seededRandom, simulate } from 'throughline/testing'
 import { differencesOf } from './check-books.ts'
 import { Account, Inventory, Ordering, Payment } from './contracts.ts'
@@ -27,7 +27,7 @@ const keyOf = (invoice: Invoice, at: number): string =>
   invoice.customer === '' ? `g:${numberOf(invoice, at)}` : `c:${invoice.customer}`
 
 /** Sends one invoice; sent again it counts once and finds its operation. */
-function play(world: World, invoice: Invoice, at: number) {
+function play(world: Simulation, invoice: Invoice, at: number) {
   const id = numberOf(invoice, at)
   const customerId = keyOf(invoice, at)
   const { country, isReturn } = invoice
@@ -54,20 +54,20 @@ function fileOf(script: Script): string {
   return [head, ...rows, ''].join('\n')
 }
 
-async function booksIn(world: World, read: number) {
+async function booksIn(world: Simulation, read: number) {
   const { standingCents, ...counted } = await world.ask(Ordering.CountInvoices({}))
   const money = { ...(await world.ask(Payment.SumPayments({}))), standingCents }
   const stock = await world.ask(Inventory.CountStock({}))
   return { orders: { read, ...counted }, money, stock }
 }
 
-async function accountsIn(world: World, script: Script) {
+async function accountsIn(world: Simulation, script: Script) {
   const keys = [...new Set(script.map(keyOf))].toSorted()
   return Promise.all(keys.map((customerId) => world.ask(Account.FindAccount({ customerId }))))
 }
 
 /** Every customer's answers come once, and in the order of what they answer. */
-function assertInOrder(messages: readonly Seen[]): void {
+function assertInOrder(messages: readonly SimulatedMessage[]): void {
   const byId = new Map(messages.map((message) => [message.id, message]))
   const latest = new Map<string, number>()
   const said = new Set<string>()
@@ -84,15 +84,15 @@ function assertInOrder(messages: readonly Seen[]): void {
 }
 
 /** What a settled shop must show after any script and whatever has happened on the way. */
-async function assertSettled(world: World, script: Script): Promise<void> {
+async function assertSettled(world: Simulation, script: Script): Promise<void> {
   // What never settles fails the test instead of hanging it.
   const signal = AbortSignal.timeout(5_000)
   for (const [at, invoice] of script.entries()) {
     const operation = await play(world, invoice, at)
-    assert.ok(operation.isRepeat, `${operation.id} was not stored`)
-    const { is } = await world.until(operation.settled({ signal }))
+    assert.ok(operation.isDuplicate, `${operation.id} was not stored`)
+    const { status } = await world.until(operation.settled({ signal }))
     const ends = invoice.isReturn ? 'returned declined refused' : 'completed rolled-back'
-    assert.ok(ends.split(' ').includes(is), `${operation.id} ended as ${is}`)
+    assert.ok(ends.split(' ').includes(status), `${operation.id} ended as ${status}`)
   }
   await world.settled()
   for (const { consumer, accepted, completed, pending, lag } of await world.status())
@@ -243,7 +243,7 @@ describe('scarce stock', () => {
   }
 
   /** Walks through the stock's events and never finds less than nothing on a shelf. */
-  function assertShelves(messages: readonly Seen[], openingStock: number) {
+  function assertShelves(messages: readonly SimulatedMessage[], openingStock: number) {
     const shelf = new Map<string, number>()
     let shipped = 0
     let returned = 0

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Seen, World } from 'throughline/testing'
+import type { SimulatedMessage, Simulation } from 'throughline/testing'
 import { simulate } from 'throughline/testing'
 import { Account, Inventory, Ordering, Payment } from './contracts.ts'
 import { shop } from './services.ts'
@@ -12,13 +12,13 @@ interface Wanted {
   readonly unitPriceCents?: number
 }
 
-const place = (world: World, orderId: string, wanted: Wanted = {}) => {
+const place = (world: Simulation, orderId: string, wanted: Wanted = {}) => {
   const { customer = '17850', country = 'EIRE', quantity = 2, unitPriceCents = 100 } = wanted
   const lines = [{ sku: '85123A', quantity, unitPriceCents }]
   const order = { orderId, customerId: `c:${customer}`, country, lines }
   return world.send(Ordering.ConfirmOrder(order), { id: `confirm:${orderId}` })
 }
-const giveBack = (world: World, returnId: string, quantity: number) => {
+const giveBack = (world: Simulation, returnId: string, quantity: number) => {
   const aReturn = { returnId, customerId: 'c:17850', lines: [{ sku: '85123A', quantity }] }
   return world.send(Ordering.ReturnGoods(aReturn), { id: `return:${returnId}` })
 }
@@ -26,22 +26,22 @@ const giveBack = (world: World, returnId: string, quantity: number) => {
 /** What never settles fails its test instead of hanging it. */
 const soon = () => ({ signal: AbortSignal.timeout(5_000) })
 
-const isReply = ({ topic }: Seen): boolean => topic.endsWith('.replies')
+const isReply = ({ topic }: SimulatedMessage): boolean => topic.endsWith('.replies')
 /** What was said on the way of one command, in the order of the log. */
-const conversation = async (world: World, correlation: string): Promise<string[]> =>
+const conversation = async (world: Simulation, correlation: string): Promise<string[]> =>
   (await world.messages())
     .filter((message) => message.correlation === correlation && !isReply(message))
     .map(({ type }) => type)
-const countOf = async (world: World, type: string): Promise<number> =>
+const countOf = async (world: Simulation, type: string): Promise<number> =>
   (await world.messages()).filter((message) => message.type === type).length
-const lagOf = async (world: World, consumer: string): Promise<number> => {
+const lagOf = async (world: Simulation, consumer: string): Promise<number> => {
   const status = (await world.status()).find((each) => each.consumer === consumer)
   assert.ok(status, consumer)
   return status.lag
 }
 
 /** Each customer's answers come in the order of what they answer. */
-function assertInOrder(messages: readonly Seen[]): void {
+function assertInOrder(messages: readonly SimulatedMessage[]): void {
   const byId = new Map(messages.map((message) => [message.id, message]))
   const latest = new Map<string, number>()
   for (const message of messages) {
@@ -91,7 +91,7 @@ describe('account and delivery are isolated while orders are placed', () => {
       await assertCaughtUp(world)
     })
 
-  async function assertCaughtUp(world: World): Promise<void> {
+  async function assertCaughtUp(world: Simulation): Promise<void> {
     const counted = await world.ask(Ordering.CountInvoices({}))
     assert.equal(counted.completed, 35)
     assert.deepEqual(counted.rolledBack, { 'payment-limit': 5 })
@@ -154,7 +154,7 @@ describe('the race between stock and delivery', () => {
     const stock = await world.ask(Inventory.CountStock({}))
     return { first, said: said.slice(begin.length), outcome, money, stock }
   }
-  const rolledBack = (reason: string) => ({ is: 'rolled-back', reason })
+  const rolledBack = (reason: string) => ({ status: 'rolled-back', reason })
   const untouched = { start: 10, shipped: 0, returned: 0, onHand: 10 }
   const back = { chargedCents: 200, refundedCents: 200 }
 
@@ -205,7 +205,7 @@ describe('the race between stock and delivery', () => {
     assert.deepEqual(one.said, [scheduled, taken, ...complete])
     assert.deepEqual(other.said, [taken, scheduled, ...complete])
     for (const { outcome, stock } of [one, other]) {
-      assert.deepEqual(outcome, { is: 'completed' })
+      assert.deepEqual(outcome, { status: 'completed' })
       assert.deepEqual(stock, { start: 10, shipped: 2, returned: 0, onHand: 8 })
     }
   })
@@ -230,7 +230,7 @@ describe('a return behind an unsettled order', () => {
     const operation = await giveBack(world, 'C2', 2)
     await place(world, '3', { quantity: 1 })
     await world.advance(40_000)
-    assert.deepEqual(await world.until(operation.accepted()), { is: 'accepted' })
+    assert.deepEqual(await world.until(operation.accepted()), { status: 'accepted' })
     assert.deepEqual(await conversation(world, 'return:C2'), [
       'RETURN_GOODS',
       'RETURN_GOODS_PARKED',
@@ -238,7 +238,7 @@ describe('a return behind an unsettled order', () => {
     // The customer's next order goes on behind the parked return.
     assert.ok((await conversation(world, 'confirm:3')).includes('INVENTORY_UPDATE_SUCCESS'))
     world.heal('delivery')
-    assert.deepEqual(await world.until(operation.settled(soon())), { is: 'returned' })
+    assert.deepEqual(await world.until(operation.settled(soon())), { status: 'returned' })
     await world.settled()
     const stock = await world.ask(Inventory.CountStock({}))
     assert.deepEqual(stock, { start: 100_000, shipped: 4, returned: 2, onHand: 99_998 })
@@ -258,7 +258,7 @@ describe('a return behind an unsettled order', () => {
     const operation = await giveBack(world, 'C2', 1)
     await world.advance(1_000)
     world.heal('delivery')
-    const declined = { is: 'declined', reason: 'nothing-to-return' }
+    const declined = { status: 'declined', reason: 'nothing-to-return' }
     assert.deepEqual(await world.until(operation.settled(soon())), declined)
     const { accepted, refused } = await world.ask(Ordering.CountInvoices({}))
     assert.deepEqual({ accepted, refused }, { accepted: 1, refused: { 'nothing-to-return': 1 } })
@@ -266,7 +266,7 @@ describe('a return behind an unsettled order', () => {
 })
 
 describe('a seed', () => {
-  async function run(seed: number): Promise<readonly Seen[]> {
+  async function run(seed: number): Promise<readonly SimulatedMessage[]> {
     await using world = await simulate(shop(), { seed })
     for (let at = 0; at < 12; at += 1) {
       if (at === 5) world.isolate('inventory')
@@ -287,7 +287,8 @@ describe('a seed', () => {
 
   test('that differs gives other ids and times', async () => {
     const [one, other] = [await run(5), await run(6)]
-    const idsOf = (messages: readonly Seen[]) => messages.map(({ id, at }) => `${id} ${at}`)
+    const idsOf = (messages: readonly SimulatedMessage[]) =>
+      messages.map(({ id, at }) => `${id} ${at}`)
     assert.notDeepEqual(idsOf(one), idsOf(other))
   })
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { CommandType, EventType, RefusalType } from 'throughline'
-import { contract, projection, query, queryHandler, service, start, type } from 'throughline'
+import { contract, projection, query, queryHandler, service, start, tool } from 'throughline'
 import { memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
 import { Account, Delivery, Inventory, Ordering, Payment } from './contracts.ts'
@@ -79,7 +79,7 @@ describe('a message that is stored', () => {
 
   test('under its name or an alias is handled as the same message', async () => {
     // Hears all that can be heard, and notes as what.
-    const notes = projection('notes', { by: 'orderId', row: type<{ as: string }>() }, (on) =>
+    const notes = projection('notes', { by: 'orderId', row: tool<{ as: string }>() }, (on) =>
       heard.map((message) =>
         on(message as EventType, { ids: ({ id }) => [id] }, () => ({ as: message.name })),
       ),
@@ -89,11 +89,11 @@ describe('a message that is stored', () => {
     ])
     const listener = service('listener', { owns: [Listening], runs: [notes, finding] })
     const backend = memory()
-    await using app = await start([listener], backend, { elsewhere: contracts })
+    await using app = await start([listener], backend, { remote: contracts })
     const records = heard.flatMap(({ contract: of, wire, aliases }) =>
       [wire, ...aliases].map((each) => record(`${of}.events`, each, each, { id: each })),
     )
-    for (const answer of await backend.log.append(records)) assert.equal(answer.is, 'stored')
+    for (const answer of await backend.log.append(records)) assert.equal(answer.status, 'stored')
     await app.settled()
     for (const { wire, aliases, name } of heard)
       for (const id of [wire, ...aliases])

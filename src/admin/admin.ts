@@ -1,12 +1,12 @@
-import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { sleep } from '../base/time/clock.ts'
 import { countersOf } from '../control/overview.ts'
-import { isToken } from '../control/token.ts'
-import type { Given, VerbName } from '../control/verbs.ts'
+import { isSameToken } from '../control/token.ts'
+import type { VerbArguments, VerbName } from '../control/verbs.ts'
 import { runVerb, VERBS } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
 import type { HttpHandler } from '../http/handler.ts'
-import type { Broke } from '../http/problem.ts'
+import type { OnError } from '../http/problem.ts'
 import { problem, problems } from '../http/problem.ts'
 import { isFromOtherSite } from '../http/other-site.ts'
 import { json, respond } from '../http/response.ts'
@@ -15,26 +15,26 @@ import { routes } from '../http/routes.ts'
 import type { StreamEvent } from '../http/stream.ts'
 import { eventStream } from '../http/stream.ts'
 import type { App } from '../runtime/start.ts'
-import { systemOf } from '../runtime/operating.ts'
+import { systemOf } from '../runtime/running-system.ts'
 import type { History } from './history.ts'
 import type { Board } from './board.ts'
 import { boardView } from './board.ts'
-import { keepHistory } from './history.ts'
-import { pageRoutes } from './page.ts'
-import { probeRoutes } from './probes.ts'
+import { recordHistory } from './history.ts'
+import { pageRoutes } from './page-routes.ts'
+import { probeRoutes } from './probe-routes.ts'
 import type { EventView, Overview } from './wire.ts'
 
 export interface AdminOptions {
   /** Required by every write, as `Authorization: Bearer`. */
   readonly token: string
   readonly boards?: readonly Board[]
-  readonly broke?: Broke
+  readonly onError?: OnError
   /** Stops recording the history. */
   readonly signal: AbortSignal
 }
 
 /** Interval of the updates to the page. */
-const TICK_MS = 1_000
+const UPDATE_MS = 1_000
 const NEWEST = 40
 /** Bounds the search for a conversation, so that it does not block other requests. */
 const RECORDS_PER_CHAIN = 200_000
@@ -44,60 +44,67 @@ const RECORDS_PER_CHAIN = 200_000
  * write needs the token and, if the request has an `Origin`, the server's own.
  */
 export function admin(app: App, options: AdminOptions): HttpHandler {
-  const { token, boards = [], broke, signal: closing } = options
+  const { token, boards = [], onError, signal: closing } = options
   const system = systemOf(app)
   const { clock } = system
-  const history = keepHistory(clock, () => countersOf(system), closing)
-  const overview = once(clock, () => overviewOf(system, boards))
-  const newest = once(clock, async () => {
+  const history = recordHistory(clock, () => countersOf(system), closing)
+  const overview = cachedBriefly(clock, () => overviewOf(system, boards))
+  const newest = cachedBriefly(clock, async () => {
     return (await runVerb(system, 'newest', { limit: NEWEST })) as readonly EventView[]
   })
   const table: readonly HttpRoute[] = [
-    { method: 'GET', path: '/admin/overview', run: async () => json(200, await overview(), FRESH) },
+    {
+      method: 'GET',
+      path: '/admin/overview',
+      run: async () => json(200, await overview(), NO_STORE),
+    },
     {
       method: 'GET',
       path: '/admin/stream',
       async run({ request: { signal } }) {
-        return eventStream(ticks(clock, signal, { overview, newest, history }), { clock, signal })
+        return eventStream(streamUpdates(clock, signal, { overview, newest, history }), {
+          clock,
+          signal,
+        })
       },
     },
     {
       method: 'GET',
       path: '/admin/history',
-      run: async () => json(200, history.since(0), FRESH),
+      run: async () => json(200, history.since(0), NO_STORE),
     },
-    ...LISTS.map(([path, verb]): HttpRoute => ({
+    ...READ_ROUTES.map(([path, verb]): HttpRoute => ({
       method: 'GET',
       path,
       run: ({ url, params }) =>
-        answer(system, verb, { ...givenBy(verb, url.searchParams), ...params }),
+        answerVerb(system, verb, { ...verbArguments(verb, url.searchParams), ...params }),
     })),
     {
       method: 'GET',
       path: '/admin/chain/:event',
       run: ({ params: { event = '' } }) =>
-        answer(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
+        answerVerb(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
     },
     ...(['pause', 'resume'] as const).map((verb): HttpRoute => ({
       method: 'POST',
       path: `/admin/services/:service/${verb}`,
       async run({ request, params: { service = '' } }) {
-        const refused = refusalOf(request, token)
+        const refused = writeRefusal(request, token)
         if (refused) return refused
         await runVerb(system, verb, { service })
-        return respond(204, FRESH, null)
+        return respond(204, NO_STORE, null)
       },
     })),
     ...probeRoutes(system),
     ...pageRoutes(),
   ]
   const handle = routes(table)
-  const problemOf = problems(broke)
+  const problemOf = problems(onError)
   return (request) => handle(request).catch(problemOf)
 }
 
 /** Read-only verbs, with their arguments in the query string. */
-const LISTS: readonly (readonly [path: string, verb: VerbName])[] = [
+const READ_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/events', 'newest'],
   ['/admin/topics/:topic/events', 'browse'],
   ['/admin/find', 'find'],
@@ -107,7 +114,7 @@ const LISTS: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/timers', 'timers'],
 ]
 
-const FRESH = { 'cache-control': 'no-store' }
+const NO_STORE = { 'cache-control': 'no-store' }
 
 async function overviewOf(system: System, boards: readonly Board[]): Promise<Overview> {
   const seen = (await runVerb(system, 'overview', {})) as Omit<Overview, 'boards'>
@@ -115,25 +122,25 @@ async function overviewOf(system: System, boards: readonly Board[]): Promise<Ove
   return { ...seen, boards: await Promise.all(views) }
 }
 
-async function answer(system: System, verb: VerbName, given: Given): Promise<Response> {
-  return json(200, await runVerb(system, verb, given), FRESH)
+async function answerVerb(system: System, verb: VerbName, given: VerbArguments): Promise<Response> {
+  return json(200, await runVerb(system, verb, given), NO_STORE)
 }
 
 /** The arguments of a verb from a query string. */
-function givenBy(verb: VerbName, query: URLSearchParams): Given {
+function verbArguments(verb: VerbName, query: URLSearchParams): VerbArguments {
   const given = [...query].map(([name, value]): [string, string | number] => {
     const takes = Object.hasOwn(VERBS[verb].takes, name) ? VERBS[verb].takes[name] : undefined
-    return [name, takes?.is === 'number' && value !== '' ? Number(value) : value]
+    return [name, takes?.kind === 'number' && value !== '' ? Number(value) : value]
   })
   return Object.fromEntries(given)
 }
 
 /** The problem of a write that is not allowed, if any. */
-function refusalOf(request: Request, token: string): Response | undefined {
+function writeRefusal(request: Request, token: string): Response | undefined {
   if (isFromOtherSite(request))
     return problem('ORIGIN_REFUSED', { detail: 'the request comes from a page of another origin' })
   const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '') ?? []
-  if (isToken(given, token)) return undefined
+  if (isSameToken(given, token)) return undefined
   return problem('UNAUTHORIZED', {
     detail: 'send Authorization: Bearer with the token that the server printed at start',
     headers: { 'www-authenticate': 'Bearer' },
@@ -141,11 +148,11 @@ function refusalOf(request: Request, token: string): Response | undefined {
 }
 
 /** Shares one result among all clients for half an update interval. */
-function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
+function cachedBriefly<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
   let askedAt = -Infinity
   let answer: Promise<T> | undefined
   return async () => {
-    if (answer && clock.elapsed() - askedAt < TICK_MS / 2) return answer
+    if (answer && clock.elapsed() - askedAt < UPDATE_MS / 2) return answer
     askedAt = clock.elapsed()
     answer = ask()
     // After a failure, the next call asks again.
@@ -154,17 +161,17 @@ function once<T>(clock: Clock, ask: () => Promise<T>): () => Promise<T> {
   }
 }
 
-interface Seen {
+interface StreamSources {
   readonly overview: () => Promise<Overview>
   readonly newest: () => Promise<readonly EventView[]>
   readonly history: History
 }
 
 /** The events of the page's stream: the whole history first, then updates and new samples. */
-async function* ticks(
+async function* streamUpdates(
   clock: Clock,
   signal: AbortSignal,
-  { overview, newest, history }: Seen,
+  { overview, newest, history }: StreamSources,
 ): AsyncGenerator<StreamEvent> {
   let samples = history.since(0)
   yield { event: 'history', data: samples }
@@ -176,6 +183,6 @@ async function* ticks(
     samples = history.since(sampledAt)
     sampledAt = samples.at(-1)?.at ?? sampledAt
     for (const sample of samples) yield { event: 'sample', data: sample }
-    await pause(clock, TICK_MS, signal)
+    await sleep(clock, UPDATE_MS, signal)
   }
 }

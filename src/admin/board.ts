@@ -1,6 +1,6 @@
-import type { Clock } from '../base/clock.ts'
-import { within } from '../base/clock.ts'
-import { thrownText } from '../base/thrown.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { withTimeout } from '../base/time/clock.ts'
+import { thrownMessage } from '../base/errors/thrown-error.ts'
 import type { BoardView } from './wire.ts'
 
 /** Counts of your own for the page, such as orders by state. */
@@ -23,7 +23,11 @@ export async function boardView(
   { title, states, tones = {} }: Board,
 ): Promise<BoardView> {
   try {
-    const counts = await within(clock, DEADLINE_MS, (async () => Object.entries(await states()))())
+    const counts = await withTimeout(
+      clock,
+      DEADLINE_MS,
+      (async () => Object.entries(await states()))(),
+    )
     if (!counts) return { title, states: [], error: `no answer within ${DEADLINE_MS} ms` }
     return {
       title,
@@ -33,6 +37,6 @@ export async function boardView(
       }),
     }
   } catch (cause) {
-    return { title, states: [], error: thrownText(cause) }
+    return { title, states: [], error: thrownMessage(cause) }
   }
 }

@@ -1,8 +1,8 @@
 // The metrics of the last hour, kept by the server, so that a page has them as soon as it opens.
-import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { sleep } from '../base/time/clock.ts'
 import type { Counters } from '../control/overview.ts'
-import type { FigureView, SampleView } from './wire.ts'
+import type { MetricsView, SampleView } from './wire.ts'
 
 /** Interval of the samples. */
 export const SAMPLE_MS = 5_000
@@ -17,34 +17,37 @@ export interface History {
 }
 
 /** Records a sample every interval until the signal aborts. A failed reading leaves a gap. */
-export function keepHistory(
+export function recordHistory(
   clock: Clock,
-  look: () => Promise<Counters>,
+  readCounters: () => Promise<Counters>,
   signal: AbortSignal,
 ): History {
   let samples: readonly SampleView[] = []
-  const keep = async (): Promise<void> => {
-    let last: Taken | undefined
+  const record = async (): Promise<void> => {
+    let last: Reading | undefined
     while (!signal.aborted) {
-      const taken = await take(clock, look)
+      const taken = await readNow(clock, readCounters)
       if (taken && last) samples = [...samples, sampleOf(last, taken)].slice(-SAMPLES_MAX)
       last = taken ?? last
-      await pause(clock, SAMPLE_MS, signal)
+      await sleep(clock, SAMPLE_MS, signal)
     }
   }
-  void keep()
+  void record()
   return { since: (atMs) => samples.filter(({ at }) => at > atMs) }
 }
 
 /** Counters with the time of the reading: wall-clock time to show, elapsed time for rates. */
-interface Taken extends Counters {
+interface Reading extends Counters {
   readonly at: number
   readonly elapsedMs: number
 }
 
-async function take(clock: Clock, look: () => Promise<Counters>): Promise<Taken | undefined> {
+async function readNow(
+  clock: Clock,
+  readCounters: () => Promise<Counters>,
+): Promise<Reading | undefined> {
   try {
-    const counters = await look()
+    const counters = await readCounters()
     return { ...counters, at: clock.now(), elapsedMs: clock.elapsed() }
   } catch {
     // Health reports the failure; the charts have a gap.
@@ -52,11 +55,11 @@ async function take(clock: Clock, look: () => Promise<Counters>): Promise<Taken 
   }
 }
 
-function sampleOf(before: Taken, now: Taken): SampleView {
+function sampleOf(before: Reading, now: Reading): SampleView {
   const seconds = Math.max(1, now.elapsedMs - before.elapsedMs) / 1_000
   const rate = (from: number, to: number): number => round(Math.max(0, to - from) / seconds)
   const completed = new Map(before.services.map((each) => [each.name, each.completed]))
-  const services = now.services.map(({ name, completed: count, lag }): [string, FigureView] => [
+  const services = now.services.map(({ name, completed: count, lag }): [string, MetricsView] => [
     name,
     { perSecond: rate(completed.get(name) ?? count, count), lag },
   ])

@@ -1,3 +1,3 @@
 export type { Board } from './board.ts'
-export type { Served, ServeOptions } from './serve.ts'
+export type { AppServer, ServeOptions } from './serve.ts'
 export { serve } from './serve.ts'

@@ -1,10 +1,10 @@
-import { newToken, tokenOf } from '../control/token.ts'
+import { createToken, ensureToken } from '../control/token.ts'
 import type { GatewayOptions } from '../gateway/gateway.ts'
 import { gateway } from '../gateway/gateway.ts'
 import type { ListenOptions } from '../http/listen.ts'
 import { listen } from '../http/listen.ts'
 import type { App } from '../runtime/start.ts'
-import { systemOf } from '../runtime/operating.ts'
+import { systemOf } from '../runtime/running-system.ts'
 import type { Board } from './board.ts'
 import { admin } from './admin.ts'
 
@@ -14,7 +14,7 @@ export interface ServeOptions extends GatewayOptions, ListenOptions {
 }
 
 /** A server for the gateway and the page of an app. */
-export interface Served {
+export interface AppServer {
   /** The base URL of the gateway, such as `http://127.0.0.1:4400`. */
   readonly gateway: string
   /**
@@ -33,9 +33,9 @@ export interface Served {
  *
  * @throws Fault `OPTION_INVALID`, `PORT_BUSY`
  */
-export async function serve(app: App, options: ServeOptions): Promise<Served> {
+export async function serve(app: App, options: ServeOptions): Promise<AppServer> {
   const { directory } = systemOf(app).backend
-  const token = options.token ?? (directory === undefined ? newToken() : tokenOf(directory))
+  const token = options.token ?? (directory === undefined ? createToken() : ensureToken(directory))
   const closing = new AbortController()
   const handlers = [
     gateway(app, options),

@@ -5,13 +5,13 @@ export type {
   Alarm,
   ChainView,
   ErrorView,
-  EventPlace,
+  EventLocation,
   FoundMessages,
   EventView,
   HeldKey,
   LinkView,
-  Listing,
-  MessageKind,
+  ListPage,
+  EventViewKind,
   OpenSaga,
   OperationEntry,
   OutcomeView,
@@ -28,15 +28,15 @@ export interface Overview extends SystemView {
 }
 
 /** A rate and a lag at one moment. */
-export interface FigureView {
+export interface MetricsView {
   readonly perSecond: number
   readonly lag: number
 }
 
 /** One sample of the server's history. */
-export interface SampleView extends FigureView {
+export interface SampleView extends MetricsView {
   readonly at: number
-  readonly services: Readonly<Record<string, FigureView>>
+  readonly services: Readonly<Record<string, MetricsView>>
 }
 
 /** The counts of a board, such as orders by state. */
@@ -59,5 +59,5 @@ export interface ProblemView {
   readonly detail: string
   readonly code: string
   /** Each invalid option, and what is wrong with it. */
-  readonly complaints: readonly { readonly path: string; readonly message: string }[]
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
 }

@@ -7,9 +7,9 @@ export const LIMITS = {
   /** Values of any kind in one message's data. */
   valuesMax: 200_000,
   /** Issues that one fault lists; further ones are left out. */
-  complaintsMax: 100,
+  issuesMax: 100,
   /** Length of one issue of a refusal, in UTF-16 units. */
-  complaintLengthMax: 1_000,
+  issueLengthMax: 1_000,
   /** Text and property names in one entity state, saga state or row. */
   rowBytesMax: 16_777_216,
   /** Values of any kind in one entity state, saga state or row. */

@@ -2,23 +2,23 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
-import type { Complaint } from './fault.ts'
-import { Fault } from './fault.ts'
-import { completeOptions, unknownName } from './options.ts'
+import type { Issue } from './errors/fault.ts'
+import { Fault } from './errors/fault.ts'
+import { resolveOptions, unknownNameMessage } from './options.ts'
 
 const table = {
-  attemptsMax: { initial: 5, min: 1, max: 100 },
-  pollMs: { initial: 250, min: 0, max: 60_000 },
+  attemptsMax: { default: 5, min: 1, max: 100 },
+  pollMs: { default: 250, min: 0, max: 60_000 },
 } as const
 
-function complaintsOf(given: unknown): readonly Complaint[] {
+function complaintsOf(given: unknown): readonly Issue[] {
   try {
-    completeOptions('engine', table, given as never)
+    resolveOptions('engine', table, given as never)
   } catch (fault) {
     assert.ok(fault instanceof Fault)
     assert.equal(fault.code, 'OPTION_INVALID')
     assert.match(fault.message, /engine/)
-    return fault.complaints
+    return fault.issues
   }
   return []
 }
@@ -26,9 +26,9 @@ function complaintsOf(given: unknown): readonly Complaint[] {
 describe('options', () => {
   test('that are left out or undefined have their default', () => {
     const initial = { attemptsMax: 5, pollMs: 250 }
-    assert.deepEqual(completeOptions('engine', table), initial)
-    assert.deepEqual(completeOptions('engine', table, {}), initial)
-    assert.deepEqual(completeOptions('engine', table, { pollMs: undefined } as never), initial)
+    assert.deepEqual(resolveOptions('engine', table), initial)
+    assert.deepEqual(resolveOptions('engine', table, {}), initial)
+    assert.deepEqual(resolveOptions('engine', table, { pollMs: undefined } as never), initial)
   })
 
   test('are accepted at and between their bounds, zero included', () => {
@@ -37,7 +37,7 @@ describe('options', () => {
     fc.assert(
       fc.property(fc.record({ pollMs, attemptsMax }, { requiredKeys: [] }), (given) => {
         const expected = { attemptsMax: 5, pollMs: 250, ...given }
-        assert.deepEqual(completeOptions('engine', table, given), expected)
+        assert.deepEqual(resolveOptions('engine', table, given), expected)
       }),
       { examples: [[{ pollMs: 0, attemptsMax: 1 }], [{ pollMs: 60_000, attemptsMax: 100 }]] },
     )
@@ -73,17 +73,20 @@ describe('options', () => {
   test('that are inherited are ignored', () => {
     const given: unknown = Object.create({ pollMs: -1 })
     if (complaintsOf(given).length > 0) return
-    assert.equal(completeOptions('engine', table, given as never).pollMs, 250)
+    assert.equal(resolveOptions('engine', table, given as never).pollMs, 250)
   })
 })
 
 describe('an unknown name', () => {
   test('is refused with the most similar known name', () => {
     const known = ['pollMs', 'polls', 'attemptsMax']
-    assert.equal(unknownName('pollms', known), 'is not known: did you mean "pollMs"?')
-    assert.equal(unknownName('attemtsMax', known), 'is not known: did you mean "attemptsMax"?')
-    assert.equal(unknownName('maxAttempts', known), 'is not known')
-    assert.equal(unknownName('poll', []), 'is not known')
+    assert.equal(unknownNameMessage('pollms', known), 'is not known: did you mean "pollMs"?')
+    assert.equal(
+      unknownNameMessage('attemtsMax', known),
+      'is not known: did you mean "attemptsMax"?',
+    )
+    assert.equal(unknownNameMessage('maxAttempts', known), 'is not known')
+    assert.equal(unknownNameMessage('poll', []), 'is not known')
   })
 
   test('with one letter added, lost or changed is always recognized', () => {
@@ -93,7 +96,7 @@ describe('an unknown name', () => {
       fc.property(typo, ([name, at, kind]) => {
         const rest = name.slice(kind === 0 ? at : at + 1)
         const wrong = `${name.slice(0, at)}${kind === 1 ? '' : '~'}${rest}`
-        assert.equal(unknownName(wrong, known), `is not known: did you mean "${name}"?`)
+        assert.equal(unknownNameMessage(wrong, known), `is not known: did you mean "${name}"?`)
       }),
     )
   })

@@ -1,9 +1,9 @@
-import type { Complaint } from './fault.ts'
-import { Fault } from './fault.ts'
+import type { Issue } from './errors/fault.ts'
+import { Fault } from './errors/fault.ts'
 
 /** An option: an integer with a default and bounds. */
 export interface NumberOption {
-  readonly initial: number
+  readonly default: number
   readonly min: number
   readonly max: number
 }
@@ -17,47 +17,47 @@ export type Options<T extends OptionTable> = { readonly [K in keyof T]: number }
  *
  * @throws Fault `OPTION_INVALID`
  */
-export function completeOptions<T extends OptionTable>(
+export function resolveOptions<T extends OptionTable>(
   owner: string,
   table: T,
   given: Partial<Options<T>> = {},
 ): Options<T> {
-  const issues: Complaint[] = []
+  const issues: Issue[] = []
   for (const [path, value] of Object.entries(given)) {
     const option = Object.hasOwn(table, path) ? table[path] : undefined
-    if (!option) issues.push({ path, message: unknownName(path, Object.keys(table)) })
-    else if (value !== undefined && !fits(value, option))
+    if (!option) issues.push({ path, message: unknownNameMessage(path, Object.keys(table)) })
+    else if (value !== undefined && !isInRange(value, option))
       issues.push({ path, message: `must be a whole number from ${option.min} to ${option.max}` })
   }
-  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, complaints: issues })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, issues: issues })
   return Object.fromEntries(
-    Object.entries(table).map(([name, { initial }]) => {
+    Object.entries(table).map(([name, { default: initial }]) => {
       return [name, (Object.hasOwn(given, name) ? given[name] : undefined) ?? initial]
     }),
   ) as Options<T>
 }
 
-function fits(value: unknown, { min, max }: NumberOption): boolean {
+function isInRange(value: unknown, { min, max }: NumberOption): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
 }
 
 /** The message for an unknown name: "is not known: did you mean …?" */
-export function unknownName(name: string, known: readonly string[]): string {
+export function unknownNameMessage(name: string, known: readonly string[]): string {
   const nearest = known
-    .map((candidate) => ({ candidate, distance: distance(name, candidate) }))
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .toSorted((a, b) => a.distance - b.distance)[0]
   const close = nearest && nearest.distance <= Math.max(2, name.length / 3)
   return close ? `is not known: did you mean "${nearest.candidate}"?` : 'is not known'
 }
 
 /** The same with the name in front and all known names behind. */
-export function unknownOf(name: string, known: readonly string[]): string {
+export function unknownNameDetail(name: string, known: readonly string[]): string {
   const all = known.toSorted().join(', ') || 'none'
-  return `"${name}" ${unknownName(name, known)} (known: ${all})`
+  return `"${name}" ${unknownNameMessage(name, known)} (known: ${all})`
 }
 
 /** Levenshtein distance, computed with one row of the table. */
-function distance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i += 1) {
     const next = [i]

@@ -1,5 +1,5 @@
 // One measurement of the engine, in a process of its own.
-import { offer } from './apart.ts'
+import { serveMeasures } from './measure-process.ts'
 import * as measures from './measures.ts'
 
-offer({ ...measures })
+serveMeasures({ ...measures })

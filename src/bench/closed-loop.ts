@@ -1,6 +1,6 @@
-import type { Clock } from '../base/clock.ts'
-import { pause } from '../base/clock.ts'
-import type { Figures } from './figures.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { sleep } from '../base/time/clock.ts'
+import type { Metrics } from './metrics.ts'
 
 /** A measured system: it accepts events, and finishes them some time later. */
 export interface Flow {
@@ -25,7 +25,7 @@ export interface ClosedLoop {
  * Publishes as fast as the flow accepts events, with a bounded backlog, and measures the rate of
  * finished events. So the rate is that of the slowest part.
  */
-export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop): Promise<Figures> {
+export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop): Promise<Metrics> {
   const { batch, publishers, backlogMax } = options
   let published = 0
   let isOver = false
@@ -34,7 +34,7 @@ export async function closedLoop(clock: Clock, flow: Flow, options: ClosedLoop):
       const from = published
       published += batch
       await flow.publish(from, batch)
-      while (!isOver && published - flow.finished() > backlogMax) await pause(clock, 1)
+      while (!isOver && published - flow.finished() > backlogMax) await sleep(clock, 1)
     }
   }
   const publishing = Promise.all(Array.from({ length: publishers }, publisher))
@@ -55,9 +55,9 @@ export async function rateOf(
   finished: () => number,
   { warmUpSeconds, seconds }: Pick<ClosedLoop, 'seconds' | 'warmUpSeconds'>,
 ): Promise<{ readonly perSecond: number; readonly cpuUs: number }> {
-  await pause(clock, warmUpSeconds * 1_000)
+  await sleep(clock, warmUpSeconds * 1_000)
   const [beganAt, before, cpuBefore] = [clock.elapsed(), finished(), process.cpuUsage()]
-  await pause(clock, seconds * 1_000)
+  await sleep(clock, seconds * 1_000)
   const count = finished() - before
   const { user, system } = process.cpuUsage(cpuBefore)
   const perSecond = (count / (clock.elapsed() - beganAt)) * 1_000
@@ -65,16 +65,16 @@ export async function rateOf(
 }
 
 /** Waits until all published events are finished. Throws after the timeout. */
-export async function drained(
+export async function untilFinished(
   clock: Clock,
   flow: Pick<Flow, 'finished'>,
   published: number,
-  patienceMs = 60_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
-  const until = clock.elapsed() + patienceMs
+  const until = clock.elapsed() + timeoutMs
   while (flow.finished() < published) {
     if (clock.elapsed() > until)
       throw new Error(`only ${flow.finished()} of ${published} events were finished`)
-    await pause(clock, 1)
+    await sleep(clock, 1)
   }
 }

@@ -1,16 +1,16 @@
 // The measurements of the engine, on one disk.
 import { mkdirSync } from 'node:fs'
 import { extname, join } from 'node:path'
-import { apart } from './apart.ts'
-import type { Figures } from './figures.ts'
+import { measureInProcess } from './measure-process.ts'
+import type { Metrics } from './metrics.ts'
 
 /** The program that runs the measures of the engine. In the package it is JavaScript. */
-export const ENGINE: URL = new URL(`child${extname(import.meta.filename)}`, import.meta.url)
+export const ENGINE_PROGRAM: URL = new URL(`child${extname(import.meta.filename)}`, import.meta.url)
 
 /** One measurement of the engine. */
 export interface EngineMeasurement {
   readonly name: string
-  readonly what: string
+  readonly description: string
   readonly measure: string
   readonly options: Readonly<Record<string, unknown>>
   /** The prefix of its latency metrics. */
@@ -24,43 +24,43 @@ const FLOW = { batch: 100, publishers: 2, backlogMax: BACKLOG_MAX } as const
 const RATE = 1_000
 
 export const ENGINE_MEASUREMENTS: readonly EngineMeasurement[] = [
-  { name: 'sync', what: 'fsync of 4 KiB', measure: 'sync', options: {}, latency: 'sync' },
+  { name: 'sync', description: 'fsync of 4 KiB', measure: 'sync', options: {}, latency: 'sync' },
   {
     name: 'append100',
-    what: 'append, batches of 100',
+    description: 'append, batches of 100',
     measure: 'append',
     options: { batch: 100, publishers: 1 },
     latency: 'ack',
   },
   {
     name: 'append1000',
-    what: 'append, batches of 1,000',
+    description: 'append, batches of 1,000',
     measure: 'append',
     options: { batch: 1_000, publishers: 1 },
     latency: 'ack',
   },
   {
     name: 'single',
-    what: `append, ${CALLERS} callers with one event each`,
+    description: `append, ${CALLERS} callers with one event each`,
     measure: 'append',
     options: { batch: 1, publishers: CALLERS },
     latency: 'ack',
   },
   {
     name: 'projection',
-    what: 'event → row, end to end',
+    description: 'event → row, end to end',
     measure: 'endToEnd',
     options: { ...FLOW, path: 'projection' },
   },
   {
     name: 'entity',
-    what: 'command → event → entity, end to end',
+    description: 'command → event → entity, end to end',
     measure: 'endToEnd',
     options: { ...FLOW, path: 'entity' },
   },
   {
     name: 'openLoop',
-    what: '1,000 events/s, from due to committed',
+    description: '1,000 events/s, from due to committed',
     measure: 'openLoop',
     options: { perSecond: RATE, path: 'projection' },
     latency: 'commit',
@@ -77,9 +77,9 @@ export async function measureEngine(
   { name, measure, options }: EngineMeasurement,
   parent: string,
   seconds: number,
-): Promise<Figures> {
+): Promise<Metrics> {
   const directory = join(parent, name)
   mkdirSync(directory)
   const pace = { seconds, warmUpSeconds: WARM_UP_SECONDS, directory }
-  return apart<Figures>(ENGINE, measure, { ...options, ...pace })
+  return measureInProcess<Metrics>(ENGINE_PROGRAM, measure, { ...options, ...pace })
 }

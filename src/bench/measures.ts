@@ -2,13 +2,13 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { breathe, pause, systemClock } from '../base/clock.ts'
+import { yieldToEventLoop, sleep, systemClock } from '../base/time/clock.ts'
 import type { ClosedLoop } from './closed-loop.ts'
-import { closedLoop, drained } from './closed-loop.ts'
-import type { Figures } from './figures.ts'
-import { spreadOf } from './figures.ts'
-import type { Running } from './running.ts'
-import { running } from './running.ts'
+import { closedLoop, untilFinished } from './closed-loop.ts'
+import type { Metrics } from './metrics.ts'
+import { latencyMetrics } from './metrics.ts'
+import type { MeasuredSystem } from './running-system.ts'
+import { startMeasuredSystem } from './running-system.ts'
 import type { Path } from './system.ts'
 
 export interface InDirectory {
@@ -31,15 +31,15 @@ export async function sync({ directory, seconds }: InDirectory & Pick<ClosedLoop
     latenciesMs.push(clock.elapsed() - beganAt)
   }
   closeSync(file)
-  return { ...spreadOf('sync', latenciesMs), perSecond: latenciesMs.length / seconds }
+  return { ...latencyMetrics('sync', latenciesMs), perSecond: latenciesMs.length / seconds }
 }
 
 export type AppendOptions = InDirectory &
   Pick<ClosedLoop, 'seconds' | 'warmUpSeconds' | 'batch' | 'publishers'>
 
 /** Appends without a consumer: `publishers` concurrent calls of `batch` events each. */
-export async function append(options: AppendOptions): Promise<Figures> {
-  const flow = await running({ directory: options.directory, path: 'nothing' })
+export async function append(options: AppendOptions): Promise<Metrics> {
+  const flow = await startMeasuredSystem({ directory: options.directory, path: 'nothing' })
   let stored = 0
   const latenciesMs: number[] = []
   const publish = async (from: number, count: number): Promise<void> => {
@@ -55,23 +55,23 @@ export async function append(options: AppendOptions): Promise<Figures> {
     loop,
   )
   await flow.app.stop()
-  return { perSecond, cpuUs, ...spreadOf('ack', latenciesMs) }
+  return { perSecond, cpuUs, ...latencyMetrics('ack', latenciesMs) }
 }
 
 export type EndToEndOptions = InDirectory & ClosedLoop & { readonly path: Path }
 
 /** End to end: append, ordered read, commit of state and progress. Each event must count once. */
-export async function endToEnd({ path, directory, ...loop }: EndToEndOptions): Promise<Figures> {
-  const flow = await running({ directory, path })
+export async function endToEnd({ path, directory, ...loop }: EndToEndOptions): Promise<Metrics> {
+  const flow = await startMeasuredSystem({ directory, path })
   const { perSecond = 0, cpuUs = 0, published = 0 } = await closedLoop(flow.clock, flow, loop)
-  await drained(flow.clock, flow, published)
-  await mustHaveCounted(flow, published)
+  await untilFinished(flow.clock, flow, published)
+  await assertCounted(flow, published)
   await flow.app.stop()
   return { perSecond, cpuUs }
 }
 
 /** Checks the engine's counters against the number of published events. */
-async function mustHaveCounted({ app }: Running, published: number): Promise<void> {
+async function assertCounted({ app }: MeasuredSystem, published: number): Promise<void> {
   await app.settled()
   const [status] = await app.status()
   if (status?.completed !== published)
@@ -89,7 +89,7 @@ export interface OpenLoopOptions extends InDirectory {
  * Publishes at a fixed rate, whether or not the system keeps up. Latencies start when an event is due:
  * until its ack, until its rule runs, and until the commit.
  */
-export async function openLoop(options: OpenLoopOptions): Promise<Figures> {
+export async function openLoop(options: OpenLoopOptions): Promise<Metrics> {
   const { directory, path, perSecond, seconds, warmUpSeconds } = options
   const toRuleMs: number[] = []
   const toCommitMs: number[] = []
@@ -99,10 +99,10 @@ export async function openLoop(options: OpenLoopOptions): Promise<Figures> {
   const total = first + perSecond * seconds
   let beganAt = 0
   const dueAt = (number: number): number => beganAt + (number / perSecond) * 1_000
-  const flow = await running({
+  const flow = await startMeasuredSystem({
     directory,
     path,
-    heard(numbers, ranAt) {
+    onCommitted(numbers, ranAt) {
       const now = clock.elapsed()
       for (const [at, number] of numbers.entries()) {
         if (number < first) continue
@@ -130,19 +130,19 @@ export async function openLoop(options: OpenLoopOptions): Promise<Figures> {
       flow.publish(from, published - from).then(acknowledged(from, published - from), (cause) => {
         failure = cause
       })
-    await pause(clock, 1)
+    await sleep(clock, 1)
   }
   delay.disable()
-  while (acked < total && failure === undefined) await breathe(clock)
-  await drained(clock, flow, total)
+  while (acked < total && failure === undefined) await yieldToEventLoop(clock)
+  await untilFinished(clock, flow, total)
   const perSecondReached = total / ((clock.elapsed() - beganAt) / 1_000)
-  await mustHaveCounted(flow, total)
+  await assertCounted(flow, total)
   await flow.app.stop()
   return {
     perSecond: perSecondReached,
-    ...spreadOf('ack', toAckMs),
-    ...spreadOf('rule', toRuleMs),
-    ...spreadOf('commit', toCommitMs),
+    ...latencyMetrics('ack', toAckMs),
+    ...latencyMetrics('rule', toRuleMs),
+    ...latencyMetrics('commit', toCommitMs),
     loopP99Ms: delay.percentile(99) / 1e6,
     loopMaxMs: delay.max / 1e6,
   }

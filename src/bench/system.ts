@@ -1,6 +1,6 @@
 // The measured system: counts and sums readings for each of 1,000 meters.
 import type { Entity, Message, Projection, Schema, Service } from '../index.ts'
-import { command, contract, entity, event, projection, service, type } from '../index.ts'
+import { command, contract, entity, event, projection, service, tool } from '../index.ts'
 
 /** One reading; 150 bytes as JSON. */
 export interface Reading {
@@ -77,7 +77,7 @@ export const Meters = contract(
 )
 
 /** Called when a rule has counted a reading, before the commit. */
-export type Counted = (number: number) => void
+export type OnCounted = (number: number) => void
 
 const more = ({ units }: Reading, before: Total | undefined): Total => ({
   count: (before?.count ?? 0) + 1,
@@ -94,7 +94,7 @@ export interface System {
 }
 
 /** The services of a path; `nothing` only stores the readings. */
-export function systemOf(path: Path, counted: Counted): System {
+export function systemOf(path: Path, counted: OnCounted): System {
   if (path === 'entity') {
     const services = [service('meters', { owns: [Meters], runs: [meterOf(counted)] })]
     return { services, message: Meters.Take }
@@ -105,8 +105,8 @@ export function systemOf(path: Path, counted: Counted): System {
 }
 
 /** The projection of totals. A new name makes a new projection, which reads from the beginning. */
-export function totalsOf(name: string, counted: Counted): Projection<string, Total> {
-  return projection(name, { by: 'meterId', row: type<Total>() }, (on) => [
+export function totalsOf(name: string, counted: OnCounted): Projection<string, Total> {
+  return projection(name, { by: 'meterId', row: tool<Total>() }, (on) => [
     on(Readings.Taken, (reading, before) => {
       counted(reading.number)
       return more(reading, before)
@@ -114,7 +114,7 @@ export function totalsOf(name: string, counted: Counted): Projection<string, Tot
   ])
 }
 
-function meterOf(counted: Counted): Entity<'meter', Total> {
+function meterOf(counted: OnCounted): Entity<'meter', Total> {
   return entity(
     'meter',
     { of: Meters, id: 'meterId', initial: { count: 0, units: 0 } as Total },

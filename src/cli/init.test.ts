@@ -91,7 +91,7 @@ suite('a new project', () => {
       assert.equal(fault.code, 'OPTION_INVALID')
       const inTheWay = FILES.filter((file) => file !== 'service.ts' && file !== 'package.json')
       assert.deepEqual(
-        fault.complaints.map(({ path }) => path),
+        fault.issues.map(({ path }) => path),
         inTheWay,
       )
       return true

@@ -2,8 +2,8 @@ import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import { MANIFEST, manifestIn } from './manifest.ts'
 
 export interface InitOptions {
@@ -16,7 +16,7 @@ export interface InitOptions {
 const NAME = /^[a-z0-9][a-z0-9._-]{0,213}$/
 const FALLBACK_NAME = 'reading-room'
 /** Templates that the package contains under another name, since npm would drop or run them. */
-const NAMES: Readonly<Record<string, string>> = {
+const PACKED_NAMES: Readonly<Record<string, string>> = {
   gitignore: '.gitignore',
   'service-test.js': 'service.test.js',
   'service-test.ts': 'service.test.ts',
@@ -39,15 +39,15 @@ export async function init(
   const name = options.name ?? nameOf(target)
   const files = await filesOf(isJavaScript)
   const names = [...files.keys()].toSorted()
-  const complaints: Complaint[] = []
+  const issues: Issue[] = []
   if (!NAME.test(name))
-    complaints.push({ path: 'name', message: 'must be lower-case letters, digits, . _ and -' })
+    issues.push({ path: 'name', message: 'must be lower-case letters, digits, . _ and -' })
   if (existsSync(target) && !statSync(target).isDirectory())
-    complaints.push({ path: directory, message: 'is not a directory' })
+    issues.push({ path: directory, message: 'is not a directory' })
   for (const file of names)
     if (existsSync(join(target, file)))
-      complaints.push({ path: file, message: 'already exists: move it, or name a new directory' })
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: directory, complaints })
+      issues.push({ path: file, message: 'already exists: move it, or name a new directory' })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: directory, issues })
 
   const manifest = manifestIn(target, name, isJavaScript)
   await mkdir(target, { recursive: true })
@@ -76,6 +76,6 @@ async function filesOf(isJavaScript: boolean): Promise<ReadonlyMap<string, strin
     })
   const files = new Map<string, string>()
   for (const file of await readdir(templates))
-    files.set(NAMES[file] ?? file, await readFile(join(templates, file), 'utf8'))
+    files.set(PACKED_NAMES[file] ?? file, await readFile(join(templates, file), 'utf8'))
   return files
 }

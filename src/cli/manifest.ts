@@ -2,13 +2,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Fault } from '../base/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 
 export const MANIFEST = 'package.json'
 
 /** The dependencies of a new project besides this package, pinned to tested versions. */
-const PINNED = { zod: '4.6.7' } as const
-const FOR_TYPES = { typescript: '7.0.2', '@types/node': '24.19.2' } as const
+const RUNTIME_DEPENDENCIES = { zod: '4.6.7' } as const
+const TYPE_DEPENDENCIES = { typescript: '7.0.2', '@types/node': '24.19.2' } as const
 
 /** The placeholder test script of `npm init`. */
 const NO_TEST = /no test specified/
@@ -33,19 +33,23 @@ export function manifestIn(directory: string, name: string, isJavaScript: boolea
     test: 'node --test',
     ...(isJavaScript ? {} : { check: 'tsc' }),
   }
-  const said = Object.entries(known.scripts ?? {}).filter(([, script]) => !NO_TEST.test(script))
+  const ownScripts = Object.entries(known.scripts ?? {}).filter(
+    ([, script]) => !NO_TEST.test(script),
+  )
   const own = ownManifest()
   // An existing dependency says where the package comes from.
-  const throughline = known.dependencies?.[PACKAGE] ?? specOf(own.version, directory)
+  const throughline = known.dependencies?.[PACKAGE] ?? packageSpec(own.version, directory)
   const manifest: Manifest = {
     name,
     version: '0.1.0',
     private: true,
     ...known,
     type: 'module',
-    scripts: { ...scripts, ...Object.fromEntries(said) },
-    dependencies: { throughline, ...PINNED, ...known.dependencies },
-    ...(isJavaScript ? {} : { devDependencies: { ...FOR_TYPES, ...known.devDependencies } }),
+    scripts: { ...scripts, ...Object.fromEntries(ownScripts) },
+    dependencies: { throughline, ...RUNTIME_DEPENDENCIES, ...known.dependencies },
+    ...(isJavaScript
+      ? {}
+      : { devDependencies: { ...TYPE_DEPENDENCIES, ...known.devDependencies } }),
     engines: known['engines'] ?? own.engines,
   }
   return `${JSON.stringify(manifest, undefined, 2)}\n`
@@ -63,8 +67,8 @@ function readManifest(path: string): Manifest {
 }
 
 function unreadable(cause?: unknown): Fault {
-  const complaints = [{ path: MANIFEST, message: 'cannot be read: correct it or move it' }]
-  return new Fault('OPTION_INVALID', { detail: 'init', complaints, cause })
+  const issues = [{ path: MANIFEST, message: 'cannot be read: correct it or move it' }]
+  return new Fault('OPTION_INVALID', { detail: 'init', issues, cause })
 }
 
 const ownDirectory = fileURLToPath(new URL('../..', import.meta.url))
@@ -83,7 +87,7 @@ const PACKAGE = 'throughline'
  *
  * @throws Fault `OPTION_INVALID` if the file cannot be determined
  */
-function specOf(version: string, directory: string): string {
+function packageSpec(version: string, directory: string): string {
   const own = resolve(ownDirectory)
   const modules = dirname(own)
   if (basename(modules) !== 'node_modules')
@@ -107,8 +111,8 @@ function unknownOrigin(): Fault {
   const message =
     'the file that it was installed from is unknown, and no registry has it: run ' +
     'npx --yes --package ./FILE.tgz throughline init'
-  const complaints = [{ path: PACKAGE, message }]
-  return new Fault('OPTION_INVALID', { detail: 'init', complaints })
+  const issues = [{ path: PACKAGE, message }]
+  return new Fault('OPTION_INVALID', { detail: 'init', issues })
 }
 
 /** The repo that still has to pack the file that a project depends on, if any. */

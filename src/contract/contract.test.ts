@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { z } from 'zod'
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import {
   commandsTopic,
   contract,
   eventsTopic,
-  factsOf,
+  definitionOf,
   isContract,
   repliesTopic,
 } from './contract.ts'
@@ -17,14 +17,14 @@ const Data = z.object({ customerId: z.string() })
 const key = 'customerId'
 
 /** The complaints of a contract that is made without the help of types. */
-function complaintsOf(name: string, options: object, messages: object): readonly Complaint[] {
+function complaintsOf(name: string, options: object, messages: object): readonly Issue[] {
   const untyped = contract as unknown as (...given: unknown[]) => unknown
   try {
     untyped(name, options, messages)
   } catch (fault) {
     assert.ok(fault instanceof Fault, String(fault))
     assert.equal(fault.code, 'CONTRACT_INVALID')
-    return fault.complaints
+    return fault.issues
   }
   return []
 }
@@ -43,13 +43,13 @@ describe('a contract', () => {
   )
 
   test('has its name, key and partitions', () => {
-    const { name, key, partitions } = factsOf(Ordering)
+    const { name, key, partitions } = definitionOf(Ordering)
     assert.deepEqual([name, key, partitions], ['ordering', 'customerId', 3])
-    assert.equal(factsOf(contract('plain', { key }, {})).partitions, 8)
+    assert.equal(definitionOf(contract('plain', { key }, {})).partitions, 8)
   })
 
   test('finds its message types by name, refusals included', () => {
-    const { byName } = factsOf(Ordering)
+    const { byName } = definitionOf(Ordering)
     assert.deepEqual(
       [...byName.keys()],
       ['PlaceOrder', 'PlaceOrderRefused', 'OrderPlaced', 'FindOrders'],
@@ -59,7 +59,7 @@ describe('a contract', () => {
   })
 
   test('finds its message types by wire name and by every alias', () => {
-    const { byWire } = factsOf(Ordering)
+    const { byWire } = definitionOf(Ordering)
     for (const wire of ['PLACE', 'PLACE_1', 'PLACE_2'])
       assert.equal(byWire.get(wire), Ordering.PlaceOrder, wire)
     assert.equal(byWire.get('ordering.OrderPlaced'), Ordering.OrderPlaced)
@@ -127,8 +127,8 @@ describe('an invalid contract is refused', () => {
     const right = { retention: { events: { ageMs: 1, bytes: 1 } }, compaction: ALWAYS }
     assert.deepEqual(complaintsOf('a', { key, ...right } as never, {}), [])
     const made = contract('a', { key: 'id', ...right }, {})
-    assert.deepEqual(factsOf(made).keeping, right)
-    assert.deepEqual(factsOf(contract('a', { key: 'id' }, {})).keeping, {})
+    assert.deepEqual(definitionOf(made).topicSettings, right)
+    assert.deepEqual(definitionOf(contract('a', { key: 'id' }, {})).topicSettings, {})
   })
 
   test('for a message with the name of the refusal of a command', () => {
@@ -138,7 +138,7 @@ describe('an invalid contract is refused', () => {
   })
 
   test('for wire names and aliases that clash, in every combination', () => {
-    const takenBy = (first: object, second: object): readonly Complaint[] =>
+    const takenBy = (first: object, second: object): readonly Issue[] =>
       complaintsOf('a', { key }, { First: event(Data, first), Second: event(Data, second) })
     const clash = [{ path: 'Second', message: 'its wire name W is used by another message' }]
     assert.deepEqual(takenBy({ wire: 'W' }, { wire: 'W' }), clash)
@@ -204,7 +204,7 @@ describe('an invalid contract is refused', () => {
     const wrong = [null, {}, 'v1', [Data], [[Data]], [[up, Data]], [[Data, {}]], [[Data, up], []]]
     for (const was of wrong)
       for (const declare of [event, command] as readonly (typeof event)[]) {
-        const messages = { Done: declare(Data, { was: was as never }) }
+        const messages = { Done: declare(Data, { upcasters: was as never }) }
         assert.deepEqual(
           complaintsOf('a', { key }, messages).map(({ path }) => path),
           ['Done'],
@@ -212,7 +212,7 @@ describe('an invalid contract is refused', () => {
         )
       }
     const many = (count: number): object => ({
-      Done: event(Data, { was: Array.from({ length: count }, () => [Data, up]) as never }),
+      Done: event(Data, { upcasters: Array.from({ length: count }, () => [Data, up]) as never }),
     })
     assert.equal(complaintsOf('a', { key }, many(100)).length, 1)
     assert.deepEqual(complaintsOf('a', { key }, many(99)), [])

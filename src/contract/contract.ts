@@ -1,16 +1,16 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import { branded } from '../base/copy.ts'
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import { brand } from '../base/package-copy.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import { LIMITS } from '../base/limits.ts'
-import { unknownName } from '../base/options.ts'
-import { flawOfKey } from './door.ts'
+import { unknownNameMessage } from '../base/options.ts'
+import { invalidKeyReason } from './validate-message.ts'
 import type {
   CommandSpec,
   CommandType,
   EventSpec,
   EventType,
-  Kind,
+  MessageKind,
   MessageType,
   QuerySpec,
   QueryType,
@@ -22,7 +22,7 @@ type Spec = CommandSpec | EventSpec | QuerySpec
 type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
 
 /** The data of commands and events must have the key of the contract as a text field. */
-type Keyed<F extends string> =
+type KeyedSpec<F extends string> =
   | {
       readonly kind: 'command' | 'event'
       readonly schema: StandardSchemaV1<unknown, { readonly [K in F]: string }>
@@ -30,7 +30,7 @@ type Keyed<F extends string> =
   | QuerySpec
 
 /** The message types of one contract, by name. */
-export type Types<C extends string, M> = {
+export type MessageTypes<C extends string, M> = {
   readonly [N in keyof M & string]: M[N] extends CommandSpec<infer S, infer R>
     ? CommandType<C, N, Out<S>, R>
     : M[N] extends QuerySpec<infer S, infer A>
@@ -40,15 +40,15 @@ export type Types<C extends string, M> = {
         : never
 }
 
-const ABOUT: unique symbol = Symbol('throughline.contract')
+const DEFINITION: unique symbol = Symbol('throughline.contract')
 
 /** The definition of a contract, apart from its message types. */
-export interface ContractFacts {
+export interface ContractDefinition {
   readonly name: string
   readonly key: string
   readonly partitions: number
   /** Retention and compaction of its topics. */
-  readonly keeping: Keeping
+  readonly topicSettings: TopicSettings
   /** Message types by wire name and alias, refusals included. */
   readonly byWire: ReadonlyMap<string, MessageType>
   /** Message types by name, refusals included. */
@@ -64,7 +64,7 @@ export interface Retention {
 }
 
 /** Retention and compaction of the topics of a contract. By default everything is kept for ever. */
-export interface Keeping {
+export interface TopicSettings {
   readonly retention?: {
     readonly commands?: Retention
     /** Events and refusals. */
@@ -79,29 +79,29 @@ export interface Keeping {
 
 /** Any contract: the messages of one bounded context. */
 export interface AnyContract {
-  readonly [ABOUT]: ContractFacts
+  readonly [DEFINITION]: ContractDefinition
 }
-export type Contract<C extends string = string, M = unknown> = Types<C, M> & AnyContract
+export type Contract<C extends string = string, M = unknown> = MessageTypes<C, M> & AnyContract
 
 /** The definition of a contract. */
-export function factsOf(contract: AnyContract): ContractFacts {
-  return contract[ABOUT]
+export function definitionOf(contract: AnyContract): ContractDefinition {
+  return contract[DEFINITION]
 }
 
 /** The contract of each message type. */
-const CONTRACTS = new WeakMap<MessageType, ContractFacts>()
+const CONTRACTS = new WeakMap<MessageType, ContractDefinition>()
 
 /** The facts of a message type's contract; `undefined` for a type that no contract created. */
-export function contractOfType(type: MessageType): ContractFacts | undefined {
+export function contractOfType(type: MessageType): ContractDefinition | undefined {
   return CONTRACTS.get(type)
 }
 
 /** Whether a value was created by `contract`. */
 export function isContract(value: unknown): value is AnyContract {
-  return typeof value === 'object' && value !== null && ABOUT in value
+  return typeof value === 'object' && value !== null && DEFINITION in value
 }
 
-const PARTITIONS = 8
+const PARTITIONS_DEFAULT = 8
 const NAME = /^[a-z][a-z0-9-]*$/
 const MESSAGE_NAME = /^[A-Za-z][A-Za-z0-9]*$/
 
@@ -115,51 +115,61 @@ const MESSAGE_NAME = /^[A-Za-z][A-Za-z0-9]*$/
 export function contract<
   const C extends string,
   const F extends string,
-  M extends Record<string, Keyed<F>>,
+  M extends Record<string, KeyedSpec<F>>,
 >(
   name: C,
-  options: { readonly key: F; readonly partitions?: number } & Keeping,
+  options: { readonly key: F; readonly partitions?: number } & TopicSettings,
   messages: M,
 ): Contract<C, M> {
-  const { key, partitions = PARTITIONS, retention, compaction } = options
-  const keeping: Keeping = { ...(retention && { retention }), ...(compaction && { compaction }) }
-  const issues: Complaint[] = []
-  const complain = (path: string, message: string): void => void issues.push({ path, message })
+  const { key, partitions = PARTITIONS_DEFAULT, retention, compaction } = options
+  const keeping: TopicSettings = {
+    ...(retention && { retention }),
+    ...(compaction && { compaction }),
+  }
+  const issues: Issue[] = []
+  const addIssue = (path: string, message: string): void => void issues.push({ path, message })
   if (!NAME.test(name) || name.length > LIMITS.nameLengthMax)
-    complain('name', 'must be lower-case words joined by hyphens')
-  if (!key) complain('key', 'must name the field that holds the message key')
+    addIssue('name', 'must be lower-case words joined by hyphens')
+  if (!key) addIssue('key', 'must name the field that holds the message key')
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > LIMITS.partitionsMax)
-    complain('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
-  complainOfKeeping(keeping, complain)
-  complainOfUnknown(options, complain)
+    addIssue('partitions', `must be a whole number from 1 to ${LIMITS.partitionsMax}`)
+  checkTopicSettings(keeping, addIssue)
+  checkOptionNames(options, addIssue)
   const types: Record<string, MessageType> = {}
   const byName = new Map<string, MessageType>()
   const byWire = new Map<string, MessageType>()
   const specs = messages as unknown as Readonly<Record<string, Spec>>
   for (const [messageName, spec] of Object.entries(specs)) {
-    const flaw = flawOfSpec(messageName, spec)
-    if (flaw) {
-      complain(messageName, flaw)
+    const reason = invalidSpecReason(messageName, spec)
+    if (reason) {
+      addIssue(messageName, reason)
       continue
     }
-    const type = messageType(name, messageName, spec)
+    const type = messageTypeOf(name, messageName, spec)
     types[messageName] = type
     for (const each of type.kind === 'command' ? [type, type.refused] : [type]) {
-      if (byName.has(each.name)) complain(each.name, 'is the name of two messages')
+      if (byName.has(each.name)) addIssue(each.name, 'is the name of two messages')
       byName.set(each.name, each)
-      addWires(each, byWire, complain)
+      addWireNames(each, byWire, addIssue)
     }
   }
-  if (issues.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, complaints: issues })
-  const facts: ContractFacts = { name, key, partitions, keeping, byWire, byName }
-  for (const type of byName.values()) CONTRACTS.set(type, facts)
-  const made = branded(Object.defineProperty(types, ABOUT, { value: facts }))
+  if (issues.length > 0) throw new Fault('CONTRACT_INVALID', { detail: name, issues: issues })
+  const definition: ContractDefinition = {
+    name,
+    key,
+    partitions,
+    topicSettings: keeping,
+    byWire,
+    byName,
+  }
+  for (const type of byName.values()) CONTRACTS.set(type, definition)
+  const made = brand(Object.defineProperty(types, DEFINITION, { value: definition }))
   return Object.freeze(made) as Contract<C, M>
 }
 
-function complainOfKeeping(
-  { retention, compaction }: Keeping,
-  complain: (path: string, message: string) => void,
+function checkTopicSettings(
+  { retention, compaction }: TopicSettings,
+  addIssue: (path: string, message: string) => void,
 ): void {
   const bounds: readonly (readonly [path: string, value: number | undefined, min: number])[] = [
     ['retention.commands.ageMs', retention?.commands?.ageMs, 1],
@@ -170,7 +180,7 @@ function complainOfKeeping(
   ]
   for (const [path, value, min] of bounds)
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= min))
-      complain(path, `must be a whole number from ${min} on`)
+      addIssue(path, `must be a whole number from ${min} on`)
 }
 
 /** The names of the options, by the path of the option that contains them. */
@@ -182,34 +192,36 @@ const OPTIONS: Readonly<Record<string, readonly string[]>> = {
   compaction: ['deleteRetentionMs'],
 }
 
-function complainOfUnknown(
+function checkOptionNames(
   given: object,
-  complain: (path: string, message: string) => void,
+  addIssue: (path: string, message: string) => void,
   within = '',
 ): void {
   for (const [name, value] of Object.entries(given)) {
     const path = within === '' ? name : `${within}.${name}`
     const known = OPTIONS[within] ?? []
-    if (!known.includes(name)) complain(path, unknownName(name, known))
-    else if (typeof value === 'object' && value !== null) complainOfUnknown(value, complain, path)
+    if (!known.includes(name)) addIssue(path, unknownNameMessage(name, known))
+    else if (typeof value === 'object' && value !== null) checkOptionNames(value, addIssue, path)
   }
 }
 
 /** The names of the options of each kind of message. */
 const MESSAGE_OPTIONS: Readonly<Record<Spec['kind'], readonly string[]>> = {
-  command: ['refuses', 'refusal', 'was', 'wire', 'aliases'],
-  event: ['was', 'wire', 'aliases'],
+  command: ['refuses', 'refusal', 'upcasters', 'wire', 'aliases'],
+  event: ['upcasters', 'wire', 'aliases'],
   query: ['answers', 'wire', 'aliases'],
 }
 
-function flawOfOptions(spec: Spec): string | undefined {
+function unknownOptionReason(spec: Spec): string | undefined {
   const known = MESSAGE_OPTIONS[spec.kind] ?? []
   const names = Object.keys(spec).filter((name) => name !== 'kind' && name !== 'schema')
   const unknown = names.find((name) => !known.includes(name))
-  return unknown === undefined ? undefined : `its option ${unknown} ${unknownName(unknown, known)}`
+  return unknown === undefined
+    ? undefined
+    : `its option ${unknown} ${unknownNameMessage(unknown, known)}`
 }
 
-function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
+function invalidSpecReason(name: string, spec: Spec | undefined): string | undefined {
   if (!MESSAGE_NAME.test(name) || name.length > LIMITS.nameLengthMax)
     return `must be a name: letters and digits, up to ${LIMITS.nameLengthMax}`
   // An object with a `then` method would be treated as a promise.
@@ -220,14 +232,17 @@ function flawOfSpec(name: string, spec: Spec | undefined): string | undefined {
     return `its refusal codes must be text of 1 to ${LIMITS.nameLengthMax} characters`
   if (spec?.kind === 'query' && !isSchema(spec.answers)) return 'has no schema for its answer'
   if (spec === undefined) return undefined
-  return flawOfOptions(spec) ?? (spec.kind === 'query' ? undefined : flawOfWas(spec.was))
+  return (
+    unknownOptionReason(spec) ??
+    (spec.kind === 'query' ? undefined : invalidUpcastersReason(spec.upcasters))
+  )
 }
 
 /** In JavaScript, any value may be given. */
-function flawOfWas(was: unknown): string | undefined {
-  if (!Array.isArray(was) || was.length >= LIMITS.versionsMax)
+function invalidUpcastersReason(upcasters: unknown): string | undefined {
+  if (!Array.isArray(upcasters) || upcasters.length >= LIMITS.versionsMax)
     return `its upcasters must be a list of fewer than ${LIMITS.versionsMax}`
-  for (const [at, pair] of was.entries()) {
+  for (const [at, pair] of upcasters.entries()) {
     const [schema, up] = Array.isArray(pair) ? (pair as readonly unknown[]) : []
     if (!isSchema(schema) || typeof up !== 'function')
       return `version ${at + 1} of its upcasters must be a schema and a function: [schema, upcast]`
@@ -245,43 +260,49 @@ function isSchema(value: unknown): boolean {
   return typeof standard?.validate === 'function'
 }
 
-function addWires(
+function addWireNames(
   type: MessageType,
   byWire: Map<string, MessageType>,
-  complain: (path: string, message: string) => void,
+  addIssue: (path: string, message: string) => void,
 ): void {
   for (const wire of [type.wire, ...type.aliases]) {
-    if (byWire.has(wire)) complain(type.name, `its wire name ${wire} is used by another message`)
+    if (byWire.has(wire)) addIssue(type.name, `its wire name ${wire} is used by another message`)
     if (wire.length === 0 || wire.length > LIMITS.nameLengthMax)
-      complain(type.name, `its wire name must have 1 to ${LIMITS.nameLengthMax} characters`)
-    else if (flawOfKey(wire)) complain(type.name, `its wire name ${flawOfKey(wire)}`)
+      addIssue(type.name, `its wire name must have 1 to ${LIMITS.nameLengthMax} characters`)
+    else if (invalidKeyReason(wire)) addIssue(type.name, `its wire name ${invalidKeyReason(wire)}`)
     byWire.set(wire, type)
   }
 }
 
-function messageType(contract: string, name: string, spec: Spec): MessageType {
-  const type = typeOf(contract, name, spec.kind, spec, spec)
+function messageTypeOf(contract: string, name: string, spec: Spec): MessageType {
+  const type = createMessageType(contract, name, spec.kind, spec, spec)
   if (spec.kind === 'event') return type as unknown as EventType
   if (spec.kind === 'query')
     return Object.assign(type, { answers: spec.answers }) as unknown as QueryType
   // A refusal contains the refused command, so both have the same versions.
-  const refused = typeOf(contract, `${name}Refused`, 'refusal', spec, spec.refusal)
+  const refused = createMessageType(contract, `${name}Refused`, 'refusal', spec, spec.refusal)
   return Object.assign(type, {
     refuses: spec.refuses,
     refused: refused as unknown as RefusalType,
   }) as unknown as CommandType
 }
 
-function typeOf(contract: string, name: string, kind: Kind, spec: Spec, names: WireName): object {
-  const was = spec.kind === 'query' ? [] : spec.was
+function createMessageType(
+  contract: string,
+  name: string,
+  kind: MessageKind,
+  spec: Spec,
+  names: WireName,
+): object {
+  const upcasters = spec.kind === 'query' ? [] : spec.upcasters
   const make = (data: unknown) => Object.freeze({ contract, name, kind, data })
   Object.defineProperty(make, 'name', { value: name })
-  return Object.assign(branded(make), {
+  return Object.assign(brand(make), {
     contract,
     kind,
     schema: spec.schema,
-    version: was.length + 1,
-    was,
+    version: upcasters.length + 1,
+    upcasters,
     wire: names.wire ?? `${contract}.${name}`,
     aliases: names.aliases ?? [],
   })

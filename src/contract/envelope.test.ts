@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { Fault } from '../base/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import type { Envelope } from './envelope.ts'
 import { cloudEvent, decodeEnvelope, encodeHead } from './envelope.ts'
 

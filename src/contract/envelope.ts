@@ -1,5 +1,5 @@
-import { Fault } from '../base/fault.ts'
-import { traceContextOf } from './trace-context.ts'
+import { Fault } from '../base/errors/fault.ts'
+import { validTraceContext } from './trace-context.ts'
 
 /**
  * The metadata of a message. On the wire and in exports a message is a CloudEvent 1.0 (structured mode,
@@ -29,7 +29,7 @@ export interface Envelope {
   readonly traceparent?: string
   readonly tracestate?: string
   /** The saga instance that sent this command, to which refusals and failures are delivered. */
-  readonly sender?: Sender
+  readonly sender?: SenderInstance
   /** The id of the command that this one compensates. */
   readonly undoes?: string
   /** The version of the message type that the data has. Absent: 1. */
@@ -37,7 +37,7 @@ export interface Envelope {
 }
 
 /** The saga instance that sent a command. */
-export interface Sender {
+export interface SenderInstance {
   readonly service: string
   readonly rule: string
   readonly instance: string
@@ -68,12 +68,12 @@ export function encodeHead(envelope: Envelope): string {
  * The version of the data of a stored message. Version 1 is not stored, so most heads need not be
  * parsed.
  */
-export function versionIn(stored: Stored): number | undefined {
+export function messageVersion(stored: StoredMessage): number | undefined {
   return stored.head.includes('"version":') ? decodeEnvelope(stored).version : undefined
 }
 
 /** The columns of a stored message that make up its envelope. */
-interface Stored {
+interface StoredMessage {
   readonly id: string
   readonly type: string
   readonly key: string
@@ -86,7 +86,7 @@ interface Stored {
  *
  * @throws Fault `DATA_DAMAGED` with the id of the message, if the head is not valid
  */
-export function decodeEnvelope({ id, type, key, at, head }: Stored): Envelope {
+export function decodeEnvelope({ id, type, key, at, head }: StoredMessage): Envelope {
   return { ...parseHead(head, id), id, type, key, at }
 }
 
@@ -148,7 +148,7 @@ export function cloudEvent(topic: string, envelope: Envelope, data: unknown): Cl
     partitionkey: envelope.key,
     correlationid: envelope.correlation,
     ...(envelope.cause === undefined ? {} : { causationid: envelope.cause }),
-    ...traceContextOf(envelope),
+    ...validTraceContext(envelope),
   }
 }
 

@@ -63,9 +63,9 @@ describe('a message type', () => {
 describe('what a contract declares', () => {
   test('is plain data, whatever else the options hold', () => {
     const sneaky = { kind: 'query', wire: 'W' } as const
-    assert.deepEqual(event(Data, sneaky), { kind: 'event', schema: Data, was: [], wire: 'W' })
+    assert.deepEqual(event(Data, sneaky), { kind: 'event', schema: Data, upcasters: [], wire: 'W' })
     assert.equal(command(Data, sneaky).kind, 'command')
-    const plain = { kind: 'command', schema: Data, was: [], refuses: [], refusal: {} }
+    const plain = { kind: 'command', schema: Data, upcasters: [], refuses: [], refusal: {} }
     assert.deepEqual(command(Data), plain)
     const answers = z.string()
     assert.deepEqual(query(Data, { answers }), { kind: 'query', schema: Data, answers })

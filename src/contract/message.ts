@@ -1,5 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
-import type { Complaint } from '../base/fault.ts'
+import type { Issue } from '../base/errors/fault.ts'
 
 /** A synchronous Standard Schema that accepts its own output as input. */
 export type Schema<D = unknown> = StandardSchemaV1<D, D>
@@ -9,13 +9,13 @@ type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>
  * A command asks its owner to do something, an event says what its owner has done, a query asks for
  * data without effect, a refusal is the stored "no" of an owner to a command.
  */
-export type Kind = 'command' | 'event' | 'query' | 'refusal'
+export type MessageKind = 'command' | 'event' | 'query' | 'refusal'
 
 /** A message: created by calling a message type, returned by rules, passed to `send`. */
 export interface Message<
   C extends string = string,
   N extends string = string,
-  K extends Kind = Kind,
+  K extends MessageKind = MessageKind,
   D = unknown,
 > {
   readonly contract: C
@@ -52,7 +52,7 @@ export interface WireName {
 }
 
 /** An earlier version of a message: its schema, and the function that converts its data to the next version. */
-export type Earlier = readonly [schema: StandardSchemaV1, up: (data: never) => unknown]
+export type Upcaster = readonly [schema: StandardSchemaV1, up: (data: never) => unknown]
 
 type SchemaAfter<W, S, I> = W extends readonly [unknown, ...infer R]
   ? [...R, S][I & keyof [...R, S]]
@@ -64,7 +64,7 @@ type In<S> = S extends StandardSchemaV1 ? StandardSchemaV1.InferInput<S> : never
  * data of its version and returns input for the schema of the next version. It must be pure and runs
  * when a message is read: stored data never changes.
  */
-export type Was<W extends readonly StandardSchemaV1[], S extends StandardSchemaV1> = {
+export type Upcasters<W extends readonly StandardSchemaV1[], S extends StandardSchemaV1> = {
   readonly [I in keyof W]: readonly [
     schema: W[I],
     up: (data: Out<W[I]>) => In<SchemaAfter<W, S, I>>,
@@ -72,7 +72,7 @@ export type Was<W extends readonly StandardSchemaV1[], S extends StandardSchemaV
 }
 
 /** The members that all message types have. */
-export interface About<C extends string, N extends string, K extends Kind> {
+export interface MessageTypeInfo<C extends string, N extends string, K extends MessageKind> {
   readonly contract: C
   readonly name: N
   readonly kind: K
@@ -81,7 +81,7 @@ export interface About<C extends string, N extends string, K extends Kind> {
   readonly schema: StandardSchemaV1
   /** The number of earlier versions plus 1. */
   readonly version: number
-  readonly was: readonly Earlier[]
+  readonly upcasters: readonly Upcaster[]
 }
 
 /** The constructor of a command. */
@@ -93,7 +93,7 @@ export interface CommandType<
   D = any,
   // oxlint-disable-next-line typescript/no-explicit-any
   R extends string = any,
-> extends About<C, N, 'command'> {
+> extends MessageTypeInfo<C, N, 'command'> {
   (data: D): CommandMessage<C, N, D, R>
   readonly refuses: readonly R[]
   /** The type of the refusals of this command; any service may subscribe to it. */
@@ -106,7 +106,7 @@ export interface EventType<
   N extends string = string,
   // oxlint-disable-next-line typescript/no-explicit-any
   D = any,
-> extends About<C, N, 'event'> {
+> extends MessageTypeInfo<C, N, 'event'> {
   (data: D): Message<C, N, 'event', D>
 }
 
@@ -117,7 +117,7 @@ export interface QueryType<
   // oxlint-disable-next-line typescript/no-explicit-any
   D = any,
   A = unknown,
-> extends About<C, N, 'query'> {
+> extends MessageTypeInfo<C, N, 'query'> {
   (data: D): QueryMessage<C, N, D, A>
   readonly answers: StandardSchemaV1
 }
@@ -125,7 +125,7 @@ export interface QueryType<
 /** The data of a refusal: the code, details, and the refused command. */
 export interface RefusalData<D, R extends string> {
   readonly code: R
-  readonly complaints: readonly Complaint[]
+  readonly complaints: readonly Issue[]
   readonly command: D
 }
 
@@ -137,7 +137,7 @@ export interface RefusalType<
   D = any,
   // oxlint-disable-next-line typescript/no-explicit-any
   R extends string = any,
-> extends About<C, `${N}Refused`, 'refusal'> {
+> extends MessageTypeInfo<C, `${N}Refused`, 'refusal'> {
   (data: RefusalData<D, string>): Message<C, `${N}Refused`, 'refusal', RefusalData<D, R>>
   readonly code?: R
 }
@@ -154,7 +154,7 @@ export type DataOf<T> =
 /** The message that a message type creates. */
 export type MessageOf<T> = T extends (data: never) => infer M ? M : never
 /** The refusal codes of a command. */
-export type CodeOf<T> = T extends { readonly refuses: readonly (infer R extends string)[] }
+export type RefusalCodeOf<T> = T extends { readonly refuses: readonly (infer R extends string)[] }
   ? R
   : never
 /** The type of the answer to a query. */
@@ -169,7 +169,7 @@ export interface CommandSpec<
 > extends WireName {
   readonly kind: 'command'
   readonly schema: S
-  readonly was: readonly Earlier[]
+  readonly upcasters: readonly Upcaster[]
   readonly refuses: readonly R[]
   readonly refusal: WireName
 }
@@ -178,7 +178,7 @@ export interface CommandSpec<
 export interface EventSpec<S extends StandardSchemaV1 = StandardSchemaV1> extends WireName {
   readonly kind: 'event'
   readonly schema: S
-  readonly was: readonly Earlier[]
+  readonly upcasters: readonly Upcaster[]
 }
 
 /** The declaration of a query in a contract. */
@@ -204,11 +204,18 @@ export function command<
     /** The name of its refusals on the wire. Default: `<contract>.<Name>Refused`. */
     readonly refusal?: WireName
     /** Its earlier versions, oldest first; never remove one. */
-    readonly was?: Was<W, S>
+    readonly upcasters?: Upcasters<W, S>
   } = {},
 ): CommandSpec<S, R> {
-  const { refuses = [], refusal = {}, was = [], ...names } = options
-  return { ...names, kind: 'command', schema, was: was as readonly Earlier[], refuses, refusal }
+  const { refuses = [], refusal = {}, upcasters = [], ...names } = options
+  return {
+    ...names,
+    kind: 'command',
+    schema,
+    upcasters: upcasters as readonly Upcaster[],
+    refuses,
+    refusal,
+  }
 }
 
 /** Declares an event: a fact, published by the service that owns the contract. */
@@ -219,11 +226,11 @@ export function event<
   schema: S,
   options: WireName & {
     /** Its earlier versions, oldest first; never remove one. */
-    readonly was?: Was<W, S>
+    readonly upcasters?: Upcasters<W, S>
   } = {},
 ): EventSpec<S> {
-  const { was = [], ...names } = options
-  return { ...names, kind: 'event', schema, was: was as readonly Earlier[] }
+  const { upcasters = [], ...names } = options
+  return { ...names, kind: 'event', schema, upcasters: upcasters as readonly Upcaster[] }
 }
 
 /** Declares a query and the schema of its answer. The service that owns the contract answers it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { complaintsOfTrace, traceContextOf } from './trace-context.ts'
+import { traceContextIssues, validTraceContext } from './trace-context.ts'
 
 const T = '12345678901234567890123456789012'
 const P = '1234567890123456'
@@ -46,22 +46,22 @@ const INVALID: readonly unknown[] = [
 ]
 
 const state = (tracestate: unknown): unknown =>
-  traceContextOf({ traceparent: good, tracestate }).tracestate
+  validTraceContext({ traceparent: good, tracestate }).tracestate
 
 describe('a trace context', () => {
   for (const traceparent of VALID)
     test(`is propagated unchanged: ${traceparent.slice(0, 80)}`, () => {
-      assert.deepEqual(traceContextOf({ traceparent }), { traceparent })
-      assert.deepEqual(complaintsOfTrace({ traceparent }), [])
+      assert.deepEqual(validTraceContext({ traceparent }), { traceparent })
+      assert.deepEqual(traceContextIssues({ traceparent }), [])
     })
 
   test('that is invalid is dropped from outside input and refused in the API', () => {
     for (const traceparent of INVALID) {
       const shown = JSON.stringify(traceparent)
-      assert.deepEqual(traceContextOf({ traceparent, tracestate: 'a=1' }), {}, shown)
+      assert.deepEqual(validTraceContext({ traceparent, tracestate: 'a=1' }), {}, shown)
       if (traceparent === undefined) continue
       assert.deepEqual(
-        complaintsOfTrace({ traceparent }).map(({ path }) => path),
+        traceContextIssues({ traceparent }).map(({ path }) => path),
         ['traceparent'],
         shown,
       )
@@ -101,11 +101,11 @@ describe('a trace context', () => {
       null,
     ]) {
       assert.equal(state(wrong), undefined, String(wrong).slice(0, 50))
-      const complaints = complaintsOfTrace({ traceparent: good, tracestate: wrong })
+      const complaints = traceContextIssues({ traceparent: good, tracestate: wrong })
       assert.deepEqual(complaints, [{ path: 'tracestate', message: 'must be a W3C tracestate' }])
     }
-    assert.deepEqual(traceContextOf({ tracestate: 'a=1' }), {})
-    assert.deepEqual(complaintsOfTrace({ tracestate: 'a=1' }), [
+    assert.deepEqual(validTraceContext({ tracestate: 'a=1' }), {})
+    assert.deepEqual(traceContextIssues({ tracestate: 'a=1' }), [
       { path: 'tracestate', message: 'needs a traceparent beside it' },
     ])
   })

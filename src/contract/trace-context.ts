@@ -1,5 +1,5 @@
 // W3C Trace Context: https://www.w3.org/TR/trace-context/
-import type { Complaint } from '../base/fault.ts'
+import type { Issue } from '../base/errors/fault.ts'
 
 /** The W3C trace context of a message, propagated unchanged. */
 export interface TraceContext {
@@ -9,7 +9,7 @@ export interface TraceContext {
 }
 
 /** The two header values before validation. */
-interface Given {
+interface TraceHeaders {
   readonly traceparent?: unknown
   readonly tracestate?: unknown
 }
@@ -35,7 +35,7 @@ const GIVEN_LENGTH_MAX = 32_768
  * The valid tracestate, shortened as W3C says: long members are removed first, then the last ones.
  * `undefined` if it is invalid.
  */
-function tracestateOf(value: unknown): string | undefined {
+function validTracestate(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > GIVEN_LENGTH_MAX) return undefined
   const members = value
     .split(',')
@@ -51,21 +51,21 @@ function tracestateOf(value: unknown): string | undefined {
 }
 
 /** The valid part of a trace context; the invalid part is dropped. */
-export function traceContextOf({ traceparent, tracestate }: Given): TraceContext {
+export function validTraceContext({ traceparent, tracestate }: TraceHeaders): TraceContext {
   if (!isTraceparent(traceparent)) return {}
-  const state = tracestateOf(tracestate)
+  const state = validTracestate(tracestate)
   return state === undefined || state === '' ? { traceparent } : { traceparent, tracestate: state }
 }
 
 /** The issues of a trace context that is passed to the API. */
-export function complaintsOfTrace({ traceparent, tracestate }: Given): readonly Complaint[] {
-  const complaints: Complaint[] = []
+export function traceContextIssues({ traceparent, tracestate }: TraceHeaders): readonly Issue[] {
+  const issues: Issue[] = []
   if (traceparent !== undefined && !isTraceparent(traceparent))
-    complaints.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
-  if (tracestate === undefined) return complaints
-  if (tracestateOf(tracestate) === undefined)
-    complaints.push({ path: 'tracestate', message: 'must be a W3C tracestate' })
+    issues.push({ path: 'traceparent', message: 'must be a W3C traceparent' })
+  if (tracestate === undefined) return issues
+  if (validTracestate(tracestate) === undefined)
+    issues.push({ path: 'tracestate', message: 'must be a W3C tracestate' })
   else if (traceparent === undefined)
-    complaints.push({ path: 'tracestate', message: 'needs a traceparent beside it' })
-  return complaints
+    issues.push({ path: 'tracestate', message: 'needs a traceparent beside it' })
+  return issues
 }

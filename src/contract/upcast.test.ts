@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
-import { Fault } from '../base/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import { contract } from './contract.ts'
 import { command, event } from './message.ts'
 import { upcast } from './upcast.ts'
@@ -18,14 +18,14 @@ const Till = contract(
   { key: 'id' },
   {
     Paid: event(Paid3, {
-      was: [
+      upcasters: [
         [Paid1, (paid) => ({ id: paid.id, totalCents: Math.round(paid.total * 100) })],
         [Paid2, (paid) => paid],
       ],
     }),
     Pay: command(Paid2, {
       refuses: ['closed'],
-      was: [
+      upcasters: [
         [
           Paid1,
           ({ total, ...rest }) => {
@@ -107,7 +107,7 @@ describe('stored data', () => {
     const fault = faultOf(() => upcast(Till.Pay, { id: 7, total: 0.001 }))
     assert.equal(fault.code, 'UPCAST_FAILED')
     assert.deepEqual(
-      fault.complaints.map(({ path }) => path),
+      fault.issues.map(({ path }) => path),
       ['id', 'totalCents'],
     )
   })
@@ -120,7 +120,7 @@ describe('stored data', () => {
     })
     for (const schema of [later, broken]) {
       const was = [[Id, (data: { id: string }) => data]] as const
-      const { Done } = contract('work', { key: 'id' }, { Done: event(schema, { was }) })
+      const { Done } = contract('work', { key: 'id' }, { Done: event(schema, { upcasters: was }) })
       assert.equal(faultOf(() => upcast(Done, { id: 'a' })).code, 'UPCAST_FAILED')
     }
   })
@@ -136,7 +136,7 @@ function chainOf(steps: readonly number[]) {
   return contract(
     'chain',
     { key: 'id' },
-    { Done: event(version(steps.length), { was: was as never }) },
+    { Done: event(version(steps.length), { upcasters: was as never }) },
   )
 }
 

@@ -1,10 +1,10 @@
-import { Fault } from '../base/fault.ts'
-import { thrownText } from '../base/thrown.ts'
-import type { Earlier, MessageType, RefusalData } from './message.ts'
-import { complaintsOfForm, normalForm } from './normal-form.ts'
-import type { Parsed } from './parse.ts'
-import { parse } from './parse.ts'
-import { MESSAGE_SHAPE } from './shape.ts'
+import { Fault } from '../base/errors/fault.ts'
+import { thrownMessage } from '../base/errors/thrown-error.ts'
+import type { Upcaster, MessageType, RefusalData } from './message.ts'
+import { normalFormIssues, toNormalForm } from './data/normal-form.ts'
+import type { ParseResult } from './schema/parse.ts'
+import { parseWithSchema } from './schema/parse.ts'
+import { MESSAGE_SHAPE_LIMITS } from './data/shape.ts'
 
 /**
  * Converts stored data to the current version: each upcaster takes the data of its version, and the
@@ -19,41 +19,45 @@ export function upcast(type: MessageType, data: unknown, version = 1): unknown {
     throw new Fault('MESSAGE_NEWER', {
       detail: `${type.wire} has version ${version}, and the code knows version ${type.version}`,
     })
-  if (type.kind !== 'refusal') return climb(type, data, version)
+  if (type.kind !== 'refusal') return upcastStepwise(type, data, version)
   const refusal = data as RefusalData<unknown, string>
-  return { ...refusal, command: climb(type, refusal?.command, version) }
+  return { ...refusal, command: upcastStepwise(type, refusal?.command, version) }
 }
 
-function climb({ wire, schema, was }: MessageType, data: unknown, version: number): unknown {
+function upcastStepwise(
+  { wire, schema, upcasters }: MessageType,
+  data: unknown,
+  version: number,
+): unknown {
   let value = data
-  for (let at = version; at <= was.length; at += 1) {
-    const [, up] = was[at - 1] as Earlier
+  for (let at = version; at <= upcasters.length; at += 1) {
+    const [, upcastStep] = upcasters[at - 1] as Upcaster
     const detail = `${wire} from version ${at} to ${at + 1}`
     let made: unknown
     try {
-      made = up(value as never)
+      made = upcastStep(value as never)
     } catch (cause) {
       throw new Fault('UPCAST_FAILED', {
-        detail: `${detail}: the upcaster threw: ${thrownText(cause)}`,
+        detail: `${detail}: the upcaster threw: ${thrownMessage(cause)}`,
         cause,
       })
     }
-    const parsed = parsedAs(was[at]?.[0] ?? schema, detail, made)
-    if (parsed.is === 'rejected')
-      throw new Fault('UPCAST_FAILED', { detail, complaints: parsed.complaints })
+    const parsed = parseUpcast(upcasters[at]?.[0] ?? schema, detail, made)
+    if (parsed.status === 'invalid')
+      throw new Fault('UPCAST_FAILED', { detail, issues: parsed.issues })
     value = parsed.value
   }
-  const form = normalForm(value, MESSAGE_SHAPE)
+  const form = toNormalForm(value, MESSAGE_SHAPE_LIMITS)
   if (form) return form.value
-  const complaints = complaintsOfForm(value, MESSAGE_SHAPE)
-  throw new Fault('UPCAST_FAILED', { detail: wire, complaints })
+  const complaints = normalFormIssues(value, MESSAGE_SHAPE_LIMITS)
+  throw new Fault('UPCAST_FAILED', { detail: wire, issues: complaints })
 }
 
 /** Maps a fault of the schema to `UPCAST_FAILED`, too. */
-function parsedAs(schema: MessageType['schema'], detail: string, made: unknown): Parsed {
+function parseUpcast(schema: MessageType['schema'], detail: string, made: unknown): ParseResult {
   try {
-    return parse(schema, detail, made)
+    return parseWithSchema(schema, detail, made)
   } catch (cause) {
-    throw new Fault('UPCAST_FAILED', { detail: `${detail}: ${thrownText(cause)}`, cause })
+    throw new Fault('UPCAST_FAILED', { detail: `${detail}: ${thrownMessage(cause)}`, cause })
   }
 }

@@ -1,14 +1,14 @@
-import { Fault } from '../base/fault.ts'
-import { standingsOf } from '../engine/status.ts'
-import type { Archived, Tell } from '../ports/keeping.ts'
-import type { LogEnd } from '../ports/log.ts'
-import { mustBeAbsolute } from './backup.ts'
-import { mustBeTopic } from './browse.ts'
-import { momentsOf, offsetOf } from './moment.ts'
+import { Fault } from '../base/errors/fault.ts'
+import { readPositions } from '../engine/operations/consumer-status.ts'
+import type { ArchiveResult, ReportProgress } from '../ports/backup-and-archive.ts'
+import type { LogEnd } from '../ports/event-log.ts'
+import { assertAbsolutePath } from './backup.ts'
+import { assertTopicExists } from './read-topic.ts'
+import { parseOffsetsOrTimes, resolveOffset } from './offset-or-time.ts'
 import type { System } from './system.ts'
 
 /** Which records to archive, and where. */
-export interface TopicArchiveWish {
+export interface TopicArchiveOptions {
   readonly topic: string
   /** An offset in each partition or a time of storing: earlier records are archived. */
   readonly before: string
@@ -17,19 +17,19 @@ export interface TopicArchiveWish {
 }
 
 /** The result of archiving a topic. */
-export interface ArchivedTopic {
+export interface TopicArchiveResult {
   readonly topic: string
   readonly records: number
   readonly bytes: number
   readonly files: readonly string[]
-  readonly partitions: readonly (Pick<Archived, 'partition' | 'from' | 'to' | 'records'> & {
+  readonly partitions: readonly (Pick<ArchiveResult, 'partition' | 'from' | 'to' | 'records'> & {
     /** The consumer whose unread records kept the range from reaching the requested offset. */
     readonly heldBy?: string
   })[]
 }
 
 /** A partition and the offset before which records may be archived. */
-interface Part {
+interface PartitionRange {
   readonly partition: number
   readonly first: number
   readonly before: number
@@ -42,26 +42,27 @@ interface Part {
  * @throws Fault `BACKEND_CANNOT`, `TOPIC_NOT_FOUND`, `OPTION_INVALID`, `DATA_READ_ONLY`,
  * `LOG_DAMAGED`
  */
-export async function archive(
+export async function archiveTopic(
   system: System,
-  wish: TopicArchiveWish,
-  tell: Tell,
-): Promise<ArchivedTopic> {
+  options: TopicArchiveOptions,
+  onProgress: ReportProgress,
+): Promise<TopicArchiveResult> {
   const { backend } = system
-  const { topic, to } = wish
+  const { topic, to } = options
   if (!backend.archive) throw new Fault('BACKEND_CANNOT', { detail: 'archiving' })
-  mustBeTopic(system, topic)
-  mustBeAbsolute('to', to)
-  const parts = await partsOf(system, wish)
-  const total = parts.reduce((sum, { first, before }) => sum + before - first, 0)
-  const moved: Archived[] = []
-  let passed = 0
-  for (const { partition, first, before } of parts) {
+  assertTopicExists(system, topic)
+  assertAbsolutePath('to', to)
+  const ranges = await archivableRanges(system, options)
+  const total = ranges.reduce((sum, { first, before }) => sum + before - first, 0)
+  const moved: ArchiveResult[] = []
+  let done = 0
+  for (const { partition, first, before } of ranges) {
     const own = before - first
-    const told: Tell = (progress) => tell({ done: passed + own - restOf(progress), total })
-    moved.push(await backend.archive({ topic, partition, before, to }, told))
-    passed += own
-    tell({ done: passed, total })
+    const onPartProgress: ReportProgress = (progress) =>
+      onProgress({ done: done + own - remainingOf(progress), total })
+    moved.push(await backend.archive({ topic, partition, before, to }, onPartProgress))
+    done += own
+    onProgress({ done: done, total })
   }
   return {
     topic,
@@ -69,33 +70,36 @@ export async function archive(
     bytes: moved.reduce((sum, { bytes }) => sum + bytes, 0),
     files: moved.flatMap(({ files }) => files),
     partitions: moved.map(({ partition, from, to, records }, at) => {
-      const { heldBy } = parts[at] as Part
+      const { heldBy } = ranges[at] as PartitionRange
       return { partition, from, to, records, ...(heldBy === undefined ? {} : { heldBy }) }
     }),
   }
 }
 
 /** Records that are still to be moved. */
-const restOf = ({ done, total }: Parameters<Tell>[0]): number => total - done
+const remainingOf = ({ done, total }: Parameters<ReportProgress>[0]): number => total - done
 
-async function partsOf(system: System, wish: TopicArchiveWish): Promise<readonly Part[]> {
+async function archivableRanges(
+  system: System,
+  options: TopicArchiveOptions,
+): Promise<readonly PartitionRange[]> {
   const { log } = system.backend
-  const { before } = momentsOf('archive', { before: wish.before })
-  const standings = await standingsOf(system)
-  const parts: Part[] = []
-  for (const end of await log.ends([wish.topic])) {
-    const wanted = await offsetOf(log, end, before, end.first)
-    parts.push(partOf(end, wanted, standings))
+  const { before } = parseOffsetsOrTimes('archive', { before: options.before })
+  const positions = await readPositions(system)
+  const ranges: PartitionRange[] = []
+  for (const end of await log.ends([options.topic])) {
+    const wanted = await resolveOffset(log, end, before, end.first)
+    ranges.push(archivableRange(end, wanted, positions))
   }
-  return parts
+  return ranges
 }
 
-function partOf(
+function archivableRange(
   { topic, partition, first }: LogEnd,
   wanted: number,
-  standings: Awaited<ReturnType<typeof standingsOf>>,
-): Part {
-  const slowest = standings
+  positions: Awaited<ReturnType<typeof readPositions>>,
+): PartitionRange {
+  const slowest = positions
     .filter((each) => each.topic === topic && each.partition === partition)
     .toSorted((one, other) => one.next - other.next)[0]
   if (!slowest || slowest.next >= wanted) return { partition, first, before: wanted }

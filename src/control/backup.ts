@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
-import { Fault } from '../base/fault.ts'
-import type { BackedUp, Tell } from '../ports/keeping.ts'
+import { Fault } from '../base/errors/fault.ts'
+import type { BackupSummary, ReportProgress } from '../ports/backup-and-archive.ts'
 import type { System } from './system.ts'
 
 /**
@@ -8,15 +8,19 @@ import type { System } from './system.ts'
  *
  * @throws Fault `BACKEND_CANNOT`, `DIRECTORY_TAKEN`, `OPTION_INVALID`
  */
-export async function backUp({ backend }: System, to: string, tell: Tell): Promise<BackedUp> {
+export async function backUpSystem(
+  { backend }: System,
+  to: string,
+  onProgress: ReportProgress,
+): Promise<BackupSummary> {
   if (!backend.backup) throw new Fault('BACKEND_CANNOT', { detail: 'backup' })
-  mustBeAbsolute('to', to)
-  return backend.backup(to, tell)
+  assertAbsolutePath('to', to)
+  return backend.backup(to, onProgress)
 }
 
 /** The caller may have another working directory than the owner of the data. */
-export function mustBeAbsolute(path: string, directory: string): void {
+export function assertAbsolutePath(path: string, directory: string): void {
   if (isAbsolute(directory)) return
   const complaints = [{ path, message: 'must be an absolute path' }]
-  throw new Fault('OPTION_INVALID', { detail: directory, complaints })
+  throw new Fault('OPTION_INVALID', { detail: directory, issues: complaints })
 }

@@ -1,20 +1,20 @@
 // Lists one topic page by page, newest first; and finds messages by id or key in all topics.
-import { breathe } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
+import { yieldToEventLoop } from '../base/time/clock.ts'
+import { Fault } from '../base/errors/fault.ts'
 import { partitionOf } from '../contract/partition.ts'
-import type { Listing } from '../engine/listings.ts'
-import type { Span } from '../engine/newest-first.ts'
-import { newestFirst } from '../engine/newest-first.ts'
-import type { LogRecord } from '../ports/log.ts'
-import { eventView, findEvent, mustBeTopic } from './browse.ts'
+import type { ListPage } from '../engine/listing/list-types.ts'
+import type { Span } from '../engine/listing/newest-first.ts'
+import { newestFirst } from '../engine/listing/newest-first.ts'
+import type { LogRecord } from '../ports/event-log.ts'
+import { eventView, findEvent, assertTopicExists } from './read-topic.ts'
 import type { System } from './system.ts'
 import type { EventView, FoundMessages } from './views.ts'
 
-type Looking = Pick<System, 'backend' | 'catalog' | 'clock'>
+type ReadableSystem = Pick<System, 'backend' | 'catalog' | 'clock'>
 
 /** Records that one call reads at most to find matches. */
-const LOOKED_AT_MAX = 20_000
-const BREATHE_EVERY = 500
+const RECORDS_READ_MAX = 20_000
+const RECORDS_PER_YIELD = 500
 
 /** A filter of the messages of a topic; times are times of storing. */
 export interface BrowseOptions {
@@ -40,45 +40,52 @@ export interface BrowseOptions {
  * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`
  */
 export async function browseTopic(
-  looking: Looking,
+  system: ReadableSystem,
   { topic, partition, offset, since, until, key, type, text, limit, after }: BrowseOptions,
-): Promise<Listing<EventView>> {
-  mustBeTopic(looking, topic)
-  mustBePartition(looking, topic, partition)
-  const holdsKey = partitionsOf(looking, key)
+): Promise<ListPage<EventView>> {
+  assertTopicExists(system, topic)
+  assertPartitionExists(system, topic, partition)
+  const holdsKey = partitionFilter(system, key)
   const span = {
     since,
     until,
     after,
     ...(offset === undefined ? {} : { offset }),
-    isWanted: (place: Place) =>
+    includes: (place: Place) =>
       (partition === undefined || place.partition === partition) && holdsKey(place),
   }
-  const isWanted = matching({ key, type, text })
-  return page(looking, [topic], span, isWanted, limit)
+  const includes = matcherOf({ key, type, text })
+  return readPage(system, [topic], span, includes, limit)
 }
 
 /** @throws Fault `OPTION_INVALID` */
-function mustBePartition({ catalog }: Looking, topic: string, partition: number | undefined): void {
+function assertPartitionExists(
+  { catalog }: ReadableSystem,
+  topic: string,
+  partition: number | undefined,
+): void {
   const { partitions = 1 } = catalog.topics.find(({ name }) => name === topic) ?? {}
   if (partition === undefined || partition < partitions) return
   const message = `must be a whole number from 0 to ${partitions - 1}: ${topic} has no other`
   throw new Fault('OPTION_INVALID', {
     detail: 'browse',
-    complaints: [{ path: 'partition', message }],
+    issues: [{ path: 'partition', message }],
   })
 }
 
 type Place = Pick<LogRecord, 'topic' | 'partition'>
 
 /** Selects the one partition of each topic that a key belongs to. */
-function partitionsOf({ catalog }: Looking, key: string | undefined): (place: Place) => boolean {
+function partitionFilter(
+  { catalog }: ReadableSystem,
+  key: string | undefined,
+): (place: Place) => boolean {
   if (key === undefined) return () => true
   const counts = new Map(catalog.topics.map(({ name, partitions }) => [name, partitions]))
   return ({ topic, partition }) => partition === partitionOf(key, counts.get(topic) ?? 1)
 }
 
-function matching({
+function matcherOf({
   key,
   type,
   text,
@@ -98,23 +105,23 @@ function matching({
       (record.data ?? '').toLowerCase().includes(dataPart))
 }
 
-async function page(
-  looking: Looking,
+async function readPage(
+  system: ReadableSystem,
   topics: readonly string[],
   span: Span,
-  isWanted: (record: LogRecord) => boolean,
+  includes: (record: LogRecord) => boolean,
   limit: number,
-): Promise<Listing<EventView>> {
+): Promise<ListPage<EventView>> {
   const items: EventView[] = []
-  let lookedAt = 0
+  let recordsRead = 0
   let next: string | undefined
-  for await (const { record, cursor } of newestFirst(looking.backend.log, topics, span)) {
-    if (items.length === limit || lookedAt === LOOKED_AT_MAX)
+  for await (const { record, cursor } of newestFirst(system.backend.log, topics, span)) {
+    if (items.length === limit || recordsRead === RECORDS_READ_MAX)
       return next === undefined ? { items } : { items, next }
-    lookedAt += 1
-    if (lookedAt % BREATHE_EVERY === 0) await breathe(looking.clock)
+    recordsRead += 1
+    if (recordsRead % RECORDS_PER_YIELD === 0) await yieldToEventLoop(system.clock)
     next = cursor
-    if (isWanted(record)) items.push(eventView(looking, record, false))
+    if (includes(record)) items.push(eventView(system, record, false))
   }
   return { items }
 }
@@ -125,16 +132,21 @@ async function page(
  * @throws Fault `OPTION_INVALID`
  */
 export async function findMessages(
-  looking: Looking,
+  system: ReadableSystem,
   {
     text,
     limit,
     after,
   }: { readonly text: string; readonly limit: number; readonly after?: string },
 ): Promise<FoundMessages> {
-  const topics = looking.catalog.topics.map(({ name }) => name)
-  const found = after === undefined ? await findEvent(looking, text) : undefined
-  const span = { since: undefined, until: undefined, after, isWanted: partitionsOf(looking, text) }
-  const byKey = await page(looking, topics, span, ({ key }) => key === text, limit)
-  return { ...byKey, ...(found ? { byId: eventView(looking, found, false) } : {}) }
+  const topics = system.catalog.topics.map(({ name }) => name)
+  const found = after === undefined ? await findEvent(system, text) : undefined
+  const span = {
+    since: undefined,
+    until: undefined,
+    after,
+    includes: partitionFilter(system, text),
+  }
+  const byKey = await readPage(system, topics, span, ({ key }) => key === text, limit)
+  return { ...byKey, ...(found ? { byId: eventView(system, found, false) } : {}) }
 }

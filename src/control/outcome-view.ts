@@ -1,14 +1,14 @@
-import type { OperationState } from '../engine/operations.ts'
+import type { OperationState } from '../engine/producer/command-operation.ts'
 import type { OutcomeView } from './views.ts'
 
 /** Converts the state of an operation to what operators see. */
 export function outcomeView(state: OperationState): OutcomeView {
-  const { is } = state
+  const { status } = state
   if ('code' in state) {
-    const { code, complaints } = state
-    return { is, kind: 'refused', reason: code, complaints }
+    const { code, issues } = state
+    return { status, kind: 'refused', reason: code, issues }
   }
   const reason = 'reason' in state ? state.reason : undefined
-  const kind = is === 'pending' || is === 'completed' ? is : 'finished'
-  return { is, kind, ...(reason === undefined ? {} : { reason }) }
+  const kind = status === 'pending' || status === 'completed' ? status : 'finished'
+  return { status, kind, ...(reason === undefined ? {} : { reason }) }
 }

@@ -1,31 +1,31 @@
 import { compositeKey } from '../base/composite-key.ts'
 import { repliesTopic } from '../contract/contract.ts'
-import type { Catalog } from '../engine/catalog.ts'
-import type { Standing } from '../engine/status.ts'
-import { standingsOf, waitedMs } from '../engine/status.ts'
-import type { LogEnd } from '../ports/log.ts'
+import type { Catalog } from '../engine/plan/catalog.ts'
+import type { ConsumerPosition } from '../engine/operations/consumer-status.ts'
+import { readPositions, readWaitedMs } from '../engine/operations/consumer-status.ts'
+import type { LogEnd } from '../ports/event-log.ts'
 import { carriesCommands } from './message-kind.ts'
 import type { System } from './system.ts'
 import type { LinkView, Overview, RuleView, ServiceView, TopicView } from './views.ts'
 
-type Reading = Extract<LinkView, { is: 'reads' }>
+type Reading = Extract<LinkView, { kind: 'reads' }>
 
 /** All services, topics and their links at one moment. */
 export async function overviewOf(system: System): Promise<Overview> {
   const { backend, catalog, clock } = system
   const health = await system.health()
-  const standings = await standingsOf(system)
+  const positions = await readPositions(system)
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
-  const readings = await withAges(system, readingsOf(standings))
-  const { is, ack, detail, paused, alarms } = health
+  const readings = await withAges(system, topicReaders(positions))
+  const { status, ack, detail, paused, alarms } = health
   return {
     at: clock.now(),
     ack,
-    health: { is, detail, alarms },
+    health: { status, detail, alarms },
     services: catalog.services.map((service) =>
       serviceView(
         service,
-        standings.filter((each) => each.service === service.name),
+        positions.filter((each) => each.service === service.name),
         readings.filter((each) => each.service === service.name),
         paused.includes(service.name),
       ),
@@ -37,15 +37,15 @@ export async function overviewOf(system: System): Promise<Overview> {
 
 function serviceView(
   { name, rules }: Catalog['services'][0],
-  standings: readonly Standing[],
+  positions: readonly ConsumerPosition[],
   readings: readonly Reading[],
   isPaused: boolean,
 ): ServiceView {
   const ruleViews = rules.map(({ name: rule, is }): RuleView => {
-    const ofRule = standings.filter((each) => each.rule === rule)
+    const ofRule = positions.filter((each) => each.rule === rule)
     return {
       name: rule,
-      is,
+      kind: is,
       accepted: sum(ofRule, ({ accepted }) => accepted),
       completed: sum(ofRule, ({ completed }) => completed),
       pending: sum(ofRule, ({ pending }) => pending),
@@ -65,45 +65,45 @@ function serviceView(
 }
 
 /** A service that reads a topic, with the position of its slowest rule in each partition. */
-interface Reach {
+interface TopicReader {
   readonly service: string
   readonly topic: string
-  readonly slowest: readonly Standing[]
+  readonly slowest: readonly ConsumerPosition[]
 }
 
 /** Each service with each topic that it reads; the slowest rule counts. */
-function readingsOf(standings: readonly Standing[]): readonly Reach[] {
-  const slowest = new Map<string, Standing>()
-  for (const each of standings) {
+function topicReaders(positions: readonly ConsumerPosition[]): readonly TopicReader[] {
+  const slowest = new Map<string, ConsumerPosition>()
+  for (const each of positions) {
     const place = compositeKey(each.service, each.topic, each.partition)
     const known = slowest.get(place)
     if (!known || each.lag > known.lag) slowest.set(place, each)
   }
-  const reaches = Map.groupBy(slowest.values(), ({ service, topic }) =>
+  const readers = Map.groupBy(slowest.values(), ({ service, topic }) =>
     compositeKey(service, topic),
   )
-  return [...reaches.values()].map((group) => {
-    const [{ service, topic }] = group as [Standing]
+  return [...readers.values()].map((group) => {
+    const [{ service, topic }] = group as [ConsumerPosition]
     return { service, topic, slowest: group }
   })
 }
 
 async function withAges(
   { backend, clock }: System,
-  reaches: readonly Reach[],
+  readers: readonly TopicReader[],
 ): Promise<readonly Reading[]> {
   const readings: Reading[] = []
-  for (const { service, topic, slowest } of reaches) {
+  for (const { service, topic, slowest } of readers) {
     let ageMs = 0
     for (const each of slowest)
-      if (each.lag > 0) ageMs = Math.max(ageMs, await waitedMs(backend.log, each, clock.now()))
+      if (each.lag > 0) ageMs = Math.max(ageMs, await readWaitedMs(backend.log, each, clock.now()))
     const passed = sum(slowest, ({ end, lag }) => end - lag)
-    readings.push({ is: 'reads', service, topic, lag: lagOf(slowest), ageMs, passed })
+    readings.push({ kind: 'reads', service, topic, lag: lagOf(slowest), ageMs, consumed: passed })
   }
   return readings
 }
 
-const lagOf = (standings: readonly Standing[]): number => sum(standings, ({ lag }) => lag)
+const lagOf = (positions: readonly ConsumerPosition[]): number => sum(positions, ({ lag }) => lag)
 
 /** The counters that the charts of the page show. */
 export interface Counters {
@@ -120,19 +120,19 @@ export interface Counters {
 /** The counters of the overview that charts need, without reading records. */
 export async function countersOf(system: System): Promise<Counters> {
   const { backend, catalog } = system
-  const standings = await standingsOf(system)
+  const positions = await readPositions(system)
   const ends = await backend.log.ends(catalog.topics.map(({ name }) => name))
-  const reaches = readingsOf(standings)
+  const readers = topicReaders(positions)
   return {
     appended: sum(ends, ({ next }) => next),
     services: catalog.services.map(({ name }) => ({
       name,
       completed: sum(
-        standings.filter(({ service }) => service === name),
+        positions.filter(({ service }) => service === name),
         ({ completed }) => completed,
       ),
       lag: sum(
-        reaches.filter(({ service }) => service === name),
+        readers.filter(({ service }) => service === name),
         ({ slowest }) => lagOf(slowest),
       ),
     })),
@@ -152,13 +152,13 @@ function topicView(
     carries: isReplies ? 'replies' : isCommands ? 'commands' : 'events',
     partitions,
     appended: sum(ofTopic, ({ next }) => next),
-    held: sum(ofTopic, ({ first, next }) => next - first),
+    retained: sum(ofTopic, ({ first, next }) => next - first),
   }
 }
 
 function writesOf({ services }: Catalog): readonly LinkView[] {
   return services.flatMap(({ name, writes }) =>
-    writes.map((topic): LinkView => ({ is: 'writes', service: name, topic })),
+    writes.map((topic): LinkView => ({ kind: 'writes', service: name, topic })),
   )
 }
 

@@ -1,17 +1,17 @@
 // Replays a topic in order, page by page. The cursor is the only state between two pages.
-import { Fault } from '../base/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import type { CloudEvent } from '../contract/envelope.ts'
 import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
-import type { EventLog, LogRecord } from '../ports/log.ts'
-import { mustBeTopic } from './browse.ts'
-import { mustBeUndamaged } from '../engine/damage.ts'
-import { momentsOf, offsetOf } from './moment.ts'
+import type { EventLog, LogRecord } from '../ports/event-log.ts'
+import { assertTopicExists } from './read-topic.ts'
+import { assertUndamaged } from '../engine/listing/assert-undamaged.ts'
+import { parseOffsetsOrTimes, resolveOffset } from './offset-or-time.ts'
 import type { System } from './system.ts'
 
-type Looking = Pick<System, 'backend' | 'catalog'>
+type ReadableSystem = Pick<System, 'backend' | 'catalog'>
 
 /** Which records of a topic to replay. */
-export interface ReplayWish {
+export interface ReplayOptions {
   readonly topic: string
   readonly partition?: number
   /** The start: an offset in each partition, or a time of storing. Default: the first record. */
@@ -24,13 +24,13 @@ export interface ReplayWish {
 }
 
 /** A message with its partition and offset. */
-export interface Replayed extends CloudEvent {
+export interface ReplayedEvent extends CloudEvent {
   readonly partition: number
   readonly offset: number
 }
 
 export interface ReplayPage {
-  readonly events: readonly Replayed[]
+  readonly events: readonly ReplayedEvent[]
   /** The cursor for the next page; absent on the last page. */
   readonly cursor?: string
 }
@@ -51,16 +51,21 @@ const BYTES_PER_PAGE = 4_194_304
  * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`; `LOG_DAMAGED`, `ARCHIVE_MISSING` or
  * `ARCHIVE_DAMAGED` at the first record that cannot be read, after all records before it
  */
-export async function replay(looking: Looking, wish: ReplayWish): Promise<ReplayPage> {
-  mustBeTopic(looking, wish.topic)
-  const { log } = looking.backend
-  const ranges = wish.cursor === undefined ? await rangesOf(log, wish) : parseCursor(wish.cursor)
+export async function replay(system: ReadableSystem, options: ReplayOptions): Promise<ReplayPage> {
+  assertTopicExists(system, options.topic)
+  const { log } = system.backend
+  const ranges =
+    options.cursor === undefined ? await rangesOf(log, options) : parseCursor(options.cursor)
   const open = ranges.filter(({ next, to }) => next < to)
-  const { records, rest } = await readMerged(log, wish, log.can.positions ? open : open.slice(0, 1))
+  const { records, rest } = await readMerged(
+    log,
+    options,
+    log.can.positions ? open : open.slice(0, 1),
+  )
   const left = [...rest, ...(log.can.positions ? [] : open.slice(1))].filter(
     ({ next, to }) => next < to,
   )
-  const events = records.map(replayed)
+  const events = records.map(replayedEvent)
   return left.length === 0 ? { events } : { events, cursor: cursorOf(left) }
 }
 
@@ -75,7 +80,7 @@ interface Merged {
  */
 async function readMerged(
   log: EventLog,
-  { topic, limit }: ReplayWish,
+  { topic, limit }: ReplayOptions,
   ranges: readonly Range[],
 ): Promise<Merged> {
   const share = Math.max(1, ranges.length)
@@ -91,7 +96,7 @@ async function readMerged(
     const [slice] = await log.read([{ topic, partition, next }], max, { ms: 0 })
     if (!slice) continue
     const records = slice.records.filter(({ offset }) => offset < to)
-    if (records.length === 0) mustBeUndamaged(slice)
+    if (records.length === 0) assertUndamaged(slice)
     const reached = Math.min(slice.next, to)
     parts.push({ range, records, next: reached })
     if (reached < to) bound = Math.min(bound, orderOf(records.at(-1)))
@@ -111,7 +116,7 @@ async function readMerged(
 const orderOf = (record: LogRecord | undefined): number =>
   record ? (record.position ?? record.offset) : -1
 
-function replayed(record: LogRecord): Replayed {
+function replayedEvent(record: LogRecord): ReplayedEvent {
   const { topic, partition, offset } = record
   return { ...cloudEvent(topic, decodeEnvelope(record), dataOf(record)), partition, offset }
 }
@@ -125,20 +130,20 @@ function dataOf({ topic, partition, offset, id, data }: LogRecord): unknown {
   }
 }
 
-async function rangesOf(log: EventLog, wish: ReplayWish): Promise<readonly Range[]> {
-  const { topic, partition, from, to } = wish
+async function rangesOf(log: EventLog, options: ReplayOptions): Promise<readonly Range[]> {
+  const { topic, partition, from, to } = options
   const all = await log.ends([topic])
   const ends = all.filter((end) => partition === undefined || end.partition === partition)
   if (ends.length === 0) {
     const message = `must be a whole number from 0 to ${all.length - 1}: ${topic} has no other`
     const complaints = [{ path: 'partition', message }]
-    throw new Fault('OPTION_INVALID', { detail: 'replay', complaints })
+    throw new Fault('OPTION_INVALID', { detail: 'replay', issues: complaints })
   }
-  const moments = momentsOf('replay', { from, to })
+  const bounds = parseOffsetsOrTimes('replay', { from, to })
   const ranges: Range[] = []
   for (const end of ends) {
-    const next = await offsetOf(log, end, moments.from, end.first)
-    const until = await offsetOf(log, end, moments.to, end.next)
+    const next = await resolveOffset(log, end, bounds.from, end.first)
+    const until = await resolveOffset(log, end, bounds.to, end.next)
     ranges.push({ partition: end.partition, next, to: until })
   }
   return ranges
@@ -157,6 +162,6 @@ function parseCursor(cursor: string): readonly Range[] {
     })
   } catch (cause) {
     const complaints = [{ path: 'cursor', message: 'must be the cursor of the page before' }]
-    throw new Fault('OPTION_INVALID', { detail: 'replay', complaints, cause })
+    throw new Fault('OPTION_INVALID', { detail: 'replay', issues: complaints, cause })
   }
 }

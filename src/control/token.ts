@@ -3,22 +3,22 @@ import { closeSync, fstatSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 
 const TOKEN_BYTES = 32
-const FORM = /^[\w-]{43}$/
+const TOKEN_PATTERN = /^[\w-]{43}$/
 
 /** The token file of a data directory, readable only by its user. */
-const fileOf = (directory: string): string => join(directory, 'token')
+const tokenFile = (directory: string): string => join(directory, 'token')
 
 /** Creates a random token. */
-export function newToken(): string {
+export function createToken(): string {
   return randomBytes(TOKEN_BYTES).toString('base64url')
 }
 
 /** The token of a data directory; created on the first start. */
-export function tokenOf(directory: string): string {
+export function ensureToken(directory: string): string {
   const known = readToken(directory)
   if (known !== undefined) return known
-  const token = newToken()
-  writeFileSync(fileOf(directory), `${token}\n`, { mode: 0o600 })
+  const token = createToken()
+  writeFileSync(tokenFile(directory), `${token}\n`, { mode: 0o600 })
   return token
 }
 
@@ -26,21 +26,21 @@ export function tokenOf(directory: string): string {
 export function readToken(directory: string): string | undefined {
   let handle: number
   try {
-    handle = openSync(fileOf(directory), 'r')
+    handle = openSync(tokenFile(directory), 'r')
   } catch {
     return undefined
   }
   try {
     if (!fstatSync(handle).isFile()) return undefined
     const text = readFileSync(handle, 'utf8').trim()
-    return FORM.test(text) ? text : undefined
+    return TOKEN_PATTERN.test(text) ? text : undefined
   } finally {
     closeSync(handle)
   }
 }
 
 /** Compares tokens in constant time. */
-export function isToken(given: unknown, token: string): boolean {
+export function isSameToken(given: unknown, token: string): boolean {
   if (typeof given !== 'string') return false
   const hash = (text: string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(hash(given), hash(token))

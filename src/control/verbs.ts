@@ -1,142 +1,142 @@
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
-import { archive } from './archive.ts'
-import { backUp } from './backup.ts'
-import { storedMessages } from '../engine/compatibility.ts'
-import { heldKeys } from '../engine/held-keys.ts'
-import { openSagas } from '../engine/open-sagas.ts'
-import { operationList } from '../engine/operation-list.ts'
-import { LIST_LIMIT } from '../engine/paging.ts'
-import { timerList } from '../engine/timer-list.ts'
-import { chainOf, newest, readTopic } from './browse.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
+import { archiveTopic } from './archive.ts'
+import { backUpSystem } from './backup.ts'
+import { readStoredMessages } from '../engine/startup/compatibility.ts'
+import { heldKeys } from '../engine/listing/held-keys.ts'
+import { openSagas } from '../engine/listing/open-sagas.ts'
+import { listOperations } from '../engine/listing/operation-list.ts'
+import { LIST_LIMIT } from '../engine/listing/paging.ts'
+import { listTimers } from '../engine/listing/timer-list.ts'
+import { readChain, newestEvents, readTopic } from './read-topic.ts'
 import { browseTopic, findMessages } from './browse-topic.ts'
-import type { RewindTo } from '../engine/rewind.ts'
-import { momentsOf } from './moment.ts'
+import type { RewindTarget } from '../engine/operations/rewind.ts'
+import { parseOffsetsOrTimes } from './offset-or-time.ts'
 import { overviewOf } from './overview.ts'
 import { replay } from './replay.ts'
 import type { System } from './system.ts'
-import type { Tell } from '../ports/keeping.ts'
+import type { ReportProgress } from '../ports/backup-and-archive.ts'
 import { verify } from './verify.ts'
 
 /** The type and bounds of an argument of a verb; `number` means an integer. */
 interface ArgumentSpec {
-  readonly is: 'text' | 'number'
+  readonly kind: 'text' | 'number'
   readonly isRequired?: boolean
   readonly min?: number
   readonly max?: number
-  readonly initial?: number
+  readonly default?: number
 }
 
 /** Unvalidated arguments. */
-export type Given = Readonly<Record<string, unknown>>
-type Taken = Readonly<Record<string, string | number | undefined>>
+export type VerbArguments = Readonly<Record<string, unknown>>
+type ParsedArguments = Readonly<Record<string, string | number | undefined>>
 
 interface Verb {
   readonly isWrite: boolean
   readonly takes: Readonly<Record<string, ArgumentSpec>>
-  run(system: System, taken: Taken, tell: Tell): Promise<unknown>
+  run(system: System, taken: ParsedArguments, onProgress: ReportProgress): Promise<unknown>
 }
 
 const RECORDS_PER_CHAIN = 1_000_000
 
 /** The arguments of every verb that lists. */
-const LISTING = {
-  limit: { is: 'number', ...LIST_LIMIT },
-  after: { is: 'text' },
+const LIST_ARGUMENTS = {
+  limit: { kind: 'number', ...LIST_LIMIT },
+  after: { kind: 'text' },
 } as const satisfies Record<string, ArgumentSpec>
 
 const verbs = {
   overview: { isWrite: false, takes: {}, run: (system) => overviewOf(system) },
   health: { isWrite: false, takes: {}, run: (system) => system.health() },
   describe: { isWrite: false, takes: {}, run: async ({ catalog }) => catalog },
-  contracts: { isWrite: false, takes: {}, run: ({ backend }) => storedMessages(backend.store) },
+  contracts: { isWrite: false, takes: {}, run: ({ backend }) => readStoredMessages(backend.store) },
   log: {
     isWrite: false,
     takes: {
-      topic: { is: 'text', isRequired: true },
-      partition: { is: 'number', min: 0 },
-      from: { is: 'number', min: 0 },
-      limit: { is: 'number', min: 1, max: 10_000, initial: 20 },
+      topic: { kind: 'text', isRequired: true },
+      partition: { kind: 'number', min: 0 },
+      from: { kind: 'number', min: 0 },
+      limit: { kind: 'number', min: 1, max: 10_000, default: 20 },
     },
     run: (system, taken) => readTopic(system, taken as never),
   },
   newest: {
     isWrite: false,
-    takes: { limit: { is: 'number', min: 1, max: 1_000, initial: 40 } },
-    run: (system, { limit }) => newest(system, limit as number),
+    takes: { limit: { kind: 'number', min: 1, max: 1_000, default: 40 } },
+    run: (system, { limit }) => newestEvents(system, limit as number),
   },
   browse: {
     isWrite: false,
     takes: {
-      topic: { is: 'text', isRequired: true },
-      partition: { is: 'number', min: 0 },
-      offset: { is: 'number', min: 0 },
-      since: { is: 'number', min: 0 },
-      until: { is: 'number', min: 0 },
-      key: { is: 'text' },
-      type: { is: 'text' },
-      text: { is: 'text' },
-      ...LISTING,
+      topic: { kind: 'text', isRequired: true },
+      partition: { kind: 'number', min: 0 },
+      offset: { kind: 'number', min: 0 },
+      since: { kind: 'number', min: 0 },
+      until: { kind: 'number', min: 0 },
+      key: { kind: 'text' },
+      type: { kind: 'text' },
+      text: { kind: 'text' },
+      ...LIST_ARGUMENTS,
     },
     run: (system, taken) => browseTopic(system, taken as never),
   },
   find: {
     isWrite: false,
-    takes: { text: { is: 'text', isRequired: true }, ...LISTING },
+    takes: { text: { kind: 'text', isRequired: true }, ...LIST_ARGUMENTS },
     run: (system, taken) => findMessages(system, taken as never),
   },
   chain: {
     isWrite: false,
     takes: {
-      event: { is: 'text', isRequired: true },
-      records: { is: 'number', min: 1, initial: RECORDS_PER_CHAIN },
+      event: { kind: 'text', isRequired: true },
+      records: { kind: 'number', min: 1, default: RECORDS_PER_CHAIN },
     },
-    run: (system, { event, records }) => chainOf(system, event as string, records as number),
+    run: (system, { event, records }) => readChain(system, event as string, records as number),
   },
   held: {
     isWrite: false,
-    takes: { consumer: { is: 'text' }, key: { is: 'text' }, ...LISTING },
+    takes: { consumer: { kind: 'text' }, key: { kind: 'text' }, ...LIST_ARGUMENTS },
     run: (system, taken) => heldKeys(system, taken),
   },
   sagas: {
     isWrite: false,
-    takes: { saga: { is: 'text' }, operation: { is: 'text' }, ...LISTING },
+    takes: { saga: { kind: 'text' }, operation: { kind: 'text' }, ...LIST_ARGUMENTS },
     run: (system, taken) => openSagas(system, taken),
   },
   operations: {
     isWrite: false,
     takes: {
-      state: { is: 'text' },
-      key: { is: 'text' },
-      type: { is: 'text' },
-      since: { is: 'number', min: 0 },
-      until: { is: 'number', min: 0 },
-      ...LISTING,
+      state: { kind: 'text' },
+      key: { kind: 'text' },
+      type: { kind: 'text' },
+      since: { kind: 'number', min: 0 },
+      until: { kind: 'number', min: 0 },
+      ...LIST_ARGUMENTS,
     },
-    run: (system, taken) => operationList(system, taken),
+    run: (system, taken) => listOperations(system, taken),
   },
   timers: {
     isWrite: false,
-    takes: { saga: { is: 'text' }, until: { is: 'number', min: 0 }, ...LISTING },
-    run: (system, taken) => timerList(system, taken),
+    takes: { saga: { kind: 'text' }, until: { kind: 'number', min: 0 }, ...LIST_ARGUMENTS },
+    run: (system, taken) => listTimers(system, taken),
   },
   pause: {
     isWrite: true,
-    takes: { service: { is: 'text', isRequired: true } },
+    takes: { service: { kind: 'text', isRequired: true } },
     run: (system, { service }) => setPaused(system, service as string, true),
   },
   resume: {
     isWrite: true,
-    takes: { service: { is: 'text', isRequired: true } },
+    takes: { service: { kind: 'text', isRequired: true } },
     run: (system, { service }) => setPaused(system, service as string, false),
   },
   rewind: {
     isWrite: true,
     takes: {
-      consumer: { is: 'text', isRequired: true },
-      to: { is: 'text', isRequired: true },
-      topic: { is: 'text' },
-      partition: { is: 'number', min: 0 },
+      consumer: { kind: 'text', isRequired: true },
+      to: { kind: 'text', isRequired: true },
+      topic: { kind: 'text' },
+      partition: { kind: 'number', min: 0 },
     },
     run: (system, { consumer, to, topic, partition }) =>
       system.rewind({
@@ -149,32 +149,32 @@ const verbs = {
   replay: {
     isWrite: false,
     takes: {
-      topic: { is: 'text', isRequired: true },
-      partition: { is: 'number', min: 0 },
-      from: { is: 'text' },
-      to: { is: 'text' },
-      cursor: { is: 'text' },
-      limit: { is: 'number', min: 1, max: 10_000, initial: 2_000 },
+      topic: { kind: 'text', isRequired: true },
+      partition: { kind: 'number', min: 0 },
+      from: { kind: 'text' },
+      to: { kind: 'text' },
+      cursor: { kind: 'text' },
+      limit: { kind: 'number', min: 1, max: 10_000, default: 2_000 },
     },
     run: (system, taken) => replay(system, taken as never),
   },
   backup: {
     isWrite: true,
-    takes: { to: { is: 'text', isRequired: true } },
-    run: (system, { to }, tell) => backUp(system, to as string, tell),
+    takes: { to: { kind: 'text', isRequired: true } },
+    run: (system, { to }, tell) => backUpSystem(system, to as string, tell),
   },
   archive: {
     isWrite: true,
     takes: {
-      topic: { is: 'text', isRequired: true },
-      before: { is: 'text', isRequired: true },
-      to: { is: 'text', isRequired: true },
+      topic: { kind: 'text', isRequired: true },
+      before: { kind: 'text', isRequired: true },
+      to: { kind: 'text', isRequired: true },
     },
-    run: (system, taken, tell) => archive(system, taken as never, tell),
+    run: (system, taken, tell) => archiveTopic(system, taken as never, tell),
   },
   rebuild: {
     isWrite: true,
-    takes: { projection: { is: 'text', isRequired: true } },
+    takes: { projection: { kind: 'text', isRequired: true } },
     run: (system, { projection }, tell) => system.rebuild(projection as string, tell),
   },
   verify: { isWrite: false, takes: {}, run: (system, _, tell) => verify(system, tell) },
@@ -190,10 +190,10 @@ export function isVerb(name: unknown): name is VerbName {
 }
 
 /** Parses `earliest`, `latest`, an offset or a time. */
-function rewindTo(text: string): RewindTo {
-  const { to = 'latest' } = momentsOf('rewind', { to: text }, ['earliest', 'latest'])
+function rewindTo(text: string): RewindTarget {
+  const { to = 'latest' } = parseOffsetsOrTimes('rewind', { to: text }, ['earliest', 'latest'])
   if (typeof to === 'string') return to
-  return to.is === 'time' ? { atMs: to.atMs } : { offset: to.offset }
+  return to.kind === 'time' ? { atMs: to.atMs } : { offset: to.offset }
 }
 
 async function setPaused(system: System, service: string, isPaused: boolean): Promise<object> {
@@ -211,33 +211,33 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
 export async function runVerb(
   system: System,
   name: VerbName,
-  given: Given,
-  tell: Tell = () => undefined,
+  given: VerbArguments,
+  onProgress: ReportProgress = () => undefined,
 ): Promise<unknown> {
   const verb = VERBS[name]
-  return verb.run(system, takenBy(name, verb, given), tell)
+  return verb.run(system, parseArguments(name, verb, given), onProgress)
 }
 
-function takenBy(name: VerbName, { takes }: Verb, given: Given): Taken {
-  const complaints: Complaint[] = Object.keys(given)
+function parseArguments(name: VerbName, { takes }: Verb, given: VerbArguments): ParsedArguments {
+  const complaints: Issue[] = Object.keys(given)
     .filter((each) => !Object.hasOwn(takes, each))
-    .map((path) => ({ path, message: `is unknown: ${name} takes ${listed(takes)}` }))
-  const taken: Record<string, string | number | undefined> = {}
+    .map((path) => ({ path, message: `is unknown: ${name} takes ${argumentNames(takes)}` }))
+  const parsed: Record<string, string | number | undefined> = {}
   for (const [path, spec] of Object.entries(takes)) {
     const value = Object.hasOwn(given, path) ? given[path] : undefined
-    const flaw = flawOf(spec, value)
-    if (flaw) complaints.push({ path, message: flaw })
-    else taken[path] = (value as string | number | undefined) ?? spec.initial
+    const reason = invalidArgumentReason(spec, value)
+    if (reason) complaints.push({ path, message: reason })
+    else parsed[path] = (value as string | number | undefined) ?? spec.default
   }
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: name, complaints })
-  return taken
+  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: name, issues: complaints })
+  return parsed
 }
 
-const listed = (takes: Verb['takes']): string => Object.keys(takes).join(', ') || 'nothing'
+const argumentNames = (takes: Verb['takes']): string => Object.keys(takes).join(', ') || 'nothing'
 
-function flawOf(spec: ArgumentSpec, value: unknown): string | undefined {
+function invalidArgumentReason(spec: ArgumentSpec, value: unknown): string | undefined {
   if (value === undefined) return spec.isRequired ? 'is missing' : undefined
-  if (spec.is === 'text')
+  if (spec.kind === 'text')
     return typeof value === 'string' && value !== '' ? undefined : 'must be text'
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec
   const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max

@@ -1,26 +1,33 @@
 // Checks that rows are consistent with each other: entities with streams, held keys with messages, sagas with timers.
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
-import type { InstanceRow } from '../engine/advance.ts'
-import type { TimerRow } from '../engine/timer-row.ts'
-import type { CatalogService } from '../engine/catalog.ts'
-import { consumerName } from '../engine/catalog.ts'
-import type { HoldRow } from '../engine/hold-row.ts'
-import { serviceTables, tableOf } from '../engine/plan.ts'
-import type { EventStore, Progress, Row, Scan, ScannedRow, StreamEnd } from '../ports/store.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
+import type { SagaInstanceRow } from '../engine/execution/advance-saga.ts'
+import type { TimerRow } from '../engine/execution/timer-row.ts'
+import type { CatalogService } from '../engine/plan/catalog.ts'
+import { consumerName } from '../engine/plan/catalog.ts'
+import type { HoldRow } from '../engine/failure/hold-row.ts'
+import { serviceTables, tableOf } from '../engine/plan/plan.ts'
+import type {
+  EventStore,
+  Progress,
+  Row,
+  Scan,
+  ScannedRow,
+  StreamEnd,
+} from '../ports/event-store.ts'
 import type { System } from './system.ts'
 
-const PAGE = 1_000
+const ROWS_PER_PAGE = 1_000
 
 /** Issues one by one; `path` names the consumer and the key. */
-type Findings = AsyncGenerator<Complaint>
+type Issues = AsyncGenerator<Issue>
 
 /**
  * Checks that the version of each entity row is the end of its stream; that each held key has its held
  * messages and the reverse, in the number that the counters say; that each timer has its instance and
  * each open instance its timers. Rows that change meanwhile are read a second time.
  */
-export async function* verifyState({ backend: { store }, catalog }: System): Findings {
+export async function* verifyState({ backend: { store }, catalog }: System): Issues {
   const known = await store.tables?.()
   const has = (table: string): boolean => known?.includes(table) ?? true
   for (const service of catalog.services) {
@@ -29,17 +36,17 @@ export async function* verifyState({ backend: { store }, catalog }: System): Fin
       const table = tableOf(id)
       if (!has(table)) continue
       const consumer = `${service.name}/${name}`
-      if (is === 'entity') yield* readable(consumer, verifyEntity(store, consumer, table))
-      if (is === 'saga') yield* readable(consumer, verifySaga(store, consumer, table, timers))
+      if (is === 'entity') yield* untilDamaged(consumer, verifyEntity(store, consumer, table))
+      if (is === 'saga') yield* untilDamaged(consumer, verifySaga(store, consumer, table, timers))
     }
     const { name } = service
-    if (has(holds)) yield* readable(name, verifyHolds(store, service))
-    if (has(timers)) yield* readable(name, verifyTimers(store, service, timers))
+    if (has(holds)) yield* untilDamaged(name, verifyHolds(store, service))
+    if (has(timers)) yield* untilDamaged(name, verifyTimers(store, service, timers))
   }
 }
 
 /** Ends the checks of a table at an unreadable row, which `verify` has reported before. */
-async function* readable(path: string, findings: Findings): Findings {
+async function* untilDamaged(path: string, findings: Issues): Issues {
   try {
     yield* findings
   } catch (cause) {
@@ -48,64 +55,64 @@ async function* readable(path: string, findings: Findings): Findings {
   }
 }
 
-async function* pages(
+async function* scanPages(
   store: EventStore,
   scan: Omit<Scan, 'limit' | 'after'>,
 ): AsyncGenerator<readonly ScannedRow[]> {
   let after: Scan['after']
   do {
-    const rows = await store.scan({ ...scan, limit: PAGE, ...(after ? { after } : {}) })
+    const rows = await store.scan({ ...scan, limit: ROWS_PER_PAGE, ...(after ? { after } : {}) })
     yield rows
-    const last = rows.length === PAGE ? rows.at(-1) : undefined
+    const last = rows.length === ROWS_PER_PAGE ? rows.at(-1) : undefined
     after = last && { key: last.key, ...(last.value === undefined ? {} : { value: last.value }) }
   } while (after)
 }
 
-const REFOLDS = 'its next command or a query by its id folds the row again'
-const REMADE = 'the next start of the service restores the hold'
-const RESTORE = 'restore a backup'
+const REFOLD_CURE = 'its next command or a query by its id folds the row again'
+const HOLD_CURE = 'the next start of the service restores the hold'
+const RESTORE_CURE = 'restore a backup'
 
-async function* verifyEntity(store: EventStore, consumer: string, table: string): Findings {
+async function* verifyEntity(store: EventStore, consumer: string, table: string): Issues {
   // Here streams are read before rows, below rows before streams, since both only grow.
   for (let after: string | undefined, isOver = false; !isOver;) {
-    const ends = await store.streams(table, after, PAGE)
+    const ends = await store.streams(table, after, ROWS_PER_PAGE)
     const rows = await store.get(ends.map(({ key }) => ({ table, key })))
     for (const [at, end] of ends.entries()) {
-      const message = flawOfStream(end, rows[at])
+      const message = streamProblem(end, rows[at])
       if (message !== undefined) yield { path: `${consumer} ${end.key}`, message }
     }
-    isOver = ends.length < PAGE
+    isOver = ends.length < ROWS_PER_PAGE
     after = ends.at(-1)?.key
   }
-  for await (const rows of pages(store, { table })) {
+  for await (const rows of scanPages(store, { table })) {
     const ends = await store.streamEnds(rows)
     for (const [at, { key, version }] of rows.entries()) {
       const end = ends[at] ?? 0
-      const message = `its row has version ${version}, but its stream ends at ${end}: ${RESTORE}`
+      const message = `its row has version ${version}, but its stream ends at ${end}: ${RESTORE_CURE}`
       if (end < version) yield { path: `${consumer} ${key}`, message }
     }
   }
 }
 
-function flawOfStream({ version, entries }: StreamEnd, row: Row | undefined): string | undefined {
-  if (entries < version) return `its stream has ${entries} entries of ${version}: ${RESTORE}`
-  const events = `its stream has ${version} events: ${REFOLDS}`
+function streamProblem({ version, entries }: StreamEnd, row: Row | undefined): string | undefined {
+  if (entries < version) return `its stream has ${entries} entries of ${version}: ${RESTORE_CURE}`
+  const events = `its stream has ${version} events: ${REFOLD_CURE}`
   if (!row) return `its row is missing, but ${events}`
   return row.version < version ? `its row has version ${row.version}, but ${events}` : undefined
 }
 
-async function* verifyHolds(store: EventStore, service: CatalogService): Findings {
+async function* verifyHolds(store: EventStore, service: CatalogService): Issues {
   const { holds, held } = serviceTables(service.id)
   const consumers = service.rules.map(({ id }) => id)
   const nameOf = (id: string): string => consumerName({ services: [service], topics: [] }, id)
   const before = await store.progress(consumers)
   const messages = await countHeld(store, held)
   const counts = new Map<string, number>()
-  for await (const rows of pages(store, { table: holds }))
+  for await (const rows of scanPages(store, { table: holds }))
     for (const { key, body } of rows) counts.set(key, (JSON.parse(body) as HoldRow).count)
   for (const holdKey of new Set([...counts.keys(), ...messages.keys()])) {
     if (counts.get(holdKey) === messages.get(holdKey)) continue
-    const message = await flawOfHold(store, holds, held, holdKey)
+    const message = await holdProblem(store, holds, held, holdKey)
     const [id = '', ...key] = holdKey.split(':')
     if (message !== undefined) yield { path: `${nameOf(id)} ${key.join(':')}`, message }
   }
@@ -116,7 +123,7 @@ async function* verifyHolds(store: EventStore, service: CatalogService): Finding
     const pending = now.reduce((sum, each) => sum + each.pending, 0)
     let count = 0
     for (const [holdKey, held] of messages) if (holdKey.startsWith(`${consumer}:`)) count += held
-    const message = `${pending} messages are pending, but ${count} are held: ${RESTORE}`
+    const message = `${pending} messages are pending, but ${count} are held: ${RESTORE_CURE}`
     if (pending !== count) yield { path: nameOf(consumer), message }
   }
 }
@@ -124,7 +131,7 @@ async function* verifyHolds(store: EventStore, service: CatalogService): Finding
 /** The number of held messages, by the key of the hold. */
 async function countHeld(store: EventStore, held: string): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
-  for await (const rows of pages(store, { table: held, where: { index: 'hold' } }))
+  for await (const rows of scanPages(store, { table: held, where: { index: 'hold' } }))
     for (const { value } of rows) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1)
   return counts
 }
@@ -133,34 +140,34 @@ const progressOf = (progress: readonly Progress[], consumer: string): readonly P
   progress.filter((each) => each.consumer === consumer)
 
 /** Compares a hold with its messages, unless its version changes while they are counted. */
-async function flawOfHold(
+async function holdProblem(
   store: EventStore,
   holds: string,
   held: string,
   holdKey: string,
 ): Promise<string | undefined> {
-  const look = async (): Promise<Row | undefined> =>
+  const readHold = async (): Promise<Row | undefined> =>
     (await store.get([{ table: holds, key: holdKey }]))[0]
-  const hold = await look()
+  const hold = await readHold()
   let messages = 0
   const where = { index: 'hold', equals: holdKey }
-  for await (const rows of pages(store, { table: held, where })) messages += rows.length
-  if ((await look())?.version !== hold?.version) return undefined
+  for await (const rows of scanPages(store, { table: held, where })) messages += rows.length
+  if ((await readHold())?.version !== hold?.version) return undefined
   const count = hold ? (JSON.parse(hold.body) as HoldRow).count : 0
   if (count === messages) return undefined
-  if (hold) return `its hold has ${count} messages, but ${messages} are there: ${RESTORE}`
-  return `${messages} messages are held without a hold, so that they are never retried: ${REMADE}`
+  if (hold) return `its hold has ${count} messages, but ${messages} are there: ${RESTORE_CURE}`
+  return `${messages} messages are held without a hold, so that they are never retried: ${HOLD_CURE}`
 }
 
-async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Findings {
-  for await (const rows of pages(store, { table })) {
+async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Issues {
+  for await (const rows of scanPages(store, { table })) {
     const timers = rows.map(({ body }) => JSON.parse(body) as TimerRow)
     const instances = await store.get(
       timers.map((timer) => ({ table: timer.table, key: timer.instance })),
     )
     for (const [at, { rule, instance }] of timers.entries()) {
-      if (instances[at] || !(await isThere(store, rows[at] as Row))) continue
-      const message = `a timer refers to it, but its row is missing: ${RESTORE}`
+      if (instances[at] || !(await isUnchanged(store, rows[at] as Row))) continue
+      const message = `a timer refers to it, but its row is missing: ${RESTORE_CURE}`
       const consumer = consumerName({ services: [service], topics: [] }, `${service.id}/${rule}`)
       yield { path: `${consumer} ${instance}`, message }
     }
@@ -172,21 +179,21 @@ async function* verifySaga(
   consumer: string,
   table: string,
   timers: string,
-): Findings {
-  for await (const rows of pages(store, { table, where: { index: 'open' } }))
+): Issues {
+  for await (const rows of scanPages(store, { table, where: { index: 'open' } }))
     for (const row of rows) {
-      const instance = JSON.parse(row.body) as InstanceRow
+      const instance = JSON.parse(row.body) as SagaInstanceRow
       if (instance.is !== 'open' || instance.timers.length === 0) continue
       const found = await store.get(instance.timers.map((key) => ({ table: timers, key })))
       const missing = instance.timers.filter((_, at) => !found[at])
-      if (missing.length === 0 || !(await isThere(store, row))) continue
-      const message = `its timers are missing (${missing.join(', ')}): ${RESTORE}`
+      if (missing.length === 0 || !(await isUnchanged(store, row))) continue
+      const message = `its timers are missing (${missing.join(', ')}): ${RESTORE_CURE}`
       yield { path: `${consumer} ${row.key}`, message }
     }
 }
 
 /** Whether a row still has the version that was read. */
-async function isThere(store: EventStore, { table, key, version }: Row): Promise<boolean> {
+async function isUnchanged(store: EventStore, { table, key, version }: Row): Promise<boolean> {
   const [now] = await store.get([{ table, key }])
   return now?.version === version
 }

@@ -1,18 +1,24 @@
 // What operators see, as JSON. Times are milliseconds since 1970.
-import type { Complaint } from '../base/fault.ts'
-import type { Alarm, HeldKey, Listing, OperationKind, WaitsFor } from '../engine/listings.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import type {
+  Alarm,
+  HeldKey,
+  ListPage,
+  OperationKind,
+  WaitsFor,
+} from '../engine/listing/list-types.ts'
 
 export type {
   Alarm,
   ErrorView,
-  EventPlace,
+  EventLocation,
   HeldKey,
-  Listing,
+  ListPage,
   OpenSaga,
   OperationEntry,
   TimerEntry,
   WaitsFor,
-} from '../engine/listings.ts'
+} from '../engine/listing/list-types.ts'
 
 /** All services, topics and their links at one moment. */
 export interface Overview {
@@ -20,7 +26,7 @@ export interface Overview {
   /** The durability of an ack. */
   readonly ack: 'memory' | 'disk' | 'replicated'
   readonly health: {
-    readonly is: 'well' | 'paused' | 'degraded' | 'failing'
+    readonly status: 'well' | 'paused' | 'degraded' | 'failing'
     readonly detail: string
     /** Conditions that need attention. */
     readonly alarms: readonly Alarm[]
@@ -46,7 +52,7 @@ export interface ServiceView {
 
 export interface RuleView {
   readonly name: string
-  readonly is: 'entity' | 'projection' | 'saga' | 'handler'
+  readonly kind: 'entity' | 'projection' | 'saga' | 'handler'
   readonly accepted: number
   readonly completed: number
   readonly pending: number
@@ -62,14 +68,14 @@ export interface TopicView {
   /** Records ever appended; never decreases. */
   readonly appended: number
   /** Records that the topic holds now. */
-  readonly held: number
+  readonly retained: number
 }
 
 /** A link between a service and a topic that it writes to or reads from. */
 export type LinkView =
-  | { readonly is: 'writes'; readonly service: string; readonly topic: string }
+  | { readonly kind: 'writes'; readonly service: string; readonly topic: string }
   | {
-      readonly is: 'reads'
+      readonly kind: 'reads'
       readonly service: string
       readonly topic: string
       /** Unread records of the topic. */
@@ -77,18 +83,18 @@ export type LinkView =
       /** The age of the oldest unread record. */
       readonly ageMs: number
       /** Records ever read; never decreases. */
-      readonly passed: number
+      readonly consumed: number
     }
 
 /**
  * The kind of a message. A `refusal` is the stored "no" to a command, a `failure` tells the sender that a
  * command is a dead letter, a `compensation` is a command that undoes another one.
  */
-export type MessageKind = 'command' | 'event' | 'refusal' | 'failure' | 'compensation'
+export type EventViewKind = 'command' | 'event' | 'refusal' | 'failure' | 'compensation'
 
 /** One message in the log. */
 export interface EventView {
-  readonly kind: MessageKind
+  readonly kind: EventViewKind
   readonly topic: string
   readonly partition: number
   readonly offset: number
@@ -111,20 +117,20 @@ export interface EventView {
 }
 
 /** Messages with a text as their key, newest first, and the message with it as its id. */
-export interface FoundMessages extends Listing<EventView> {
+export interface FoundMessages extends ListPage<EventView> {
   readonly byId?: EventView
 }
 
 /** The state of the operation of a command from outside. */
 export interface OutcomeView {
   /** The status; a saga may finish with a status of its own. */
-  readonly is: string
+  readonly status: string
   /** The kind of the status. `finished`: a saga finished with a status of its own. */
   readonly kind: OperationKind
   /** The reason; for a refusal, its code. */
   readonly reason?: string
   /** The details of a refusal. */
-  readonly complaints?: readonly Complaint[]
+  readonly issues?: readonly Issue[]
 }
 
 /** A conversation: a message and all messages that it led to, ordered by time. */

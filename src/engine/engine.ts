@@ -1,23 +1,23 @@
-import { within } from '../base/clock.ts'
-import type { Complaint } from '../base/fault.ts'
-import { complaintsText, Fault } from '../base/fault.ts'
-import { unknownOf } from '../base/options.ts'
-import { beginConsumers, mustKnowConsumers } from './begin-consumers.ts'
-import { keepCatalog } from './catalog.ts'
-import type { Builds } from './builds.ts'
-import { buildsOf } from './builds.ts'
-import { keepSchemas, mustBeCompatible } from './compatibility.ts'
-import { CLOCK_TABLE } from './delay-clock.ts'
-import type { Plan, ServicePlan } from './plan.ts'
-import { processor } from './processor.ts'
-import type { RebuildOptions, Rebuilder, Rebuilt } from './rebuild.ts'
-import { rebuilder } from './rebuild.ts'
-import { scan } from './scan.ts'
-import type { Sender } from './sender.ts'
-import { sender } from './sender.ts'
-import { supervise } from './supervise.ts'
-import type { EngineTools } from './tools.ts'
-import { keepUp } from './upkeep.ts'
+import { withTimeout } from '../base/time/clock.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { issueCountText, Fault } from '../base/errors/fault.ts'
+import { unknownNameDetail } from '../base/options.ts'
+import { registerConsumers, assertKnownConsumers } from './startup/register-consumers.ts'
+import { storeCatalog } from './plan/catalog.ts'
+import type { ProjectionStateStore } from './projections/projection-state-store.ts'
+import { createProjectionStateStore } from './projections/projection-state-store.ts'
+import { storeSchemas, assertCompatible } from './startup/compatibility.ts'
+import { CLOCK_TABLE } from './delays/delay-clock.ts'
+import type { Plan, ServicePlan } from './plan/plan.ts'
+import { createProcessor } from './consumer/processor.ts'
+import type { RebuildOptions, Rebuilder, RebuildResult } from './rebuild/rebuilder.ts'
+import { createRebuilder } from './rebuild/rebuilder.ts'
+import { runDamageScan } from './maintenance/damage-scan.ts'
+import type { Sender } from './producer/sender.ts'
+import { createSender } from './producer/sender.ts'
+import { supervise } from './context/supervise.ts'
+import type { EngineContext } from './context/engine-context.ts'
+import { runRetention } from './maintenance/retention.ts'
 
 /**
  * A running engine: the processors of all services here, and the sender for messages from outside.
@@ -25,12 +25,12 @@ import { keepUp } from './upkeep.ts'
 export interface Engine {
   readonly sender: Sender
   /** By `SERVICE/PROJECTION`: see `Rebuilder`. */
-  rebuild(projection: string, options: RebuildOptions): Promise<Rebuilt>
+  rebuild(projection: string, options: RebuildOptions): Promise<RebuildResult>
   /**
    * Finishes current units and releases leases. Work that exceeds the grace period is aborted, and
    * left behind if it does not end then. `onClosing` is called before the backend closes.
    */
-  stop(graceMs: number, ending: () => void): Promise<void>
+  stop(graceMs: number, onClosing: () => void): Promise<void>
 }
 
 /** How long aborted work may take to end. */
@@ -42,58 +42,59 @@ const ABORT_MS = 1_000
  * @throws Fault `START_REFUSED` for consumers that do not match what is stored,
  * `CONTRACT_INCOMPATIBLE`, `TOPIC_DIFFERS`, `PROJECTION_CHANGED`, `STORE_UNKNOWN`
  */
-export async function runEngine(tools: EngineTools): Promise<Engine> {
-  const { plan, clock } = tools
-  const builds = await prepared(tools).catch(async (cause: unknown) => {
-    await tools.threads?.stop()
+export async function runEngine(engine: EngineContext): Promise<Engine> {
+  const { plan, clock } = engine
+  const projectionStates = await openProjectionStates(engine).catch(async (cause: unknown) => {
+    await engine.threads?.stop()
     throw cause
   })
-  const buildsFor = ({ name }: ServicePlan): Builds => builds.get(name) as Builds
+  const buildsFor = ({ name }: ServicePlan): ProjectionStateStore =>
+    projectionStates.get(name) as ProjectionStateStore
   const processors = plan.services.flatMap((service) =>
-    service.groups.map((group) => processor(tools, service, group, buildsFor(service))),
+    service.groups.map((group) => createProcessor(engine, service, group, buildsFor(service))),
   )
   const rebuilders = new Map(
-    plan.services.map((each) => [each.name, rebuilder(tools, each, buildsFor(each))]),
+    plan.services.map((each) => [each.name, createRebuilder(engine, each, buildsFor(each))]),
   )
   const loops = [...processors, ...rebuilders.values()]
-  const told = new AbortController()
+  const stopping = new AbortController()
   const tasks = [
-    tellCatalog(tools, told.signal),
-    scan(tools, told.signal),
-    keepUp(tools, told.signal),
+    publishCatalog(engine, stopping.signal),
+    runDamageScan(engine, stopping.signal),
+    runRetention(engine, stopping.signal),
   ]
   const running = [...tasks, ...loops.map((each) => each.run())]
-  const door = sender(tools)
+  const createdSender = createSender(engine)
   let stopped: Promise<void> | undefined
-  const stop = async (graceMs: number, ending: () => void): Promise<void> => {
-    await door.close()
-    told.abort()
+  const stop = async (graceMs: number, onClosing: () => void): Promise<void> => {
+    await createdSender.close()
+    stopping.abort()
     for (const each of loops) each.stop()
     const all = Promise.all(running).then(() => 'ended')
-    await within(clock, graceMs, all)
+    await withTimeout(clock, graceMs, all)
     for (const each of processors) each.abort()
-    const ended = Promise.all([all, tools.calls.ended()])
-    if (!(await within(clock, ABORT_MS, ended))) {
-      tools.watch.broke('stop', new Error(leftText(tools.calls.underWay())))
-      const left = Promise.allSettled(processors.map((each) => each.leave()))
-      await within(clock, ABORT_MS, left)
+    const ended = Promise.all([all, engine.runningCalls.allEnded()])
+    if (!(await withTimeout(clock, ABORT_MS, ended))) {
+      engine.monitor.failed('stop', new Error(leftBehindText(engine.runningCalls.counts())))
+      const left = Promise.allSettled(processors.map((each) => each.abandon()))
+      await withTimeout(clock, ABORT_MS, left)
     }
-    const clockKept = tools.delays.end().catch((cause: unknown) => {
-      tools.watch.broke('the wall clock', cause)
+    const clockKept = engine.delays.close().catch((cause: unknown) => {
+      engine.monitor.failed('the wall clock', cause)
     })
-    await within(clock, ABORT_MS, clockKept)
-    await tools.threads?.stop()
-    ending()
-    await tools.closeBackend()
+    await withTimeout(clock, ABORT_MS, clockKept)
+    await engine.threads?.stop()
+    onClosing()
+    await engine.closeBackend()
   }
   return {
-    sender: door,
-    rebuild: (projection, options) => rebuilt(plan, rebuilders, projection, options),
-    stop: (graceMs, ending) => (stopped ??= stop(graceMs, ending)),
+    sender: createdSender,
+    rebuild: (projection, options) => rebuildByName(plan, rebuilders, projection, options),
+    stop: (graceMs, onClosing) => (stopped ??= stop(graceMs, onClosing)),
   }
 }
 
-function leftText(underWay: ReadonlyMap<string, number>): string {
+function leftBehindText(underWay: ReadonlyMap<string, number>): string {
   const left = [...underWay].map(([consumer, count]) => {
     return count === 1 ? consumer : `${consumer} (${count} messages)`
   })
@@ -106,96 +107,105 @@ function leftText(underWay: ReadonlyMap<string, number>): string {
  *
  * @throws Fault as `runEngine` does, `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
  */
-export async function rebuildAlone(
-  tools: EngineTools,
+export async function rebuildOffline(
+  engine: EngineContext,
   projection: string,
   options: RebuildOptions,
-): Promise<Rebuilt> {
-  const { plan } = tools
+): Promise<RebuildResult> {
+  const { plan } = engine
   // An explicit request rebuilds even if the service is paused.
-  const alone = { ...tools, pauses: { ...tools.pauses, isPaused: () => false } }
-  const builds = await prepared(alone)
+  const unpaused = { ...engine, pauses: { ...engine.pauses, isPaused: () => false } }
+  const projectionStates = await openProjectionStates(unpaused)
   const rebuilders = new Map(
     plan.services.map((each) => [
       each.name,
-      rebuilder(alone, each, builds.get(each.name) as Builds),
+      createRebuilder(unpaused, each, projectionStates.get(each.name) as ProjectionStateStore),
     ]),
   )
   const running = [...rebuilders.values()].map((each) => each.run())
   try {
-    return await rebuilt(plan, rebuilders, projection, options)
+    return await rebuildByName(plan, rebuilders, projection, options)
   } finally {
     for (const each of rebuilders.values()) each.stop()
     await Promise.all(running)
-    await tools.closeBackend()
+    await engine.closeBackend()
   }
 }
 
 /** Prepares the store, and returns the projection states of each service. */
-async function prepared(tools: EngineTools): Promise<ReadonlyMap<string, Builds>> {
-  const { plan, backend, clock, options } = tools
+async function openProjectionStates(
+  engine: EngineContext,
+): Promise<ReadonlyMap<string, ProjectionStateStore>> {
+  const { plan, backend, clock, options } = engine
   const parts = { store: backend.store, clock, retryDelayMs: options.retryDelayMs }
-  const builds = plan.services.map((each) => buildsOf(parts, each))
+  const projectionStates = plan.services.map((each) => createProjectionStateStore(parts, each))
   try {
-    await prepare(tools, builds)
+    await prepare(engine, projectionStates)
   } catch (cause) {
     // Nothing runs yet, so close the backend again.
-    await tools.closeBackend()
+    await engine.closeBackend()
     throw cause
   }
-  return new Map(plan.services.map(({ name }, at) => [name, builds[at] as Builds]))
+  return new Map(
+    plan.services.map(({ name }, at) => [name, projectionStates[at] as ProjectionStateStore]),
+  )
 }
 
 /** Stores the catalog for tools that inspect the data without the code. Nothing waits for it. */
-async function tellCatalog(tools: EngineTools, signal: AbortSignal): Promise<void> {
-  const { backend, catalog, options } = tools
+async function publishCatalog(engine: EngineContext, signal: AbortSignal): Promise<void> {
+  const { backend, catalog, options } = engine
   const { retryDelayMs } = options
-  await supervise(tools, { name: 'catalog', signal, retryDelayMs }, async () => {
-    await keepCatalog(backend.store, catalog)
+  await supervise(engine, { name: 'catalog', signal, retryDelayMs }, async () => {
+    await storeCatalog(backend.store, catalog)
     return 'done'
   })
 }
 
-async function prepare(tools: EngineTools, builds: readonly Builds[]): Promise<void> {
-  const { plan, backend } = tools
+async function prepare(
+  engine: EngineContext,
+  projectionStates: readonly ProjectionStateStore[],
+): Promise<void> {
+  const { plan, backend } = engine
   const { log, store } = backend
   await store.declare([CLOCK_TABLE])
-  await tools.delays.load()
-  await mustKnowConsumers(tools)
-  await mustBeCompatible(tools)
+  await engine.delays.load()
+  await assertKnownConsumers(engine)
+  await assertCompatible(engine)
   const topics = await log.declare([...plan.topics.values()])
-  const complaints = topics.flatMap(({ name, differences }) =>
+  const issues = topics.flatMap(({ name, differences }) =>
     differences.map((message) => ({ path: name, message })),
   )
-  if (complaints.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', complaints })
+  if (issues.length > 0) throw new Fault('TOPIC_DIFFERS', { detail: 'topics', issues })
   await store.declare(plan.services.flatMap(({ tables }) => tables))
-  await keepSchemas(tools)
-  await mustBeMadeBy(builds)
-  await beginConsumers(tools)
+  await storeSchemas(engine)
+  await assertProjectionsUnchanged(projectionStates)
+  await registerConsumers(engine)
 }
 
 /** Throws if a projection has changed without a new version. Lists every such projection. */
-async function mustBeMadeBy(builds: readonly Builds[]): Promise<void> {
+async function assertProjectionsUnchanged(
+  projectionStates: readonly ProjectionStateStore[],
+): Promise<void> {
   // States that cannot be read now are checked again before anything is folded.
-  const unread = (): readonly Complaint[] => []
-  const found = await Promise.all(builds.map((each) => each.complaints().catch(unread)))
-  const complaints = found.flat()
-  const detail = complaintsText(complaints)
-  if (complaints.length > 0) throw new Fault('PROJECTION_CHANGED', { detail, complaints })
+  const unread = (): readonly Issue[] => []
+  const found = await Promise.all(projectionStates.map((each) => each.findIssues().catch(unread)))
+  const issues = found.flat()
+  const detail = issueCountText(issues)
+  if (issues.length > 0) throw new Fault('PROJECTION_CHANGED', { detail, issues })
 }
 
-async function rebuilt(
+async function rebuildByName(
   { services }: Plan,
   rebuilders: ReadonlyMap<string, Rebuilder>,
   projection: string,
   options: RebuildOptions,
-): Promise<Rebuilt> {
+): Promise<RebuildResult> {
   const [service = '', name = ''] = projection.split('/')
   const found = rebuilders.get(service)
   if (found) return found.rebuild(name, options)
   const known = services.flatMap(({ projections }) =>
     projections.map(({ consumer }) => consumer.name),
   )
-  const detail = unknownOf(projection, known)
+  const detail = unknownNameDetail(projection, known)
   throw new Fault('PROJECTION_NOT_FOUND', { detail, ids: { service } })
 }

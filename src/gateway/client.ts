@@ -1,13 +1,23 @@
-import { pause, systemClock } from '../base/clock.ts'
-import type { Complaint, FaultCode } from '../base/fault.ts'
-import { Fault, FAULTS } from '../base/fault.ts'
-import { idMaker } from '../base/id.ts'
+import { sleep, systemClock } from '../base/time/clock.ts'
+import type { Issue, FaultCode } from '../base/errors/fault.ts'
+import { Fault, FAULTS } from '../base/errors/fault.ts'
+import { createIdGenerator } from '../base/id-generator.ts'
 import { systemRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { AnswerOf, CodeOf, CommandType, DataOf, QueryType } from '../contract/message.ts'
-import type { Accepted, OperationState, Settled } from '../engine/operations.ts'
-import { headerOfKey } from './idempotency-key.ts'
-import type { OperationView, Until } from './operations.ts'
+import type {
+  AnswerOf,
+  RefusalCodeOf,
+  CommandType,
+  DataOf,
+  QueryType,
+} from '../contract/message.ts'
+import type {
+  AcceptedResult,
+  OperationState,
+  SettledResult,
+} from '../engine/producer/command-operation.ts'
+import { headerOfKey } from './routing/idempotency-key.ts'
+import type { OperationView, Until } from './handlers/operations.ts'
 
 /** An error answer whose code is not a fault code: one of HTTP itself, or of a newer server. */
 export class Problem extends Error {
@@ -15,23 +25,23 @@ export class Problem extends Error {
   /** `UNREACHABLE` without an answer; `UNREADABLE` if the answer did not come from a gateway. */
   readonly code: string
   readonly status: number | undefined
-  readonly complaints: readonly Complaint[]
+  readonly issues: readonly Issue[]
   readonly ids: Readonly<Record<string, string>>
 
-  constructor(code: string, about: ProblemAbout) {
-    super(`${code}: ${about.detail}`, { cause: about.cause })
+  constructor(code: string, details: ProblemDetails) {
+    super(`${code}: ${details.detail}`, { cause: details.cause })
     this.code = code
-    this.status = about.status
-    this.complaints = about.complaints ?? []
-    this.ids = about.ids ?? {}
+    this.status = details.status
+    this.issues = details.issues ?? []
+    this.ids = details.ids ?? {}
   }
 }
 
 /** The content of a `Problem`. */
-export interface ProblemAbout {
+export interface ProblemDetails {
   readonly detail: string
   readonly status?: number
-  readonly complaints?: readonly Complaint[]
+  readonly issues?: readonly Issue[]
   readonly ids?: Readonly<Record<string, string>>
   readonly cause?: unknown
 }
@@ -42,18 +52,18 @@ export interface RemoteOperation<R extends string = string> {
   /** Pass it again to repeat the call: the command takes effect once. */
   readonly idempotencyKey: string
   /** The command was sent before under this key. */
-  readonly isRepeat: boolean
+  readonly isDuplicate: boolean
   /** The current state, without waiting. */
-  look(options?: CallOptions): Promise<OperationState<R>>
+  state(options?: CallOptions): Promise<OperationState<R>>
   /** Resolves once the command's unit has committed, or it was refused. */
-  accepted(options?: CallOptions): Promise<Accepted<R>>
+  accepted(options?: CallOptions): Promise<AcceptedResult<R>>
   /** Resolves once the command and every saga that its events started have finished. */
-  settled(options?: CallOptions): Promise<Settled<R>>
+  settled(options?: CallOptions): Promise<SettledResult<R>>
   /**
    * Read your own writes: resolves once a query through the gateway sees what the command's unit
    * published; see `Operation`. Waits for the projections of the app that owns the contract.
    */
-  projected(options?: CallOptions): Promise<Accepted<R>>
+  projected(options?: CallOptions): Promise<AcceptedResult<R>>
 }
 
 export interface CallOptions {
@@ -66,7 +76,7 @@ export interface CommandOptions extends CallOptions {
 }
 
 type Call<T> = T extends CommandType
-  ? (data: DataOf<T>, options?: CommandOptions) => Promise<RemoteOperation<CodeOf<T>>>
+  ? (data: DataOf<T>, options?: CommandOptions) => Promise<RemoteOperation<RefusalCodeOf<T>>>
   : T extends QueryType
     ? (data: DataOf<T>, options?: CallOptions) => Promise<AnswerOf<T>>
     : never
@@ -80,7 +90,7 @@ type Calls<X> = {
       : never
   ]: Call<X[N]>
 }
-type NameOf<X> = X[keyof X] extends infer T
+type ContractNameOf<X> = X[keyof X] extends infer T
   ? T extends { readonly contract: infer C extends string }
     ? C
     : never
@@ -88,7 +98,7 @@ type NameOf<X> = X[keyof X] extends infer T
 
 /** The contracts that a module exports, by contract name, with a function for each message. */
 export type Client<M> = {
-  readonly [K in keyof M as M[K] extends AnyContract ? NameOf<M[K]> : never]: Calls<M[K]>
+  readonly [K in keyof M as M[K] extends AnyContract ? ContractNameOf<M[K]> : never]: Calls<M[K]>
 }
 
 export interface ClientOptions {
@@ -106,23 +116,23 @@ export interface ClientOptions {
  * effect once. Throws `Fault` for a fault code of the gateway, and `Problem` otherwise.
  */
 export function client<M>(url: string, options: ClientOptions = {}): Client<M> {
-  const caller = callerOf(url, options)
-  const mint = idMaker(systemClock(), systemRandom)
-  return named((contract) =>
-    named((method) => {
+  const send = createSender(url, options)
+  const createId = createIdGenerator(systemClock(), systemRandom)
+  return lazyMembers((contract) =>
+    lazyMembers((method) => {
       const path = `/messages/${contract}/${method.charAt(0).toUpperCase()}${method.slice(1)}`
       return async (data: unknown, given: CommandOptions = {}): Promise<unknown> => {
-        const { idempotencyKey = mint(), signal } = given
-        const answer = await caller({ path, data, idempotencyKey, signal })
+        const { idempotencyKey = createId(), signal } = given
+        const answer = await send({ path, data, idempotencyKey, signal })
         if (answer.status !== 202) return answer.value
-        return operationOf(caller, answer, idempotencyKey)
+        return remoteOperation(send, answer, idempotencyKey)
       }
     }),
   ) as Client<M>
 }
 
 /** An object that creates each member on first access, from its name. */
-function named(make: (name: string) => unknown): object {
+function lazyMembers(make: (name: string) => unknown): object {
   const made = new Map<string, unknown>()
   return new Proxy(Object.freeze(Object.create(null) as object), {
     get(_, name) {
@@ -134,20 +144,20 @@ function named(make: (name: string) => unknown): object {
   })
 }
 
-interface Asking {
+interface ClientRequest {
   readonly path: string
   readonly data?: unknown
   readonly idempotencyKey?: string
   readonly signal?: AbortSignal | undefined
 }
-interface Answered {
+interface ClientResponse {
   readonly status: number
   readonly value: unknown
   readonly headers: Headers
 }
-type Caller = (asking: Asking) => Promise<Answered>
+type SendRequest = (asking: ClientRequest) => Promise<ClientResponse>
 
-function callerOf(url: string, { token, fetch: send = fetch }: ClientOptions): Caller {
+function createSender(url: string, { token, fetch: send = fetch }: ClientOptions): SendRequest {
   const origin = url.replace(/\/+$/, '')
   return async ({ path, data, idempotencyKey, signal }) => {
     const ids = idempotencyKey === undefined ? {} : { idempotencyKey }
@@ -172,19 +182,19 @@ function callerOf(url: string, { token, fetch: send = fetch }: ClientOptions): C
       throw new Problem('UNREACHABLE', { detail: `${origin} did not answer`, ids, cause })
     }
     const { status, headers } = response
-    const value = parsed(text, status, ids)
+    const value = parseJson(text, status, ids)
     // A query without a result is answered 404 with this code; it is not an error of the caller.
-    if (isNothing(value)) return { status, value: null, headers }
-    if (!response.ok) throw thrown(value, status, ids)
+    if (isNothingFound(value)) return { status, value: null, headers }
+    if (!response.ok) throw errorFor(value, status, ids)
     return { status, value, headers }
   }
 }
 
-function isNothing(value: unknown): boolean {
+function isNothingFound(value: unknown): boolean {
   return (value as { readonly code?: unknown } | null)?.code === 'NOTHING_FOUND'
 }
 
-function parsed(text: string, status: number, ids: Readonly<Record<string, string>>): unknown {
+function parseJson(text: string, status: number, ids: Readonly<Record<string, string>>): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
@@ -194,33 +204,33 @@ function parsed(text: string, status: number, ids: Readonly<Record<string, strin
 }
 
 /** The error to throw for a problem body. */
-function thrown(
+function errorFor(
   value: unknown,
   status: number,
-  own: Readonly<Record<string, string>>,
+  callIds: Readonly<Record<string, string>>,
 ): Fault | Problem {
-  const told = (value ?? {}) as Partial<ProblemAbout & { readonly code: string }>
-  const { code = 'UNREADABLE', detail = `the status is ${status}`, complaints = [] } = told
-  const about = { detail, complaints, ids: { ...told.ids, ...own }, status }
+  const problem = (value ?? {}) as Partial<ProblemDetails & { readonly code: string }>
+  const { code = 'UNREADABLE', detail = `the status is ${status}`, issues = [] } = problem
+  const details = { detail, issues, ids: { ...problem.ids, ...callIds }, status }
   return Object.hasOwn(FAULTS, code)
-    ? new Fault(code as FaultCode, about)
-    : new Problem(code, about)
+    ? new Fault(code as FaultCode, details)
+    : new Problem(code, details)
 }
 
 /** The longest wait that a gateway allows, in seconds. */
 const WAIT_SECONDS = 60
 /** Delay between two requests, in case the server answers before the wait is over. */
-const LOOK_MS = 100
+const POLL_MS = 100
 
-function operationOf(
-  caller: Caller,
-  { value, headers }: Answered,
+function remoteOperation(
+  send: SendRequest,
+  { value, headers }: ClientResponse,
   idempotencyKey: string,
 ): RemoteOperation {
   const { id } = value as { readonly id: string }
   const path = `/operations/${encodeURIComponent(id)}`
   const ask = async (query: string, { signal }: CallOptions): Promise<Looked> => {
-    const answer = await caller({ path: `${path}${query}`, signal })
+    const answer = await send({ path: `${path}${query}`, signal })
     const { id: _id, command: _command, isProjected, ...state } = answer.value as OperationView
     return { state: state as OperationState, isProjected: isProjected === true }
   }
@@ -234,18 +244,18 @@ function operationOf(
       options.signal?.throwIfAborted()
       const looked = await ask(`?wait=${WAIT_SECONDS}&until=${until}`, options)
       if (hasCome(looked)) return looked.state
-      await pause(systemClock(), LOOK_MS, options.signal)
+      await sleep(systemClock(), POLL_MS, options.signal)
     }
   }
-  const isAccepted = ({ state }: Looked): boolean => state.is !== 'pending' || state.isAccepted
+  const isAccepted = ({ state }: Looked): boolean => state.status !== 'pending' || state.isAccepted
   return {
     id,
     idempotencyKey,
-    isRepeat: headers.get('idempotency-replayed') === 'true',
-    look: async (options = {}) => (await ask('', options)).state,
+    isDuplicate: headers.get('idempotency-replayed') === 'true',
+    state: async (options = {}) => (await ask('', options)).state,
     accepted: async (options) => acceptedIn(await wait('accepted', isAccepted, options)),
     settled: async (options) =>
-      (await wait('settled', ({ state }) => state.is !== 'pending', options)) as Settled,
+      (await wait('settled', ({ state }) => state.status !== 'pending', options)) as SettledResult,
     projected: async (options) =>
       acceptedIn(await wait('projected', ({ isProjected }) => isProjected, options)),
   }
@@ -256,6 +266,6 @@ interface Looked {
   readonly isProjected: boolean
 }
 
-function acceptedIn(state: OperationState): Accepted {
-  return state.is === 'refused' ? (state as Accepted) : { is: 'accepted' }
+function acceptedIn(state: OperationState): AcceptedResult {
+  return state.status === 'refused' ? (state as AcceptedResult) : { status: 'accepted' }
 }

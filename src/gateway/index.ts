@@ -1,8 +1,8 @@
 export type { HttpHandler } from '../http/handler.ts'
 export { fetchHandler } from '../http/handler.ts'
 export type { RouteMethod } from '../http/routes.ts'
-export type { JsonSchema } from '../contract/json-schema.ts'
-export type { Broke } from '../http/problem.ts'
+export type { JsonSchema } from '../contract/schema/json-schema.ts'
+export type { OnError } from '../http/problem.ts'
 export type { Listening, ListenOptions } from '../http/listen.ts'
 export { listen } from '../http/listen.ts'
 export type {
@@ -10,14 +10,14 @@ export type {
   Client,
   ClientOptions,
   CommandOptions,
-  ProblemAbout,
+  ProblemDetails,
   RemoteOperation,
 } from './client.ts'
 export { client, Problem } from './client.ts'
-export type { Elsewhere } from './elsewhere.ts'
+export type { RemoteContract } from './handlers/remote-gateway.ts'
 export type { Gateway, GatewayOptions } from './gateway.ts'
 export { gateway } from './gateway.ts'
-export type { OpenApi } from './openapi.ts'
-export type { OperationView } from './operations.ts'
-export type { Asked, Rejection, Route, RouteOptions } from './route.ts'
-export { reject, route } from './route.ts'
+export type { OpenApi } from './openapi/openapi.ts'
+export type { OperationView } from './handlers/operations.ts'
+export type { RouteRequest, Rejection, Route, RouteOptions } from './routing/route.ts'
+export { reject, route } from './routing/route.ts'

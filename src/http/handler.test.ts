@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/time/clock.ts'
 import type { HttpHandler } from './handler.ts'
 import { fetchHandler } from './handler.ts'
 import { readJson } from './json.ts'
@@ -34,7 +34,7 @@ describe('a handler for Request and Response', () => {
     assert.equal(((await none.json()) as { code: string }).code, 'NOT_FOUND')
     const told: unknown[] = []
     const broken = fetchHandler(() => Promise.reject(new Error('broke')), {
-      broke: (_, cause) => told.push(cause),
+      onError: (_, cause) => told.push(cause),
     })
     assert.equal((await broken(new Request('http://x/'))).status, 500)
     assert.equal(told.length, 1)

@@ -1,4 +1,4 @@
-import type { Broke } from './problem.ts'
+import type { OnError } from './problem.ts'
 import { problem, problems } from './problem.ts'
 
 /** Answers a request; `undefined` leaves it to the next handler of a chain. */
@@ -22,9 +22,9 @@ export async function firstResponse(
  */
 export function fetchHandler(
   handler: HttpHandler,
-  options: { readonly broke?: Broke } = {},
+  options: { readonly onError?: OnError } = {},
 ): (request: Request) => Promise<Response> {
-  const problemOf = problems(options.broke)
+  const problemOf = problems(options.onError)
   return async (request) => {
     try {
       const response = await handler(request)

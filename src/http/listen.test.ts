@@ -5,8 +5,8 @@ import type { IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
+import { systemClock } from '../base/time/clock.ts'
+import { Fault } from '../base/errors/fault.ts'
 import { readJson } from './json.ts'
 import type { HttpHandler } from './handler.ts'
 import type { Listening, ListenOptions } from './listen.ts'
@@ -94,7 +94,7 @@ describe('a server', () => {
 
   test('answers problems for what is not there, breaks, or is too large', async () => {
     const told: unknown[] = []
-    await using server = await serve(echo, { broke: (_, cause) => told.push(cause) })
+    await using server = await serve(echo, { onError: (_, cause) => told.push(cause) })
     assert.equal(await codeOf(await fetch(`${server.url}/none`)), '404 NOT_FOUND')
     assert.equal(await codeOf(await fetch(`${server.url}/%zz`)), '400 REQUEST_INVALID')
     const broken = await fetch(`${server.url}/broken`)
@@ -200,7 +200,7 @@ describe('a server', () => {
     }
     const handler: HttpHandler = async ({ signal }) =>
       eventStream(events(), { clock: systemClock(), signal })
-    await using server = await serve(handler, { broke: (_, each) => told.push(each) })
+    await using server = await serve(handler, { onError: (_, each) => told.push(each) })
     await assert.rejects(fetch(server.url).then((answer) => answer.text()))
     await server.close()
     assert.deepEqual(told, [cause])
@@ -227,7 +227,7 @@ describe('a server', () => {
       left.open()
       return body.status === 'refused' ? body.answer : json(200, 1)
     }
-    await using server = await serve(handler, { broke: (_, cause) => told.push(cause) })
+    await using server = await serve(handler, { onError: (_, cause) => told.push(cause) })
     const socket = connect(server.port, '127.0.0.1')
     const type = 'content-type: application/json'
     socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: 9\r\n\r\n{`)
@@ -242,7 +242,7 @@ describe('a server', () => {
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org'])
       await assert.rejects(
         serve(echo, { host }),
-        (fault: Fault) => fault.code === 'OPTION_INVALID' && fault.complaints[0]?.path === 'host',
+        (fault: Fault) => fault.code === 'OPTION_INVALID' && fault.issues[0]?.path === 'host',
       )
     await assert.rejects(serve(echo, { token: '' }), { code: 'OPTION_INVALID' })
     await assert.rejects(serve(echo, { port: -1 }), { code: 'OPTION_INVALID' })

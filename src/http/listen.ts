@@ -1,15 +1,15 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import type { Clock } from '../base/clock.ts'
-import { systemClock } from '../base/clock.ts'
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
-import { mayStart } from '../base/without-starting.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { systemClock } from '../base/time/clock.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
+import { assertStartAllowed } from '../base/start-guard.ts'
 import { guardOf, isAllowed } from './guard.ts'
 import type { HttpHandler } from './handler.ts'
 import { fetchHandler, firstResponse } from './handler.ts'
-import type { Broke } from './problem.ts'
+import type { OnError } from './problem.ts'
 import { problems } from './problem.ts'
 import { createFetchServer } from './server.ts'
 
@@ -23,8 +23,8 @@ export interface ListenOptions {
   /** Event streams that may be open at once. Default: 1,000. */
   readonly streamsMax?: number
   readonly clock?: Clock
-  /** Hears what broke, under the id that the client was given. Default: a warning. */
-  readonly broke?: Broke
+  /** Receives each internal error, with the id that the client was given. Default: a process warning. */
+  readonly onError?: OnError
 }
 
 /** A server that listens. */
@@ -53,15 +53,15 @@ export async function listen(
   handlers: readonly HttpHandler[],
   options: ListenOptions,
 ): Promise<Listening> {
-  await mayStart('listen')
-  const { port, host = '127.0.0.1', token, broke } = options
-  mustBeSafe(port, host, token)
+  await assertStartAllowed('listen')
+  const { port, host = '127.0.0.1', token, onError } = options
+  assertListenAllowed(port, host, token)
   const { server, drain } = createFetchServer({
     fetch: fetchHandler((request) => firstResponse(handlers, request), options),
     guard: guardOf(host, token),
     clock: options.clock ?? systemClock(),
     streamsMax: options.streamsMax ?? STREAMS_MAX,
-    problemOf: problems(broke),
+    problemOf: problems(onError),
   })
   try {
     await once(server.listen(port, host), 'listening')
@@ -90,12 +90,12 @@ export async function listen(
  *
  * @throws Fault `OPTION_INVALID`, `PORT_BUSY`
  */
-export async function mustBeFree({
+export async function assertAddressFree({
   port,
   host = '127.0.0.1',
   token,
 }: Pick<ListenOptions, 'port' | 'host' | 'token'>): Promise<void> {
-  mustBeSafe(port, host, token)
+  assertListenAllowed(port, host, token)
   const probe = createServer()
   try {
     await once(probe.listen(port, host), 'listening')
@@ -105,8 +105,8 @@ export async function mustBeFree({
   await new Promise((resolve) => probe.close(resolve))
 }
 
-function mustBeSafe(port: number, host: string, token: string | undefined): void {
-  const complaints: Complaint[] = []
+function assertListenAllowed(port: number, host: string, token: string | undefined): void {
+  const complaints: Issue[] = []
   const complain = (path: string, message: string): void => void complaints.push({ path, message })
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     complain('port', 'must be a whole number from 0 to 65535')
@@ -114,7 +114,8 @@ function mustBeSafe(port: number, host: string, token: string | undefined): void
     complain('host', `${host} may be reached by others: give a token, or listen on 127.0.0.1`)
   if (token !== undefined && !/^[!-~]{1,512}$/.test(token))
     complain('token', 'must be 1 to 512 visible characters of ASCII')
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: 'listen', complaints })
+  if (complaints.length > 0)
+    throw new Fault('OPTION_INVALID', { detail: 'listen', issues: complaints })
 }
 
 function faultOf(cause: unknown, port: number, host: string): unknown {
@@ -123,5 +124,5 @@ function faultOf(cause: unknown, port: number, host: string): unknown {
   if (code === undefined) return cause
   const path = code === 'EACCES' ? 'port' : 'host'
   const complaints = [{ path, message: `cannot be listened on: ${code}` }]
-  return new Fault('OPTION_INVALID', { detail: 'listen', complaints, cause })
+  return new Fault('OPTION_INVALID', { detail: 'listen', issues: complaints, cause })
 }

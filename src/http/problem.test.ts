@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { FaultCode } from '../base/fault.ts'
-import { Fault, FAULTS } from '../base/fault.ts'
+import type { FaultCode } from '../base/errors/fault.ts'
+import { Fault, FAULTS } from '../base/errors/fault.ts'
 import { problems } from './problem.ts'
 
 interface ProblemBody {
@@ -18,14 +18,18 @@ const bodyOf = async (cause: unknown) => (await problemOf(cause).json()) as Prob
 describe('a problem', () => {
   test('of a fault has its code, what is wrong and the ids, and no more', async () => {
     const complaints = [{ path: 'lines[0]', message: 'must be text' }]
-    const fault = new Fault('MESSAGE_INVALID', { detail: 'a.B', complaints, ids: { id: '1' } })
+    const fault = new Fault('MESSAGE_INVALID', {
+      detail: 'a.B',
+      issues: complaints,
+      ids: { id: '1' },
+    })
     assert.deepEqual(await bodyOf(fault), {
       type: 'urn:throughline:problem:MESSAGE_INVALID',
       title: FAULTS.MESSAGE_INVALID.meaning,
       status: 400,
       detail: 'a.B',
       code: 'MESSAGE_INVALID',
-      complaints,
+      issues: complaints,
       ids: { id: '1' },
     })
     assert.equal(problemOf(fault).headers.get('content-type'), 'application/problem+json')

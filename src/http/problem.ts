@@ -1,11 +1,11 @@
-import { systemClock } from '../base/clock.ts'
-import type { Complaint, Fault, FaultCode } from '../base/fault.ts'
-import { FAULTS } from '../base/fault.ts'
-import { guarded } from '../base/guard.ts'
-import { idMaker } from '../base/id.ts'
+import { systemClock } from '../base/time/clock.ts'
+import type { Issue, Fault, FaultCode } from '../base/errors/fault.ts'
+import { FAULTS } from '../base/errors/fault.ts'
+import { guardHook } from '../base/errors/guard-hook.ts'
+import { createIdGenerator } from '../base/id-generator.ts'
 import { systemRandom } from '../base/random.ts'
-import { faultIn, thrownText } from '../base/thrown.ts'
-import { warnOnce } from '../base/warning.ts'
+import { asFault, thrownMessage } from '../base/errors/thrown-error.ts'
+import { createWarnOnce } from '../base/errors/warn-once.ts'
 import { respond } from './response.ts'
 
 /** Problems that only HTTP knows, by code. */
@@ -13,16 +13,16 @@ export const PROBLEMS = {
   BODY_MALFORMED: { status: 400, title: 'the body is not JSON' },
   BODY_TOO_LARGE: { status: 413, title: 'the body is too large' },
   DEADLINE_PASSED: { status: 503, title: 'it took too long: it may or may not take effect' },
-  ELSEWHERE_LOOP: { status: 508, title: 'gateways hand this on in a circle' },
-  ELSEWHERE_UNREACHABLE: { status: 502, title: 'the gateway of another service did not answer' },
   HEADERS_TOO_LARGE: { status: 431, title: 'the headers are too large' },
   HOST_REFUSED: { status: 421, title: 'this is not the host that the request names' },
-  INTERNAL: { status: 500, title: 'something broke here' },
+  INTERNAL: { status: 500, title: 'an internal error' },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, title: 'the body must be JSON' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'this path has other methods' },
   NOT_FOUND: { status: 404, title: 'there is nothing here' },
   NOTHING_FOUND: { status: 404, title: 'the answer is that there is none' },
   ORIGIN_REFUSED: { status: 403, title: 'a page of another origin may not do this' },
+  REMOTE_LOOP: { status: 508, title: 'gateways forward this request in a circle' },
+  REMOTE_UNREACHABLE: { status: 502, title: 'the gateway of another service did not answer' },
   REQUEST_INVALID: { status: 400, title: 'the request is not as it must be' },
   REQUEST_SLOW: { status: 408, title: 'the request did not arrive in time' },
   STREAMS_EXHAUSTED: { status: 503, title: 'too many streams are open' },
@@ -62,7 +62,7 @@ const RETRY_AFTER_SECONDS = '1'
 /** What a problem tells beside its code. */
 export interface ProblemDetails {
   readonly detail: string
-  readonly complaints?: readonly Complaint[]
+  readonly issues?: readonly Issue[]
   /** The ids by which the matter can be looked up. */
   readonly ids?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
@@ -78,7 +78,7 @@ function answerOf(
   code: string,
   status: number,
   title: string,
-  { detail, complaints = [], ids = {}, headers = {} }: ProblemDetails,
+  { detail, issues = [], ids = {}, headers = {} }: ProblemDetails,
 ): Response {
   const type = `urn:throughline:problem:${code}`
   const all = {
@@ -87,31 +87,31 @@ function answerOf(
     ...(RETRIED.has(status) ? { 'retry-after': RETRY_AFTER_SECONDS } : {}),
     ...headers,
   }
-  const body = JSON.stringify({ type, title, status, detail, code, complaints, ids })
+  const body = JSON.stringify({ type, title, status, detail, code, issues, ids })
   return respond(status, all, body)
 }
 
-/** Hears what broke, under the id that the client was given. */
-export type Broke = (id: string, cause: unknown) => void
+/** Hears what onError, under the id that the client was given. */
+export type OnError = (id: string, cause: unknown) => void
 
 /** What was thrown, as an answer. */
 export type Problems = (cause: unknown) => Response
 
 /**
  * Makes answers of what is thrown. A fault that has no status of its own, and whatever else is
- * thrown, is a 500 that says no more than an id; the rest is told to `broke` under that id.
+ * thrown, is a 500 that says no more than an id; the rest is told to `onError` under that id.
  * Default: a warning of the process, once a text.
  */
-export function problems(broke: Broke = warning()): Problems {
-  const mint = idMaker(systemClock(), systemRandom)
-  const report = guarded(broke, (cause) => warning()('the hook broke', cause))
+export function problems(onError: OnError = warning()): Problems {
+  const mint = createIdGenerator(systemClock(), systemRandom)
+  const report = guardHook(onError, (cause) => warning()('the hook broke', cause))
   return (cause) => {
-    const fault = faultIn(cause)
+    const fault = asFault(cause)
     const status = fault && FAULT_STATUS[fault.code]
     if (fault && status !== undefined)
       return answerOf(fault.code, status, FAULTS[fault.code].meaning, {
         detail: detailOf(fault),
-        complaints: fault.complaints,
+        issues: fault.issues,
         ids: fault.ids,
       })
     const id = mint()
@@ -131,7 +131,7 @@ function detailOf({ code, message }: Fault): string {
   return detail
 }
 
-function warning(): Broke {
-  const warn = warnOnce()
-  return (id, cause) => warn(`${id}: ${thrownText(cause)}`)
+function warning(): OnError {
+  const warn = createWarnOnce()
+  return (id, cause) => warn(`${id}: ${thrownMessage(cause)}`)
 }

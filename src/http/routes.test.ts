@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { systemClock } from '../base/clock.ts'
+import { systemClock } from '../base/time/clock.ts'
 import type { HttpHandler } from './handler.ts'
 import { fetchHandler, firstResponse } from './handler.ts'
 import { json } from './response.ts'

@@ -4,9 +4,9 @@ import type { Socket } from 'node:net'
 import { FastResponse } from 'srvx'
 import type { NodeResponse } from 'srvx/node'
 import { NodeRequest, sendNodeResponse } from 'srvx/node'
-import type { Clock } from '../base/clock.ts'
-import { within } from '../base/clock.ts'
-import { Fault } from '../base/fault.ts'
+import type { Clock } from '../base/time/clock.ts'
+import { withTimeout } from '../base/time/clock.ts'
+import { Fault } from '../base/errors/fault.ts'
 import type { Guard } from './guard.ts'
 import type { ProblemCode, Problems } from './problem.ts'
 import { problem } from './problem.ts'
@@ -104,7 +104,7 @@ export function createFetchServer(options: ServerOptions): FetchServer {
     server,
     async drain(graceMs) {
       closing.abort()
-      await within(clock, graceMs, Promise.all(underWay))
+      await withTimeout(clock, graceMs, Promise.all(underWay))
     },
   }
 }

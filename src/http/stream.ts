@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts'
+import type { Clock } from '../base/time/clock.ts'
 
 /** One server-sent event; its data travels as one line of JSON. */
 export interface StreamEvent {

@@ -1,17 +1,17 @@
 import type { ReactNode } from 'react'
 import { useEffect } from 'react'
 import { Boards } from './boards/boards.tsx'
-import { Newest } from './events/newest.tsx'
+import { NewestEvents } from './events/newest-events.tsx'
 import { Banner } from './frame/banner.tsx'
 import { Header } from './frame/header.tsx'
 import { headlineOf } from './frame/headline.ts'
 import { useMedia } from './frame/use-media.ts'
-import { useLive } from './live/live.tsx'
+import { useLive } from './live/live-provider.tsx'
 import { MapSection } from './map/map-section.tsx'
-import { Panels } from './panel/panels.tsx'
+import { RoutePanel } from './panel/route-panel.tsx'
 import { useRoute } from './route/use-route.ts'
 import { Pulse } from './pulse/pulse.tsx'
-import { Waiting } from './frame/waiting.tsx'
+import { LoadingScreen } from './frame/loading-screen.tsx'
 
 export function App(): ReactNode {
   const live = useLive()
@@ -21,7 +21,7 @@ export function App(): ReactNode {
   }, [headline.title])
   // On a narrow screen the panel covers everything else, so make that inert.
   const isNarrow = useMedia('(max-width: 760px)')
-  const isCovered = useRoute().is !== 'overview' && isNarrow
+  const isCovered = useRoute().kind !== 'overview' && isNarrow
   return (
     <>
       <Header headline={headline} isCovered={isCovered} />
@@ -34,14 +34,14 @@ export function App(): ReactNode {
               <div className="lower">
                 <Pulse overview={live.overview} history={live.history} />
                 <Boards boards={live.overview.boards} />
-                <Newest overview={live.overview} newest={live.newest} />
+                <NewestEvents overview={live.overview} newest={live.newest} />
               </div>
             </>
           ) : (
-            <Waiting isLost={live.link === 'lost'} />
+            <LoadingScreen isLost={live.link === 'lost'} />
           )}
         </main>
-        <Panels />
+        <RoutePanel />
       </div>
     </>
   )

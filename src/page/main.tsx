@@ -4,18 +4,18 @@ import './theme.css'
 import { App } from './app.tsx'
 import { restoreTheme } from './frame/theme-switch.tsx'
 import { connect } from './live/connection.ts'
-import { LiveFrom } from './live/live.tsx'
-import { takeToken, TokenKept } from './token/token.tsx'
+import { LiveProvider } from './live/live-provider.tsx'
+import { storeTokenFromUrl, OwnerTokenProvider } from './token/owner-token.tsx'
 
 restoreTheme()
-takeToken()
+storeTokenFromUrl()
 const connection = connect('/admin/stream')
 createRoot(document.querySelector('#page') as HTMLElement).render(
   <StrictMode>
-    <LiveFrom connection={connection}>
-      <TokenKept>
+    <LiveProvider connection={connection}>
+      <OwnerTokenProvider>
         <App />
-      </TokenKept>
-    </LiveFrom>
+      </OwnerTokenProvider>
+    </LiveProvider>
   </StrictMode>,
 )

@@ -1,7 +1,7 @@
 // Keys of rows, partitions, progress and order in maps.
 import { compositeKey } from '../base/composite-key.ts'
-import type { LogEvent } from './log.ts'
-import type { Progress, RowKey } from './store.ts'
+import type { LogEvent } from './event-log.ts'
+import type { Progress, RowKey } from './event-store.ts'
 
 export const rowId = ({ table, key }: RowKey): string => compositeKey(table, key)
 

@@ -1,4 +1,4 @@
-import type { Unit } from './store.ts'
+import type { Unit } from './event-store.ts'
 
 /** A unit without changes, as a base for units to build on. */
 export const EMPTY_UNIT = {

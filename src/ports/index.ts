@@ -1,42 +1,47 @@
 // The entry point for authors of backends: the two ports, the decisions that all backends share, and
 // the conformance suites.
-export type { LogCase, StoreCase } from './conformance/sample.ts'
+export type { LogCase, StoreCase } from './conformance/fixtures.ts'
 export type { PartitionStrategy } from '../contract/partition.ts'
-export type { Admission, Stored, Verdict } from './admit.ts'
-export { admit, answersOf, mustBeNew } from './admit.ts'
+export type { AppendLookup, StoredEvent, AppendDecision } from './append-decision.ts'
+export { decideAppend, appendResults, assertNewEvents } from './append-decision.ts'
 export type { DamageCode, DamagedRange } from './damage.ts'
 export { DAMAGE, damageText } from './damage.ts'
-export { differencesOf } from './differences.ts'
-export type { ArchiveWish, Archived, BackedUp, Tell } from './keeping.ts'
+export { topicDifferences } from './topic-differences.ts'
+export type {
+  ArchiveRequest,
+  ArchiveResult,
+  BackupSummary,
+  ReportProgress,
+} from './backup-and-archive.ts'
 export type {
   Ack,
-  Answer,
+  LogAppendResult,
   Compaction,
   EventLog,
   Health,
-  Inspected,
+  InspectedRange,
   LogCapabilities,
   LogEnd,
   LogEvent,
   LogRecord,
-  LogRefusal,
+  LogRefusalCode,
   Place,
   Position,
   Retention,
   Slice,
   TopicSpec,
   TopicState,
-} from './log.ts'
-export { logCases } from './conformance/log.ts'
-export type { Can, Case, Finding, ProveOptions, Trial } from './conformance/prove.ts'
+} from './event-log.ts'
+export { logCases } from './conformance/log-cases.ts'
+export type { Capabilities, Case, Finding, ProveOptions, Trial } from './conformance/prove.ts'
 export { prove } from './conformance/prove.ts'
-export { moveOn } from './progress.ts'
-export type { Beat, Lease, Shared, Wish } from './share.ts'
-export { shareOut } from './share.ts'
+export { advanceProgress } from './progress.ts'
+export type { Heartbeat, LeaseRecord, Rebalanced, Membership } from './rebalance.ts'
+export { rebalance } from './rebalance.ts'
 export type {
   Advance,
   Backend,
-  Claim,
+  Lease,
   EventStore,
   IndexValue,
   InspectedRows,
@@ -54,19 +59,19 @@ export type {
   Swap,
   TableSpec,
   Unit,
-  UnitAnswer,
-} from './store.ts'
-export type { EndOf } from './streams.ts'
-export { distinctRows, rowsBehind, takenEntries } from './streams.ts'
+  CommitResult,
+} from './event-store.ts'
+export type { StreamEndOf } from './stream-conflicts.ts'
+export { distinctRows, rowsBehindStreams, takenEntries } from './stream-conflicts.ts'
 export {
-  claimsMustBeStorable,
+  assertStorableLeases,
   indexValueOf,
   isStorable,
-  mustBeStorable,
-  tableMustBeStorable,
-  unitMustBeStorable,
-  unstorableIn,
-} from './text.ts'
-export { storeCases } from './conformance/store.ts'
-export type { Budget } from './turns.ts'
-export { bytesOf, isEmpty, readInTurns } from './turns.ts'
+  assertStorable,
+  assertStorableTable,
+  assertStorableUnit,
+  unstorableField,
+} from './storable-text.ts'
+export { storeCases } from './conformance/store-cases.ts'
+export type { ReadBudget } from './round-robin.ts'
+export { bytesOf, isEmpty, readRoundRobin } from './round-robin.ts'

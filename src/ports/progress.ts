@@ -1,7 +1,7 @@
-import type { Advance, Progress } from './store.ts'
+import type { Advance, Progress } from './event-store.ts'
 
 /** Applies an advance to the progress of a consumer, so that all stores count alike. */
-export function moveOn(before: Progress | undefined, advance: Advance): Progress {
+export function advanceProgress(before: Progress | undefined, advance: Advance): Progress {
   const { consumer, topic, partition, next } = advance
   return {
     consumer,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { entity, service } from 'throughline'
-import type { World } from 'throughline/testing'
+import type { Simulation } from 'throughline/testing'
 import { simulate } from 'throughline/testing'
 import { z } from 'zod'
 import { contract } from '../contract/contract.ts'
 import { command, event } from '../contract/message.ts'
-import { after, become, COMPLETED, compensate, finish, listOf, refuse, send } from './effect.ts'
+import { after, become, COMPLETED, compensate, finish, toList, refuse, send } from './effect.ts'
 
 const Data = z.object({ customerId: z.string() })
 const Payments = contract(
@@ -37,10 +37,10 @@ const effects: Readonly<Record<string, readonly [made: unknown, plain: unknown]>
       undoes: { contract: 'payments', name: 'Charge' },
     },
   ],
-  'an end': [finish(), { effect: 'finish', outcome: { is: 'completed' } }],
+  'an end': [finish(), { effect: 'finish', outcome: { status: 'completed' } }],
   'an end with an outcome': [
-    finish({ is: 'rolled-back', reason: 'limit' }),
-    { effect: 'finish', outcome: { is: 'rolled-back', reason: 'limit' } },
+    finish({ status: 'rolled-back', reason: 'limit' }),
+    { effect: 'finish', outcome: { status: 'rolled-back', reason: 'limit' } },
   ],
 }
 
@@ -58,10 +58,10 @@ for (const [name, [made, plain]] of Object.entries(effects))
 
 describe('what a rule returns', () => {
   test('is read as an array, whether it is one value, several or none', () => {
-    assert.deepEqual(listOf(undefined), [])
-    assert.deepEqual(listOf(charge), [charge])
-    assert.deepEqual(listOf([]), [])
-    assert.deepEqual(listOf([charge, refund]), [charge, refund])
+    assert.deepEqual(toList(undefined), [])
+    assert.deepEqual(toList(charge), [charge])
+    assert.deepEqual(toList([]), [])
+    assert.deepEqual(toList([charge, refund]), [charge, refund])
   })
 
   test('of a finishing saga is the shared frozen outcome', () => {
@@ -81,7 +81,7 @@ describe('a decision', () => {
   const place = Ordering.Place({ orderId: 'o-1', customerId: 'c-1' })
 
   /** A world with one entity, which decides what it is told, without the help of types. */
-  const worldOf = (decided: unknown): Promise<World> => {
+  const worldOf = (decided: unknown): Promise<Simulation> => {
     const options = { of: Ordering, id: 'orderId', initial: null }
     const order = entity('order', options, {
       decide: (on) => [on(Ordering.Place, () => decided as never)],
@@ -95,9 +95,9 @@ describe('a decision', () => {
     const operation = await app.send(place)
     const accepted = await app.until(operation.accepted())
     assert.deepEqual(accepted, {
-      is: 'refused',
+      status: 'refused',
       code: 'closed',
-      complaints: [{ path: '', message: 'since noon' }],
+      issues: [{ path: '', message: 'since noon' }],
     })
     assert.deepEqual(app.faults(), [])
   })

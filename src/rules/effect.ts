@@ -1,12 +1,12 @@
-import type { Complaint } from '../base/fault.ts'
-import { Fault } from '../base/fault.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { Fault } from '../base/errors/fault.ts'
 import type { Message } from '../contract/message.ts'
 
 /** A domain "no" to a command: an answer, not a fault. It is stored and sent to the sender. */
 export interface Refusal<R extends string = string> {
   readonly effect: 'refuse'
   readonly code: R
-  readonly complaints: readonly Complaint[]
+  readonly complaints: readonly Issue[]
 }
 
 /**
@@ -15,16 +15,16 @@ export interface Refusal<R extends string = string> {
  */
 export function refuse<const R extends string>(
   code: R,
-  complaints: readonly (Complaint | string)[] = [],
+  complaints: readonly (Issue | string)[] = [],
 ): Refusal<R> {
   return Object.freeze({ effect: 'refuse', code, complaints: complaintsIn(complaints) })
 }
 
 /** Complaints as `{ path, message }`. Earlier versions stored texts alone: they get an empty path. */
-export function complaintsIn(given: readonly (Complaint | string)[]): readonly Complaint[] {
+export function complaintsIn(given: readonly (Issue | string)[]): readonly Issue[] {
   // The engine rejects a value that is not a list, with a message of its own.
   if (!Array.isArray(given)) return given as never
-  return (given as readonly (Complaint | string)[]).map((each) =>
+  return (given as readonly (Issue | string)[]).map((each) =>
     typeof each === 'string' ? { path: '', message: each } : each,
   )
 }
@@ -70,11 +70,11 @@ export function after<M extends Message>(delayMs: number, message: M): After<M> 
 export interface Compensate<M = Message> {
   readonly effect: 'compensate'
   readonly message: M
-  readonly undoes: NameOfType
+  readonly undoes: MessageTypeName
 }
 
 /** A message type by contract and name: enough to find what was sent, and comparable by value. */
-export interface NameOfType {
+export interface MessageTypeName {
   readonly contract: string
   readonly name: string
 }
@@ -82,7 +82,7 @@ export interface NameOfType {
 /** Sends a command that undoes the latest command of type `undoes` that the instance has sent. */
 export function compensate<M extends Message>(
   message: M,
-  options: { readonly undoes: NameOfType },
+  options: { readonly undoes: MessageTypeName },
 ): Compensate<M> {
   const { contract, name } = options.undoes
   return Object.freeze({ effect: 'compensate', message, undoes: { contract, name } })
@@ -92,27 +92,27 @@ type Letter =
   | ('a' | 'b' | 'c' | 'd' | 'e' | 'f' | 'g' | 'h' | 'i' | 'j' | 'k' | 'l' | 'm' | 'n' | 'o' | 'p')
   | ('q' | 'r' | 's' | 't' | 'u' | 'v' | 'w' | 'x' | 'y' | 'z' | '-')
   | ('0' | '1' | '2' | '3' | '4' | '5' | '6' | '7' | '8' | '9')
-type First<W> = W extends `${infer C}${string}` ? C : never
-type Rest<W, C extends string> = W extends `${C}${infer R}` ? R : never
-type Except<W extends string, Before extends string = ''> =
+type FirstLetter<W> = W extends `${infer C}${string}` ? C : never
+type RestAfter<W, C extends string> = W extends `${C}${infer R}` ? R : never
+type AnyTextExcept<W extends string, Before extends string = ''> =
   | ('' extends W ? never : Before)
-  | `${Before}${Exclude<Letter, First<W>>}${string}`
-  | { [C in First<W>]: Except<Rest<W, C>, `${Before}${C}`> }[First<W>]
+  | `${Before}${Exclude<Letter, FirstLetter<W>>}${string}`
+  | { [C in FirstLetter<W>]: AnyTextExcept<RestAfter<W, C>, `${Before}${C}`> }[FirstLetter<W>]
 
 /**
  * Any name in lower case except `pending` and `refused`, which an operation uses itself. TypeScript has
  * no type for "every string except", so the type enumerates the strings letter by letter; with it,
  * `settled.status === 'refused'` narrows to the member that has the code.
  */
-export type OutcomeName = Except<'pending' | 'refused'>
+export type OutcomeName = AnyTextExcept<'pending' | 'refused'>
 
 /** The outcome with which a saga instance finished. Default: `completed`. */
 export interface Outcome {
-  readonly is: string
+  readonly status: string
   readonly reason?: string
 }
 
-export const COMPLETED: Outcome = Object.freeze({ is: 'completed' })
+export const COMPLETED: Outcome = Object.freeze({ status: 'completed' })
 
 /** Ends a saga instance: its timers are cancelled, and later messages do not start it again. */
 export interface Finish {
@@ -121,12 +121,12 @@ export interface Finish {
 }
 
 /** Statuses that operations use themselves, so that no saga may finish with them. */
-const RESERVED_OUTCOMES = ['accepted', 'failed', 'pending', 'refused'] as const
-type Reserved = (typeof RESERVED_OUTCOMES)[number]
+const RESERVED_STATUSES = ['accepted', 'failed', 'pending', 'refused'] as const
+type ReservedStatus = (typeof RESERVED_STATUSES)[number]
 
 /** An outcome whose status the compiler knows and that is not reserved. */
-type Finishing<N extends string> = Outcome & {
-  readonly is: string extends N ? N : N extends Reserved ? never : N & OutcomeName
+type FinishOutcome<N extends string> = Outcome & {
+  readonly status: string extends N ? N : N extends ReservedStatus ? never : N & OutcomeName
 }
 
 /**
@@ -135,14 +135,14 @@ type Finishing<N extends string> = Outcome & {
  * @throws Fault `RULE_RETURNED` for a reserved status
  */
 export function finish<const N extends string>(
-  outcome: Outcome & { readonly is: N } & Finishing<N> = COMPLETED as never,
+  outcome: Outcome & { readonly status: N } & FinishOutcome<N> = COMPLETED as never,
 ): Finish {
-  const { is } = outcome as { readonly is: unknown }
-  if (typeof is !== 'string' || RESERVED_OUTCOMES.some((each) => each === is))
+  const { status } = outcome as { readonly status: unknown }
+  if (typeof status !== 'string' || RESERVED_STATUSES.some((each) => each === status))
     throw new Fault('RULE_RETURNED', {
       detail:
-        `a saga cannot finish with the status ${String(is)}: operations use ` +
-        `${RESERVED_OUTCOMES.join(', ')} themselves, so choose another name`,
+        `a saga cannot finish with the status ${String(status)}: operations use ` +
+        `${RESERVED_STATUSES.join(', ')} themselves, so choose another name`,
     })
   return Object.freeze({ effect: 'finish', outcome })
 }
@@ -166,7 +166,7 @@ export function retryAfter(delayMs: number): RetryAfter {
 /** One value or an array of them. */
 export type OneOrMany<T> = T | readonly T[]
 
-export function listOf<T>(given: OneOrMany<T> | undefined): readonly T[] {
+export function toList<T>(given: OneOrMany<T> | undefined): readonly T[] {
   if (given === undefined) return []
   return Array.isArray(given) ? (given as readonly T[]) : [given as T]
 }

@@ -1,9 +1,15 @@
-import { branded } from '../base/copy.ts'
-import { frozen } from '../base/frozen.ts'
+import { brand } from '../base/package-copy.ts'
+import { deepFreeze } from '../base/deep-freeze.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
+import type {
+  RefusalCodeOf,
+  CommandType,
+  DataOf,
+  EventType,
+  MessageOf,
+} from '../contract/message.ts'
 import type { OneOrMany, Refusal } from './effect.ts'
-import type { ConsumerOptions, NamedBy, Occasion, Rule, Several } from './rule.ts'
+import type { ConsumerOptions, NamedBy, MessageContext, Rule, IdSelector } from './rule.ts'
 import { on } from './rule.ts'
 
 /** The commands and the events of a contract. */
@@ -11,7 +17,7 @@ export type CommandsOf<X> = Extract<X[keyof X], CommandType>
 export type EventsOf<X> = Extract<X[keyof X], EventType>
 
 /** What a decide rule may return: events of its contract, an empty array, or a declared refusal. */
-type Decision<X, T> = OneOrMany<MessageOf<EventsOf<X>>> | Refusal<CodeOf<T>>
+type Decision<X, T> = OneOrMany<MessageOf<EventsOf<X>>> | Refusal<RefusalCodeOf<T>>
 
 /** A decide rule, with the type of what it returns. */
 export interface DecideRule<R = unknown> extends Rule {
@@ -28,13 +34,13 @@ export interface DecideOn<X, S, I extends string> {
   /** Decides on the one entity that the id field of the command names. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
     command: T & NamedBy<T, I>,
-    decide: (command: DataOf<T>, state: S, occasion: Occasion) => R,
+    decide: (command: DataOf<T>, state: S, context: MessageContext) => R,
   ): DecideRule<R>
   /** Decides on several entities at once, all or nothing. */
   <T extends CommandsOf<X>, R extends Decision<X, T>>(
     command: T,
-    several: Several<DataOf<T>>,
-    decide: (command: DataOf<T>, states: ReadonlyMap<string, S>, occasion: Occasion) => R,
+    several: IdSelector<DataOf<T>>,
+    decide: (command: DataOf<T>, states: ReadonlyMap<string, S>, context: MessageContext) => R,
   ): DecideRule<R>
 }
 
@@ -47,15 +53,15 @@ export interface EvolveOn<E extends EventType, S, I extends string> {
   /** For an event that concerns several entities; the rule runs once for each. */
   <T extends E>(
     event: T,
-    several: Several<DataOf<T>>,
+    several: IdSelector<DataOf<T>>,
     evolve: (event: DataOf<T>, state: S, id: string) => S,
   ): EvolveRule
 }
 
-type Flat<R> = R extends readonly (infer M)[] ? M : R
+type Flattened<R> = R extends readonly (infer M)[] ? M : R
 /** The event types of the contract that a list of decide rules may return. */
 type DecidedBy<X, D> = D extends readonly DecideRule<infer R>[]
-  ? Extract<EventsOf<X>, { readonly name: Extract<Flat<R>, { name: string }>['name'] }>
+  ? Extract<EventsOf<X>, { readonly name: Extract<Flattened<R>, { name: string }>['name'] }>
   : never
 
 /** The options of `entity`. */
@@ -74,7 +80,7 @@ export interface EntityOptions<
   /** The events that it may publish. Default: every event of the contract. */
   readonly emits?: readonly M[]
   /** Events that other entities of the contract publish and that change this one, too. */
-  readonly hears?: readonly H[]
+  readonly receives?: readonly H[]
   /**
    * Raise it when functions that the evolve rules call have changed: every state is then folded again.
    * A change of the rules themselves is detected. Default 1.
@@ -84,14 +90,14 @@ export interface EntityOptions<
 
 /** An event-sourced entity: an id, a state, and rules that decide commands and fold events. */
 export interface Entity<N extends string = string, S = unknown> extends ConsumerOptions {
-  readonly is: 'entity'
+  readonly kind: 'entity'
   readonly name: N
   readonly of: AnyContract
   readonly id: string
   readonly initial: S
   readonly version: number
   readonly emits?: readonly EventType[]
-  readonly hears: readonly EventType[]
+  readonly receives: readonly EventType[]
   readonly decide: readonly DecideRule[]
   readonly evolve: readonly EvolveRule[]
 }
@@ -121,14 +127,14 @@ export function entity<
     readonly evolve: (on: EvolveOn<DecidedBy<X, D> | H, S, I>) => readonly EvolveRule[]
   },
 ): Entity<N, S> {
-  const { hears = [], version = 1, ...rest } = options
-  return branded({
-    is: 'entity',
+  const { receives = [], version = 1, ...rest } = options
+  return brand({
+    kind: 'entity',
     name,
     ...rest,
-    initial: frozen(options.initial),
+    initial: deepFreeze(options.initial),
     version,
-    hears,
+    receives,
     decide: rules.decide(on as DecideOn<X, S, I>),
     evolve: rules.evolve(on as EvolveOn<DecidedBy<X, D> | H, S, I>),
   })

@@ -1,8 +1,8 @@
-import { branded } from '../base/copy.ts'
+import { brand } from '../base/package-copy.ts'
 import type { CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
 import type { OneOrMany, RetryAfter, Send } from './effect.ts'
-import type { Heard } from './projection.ts'
-import type { ConsumerOptions, Occasion, Rule, TypeHint } from './rule.ts'
+import type { SubscribableType } from './projection.ts'
+import type { ConsumerOptions, MessageContext, Rule, TypeHint } from './rule.ts'
 import { on } from './rule.ts'
 
 /** The tools of a handler by name, as declared by `tool<T>()`. */
@@ -12,24 +12,28 @@ export type ToolsOf<H> = {
 }
 
 /** The message context of a handler call, with its effect key and abort signal. */
-export interface Handling extends Occasion {
+export interface HandlerContext extends MessageContext {
   /** Idempotency key: the same for every attempt at this event by this handler. Pass it to the outside system. */
   readonly effectKey: string
   /** Aborts when the app stops or the lease on the work is lost. */
   readonly signal: AbortSignal
 }
 
-type Handled<T, E> = OneOrMany<Send<MessageOf<T>> | MessageOf<E>> | RetryAfter | undefined | void
+type HandlerResult<T, E> =
+  | OneOrMany<Send<MessageOf<T>> | MessageOf<E>>
+  | RetryAfter
+  | undefined
+  | void
 
 /** The `on` of a handler: takes an event or a refusal, and the function that handles it. */
 export interface HandleOn<H, T extends CommandType, E extends EventType> {
-  <M extends Heard>(
+  <M extends SubscribableType>(
     event: M,
     handle: (
       event: DataOf<M>,
       tools: ToolsOf<H>,
-      handling: Handling,
-    ) => Promise<Handled<T, E>> | Handled<T, E>,
+      context: HandlerContext,
+    ) => Promise<HandlerResult<T, E>> | HandlerResult<T, E>,
   ): Rule
 }
 
@@ -37,20 +41,20 @@ export interface HandleOn<H, T extends CommandType, E extends EventType> {
  * How a handler consumes its topics. `stream`: the events of a key one after another, in stored order.
  * `queue`: each event independently of all others.
  */
-export type HandlingOrder = 'key' | 'none'
+export type ConsumeMode = 'stream' | 'queue'
 
 /** A rule with side effects: the only kind of rule that may call outside systems. */
 export interface Handler<
   N extends string = string,
   H extends ToolHints = ToolHints,
 > extends ConsumerOptions {
-  readonly is: 'handler'
+  readonly kind: 'handler'
   readonly name: N
   readonly uses: H
   readonly sends: readonly CommandType[]
   readonly emits: readonly EventType[]
   readonly concurrency: number
-  readonly order: HandlingOrder
+  readonly consume: ConsumeMode
   readonly delayMs: number
   /** The URL of the module that exports the handler, if it runs in a worker thread. */
   readonly thread?: string
@@ -58,14 +62,14 @@ export interface Handler<
 }
 
 /** Options of a handler that runs in the thread of the app. */
-export interface Outside<H> {
+export interface InProcessOptions<H> {
   /** The tools that it needs: `{ bank: tool<Bank>() }`. `start` requires each of them. */
   readonly uses?: H
   readonly thread?: never
 }
 
 /** Options of a CPU-heavy handler, which runs in a worker thread. */
-export interface Apart {
+export interface ThreadOptions {
   /**
    * The module that exports the handler: `import.meta.url`. Each thread imports that module, so it must
    * not start an app, and it creates what the handler needs itself: tools cannot be passed to a thread.
@@ -75,10 +79,10 @@ export interface Apart {
 }
 
 /** How many keys, or with `consume: 'queue'` events, a handler works on at the same time. */
-export const HANDLER_CONCURRENCY = { initial: 16, min: 1, max: 1_024 } as const
+export const HANDLER_CONCURRENCY = { default: 16, min: 1, max: 1_024 } as const
 
 /** The least delay between storing and handling an event. Up to ten years. */
-export const HANDLER_DELAY_MS = { initial: 0, min: 0, max: 315_576_000_000 } as const
+export const HANDLER_DELAY_MS = { default: 0, min: 0, max: 315_576_000_000 } as const
 
 /**
  * Declares a handler. It runs before its unit of work commits and outside any transaction, so an
@@ -101,25 +105,25 @@ export function handler<
     /** Default 16, 1 to 1,024. */
     readonly concurrency?: number
     /** Default `stream`. */
-    readonly order?: HandlingOrder
+    readonly consume?: ConsumeMode
     /** The least delay between storing and handling an event. Default 0. */
     readonly delayMs?: number
   } & ConsumerOptions &
-    (Outside<H> | Apart),
+    (InProcessOptions<H> | ThreadOptions),
   rules: (on: HandleOn<H, T, E>) => readonly Rule[],
 ): Handler<N, H> {
   const { uses = {} as H, sends = [], emits = [], thread, ...rest } = options
-  const { concurrency = HANDLER_CONCURRENCY.initial, order = 'key' } = options
-  const { delayMs = HANDLER_DELAY_MS.initial } = options
-  return branded({
+  const { concurrency = HANDLER_CONCURRENCY.default, consume = 'stream' } = options
+  const { delayMs = HANDLER_DELAY_MS.default } = options
+  return brand({
     ...rest,
-    is: 'handler',
+    kind: 'handler',
     name,
     uses,
     sends,
     emits,
     concurrency,
-    order,
+    consume,
     delayMs,
     ...(thread === undefined ? {} : { thread: String(thread) }),
     rules: rules(on as HandleOn<H, T, E>),

@@ -1,22 +1,29 @@
-import { branded } from '../base/copy.ts'
+import { brand } from '../base/package-copy.ts'
 import type { DataOf, EventType, RefusalType } from '../contract/message.ts'
-import type { ConsumerOptions, NamedBy, Occasion, Rule, Several, TypeHint } from './rule.ts'
+import type {
+  ConsumerOptions,
+  NamedBy,
+  MessageContext,
+  Rule,
+  IdSelector,
+  TypeHint,
+} from './rule.ts'
 import { on } from './rule.ts'
 
 /** Message types that any service may subscribe to: events, and refusals of commands. */
-export type Heard = EventType | RefusalType
+export type SubscribableType = EventType | RefusalType
 
 /** The `on` of a projection: takes an event or a refusal, and the function that returns the next row. */
 export interface ProjectOn<R, B extends string> {
   /** Folds the event into the row that its `by` field names; `undefined` deletes the row. */
-  <T extends Heard>(
+  <T extends SubscribableType>(
     event: T & NamedBy<T, B>,
-    project: (event: DataOf<T>, row: R | undefined, occasion: Occasion) => R | undefined,
+    project: (event: DataOf<T>, row: R | undefined, context: MessageContext) => R | undefined,
   ): Rule
   /** For an event that concerns several rows; the rule runs once for each. */
-  <T extends Heard>(
+  <T extends SubscribableType>(
     event: T,
-    several: Several<DataOf<T>>,
+    several: IdSelector<DataOf<T>>,
     project: (event: DataOf<T>, row: R | undefined, id: string) => R | undefined,
   ): Rule
 }
@@ -32,7 +39,7 @@ export interface Projection<
   R = unknown,
   I extends string = string,
 > extends ConsumerOptions {
-  readonly is: 'projection'
+  readonly kind: 'projection'
   readonly name: N
   readonly by: string
   readonly indexes: readonly I[]
@@ -42,7 +49,7 @@ export interface Projection<
 }
 
 /** Options of how a projection is known in the store, and where it starts. */
-export interface ProjectionStart extends ConsumerOptions {
+export interface ProjectionConsumerOptions extends ConsumerOptions {
   /** A projection reads every event, so it always starts at the beginning. */
   readonly startFrom?: 'beginning'
 }
@@ -70,13 +77,13 @@ export function projection<
      * the rows are then rebuilt beside the live ones. Default 1.
      */
     readonly version?: number
-  } & ProjectionStart,
+  } & ProjectionConsumerOptions,
   rules: (on: ProjectOn<R, B>) => readonly Rule[],
 ): Projection<N, R, I> {
   const { row: _, indexes = [], version = 1, ...rest } = options
-  return branded({
+  return brand({
     ...rest,
-    is: 'projection',
+    kind: 'projection',
     name,
     indexes,
     version,

@@ -5,7 +5,7 @@ export interface TypeHint<T> {
   readonly hint?: T
 }
 
-export function type<T>(): TypeHint<T> {
+export function tool<T>(): TypeHint<T> {
   return {}
 }
 
@@ -16,7 +16,7 @@ export function type<T>(): TypeHint<T> {
 export type StartFrom = 'beginning' | 'now' | { readonly atMs: number }
 
 /** Names the former name of a rule or service. */
-export interface Renamed {
+export interface Renamable {
   /**
    * The former name. Stored state and progress are carried over to the new name at the next start;
    * after that the option may be removed.
@@ -25,7 +25,7 @@ export interface Renamed {
 }
 
 /** Options for the identity of a consumer in the store and for the start of a new one. */
-export interface ConsumerOptions extends Renamed {
+export interface ConsumerOptions extends Renamable {
   /**
    * Where a new consumer starts in topics that already hold records. Applied once, at its first start;
    * later it continues at its offsets. `start` refuses a new consumer that needs the option and lacks it.
@@ -34,7 +34,7 @@ export interface ConsumerOptions extends Renamed {
 }
 
 /** The metadata of the message that a rule is called with. */
-export interface Occasion {
+export interface MessageContext {
   /** The id of the message. */
   readonly messageId: string
   /** When the message was made, in milliseconds since 1970. */
@@ -61,10 +61,10 @@ export type IdsOf = (data: never) => readonly string[]
 export interface Rule {
   readonly on: MessageType
   /** What triggers the rule: a message, or the refusal or failure of a command that the saga sent. */
-  readonly hears: 'message' | 'refused' | 'failed'
+  readonly trigger: 'message' | 'refused' | 'failed'
   /** Set if the rule concerns several entities or rows at once. */
   readonly ids?: IdsOf
-  readonly run: (data: never, known: never, occasion: Occasion) => unknown
+  readonly run: (data: never, known: never, context: MessageContext) => unknown
 }
 
 /**
@@ -76,7 +76,7 @@ export function callRule(rule: Rule, data: unknown, known: unknown, third: unkno
 }
 
 /** The optional second argument of `on`: which ids the message concerns. */
-export interface Several<D> {
+export interface IdSelector<D> {
   readonly ids: (data: D) => readonly string[]
 }
 
@@ -84,6 +84,11 @@ export interface Several<D> {
 export function on(message: MessageType, first: unknown, second?: unknown): Rule {
   const hears = 'message'
   return typeof first === 'function'
-    ? { on: message, hears, run: first as Rule['run'] }
-    : { on: message, hears, run: second as Rule['run'], ids: (first as Several<never>).ids }
+    ? { on: message, trigger: hears, run: first as Rule['run'] }
+    : {
+        on: message,
+        trigger: hears,
+        run: second as Rule['run'],
+        ids: (first as IdSelector<never>).ids,
+      }
 }

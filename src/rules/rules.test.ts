@@ -2,9 +2,9 @@
 // these already; here they are declared without the help of types.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { Complaint } from 'throughline'
+import type { Issue } from 'throughline'
 import { command, contract, entity, event, Fault, finish, handler } from 'throughline'
-import { projection, query, queryHandler, saga, service, start, type } from 'throughline'
+import { projection, query, queryHandler, saga, service, start, tool } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 
@@ -81,7 +81,7 @@ async function complaintsOf(services: readonly never[], options: object = {}): P
   } catch (fault) {
     assert.ok(fault instanceof Fault, `not a Fault but ${String(fault)}`)
     assert.ok(['START_REFUSED', 'RULE_INVALID'].includes(fault.code), fault.code)
-    return fault.complaints.map(({ path, message }: Complaint) => `${path}: ${message}`)
+    return fault.issues.map(({ path, message }: Issue) => `${path}: ${message}`)
   }
 }
 
@@ -108,16 +108,16 @@ describe('rules as they are declared', () => {
       },
     )
     assert.deepEqual(declared, {
-      is: 'entity',
+      kind: 'entity',
       name: 'order',
       of: Ordering,
       id: 'orderId',
       initial,
       version: 1,
       emits: [Ordering.Placed],
-      hears: [],
-      decide: [{ on: Ordering.Place, hears: 'message', run, ids }],
-      evolve: [{ on: Ordering.Placed, hears: 'message', run }],
+      receives: [],
+      decide: [{ on: Ordering.Place, trigger: 'message', run, ids }],
+      evolve: [{ on: Ordering.Placed, trigger: 'message', run }],
     })
   })
 
@@ -129,26 +129,26 @@ describe('rules as they are declared', () => {
       on.failed(Payments.Charge, run),
     ])
     assert.deepEqual(declared.rules, [
-      { on: Ordering.Placed, hears: 'message', run },
-      { on: Payments.Charge, hears: 'refused', run },
-      { on: Payments.Charge, hears: 'failed', run },
+      { on: Ordering.Placed, trigger: 'message', run },
+      { on: Payments.Charge, trigger: 'refused', run },
+      { on: Payments.Charge, trigger: 'failed', run },
     ])
-    assert.deepEqual([declared.is, declared.by, declared.emits], ['saga', 'orderId', []])
+    assert.deepEqual([declared.kind, declared.by, declared.emits], ['saga', 'orderId', []])
   })
 
   test('have their defaults filled in', () => {
     const { uses, sends, emits, concurrency } = handler('h', {}, () => [])
     assert.deepEqual([uses, sends, emits, concurrency], [{}, [], [], 16])
-    const { indexes, version } = projection('p', { by: 'orderId', row: type() }, () => [])
+    const { indexes, version } = projection('p', { by: 'orderId', row: tool() }, () => [])
     assert.deepEqual([indexes, version], [[], 1])
     assert.deepEqual(service('s', { runs: [] }).owns, [])
   })
 
   test('of a query handler differ from the query of a contract', () => {
-    const { is, name, rules } = queryHandler('find', { of: Ordering, reads: [] }, (on) => [
+    const { kind, name, rules } = queryHandler('find', { of: Ordering, reads: [] }, (on) => [
       on(Ordering.Find, () => []),
     ])
-    assert.deepEqual([is, name, rules.length], ['query', 'find', 1])
+    assert.deepEqual([kind, name, rules.length], ['query', 'find', 1])
     assert.equal(Ordering.Find.kind, 'query')
   })
 })
@@ -160,7 +160,7 @@ describe('start refuses services', () => {
 
   test('never if they are valid', async () => {
     assert.deepEqual(await complaintsOf([shop(), till]), [])
-    assert.deepEqual(await complaintsOf([shop()], { elsewhere: [Payments] }), [])
+    assert.deepEqual(await complaintsOf([shop()], { remote: [Payments] }), [])
   })
 
   test('with wrong, reserved or repeated names', async () => {
@@ -225,7 +225,7 @@ describe('start refuses services', () => {
   })
 
   test('with all issues at once', async () => {
-    const lost = untyped.handler('Lost', { uses: { mail: type() } }, nothing)
+    const lost = untyped.handler('Lost', { uses: { mail: tool() } }, nothing)
     await mustComplain(
       [shop(lost), untyped.service('shop', { owns: [Payments], runs: [] })],
       /two services have this name/,
@@ -255,7 +255,7 @@ describe('start refuses rules', () => {
       (name) => new RegExp(`^shop/${name}: has a rule for payments.Charged, but no service here`),
     )
     await mustComplain([shop(...on)], ...expected)
-    assert.deepEqual(await complaintsOf([shop(...on)], { elsewhere: [Payments] }), [])
+    assert.deepEqual(await complaintsOf([shop(...on)], { remote: [Payments] }), [])
   })
 
   test('for a message that its contract does not have, such as one of another copy', async () => {
@@ -278,7 +278,7 @@ describe('start refuses rules', () => {
   })
 
   test('that lack a tool, also one named like a member of Object.prototype', async () => {
-    const uses = { toString: type(), mail: type() }
+    const uses = { toString: tool(), mail: tool() }
     const mail = shop(untyped.handler('mail', { uses }, nothing))
     await mustComplain([mail], /needs the tool toString/, /needs the tool mail/)
     assert.deepEqual(await complaintsOf([mail], { tools: { mail: 1, toString: 1 } }), [])

@@ -1,14 +1,20 @@
-import { branded } from '../base/copy.ts'
-import type { Complaint } from '../base/fault.ts'
-import { frozen } from '../base/frozen.ts'
-import type { CodeOf, CommandType, DataOf, EventType, MessageOf } from '../contract/message.ts'
+import { brand } from '../base/package-copy.ts'
+import type { Issue } from '../base/errors/fault.ts'
+import { deepFreeze } from '../base/deep-freeze.ts'
+import type {
+  RefusalCodeOf,
+  CommandType,
+  DataOf,
+  EventType,
+  MessageOf,
+} from '../contract/message.ts'
 import type { After, Become, Compensate, Finish, OneOrMany, Send } from './effect.ts'
-import type { Heard } from './projection.ts'
-import type { ConsumerOptions, NamedBy, Occasion, Rule } from './rule.ts'
+import type { SubscribableType } from './projection.ts'
+import type { ConsumerOptions, NamedBy, MessageContext, Rule } from './rule.ts'
 import { on } from './rule.ts'
 
 /** What a step of a saga may return; it may send only what the saga declares. */
-type Step<S, T, E> = OneOrMany<
+type StepResult<S, T, E> = OneOrMany<
   | Become<S>
   | Send<MessageOf<T>>
   | Compensate<MessageOf<T>>
@@ -19,22 +25,22 @@ type Step<S, T, E> = OneOrMany<
 /** The `on` of a saga: takes a message, and the function that returns the effects of the step. */
 export interface SagaOn<S, T extends CommandType, E extends EventType, B extends string> {
   /** An event of any contract; its `by` field holds the instance id. */
-  <H extends Heard>(
+  <H extends SubscribableType>(
     event: H & NamedBy<H, B>,
-    step: (event: DataOf<H>, state: S, occasion: Occasion) => Step<S, T, E>,
+    step: (event: DataOf<H>, state: S, context: MessageContext) => StepResult<S, T, E>,
   ): Rule
   /** The owner refused a command that this instance sent. */
   refused<C extends T>(
     command: C,
     step: (
       refusal: {
-        readonly code: CodeOf<C>
-        readonly complaints: readonly Complaint[]
+        readonly code: RefusalCodeOf<C>
+        readonly complaints: readonly Issue[]
         readonly command: DataOf<C>
       },
       state: S,
-      occasion: Occasion,
-    ) => Step<S, T, E>,
+      context: MessageContext,
+    ) => StepResult<S, T, E>,
   ): Rule
   /** A command that this instance sent has become a dead letter: wait for a redrive, or compensate. */
   failed<C extends T>(
@@ -42,14 +48,14 @@ export interface SagaOn<S, T extends CommandType, E extends EventType, B extends
     step: (
       failure: { readonly reason: string; readonly command: DataOf<C> },
       state: S,
-      occasion: Occasion,
-    ) => Step<S, T, E>,
+      context: MessageContext,
+    ) => StepResult<S, T, E>,
   ): Rule
 }
 
 /** A process manager: long-running coordination across services. */
 export interface Saga<N extends string = string, S = unknown> extends ConsumerOptions {
-  readonly is: 'saga'
+  readonly kind: 'saga'
   readonly name: N
   readonly by: string
   readonly initial: S
@@ -83,22 +89,22 @@ export function saga<
   rules: (on: SagaOn<S, T, E, B>) => readonly Rule[],
 ): Saga<N, S> {
   const { sends = [], emits = [] } = options as Partial<typeof options>
-  const initial = frozen(options.initial)
+  const initial = deepFreeze(options.initial)
   const answers = {
     refused: (command: CommandType, run: Rule['run']): Rule => ({
       on: command,
-      hears: 'refused',
+      trigger: 'refused',
       run,
     }),
     failed: (command: CommandType, run: Rule['run']): Rule => ({
       on: command,
-      hears: 'failed',
+      trigger: 'failed',
       run,
     }),
   }
   const sagaOn = Object.assign(
-    (message: Heard, step: unknown): Rule => on(message, step),
+    (message: SubscribableType, step: unknown): Rule => on(message, step),
     answers,
   ) as unknown as SagaOn<S, T, E, B>
-  return branded({ ...options, is: 'saga', name, initial, sends, emits, rules: rules(sagaOn) })
+  return brand({ ...options, kind: 'saga', name, initial, sends, emits, rules: rules(sagaOn) })
 }

@@ -1,11 +1,11 @@
-import { commandsTopic, eventsTopic, factsOf } from '../contract/contract.ts'
-import type { Kind } from '../contract/message.ts'
-import type { Plan } from '../engine/plan.ts'
-import { rulesOf } from '../engine/plan.ts'
+import { commandsTopic, eventsTopic, definitionOf } from '../contract/contract.ts'
+import type { MessageKind } from '../contract/message.ts'
+import type { Plan } from '../engine/plan/plan.ts'
+import { subscribingRules } from '../engine/plan/plan.ts'
 import type { Runnable } from '../rules/service.ts'
 
 /** The services, contracts and topics of an app, as JSON data. */
-export interface Description {
+export interface AppDescription {
   readonly services: readonly ServiceDescription[]
   readonly contracts: readonly ContractDescription[]
   readonly topics: readonly { readonly name: string; readonly partitions: number }[]
@@ -19,9 +19,9 @@ export interface ServiceDescription {
 
 export interface RuleDescription {
   readonly name: string
-  readonly is: Runnable['is']
+  readonly kind: Runnable['kind']
   /** Wire names of the messages that the rule handles. */
-  readonly hears: readonly string[]
+  readonly handles: readonly string[]
   /** Wire names of the commands that the rule may send. */
   readonly sends: readonly string[]
   /** Wire names of the events that the rule may publish. */
@@ -37,18 +37,18 @@ export interface ContractDescription {
   readonly eventsTopic: string
   readonly messages: readonly {
     readonly name: string
-    readonly kind: Kind
+    readonly kind: MessageKind
     readonly wire: string
     readonly aliases: readonly string[]
     readonly refuses: readonly string[]
   }[]
 }
 
-export function describe(plan: Plan): Description {
+export function describe(plan: Plan): AppDescription {
   return {
     services: plan.services.map(({ name, service }) => ({
       name,
-      owns: service.owns.map((contract) => factsOf(contract).name),
+      owns: service.owns.map((contract) => definitionOf(contract).name),
       runs: service.runs.map(describeRule),
     })),
     contracts: [...plan.contracts.values()].map(({ name, key, partitions, byName }) => ({
@@ -71,20 +71,21 @@ export function describe(plan: Plan): Description {
 }
 
 function describeRule(rule: Runnable): RuleDescription {
-  const rules = rule.is === 'query' ? rule.rules : rulesOf(rule)
+  const rules = rule.kind === 'query' ? rule.rules : subscribingRules(rule)
   return {
     name: rule.name,
-    is: rule.is,
-    hears: [...new Set(rules.map(({ on }) => on.wire))],
-    sends: rule.is === 'saga' || rule.is === 'handler' ? rule.sends.map(({ wire }) => wire) : [],
+    kind: rule.kind,
+    handles: [...new Set(rules.map(({ on }) => on.wire))],
+    sends:
+      rule.kind === 'saga' || rule.kind === 'handler' ? rule.sends.map(({ wire }) => wire) : [],
     emits: emitsOf(rule),
   }
 }
 
 function emitsOf(rule: Runnable): readonly string[] {
-  if (rule.is === 'saga' || rule.is === 'handler') return rule.emits.map(({ wire }) => wire)
-  if (rule.is !== 'entity') return []
+  if (rule.kind === 'saga' || rule.kind === 'handler') return rule.emits.map(({ wire }) => wire)
+  if (rule.kind !== 'entity') return []
   if (rule.emits) return rule.emits.map(({ wire }) => wire)
-  const types = [...factsOf(rule.of).byName.values()]
+  const types = [...definitionOf(rule.of).byName.values()]
   return types.filter(({ kind }) => kind === 'event').map(({ wire }) => wire)
 }

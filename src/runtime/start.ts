@@ -1,50 +1,50 @@
-import { mayStart } from '../base/without-starting.ts'
+import { assertStartAllowed } from '../base/start-guard.ts'
 import type {
-  CodeOf,
+  RefusalCodeOf,
   CommandMessage,
   CommandType,
   Message,
   QueryMessage,
 } from '../contract/message.ts'
 import { runEngine } from '../engine/engine.ts'
-import type { FoundOperation, Operation } from '../engine/operations.ts'
-import { findById, operationOf } from '../engine/operations.ts'
-import type { RebuildOptions, Rebuilt } from '../engine/rebuild.ts'
-import { ask } from '../engine/reading.ts'
-import type { Rewound, RewindAt, RewindTo } from '../engine/rewind.ts'
-import { rewind } from '../engine/rewind.ts'
-import type { AppendOptions, Appended, SendOptions } from '../engine/sender.ts'
-import type { ConsumerStatus } from '../engine/status.ts'
-import type { HealthReport } from '../engine/health.ts'
-import { healthOf } from '../engine/health.ts'
-import { whileRunning } from '../engine/until-ended.ts'
-import { statusOf } from '../engine/status.ts'
-import { heldKeys } from '../engine/held-keys.ts'
+import type { FoundOperation, Operation } from '../engine/producer/command-operation.ts'
+import { findOperationById, createOperation } from '../engine/producer/command-operation.ts'
+import type { RebuildOptions, RebuildResult } from '../engine/rebuild/rebuilder.ts'
+import { answerQuery } from '../engine/query.ts'
+import type { RewoundPartition, RewindScope, RewindTarget } from '../engine/operations/rewind.ts'
+import { rewind } from '../engine/operations/rewind.ts'
+import type { AppendOptions, AppendResult, SendOptions } from '../engine/producer/sender.ts'
+import type { ConsumerStatus } from '../engine/operations/consumer-status.ts'
+import type { HealthReport } from '../engine/operations/health.ts'
+import { checkHealth } from '../engine/operations/health.ts'
+import { whileRunning } from '../engine/context/reject-after-stop.ts'
+import { readConsumerStatus } from '../engine/operations/consumer-status.ts'
+import { heldKeys } from '../engine/listing/held-keys.ts'
 import type {
   HeldKey,
-  HeldOptions,
-  Listing,
+  HeldKeysOptions,
+  ListPage,
   OpenSaga,
   OperationEntry,
   OperationsOptions,
   SagasOptions,
   TimerEntry,
   TimersOptions,
-  Unsettled,
-} from '../engine/listings.ts'
-import { openSagas } from '../engine/open-sagas.ts'
-import { operationList } from '../engine/operation-list.ts'
-import { timerList } from '../engine/timer-list.ts'
-import { settled, unsettledOf } from '../engine/unsettled.ts'
-import type { Backend } from '../ports/store.ts'
+  UnsettledWork,
+} from '../engine/listing/list-types.ts'
+import { openSagas } from '../engine/listing/open-sagas.ts'
+import { listOperations } from '../engine/listing/operation-list.ts'
+import { listTimers } from '../engine/listing/timer-list.ts'
+import { waitUntilSettled, readUnsettled } from '../engine/operations/unsettled.ts'
+import type { Backend } from '../ports/event-store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
-import type { Description } from './describe.ts'
+import type { AppDescription } from './describe.ts'
 import { describe } from './describe.ts'
-import type { StartOptions } from './equip.ts'
-import { equip, opened } from './equip.ts'
-import { operate, runningSystem, socketOf } from './operating.ts'
+import type { StartOptions } from './engine-context.ts'
+import { prepareEngine, createEngineContext } from './engine-context.ts'
+import { registerSystem, createRunningSystem, openControlSocket } from './running-system.ts'
 
-export type { StartOptions } from './equip.ts'
+export type { StartOptions } from './engine-context.ts'
 
 /** The tools that the handlers of the services need; optional if none needs any. */
 export type WithTools<T> = keyof T extends never
@@ -74,15 +74,15 @@ export interface App {
    *
    * @throws Fault `BACKPRESSURE`, `APP_STOPPING`; then no message was stored
    */
-  append(messages: readonly Message[], options?: AppendOptions): Promise<readonly Appended[]>
+  append(messages: readonly Message[], options?: AppendOptions): Promise<readonly AppendResult[]>
   /** The operation of a command that was sent earlier, also before a restart. */
-  operation<T extends CommandType>(command: T, id: string): Operation<CodeOf<T>>
+  operation<T extends CommandType>(command: T, id: string): Operation<RefusalCodeOf<T>>
   /** Finds the operation of a command to a service of this app by the id of the command alone. */
   find(id: string): Promise<FoundOperation | undefined>
   /** Answers a query from the committed rows of the service that owns its contract. */
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
   /** The services, contracts and topics, as JSON data. */
-  describe(): Description
+  describe(): AppDescription
   /** Counters and lag of every consumer; the counters come from one consistent read. */
   status(): Promise<readonly ConsumerStatus[]>
   /** The health of log, store and consumers, with alarms. */
@@ -92,25 +92,25 @@ export interface App {
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
-  held(options?: HeldOptions): Promise<Listing<HeldKey>>
+  heldKeys(options?: HeldKeysOptions): Promise<ListPage<HeldKey>>
   /**
    * The saga instances that have not finished, oldest first, and what each waits for.
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
-  sagas(options?: SagasOptions): Promise<Listing<OpenSaga>>
+  sagas(options?: SagasOptions): Promise<ListPage<OpenSaga>>
   /**
    * The operations of retained commands from outside, newest first, with their states.
    *
    * @throws Fault `OPTION_INVALID`
    */
-  operations(options?: OperationsOptions): Promise<Listing<OperationEntry>>
+  operations(options?: OperationsOptions): Promise<ListPage<OperationEntry>>
   /**
    * The pending timers of sagas, ordered by due time.
    *
    * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
    */
-  timers(options?: TimersOptions): Promise<Listing<TimerEntry>>
+  timers(options?: TimersOptions): Promise<ListPage<TimerEntry>>
   /**
    * Pauses all consumers of a service until `resume`; work in progress commits first. The pause is
    * stored and survives a restart. Queries are still answered. Idempotent.
@@ -128,7 +128,7 @@ export interface App {
    * @param at only this topic, or this partition of it; an offset needs both
    * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
    */
-  rewind(consumer: string, to: RewindTo, at?: RewindAt): Promise<readonly Rewound[]>
+  rewind(consumer: string, to: RewindTarget, at?: RewindScope): Promise<readonly RewoundPartition[]>
   /**
    * Rebuilds the rows of a projection, named as `SERVICE/PROJECTION`, from the first retained event
    * into shadow rows. The live rows are updated and read meanwhile; then the shadow rows replace them
@@ -137,7 +137,7 @@ export interface App {
    *
    * @throws Fault `PROJECTION_NOT_FOUND`, `REBUILD_FAILED`
    */
-  rebuild(projection: string, options?: RebuildOptions): Promise<Rebuilt>
+  rebuild(projection: string, options?: RebuildOptions): Promise<RebuildResult>
   /**
    * Resolves once no message is unread, held or in progress, no saga instance is open, and no changed
    * projection is still to be rebuilt.
@@ -146,7 +146,7 @@ export interface App {
    */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
   /** What `settled` waits for at the moment; empty if it would resolve. */
-  unsettled(): Promise<readonly Unsettled[]>
+  unsettled(): Promise<readonly UnsettledWork[]>
   /**
    * Stops gracefully: accepts nothing new, completes work in progress, releases leases and closes the
    * backend. The signal of handlers that run longer than `graceMs` (default 10,000) aborts; handlers
@@ -160,7 +160,7 @@ export interface App {
 /** The operation of a command that was just sent. */
 export interface SentOperation<R extends string = string> extends Operation<R> {
   /** The log already held a command with this id: it had been sent before. */
-  readonly isRepeat: boolean
+  readonly isDuplicate: boolean
 }
 
 const GRACE_MS = 10_000
@@ -180,60 +180,60 @@ export async function start<const S extends readonly Service<string, unknown>[]>
     ? [options?: StartOptions & WithTools<ToolsFor<S>>]
     : [options: StartOptions & WithTools<ToolsFor<S>>]
 ): Promise<App> {
-  await mayStart('start')
-  return launch(services, backend, rest[0] ?? {})
+  await assertStartAllowed('start')
+  return startApp(services, backend, rest[0] ?? {})
 }
 
 /** The untyped implementation of `start`. */
-export async function launch(
+export async function startApp(
   services: readonly Service[],
   backend: Backend,
   given: StartOptions & { readonly tools?: unknown },
 ): Promise<App> {
   const ended = new AbortController()
-  const equipment = equip(services, backend, given, ended.signal)
+  const prepared = prepareEngine(services, backend, given, ended.signal)
   // Threads validate the modules of handlers, which must fail before the backend is opened.
-  await equipment.threads?.open()
-  const engineTools = await opened(equipment).catch(async (cause: unknown) => {
-    await equipment.threads?.stop()
+  await prepared.threads?.open()
+  const engineTools = await createEngineContext(prepared).catch(async (cause: unknown) => {
+    await prepared.threads?.stop()
     throw cause
   })
-  const { plan, pauses, watch: tell } = engineTools
+  const { plan, pauses, monitor: watcher } = engineTools
   const engine = await runEngine(engineTools)
-  const system = runningSystem(engineTools, engine)
-  const socket = await socketOf(backend.directory, system, tell)
+  const system = createRunningSystem(engineTools, engine)
+  const socket = await openControlSocket(backend.directory, system, watcher)
   const stop = (graceMs = GRACE_MS): Promise<void> =>
     engine.stop(graceMs, () => {
       ended.abort()
       void socket?.close()
     })
   /** Throws `APP_STOPPING` once the backend is closed. */
-  const whileUp = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended.signal, call)
+  const whileOpen = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended.signal, call)
   const app: App = {
     async send(message, sendOptions = {}) {
-      const { id, command, isRepeat } = await engine.sender.send(message, sendOptions)
-      return { ...operationOf(engineTools, id, command), isRepeat } as never
+      const { id, command, isDuplicate } = await engine.sender.send(message, sendOptions)
+      return { ...createOperation(engineTools, id, command), isDuplicate } as never
     },
     append: (messages, appendOptions = {}) => engine.sender.append(messages, appendOptions),
-    operation: (command, id) => operationOf(engineTools, id, command) as never,
-    find: (id) => whileUp(() => findById(engineTools, id)),
-    ask: (query) => whileUp(() => ask(engineTools, query)) as never,
+    operation: (command, id) => createOperation(engineTools, id, command) as never,
+    find: (id) => whileOpen(() => findOperationById(engineTools, id)),
+    ask: (query) => whileOpen(() => answerQuery(engineTools, query)) as never,
     describe: () => describe(plan),
-    status: () => whileUp(() => statusOf(engineTools)),
-    health: () => whileUp(() => healthOf(engineTools)),
-    pause: (service) => whileUp(() => pauses.set(service, true)),
-    rewind: (consumer, to, at) => whileUp(() => rewind(engineTools, { consumer, to, ...at })),
-    resume: (service) => whileUp(() => pauses.set(service, false)),
-    rebuild: (name, waiting = {}) => whileUp(() => engine.rebuild(name, waiting)),
-    held: (asked) => whileUp(() => heldKeys(engineTools, asked)),
-    sagas: (asked) => whileUp(() => openSagas(engineTools, asked)),
-    operations: (asked) => whileUp(() => operationList(engineTools, asked)),
-    timers: (asked) => whileUp(() => timerList(engineTools, asked)),
-    settled: ({ signal } = {}) => whileUp(() => settled(engineTools, signal)),
-    unsettled: () => whileUp(() => unsettledOf(engineTools)),
+    status: () => whileOpen(() => readConsumerStatus(engineTools)),
+    health: () => whileOpen(() => checkHealth(engineTools)),
+    pause: (service) => whileOpen(() => pauses.setPaused(service, true)),
+    rewind: (consumer, to, at) => whileOpen(() => rewind(engineTools, { consumer, to, ...at })),
+    resume: (service) => whileOpen(() => pauses.setPaused(service, false)),
+    rebuild: (name, waiting = {}) => whileOpen(() => engine.rebuild(name, waiting)),
+    heldKeys: (asked) => whileOpen(() => heldKeys(engineTools, asked)),
+    sagas: (asked) => whileOpen(() => openSagas(engineTools, asked)),
+    operations: (asked) => whileOpen(() => listOperations(engineTools, asked)),
+    timers: (asked) => whileOpen(() => listTimers(engineTools, asked)),
+    settled: ({ signal } = {}) => whileOpen(() => waitUntilSettled(engineTools, signal)),
+    unsettled: () => whileOpen(() => readUnsettled(engineTools)),
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),
   }
-  operate(app, system)
+  registerSystem(app, system)
   return app
 }

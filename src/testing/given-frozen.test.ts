@@ -7,7 +7,7 @@ import { command, event } from '../contract/message.ts'
 import { become } from '../rules/effect.ts'
 import { entity } from '../rules/entity.ts'
 import { projection } from '../rules/projection.ts'
-import { type } from '../rules/rule.ts'
+import { tool } from '../rules/rule.ts'
 import { saga } from '../rules/saga.ts'
 import { given } from './given.ts'
 
@@ -63,7 +63,7 @@ describe('a rule that changes its input fails its test:', () => {
 
   test('message data that is frozen only shallowly', () => {
     const data = Object.freeze({ customerId: 'c-1', skus: ['a'] })
-    const popping = projection('popping', { by: 'customerId', row: type<number>() }, (on) => [
+    const popping = projection('popping', { by: 'customerId', row: tool<number>() }, (on) => [
       on(Ordering.Reserved, ({ skus }) => skus.push('changed')),
     ])
     const reserved = given(popping).when(Ordering.Reserved(data))
@@ -85,7 +85,7 @@ describe('a rule that changes its input fails its test:', () => {
   })
 
   test('the row of a projection', () => {
-    const growing = projection('growing', { by: 'customerId', row: type<Lines>() }, (on) => [
+    const growing = projection('growing', { by: 'customerId', row: tool<Lines>() }, (on) => [
       on(Ordering.Reserved, ({ skus }, row = { skus: [] }) => {
         row.skus.push(...skus)
         return row

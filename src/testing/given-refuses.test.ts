@@ -10,8 +10,8 @@ import { after, become, compensate, finish, refuse, retryAfter, send } from '../
 import { entity } from '../rules/entity.ts'
 import { handler } from '../rules/handler.ts'
 import { projection } from '../rules/projection.ts'
-import { queryHandler } from '../rules/query.ts'
-import { type } from '../rules/rule.ts'
+import { queryHandler } from '../rules/query-handler.ts'
+import { tool } from '../rules/rule.ts'
 import { saga } from '../rules/saga.ts'
 import { given } from './given.ts'
 
@@ -108,7 +108,7 @@ describe('given rejects an entity that', () => {
 })
 
 describe('given rejects a message that', () => {
-  const counting = projection('counting', { by: 'orderId', row: type<number>() }, (on) => [
+  const counting = projection('counting', { by: 'orderId', row: tool<number>() }, (on) => [
     on(Ordering.Placed, (_, count = 0) => count + 1),
     on(Ordering.Place.refused, ({ code }) => code.length),
   ])
@@ -123,7 +123,7 @@ describe('given rejects a message that', () => {
     fails(() => refused.then({ 'o-1': 8 }), /a refusal with the code sold-out/)
   })
   test('has an empty id', () => {
-    const several = projection('several', { by: 'sku', row: type<number>() }, (on) => [
+    const several = projection('several', { by: 'sku', row: tool<number>() }, (on) => [
       on(Ordering.Reserved, { ids: ({ skus }) => skus }, () => 1),
     ])
     const reserved = given(several).when(Ordering.Reserved({ customerId: 'c-1', skus: [''] }))
@@ -173,7 +173,7 @@ describe('given rejects a saga that', () => {
   })
   test('finishes with a status that operations use themselves', () => {
     const ending = saga('ending', { by: 'orderId', initial: 0, sends: [] }, (on) => [
-      on(Ordering.Placed, () => finish(loose({ is: 'refused' }))),
+      on(Ordering.Placed, () => finish(loose({ status: 'refused' }))),
     ])
     const placed = given(ending).when(Ordering.Placed(o1))
     fails(() => placed.then(), /cannot finish with the status refused/)
@@ -238,7 +238,7 @@ test('given accepts a retryAfter that a handler returns or throws', async () => 
 })
 
 describe('given rejects a query handler that', () => {
-  const orders = projection('orders', { by: 'orderId', row: type<{ by: string }>() }, (on) => [
+  const orders = projection('orders', { by: 'orderId', row: tool<{ by: string }>() }, (on) => [
     on(Ordering.Placed, ({ customerId }) => ({ by: customerId })),
   ])
   const asked: Message = Ordering.Find({ customerId: 'c-1' })

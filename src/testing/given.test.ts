@@ -7,8 +7,8 @@ import { after, become, compensate, finish, refuse, send } from '../rules/effect
 import { entity } from '../rules/entity.ts'
 import { handler } from '../rules/handler.ts'
 import { projection } from '../rules/projection.ts'
-import { queryHandler } from '../rules/query.ts'
-import { type } from '../rules/rule.ts'
+import { queryHandler } from '../rules/query-handler.ts'
+import { tool } from '../rules/rule.ts'
 import { saga } from '../rules/saga.ts'
 import { given } from './given.ts'
 
@@ -83,19 +83,19 @@ const fulfilment = saga(
       is === 'charging' ? compensate(Payments.Refund(cancelled), { undoes: Payments.Charge }) : [],
     ),
     on(Payments.Charged, () => finish()),
-    on.refused(Payments.Charge, ({ code }) => finish({ is: 'rolled-back', reason: code })),
+    on.refused(Payments.Charge, ({ code }) => finish({ status: 'rolled-back', reason: code })),
   ],
 )
 const openOrders = projection(
   'open-orders',
-  { by: 'orderId', row: type<{ customerId: string }>(), indexes: ['customerId'] },
+  { by: 'orderId', row: tool<{ customerId: string }>(), indexes: ['customerId'] },
   (on) => [
     on(Ordering.Placed, ({ customerId }) => ({ customerId })),
     on(Ordering.Cancelled, () => undefined),
     on(Ordering.Place.refused, ({ code }, row) => row && { ...row, customerId: code }),
   ],
 )
-const sales = projection('sales', { by: 'sku', row: type<number>() }, (on) => [
+const sales = projection('sales', { by: 'sku', row: tool<number>() }, (on) => [
   on(Ordering.Reserved, skusOf, (_event, count = 0) => count + 1),
 ])
 interface Mail {
@@ -103,7 +103,7 @@ interface Mail {
 }
 const receipts = handler(
   'receipts',
-  { uses: { mail: type<Mail>() }, sends: [Payments.Refund] },
+  { uses: { mail: tool<Mail>() }, sends: [Payments.Refund] },
   (on) => [
     on(Payments.Charged, async (charged, { mail }, { effectKey }) => {
       await mail.post(charged.customerId, effectKey)
@@ -225,7 +225,7 @@ describe('a saga', () => {
   test('handles the refusal of its command', () => {
     given(fulfilment, Ordering.Placed(o1))
       .when(refused)
-      .then(finish({ is: 'rolled-back', reason: 'limit' }))
+      .then(finish({ status: 'rolled-back', reason: 'limit' }))
     mustFail(() => given(fulfilment).when(refused).then(finish()))
   })
 
@@ -294,7 +294,7 @@ describe('a projection', () => {
   })
 
   test('whose id field no message has fails its test', () => {
-    const typo = projection('typo', { by: 'ordrId', row: type<number>() }, (on) => [
+    const typo = projection('typo', { by: 'ordrId', row: tool<number>() }, (on) => [
       // @ts-expect-error The types reject it first.
       on(Ordering.Placed, () => 1),
     ])

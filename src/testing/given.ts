@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict'
-import { mustBeOneCopy } from '../base/copy.ts'
-import { faultIn } from '../base/thrown.ts'
+import { assertSinglePackageCopy } from '../base/package-copy.ts'
+import { asFault } from '../base/errors/thrown-error.ts'
 import type { Message, MessageType } from '../contract/message.ts'
-import { advance } from '../engine/advance.ts'
-import { decide, evolve } from '../engine/decide.ts'
-import type { EntityRow } from '../engine/fold.ts'
-import { attempt, handled } from '../engine/handle.ts'
-import { project } from '../engine/project.ts'
-import type { RowValues } from '../engine/reading.ts'
-import { answerQuery, tableReader } from '../engine/reading.ts'
-import type { Draft } from '../engine/rows.ts'
-import { writesOf } from '../engine/rows.ts'
+import { advanceSaga } from '../engine/execution/advance-saga.ts'
+import { decide, evolve } from '../engine/execution/decide.ts'
+import type { EntityRow } from '../engine/plan/entity-fold.ts'
+import { callHandler, stageHandlerResult } from '../engine/handlers/call-handler.ts'
+import { project } from '../engine/execution/project.ts'
+import type { RowValues } from '../engine/query.ts'
+import { runQuery, tableReader } from '../engine/query.ts'
+import type { UnitDraft } from '../engine/rows/row-cache.ts'
+import { createWrites } from '../engine/rows/row-cache.ts'
 import { memory } from '../backends/memory/index.ts'
 import { EMPTY_UNIT } from '../ports/empty-unit.ts'
-import type { EventStore, Row } from '../ports/store.ts'
+import type { EventStore, Row } from '../ports/event-store.ts'
 import type { OneOrMany } from '../rules/effect.ts'
-import { listOf, retryAfter } from '../rules/effect.ts'
+import { toList, retryAfter } from '../rules/effect.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Handler, ToolHints, ToolsOf } from '../rules/handler.ts'
-import { partsOfRule } from '../rules/parts.ts'
+import { packageValuesOfRule } from '../rules/package-values.ts'
 import type { Projection } from '../rules/projection.ts'
-import type { Query, Readable } from '../rules/query.ts'
+import type { QueryHandler, Readable } from '../rules/query-handler.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Saga } from '../rules/saga.ts'
 import type { Runnable } from '../rules/service.ts'
@@ -46,7 +46,7 @@ export interface ThenAsync {
 }
 
 /** The rows of a projection by id. */
-export type Rows = Readonly<Record<string, unknown>>
+export type RowsById = Readonly<Record<string, unknown>>
 
 /**
  * Tests one rule without an engine, in the form given–when–then. The functions of the engine run the
@@ -64,12 +64,12 @@ export function given<N extends string, H extends ToolHints>(
   rule: Handler<N, H>,
   tools: ToolsOf<H>,
 ): WhenAsync
-export function given(rule: Query, ...history: readonly Message[]): WhenAsync
+export function given(rule: QueryHandler, ...history: readonly Message[]): WhenAsync
 export function given(rule: Entity | Projection | Saga, ...history: readonly Message[]): When
 export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenAsync {
-  mustBeOneCopy(partsOfRule(rule?.name, rule))
+  assertSinglePackageCopy(packageValuesOfRule(rule?.name, rule))
   const history = rest as readonly Message[]
-  switch (rule.is) {
+  switch (rule.kind) {
     case 'entity':
       return sync((message) => decided(rule, history, message))
     case 'saga':
@@ -117,21 +117,21 @@ function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsyn
 
 /** Values that the engine does not accept from a rule fail the test; errors thrown by a rule stay as they are. */
 function failed(cause: unknown): unknown {
-  const fault = faultIn(cause)
+  const fault = asFault(cause)
   return fault?.code === 'RULE_RETURNED' ? failure(fault.message, fault) : cause
 }
 
 function decided(entity: Entity, history: readonly Message[], command: Message): unknown[] {
   const bench = ruleBench(entity)
   for (const event of history) fold(bench, entity, event)
-  const run = recorded(mustFind(entity.name, entity.decide, command))
+  const run = recorded(findRule(entity.name, entity.decide, command))
   decide(bench.step(bench.arrival(run.rule, command)), entity, run.rule)
-  return [...listOf(run.returned() as OneOrMany<unknown>)]
+  return [...toList(run.returned() as OneOrMany<unknown>)]
 }
 
 /** Folds an event of the history into the states of an entity. */
 function fold(bench: RuleBench, entity: Entity, event: Message): void {
-  const arrival = bench.arrival(mustFind(entity.name, entity.evolve, event), event)
+  const arrival = bench.arrival(findRule(entity.name, entity.evolve, event), event)
   evolve(bench.step(arrival), event, arrival.data)
 }
 
@@ -141,25 +141,25 @@ function stepped(saga: Saga, history: readonly Message[], message: Message): unk
   for (const heard of [...history, message]) {
     const run = recorded(mustHear(saga, heard))
     const arrival = bench.arrival(run.rule, heard)
-    advance(bench.step(arrival), saga, run.rule)
+    advanceSaga(bench.step(arrival), saga, run.rule)
     if (!run.isRun()) throw failure(`${saga.name} has finished in its history`)
     returned = run.returned()
   }
-  return [...listOf(returned as OneOrMany<unknown>)]
+  return [...toList(returned as OneOrMany<unknown>)]
 }
 
 function mustHear(saga: Saga, message: Message): Rule {
   const { contract, name, kind } = message
-  const rule = saga.rules.find(({ on, hears }) => {
+  const rule = saga.rules.find(({ on, trigger }) => {
     if (on.contract !== contract) return false
-    if (hears === 'refused') return kind === 'refusal' && name === `${on.name}Refused`
-    return hears === 'message' && on.name === name
+    if (trigger === 'refused') return kind === 'refusal' && name === `${on.name}Refused`
+    return trigger === 'message' && on.name === name
   })
   if (rule) return rule
-  throw noRule(saga.name, message)
+  throw noRuleError(saga.name, message)
 }
 
-function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
+function rowsAfter(projection: Projection, history: readonly Message[]): RowsById {
   const bench = ruleBench(projection)
   for (const event of history) projected(bench, projection, event)
   const rows = [...bench.draft.changes.values()].filter(({ value }) => value !== undefined)
@@ -167,66 +167,70 @@ function rowsAfter(projection: Projection, history: readonly Message[]): Rows {
 }
 
 function projected(bench: RuleBench, projection: Projection, event: Message): void {
-  const rule = mustFind(projection.name, projection.rules, event)
+  const rule = findRule(projection.name, projection.rules, event)
   project(bench.step(bench.arrival(rule, event)), projection, rule)
 }
 
 async function called(handler: Handler, tools: unknown, event: Message): Promise<unknown[]> {
   const bench = ruleBench(handler)
   const { consumer } = bench
-  const rule = mustFind(handler.name, handler.rules, event)
+  const rule = findRule(handler.name, handler.rules, event)
   const arrival = bench.arrival(rule, event)
   const calling = {
     tools: tools as Readonly<Record<string, unknown>>,
     budget: { begin: () => undefined, end: () => 0 },
-    calls: { begin: () => () => undefined },
+    runningCalls: { begin: () => () => undefined },
     threads: undefined,
   }
-  const reaction = { consumer, message: rule.on, rule }
-  const outcome = await attempt(calling, { reaction, arrival }, new AbortController().signal)
-  if (outcome?.is === 'failed') throw outcome.cause
-  if (outcome?.is === 'later') return [retryAfter(outcome.delayMs)]
-  const returned = outcome?.is === 'handled' ? outcome.returned : undefined
-  handled(bench.step(arrival), handler, returned)
-  return [...listOf(returned as OneOrMany<unknown> | undefined)]
+  const subscription = { consumer, messageType: rule.on, rule }
+  const outcome = await callHandler(
+    calling,
+    { subscription, inbound: arrival },
+    new AbortController().signal,
+  )
+  if (outcome?.status === 'failed') throw outcome.cause
+  if (outcome?.status === 'later') return [retryAfter(outcome.delayMs)]
+  const returned = outcome?.status === 'handled' ? outcome.returned : undefined
+  stageHandlerResult(bench.step(arrival), handler, returned)
+  return [...toList(returned as OneOrMany<unknown> | undefined)]
 }
 
 async function answered(
-  query: Query,
+  query: QueryHandler,
   history: readonly Message[],
   message: Message,
 ): Promise<unknown[]> {
   const draft = emptyDraft()
   for (const readable of query.reads) foldHistory(readable, draft, history)
   const store = await storeOf(query.reads, draft)
-  const run = recorded(mustFind(query.name, query.rules, message))
+  const run = recorded(findRule(query.name, query.rules, message))
   const { data } = heard(query.name, run.rule, message)
-  await answerQuery(query, run.rule, data, (readable) =>
-    tableReader(store, tableFor(readable), readable.is === 'entity' ? STATES : ROWS),
+  await runQuery(query, run.rule, data, (readable) =>
+    tableReader(store, tableFor(readable), readable.kind === 'entity' ? STATES : ROWS),
   )
   return [await run.returned()]
 }
 
-function foldHistory(readable: Readable, draft: Draft, history: readonly Message[]): void {
+function foldHistory(readable: Readable, draft: UnitDraft, history: readonly Message[]): void {
   const bench = ruleBench(readable, draft)
-  const rules = readable.is === 'entity' ? readable.evolve : readable.rules
+  const rules = readable.kind === 'entity' ? readable.evolve : readable.rules
   for (const event of history) {
-    if (!rules.some(({ on }) => isOf(on, event))) continue
-    if (readable.is === 'entity') fold(bench, readable, event)
+    if (!rules.some(({ on }) => isOfType(on, event))) continue
+    if (readable.kind === 'entity') fold(bench, readable, event)
     else projected(bench, readable, event)
   }
 }
 
 /** A store with the rows of a draft. */
-async function storeOf(readables: readonly Readable[], draft: Draft): Promise<EventStore> {
+async function storeOf(readables: readonly Readable[], draft: UnitDraft): Promise<EventStore> {
   const { store } = memory()
   await store.declare(
     readables.map((each) => ({
       name: tableFor(each),
-      indexes: each.is === 'projection' ? each.indexes : [],
+      indexes: each.kind === 'projection' ? each.indexes : [],
     })),
   )
-  await store.commit({ ...EMPTY_UNIT, rows: writesOf(draft).writes })
+  await store.commit({ ...EMPTY_UNIT, rows: createWrites(draft).writes })
   return store
 }
 
@@ -255,16 +259,16 @@ function recorded(rule: Rule): RecordedRule {
   return { rule: { ...rule, run }, isRun: () => isRun, returned: () => returned }
 }
 
-function mustFind(name: string, rules: readonly Rule[], message: Message): Rule {
-  const rule = rules.find(({ on, hears }) => hears === 'message' && isOf(on, message))
+function findRule(name: string, rules: readonly Rule[], message: Message): Rule {
+  const rule = rules.find(({ on, trigger }) => trigger === 'message' && isOfType(on, message))
   if (rule) return rule
-  throw noRule(name, message)
+  throw noRuleError(name, message)
 }
 
-function isOf(type: MessageType, { contract, name }: Message): boolean {
+function isOfType(type: MessageType, { contract, name }: Message): boolean {
   return type.contract === contract && type.name === name
 }
 
-function noRule(name: string, message: Message): Error {
+function noRuleError(name: string, message: Message): Error {
   return failure(`${name} has no rule for ${message.contract}.${message.name}`)
 }

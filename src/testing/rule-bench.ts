@@ -1,45 +1,45 @@
 import assert from 'node:assert/strict'
-import { frozen } from '../base/frozen.ts'
-import type { ContractFacts } from '../contract/contract.ts'
-import { contractOfType, factsOf } from '../contract/contract.ts'
-import type { Checked } from '../contract/door.ts'
-import { checkMessage } from '../contract/door.ts'
+import { deepFreeze } from '../base/deep-freeze.ts'
+import type { ContractDefinition } from '../contract/contract.ts'
+import { contractOfType, definitionOf } from '../contract/contract.ts'
+import type { EncodedMessage } from '../contract/validate-message.ts'
+import { validateMessage } from '../contract/validate-message.ts'
 import type { CommandType, Message, MessageType, RefusalData } from '../contract/message.ts'
-import type { InstanceRow } from '../engine/advance.ts'
-import { isListOfComplaints } from '../engine/decide.ts'
-import { foldOf } from '../engine/fold.ts'
-import type { Consumer, Consuming, Evolver } from '../engine/plan.ts'
-import { serviceTables } from '../engine/plan.ts'
-import type { Draft } from '../engine/rows.ts'
-import { draftOver } from '../engine/rows.ts'
-import type { Arrival, Step, StepSurroundings } from '../engine/step.ts'
-import { messageTypesOf } from '../rules/parts.ts'
+import type { SagaInstanceRow } from '../engine/execution/advance-saga.ts'
+import { isListOfComplaints } from '../engine/execution/decide.ts'
+import { createEntityFold } from '../engine/plan/entity-fold.ts'
+import type { Consumer, ConsumerRule, Evolver } from '../engine/plan/plan.ts'
+import { serviceTables } from '../engine/plan/plan.ts'
+import type { UnitDraft } from '../engine/rows/row-cache.ts'
+import { createDraft } from '../engine/rows/row-cache.ts'
+import type { InboundMessage, RuleRun, RuleRunEnvironment } from '../engine/execution/rule-run.ts'
+import { messageTypesOf } from '../rules/package-values.ts'
 import type { Rule } from '../rules/rule.ts'
 
 /** Rows in memory, and everything else that the engine's functions need to run a rule. */
 export interface RuleBench {
   readonly consumer: Consumer
-  readonly draft: Draft
+  readonly draft: UnitDraft
   /** A run of the rule on a message. */
-  step(arrival: Arrival): Step
+  step(arrival: InboundMessage): RuleRun
   /**
    * A message as the log would deliver it to a rule.
    *
    * @throws AssertionError for a message that no topic would accept
    */
-  arrival(rule: Rule, message: Message): Arrival
+  arrival(rule: Rule, message: Message): InboundMessage
 }
 
 /** A draft without rows. */
-export function emptyDraft(): Draft {
-  return draftOver({
-    cell: (table, key) => ({ table, key, version: 0, value: undefined, bytes: 0 }),
+export function emptyDraft(): UnitDraft {
+  return createDraft({
+    row: (table, key) => ({ table, key, version: 0, value: undefined, bytes: 0 }),
   })
 }
 
 export const tableFor = ({ name }: { readonly name: string }): string => `given.${name}`
 
-export function ruleBench(rule: Consuming, draft = emptyDraft()): RuleBench {
+export function ruleBench(rule: ConsumerRule, draft = emptyDraft()): RuleBench {
   const { name } = rule
   const consumer = { id: name, ruleId: name, name, rule, table: tableFor(rule) }
   const around = surroundingsOf(consumer)
@@ -47,30 +47,30 @@ export function ruleBench(rule: Consuming, draft = emptyDraft()): RuleBench {
     consumer,
     draft,
     step: (arrival) => ({
-      around,
-      arrival,
+      environment: around,
+      inbound: arrival,
       consumer,
       draft,
       appends: [],
       streams: [],
-      wanted: [],
-      touched: new Set(),
+      missingRows: [],
+      changedConversations: new Set(),
     }),
     arrival: (of, message) => arrivalOf(consumer, draft, of, message),
   }
 }
 
-function surroundingsOf({ rule, table }: Consumer): StepSurroundings {
-  const contracts = new Map<string, ContractFacts>()
+function surroundingsOf({ rule, table }: Consumer): RuleRunEnvironment {
+  const contracts = new Map<string, ContractDefinition>()
   for (const type of messageTypesOf(rule)) {
     const facts = contractOfType(type)
     if (facts) contracts.set(facts.name, facts)
   }
   const evolvers = new Map<string, readonly Evolver[]>()
-  if (rule.is === 'entity') {
-    const facts = factsOf(rule.of)
+  if (rule.kind === 'entity') {
+    const facts = definitionOf(rule.of)
     contracts.set(facts.name, facts)
-    const fold = foldOf(rule, table)
+    const fold = createEntityFold(rule, table)
     // Events without an evolve rule here may have one in another entity of the service.
     for (const { contract, name } of facts.byName.values()) evolvers.set(`${contract}.${name}`, [])
     for (const each of rule.evolve)
@@ -79,19 +79,24 @@ function surroundingsOf({ rule, table }: Consumer): StepSurroundings {
   let minted = 0
   return {
     plan: { contracts, topics: new Map() },
-    service: { id: 'given', name: 'given', names: serviceTables('given'), evolvers },
+    service: { id: 'given', name: 'given', tableNames: serviceTables('given'), evolvers },
     clock: { now: () => 0 },
     delays: { now: () => 0, dueIn: (delayMs) => delayMs },
-    mint: () => `sent-${(minted += 1)}`,
+    newId: () => `sent-${(minted += 1)}`,
   }
 }
 
 const MESSAGE_ID = 'message-1'
 
-function arrivalOf(consumer: Consumer, draft: Draft, rule: Rule, message: Message): Arrival {
+function arrivalOf(
+  consumer: Consumer,
+  draft: UnitDraft,
+  rule: Rule,
+  message: Message,
+): InboundMessage {
   const { data, key } = heard(consumer.name, rule, message)
   const { on: type } = rule
-  const instance = rule.hears === 'message' ? undefined : senderOf(consumer, draft, rule, data)
+  const instance = rule.trigger === 'message' ? undefined : senderOf(consumer, draft, rule, data)
   return {
     envelope: {
       id: MESSAGE_ID,
@@ -104,13 +109,17 @@ function arrivalOf(consumer: Consumer, draft: Draft, rule: Rule, message: Messag
       version: type.version,
       ...(instance && { sender: { service: 'given', rule: consumer.ruleId, instance } }),
     },
-    occasion: { messageId: MESSAGE_ID, at: 0, key },
+    context: { messageId: MESSAGE_ID, at: 0, key },
     data,
   }
 }
 
 /** The data of a message, validated by its contract. */
-export function heard(name: string, rule: Rule, message: Message): Pick<Checked, 'data' | 'key'> {
+export function heard(
+  name: string,
+  rule: Rule,
+  message: Message,
+): Pick<EncodedMessage, 'data' | 'key'> {
   if (message.kind !== 'refusal') return taken(name, rule.on, message)
   const command = commandOf(rule.on)
   const { code, complaints, command: refused } = message.data as RefusalData<unknown, string>
@@ -123,16 +132,20 @@ export function heard(name: string, rule: Rule, message: Message): Pick<Checked,
   const asked = { contract, name: command.name, kind: 'command', data: refused } as const
   const { data, key } = taken(name, command, asked)
   const refusal = { code, complaints, command: data }
-  const answers = rule.hears === 'message' ? {} : { contract, name: command.name }
-  return { data: frozen({ ...answers, ...refusal }), key }
+  const answers = rule.trigger === 'message' ? {} : { contract, name: command.name }
+  return { data: deepFreeze({ ...answers, ...refusal }), key }
 }
 
-function taken(name: string, type: MessageType, message: Message): Pick<Checked, 'data' | 'key'> {
+function taken(
+  name: string,
+  type: MessageType,
+  message: Message,
+): Pick<EncodedMessage, 'data' | 'key'> {
   const facts = contractOfType(type)
   if (!facts) throw failure(`${name} got ${type.wire}, which belongs to no contract`)
-  const verdict = checkMessage(facts, message)
-  if (verdict.is === 'passed') return verdict.checked
-  const why = verdict.complaints.map(({ path, message }) => `${path} ${message}`).join(', ')
+  const verdict = validateMessage(facts, message)
+  if (verdict.status === 'valid') return verdict.message
+  const why = verdict.issues.map(({ path, message }) => `${path} ${message}`).join(', ')
   throw failure(`${name} got ${type.wire} with invalid data: ${why}`)
 }
 
@@ -148,12 +161,12 @@ function commandOf(type: MessageType): CommandType | undefined {
  * The saga instance that a reply is for: one that has sent such a command, or if the history has
  * none, the one with the id in the command.
  */
-function senderOf(consumer: Consumer, draft: Draft, { on }: Rule, data: unknown): string {
+function senderOf(consumer: Consumer, draft: UnitDraft, { on }: Rule, data: unknown): string {
   const { rule: saga, table } = consumer
   const { command } = data as { readonly command: Readonly<Record<string, unknown>> }
-  const named = saga.is === 'saga' ? command[saga.by] : undefined
+  const named = saga.kind === 'saga' ? command[saga.by] : undefined
   const senders = [...draft.changes.values()].filter(({ table: of, value }) => {
-    const instance = value as InstanceRow
+    const instance = value as SagaInstanceRow
     if (of !== table || instance.is !== 'open') return false
     return instance.sent.some(({ contract, name }) => contract === on.contract && name === on.name)
   })

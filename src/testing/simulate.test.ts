@@ -45,7 +45,7 @@ test('settled throws and names a saga that never finishes', async () => {
 
 test('settled throws and names the consumer whose rule always throws', async () => {
   const worker = service('worker', { owns: [Work], runs: [work] })
-  await using world = await simulate([worker], { seed: 1, patienceMs: 60_000 })
+  await using world = await simulate([worker], { seed: 1, timeoutMs: 60_000 })
   await world.send(Work.Break({ id: 'w-1' }))
   await assert.rejects(world.settled(), /worker\/work has 0 unread and 1 held/)
 })
@@ -55,6 +55,6 @@ test('an operation from before a crash is answered by the new instance', async (
   await using world = await simulate([worker], { seed: 1 })
   const operation = await world.send(Work.Do({ id: 'w-1' }))
   await world.crash('worker')
-  assert.deepEqual(await world.until(operation.accepted()), { is: 'accepted' })
-  assert.deepEqual(await world.until(operation.settled()), { is: 'completed' })
+  assert.deepEqual(await world.until(operation.accepted()), { status: 'accepted' })
+  assert.deepEqual(await world.until(operation.settled()), { status: 'completed' })
 })

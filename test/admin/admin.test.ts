@@ -6,17 +6,17 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { App, HealthReport } from 'throughline'
 import { start } from 'throughline'
-import type { Served } from 'throughline/admin'
+import type { AppServer } from 'throughline/admin'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
 import { memory } from 'throughline/testing'
-import { probeRoutes } from '../../src/admin/probes.ts'
-import type { ChainView, EventView, Listing, Overview } from '../../src/admin/wire.ts'
+import { probeRoutes } from '../../src/admin/probe-routes.ts'
+import type { ChainView, EventView, ListPage, Overview } from '../../src/admin/wire.ts'
 import type { System } from '../../src/control/system.ts'
-import { Asking, talking } from '../control/world.ts'
+import { Asking, talking } from '../control/talking-services.ts'
 
 let app: App
-let served: Served
+let served: AppServer
 let token: string
 
 before(async () => {
@@ -30,7 +30,7 @@ before(async () => {
     { title: 'Looks', states },
     { title: 'Broken', states: broken },
   ]
-  served = await serve(app, { port: 0, opens: [Asking], boards })
+  served = await serve(app, { port: 0, expose: [Asking], boards })
   token = new URL(served.page).hash.replace('#token=', '')
   await app.send(Asking.Ask({ id: 'a' }), { id: 'ask-a' })
   await app.settled()
@@ -72,7 +72,7 @@ describe('the admin API', () => {
   test('lists the newest messages of all topics and of one', async () => {
     const all = await json<EventView[]>('/admin/events?limit=3')
     assert.equal(all.length, 3)
-    const one = await json<Listing<EventView>>('/admin/topics/asking.commands/events?limit=3')
+    const one = await json<ListPage<EventView>>('/admin/topics/asking.commands/events?limit=3')
     assert.deepEqual(
       one.items.map(({ id }) => id),
       ['ask-a'],
@@ -86,7 +86,7 @@ describe('the admin API', () => {
   test('returns the chain of a message', async () => {
     const { events, operation } = await json<ChainView>('/admin/chain/ask-a')
     assert.equal(events.length, 4)
-    assert.deepEqual(operation, { is: 'completed', kind: 'completed' })
+    assert.deepEqual(operation, { status: 'completed', kind: 'completed' })
     assert.equal((await get('/admin/chain/none')).status, 404)
   })
 
@@ -197,7 +197,7 @@ describe('a probe', () => {
     assert.deepEqual([alive.status, await alive.json()], [200, { status: 'alive' }])
     const health = await get('/admin/health')
     assert.equal(health.status, 200)
-    assert.equal(((await health.json()) as { is: string }).is, 'well')
+    assert.equal(((await health.json()) as { status: string }).status, 'well')
   })
 
   for (const [state, httpStatus] of [
@@ -206,11 +206,11 @@ describe('a probe', () => {
     ['failing', 503],
   ] as const)
     test(`of a ${state} system answers ${httpStatus}, with the state in the body`, async () => {
-      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), is: state })
+      const health = async (): Promise<HealthReport> => ({ ...(await app.health()), status: state })
       const [, route] = probeRoutes({ health } as System)
       const answer = await route?.run({} as never)
       assert.equal(answer?.status, httpStatus)
-      const body = (await answer?.json()) as { is: string } | undefined
-      assert.equal(body?.is, state)
+      const body = (await answer?.json()) as { status: string } | undefined
+      assert.equal(body?.status, state)
     })
 })

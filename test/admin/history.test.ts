@@ -1,8 +1,8 @@
 // The metrics of the last hour that the server keeps, on a manual clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { manualClock } from '../../src/testing/clock.ts'
-import { HISTORY_MS, keepHistory, SAMPLE_MS } from '../../src/admin/history.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
+import { HISTORY_MS, recordHistory, SAMPLE_MS } from '../../src/admin/history.ts'
 import type { Counters } from '../../src/control/overview.ts'
 
 function counters(appended: number, lag = 0): Counters {
@@ -10,11 +10,11 @@ function counters(appended: number, lag = 0): Counters {
 }
 
 test('the history keeps the samples of the last hour, and no more', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   const ended = new AbortController()
   let appended = 0
   const look = async (): Promise<Counters> => counters((appended += 50), 7)
-  const history = keepHistory(clock, look, ended.signal)
+  const history = recordHistory(clock, look, ended.signal)
   await clock.advance(2 * HISTORY_MS)
   const samples = history.since(0)
   assert.equal(samples.length, HISTORY_MS / SAMPLE_MS)
@@ -33,7 +33,7 @@ test('the history keeps the samples of the last hour, and no more', async () => 
 })
 
 test('a failed reading leaves a gap, and the rate after it is still right', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   const ended = new AbortController()
   let looks = 0
   const look = async (): Promise<Counters> => {
@@ -41,7 +41,7 @@ test('a failed reading leaves a gap, and the rate after it is still right', asyn
     if (looks === 2) throw new Error('the store is away')
     return counters(looks * 100)
   }
-  const history = keepHistory(clock, look, ended.signal)
+  const history = recordHistory(clock, look, ended.signal)
   await clock.advance(2 * SAMPLE_MS)
   ended.abort()
   assert.deepEqual(
@@ -51,10 +51,10 @@ test('a failed reading leaves a gap, and the rate after it is still right', asyn
 })
 
 test('counters that restart give no negative rate', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   const ended = new AbortController()
   const counts = [900, 3]
-  const history = keepHistory(clock, async () => counters(counts.shift() ?? 3), ended.signal)
+  const history = recordHistory(clock, async () => counters(counts.shift() ?? 3), ended.signal)
   await clock.advance(SAMPLE_MS)
   ended.abort()
   assert.equal(history.since(0)[0]?.perSecond, 0)

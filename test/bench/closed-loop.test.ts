@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { pause } from '../../src/base/clock.ts'
+import { sleep } from '../../src/base/time/clock.ts'
 import type { ClosedLoop } from '../../src/bench/closed-loop.ts'
-import { closedLoop, drained } from '../../src/bench/closed-loop.ts'
-import { manualClock } from '../../src/testing/clock.ts'
+import { closedLoop, untilFinished } from '../../src/bench/closed-loop.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
 
 const LOOP: ClosedLoop = {
   seconds: 10,
@@ -14,11 +14,11 @@ const LOOP: ClosedLoop = {
 }
 
 test('the rate counts events that are finished after the warm-up', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   let finished = 0
   const publish = async (_: number, count: number): Promise<void> => {
     // Ten times as fast during the warm-up.
-    await pause(clock, clock.elapsed() < 2_000 ? 1 : 10)
+    await sleep(clock, clock.elapsed() < 2_000 ? 1 : 10)
     finished += count
   }
   const flow = { publish, finished: () => finished }
@@ -28,19 +28,19 @@ test('the rate counts events that are finished after the warm-up', async () => {
 })
 
 test('publishers wait while the backlog is full', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   let published = 0
   let finished = 0
   let backlog = 0
   const consume = async (): Promise<void> => {
     while (clock.elapsed() < 15_000) {
-      await pause(clock, 100)
+      await sleep(clock, 100)
       backlog = Math.max(backlog, published - finished)
       finished = Math.min(published, finished + 100)
     }
   }
   const publish = async (_: number, count: number): Promise<void> => {
-    await pause(clock, 1)
+    await sleep(clock, 1)
     published += count
   }
   void consume()
@@ -51,14 +51,14 @@ test('publishers wait while the backlog is full', async () => {
 })
 
 test('an error while publishing ends the loop', async () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   const publish = (): Promise<void> => Promise.reject(new Error('the disk is full'))
   const loop = closedLoop(clock, { publish, finished: () => 0 }, LOOP)
   await assert.rejects(clock.until(loop), /the disk is full/)
 })
 
 test('unfinished events are reported with their count', async () => {
-  const clock = manualClock()
-  const waiting = drained(clock, { finished: () => 8 }, 10, 50)
+  const clock = createManualClock()
+  const waiting = untilFinished(clock, { finished: () => 8 }, 10, 50)
   await assert.rejects(clock.until(waiting), /only 8 of 10/)
 })

@@ -3,21 +3,21 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { suite, test } from 'node:test'
-import { apart } from '../../src/bench/apart.ts'
-import { ENGINE, ENGINE_MEASUREMENTS } from '../../src/bench/engine.ts'
-import type { Figures } from '../../src/bench/figures.ts'
+import { measureInProcess } from '../../src/bench/measure-process.ts'
+import { ENGINE_PROGRAM, ENGINE_MEASUREMENTS } from '../../src/bench/engine.ts'
+import type { Metrics } from '../../src/bench/metrics.ts'
 import * as measures from '../../src/bench/measures.ts'
-import { placeIn } from '../../src/bench/place.ts'
+import { createScratchDirectory } from '../../src/bench/scratch-directory.ts'
 
 const SHORT = { seconds: 0.2, warmUpSeconds: 0.05, backlogMax: 500 }
 const offered = measures as unknown as Readonly<
-  Record<string, (options: object) => Promise<Figures>>
+  Record<string, (options: object) => Promise<Metrics>>
 >
 
 suite('a measurement of the engine returns its metrics', () => {
   for (const { name, measure, options, latency } of ENGINE_MEASUREMENTS)
     test(name, async () => {
-      using place = placeIn(tmpdir())
+      using place = createScratchDirectory(tmpdir())
       const figures = await offered[measure]?.({ ...options, ...SHORT, directory: place.path })
       assert.ok(figures)
       for (const [figure, value] of Object.entries(figures))
@@ -33,29 +33,32 @@ suite('a measurement of the engine returns its metrics', () => {
 
 suite('a measure in a process of its own', () => {
   test('returns its metrics', async () => {
-    using place = placeIn(tmpdir())
+    using place = createScratchDirectory(tmpdir())
     const options = { directory: place.path, seconds: 0.05 }
-    const { perSecond = 0 } = await apart<Figures>(ENGINE, 'sync', options)
+    const { perSecond = 0 } = await measureInProcess<Metrics>(ENGINE_PROGRAM, 'sync', options)
     assert.ok(perSecond > 0)
   })
 
   test('throws its error in the caller', async () => {
-    using place = placeIn(tmpdir())
+    using place = createScratchDirectory(tmpdir())
     const missing = { directory: `${place.path}/missing`, seconds: 0.05 }
-    await assert.rejects(apart(ENGINE, 'sync', missing), /ENOENT/)
-    await assert.rejects(apart(ENGINE, 'nonsense', {}), /no measure named nonsense/)
+    await assert.rejects(measureInProcess(ENGINE_PROGRAM, 'sync', missing), /ENOENT/)
+    await assert.rejects(
+      measureInProcess(ENGINE_PROGRAM, 'nonsense', {}),
+      /no measure named nonsense/,
+    )
   })
 
   test('reports an exit without a result', async () => {
     const program = new URL('dying.ts', import.meta.url)
-    await assert.rejects(apart(program, 'die', {}), /die exited with 7 without a report/)
+    await assert.rejects(measureInProcess(program, 'die', {}), /die exited with 7 without a report/)
   })
 })
 
 test('a scratch directory is removed with its content', () => {
   let path = ''
   {
-    using place = placeIn(tmpdir())
+    using place = createScratchDirectory(tmpdir())
     path = place.path
     mkdirSync(`${path}/some/folder`, { recursive: true })
   }

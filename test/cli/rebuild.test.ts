@@ -5,17 +5,17 @@ import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
-import type { Place } from './stage.ts'
-import { place, systemFile } from './stage.ts'
+import type { TestDirectory } from './harness.ts'
+import { createTestDirectory, systemFile } from './harness.ts'
 import { Counting, services } from './systems/counting.ts'
 
 const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
 const file = systemFile('counting')
 
 suite('rebuild', () => {
-  let at: Place
+  let at: TestDirectory
   before(async () => {
-    at = place()
+    at = createTestDirectory()
     await using app = await start(services, embedded({ directory: at.data }))
     for (const id of ['a', 'b', 'a']) await app.send(Counting.Count({ id }))
     await app.settled()
@@ -23,22 +23,22 @@ suite('rebuild', () => {
   after(() => at.remove())
 
   test('rebuilds the rows without an owner', async () => {
-    const { code, out, err } = await at.say(['rebuild', file, 'counters/times'])
+    const { code, out, err } = await at.run(['rebuild', file, 'counters/times'])
     assert.deepEqual([code, err], [0, ''])
     assert.equal(out, 'Rebuilt counters/times: version 1, from 3 events.\n')
     const rebuilt = { projection: 'counters/times', version: 1, events: 3 }
-    assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
+    assert.deepEqual(await at.runJson('rebuild', file, 'counters/times'), rebuilt)
   })
 
   test('asks the running owner, and ignores the module', async () => {
     await using app = await start(services, embedded({ directory: at.data }))
-    const { code, out } = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
+    const { code, out } = await at.run(['rebuild', 'nowhere.ts', 'counters/times'])
     assert.deepEqual([code, out], [0, 'Rebuilt counters/times: version 1, from 3 events.\n'])
     await app.send(Counting.Count({ id: 'c' }))
     await app.settled()
     const rebuilt = { projection: 'counters/times', version: 1, events: 4 }
-    assert.deepEqual(await at.ask('rebuild', file, 'counters/times'), rebuilt)
-    const wrong = await at.say(['rebuild', file, 'counters/time'])
+    assert.deepEqual(await at.runJson('rebuild', file, 'counters/times'), rebuilt)
+    const wrong = await at.run(['rebuild', file, 'counters/time'])
     assert.equal(wrong.code, 1)
     assert.match(wrong.err, /^PROJECTION_NOT_FOUND: [^]*did you mean "counters\/times"/)
   })
@@ -56,12 +56,12 @@ suite('rebuild', () => {
   })
 
   test('reports missing data, a missing module, and an unknown projection', async () => {
-    const data = await at.say(['rebuild', file, 'counters/times', '--data', 'none'])
+    const data = await at.run(['rebuild', file, 'counters/times', '--data', 'none'])
     assert.match(data.err, /^DATA_MISSING/)
-    const module = await at.say(['rebuild', 'nowhere.ts', 'counters/times'])
+    const module = await at.run(['rebuild', 'nowhere.ts', 'counters/times'])
     assert.deepEqual([module.code, /nowhere\.ts: does not exist/.test(module.err)], [2, true])
-    const projection = await at.say(['rebuild', file, 'counter/times'])
+    const projection = await at.run(['rebuild', file, 'counter/times'])
     assert.match(projection.err, /^PROJECTION_NOT_FOUND: [^]*known: counters\/times/)
-    assert.equal((await at.say(['rebuild', file])).code, 2)
+    assert.equal((await at.run(['rebuild', file])).code, 2)
   })
 })

@@ -10,9 +10,9 @@ import { relative } from 'node:path'
 import type { TestContext } from 'node:test'
 import { after, before, beforeEach, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { Asking } from '../control/world.ts'
-import type { Place } from './stage.ts'
-import { place, systemFile, talk } from './stage.ts'
+import { Asking } from '../control/talking-services.ts'
+import type { TestDirectory } from './harness.ts'
+import { createTestDirectory, systemFile, sendConversations } from './harness.ts'
 
 const bin = fileURLToPath(new URL('../../src/cli/bin.mjs', import.meta.url))
 const soon = (): AbortSignal => AbortSignal.timeout(20_000)
@@ -23,8 +23,8 @@ interface Listening {
   readonly page: string
 }
 
-let at: Place
-beforeEach(() => (at = place()))
+let at: TestDirectory
+beforeEach(() => (at = createTestDirectory()))
 
 suite('run', () => {
   const running = new Set<ChildProcess>()
@@ -90,7 +90,7 @@ suite('run', () => {
       const operation = new URL(asked.headers.get('location') ?? '', gateway)
       operation.searchParams.set('wait', '30')
       assert.equal((await fetch(operation)).status, 200)
-      assert.equal(((await at.ask('health')) as { is: string }).is, 'well')
+      assert.equal(((await at.runJson('health')) as { status: string }).status, 'well')
       child.child.kill(signal)
       assert.deepEqual(await child.ended(), [0, null])
       assert.equal(child.said.err, '')
@@ -98,7 +98,7 @@ suite('run', () => {
       // The owner's lock is released.
       assert.equal(existsSync(`${at.data}/owner.json`), false)
     }
-    assert.equal(((await at.ask('verify')) as { records: number }).records, 8)
+    assert.equal(((await at.runJson('verify')) as { records: number }).records, 8)
     at.remove()
   })
 
@@ -169,7 +169,7 @@ suite('run', () => {
 
   test('a reader that closes the pipe causes no error', async (t) => {
     const app = await at.launch()
-    await talk(app)
+    await sendConversations(app)
     const follower = begin(t, 'log', 'telling.events', '--follow', '--json')
     await follower.until(/\n/)
     follower.child.stdout?.destroy()
@@ -188,8 +188,8 @@ suite('run', () => {
 })
 
 suite('run refuses an invalid module', () => {
-  const say = (name: string): ReturnType<Place['say']> =>
-    at.say(['run', systemFile(name), '--port', '0'], { signal: AbortSignal.abort() })
+  const say = (name: string): ReturnType<TestDirectory['run']> =>
+    at.run(['run', systemFile(name), '--port', '0'], { signal: AbortSignal.abort() })
 
   test('with all issues at once', async () => {
     const { code, err } = await say('lacking')
@@ -237,12 +237,12 @@ suite('run refuses an invalid module', () => {
     const { code, err } = await say('broken')
     assert.equal(code, 1)
     assert.match(err, /the module itself is broken\n +at .*broken\.ts:/)
-    const asJson = await at.say(['run', systemFile('broken'), '--json'])
+    const asJson = await at.run(['run', systemFile('broken'), '--json'])
     const { error } = JSON.parse(asJson.err) as { error: object }
     assert.deepEqual(error, {
       code: 'INTERNAL',
       message: 'the module itself is broken',
-      complaints: [],
+      issues: [],
       ids: {},
     })
     at.remove()
@@ -250,7 +250,7 @@ suite('run refuses an invalid module', () => {
 
   test('and a host other than loopback without a token', async () => {
     const argv = ['run', systemFile('talking'), '--port', '0', '--host', '0.0.0.0']
-    const { code, err } = await at.say(argv, { signal: AbortSignal.abort() })
+    const { code, err } = await at.run(argv, { signal: AbortSignal.abort() })
     assert.equal(code, 2)
     assert.match(err, /host: 0\.0\.0\.0 may be reached by others: give a token/)
     assert.equal(existsSync(at.data), false)
@@ -260,16 +260,16 @@ suite('run refuses an invalid module', () => {
 
 suite('a module that exports everything', () => {
   const stop = new AbortController()
-  let own: Place
-  let ended: ReturnType<Place['say']>
+  let own: TestDirectory
+  let ended: ReturnType<TestDirectory['run']>
   let where: Listening
   before(async () => {
-    own = place()
+    own = createTestDirectory()
     where = await new Promise((resolve) => {
       const argv = ['run', systemFile('equipped'), '--port', '0', '--token', 'secret', '--json']
-      ended = own.say(argv, {
+      ended = own.run(argv, {
         signal: stop.signal,
-        heard: (text) => {
+        onOutput: (text) => {
           if (text.includes('listening')) resolve(JSON.parse(text) as Listening)
         },
       })

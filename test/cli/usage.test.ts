@@ -5,9 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { EXITS } from '../../src/cli/exits.ts'
-import type { Place } from './stage.ts'
-import { place } from './stage.ts'
+import { EXIT_CODES } from '../../src/cli/terminal/exit-codes.ts'
+import type { TestDirectory } from './harness.ts'
+import { createTestDirectory } from './harness.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(root, 'src/cli/bin.mjs')
@@ -33,33 +33,33 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 }
 const COMMANDS = Object.values(GROUPS).flat()
 
-let at: Place
-before(() => (at = place()))
+let at: TestDirectory
+before(() => (at = createTestDirectory()))
 after(() => at.remove())
 
 suite('help', () => {
   test('lists all commands in groups, and the exit codes', async () => {
     for (const argv of [['--help'], ['-h'], ['help']]) {
-      const { code, out, err } = await at.say(argv)
+      const { code, out, err } = await at.run(argv)
       assert.deepEqual([code, err], [0, ''])
       const listed = [...out.matchAll(/^ {2}([a-z]+)(?: \S+)* {2,}[A-Z]/gm)].map(([, name]) => name)
       assert.deepEqual(listed, COMMANDS)
       const titles = [...out.matchAll(/^([A-Z][^:\n]*):$/gm)].map(([, title]) => title)
       assert.deepEqual(titles, ['Options', ...Object.keys(GROUPS), 'Exit codes'])
-      for (const { code: exit, meaning } of Object.values(EXITS))
+      for (const { code: exit, meaning } of Object.values(EXIT_CODES))
         assert.match(out, new RegExp(`^ +${exit} {2}${meaning}$`, 'm'))
     }
   })
 
   for (const name of COMMANDS)
     test(`of ${name} has an example and the exit codes`, async () => {
-      const { code, out, err } = await at.say([name, '--help'])
+      const { code, out, err } = await at.run([name, '--help'])
       assert.deepEqual([code, err], [0, ''])
       assert.match(out, new RegExp(`^Usage: throughline ${name} \\[options\\]`))
       assert.match(out, new RegExp(`^Examples:\n {2}throughline ${name}`, 'm'))
       assert.match(out, /^Exit codes:\n {3}0 {2}success$/m)
       assert.match(out, /--json/)
-      assert.equal((await at.say(['help', name])).out, out)
+      assert.equal((await at.run(['help', name])).out, out)
     })
 
   test('imports neither the server nor the database', () => {
@@ -84,18 +84,18 @@ test('docs/cli.md has every command, every flag and every exit code', async () =
   const page = readFileSync(join(root, 'docs/cli.md'), 'utf8')
   for (const name of COMMANDS) {
     assert.match(page, new RegExp(`^\\$ throughline ${name}`, 'm'))
-    const { out } = await at.say([name, '--help'])
+    const { out } = await at.run([name, '--help'])
     for (const [, flag = ''] of out.matchAll(/^ {2}(?:-h, )?(--[a-z]+)/gm))
       assert.ok(page.includes(`\`${flag}`), `${name} ${flag}`)
   }
-  for (const { code, meaning } of Object.values(EXITS))
+  for (const { code, meaning } of Object.values(EXIT_CODES))
     assert.ok(page.includes(`| ${code} | ${meaning} |`), meaning)
 })
 
 test('the version is that of the package', async () => {
   const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
   for (const flag of ['--version', '-V'])
-    assert.deepEqual(await at.say([flag]), { code: 0, out: `${own.version}\n`, err: '' })
+    assert.deepEqual(await at.run([flag]), { code: 0, out: `${own.version}\n`, err: '' })
 })
 
 suite('wrong usage', () => {
@@ -120,15 +120,15 @@ suite('wrong usage', () => {
   ]
   for (const [argv, expected] of cases)
     test(`throughline ${argv.join(' ')}`, async () => {
-      const { code, out, err } = await at.say(argv)
+      const { code, out, err } = await at.run(argv)
       assert.deepEqual([code, out], [2, ''])
       assert.match(err, expected)
       const [name, ...rest] = argv
-      const asJson = await at.say([...(name === undefined ? [] : [name]), '--json', ...rest])
+      const asJson = await at.run([...(name === undefined ? [] : [name]), '--json', ...rest])
       assert.equal(asJson.out, '')
       assert.equal(asJson.code, 2)
       const { error } = JSON.parse(asJson.err) as { error: Readonly<Record<string, unknown>> }
-      assert.deepEqual(Object.keys(error), ['code', 'message', 'complaints', 'ids'])
+      assert.deepEqual(Object.keys(error), ['code', 'message', 'issues', 'ids'])
       assert.equal(error['code'], 'OPTION_INVALID')
       assert.doesNotMatch(
         String(error['message']),
@@ -140,7 +140,7 @@ suite('wrong usage', () => {
 
 test('missing data is reported as one JSON object on stderr', async () => {
   for (const argv of [['topics'], ['verify'], ['log', 'x'], ['chain', 'x'], ['pause', 'x']]) {
-    const { code, out, err } = await at.say([...argv, '--json'])
+    const { code, out, err } = await at.run([...argv, '--json'])
     assert.deepEqual([code, out], [1, ''])
     const { error } = JSON.parse(err) as { error: { code: string; message: string } }
     assert.equal(error.code, 'DATA_MISSING')
@@ -149,9 +149,9 @@ test('missing data is reported as one JSON object on stderr', async () => {
 })
 
 test('a foreign data directory is refused and not changed', async () => {
-  const other = place()
+  const other = createTestDirectory()
   writeFileSync(join(other.root, 'throughline.json'), '{"made":"something else"}')
-  const { code, err } = await other.say(['topics', '--data', '.'])
+  const { code, err } = await other.run(['topics', '--data', '.'])
   assert.equal(code, 1)
   assert.match(err, /^DATA_FOREIGN: /)
   other.remove()
@@ -159,7 +159,7 @@ test('a foreign data directory is refused and not changed', async () => {
 
 suite('init', () => {
   test('writes a project and prints the next steps', async () => {
-    const { code, out } = await at.say(['init', 'reading room'])
+    const { code, out } = await at.run(['init', 'reading room'])
     assert.equal(code, 0)
     assert.match(out, /^ {2}package\.json$/m)
     assert.match(out, /^ {2}cd "reading room"\n {2}npm install\n {2}npm test\n {2}npm start$/m)
@@ -173,14 +173,14 @@ suite('init', () => {
   })
 
   test('overwrites no file', async () => {
-    const { code, err } = await at.say(['init', 'reading room'])
+    const { code, err } = await at.run(['init', 'reading room'])
     assert.equal(code, 2)
     assert.match(err, /^OPTION_INVALID: [^]*main\.ts: already exists/)
   })
 
   test('takes a package name, and writes into the current directory', async () => {
-    const empty = place()
-    const { directory, files } = (await empty.ask('init', '--name', 'library')) as {
+    const empty = createTestDirectory()
+    const { directory, files } = (await empty.runJson('init', '--name', 'library')) as {
       directory: string
       files: readonly string[]
     }
@@ -193,7 +193,7 @@ suite('init', () => {
 
   test('--js needs the built package', async () => {
     // Only the built package has the JavaScript templates.
-    const { code, err } = await at.say(['init', 'js', '--js'])
+    const { code, err } = await at.run(['init', 'js', '--js'])
     assert.equal(code, 2)
     assert.match(err, /only the built package has the javascript templates/)
   })

@@ -6,11 +6,11 @@ import { suite, test } from 'node:test'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { memory } from '../../src/backends/memory/index.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import { logCases } from '../../src/ports/conformance/log.ts'
+import { logCases } from '../../src/ports/conformance/log-cases.ts'
 import type { Finding, Trial } from '../../src/ports/conformance/prove.ts'
 import { prove } from '../../src/ports/conformance/prove.ts'
-import { storeCases } from '../../src/ports/conformance/store.ts'
-import type { Backend } from '../../src/ports/store.ts'
+import { storeCases } from '../../src/ports/conformance/store-cases.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
 
 async function close({ log, store }: Backend): Promise<void> {
   await log.close()
@@ -18,7 +18,7 @@ async function close({ log, store }: Backend): Promise<void> {
 }
 
 /** A backend without durability. */
-function passing(backend: Backend): Trial<Backend> {
+function inMemory(backend: Backend): Trial<Backend> {
   return {
     backend,
     beside: async () => backend,
@@ -27,7 +27,7 @@ function passing(backend: Backend): Trial<Backend> {
 }
 
 /** A backend over a temporary directory, which can be reopened. */
-async function lasting(over: (directory: string) => Backend): Promise<Trial<Backend>> {
+async function onDisk(over: (directory: string) => Backend): Promise<Trial<Backend>> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
   const backend = over(directory)
   const opened = [backend]
@@ -56,29 +56,29 @@ async function lasting(over: (directory: string) => Backend): Promise<Trial<Back
 }
 
 const BACKENDS: Readonly<Record<string, () => Promise<Trial<Backend>>>> = {
-  memory: async () => passing(memory()),
+  memory: async () => inMemory(memory()),
   'memory, each half of a call taking a while': async () => {
     const random = seededRandom(7)
-    return passing(memory({ latencyMs: () => random() * 2 }))
+    return inMemory(memory({ latencyMs: () => random() * 2 }))
   },
-  embedded: () => lasting((directory) => embedded({ directory })),
+  embedded: () => onDisk((directory) => embedded({ directory })),
 }
 
-function mustHold({ is, cause }: Finding): void {
-  if (is === 'broken') throw cause instanceof Error ? cause : new Error(String(cause))
+function assertKept({ status, cause }: Finding): void {
+  if (status === 'broken') throw cause instanceof Error ? cause : new Error(String(cause))
 }
 
 for (const [name, open] of Object.entries(BACKENDS)) {
   suite(`the log of ${name}`, { concurrency: 4 }, () => {
     for (const each of logCases)
       test(each.promise, async () => {
-        for (const finding of await prove([each], open)) mustHold(finding)
+        for (const finding of await prove([each], open)) assertKept(finding)
       })
   })
   suite(`the store of ${name}`, { concurrency: 4 }, () => {
     for (const each of storeCases)
       test(each.promise, async () => {
-        for (const finding of await prove([each], open)) mustHold(finding)
+        for (const finding of await prove([each], open)) assertKept(finding)
       })
   })
 }

@@ -8,11 +8,11 @@ import type { App } from 'throughline'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { memory } from 'throughline/testing'
-import type { ArchivedTopic } from '../../src/control/archive.ts'
+import type { TopicArchiveResult } from '../../src/control/archive.ts'
 import type { ReplayPage } from '../../src/control/replay.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
-import { Asking, talking } from './world.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
+import { Asking, talking } from './talking-services.ts'
 
 const TOPIC = 'asking.commands'
 const NEVER = '2999-01-01'
@@ -32,9 +32,9 @@ async function ask(count: number): Promise<void> {
   for (let at = 0; at < count; at += 1) await app.send(Asking.Ask({ id: `q${at}` }))
 }
 
-async function archive(wish: object = {}): Promise<ArchivedTopic> {
+async function archive(wish: object = {}): Promise<TopicArchiveResult> {
   const given = { topic: TOPIC, before: NEVER, to: join(root, 'old'), ...wish }
-  return (await runVerb(systemOf(app), 'archive', given)) as ArchivedTopic
+  return (await runVerb(systemOf(app), 'archive', given)) as TopicArchiveResult
 }
 
 const idsIn = async (): Promise<readonly string[]> => {
@@ -79,7 +79,7 @@ suite('an archive of a topic', () => {
     await app.stop()
     app = await start([talking[1]], embedded({ directory: join(root, 'other') }))
     const given = { topic: 'telling.events', before: NEVER, to: join(root, 'old') }
-    const moved = (await runVerb(systemOf(app), 'archive', given)) as ArchivedTopic
+    const moved = (await runVerb(systemOf(app), 'archive', given)) as TopicArchiveResult
     assert.deepEqual([moved.records, moved.files], [0, []])
     assert.equal(existsSync(given.to), false)
   })

@@ -8,11 +8,11 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { browseTopic } from '../../src/control/browse-topic.ts'
 import type { System } from '../../src/control/system.ts'
-import { operationList } from '../../src/engine/operation-list.ts'
+import { listOperations } from '../../src/engine/listing/operation-list.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import type { ChainView, EventView, FoundMessages, Listing } from '../../src/control/views.ts'
-import type { EventLog, LogRecord } from '../../src/ports/log.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
+import type { ChainView, EventView, FoundMessages, ListPage } from '../../src/control/views.ts'
+import type { EventLog, LogRecord } from '../../src/ports/event-log.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
 
 const Note = z.object({ id: z.string(), text: z.string() })
 const Notes = contract(
@@ -45,7 +45,7 @@ let app: App
 let system: System
 before(async () => {
   const services = [service('notes', { owns: [Notes], runs: [note, reminding, printing] })] as const
-  app = await start(services, memory(), { faulted: () => undefined })
+  app = await start(services, memory(), { onRuleError: () => undefined })
   system = systemOf(app)
   const notes = Array.from({ length: COUNT }, (_, at) => {
     return { id: `n${at % 20}`, text: `say "${at}"` }
@@ -57,16 +57,16 @@ before(async () => {
 })
 after(() => app.stop())
 
-const browse = async (given: object): Promise<Listing<EventView>> =>
-  (await runVerb(system, 'browse', { topic: 'notes.commands', ...given })) as Listing<EventView>
-const ids = ({ items }: Listing<EventView>): readonly string[] => items.map(({ id }) => id)
+const browse = async (given: object): Promise<ListPage<EventView>> =>
+  (await runVerb(system, 'browse', { topic: 'notes.commands', ...given })) as ListPage<EventView>
+const ids = ({ items }: ListPage<EventView>): readonly string[] => items.map(({ id }) => id)
 
 describe('a topic', () => {
   test('is paged from its newest message to its first, each one once', async () => {
     const seen: string[] = []
     let after: string | undefined
     do {
-      const page: Listing<EventView> = await browse({ limit: 7, ...(after ? { after } : {}) })
+      const page: ListPage<EventView> = await browse({ limit: 7, ...(after ? { after } : {}) })
       assert.ok(page.items.length <= 7)
       seen.push(...ids(page))
       after = page.next
@@ -85,9 +85,9 @@ describe('a topic', () => {
   })
 
   test('refuses an unknown partition and names the valid ones', async () => {
-    await assert.rejects(browse({ partition: 4 }), ({ code, complaints }: Fault) => {
+    await assert.rejects(browse({ partition: 4 }), ({ code, issues }: Fault) => {
       const message = 'must be a whole number from 0 to 3: notes.commands has no other'
-      assert.deepEqual([code, complaints], ['OPTION_INVALID', [{ path: 'partition', message }]])
+      assert.deepEqual([code, issues], ['OPTION_INVALID', [{ path: 'partition', message }]])
       return true
     })
     assert.ok(await browse({ partition: 3 }))
@@ -166,7 +166,7 @@ test('a search of a long topic stops after a number of records and continues fro
 
 test('an operation is found behind thousands of commands that services have sent', async () => {
   const { looking } = longTopic(5_000, (offset) => offset === 3)
-  const { items } = await operationList(looking, { state: 'pending' })
+  const { items } = await listOperations(looking, { state: 'pending' })
   assert.deepEqual(
     items.map(({ id }) => id),
     ['r3'],
@@ -175,11 +175,11 @@ test('an operation is found behind thousands of commands that services have sent
 
 test('a list of operations stops after a number of commands and continues from there', async () => {
   const { looking, read } = longTopic(25_000, (offset) => offset === 3)
-  const { items, next } = await operationList(looking)
+  const { items, next } = await listOperations(looking)
   assert.deepEqual(items, [])
   assert.ok(next !== undefined)
   assert.ok(read() <= 20_100, `${read()} records were read`)
-  assert.equal((await operationList(looking, { after: next })).items[0]?.id, 'r3')
+  assert.equal((await listOperations(looking, { after: next })).items[0]?.id, 'r3')
 })
 
 describe('a search', () => {

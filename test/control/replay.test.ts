@@ -5,14 +5,14 @@ import fc from 'fast-check'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
-import type { ReplayPage, Replayed } from '../../src/control/replay.ts'
+import type { ReplayPage, ReplayedEvent } from '../../src/control/replay.ts'
 import type { System } from '../../src/control/system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import { partitionOf } from '../../src/contract/partition.ts'
-import type { EventLog, LogEvent } from '../../src/ports/log.ts'
-import { through } from '../../src/ports/through.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
-import { talking } from './world.ts'
+import type { EventLog, LogEvent } from '../../src/ports/event-log.ts'
+import { intercept } from '../../src/ports/intercept.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
+import { talking } from './talking-services.ts'
 
 const TOPIC = 'asking.events'
 const PARTITIONS = 8
@@ -56,8 +56,8 @@ async function pages(
   system: System,
   wish: Readonly<Record<string, unknown>>,
   limit = 2_000,
-): Promise<readonly Replayed[]> {
-  const events: Replayed[] = []
+): Promise<readonly ReplayedEvent[]> {
+  const events: ReplayedEvent[] = []
   let given: Readonly<Record<string, unknown>> = { topic: TOPIC, limit, ...wish }
   for (;;) {
     const page = (await runVerb(system, 'replay', given)) as ReplayPage
@@ -187,7 +187,7 @@ describe('replay', () => {
     let most = 0
     const counted = {
       ...system,
-      backend: through(system.backend, async (call, run, args) => {
+      backend: intercept(system.backend, async (call, run, args) => {
         if (call === 'log.read') most = Math.max(most, (args[1] as { records: number }).records)
         return run()
       }),

@@ -4,16 +4,16 @@ import { after, before, describe, test } from 'node:test'
 import type { App } from 'throughline'
 import { start } from 'throughline'
 import { memory } from 'throughline/testing'
-import type { TopicPage } from '../../src/control/browse.ts'
+import type { TopicPage } from '../../src/control/read-topic.ts'
 import { countersOf } from '../../src/control/overview.ts'
 import type { System } from '../../src/control/system.ts'
-import type { Verified } from '../../src/control/verify.ts'
+import type { VerifyResult } from '../../src/control/verify.ts'
 import { runVerb } from '../../src/control/verbs.ts'
 import type { ChainView, EventView, Overview } from '../../src/control/views.ts'
-import type { LogEvent } from '../../src/ports/log.ts'
-import { through } from '../../src/ports/through.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
-import { Asking, talking } from './world.ts'
+import type { LogEvent } from '../../src/ports/event-log.ts'
+import { intercept } from '../../src/ports/intercept.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
+import { Asking, talking } from './talking-services.ts'
 
 let app: App
 let system: System
@@ -29,7 +29,7 @@ after(() => app.stop())
 describe('the overview', () => {
   test('has every service, its rules and their counters', async () => {
     const { services, health, ack } = (await runVerb(system, 'overview', {})) as Overview
-    assert.deepEqual({ is: health.is, ack }, { is: 'well', ack: 'memory' })
+    assert.deepEqual({ status: health.status, ack }, { status: 'well', ack: 'memory' })
     const counted = services.map(({ name, completed, lag, ageMs, rules }) => {
       return [name, completed, lag, ageMs, rules.map((rule) => rule.completed)]
     })
@@ -54,7 +54,7 @@ describe('the overview', () => {
 
   test('has every topic with its records, writers and readers', async () => {
     const { topics, links } = (await runVerb(system, 'overview', {})) as Overview
-    const held = topics.filter((topic) => topic.held > 0)
+    const held = topics.filter((topic) => topic.retained > 0)
     assert.deepEqual(
       held.map(({ name, carries, partitions, appended }) => [name, carries, partitions, appended]),
       [
@@ -64,7 +64,7 @@ describe('the overview', () => {
         ['telling.events', 'events', 2, 3],
       ],
     )
-    const drawn = links.map(({ is, service, topic }) => `${service} ${is} ${topic}`)
+    const drawn = links.map(({ kind, service, topic }) => `${service} ${kind} ${topic}`)
     assert.deepEqual(drawn.toSorted(), [
       'asker reads asker.replies',
       'asker reads asking.commands',
@@ -104,7 +104,7 @@ describe('a conversation', () => {
       whole.events.map(({ cause }) => cause),
       [undefined, ...whole.events.slice(0, 3).map(({ id }) => id)],
     )
-    assert.deepEqual(whole.operation, { is: 'completed', kind: 'completed' })
+    assert.deepEqual(whole.operation, { status: 'completed', kind: 'completed' })
     assert.equal(whole.events[2]?.rule, 'talk')
     assert.deepEqual(whole.events[3]?.data, { id: 'a' })
     for (const { id } of whole.events)
@@ -174,15 +174,15 @@ test('the newest messages come newest first, without their data', async () => {
 test('long work yields to the event loop', async () => {
   let reads = 0
   let turns = 0
-  const counted = through(system.backend, (call, run) => {
+  const counted = intercept(system.backend, (call, run) => {
     if (call === 'log.read') reads += 1
     return run()
   })
-  const soon = (run: () => void): void => {
+  const defer = (run: () => void): void => {
     turns += 1
-    system.clock.soon(run)
+    system.clock.defer(run)
   }
-  const watched = { ...system, backend: counted, clock: { ...system.clock, soon } }
+  const watched = { ...system, backend: counted, clock: { ...system.clock, defer } }
   await runVerb(watched, 'verify', {})
   assert.ok(reads > 0 && turns >= reads - 1, `${turns} turns for ${reads} reads`)
   turns = 0
@@ -192,8 +192,8 @@ test('long work yields to the event loop', async () => {
 
 test('invalid arguments are refused with all issues at once', async () => {
   const given = { tpoic: 'x', limit: 0, partition: 1.5 }
-  await assert.rejects(runVerb(system, 'log', given), (cause: Error & { complaints: object[] }) => {
-    assert.deepEqual(cause.complaints, [
+  await assert.rejects(runVerb(system, 'log', given), (cause: Error & { issues: object[] }) => {
+    assert.deepEqual(cause.issues, [
       { path: 'tpoic', message: 'is unknown: log takes topic, partition, from, limit' },
       { path: 'topic', message: 'is missing' },
       { path: 'partition', message: `must be a whole number from 0 to ${2 ** 53 - 1}` },
@@ -207,8 +207,8 @@ describe('verify', () => {
   test('finds nothing in undamaged data, and reports progress', async () => {
     const told: number[] = []
     const tell = ({ done }: { done: number }): void => void told.push(done)
-    const verified = (await runVerb(system, 'verify', {}, tell)) as Verified
-    assert.deepEqual(verified.complaints, [])
+    const verified = (await runVerb(system, 'verify', {}, tell)) as VerifyResult
+    assert.deepEqual(verified.issues, [])
     assert.equal(verified.isSound, true)
     assert.equal(told.at(-1), verified.records)
     assert.equal(verified.consumers, 3)
@@ -235,9 +235,9 @@ describe('verify', () => {
       const seen = systemOf(damaged)
       await damaged.pause('asker')
       await seen.backend.log.append([{ ...sound, ...change }])
-      const { isSound, complaints } = (await runVerb(seen, 'verify', {})) as Verified
+      const { isSound, issues } = (await runVerb(seen, 'verify', {})) as VerifyResult
       assert.equal(isSound, false)
-      assert.ok(complaints.some(({ message }) => expected.test(message)))
+      assert.ok(issues.some(({ message }) => expected.test(message)))
       await damaged.stop()
     })
 })

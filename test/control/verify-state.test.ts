@@ -7,15 +7,15 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { after, become, command, contract, entity, event, handler, projection } from 'throughline'
-import { saga, service, start, type } from 'throughline'
+import { saga, service, start, tool } from 'throughline'
 import type { App } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
-import { breathe, systemClock } from '../../src/base/clock.ts'
-import { resting } from '../../src/control/rest.ts'
-import type { Verified } from '../../src/control/verify.ts'
+import { yieldToEventLoop, systemClock } from '../../src/base/time/clock.ts'
+import { openOfflineSystem } from '../../src/control/offline-system.ts'
+import type { VerifyResult } from '../../src/control/verify.ts'
 import { verify } from '../../src/control/verify.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
 
 const Add = z.object({ jar: z.string(), beans: z.int() })
 const Jars = contract('jars', { key: 'jar' }, { Fill: command(Add), Filled: event(Add) })
@@ -38,7 +38,7 @@ function pantryOf(mood: Mood) {
   const throwAt = (key: string): void => {
     if (mood.isBad && key === 'a') throw new Error('planted')
   }
-  const shelf = projection('shelf', { by: 'jar', row: type<{ beans: number }>() }, (on) => [
+  const shelf = projection('shelf', { by: 'jar', row: tool<{ beans: number }>() }, (on) => [
     on(Jars.Filled, ({ jar: id, beans }) => {
       throwAt(id)
       return { beans }
@@ -47,14 +47,14 @@ function pantryOf(mood: Mood) {
   const watching = saga('watching', { by: 'jar', initial: 0, sends: [Jars.Fill] }, (on) => [
     on(Jars.Filled, (data) => [become(1), after(HOUR_MS, Jars.Fill(data))]),
   ])
-  const label = handler('label', { order: 'none' }, (on) => [
+  const label = handler('label', { consume: 'queue' }, (on) => [
     on(Jars.Filled, async ({ jar: id }) => throwAt(id)),
   ])
   return service('pantry', { owns: [Jars], runs: [jar, shelf, watching, label] })
 }
 
 async function allRead(app: App): Promise<void> {
-  while ((await app.status()).some(({ lag }) => lag > 0)) await breathe(systemClock())
+  while ((await app.status()).some(({ lag }) => lag > 0)) await yieldToEventLoop(systemClock())
 }
 
 /** Closed data: jar `a` is held at the projection and the handler, and all wait for a timer. */
@@ -62,7 +62,7 @@ async function filled(t: TestContext): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
   t.after(() => rmSync(directory, { recursive: true }))
   await using app = await start([pantryOf({ isBad: true })], embedded({ directory }), {
-    faulted: () => undefined,
+    onRuleError: () => undefined,
     engine: { retryDelayMs: HOUR_MS, retryDelayMsMax: HOUR_MS },
   })
   for (const jar of ['a', 'a', 'b']) {
@@ -73,7 +73,7 @@ async function filled(t: TestContext): Promise<string> {
   return directory
 }
 
-async function harmed(t: TestContext, sql = ''): Promise<Verified> {
+async function harmed(t: TestContext, sql = ''): Promise<VerifyResult> {
   const directory = await filled(t)
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   const tableOf = (name: string): string =>
@@ -85,7 +85,7 @@ async function harmed(t: TestContext, sql = ''): Promise<Verified> {
       .replaceAll(/#(\w+)/g, (_, name: string) => id(name)),
   )
   db.close()
-  const system = await resting(embedded({ directory, isReadOnly: true }), systemClock())
+  const system = await openOfflineSystem(embedded({ directory, isReadOnly: true }), systemClock())
   try {
     return await verify(system)
   } finally {
@@ -99,8 +99,8 @@ const SHELF_HELD = 'pantry/shelf:a:000000000000'
 
 suite('inconsistent rows', () => {
   test('are not reported for consistent data with held keys and timers', async (t) => {
-    const { complaints, isSound } = await harmed(t)
-    assert.deepEqual(complaints, [])
+    const { issues, isSound } = await harmed(t)
+    assert.deepEqual(issues, [])
     assert.equal(isSound, true)
   })
 
@@ -163,29 +163,29 @@ suite('inconsistent rows', () => {
   ]
   for (const [name, sql, paths, message] of flaws)
     test(`are reported: ${name}`, async (t) => {
-      const { isSound, complaints } = await harmed(t, sql)
+      const { isSound, issues } = await harmed(t, sql)
       assert.equal(isSound, false)
       assert.deepEqual(
-        complaints.map(({ path }) => path),
+        issues.map(({ path }) => path),
         paths,
       )
-      assert.match(complaints[0]?.message ?? '', message)
-      for (const each of complaints) assert.match(each.message, CURES)
+      assert.match(issues[0]?.message ?? '', message)
+      for (const each of issues) assert.match(each.message, CURES)
     })
 
   test('are not reported once a rebuild or a retry has released the held keys', async (t) => {
     const directory = await filled(t)
     const mood = { isBad: true }
     await using app = await start([pantryOf(mood)], embedded({ directory }), {
-      faulted: () => undefined,
+      onRuleError: () => undefined,
       engine: { retryDelayMs: HOUR_MS, retryDelayMsMax: HOUR_MS },
     })
     mood.isBad = false
     await app.rebuild('pantry/shelf')
-    assert.deepEqual((await verify(systemOf(app))).complaints, [])
+    assert.deepEqual((await verify(systemOf(app))).issues, [])
     mood.isBad = true
     await app.send(Jars.Fill({ jar: 'a', beans: 1 }))
     await allRead(app)
-    assert.deepEqual((await verify(systemOf(app))).complaints, [])
+    assert.deepEqual((await verify(systemOf(app))).issues, [])
   })
 })

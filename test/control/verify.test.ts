@@ -7,13 +7,13 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
-import { systemClock } from '../../src/base/clock.ts'
-import type { ArchivedTopic } from '../../src/control/archive.ts'
-import { resting } from '../../src/control/rest.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
+import type { TopicArchiveResult } from '../../src/control/archive.ts'
+import { openOfflineSystem } from '../../src/control/offline-system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import type { Verified } from '../../src/control/verify.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
-import { Asking, talking } from './world.ts'
+import type { VerifyResult } from '../../src/control/verify.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
+import { Asking, talking } from './talking-services.ts'
 
 const COUNT = 60
 const TOPIC = 'asking.events'
@@ -23,7 +23,7 @@ const KEY = 'a'
 
 let root: string
 let whole: string
-let archived: ArchivedTopic
+let archived: TopicArchiveResult
 let copies = 0
 
 /** Data with conversations of one key, of which the first are in an archive. */
@@ -37,15 +37,15 @@ before(async () => {
   }
   await app.settled()
   const wish = { topic: TOPIC, before: '20', to: join(root, 'old') }
-  archived = (await runVerb(systemOf(app), 'archive', wish)) as ArchivedTopic
+  archived = (await runVerb(systemOf(app), 'archive', wish)) as TopicArchiveResult
   await app.stop()
 })
 after(() => rmSync(root, { recursive: true }))
 
-async function verified(directory: string): Promise<Verified> {
-  const system = await resting(embedded({ directory, isReadOnly: true }), systemClock())
+async function verified(directory: string): Promise<VerifyResult> {
+  const system = await openOfflineSystem(embedded({ directory, isReadOnly: true }), systemClock())
   try {
-    return (await runVerb(system, 'verify', {})) as Verified
+    return (await runVerb(system, 'verify', {})) as VerifyResult
   } finally {
     await system.close()
   }
@@ -73,8 +73,8 @@ const at = (offset: number): string =>
 
 suite('verify', () => {
   test('finds nothing in undamaged data, and counts what it has read', async () => {
-    const { isSound, complaints, records, rows } = await verified(whole)
-    assert.deepEqual(complaints, [])
+    const { isSound, issues, records, rows } = await verified(whole)
+    assert.deepEqual(issues, [])
     assert.equal(isSound, true)
     assert.equal(archived.records, 20)
     assert.ok(records >= 2 * COUNT, `${records} records`)
@@ -116,7 +116,7 @@ suite('verify', () => {
   ]
   for (const [name, sql, path, message] of flaws)
     test(`names ${name}`, async () => {
-      const { isSound, complaints, damage } = await verified(
+      const { isSound, issues, damage } = await verified(
         harmed(sql.replace('t$', tableOf('asker.question'))),
       )
       assert.equal(isSound, false)
@@ -124,11 +124,8 @@ suite('verify', () => {
         return `${topic}/${partition}@${to - from > 1 ? `${from}-${to - 1}` : from}`
       })
       assert.equal(ranges.includes(path), path.startsWith(TOPIC), 'as a value, too')
-      const [found] = complaints
-      assert.deepEqual(
-        [found?.path, complaints.filter((each) => each.path === path).length],
-        [path, 1],
-      )
+      const [found] = issues
+      assert.deepEqual([found?.path, issues.filter((each) => each.path === path).length], [path, 1])
       assert.match(found?.message ?? '', message)
     })
 
@@ -139,8 +136,8 @@ suite('verify', () => {
   })
 
   test('reports records that are missing at an end', async () => {
-    const { complaints } = await verified(harmed(`DELETE FROM log WHERE ${at(COUNT - 1)}`))
-    assert.equal(complaints[0]?.path, `${TOPIC}/${PARTITION}@${COUNT - 1}`)
+    const { issues } = await verified(harmed(`DELETE FROM log WHERE ${at(COUNT - 1)}`))
+    assert.equal(issues[0]?.path, `${TOPIC}/${PARTITION}@${COUNT - 1}`)
   })
 
   test('reports acknowledged records that an older copy lacks', async () => {
@@ -150,9 +147,9 @@ suite('verify', () => {
     await operation.accepted()
     await app.stop()
     copyFileSync(join(whole, 'throughline.db'), join(directory, 'throughline.db'))
-    const { isSound, complaints } = await verified(directory)
+    const { isSound, issues } = await verified(directory)
     assert.equal(isSound, false)
-    const found = complaints.find(({ path }) => path === `${TOPIC}/${PARTITION}@${COUNT}`)
+    const found = issues.find(({ path }) => path === `${TOPIC}/${PARTITION}@${COUNT}`)
     assert.match(found?.message ?? '', /was acknowledged and is missing/)
   })
 
@@ -164,16 +161,16 @@ suite('verify', () => {
       [() => rmSync(file), 'ARCHIVE_MISSING'],
     ] as const) {
       harm()
-      const { complaints, records, damage } = await verified(whole)
+      const { issues, records, damage } = await verified(whole)
       const [found] = damage
       const { topic, partition, from, to } = found ?? {}
       assert.deepEqual([topic, partition, from, to], [TOPIC, PARTITION, 0, 20])
       assert.deepEqual([damage.length, found?.code, found?.file], [1, code, file])
       assert.deepEqual(
-        complaints.map(({ path }) => path),
+        issues.map(({ path }) => path),
         [`${TOPIC}/${PARTITION}@0-19`],
       )
-      assert.ok(complaints[0]?.message.startsWith(code) && !complaints[0].message.includes('\n'))
+      assert.ok(issues[0]?.message.startsWith(code) && !issues[0].message.includes('\n'))
       assert.ok(records >= 2 * COUNT - 20)
     }
     writeFileSync(file, bytes)
@@ -181,7 +178,10 @@ suite('verify', () => {
   })
 
   test('reads archived records for every new consumer', async () => {
-    const system = await resting(embedded({ directory: whole, isReadOnly: true }), systemClock())
+    const system = await openOfflineSystem(
+      embedded({ directory: whole, isReadOnly: true }),
+      systemClock(),
+    )
     const [slice] = await system.backend.log.read(
       [{ topic: TOPIC, partition: PARTITION, next: 0 }],
       { records: 1_000, bytes: 1_000_000 },

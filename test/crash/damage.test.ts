@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import { embedded, repair } from 'throughline/embedded'
-import { PAGE_BYTES } from '../../src/backends/embedded/schema.ts'
-import { systemClock } from '../../src/base/clock.ts'
-import { eventOf } from './batches.ts'
-import { swiftest } from './child.ts'
-import type { DamageOptions, Damager } from './damages.ts'
-import { damagerIn } from './damages.ts'
-import { readPartition } from './seen.ts'
-import { TOPICS } from './town.ts'
+import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
+import { eventOf } from './support/batches.ts'
+import { fastestTempRoot } from './support/child-process.ts'
+import type { DamageOptions, Damager } from './support/damager.ts'
+import { createDamager } from './support/damager.ts'
+import { readPartition } from './support/snapshot.ts'
+import { TOPICS } from './support/scenario.ts'
 
 const NEW_ID = '01890000-0000-7000-9000-000000000001'
 const isPosix = process.platform !== 'win32'
@@ -21,8 +21,8 @@ suite('a damaged directory', { skip: !isPosix }, () => {
   let damager: Damager | undefined
 
   before(async () => {
-    root = mkdtempSync(join(swiftest(), 'throughline-damage-'))
-    damager = await damagerIn(join(root, 'all'), 5)
+    root = mkdtempSync(join(fastestTempRoot(), 'throughline-damage-'))
+    damager = await createDamager(join(root, 'all'), 5)
   })
 
   after(async () => {
@@ -97,7 +97,7 @@ suite('a damaged directory', { skip: !isPosix }, () => {
       const event = eventOf(TOPICS.trimmed, 'one more', 'm1', {})
       const answers = await log.append([event, { ...event, id: NEW_ID }])
       assert.deepEqual(
-        answers.map(({ is }) => is),
+        answers.map(({ status }) => status),
         ['stored', 'stored'],
       )
     } finally {
@@ -121,14 +121,14 @@ suite('a damaged directory', { skip: !isPosix }, () => {
     test(`LOG-22 changed ${column} of a record: found on exactly that record`, async () => {
       assert.ok(damager)
       const { verdict, found } = await damager.once(edit(column, value))
-      assert.deepEqual([verdict.is, ...verdict.complaints], ['partition'])
+      assert.deepEqual([verdict.kind, ...verdict.violations], ['partition'])
       assert.deepEqual(verdict.unrepaired, [])
-      const stopped = found?.partitions.filter(({ said }) => said !== undefined) ?? []
+      const stopped = found?.partitions.filter(({ error }) => error !== undefined) ?? []
       assert.deepEqual(
         stopped.map(({ name, records }) => [name, records.length]),
         [[`${TOPICS.measured}/1`, 3]],
       )
-      assert.match(stopped[0]?.said?.text ?? '', /\b3\b/)
+      assert.match(stopped[0]?.error?.text ?? '', /\b3\b/)
     })
 
   test('LOG-22 changed chain of a record: found by whoever verifies', async () => {
@@ -163,7 +163,7 @@ suite('a damaged directory', { skip: !isPosix }, () => {
         pages = (await repair(directory, systemClock())).pages
       })
       assert.deepEqual(pages, [])
-      assert.deepEqual([verdict.is, ...verdict.complaints], ['whole'])
+      assert.deepEqual([verdict.kind, ...verdict.violations], ['whole'])
       assert.deepEqual(
         found?.partitions.map(({ records }) => records.length),
         counts,

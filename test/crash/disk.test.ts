@@ -6,23 +6,23 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { embedded } from '../../src/backends/embedded/index.ts'
-import { Fault } from '../../src/base/fault.ts'
+import { Fault } from '../../src/base/errors/fault.ts'
 import {
   ORDERS,
-  eventsOf,
+  testEvents,
   idsOf,
   readAll,
-  stored,
-  topicOf,
-} from '../../src/ports/conformance/sample.ts'
-import { place, start, swiftPlace } from './child.ts'
-import type { SweepName } from './disks.ts'
-import { sweep } from './disks.ts'
-import { letGo, makeReadOnly, mountMemory, whyNoMounts } from './mounts.ts'
-import type { Shim } from './shim.ts'
-import { buildShim } from './shim.ts'
-import type { Slow } from './slow.ts'
-import type { Outcome } from './tight.ts'
+  appendStored,
+  testTopic,
+} from '../../src/ports/conformance/fixtures.ts'
+import { tempDirectory, startChild, fastTempDirectory } from './support/child-process.ts'
+import type { SweepName } from './support/disk-sweeps.ts'
+import { runSweep } from './support/disk-sweeps.ts'
+import { detach, makeReadOnly, mountMemory, whyNoMounts } from './support/mounts.ts'
+import type { Shim } from './support/shim.ts'
+import { buildShim } from './support/shim.ts'
+import type { SlowSyncResult } from './children/slow-sync.child.ts'
+import type { DiskFullOutcome } from './children/disk-full.child.ts'
 
 interface Found {
   readonly before: readonly string[]
@@ -43,8 +43,10 @@ test(
   'LOG-17 file-size limit: harms nothing, and the process goes on',
   { skip: !isPosix },
   async (t) => {
-    const directory = await place(t)
-    const child = start<Found>(t, 'filler.ts', [directory], { command: LIMITED })
+    const directory = await tempDirectory(t)
+    const child = startChild<Found>(t, 'file-size-limit.child.ts', [directory], {
+      command: LIMITED,
+    })
     const found = await child.next()
     assert.equal(await child.ended, 0)
     assert.ok(found)
@@ -62,7 +64,7 @@ test(
       await log.close()
       await store.close()
     })
-    const expected = [...eventsOf('before', 10), ...eventsOf('after', 10)]
+    const expected = [...testEvents('before', 10), ...testEvents('after', 10)]
     assert.deepEqual(idsOf(await readAll(log)).toSorted(), idsOf(expected).toSorted())
     assert.equal((await store.get([{ table: 'shop.orders', key: 'a' }]))[0]?.version, 1)
   },
@@ -75,7 +77,7 @@ interface Equipped {
 
 /** A place and the library that makes calls fail. */
 async function equipped(t: TestContext): Promise<Equipped | undefined> {
-  const root = await swiftPlace(t)
+  const root = await fastTempDirectory(t)
   const shim = buildShim(root)
   if (shim) return { root, shim }
   t.skip('needs Linux and a C compiler')
@@ -88,8 +90,8 @@ async function sweeps(t: TestContext, name: SweepName, isFromStart: boolean): Pr
   if (!with_) return
   // There are far fewer syncs than writes.
   const every = name.includes('sync') ? 1 : 3
-  const { points, complaints } = await sweep(name, { ...with_, isFromStart, every })
-  assert.deepEqual(complaints, [])
+  const { points, violations } = await runSweep(name, { ...with_, isFromStart, every })
+  assert.deepEqual(violations, [])
   assert.ok(points > 5, `${points} calls failed`)
 }
 
@@ -122,9 +124,14 @@ suite('a disk that fails at any call', () => {
     if (!with_) return
     const [directory, faults] = [join(with_.root, 'data'), join(with_.root, 'faults')]
     const delayMs = 150
-    const child = start<Slow>(t, 'slow.ts', [directory, faults, String(delayMs), '200'], {
-      environment: with_.shim.environment(faults, directory),
-    })
+    const child = startChild<SlowSyncResult>(
+      t,
+      'slow-sync.child.ts',
+      [directory, faults, String(delayMs), '200'],
+      {
+        environment: with_.shim.environment(faults, directory),
+      },
+    )
     const slow = await child.next()
     assert.equal(await child.ended, 0)
     assert.ok(slow)
@@ -145,7 +152,7 @@ async function tightPlace(t: TestContext, kibibytes: number): Promise<string | u
   const at = await mkdtemp(join(tmpdir(), 'throughline-tight-'))
   mountMemory(kibibytes, at)
   t.after(async () => {
-    letGo(at)
+    detach(at)
     await rm(at, { recursive: true })
   })
   return at
@@ -157,7 +164,7 @@ suite('a disk with little room', () => {
     if (at === undefined) return
     const ballast = join(at, 'ballast')
     mkdirSync(ballast)
-    const child = start<Outcome>(t, 'tight.ts', [join(at, 'data'), ballast])
+    const child = startChild<DiskFullOutcome>(t, 'disk-full.child.ts', [join(at, 'data'), ballast])
     const outcome = await child.next()
     assert.equal(await child.ended, 0)
     assert.ok(outcome)
@@ -185,8 +192,8 @@ suite('a disk with little room', () => {
     const directory = join(at, 'data')
     const { log } = embedded({ directory })
     await log.open()
-    await log.declare([topicOf(ORDERS)])
-    await stored(log, eventsOf('a', 5))
+    await log.declare([testTopic(ORDERS)])
+    await appendStored(log, testEvents('a', 5))
     await log.close()
     makeReadOnly(at)
     await assert.rejects(embedded({ directory }).log.open(), (fault) => {

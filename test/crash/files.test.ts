@@ -4,25 +4,25 @@ import { basename, join } from 'node:path'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { embedded } from '../../src/backends/embedded/index.ts'
-import type { Clock } from '../../src/base/clock.ts'
-import { neverBack, systemClock } from '../../src/base/clock.ts'
-import { Fault } from '../../src/base/fault.ts'
-import type { EventLog } from '../../src/ports/log.ts'
+import type { Clock } from '../../src/base/time/clock.ts'
+import { monotonic, systemClock } from '../../src/base/time/clock.ts'
+import { Fault } from '../../src/base/errors/fault.ts'
+import type { EventLog } from '../../src/ports/event-log.ts'
 import {
   ORDERS,
   PARTITIONS,
-  eventsOf,
+  testEvents,
   readAll,
-  stored,
-  topicOf,
-} from '../../src/ports/conformance/sample.ts'
-import { complaintsOf } from './check.ts'
-import { start, swiftPlace } from './child.ts'
-import type { Guarded } from './guarded.ts'
-import type { Setup } from './moments.ts'
-import { lookInto } from './seen.ts'
-import type { Line, Told } from './told.ts'
-import { learn, nothingTold, openOf } from './told.ts'
+  appendStored,
+  testTopic,
+} from '../../src/ports/conformance/fixtures.ts'
+import { findViolations } from './support/invariants.ts'
+import { startChild, fastTempDirectory } from './support/child-process.ts'
+import type { FileAccess } from './children/file-access.child.ts'
+import type { WorkloadSetup } from './support/kill-points.ts'
+import { takeSnapshot } from './support/snapshot.ts'
+import type { ProtocolLine, Observed } from './support/protocol.ts'
+import { observe, createObserved, unfinishedOf } from './support/protocol.ts'
 
 const isPosix = process.platform !== 'win32'
 const SOURCE = fileURLToPath(new URL('../../src/', import.meta.url))
@@ -63,8 +63,8 @@ suite('LOG-30 the files of the database are opened by SQLite alone', () => {
   const isOfDatabase = (path: string): boolean => basename(path).startsWith('throughline.db')
 
   test('while everything runs that operators can say', async (t) => {
-    const directory = join(await swiftPlace(t), 'data')
-    const child = start<Guarded>(t, 'guarded.ts', [directory])
+    const directory = join(await fastTempDirectory(t), 'data')
+    const child = startChild<FileAccess>(t, 'file-access.child.ts', [directory])
     const guarded = await child.next()
     assert.equal(await child.ended, 0)
     assert.ok(guarded && guarded.verbs.includes('verify'))
@@ -76,9 +76,12 @@ suite('LOG-30 the files of the database are opened by SQLite alone', () => {
   })
 
   test('the guard sees one that does', async (t) => {
-    const directory = join(await swiftPlace(t), 'data')
+    const directory = join(await fastTempDirectory(t), 'data')
     const path = join(directory, 'throughline.db')
-    const guarded = await start<Guarded>(t, 'guarded.ts', [directory, path]).next()
+    const guarded = await startChild<FileAccess>(t, 'file-access.child.ts', [
+      directory,
+      path,
+    ]).next()
     assert.deepEqual([...new Set(guarded?.opened.filter(isOfDatabase))], [path])
   })
 })
@@ -92,53 +95,53 @@ suite('the write-ahead log', () => {
   async function write(log: EventLog, name: string, mebibytes: number): Promise<void> {
     const data = JSON.stringify('x'.repeat(32_000))
     for (let at = 0; at < mebibytes; at += 1)
-      await stored(log, eventsOf(`${name}-${at}`, 32, { data }))
+      await appendStored(log, testEvents(`${name}-${at}`, 32, { data }))
   }
 
   test('LOG-32 a reader that holds it open raises an alarm; without one it is bounded', async (t) => {
-    const directory = join(await swiftPlace(t), 'data')
+    const directory = join(await fastTempDirectory(t), 'data')
     const { log } = embedded({ directory })
     t.after(() => log.close())
     await log.open()
-    await log.declare([topicOf(ORDERS)])
+    await log.declare([testTopic(ORDERS)])
     await write(log, 'free', 144)
     assert.ok(walBytes(directory) < 128 * MIB, `${walBytes(directory)} bytes`)
-    assert.equal((await log.health()).is, 'well')
-    const reader = start(t, 'pinning.ts', [join(directory, 'throughline.db')])
+    assert.equal((await log.health()).status, 'well')
+    const reader = startChild(t, 'held-reader.child.ts', [join(directory, 'throughline.db')])
     assert.deepEqual(await reader.next(), { status: 'holding' })
     let written = 0
-    for (; (await log.health()).is === 'well' && written < 320; written += 16)
+    for (; (await log.health()).status === 'well' && written < 320; written += 16)
       await write(log, `held-${written}`, 16)
-    const { is, detail } = await log.health()
-    assert.equal(is, 'failing', `${written} MiB were written`)
+    const { status, detail } = await log.health()
+    assert.equal(status, 'failing', `${written} MiB were written`)
     assert.match(detail, /write-ahead log/)
-    reader.tell('go')
+    reader.send('go')
     assert.deepEqual(await reader.next(), { status: 'released' })
-    for (let more = 0; (await log.health()).is !== 'well' && more < 64; more += 4)
+    for (let more = 0; (await log.health()).status !== 'well' && more < 64; more += 4)
       await write(log, `after-${more}`, 4)
-    assert.equal((await log.health()).is, 'well')
+    assert.equal((await log.health()).status, 'well')
   })
 })
 
 suite('a directory that is copied while it runs', { skip: !isPosix }, () => {
   test('LOG-26 copied while running: whole up to a commit, or refused by name', async (t) => {
-    const root = await swiftPlace(t)
+    const root = await fastTempDirectory(t)
     const [directory, copy] = [join(root, 'data'), join(root, 'copy')]
-    const told = nothingTold(1)
-    const setup: Setup = {
+    const observed = createObserved(1)
+    const setup: WorkloadSetup = {
       directory,
-      seed: told.seed,
+      seed: observed.seed,
       first: 1,
-      open: openOf(told),
+      open: unfinishedOf(observed),
       moment: 'any time',
       nth: 1,
     }
-    const child = start<Line>(t, 'victim.ts', [JSON.stringify(setup)])
-    let before: Told | undefined
+    const child = startChild<ProtocolLine>(t, 'workload.child.ts', [JSON.stringify(setup)])
+    let before: Observed | undefined
     for (let line = await child.next(); line; line = await child.next()) {
-      learn(told, line)
-      if (before || told.acked.batch.size < 20) continue
-      before = structuredClone(told)
+      observe(observed, line)
+      if (before || observed.acked.batch.size < 20) continue
+      before = structuredClone(observed)
       cpSync(directory, copy, {
         recursive: true,
         filter: (path) => !path.endsWith('.sock'),
@@ -146,24 +149,24 @@ suite('a directory that is copied while it runs', { skip: !isPosix }, () => {
       child.kill()
     }
     assert.ok(before)
-    // The copy may have more than was told by then, but nothing less.
+    // The copy may have more than was observed by then, but nothing less.
     const { acked, sent, topics } = before
     const trimmed = new Map(
-      [...told.trimmed].map(([partition, { tried }]) => {
+      [...observed.trimmed].map(([partition, { tried }]) => {
         return [partition, { tried, acked: before?.trimmed.get(partition)?.acked ?? 0 }] as const
       }),
     )
-    const then: Told = { ...told, acked, sent, topics, trimmed }
+    const then: Observed = { ...observed, acked, sent, topics, trimmed }
     try {
-      const seen = await lookInto(copy, [...topics.keys()], true)
-      const complaints = complaintsOf({ told: then, seen, isSettled: false })
-      assert.deepEqual(complaints, [])
+      const snapshot = await takeSnapshot(copy, [...topics.keys()], true)
+      const violations = findViolations({ observed: then, snapshot, isSettled: false })
+      assert.deepEqual(violations, [])
     } catch (cause) {
       if (cause instanceof assert.AssertionError) throw cause
       assert.ok(cause instanceof Fault || /\d/.test(String(cause)), String(cause))
     }
-    const seen = await lookInto(directory, [...told.topics.keys()], told.isUp)
-    assert.deepEqual(complaintsOf({ told, seen, isSettled: false }), [])
+    const snapshot = await takeSnapshot(directory, [...observed.topics.keys()], observed.isUp)
+    assert.deepEqual(findViolations({ observed, snapshot, isSettled: false }), [])
   })
 })
 
@@ -171,13 +174,13 @@ suite('what a directory may be', () => {
   const opens = async (directory: string): Promise<void> => {
     const { log } = embedded({ directory })
     await log.open()
-    await log.declare([topicOf(ORDERS)])
-    await stored(log, eventsOf('a', 5))
+    await log.declare([testTopic(ORDERS)])
+    await appendStored(log, testEvents('a', 5))
     await log.close()
   }
 
   test('LOG-16 a path with spaces, letters of any kind and dots works; a file is refused', async (t) => {
-    const root = await swiftPlace(t)
+    const root = await fastTempDirectory(t)
     await opens(join(root, 'a b', 'grüße 😀', '..', 'c'))
     assert.ok(statSync(join(root, 'a b', 'c', 'throughline.db')).size > 0)
     const file = join(root, 'file')
@@ -194,13 +197,13 @@ suite('what a directory may be', () => {
 test('LOG-46 clock jumps: offsets and times of storing never go back', async (t) => {
   let nowMs = 1_800_000_000_000
   const clock: Clock = { ...systemClock(), now: () => nowMs }
-  const { log } = embedded({ directory: await swiftPlace(t), clock })
+  const { log } = embedded({ directory: await fastTempDirectory(t), clock })
   t.after(() => log.close())
   await log.open()
-  await log.declare([topicOf(ORDERS)])
+  await log.declare([testTopic(ORDERS)])
   for (const [at, jumpMs] of [0, 3_600_000, -7_200_000, 86_400_000, -1].entries()) {
     nowMs += jumpMs
-    await stored(log, eventsOf(`jump-${at}`, 8))
+    await appendStored(log, testEvents(`jump-${at}`, 8))
   }
   const latest = new Map<number, number>()
   for (const { partition, storedAt } of await readAll(log)) {
@@ -213,8 +216,8 @@ test('LOG-46 clock jumps: offsets and times of storing never go back', async (t)
 test('LOG-46 clock jumps: a lease lasts for the time that passes', async (t) => {
   let [wallMs, elapsedMs] = [1_800_000_000_000, 0]
   const wall = (): number => wallMs
-  const clock: Clock = { ...systemClock(), wall, now: neverBack(wall), elapsed: () => elapsedMs }
-  const { store } = embedded({ directory: await swiftPlace(t), clock })
+  const clock: Clock = { ...systemClock(), wall, now: monotonic(wall), elapsed: () => elapsedMs }
+  const { store } = embedded({ directory: await fastTempDirectory(t), clock })
   t.after(() => store.close())
   await store.open()
   const heldBy = async (id: string): Promise<number> =>

@@ -2,28 +2,28 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { complaintsOf } from './check.ts'
-import { start, swiftPlace } from './child.ts'
-import type { KillTally } from './kills.ts'
-import { killAgainAndAgain } from './kills.ts'
-import type { Moment, Setup } from './moments.ts'
-import { lookInto } from './seen.ts'
-import type { Shim } from './shim.ts'
-import { buildShim } from './shim.ts'
-import type { Line } from './told.ts'
-import { learn, nothingTold, openOf } from './told.ts'
+import { findViolations } from './support/invariants.ts'
+import { startChild, fastTempDirectory } from './support/child-process.ts'
+import type { KillTally } from './support/kill-cycles.ts'
+import { runKillCycles } from './support/kill-cycles.ts'
+import type { KillPoint, WorkloadSetup } from './support/kill-points.ts'
+import { takeSnapshot } from './support/snapshot.ts'
+import type { Shim } from './support/shim.ts'
+import { buildShim } from './support/shim.ts'
+import type { ProtocolLine } from './support/protocol.ts'
+import { observe, createObserved, unfinishedOf } from './support/protocol.ts'
 
 /** Some of what `npm run crash:kill` does; a longer run is one command. */
 async function kills(
   t: TestContext,
   cycles: number,
-  moments: readonly Moment[],
+  moments: readonly KillPoint[],
 ): Promise<KillTally | undefined> {
-  const root = await swiftPlace(t)
+  const root = await fastTempDirectory(t)
   const shim = shimIn(t, root)
   if (!shim) return undefined
-  const tally = await killAgainAndAgain({ cycles, seed: 7, root, shim, moments })
-  assert.deepEqual(tally.complaints, [])
+  const tally = await runKillCycles({ cycles, seed: 7, root, shim, moments })
+  assert.deepEqual(tally.violations, [])
   assert.equal(tally.cycles, cycles)
   return tally
 }
@@ -58,35 +58,35 @@ suite('a process that is killed', { skip: !isPosix }, () => {
   })
 
   test('LOG-48 out of memory: a clean death, and all that was acked is there', async (t) => {
-    const directory = join(await swiftPlace(t), 'data')
-    const told = nothingTold(1)
-    const setup: Setup = {
+    const directory = join(await fastTempDirectory(t), 'data')
+    const observed = createObserved(1)
+    const setup: WorkloadSetup = {
       directory,
-      seed: told.seed,
+      seed: observed.seed,
       first: 1,
-      open: openOf(told),
+      open: unfinishedOf(observed),
       moment: 'any time',
       nth: 1,
       isHoarding: true,
     }
-    const child = start<Line>(t, 'victim.ts', [JSON.stringify(setup)], {
+    const child = startChild<ProtocolLine>(t, 'workload.child.ts', [JSON.stringify(setup)], {
       command: [process.execPath, '--max-old-space-size=64'],
-      complained: () => undefined,
+      onStderr: () => undefined,
     })
-    for (let line = await child.next(); line; line = await child.next()) learn(told, line)
+    for (let line = await child.next(); line; line = await child.next()) observe(observed, line)
     assert.equal(await child.ended, 'SIGABRT')
-    assert.ok(told.acked.batch.size > 3, `${told.acked.batch.size} acks`)
-    const seen = await lookInto(directory, [...told.topics.keys()], told.isUp)
-    assert.deepEqual(complaintsOf({ told, seen, isSettled: false }), [])
+    assert.ok(observed.acked.batch.size > 3, `${observed.acked.batch.size} acks`)
+    const snapshot = await takeSnapshot(directory, [...observed.topics.keys()], observed.isUp)
+    assert.deepEqual(findViolations({ observed, snapshot, isSettled: false }), [])
   })
 
   test('a disk that drops writes and says that it did not is found out', async (t) => {
-    const root = await swiftPlace(t)
+    const root = await fastTempDirectory(t)
     const shim = shimIn(t, root)
     if (!shim) return
     const control = { isDropping: true }
     const moments = ['any time'] as const
-    const tally = await killAgainAndAgain({ cycles: 3, seed: 1, root, shim, control, moments })
-    assert.notDeepEqual(tally.complaints, [])
+    const tally = await runKillCycles({ cycles: 3, seed: 1, root, shim, control, moments })
+    assert.notDeepEqual(tally.violations, [])
   })
 })

@@ -5,10 +5,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
 import { embedded } from '../../src/backends/embedded/index.ts'
-import type { LogEnd, LogRecord } from '../../src/ports/log.ts'
-import { start, swiftPlace } from './child.ts'
-import { readPartition } from './seen.ts'
-import { buildShim } from './shim.ts'
+import type { LogEnd, LogRecord } from '../../src/ports/event-log.ts'
+import { startChild, fastTempDirectory } from './support/child-process.ts'
+import { readPartition } from './support/snapshot.ts'
+import { buildShim } from './support/shim.ts'
 
 const FORMAT = fileURLToPath(new URL('../formats/1/', import.meta.url))
 
@@ -44,7 +44,7 @@ async function contentOf(directory: string): Promise<Content> {
 }
 
 test('LOG-04 kill during a migration, at any change of a file: the next start finishes it', async (t) => {
-  const root = await swiftPlace(t)
+  const root = await fastTempDirectory(t)
   const shim = buildShim(root)
   if (!shim) {
     t.skip('needs Linux and a C compiler')
@@ -53,9 +53,9 @@ test('LOG-04 kill during a migration, at any change of a file: the next start fi
   const migrate = async (name: string, nth: number): Promise<number | undefined> => {
     const [directory, faults] = [join(root, name), join(root, `${name}-faults`)]
     frozenAt(directory)
-    const child = start<{ readonly calls: number }>(
+    const child = startChild<{ readonly calls: number }>(
       t,
-      'migrating.ts',
+      'migrate.child.ts',
       [directory, faults, String(nth)],
       { environment: shim.environment(faults, directory) },
     )

@@ -4,22 +4,28 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { embedded } from '../../src/backends/embedded/index.ts'
-import { Fault } from '../../src/base/fault.ts'
-import type { EventLog } from '../../src/ports/log.ts'
-import { ORDERS, eventsOf, readAll, stored, topicOf } from '../../src/ports/conformance/sample.ts'
-import type { Child } from './child.ts'
-import { place, start } from './child.ts'
+import { Fault } from '../../src/base/errors/fault.ts'
+import type { EventLog } from '../../src/ports/event-log.ts'
+import {
+  ORDERS,
+  testEvents,
+  readAll,
+  appendStored,
+  testTopic,
+} from '../../src/ports/conformance/fixtures.ts'
+import type { Child } from './support/child-process.ts'
+import { tempDirectory, startChild } from './support/child-process.ts'
 
 type Opener = Child<{ readonly status: string }>
 
 async function opener(t: TestContext): Promise<Opener> {
-  const child: Opener = start(t, 'opener.ts', [])
+  const child: Opener = startChild(t, 'open-close.child.ts', [])
   assert.deepEqual(await child.next(), { status: 'up' })
   return child
 }
 
 async function ask(child: Opener, line: string): Promise<string | undefined> {
-  child.tell(line)
+  child.send(line)
   return (await child.next())?.status
 }
 
@@ -43,7 +49,7 @@ async function isOwnedBy(log: EventLog, pid: number): Promise<void> {
 
 suite('a directory has one owner', () => {
   test('LOG-27 a second process is refused, with pid and start, until the first has closed', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
     const log = logIn(t, directory)
@@ -57,7 +63,7 @@ suite('a directory has one owner', () => {
   })
 
   test('LOG-28 stale lock: a second process opens at once when the first was killed', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const [first, second] = await Promise.all([opener(t), opener(t)])
     assert.equal(await ask(first, directory), 'opened')
     assert.equal(await ask(second, directory), 'DATA_OWNED')
@@ -68,7 +74,7 @@ suite('a directory has one owner', () => {
   })
 
   test('LOG-28 stale owner file: that of a killed owner does not name another process', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
     owner.kill()
@@ -79,7 +85,7 @@ suite('a directory has one owner', () => {
   })
 
   test('LOG-28 reused pid: an owner file with the pid of a live process locks nobody out', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const owner = await opener(t)
     assert.equal(await ask(owner, directory), 'opened')
     owner.kill()
@@ -92,7 +98,7 @@ suite('a directory has one owner', () => {
   })
 
   test('LOG-29 stopped owner: no takeover by time, and at once when it is killed', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const [owner, other] = await Promise.all([opener(t), opener(t)])
     assert.equal(await ask(owner, directory), 'opened')
     owner.kill('SIGSTOP')
@@ -111,15 +117,15 @@ suite('a directory has one owner', () => {
   })
 
   test('a second backend in the same process is refused, and does not drop the lock', async (t) => {
-    const directory = await place(t)
+    const directory = await tempDirectory(t)
     const [log, second] = [logIn(t, directory), logIn(t, directory)]
     await log.open()
-    await log.declare([topicOf(ORDERS)])
+    await log.declare([testTopic(ORDERS)])
     await isOwnedBy(second, process.pid)
     await second.close()
     const other = await opener(t)
     assert.equal(await ask(other, directory), 'DATA_OWNED')
-    await stored(log, eventsOf('a', 5))
+    await appendStored(log, testEvents('a', 5))
     await log.close()
     await second.open()
     assert.equal((await readAll(second)).length, 5)
@@ -129,7 +135,7 @@ suite('a directory has one owner', () => {
   })
 
   test('of processes that create a directory concurrently, one is its owner', async (t) => {
-    const parent = await place(t)
+    const parent = await tempDirectory(t)
     const openers = await Promise.all([opener(t), opener(t), opener(t), opener(t)])
     for (let round = 0; round < 15; round += 1) {
       const directory = join(parent, String(round))

@@ -3,14 +3,21 @@ import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { seededRandom } from '../../src/base/random.ts'
-import type { LogRecord, Place } from '../../src/ports/log.ts'
-import { ORDERS, PAYMENTS, eventIn, idsOf } from '../../src/ports/conformance/sample.ts'
-import { mustBeStored, placeOf, readAll } from '../../src/ports/conformance/sample.ts'
-import type { Backend } from '../../src/ports/store.ts'
-import { place, start } from './child.ts'
-import type { Line } from './work.ts'
-import { CARTS, TABLES, TOTALS, UNIT_KEYS, appendsOf, consumerOf } from './work.ts'
-import { eventNamed, writerOf } from './work.ts'
+import type { LogRecord, Place } from '../../src/ports/event-log.ts'
+import { ORDERS, PAYMENTS, eventOfRecord, idsOf } from '../../src/ports/conformance/fixtures.ts'
+import { assertStored, placeOf, readAll } from '../../src/ports/conformance/fixtures.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { tempDirectory, startChild } from './support/child-process.ts'
+import type { WorkloadLine } from './support/unit-workload.ts'
+import {
+  CARTS,
+  TABLES,
+  TOTALS,
+  UNIT_KEYS,
+  unitAppends,
+  consumerOf,
+} from './support/unit-workload.ts'
+import { eventWithId, writerOf } from './support/unit-workload.ts'
 
 /** What is known about the directory from outside, over all runs. */
 interface Known {
@@ -37,23 +44,23 @@ async function die(
   known: Known,
 ): Promise<void> {
   const args = [directory, String(run), moment, String(at)]
-  const child = start<Line>(t, 'writer.ts', args)
+  const child = startChild<WorkloadLine>(t, 'unit-writer.child.ts', args)
   let acks = 0
   for (let line = await child.next(); line; line = await child.next()) {
     learn(line, known)
-    if (line.is === 'stored' || line.is === 'done') acks += 1
+    if (line.kind === 'stored' || line.kind === 'done') acks += 1
     if (moment === 'never' && acks === at) child.kill()
   }
   assert.equal(await child.ended, 'SIGKILL')
 }
 
-function learn(line: Line, known: Known): void {
+function learn(line: WorkloadLine, known: Known): void {
   const { acked, tried, versions } = known
-  if (line.is === 'wrong') assert.fail(line.what)
-  else if (line.is === 'tried')
+  if (line.kind === 'wrong') assert.fail(line.what)
+  else if (line.kind === 'tried')
     tried.set(line.writer, [...(tried.get(line.writer) ?? []), ...line.ids])
-  else if (line.is === 'done') versions.set(line.key, line.version)
-  else if (line.is === 'claimed') {
+  else if (line.kind === 'done') versions.set(line.key, line.version)
+  else if (line.kind === 'claimed') {
     assert.ok(line.claim.generation > known.generation, 'who was killed is fenced')
     known.generation = line.claim.generation
   } else
@@ -74,7 +81,7 @@ function checkLog(records: readonly LogRecord[], known: Known): void {
     const record = byId.get(id)
     assert.ok(record, `${id} was acked`)
     assert.deepEqual(placeOf(record), ack)
-    assert.deepEqual(eventIn(record), eventNamed(id))
+    assert.deepEqual(eventOfRecord(record), eventWithId(id))
   }
   const stored = new Map<string, string[]>()
   for (const { id } of records) stored.set(writerOf(id), [...(stored.get(writerOf(id)) ?? []), id])
@@ -99,7 +106,7 @@ async function checkUnits(
     const latest = known.versions.get(key) ?? 0
     assert.ok(version === latest || version === latest + 1, `${version} after an ack of ${latest}`)
     known.versions.set(key, version)
-    const expected = Array.from({ length: version }, (_, at) => appendsOf(key, at + 1))
+    const expected = Array.from({ length: version }, (_, at) => unitAppends(key, at + 1))
     const own = records.filter((record) => record.key === `unit-${key}`)
     assert.deepEqual(idsOf(own), idsOf(expected.flat()))
     if (version === 0) continue
@@ -128,10 +135,10 @@ async function checkUnits(
 async function sendAgain({ log }: Backend, known: Known): Promise<void> {
   for (const ids of known.tried.values()) {
     const open = ids.filter((id) => !known.acked.has(id))
-    const answers = await log.append(open.map(eventNamed))
-    mustBeStored(answers)
+    const answers = await log.append(open.map(eventWithId))
+    assertStored(answers)
     for (const [at, answer] of answers.entries())
-      if (answer.is === 'stored' && answer.place) known.acked.set(open[at] ?? '', answer.place)
+      if (answer.status === 'stored' && answer.place) known.acked.set(open[at] ?? '', answer.place)
   }
   checkLog(await readAll(log), known)
 }
@@ -179,7 +186,7 @@ suite(
   { skip: process.platform === 'win32' },
   () => {
     test('LOG-03 kill inside a unit over several partitions: it is there whole or not at all', async (t) => {
-      const directory = await place(t)
+      const directory = await tempDirectory(t)
       const known: Known = {
         acked: new Map(),
         tried: new Map(),

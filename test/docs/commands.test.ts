@@ -1,7 +1,7 @@
 // The commands in the documents exist: npm scripts, commands of the command line, and flags.
 import assert from 'node:assert/strict'
 import { after, suite, test } from 'node:test'
-import { place } from '../cli/stage.ts'
+import { createTestDirectory } from '../cli/harness.ts'
 import { documents, read } from './documents.ts'
 
 const TEMPLATE = 'src/cli/init/typescript/README.md'
@@ -21,7 +21,7 @@ const codeIn = (text: string): readonly string[] => {
 const COMMAND = /(?:^|[$&] |npx (?:--yes --package \S+ )?|npm run )throughline (?:-- )?([a-z].*)$/
 
 suite('every command in the documents exists', () => {
-  const at = place()
+  const at = createTestDirectory()
   for (const page of pages)
     test(page, async () => {
       for (const line of codeIn(read(page))) {
@@ -30,7 +30,7 @@ suite('every command in the documents exists', () => {
         const [, said] = COMMAND.exec(line) ?? []
         if (said === undefined) continue
         const [verb = '', ...words] = said.split(/\s+/)
-        const { code, out } = await at.say([verb, '--help'])
+        const { code, out } = await at.run([verb, '--help'])
         assert.equal(code, 0, `${page}: ${line}`)
         for (const flag of words.filter((word) => /^--\w/.test(word)))
           assert.ok(out.includes(flag), `${page}: ${line}: ${flag}`)

@@ -76,17 +76,19 @@ export interface Exchange {
 }
 
 /** The shell blocks of a document in order: requests with their answers, and other commands. */
-export type Step = ({ readonly is: 'exchange' } & Exchange) | { readonly is: 'other'; text: string }
+export type Step =
+  | ({ readonly kind: 'exchange' } & Exchange)
+  | { readonly kind: 'other'; text: string }
 
 export function stepsIn(markdown: string): readonly Step[] {
   const blocks = blocksIn(markdown)
   return blocks.flatMap(({ language, text }, at): Step[] => {
     if (language !== 'sh') return []
-    if (!text.startsWith('curl ')) return [{ is: 'other', text }]
+    if (!text.startsWith('curl ')) return [{ kind: 'other', text }]
     const next = blocks[at + 1]
     if (!next || !/^(?:json|http|text)$/.test(next.language))
       throw new Error(`the document has no answer to ${text}`)
-    return [{ is: 'exchange', command: text, curl: curlOf(text), answer: answerOf(next) }]
+    return [{ kind: 'exchange', command: text, curl: curlOf(text), answer: answerOf(next) }]
   })
 }
 
@@ -144,7 +146,7 @@ export async function answered(response: Response, said: Answer): Promise<Answer
 }
 
 /** A directory inside the repo, so that the package resolves by its name. */
-export function makePlace(): { readonly path: string; [Symbol.dispose](): void } {
+export function createScratchDirectory(): { readonly path: string; [Symbol.dispose](): void } {
   const parent = join(root, '.throughline')
   mkdirSync(parent, { recursive: true })
   const path = mkdtempSync(join(parent, 'docs-'))

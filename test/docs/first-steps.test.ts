@@ -8,7 +8,15 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { suite, test } from 'node:test'
 import type { Exchange } from './documents.ts'
-import { answered, environment, filesIn, makePlace, read, run, stepsIn } from './documents.ts'
+import {
+  answered,
+  environment,
+  filesIn,
+  createScratchDirectory,
+  read,
+  run,
+  stepsIn,
+} from './documents.ts'
 
 const page = read('docs/first-steps.md')
 const soon = (): AbortSignal => AbortSignal.timeout(30_000)
@@ -44,7 +52,7 @@ async function mustAnswer(gateway: string, { command, curl, answer }: Exchange):
 
 suite('the first steps', { concurrency: 3 }, () => {
   test('lead to a service that survives a kill', async () => {
-    using place = makePlace()
+    using place = createScratchDirectory()
     const files = filesIn(page)
     assert.deepEqual(
       [...files.keys()],
@@ -55,7 +63,7 @@ suite('the first steps', { concurrency: 3 }, () => {
     let kills = 0
     try {
       for (const step of stepsIn(page))
-        if (step.is === 'exchange') await mustAnswer(gateway, step)
+        if (step.kind === 'exchange') await mustAnswer(gateway, step)
         else if (step.text.startsWith('kill -9 ')) {
           const owner = readFileSync(join(place.path, 'data/owner.json'), 'utf8')
           assert.equal((JSON.parse(owner) as { pid: number }).pid, child.pid)
@@ -75,7 +83,7 @@ suite('the first steps', { concurrency: 3 }, () => {
   })
 
   test('pass their own tests', async () => {
-    using place = makePlace()
+    using place = createScratchDirectory()
     for (const [name, text] of filesIn(page)) writeFileSync(join(place.path, name), text)
     const { status, stdout } = await run(place.path, '--test')
     assert.equal(status, 0, stdout)
@@ -83,7 +91,7 @@ suite('the first steps', { concurrency: 3 }, () => {
   })
 
   test('pass their tests in JavaScript', async () => {
-    using place = makePlace()
+    using place = createScratchDirectory()
     for (const [name, text] of filesIn(page)) {
       const plain = text.replaceAll(/^type .*\n| as Order\b/gm, '')
       const source = plain.replaceAll(/(from '\.\/\w+)\.ts'/g, "$1.js'")

@@ -2,11 +2,19 @@ import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { documents, filesIn, makePlace, programsIn, read, root, run } from './documents.ts'
+import {
+  documents,
+  filesIn,
+  createScratchDirectory,
+  programsIn,
+  read,
+  root,
+  run,
+} from './documents.ts'
 
 suite('every program in the documents runs and prints the shown output', { concurrency: 3 }, () => {
   test('all programs pass the type check', async () => {
-    using place = makePlace()
+    using place = createScratchDirectory()
     const files: string[] = []
     const add = (directory: string, name: string, source: string): void => {
       mkdirSync(join(place.path, directory), { recursive: true })
@@ -28,7 +36,7 @@ suite('every program in the documents runs and prints the shown output', { concu
   for (const document of documents)
     for (const [at, { source, output }] of programsIn(read(document)).entries())
       test(`${document}, program ${at + 1}`, async () => {
-        using place = makePlace()
+        using place = createScratchDirectory()
         writeFileSync(join(place.path, 'main.ts'), source)
         const { status, stdout, stderr } = await run(place.path, 'main.ts')
         assert.equal(status, 0, stderr)

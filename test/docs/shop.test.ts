@@ -32,7 +32,7 @@ test('the shop answers the requests as the page shows', async () => {
   const ask = fetchHandler(gateway(app, { routes }))
   let count = 0
   for (const step of stepsIn(page)) {
-    if (step.is === 'other') continue
+    if (step.kind === 'other') continue
     const { curl, answer, command } = step
     const response = await ask(new Request(`http://shop${curl.path}`, curl.init))
     assert.deepEqual(await answered(response, answer), answer, command)
@@ -67,7 +67,7 @@ suite('the tables', () => {
   test('list every service with its contracts, entities and sagas', () => {
     for (const { name, owns, runs } of app.describe().services) {
       const [, row = ''] = new RegExp(`^\\| \\[${name}\\](.*)$`, 'm').exec(page) ?? []
-      const deciding = runs.filter(({ is }) => is === 'entity' || is === 'saga')
+      const deciding = runs.filter(({ kind }) => kind === 'entity' || kind === 'saga')
       for (const each of [...owns, ...deciding.map((rule) => rule.name)])
         assert.ok(row.includes(`\`${each}\``), `${name} lacks ${each}`)
     }

@@ -6,19 +6,33 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { lineOf, pack, unpack } from '../../src/backends/embedded/archive-block.ts'
-import { ORDERS, readAll, stored } from '../../src/ports/conformance/sample.ts'
-import { rowOf, unitOf, verdictOf } from '../../src/ports/conformance/sample.ts'
-import type { LogRecord } from '../../src/ports/log.ts'
-import { COUNT, PARTITION, TABLE, close, eventsOf, move, open, stand, zcat } from './stand.ts'
+import {
+  encodeLine,
+  compressBlock,
+  decodeBlock,
+} from '../../src/backends/embedded/archive/archive-block.ts'
+import { ORDERS, readAll, appendStored } from '../../src/ports/conformance/fixtures.ts'
+import { testRow, testUnit, resultCode } from '../../src/ports/conformance/fixtures.ts'
+import type { LogRecord } from '../../src/ports/event-log.ts'
+import {
+  COUNT,
+  PARTITION,
+  TABLE,
+  close,
+  fixtureEvents,
+  archiveBefore,
+  open,
+  createArchiveFixture,
+  zcat,
+} from './archive-fixture.ts'
 
 /** Any character. The unit `binary` of fast-check first maps a million of them: more than a second. */
 const character = fc.nat(0x10_ffff).map((code) => String.fromCodePoint(code).toWellFormed())
 
 suite('an archive', () => {
   test('contains the moved records, and the log reads as before', async (t) => {
-    const at = await stand(t)
-    const moved = await move(at, 2_000)
+    const at = await createArchiveFixture(t)
+    const moved = await archiveBefore(at, 2_000)
     assert.deepEqual([moved.from, moved.to, moved.records], [0, 2_000, 2_000])
     assert.deepEqual(await readAll(at.backend.log), at.records)
     assert.deepEqual(await readAll(at.backend.log, ORDERS, { records: 7, bytes: 900 }), at.records)
@@ -35,16 +49,16 @@ suite('an archive', () => {
   })
 
   test('reads the same after a restart, and beside the owner', async (t) => {
-    const at = await stand(t)
-    await move(at, 2_000)
+    const at = await createArchiveFixture(t)
+    await archiveBefore(at, 2_000)
     assert.deepEqual(await readAll((await open(t, at.data, true)).log), at.records)
     await close(at.backend)
     assert.deepEqual(await readAll((await open(t, at.data)).log), at.records)
   })
 
   test('consists of lines of JSON', async (t) => {
-    const at = await stand(t)
-    const { files } = await move(at, 1_200)
+    const at = await createArchiveFixture(t)
+    const { files } = await archiveBefore(at, 1_200)
     const offsets = zcat(files).map(({ offset }) => offset)
     assert.deepEqual(
       offsets,
@@ -67,22 +81,26 @@ suite('an archive', () => {
   })
 
   test('continues where the last one ended, and moves nothing twice', async (t) => {
-    const at = await stand(t)
-    const first = await move(at, 900)
-    const second = await move(at, 1_500)
+    const at = await createArchiveFixture(t)
+    const first = await archiveBefore(at, 900)
+    const second = await archiveBefore(at, 1_500)
     assert.deepEqual([second.from, second.to, second.records], [900, 1_500, 600])
-    const none = await move(at, 1_000)
+    const none = await archiveBefore(at, 1_000)
     assert.deepEqual([none.from, none.to, none.records, none.files], [1_500, 1_500, 0, []])
     assert.equal(zcat([...first.files, ...second.files]).length, 1_500)
     assert.deepEqual(await readAll(at.backend.log), at.records)
-    const all = await move(at, 1_000_000)
+    const all = await archiveBefore(at, 1_000_000)
     assert.equal(all.to, COUNT)
     assert.deepEqual(await readAll(at.backend.log), at.records)
   })
 
   test('with concurrent calls moves each record once', async (t) => {
-    const at = await stand(t)
-    const moved = await Promise.all([move(at, 700), move(at, 900), move(at, 800)])
+    const at = await createArchiveFixture(t)
+    const moved = await Promise.all([
+      archiveBefore(at, 700),
+      archiveBefore(at, 900),
+      archiveBefore(at, 800),
+    ])
     assert.deepEqual(
       moved.map(({ from, to }) => [from, to]),
       [
@@ -95,8 +113,8 @@ suite('an archive', () => {
   })
 
   test('removes the payloads from the database', async (t) => {
-    const at = await stand(t)
-    await move(at, 2_000)
+    const at = await createArchiveFixture(t)
+    await archiveBefore(at, 2_000)
     await close(at.backend)
     const db = new DatabaseSync(join(at.data, 'throughline.db'), { readOnly: true })
     t.after(() => db.close())
@@ -107,7 +125,7 @@ suite('an archive', () => {
   })
 
   test('frees space in the database for later records', async (t) => {
-    const at = await stand(t)
+    const at = await createArchiveFixture(t)
     const pages = (): { readonly all: number; readonly free: number } => {
       const db = new DatabaseSync(join(at.data, 'throughline.db'), { readOnly: true })
       const value = (name: string): number =>
@@ -116,83 +134,83 @@ suite('an archive', () => {
       db.close()
       return counted
     }
-    const large = eventsOf('large', 2_000).map((event) => {
+    const large = fixtureEvents('large', 2_000).map((event) => {
       return { ...event, data: JSON.stringify({ text: 'x'.repeat(1_000) }) }
     })
-    await stored(at.backend.log, large)
+    await appendStored(at.backend.log, large)
     const before = pages()
-    await move(at, COUNT + 2_000)
+    await archiveBefore(at, COUNT + 2_000)
     const { all, free } = pages()
     assert.ok(all - free < before.all / 2, `${all} pages, ${free} of them free`)
     const again = large.map((event) => ({ ...event, id: `again-${event.id}` }))
-    await stored(at.backend.log, again)
+    await appendStored(at.backend.log, again)
     assert.ok(pages().all < all * 1.3)
     assert.equal((await readAll(at.backend.log)).length, COUNT + 4_000)
   })
 
   test('keeps ids known: a duplicate is detected, and other content conflicts', async (t) => {
-    const at = await stand(t)
-    await move(at, 2_000)
-    const [same, other] = eventsOf('e', 2)
+    const at = await createArchiveFixture(t)
+    await archiveBefore(at, 2_000)
+    const [same, other] = fixtureEvents('e', 2)
     assert.ok(same && other)
     const answers = await at.backend.log.append([same, { ...other, data: '{"n":99}' }])
-    assert.deepEqual(answers.map(verdictOf), ['repeat', 'ID_CONFLICT'])
-    const [, tombstone] = [same, eventsOf('e', 8)[7]]
+    assert.deepEqual(answers.map(resultCode), ['repeat', 'ID_CONFLICT'])
+    const [, tombstone] = [same, fixtureEvents('e', 8)[7]]
     assert.ok(tombstone && tombstone.data === null)
-    assert.deepEqual((await at.backend.log.append([tombstone])).map(verdictOf), ['repeat'])
+    assert.deepEqual((await at.backend.log.append([tombstone])).map(resultCode), ['repeat'])
   })
 
   test('returns the stream of an entity with archived events', async (t) => {
-    const at = await stand(t)
-    const [first, second] = eventsOf('s', 2)
+    const at = await createArchiveFixture(t)
+    const [first, second] = fixtureEvents('s', 2)
     assert.ok(first && second)
     const row = { table: TABLE, key: 'o' }
-    const unit = unitOf({
-      rows: [rowOf(TABLE, 'o')],
+    const unit = testUnit({
+      rows: [testRow(TABLE, 'o')],
       appends: [first, second],
       streams: [
         { ...row, version: 1, append: 0 },
         { ...row, version: 2, append: 1 },
       ],
     })
-    assert.equal((await at.backend.store.commit(unit)).is, 'done')
+    assert.equal((await at.backend.store.commit(unit)).status, 'done')
     const before = await at.backend.store.stream(row, 1, 10)
     assert.equal(before.length, 2)
-    await move(at, COUNT + 1)
+    await archiveBefore(at, COUNT + 1)
     assert.deepEqual(await at.backend.store.stream(row, 1, 10), before)
   })
 
   test('leaves compacted records as holes', async (t) => {
-    const at = await stand(t)
+    const at = await createArchiveFixture(t)
     await at.backend.log.compact(ORDERS, PARTITION, 1_000, 0)
     const left = await readAll(at.backend.log)
     assert.equal(left.length, COUNT - 1_000)
-    const moved = await move(at, 1_500)
+    const moved = await archiveBefore(at, 1_500)
     assert.deepEqual([moved.from, moved.to, moved.records], [0, 1_500, 500])
     assert.deepEqual(await readAll(at.backend.log), left)
     assert.equal(await at.backend.log.find?.(ORDERS, 'e-3'), undefined)
   })
 
   test('with nothing but holes writes no file', async (t) => {
-    const at = await stand(t)
+    const at = await createArchiveFixture(t)
     await at.backend.log.compact(ORDERS, PARTITION, COUNT, Number.MAX_SAFE_INTEGER)
-    const moved = await move(at, 1_000)
+    const moved = await archiveBefore(at, 1_000)
     assert.deepEqual([moved.records, moved.files], [0, []])
     assert.deepEqual(existsSync(at.to) ? readdirSync(at.to) : [], [])
   })
 
   test('is removed by a trim', async (t) => {
-    const at = await stand(t)
-    await move(at, 2_000)
+    const at = await createArchiveFixture(t)
+    await archiveBefore(at, 2_000)
     await at.backend.log.trim(ORDERS, PARTITION, 1_900)
     assert.deepEqual(await readAll(at.backend.log), at.records.slice(1_900))
-    const moved = await move(at, 2_200)
+    const moved = await archiveBefore(at, 2_200)
     assert.deepEqual([moved.from, moved.to], [2_000, 2_200])
   })
 
   test('reports its progress in records', async (t) => {
-    const at = await stand(t)
-    await move(at, 500)
+    const at = await createArchiveFixture(t)
+    await archiveBefore(at, 500)
     const told: (readonly [number, number])[] = []
     const wish = { topic: ORDERS, partition: PARTITION, before: 2_000, to: at.to }
     await at.backend.archive?.(wish, ({ done, total }) => told.push([done, total]))
@@ -200,9 +218,9 @@ suite('an archive', () => {
   })
 
   test('is refused for a read-only backend', async (t) => {
-    const at = await stand(t)
+    const at = await createArchiveFixture(t)
     const reader = { ...at, backend: await open(t, at.data, true) }
-    await assert.rejects(move(reader, 10), { code: 'DATA_READ_ONLY' })
+    await assert.rejects(archiveBefore(reader, 10), { code: 'DATA_READ_ONLY' })
     assert.equal(existsSync(at.to), false)
   })
 })
@@ -223,9 +241,9 @@ test('a block returns any texts unchanged', async () => {
   await fc.assert(
     fc.asyncProperty(fc.uniqueArray(record, { selector: ({ offset }) => offset }), async (some) => {
       const lines = some.map((each) =>
-        lineOf({ topic: 't', partition: 0, type: 'x', at: 1, storedAt: 2, ...each }),
+        encodeLine({ topic: 't', partition: 0, type: 'x', at: 1, storedAt: 2, ...each }),
       )
-      const { bodies } = unpack(await pack(lines.join('')))
+      const { bodies } = decodeBlock(await compressBlock(lines.join('')))
       for (const { offset, head, data } of some)
         assert.deepEqual(bodies.get(offset), { head, data })
       assert.equal(bodies.size, some.length)

@@ -20,8 +20,8 @@ import {
 import type { App } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
-import { stateSum } from '../../src/backends/embedded/sums.ts'
-import { rulesOfEntity } from '../../src/engine/definition.ts'
+import { tableRowChecksum } from '../../src/backends/embedded/sql/checksums.ts'
+import { rulesOfEntity } from '../../src/engine/plan/rule-fingerprint.ts'
 
 const Add = z.object({ jar: z.string(), beans: z.int() })
 const Jars = contract(
@@ -93,8 +93,8 @@ type Running = App & { readonly broke: readonly string[]; readonly faults: reado
 async function started(directory: string): Promise<Running> {
   const [broke, faults]: [string[], string[]] = [[], []]
   const app = await start([pantry], embedded({ directory }), {
-    broke: (group, cause) => void broke.push(`${group}: ${String(cause)}`),
-    faulted: ({ key, error }) => void faults.push(`${key}: ${error}`),
+    onBackendError: (group, cause) => void broke.push(`${group}: ${String(cause)}`),
+    onRuleError: ({ key, error }) => void faults.push(`${key}: ${error}`),
   })
   return Object.assign(app, { broke, faults })
 }
@@ -105,7 +105,7 @@ const beansIn = (app: App, jar: string): Promise<unknown> => app.ask(Jars.Count(
 async function outcomeOf(app: App, command: Parameters<App['send']>[0]): Promise<string> {
   const operation = await app.send(command)
   const outcome = await operation.accepted()
-  return outcome.is === 'refused' ? outcome.code : outcome.is
+  return outcome.status === 'refused' ? outcome.code : outcome.status
 }
 
 suite('an entity whose row was lost', () => {
@@ -174,7 +174,7 @@ suite('an entity whose row is older than its events', () => {
   const older = (t: TestContext): Promise<string> =>
     harmed(t, (table, { id, rules }) => {
       const body = JSON.stringify({ state: 10, rules })
-      const sum = stateSum(id, 'a', 1, body, [])
+      const sum = tableRowChecksum(id, 'a', 1, body, [])
       return `UPDATE ${table} SET version = 1, body = '${body}', sum = ${sum} WHERE key = 'a'`
     })
 

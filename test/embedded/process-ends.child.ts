@@ -1,7 +1,7 @@
 // Starts a system with a message that ends its process: `DIRECTORY KIND MODE`. Prints the status of the
 // consumer once only that message is left, and stops cleanly.
 import { appendFileSync } from 'node:fs'
-import { contract, event, handler, projection, service, start, type } from 'throughline'
+import { contract, event, handler, projection, service, start, tool } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
 
@@ -21,8 +21,8 @@ function endProcess(): void {
   void Promise.reject(new Error('nobody awaits this'))
 }
 
-const outside = (order: 'key' | 'none') =>
-  handler('poisoned', { order }, (on) => [
+const outside = (order: 'stream' | 'queue') =>
+  handler('poisoned', { consume: order }, (on) => [
     on(Work.Done, async ({ n }) => {
       appendFileSync(`${directory}.effects`, `${n}\n`)
       if (n === POISON) endProcess()
@@ -31,9 +31,9 @@ const outside = (order: 'key' | 'none') =>
     }),
   ])
 const rules = {
-  handler: outside('key'),
-  queue: outside('none'),
-  projection: projection('poisoned', { by: 'key', row: type<number>() }, (on) => [
+  handler: outside('stream'),
+  queue: outside('queue'),
+  projection: projection('poisoned', { by: 'key', row: tool<number>() }, (on) => [
     on(Work.Done, ({ n }) => {
       if (n === POISON) endProcess()
       return n
@@ -45,7 +45,7 @@ if (kind === 'rebuild') {
   const isSecond = mode !== 'none'
   const rebuilt = projection(
     'rebuilt',
-    { by: 'key', row: type<number>(), version: isSecond ? 2 : 1 },
+    { by: 'key', row: tool<number>(), version: isSecond ? 2 : 1 },
     (on) => [
       on(Work.Done, ({ n }) => {
         if (isSecond && n === POISON) endProcess()
@@ -57,7 +57,7 @@ if (kind === 'rebuild') {
   const svc = service('svc', { owns: [Work], runs: [rebuilt, beside] })
   const failed = Promise.withResolvers<string>()
   const app = await start([svc], embedded({ directory }), {
-    broke: (_, cause) => failed.resolve((cause as Error).message),
+    onBackendError: (_, cause) => failed.resolve((cause as Error).message),
   })
   const from = isSecond ? MESSAGES : 0
   const messages = Array.from({ length: MESSAGES }, (_, n) => Work.Done({ key: `k${from + n}`, n }))
@@ -78,11 +78,11 @@ if (kind === 'beside') {
   const bank = handler('bank', {}, (on) => [
     on(Work.Done, () => new Promise((resolve) => setTimeout(resolve, 20))),
   ])
-  const rows = projection('rows', { by: 'key', row: type<number>() }, (on) => [
+  const rows = projection('rows', { by: 'key', row: tool<number>() }, (on) => [
     on(Work.Done, ({ n }) => n),
   ])
   const services = [
-    service('svc', { owns: [Work], runs: [outside('none')] }),
+    service('svc', { owns: [Work], runs: [outside('queue')] }),
     service('other', { runs: [bank, rows] }),
   ]
   const app = await start(services, embedded({ directory }))
@@ -93,13 +93,13 @@ if (kind === 'beside') {
     const isThrough = status.every(({ consumer, completed }) => {
       return completed === (consumer === 'svc/poisoned' ? MESSAGES - 1 : MESSAGES)
     })
-    const { items } = await app.held()
+    const { items } = await app.heldKeys()
     // A held key of another consumer is a failure that will not go away.
     const isWrong = items.some(({ consumer }) => consumer !== 'svc/poisoned')
     if ((isThrough && items.length > 0) || isWrong) break
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
-  const { items } = await app.held()
+  const { items } = await app.heldKeys()
   console.log(JSON.stringify(items.map(({ consumer, key }) => `${consumer} ${key}`)))
   await app.stop()
 }

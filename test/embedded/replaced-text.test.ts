@@ -7,14 +7,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { contract, event, projection, query, queryHandler, service, start, type } from 'throughline'
+import { contract, event, projection, query, queryHandler, service, start, tool } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
-import { stateSum } from '../../src/backends/embedded/sums.ts'
-import { systemClock } from '../../src/base/clock.ts'
-import { resting } from '../../src/control/rest.ts'
+import { tableRowChecksum } from '../../src/backends/embedded/sql/checksums.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
+import { openOfflineSystem } from '../../src/control/offline-system.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import type { Verified } from '../../src/control/verify.ts'
+import type { VerifyResult } from '../../src/control/verify.ts'
 
 const Task = z.object({ taskId: z.string(), owner: z.string() })
 const Tasks = contract(
@@ -27,7 +27,7 @@ const Tasks = contract(
   },
 )
 const indexes = ['owner'] as const
-const open = projection('open', { by: 'taskId', row: type<{ owner: string }>(), indexes }, (on) => [
+const open = projection('open', { by: 'taskId', row: tool<{ owner: string }>(), indexes }, (on) => [
   on(Tasks.Opened, ({ owner }) => ({ owner })),
 ])
 const reading = queryHandler('reading', { of: Tasks, reads: [open] }, (on) => [
@@ -51,10 +51,10 @@ async function written(t: TestContext): Promise<string> {
   return directory
 }
 
-async function verified(directory: string): Promise<Verified> {
-  const system = await resting(embedded({ directory, isReadOnly: true }), systemClock())
+async function verified(directory: string): Promise<VerifyResult> {
+  const system = await openOfflineSystem(embedded({ directory, isReadOnly: true }), systemClock())
   try {
-    return (await runVerb(system, 'verify', {})) as Verified
+    return (await runVerb(system, 'verify', {})) as VerifyResult
   } finally {
     await system.close()
   }
@@ -68,7 +68,7 @@ function asBefore(directory: string): void {
   const select = db.prepare(`SELECT key, version, body FROM t${table} WHERE key IN ('b', 'c')`)
   for (const { key, version, body } of select.all()) {
     const { owner } = JSON.parse(String(body)) as { owner: string }
-    const sum = stateSum(table, String(key), Number(version), String(body), [owner])
+    const sum = tableRowChecksum(table, String(key), Number(version), String(body), [owner])
     const update = db.prepare(`UPDATE t${table} SET i1 = ?, sum = ? WHERE key = ?`)
     update.run(owner, sum, key as string)
     const stored = db.prepare(`SELECT i1 FROM t${table} WHERE key = ?`).get(key as string)
@@ -80,7 +80,7 @@ function asBefore(directory: string): void {
 suite('a lone surrogate in an indexed field', () => {
   test('is found as it was written, and not reported as damage', async (t) => {
     const directory = await written(t)
-    assert.deepEqual((await verified(directory)).complaints, [])
+    assert.deepEqual((await verified(directory)).issues, [])
     await using app = await start([tasks], embedded({ directory }))
     assert.deepEqual(await app.ask(Tasks.All({})), ['a', 'b', 'c', 'd'])
     for (const [taskId, owner] of Object.entries(OWNERS))
@@ -90,7 +90,7 @@ suite('a lone surrogate in an indexed field', () => {
   test('replaced by an older version is not reported as damage, and found after a rebuild', async (t) => {
     const directory = await written(t)
     asBefore(directory)
-    assert.deepEqual((await verified(directory)).complaints, [])
+    assert.deepEqual((await verified(directory)).issues, [])
     await using app = await start([tasks], embedded({ directory }))
     assert.deepEqual(await app.ask(Tasks.All({})), ['a', 'b', 'c', 'd'])
     assert.deepEqual(await app.ask(Tasks.Of({ owner: '\ud800' })), [], 'not under its own text yet')
@@ -110,7 +110,7 @@ suite('a lone surrogate in an indexed field', () => {
     db.exec(`UPDATE t${String(id)} SET version = version + 1 WHERE key = 'b'`)
     db.exec(`UPDATE t${String(id)} SET i1 = 'x' WHERE key = 'c'`)
     db.close()
-    const paths = (await verified(directory)).complaints.map(({ path }) => path)
+    const paths = (await verified(directory)).issues.map(({ path }) => path)
     assert.deepEqual(paths, ['tasks.open b', 'tasks.open c'])
   })
 
@@ -123,7 +123,7 @@ suite('a lone surrogate in an indexed field', () => {
     await store.declare([{ name: 'tasks.open', indexes: ['owner', 'other'] }])
     const rows = await store.scan({ table: 'tasks.open', limit: 9 })
     assert.equal(rows.length, 4)
-    assert.deepEqual((await store.inspect?.('tasks.open', undefined, 9))?.flaws, [])
+    assert.deepEqual((await store.inspect?.('tasks.open', undefined, 9))?.damaged, [])
     await store.close()
     await log.close()
   })

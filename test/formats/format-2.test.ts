@@ -7,10 +7,10 @@ import { suite, test } from 'node:test'
 import type { App } from 'throughline'
 import { hours, minutes, start } from 'throughline'
 import { embedded, repair, restore } from 'throughline/embedded'
-import type { ManualClock } from '../../src/testing/clock.ts'
-import { manualClock } from '../../src/testing/clock.ts'
-import { systemClock } from '../../src/base/clock.ts'
-import { swiftPlace } from '../crash/child.ts'
+import type { ManualClock } from '../../src/testing/manual-clock.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
+import { fastTempDirectory } from '../crash/support/child-process.ts'
 import { FORMAT_2, expectedOf, thaw } from './frozen.ts'
 import { interruptedFold, resumedFold } from './long-fold.ts'
 import { close, makeData, open, stoppedAt } from './make.ts'
@@ -23,7 +23,7 @@ import { Payments, shop } from './shop.ts'
 const expected = expectedOf(FORMAT_2)
 
 async function thawed(t: TestContext): Promise<{ readonly root: string; readonly data: string }> {
-  const root = await swiftPlace(t)
+  const root = await fastTempDirectory(t)
   thaw(FORMAT_2, root)
   return { root, data: join(root, 'data') }
 }
@@ -47,7 +47,7 @@ suite('data of format 2', () => {
   })
 
   test('has the names that are written today', async (t) => {
-    const root = await swiftPlace(t)
+    const root = await fastTempDirectory(t)
     await makeData(root)
     const since = new Map([['damage is not what was written', 'damage CONTENT_CHANGED']])
     const names = expected.names.flatMap((name) => {
@@ -104,7 +104,7 @@ async function running(
   outside: Outside,
   at: number,
 ): Promise<Running> {
-  const clock = manualClock(at)
+  const clock = createManualClock(at)
   const { Orders, services } = shop('present', outside)
   const { log, store } = embedded({ directory: data, clock })
   const nothing = (): void => undefined
@@ -116,10 +116,10 @@ async function running(
       {
         clock,
         tools: { outside },
-        engine: { idleMs: minutes(1), leaseMs: minutes(10), scanRecordsMax: 0 },
-        faulted: nothing,
-        broke: nothing,
-        expired: nothing,
+        engine: { idleMs: minutes(1), leaseMs: minutes(10), damageScanRecordsPerSecondMax: 0 },
+        onRuleError: nothing,
+        onBackendError: nothing,
+        onExpired: nothing,
       },
     ),
   )
@@ -143,15 +143,19 @@ async function outcomesOf({ app, Orders, run }: Running): Promise<ReadonlyMap<st
   const outcomes = new Map<string, unknown>()
   for (const { id, command } of (await run(app.operations())).items) {
     if (command !== 'orders.Place') continue
-    const found = await run(app.operation(Orders.Place, id).look())
-    if (found.is === 'refused') outcomes.set(id, [found.is, found.code, found.complaints])
-    else outcomes.set(id, found.is === 'pending' ? [found.is] : [found.is, found.reason ?? ''])
+    const found = await run(app.operation(Orders.Place, id).state())
+    if (found.status === 'refused') outcomes.set(id, [found.status, found.code, found.issues])
+    else
+      outcomes.set(
+        id,
+        found.status === 'pending' ? [found.status] : [found.status, found.reason ?? ''],
+      )
   }
   return outcomes
 }
 
 async function heldBy({ app, run }: Running): Promise<readonly string[]> {
-  const { items } = await run(app.held())
+  const { items } = await run(app.heldKeys())
   return items.map(({ consumer, key, count }) => `${consumer} ${key} ${count}`).toSorted()
 }
 

@@ -1,12 +1,12 @@
 // A fold of a stream so long that a snapshot of it is kept on the way. The stream itself is pretended:
 // ten thousand events would be ten times the rest of the frozen data.
-import type { Clock } from '../../src/base/clock.ts'
-import type { EntityRow } from '../../src/engine/fold.ts'
-import { planOf } from '../../src/engine/plan.ts'
-import { refolding } from '../../src/engine/refold.ts'
-import type { Cell } from '../../src/engine/rows.ts'
-import type { LogRecord } from '../../src/ports/log.ts'
-import type { EventStore } from '../../src/ports/store.ts'
+import type { Clock } from '../../src/base/time/clock.ts'
+import type { EntityRow } from '../../src/engine/plan/entity-fold.ts'
+import { createPlan } from '../../src/engine/plan/plan.ts'
+import { createRefold } from '../../src/engine/execution/refold.ts'
+import type { CachedRow } from '../../src/engine/rows/row-cache.ts'
+import type { LogRecord } from '../../src/ports/event-log.ts'
+import type { EventStore } from '../../src/ports/event-store.ts'
 import type { Service } from '../../src/rules/service.ts'
 import { Payments } from './shop.ts'
 
@@ -50,17 +50,17 @@ export async function resumedFold(
 async function fold(
   { store, service, clock }: { store: EventStore; service: Service; clock: Clock },
   recordAt: (version: number) => LogRecord,
-): Promise<Cell | undefined> {
+): Promise<CachedRow | undefined> {
   const names = { service: () => 'sales', rule: (_: string, name: string) => name }
-  const [plan] = planOf([service], [Payments], names).services
+  const [plan] = createPlan([service], [Payments], names).services
   if (!plan) throw new Error('there is no such service')
   const stream: EventStore['stream'] = async (_, from, count) =>
     Array.from({ length: count }, (__, at) => recordAt(from + at))
-  const refold = refolding({
+  const refold = createRefold({
     store: { ...store, stream },
     clock,
     folds: plan.folds,
-    snapshots: plan.names.snapshots,
+    snapshots: plan.tableNames.snapshots,
     computeMsMax: 60_000,
   })
   const value: EntityRow = { state: { status: 'old', total: 0 }, rules: 'of other rules' }

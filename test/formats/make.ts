@@ -6,12 +6,12 @@ import { DatabaseSync } from 'node:sqlite'
 import type { App } from 'throughline'
 import { hours, minutes, seconds, start } from 'throughline'
 import { embedded, repair } from 'throughline/embedded'
-import { systemClock } from '../../src/base/clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import { partitionOf } from '../../src/contract/partition.ts'
-import type { LogEvent } from '../../src/ports/log.ts'
-import type { Backend, Unit } from '../../src/ports/store.ts'
-import type { Stage } from '../engine/stage.ts'
-import { stageOf } from '../engine/stage.ts'
+import type { LogEvent } from '../../src/ports/event-log.ts'
+import type { Backend, Unit } from '../../src/ports/event-store.ts'
+import type { Simulation } from '../engine/support/simulation.ts'
+import { createSimulation } from '../engine/support/simulation.ts'
 import { interruptedFold } from './long-fold.ts'
 import type { Outside } from './shop.ts'
 import { Notes, Prices, Readings, Sensors, shop } from './shop.ts'
@@ -43,7 +43,7 @@ export async function makeData(root: string): Promise<Made> {
 
 async function madeIn(root: string): Promise<Made> {
   const [data, backup] = [join(root, 'data'), join(root, 'backup')]
-  const stage = stageOf(({ clock }) => embedded({ directory: data, clock }), 1)
+  const stage = createSimulation(({ clock }) => embedded({ directory: data, clock }), 1)
   const { backend, clock } = stage
   await open(backend)
   const outside: Outside = { isBroken: true, die: () => undefined, told: [] }
@@ -84,7 +84,7 @@ export async function close({ log, store }: Backend): Promise<void> {
 }
 
 interface Life {
-  readonly stage: Stage
+  readonly stage: Simulation
   readonly app: App
   readonly place: (customer: string, order: string, total: number) => Promise<void>
   end(): Promise<void>
@@ -92,7 +92,7 @@ interface Life {
 
 /** One process with all services, that will be killed. */
 async function life(
-  stage: Stage,
+  stage: Simulation,
   generation: 'former' | 'present',
   outside: Outside,
   isBlocked: (unit: Unit) => boolean = () => false,
@@ -117,7 +117,7 @@ async function life(
     ...instance,
     tools: { outside },
     engine: {
-      upkeepMs: seconds(60),
+      retentionCheckMs: seconds(60),
       idleMs: minutes(1),
       retryDelayMsMax: minutes(10),
       leaseMs: minutes(2),
@@ -125,8 +125,8 @@ async function life(
       unitRecordsMax: 4,
       deadlineMs: minutes(5),
     },
-    faulted: nothing,
-    broke: nothing,
+    onRuleError: nothing,
+    onBackendError: nothing,
     expired: nothing,
   }
   const app = await stage.clock.until(start(services, instance.backend, options))
@@ -145,7 +145,7 @@ async function life(
 }
 
 /** The first version: what it leaves is read by the second one. */
-async function formerLife(stage: Stage, outside: Outside): Promise<void> {
+async function formerLife(stage: Simulation, outside: Outside): Promise<void> {
   const { clock } = stage
   const first = await life(stage, 'former', outside)
   for (const [customer, order, total] of [
@@ -225,7 +225,7 @@ function isBlocked({ swap, rows }: Unit): boolean {
 }
 
 /** The second version, in the middle of everything when it ends: of a rebuild, too. */
-async function presentLife(stage: Stage, outside: Outside): Promise<void> {
+async function presentLife(stage: Simulation, outside: Outside): Promise<void> {
   const { clock, backend } = stage
   const present = await life(stage, 'present', outside, isBlocked)
   const { app, place } = present

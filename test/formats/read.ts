@@ -2,29 +2,29 @@
 // is frozen is compared with it, however the names of the program change. Lists, since a list has no
 // names.
 import { createHash } from 'node:crypto'
-import { chainOf, newest, readTopic } from '../../src/control/browse.ts'
+import { readChain, newestEvents, readTopic } from '../../src/control/read-topic.ts'
 import { findMessages } from '../../src/control/browse-topic.ts'
 import { overviewOf } from '../../src/control/overview.ts'
 import { replay } from '../../src/control/replay.ts'
-import { resting } from '../../src/control/rest.ts'
+import { openOfflineSystem } from '../../src/control/offline-system.ts'
 import type { System } from '../../src/control/system.ts'
 import { verify } from '../../src/control/verify.ts'
-import type { Clock } from '../../src/base/clock.ts'
-import type { Complaint } from '../../src/base/fault.ts'
-import { storedMessages } from '../../src/engine/compatibility.ts'
-import { heldKeys } from '../../src/engine/held-keys.ts'
-import type { HeldKey, WaitsFor } from '../../src/engine/listings.ts'
-import { openSagas } from '../../src/engine/open-sagas.ts'
-import { operationList } from '../../src/engine/operation-list.ts'
-import { timerList } from '../../src/engine/timer-list.ts'
-import type { LogEnd, LogRecord } from '../../src/ports/log.ts'
-import type { Backend, EventStore } from '../../src/ports/store.ts'
+import type { Clock } from '../../src/base/time/clock.ts'
+import type { Issue } from '../../src/base/errors/fault.ts'
+import { readStoredMessages } from '../../src/engine/startup/compatibility.ts'
+import { heldKeys } from '../../src/engine/listing/held-keys.ts'
+import type { HeldKey, WaitsFor } from '../../src/engine/listing/list-types.ts'
+import { openSagas } from '../../src/engine/listing/open-sagas.ts'
+import { listOperations } from '../../src/engine/listing/operation-list.ts'
+import { listTimers } from '../../src/engine/listing/timer-list.ts'
+import type { LogEnd, LogRecord } from '../../src/ports/event-log.ts'
+import type { Backend, EventStore } from '../../src/ports/event-store.ts'
 
 /** What is read, by what it is about. */
 export type Content = Readonly<Record<string, unknown>>
 
 export async function contentOf(backend: Backend, clock: Clock): Promise<Content> {
-  const system = await resting(backend, clock)
+  const system = await openOfflineSystem(backend, clock)
   try {
     return {
       ...(await logOf(backend, system)),
@@ -77,9 +77,9 @@ async function viewsOf(system: System): Promise<Content> {
   const replayed = await replay(system, { topic: 'orders.events', limit: 100 })
   const found = await findMessages(system, { text: 'ivy', limit: 100 })
   const verified = await verify(system)
-  const { is, paused, alarms } = await system.health()
+  const { status, paused, alarms } = await system.health()
   return {
-    health: [is, paused, alarms.map(({ kind, consumer, count }) => [kind, consumer, count])],
+    health: [status, paused, alarms.map(({ kind, consumer, count }) => [kind, consumer, count])],
     services: overview.services.map((each) => [
       each.name,
       each.isPaused,
@@ -88,11 +88,11 @@ async function viewsOf(system: System): Promise<Content> {
       each.completed,
       each.rules.map((rule) => {
         const { accepted, completed, pending, expired, lag } = rule
-        return [rule.name, rule.is, accepted, completed, pending, expired, lag].join(' ')
+        return [rule.name, rule.kind, accepted, completed, pending, expired, lag].join(' ')
       }),
     ]),
-    counted: overview.topics.map((each) => [each.name, each.carries, each.appended, each.held]),
-    links: overview.links.map((link) => [link.is, link.service, link.topic].join(' ')),
+    counted: overview.topics.map((each) => [each.name, each.carries, each.appended, each.retained]),
+    links: overview.links.map((link) => [link.kind, link.service, link.topic].join(' ')),
     described: system.catalog.services.map(({ id, name, owns, rules, writes, refusals }) => [
       id,
       name,
@@ -101,7 +101,7 @@ async function viewsOf(system: System): Promise<Content> {
       refusals,
       rules.map((rule) => [rule.id, rule.name, rule.is, rule.reads, rule.hears]),
     ]),
-    messages: (await storedMessages(system.backend.store)).map((each) => [
+    messages: (await readStoredMessages(system.backend.store)).map((each) => [
       each.contract,
       each.name,
       each.kind,
@@ -114,7 +114,7 @@ async function viewsOf(system: System): Promise<Content> {
       ]),
     ]),
     page: page.events.map(({ id, kind, source }) => [id, kind, source]),
-    newest: (await newest(system, 5)).map(({ id }) => id),
+    newest: (await newestEvents(system, 5)).map(({ id }) => id),
     found: found.items.map(({ id }) => id),
     replayed: replayed.events.length,
     verified: [
@@ -123,7 +123,7 @@ async function viewsOf(system: System): Promise<Content> {
       verified.records,
       verified.rows,
       verified.consumers,
-      verified.complaints.map(({ path }) => path),
+      verified.issues.map(({ path }) => path),
     ],
   }
 }
@@ -148,21 +148,21 @@ const waitText = (each: WaitsFor): unknown => {
   return ['event', each.types, each.heldBy]
 }
 
-const complaintText = ({ path, message }: Complaint): string => `${path}${message}`
+const complaintText = ({ path, message }: Issue): string => `${path}${message}`
 
 async function listsOf(system: System): Promise<Content> {
   const held = await heldKeys(system)
   const sagas = await openSagas(system)
-  const operations = await operationList(system)
-  const timers = await timerList(system)
+  const operations = await listOperations(system)
+  const timers = await listTimers(system)
   const outcomes = await Promise.all(
     operations.items.map(async ({ id }) => {
-      const { correlation, events, operation, held: waiting } = await chainOf(system, id, 100_000)
+      const { correlation, events, operation, held: waiting } = await readChain(system, id, 100_000)
       const steps = events.map(({ kind, type, source, rule }) =>
         [kind, type, source, rule].join(' '),
       )
-      const complaints = operation?.complaints?.map(complaintText)
-      const outcome = [operation?.is, operation?.kind, operation?.reason, complaints]
+      const complaints = operation?.issues?.map(complaintText)
+      const outcome = [operation?.status, operation?.kind, operation?.reason, complaints]
       return [correlation, outcome, waiting.length, steps]
     }),
   )

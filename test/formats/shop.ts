@@ -21,7 +21,7 @@ import {
   saga,
   send,
   service,
-  type,
+  tool,
 } from 'throughline'
 import { z } from 'zod'
 
@@ -88,7 +88,7 @@ const ordersOf = (isFormer: boolean) =>
       Place: command(Order, { refuses: ['no-credit'] }),
       Placed: event(
         Order,
-        isFormer ? {} : { was: [[Order, (old) => ({ ...old, total: old.total * 100 })]] },
+        isFormer ? {} : { upcasters: [[Order, (old) => ({ ...old, total: old.total * 100 })]] },
       ),
       Cancel: command(Named),
       Cancelled: event(Named),
@@ -162,21 +162,21 @@ export function shop(generation: 'former' | 'present', world: Outside) {
           compensate(Payments.Refund(charged), { undoes: Payments.Charge }),
         ]
       }),
-      on(Payments.Refunded, () => finish({ is: 'rolled-back', reason: 'sent back' })),
-      on.refused(Payments.Charge, ({ code }) => finish({ is: 'rolled-back', reason: code })),
-      on(Orders.Cancelled, () => finish({ is: 'too-late', reason: 'nobody paid' })),
+      on(Payments.Refunded, () => finish({ status: 'rolled-back', reason: 'sent back' })),
+      on.refused(Payments.Charge, ({ code }) => finish({ status: 'rolled-back', reason: code })),
+      on(Orders.Cancelled, () => finish({ status: 'too-late', reason: 'nobody paid' })),
     ],
   )
 
   const version = isFormer ? 1 : 2
   const board = isFormer
-    ? projection('board', { by: 'order', row: type<Row>(), indexes: ['customer'] }, (on) => [
+    ? projection('board', { by: 'order', row: tool<Row>(), indexes: ['customer'] }, (on) => [
         on(Orders.Placed, ({ customer, total }) => ({ customer, total, version: 1 })),
         on(Orders.Cancelled, () => undefined),
       ])
     : projection(
         'board',
-        { by: 'order', row: type<Row>(), indexes: ['customer', 'total'], version },
+        { by: 'order', row: tool<Row>(), indexes: ['customer', 'total'], version },
         (on) => [
           on(Orders.Placed, ({ customer, total }) => ({ customer, total, version: 2 })),
           on(Orders.Cancelled, () => undefined),
@@ -184,16 +184,16 @@ export function shop(generation: 'former' | 'present', world: Outside) {
       )
 
   const report = isFormer
-    ? projection('report', { by: 'order', row: type<Row>() }, (on) => [
+    ? projection('report', { by: 'order', row: tool<Row>() }, (on) => [
         on(Orders.Placed, ({ customer, total }) => ({ customer, total, version: 1 })),
       ])
-    : projection('report', { by: 'order', row: type<Row>(), version }, (on) => [
+    : projection('report', { by: 'order', row: tool<Row>(), version }, (on) => [
         on(Orders.Placed, ({ customer, total }) => ({ customer, total, version: 2 })),
       ])
 
   const spending = projection(
     'spending',
-    { by: 'customer', row: type<{ readonly total: number }>() },
+    { by: 'customer', row: tool<{ readonly total: number }>() },
     (on) => [
       on(Orders.Placed, (placed, row) => {
         mustBeWell(placed.order === 'projection-breaks', 'the projection')
@@ -203,12 +203,12 @@ export function shop(generation: 'former' | 'present', world: Outside) {
   )
 
   const cancelled = isFormer
-    ? projection('cancelled', { by: 'order', row: type<{ readonly n: number }>() }, (on) => [
+    ? projection('cancelled', { by: 'order', row: tool<{ readonly n: number }>() }, (on) => [
         on(Orders.Cancelled, () => ({ n: 1 })),
       ])
     : projection(
         'cancelled',
-        { by: 'order', row: type<{ readonly n: number }>(), version },
+        { by: 'order', row: tool<{ readonly n: number }>(), version },
         (on) => [
           on(Orders.Cancelled, () => {
             mustBeWell(true, 'the rebuild')
@@ -217,7 +217,7 @@ export function shop(generation: 'former' | 'present', world: Outside) {
         ],
       )
 
-  const uses = { outside: type<Outside>() }
+  const uses = { outside: tool<Outside>() }
   const mailName = isFormer ? 'post' : 'mail'
   const mail = handler(mailName, { uses, ...(isFormer ? {} : { renamedFrom: 'post' }) }, (on) => [
     on(Orders.Placed, ({ customer, order: id }, { outside }) => {
@@ -227,7 +227,7 @@ export function shop(generation: 'former' | 'present', world: Outside) {
       return undefined
     }),
   ])
-  const audit = handler('audit', { uses, order: 'none' }, (on) => [
+  const audit = handler('audit', { uses, consume: 'queue' }, (on) => [
     on(Orders.Placed, ({ customer, order: id }, { outside }) => {
       if (outside.isBroken && customer === 'broken') throw new Error('the auditor sleeps')
       outside.told.push(`audit ${id}`)
@@ -305,7 +305,7 @@ function paying(isFormer: boolean, world: Outside) {
       return (await read(account).get(customer)) ?? { balance: 0 }
     }),
   ])
-  const row = type<{ readonly amount: number }>()
+  const row = tool<{ readonly amount: number }>()
   const ledger = isFormer
     ? projection('ledger', { by: 'order', row }, (on) => [
         on(Payments.Charged, (charged) => {
@@ -328,25 +328,25 @@ function sensing(version: number) {
       evolve: (on) => [on(Sensors.Zeroed, (zeroed) => ({ value: zeroed.value }))],
     },
   )
-  const alarm = handler('alarm', { uses: { outside: type<Outside>() } }, (on) => [
+  const alarm = handler('alarm', { uses: { outside: tool<Outside>() } }, (on) => [
     on(Readings.Measured, (reading, { outside }) => {
       outside.told.push(`alarm ${reading.value}`)
     }),
   ])
-  const zeros = projection('zeros', { by: 'sensor', row: type<number>(), version }, (on) => [
+  const zeros = projection('zeros', { by: 'sensor', row: tool<number>(), version }, (on) => [
     on(Sensors.Zeroed, (zeroed, row) => (row ?? 0) + zeroed.value),
   ])
   return service('sensors', { owns: [Readings, Sensors], runs: [sensor, alarm, zeros] })
 }
 
-const prices = projection('prices', { by: 'sku', row: type<number>() }, (on) => [
+const prices = projection('prices', { by: 'sku', row: tool<number>() }, (on) => [
   // Of a tombstone there is nothing.
   on(Prices.Priced, (priced: { readonly cents: number } | undefined) => priced?.cents),
 ])
 const catalogue = service('catalogue', { owns: [Prices], runs: [prices] })
 
 function noting(version: number) {
-  const noted = projection('noted', { by: 'by', row: type<string>(), version }, (on) => [
+  const noted = projection('noted', { by: 'by', row: tool<string>(), version }, (on) => [
     on(Notes.Noted, (note, row) => (row ?? '') + note.text),
   ])
   return service('notes', { owns: [Notes], runs: [noted] })

@@ -11,9 +11,9 @@ describe('a client', () => {
     await using shop = await openShop({}, 't0ken')
     const { ordering } = client<typeof contracts>(shop.origin, { token: 't0ken' })
     const operation = await ordering.placeOrder(placed('o-1'), { idempotencyKey: 'k' })
-    assert.deepEqual([operation.id, operation.isRepeat], ['ordering.PlaceOrder:k', false])
-    assert.deepEqual(await operation.settled(), { is: 'completed' })
-    assert.deepEqual(await operation.look(), { is: 'completed' })
+    assert.deepEqual([operation.id, operation.isDuplicate], ['ordering.PlaceOrder:k', false])
+    assert.deepEqual(await operation.settled(), { status: 'completed' })
+    assert.deepEqual(await operation.state(), { status: 'completed' })
     await shop.app.settled()
     const found = await ordering.findOrder({ orderId: 'o-1' }).catch((cause: unknown) => cause)
     assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 1 })
@@ -26,18 +26,18 @@ describe('a client', () => {
     const { ordering } = client<typeof contracts>(shop.origin)
     await shop.app.pause('ordering')
     const operation = await ordering.placeOrder(placed('o-1', 7))
-    assert.deepEqual(await operation.look(), { is: 'pending', isAccepted: false })
+    assert.deepEqual(await operation.state(), { status: 'pending', isAccepted: false })
     const waiting = Promise.all([operation.accepted(), operation.projected()])
     await shop.app.resume('ordering')
-    assert.deepEqual(await waiting, [{ is: 'accepted' }, { is: 'accepted' }])
-    assert.deepEqual(await operation.look(), { is: 'pending', isAccepted: true })
+    assert.deepEqual(await waiting, [{ status: 'accepted' }, { status: 'accepted' }])
+    assert.deepEqual(await operation.state(), { status: 'pending', isAccepted: true })
     const found = await ordering.findOrder({ orderId: 'o-1' })
     assert.deepEqual(found, { orderId: 'o-1', is: 'open', quantity: 7 })
     const refused = await ordering.placeOrder(placed('o-2', 2_000))
     const no = {
-      is: 'refused',
+      status: 'refused',
       code: 'too-many',
-      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+      issues: [{ path: 'lines', message: 'at most 1,000' }],
     }
     assert.deepEqual([await refused.accepted(), await refused.projected()], [no, no])
   })
@@ -47,9 +47,9 @@ describe('a client', () => {
     const { ordering } = client<typeof contracts>(shop.origin)
     const settled = await (await ordering.placeOrder(placed('o-1', 2_000))).settled()
     assert.deepEqual(settled, {
-      is: 'refused',
+      status: 'refused',
       code: 'too-many',
-      complaints: [{ path: 'lines', message: 'at most 1,000' }],
+      issues: [{ path: 'lines', message: 'at most 1,000' }],
     })
   })
 
@@ -59,7 +59,7 @@ describe('a client', () => {
     const bad = { ...placed('o-1'), lines: [] }
     await assert.rejects(ordering.placeOrder(bad), (fault: Fault) => {
       assert.ok(fault instanceof Fault)
-      assert.deepEqual([fault.code, fault.complaints[0]?.path], ['MESSAGE_INVALID', 'lines'])
+      assert.deepEqual([fault.code, fault.issues[0]?.path], ['MESSAGE_INVALID', 'lines'])
       assert.match(fault.ids['idempotencyKey'] ?? '', /^[0-9a-f-]{36}$/)
       return true
     })
@@ -67,7 +67,7 @@ describe('a client', () => {
     const conflict = ordering.placeOrder(placed('o-2'), { idempotencyKey: 'k' })
     await assert.rejects(conflict, { name: 'Fault', code: 'ID_CONFLICT' })
     const again = await ordering.placeOrder(placed('o-1'), { idempotencyKey: 'k' })
-    assert.ok(again.isRepeat)
+    assert.ok(again.isDuplicate)
   })
 
   test('throws Problem for codes that are not fault codes', async () => {

@@ -6,22 +6,23 @@ import { Fault, command, contract, entity, event, service, start } from 'through
 import { fetchHandler, gateway, reject, route } from 'throughline/gateway'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
-import { manualClock } from '../../src/testing/clock.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
 import { Ordering, Payment } from './contracts.ts'
 import { openShop, placed, post, routes } from './system.ts'
 
-interface Told {
+interface AcceptedBody {
   readonly id: string
-  readonly is: string
+  readonly status: string
   readonly operation: string
 }
 interface ProblemBody {
   readonly code: string
   readonly status: number
-  readonly complaints: readonly { readonly path: string; readonly message: string }[]
+  readonly issues: readonly { readonly path: string; readonly message: string }[]
 }
-const told = async (answer: Response): Promise<Told> => (await answer.json()) as Told
-const problem = async (answer: Response): Promise<ProblemBody> => {
+const acceptedBody = async (answer: Response): Promise<AcceptedBody> =>
+  (await answer.json()) as AcceptedBody
+const problemBody = async (answer: Response): Promise<ProblemBody> => {
   assert.equal(answer.headers.get('content-type'), 'application/problem+json')
   const body = (await answer.json()) as ProblemBody
   assert.equal(body.status, answer.status)
@@ -33,11 +34,11 @@ describe('a command', () => {
     await using shop = await openShop()
     const answer = await post(`${shop.origin}/messages/ordering/PlaceOrder`, placed('o-1'))
     assert.equal(answer.status, 202)
-    const { id, is, operation } = await told(answer)
-    assert.deepEqual([is, operation], ['pending', `/operations/${id}`])
+    const { id, status, operation } = await acceptedBody(answer)
+    assert.deepEqual([status, operation], ['pending', `/operations/${id}`])
     assert.equal(answer.headers.get('location'), operation)
     assert.deepEqual(await shop.app.operation(Ordering.PlaceOrder, id).settled(), {
-      is: 'completed',
+      status: 'completed',
     })
   })
 
@@ -52,9 +53,9 @@ describe('a command', () => {
     assert.equal(first.headers.get('location'), '/operations/ordering.PlaceOrder%3Ak%2F1')
     const again = await send('o-1')
     assert.deepEqual([again.status, again.headers.get('idempotency-replayed')], [202, 'true'])
-    assert.deepEqual(await told(again), await told(first))
+    assert.deepEqual(await acceptedBody(again), await acceptedBody(first))
     const other = await send('o-2')
-    assert.equal((await problem(other)).code, 'ID_CONFLICT')
+    assert.equal((await problemBody(other)).code, 'ID_CONFLICT')
     assert.equal(other.status, 409)
     await shop.app.settled()
     const list = await shop.app.ask(Ordering.ListOrders({ customerId: 'c-1' }))
@@ -77,10 +78,10 @@ describe('a command', () => {
     await using shop = await openShop()
     for (const key of ['a b', 'x'.repeat(129), 'a,\tb']) {
       const url = `${shop.origin}/messages/ordering/PlaceOrder`
-      const { code, complaints } = await problem(
+      const { code, issues } = await problemBody(
         await post(url, placed('o-1'), { 'idempotency-key': key }),
       )
-      assert.deepEqual([code, complaints[0]?.path], ['REQUEST_INVALID', 'idempotency-key'])
+      assert.deepEqual([code, issues[0]?.path], ['REQUEST_INVALID', 'idempotency-key'])
     }
     assert.deepEqual(await shop.app.ask(Ordering.ListOrders({ customerId: 'c-1' })), [])
   })
@@ -88,21 +89,21 @@ describe('a command', () => {
   test('with invalid data is answered 400 with every issue', async () => {
     await using shop = await openShop()
     const bad = { orderId: '', customerId: 1, lines: [{ sku: 'a', quantity: 0 }] }
-    const { code, complaints } = await problem(
+    const { code, issues } = await problemBody(
       await post(`${shop.origin}/messages/ordering/PlaceOrder`, bad),
     )
     assert.equal(code, 'MESSAGE_INVALID')
     assert.deepEqual(
-      complaints.map(({ path }) => path),
+      issues.map(({ path }) => path),
       ['orderId', 'customerId', 'lines[0].quantity', 'isGift'],
     )
     const hostile = `{"__proto__":{"a":1},"lines":${'['.repeat(40)}${']'.repeat(40)}}`
     const answer = await post(`${shop.origin}/messages/ordering/PlaceOrder`, hostile)
-    const { complaints: found } = await problem(answer)
+    const { issues: found } = await problemBody(answer)
     assert.ok(found.some(({ path }) => path === '__proto__'))
     assert.ok(found.some(({ message }) => /nested/.test(message)))
     const none = await fetch(`${shop.origin}/messages/ordering/PlaceOrder`, { method: 'POST' })
-    assert.equal((await problem(none)).code, 'MESSAGE_INVALID')
+    assert.equal((await problemBody(none)).code, 'MESSAGE_INVALID')
   })
 
   test('keeps a valid trace context and drops an invalid one', async () => {
@@ -110,11 +111,11 @@ describe('a command', () => {
     const app = {
       send: async (_: unknown, trace: unknown) => {
         traces.push(trace)
-        return { id: '1', isRepeat: false }
+        return { id: '1', isDuplicate: false }
       },
       describe: () => ({ contracts: [{ name: 'payment', owner: 'payment' }] }),
     }
-    const ask = fetchHandler(gateway(app as never, { opens: [Payment.Charge] }))
+    const ask = fetchHandler(gateway(app as never, { expose: [Payment.Charge] }))
     const good = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
     const later = `${good.replace('00', 'cc')}-what-the-future-will-be-like`
     const without = good.replace(/-b.*-/, '-0000000000000000-')
@@ -173,19 +174,19 @@ describe('a custom route', () => {
             ]),
     })
     await using shop = await openShop({ routes: [...routes, rejecting] })
-    const { complaints } = await problem(await post(`${shop.origin}/orders`, { customer: 1 }))
+    const { issues } = await problemBody(await post(`${shop.origin}/orders`, { customer: 1 }))
     assert.deepEqual(
-      complaints.map(({ path }) => path),
+      issues.map(({ path }) => path),
       ['customer', 'skus'],
     )
-    const own = await problem(await post(`${shop.origin}/closings`, {}))
+    const own = await problemBody(await post(`${shop.origin}/closings`, {}))
     assert.equal(own.status, 400)
     assert.deepEqual(
-      own.complaints.map(({ path }) => path),
+      own.issues.map(({ path }) => path),
       ['a', 'b'],
     )
     const deep = `${'['.repeat(40)}${']'.repeat(40)}`
-    assert.equal((await problem(await post(`${shop.origin}/closings?ok`, deep))).status, 400)
+    assert.equal((await problemBody(await post(`${shop.origin}/closings?ok`, deep))).status, 400)
     assert.equal((await post(`${shop.origin}/closings?ok`, {})).status, 202)
   })
 
@@ -202,14 +203,12 @@ describe('a custom route', () => {
         }),
       )
     const { orderId: _, ...rest } = placed('o-7')
-    const { id } = await told(await send(rest))
+    const { id } = await acceptedBody(await send(rest))
     assert.deepEqual(await shop.app.operation(Ordering.PlaceOrder, id).settled(), {
-      is: 'completed',
+      status: 'completed',
     })
-    const { complaints } = await problem(await send(placed('o-8')))
-    assert.deepEqual(complaints, [
-      { path: 'orderId', message: 'differs from the value in the path' },
-    ])
+    const { issues } = await problemBody(await send(placed('o-8')))
+    assert.deepEqual(issues, [{ path: 'orderId', message: 'differs from the value in the path' }])
     assert.equal((await send(placed('o-7'))).status, 202)
   })
 
@@ -248,7 +247,7 @@ describe('a custom route', () => {
 
   test('does not take data with a field of that name for a rejection', async () => {
     const looks = route.command('POST', '/looks', Ordering.CloseOrder, {
-      map: () => ({ orderId: 'o', customerId: 'c', complaints: [] }),
+      map: () => ({ orderId: 'o', customerId: 'c', issues: [] }),
     })
     await using shop = await openShop({ routes: [looks] })
     assert.equal((await post(`${shop.origin}/looks`, {})).status, 202)
@@ -272,7 +271,7 @@ describe('a gateway', () => {
       () => gateway(shop.app, { routes: impossible }),
       (fault: Fault) => {
         assert.equal(fault.code, 'OPTION_INVALID')
-        const paths = fault.complaints.map(({ path }) => path)
+        const paths = fault.issues.map(({ path }) => path)
         const expected = ['/a/:y', 'no-slash', '/a/*', '/operations/x', '/pay', '/event']
         assert.deepEqual(
           paths,
@@ -298,17 +297,17 @@ describe('a gateway', () => {
     ] as const) {
       await using shop = await openShop()
       const send = () => Promise.reject(new Fault(code, { detail: 'it' }))
-      const ask = fetchHandler(gateway({ ...shop.app, send }, { opens: [Ordering] }))
+      const ask = fetchHandler(gateway({ ...shop.app, send }, { expose: [Ordering] }))
       const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
       const answer = await ask(new Request('http://x/messages/ordering/CloseOrder', init))
-      assert.deepEqual([answer.status, (await problem(answer)).code], [status, code])
+      assert.deepEqual([answer.status, (await problemBody(answer)).code], [status, code])
       assert.equal(answer.headers.get('retry-after'), '1')
     }
   })
 
   test('does not fail a request because of the conflict of another client', async () => {
     await using shop = await openShop()
-    const ask = fetchHandler(gateway(shop.app, { opens: [Ordering] }))
+    const ask = fetchHandler(gateway(shop.app, { expose: [Ordering] }))
     const send = (order: object, key?: string): Promise<Response> => {
       const own = key === undefined ? {} : { 'idempotency-key': key }
       const headers = { 'content-type': 'application/json', ...own }
@@ -333,16 +332,19 @@ describe('a gateway', () => {
     await using shop = await openShop()
     await shop.app.stop()
     const url = `${shop.origin}/messages/ordering/PlaceOrder`
-    assert.equal((await problem(await post(url, placed('o-1')))).code, 'APP_STOPPING')
-    assert.equal((await problem(await fetch(`${shop.origin}/orders/o-1`))).code, 'APP_STOPPING')
-    assert.equal((await problem(await fetch(`${shop.origin}/operations/1`))).code, 'APP_STOPPING')
+    assert.equal((await problemBody(await post(url, placed('o-1')))).code, 'APP_STOPPING')
+    assert.equal((await problemBody(await fetch(`${shop.origin}/orders/o-1`))).code, 'APP_STOPPING')
+    assert.equal(
+      (await problemBody(await fetch(`${shop.origin}/operations/1`))).code,
+      'APP_STOPPING',
+    )
   })
 
   test('answers DEADLINE_PASSED when the app does not answer in time', async () => {
     await using shop = await openShop()
-    const clock = manualClock()
+    const clock = createManualClock()
     const send = () => new Promise<never>(() => undefined)
-    const options = { opens: [Ordering], clock, deadlineMs: 2_000 }
+    const options = { expose: [Ordering], clock, deadlineMs: 2_000 }
     const ask = fetchHandler(gateway({ ...shop.app, send }, options))
     const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' }
     const begunAt = clock.elapsed()
@@ -351,6 +353,6 @@ describe('a gateway', () => {
     await new Promise(setImmediate)
     const answer = await clock.until(asked)
     assert.equal(clock.elapsed() - begunAt, 2_000)
-    assert.deepEqual([answer.status, (await problem(answer)).code], [503, 'DEADLINE_PASSED'])
+    assert.deepEqual([answer.status, (await problemBody(answer)).code], [503, 'DEADLINE_PASSED'])
   })
 })

@@ -7,7 +7,7 @@ import { command, contract, query } from 'throughline'
 import type { GatewayOptions, OpenApi } from 'throughline/gateway'
 import { gateway, route } from 'throughline/gateway'
 import { z } from 'zod'
-import { resolverOf } from '../../src/gateway/schema.ts'
+import { resolverOf } from '../../src/gateway/routing/schema.ts'
 import { runs } from '../extent.ts'
 
 type Schema = Readonly<Record<string, unknown>>
@@ -90,7 +90,7 @@ describe('named schemas', () => {
       { key: 'id' },
       { Named: command(Named), Find: query(Named, { answers: Named }) },
     )
-    const document = documentOf({ opens: [T], routes: [route.command('POST', '/x/:m0', T.Named)] })
+    const document = documentOf({ expose: [T], routes: [route.command('POST', '/x/:m0', T.Named)] })
     await mustBeValid(document)
     for (const path of ['/messages/t/Named', '/messages/t/Find', '/x/{m0}']) {
       const found = expanded(document, bodyOf(document, path).schema) as { ref: Schema }
@@ -128,7 +128,7 @@ describe('named schemas', () => {
         Find: query(z.object({ address: Address }), { answers: z.unknown() }),
       },
     )
-    const document = documentOf({ opens: [T, U] })
+    const document = documentOf({ expose: [T, U] })
     await mustBeValid(document)
     const names = namesOf(document).filter((name) => /^(?:Tree|Address)/.test(name))
     assert.deepEqual(names.toSorted(), ['Address', 'Address.2', 'Tree'])
@@ -145,7 +145,7 @@ describe('named schemas', () => {
       { key: 'id' },
       { A: command(of(1)), B: command(of(2)), C: command(of(1)) },
     )
-    const document = documentOf({ opens: [T] })
+    const document = documentOf({ expose: [T] })
     const inside = (name: string) =>
       JSON.stringify(expanded(document, bodyOf(document, `/messages/t/${name}`).schema))
     assert.match(inside('A'), /"const":1/)
@@ -176,7 +176,7 @@ describe('named schemas', () => {
     const law = fc.asyncProperty(fc.array(root, { minLength: 1, maxLength: 3 }), async (roots) => {
       const messages = roots.map((each, at) => [`M${at}`, command(stated(each))] as const)
       const T = contract('t', { key: 'id' }, Object.fromEntries(messages) as never)
-      const document = documentOf({ opens: [T] })
+      const document = documentOf({ expose: [T] })
       await mustBeValid(document)
       for (const [at, each] of roots.entries()) {
         const { schema: described } = bodyOf(document, `/messages/t/M${at}`)
@@ -202,7 +202,7 @@ function withoutNothing(value: unknown): unknown {
 describe('an example', () => {
   const exampleOf = (data: z.ZodType): unknown => {
     const T = contract('t', { key: 'id' }, { Do: command(data as z.ZodType<{ id: string }>) })
-    return bodyOf(documentOf({ opens: [T] }), '/messages/t/Do').example
+    return bodyOf(documentOf({ expose: [T] }), '/messages/t/Do').example
   }
   const id = z.string()
 

@@ -12,7 +12,7 @@ import type { OpenApi } from 'throughline/gateway'
 import { routes } from '../../examples/shop/gateway/routes.ts'
 import { stockOnFirstSight } from '../../examples/shop/inventory.ts'
 import { shop } from '../../examples/shop/services.ts'
-import { fuzz } from './fuzz.ts'
+import { fuzz } from './send-fuzz.ts'
 
 const { values } = parseArgs({
   options: {
@@ -23,11 +23,12 @@ const { values } = parseArgs({
 const directory = mkdtempSync(join(tmpdir(), 'throughline-fuzz-'))
 const faults: string[] = []
 const app = await start(shop(stockOnFirstSight), embedded({ directory: join(directory, 'data') }), {
-  faulted: ({ consumer, messageId, error }) => faults.push(`${consumer} on ${messageId}: ${error}`),
-  broke: (group, cause) => faults.push(`${group}: ${String(cause)}`),
+  onRuleError: ({ consumer, messageId, error }) =>
+    faults.push(`${consumer} on ${messageId}: ${error}`),
+  onBackendError: (group, cause) => faults.push(`${group}: ${String(cause)}`),
 })
 const broke = (id: string, cause: unknown): unknown => faults.push(`${id}: ${String(cause)}`)
-const served = await serve(app, { port: 0, routes, broke })
+const served = await serve(app, { port: 0, routes, onError: broke })
 try {
   const described = (await (await fetch(`${served.gateway}/openapi.json`)).json()) as OpenApi
   const { statuses, findings } = await fuzz(served.gateway, described, {
@@ -36,7 +37,7 @@ try {
   })
   await app.settled()
   console.log(JSON.stringify({ statuses, findings, faults }, undefined, 2))
-  const isWell = (await app.health()).is === 'well' && faults.length === 0
+  const isWell = (await app.health()).status === 'well' && faults.length === 0
   process.exitCode = findings.length === 0 && isWell ? 0 : 1
 } finally {
   await served.close()

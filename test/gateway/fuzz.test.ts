@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { gateway } from 'throughline/gateway'
 import { Ordering } from './contracts.ts'
-import { fuzz } from './fuzz.ts'
+import { fuzz } from './send-fuzz.ts'
 import { openShop, routes } from './system.ts'
 
 describe('random requests', () => {
   test('of a few seeds cause no server error', async () => {
     await using shop = await openShop()
-    const openapi = gateway(shop.app, { routes, opens: [Ordering] }).description()
+    const openapi = gateway(shop.app, { routes, expose: [Ordering] }).description()
     for (const seed of [1, 2, 3]) {
       const { statuses, findings } = await fuzz(shop.origin, openapi, { seed, requests: 200 })
       assert.deepEqual(findings, [], `seed ${seed}`)

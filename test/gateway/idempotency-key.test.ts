@@ -3,7 +3,11 @@ import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { client, gateway } from 'throughline/gateway'
-import { headerOfKey, KEY_HEADER_PATTERN, keyFrom } from '../../src/gateway/idempotency-key.ts'
+import {
+  headerOfKey,
+  KEY_HEADER_PATTERN,
+  keyFrom,
+} from '../../src/gateway/routing/idempotency-key.ts'
 import { runs } from '../extent.ts'
 import { Ordering, Payment } from './contracts.ts'
 import type * as contracts from './contracts.ts'
@@ -34,13 +38,13 @@ describe('an idempotency key', () => {
     for (const key of wrong) {
       const url = `${shop.origin}/messages/ordering/PlaceOrder`
       const answer = await post(url, placed('o-1'), { 'idempotency-key': key })
-      const { code, complaints } = (await answer.json()) as {
+      const { code, issues } = (await answer.json()) as {
         code: string
-        complaints: readonly { path: string; message: string }[]
+        issues: readonly { path: string; message: string }[]
       }
       assert.deepEqual([answer.status, code], [400, 'REQUEST_INVALID'], key)
-      assert.equal(complaints[0]?.path, 'idempotency-key')
-      if (key === '' || key === '""') assert.match(complaints[0]?.message ?? '', /^is empty/)
+      assert.equal(issues[0]?.path, 'idempotency-key')
+      if (key === '' || key === '""') assert.match(issues[0]?.message ?? '', /^is empty/)
     }
   })
 
@@ -60,8 +64,8 @@ describe('an idempotency key', () => {
 
   test('that contains quotes stays the same through a client and another gateway', async () => {
     await using till = await openTill()
-    const elsewhere = [{ contract: Payment, at: till.origin }]
-    await using shop = await openShop({ elsewhere, opens: [Ordering, Payment] })
+    const remote = [{ contract: Payment, url: till.origin }]
+    await using shop = await openShop({ remote, expose: [Ordering, Payment] })
     const { payment } = client<typeof contracts>(shop.origin)
     const idempotencyKey = '"k\\"'
     const operation = await payment.charge(
@@ -73,7 +77,7 @@ describe('an idempotency key', () => {
 
   test('is described by the pattern that the gateway accepts', async () => {
     await using shop = await openShop()
-    const { paths } = gateway(shop.app, { opens: [Ordering.CloseOrder] }).description()
+    const { paths } = gateway(shop.app, { expose: [Ordering.CloseOrder] }).description()
     const { post: operation = {} } = paths['/messages/ordering/CloseOrder'] ?? {}
     const [parameter] = operation['parameters'] as [{ name: string; schema: object }]
     assert.equal(parameter.name, 'Idempotency-Key')

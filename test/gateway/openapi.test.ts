@@ -7,8 +7,8 @@ import { command, contract } from 'throughline'
 import { z } from 'zod'
 import type { OpenApi } from 'throughline/gateway'
 import { gateway, route } from 'throughline/gateway'
-import { sampleOf } from '../../src/contract/sample.ts'
-import { jsonSchemaOf } from '../../src/gateway/schema.ts'
+import { createSample } from '../../src/contract/schema/schema-sample.ts'
+import { jsonSchemaOf } from '../../src/gateway/routing/schema.ts'
 import { openShop, post } from './system.ts'
 
 interface Body {
@@ -124,7 +124,7 @@ describe('the OpenAPI document', () => {
     const described = { ...shop.app.describe(), contracts: [{ name: 'odd', owner: 'odd' }] }
     const app = { ...shop.app, describe: () => described as never }
     const routes = [route.command('POST', '/again', Odd.Plant)]
-    const document = gateway(app, { opens: [Odd], routes }).description()
+    const document = gateway(app, { expose: [Odd], routes }).description()
     await mustBeValid(document)
     const check = checkerOf(document)
     for (const { requestBody } of operationsOf(document))
@@ -165,7 +165,7 @@ describe('a sample', () => {
   for (const [name, schema] of Object.entries(schemas))
     test(`of ${name} fits its schema`, () => {
       const asJson = jsonSchemaOf(schema, 'input')
-      const sample = sampleOf(asJson, () => undefined)
+      const sample = createSample(asJson, () => undefined)
       assert.ok(ajv.validate(asJson, sample), `${JSON.stringify(sample)} ${ajv.errorsText()}`)
       assert.ok(schema.safeParse(sample).success, JSON.stringify(sample))
     })

@@ -5,7 +5,7 @@ import { command, contract, query } from 'throughline'
 import type { Route } from 'throughline/gateway'
 import { fetchHandler, gateway, listen, route } from 'throughline/gateway'
 import { z } from 'zod'
-import { jsonSchemaOf } from '../../src/gateway/schema.ts'
+import { jsonSchemaOf } from '../../src/gateway/routing/schema.ts'
 
 const Id = z.object({ id: z.string() })
 const Door = contract(
@@ -35,10 +35,10 @@ function opened(routes: readonly Route[]) {
   const sent: unknown[] = []
   const app = {
     ask: async ({ data }: { data: unknown }) => data,
-    send: async ({ data }: { data: unknown }) => (sent.push(data), { id: '1', isRepeat: false }),
+    send: async ({ data }: { data: unknown }) => (sent.push(data), { id: '1', isDuplicate: false }),
     describe: () => ({ contracts: [{ name: 'door', owner: 'door' }] }),
   }
-  const handler = gateway(app as never, { routes, opens: [Door.Look] })
+  const handler = gateway(app as never, { routes, expose: [Door.Look] })
   const { paths, components } = handler.description()
   const bodyOf = (path: string, method: string): Body =>
     paths[path]?.[method]?.['requestBody'] as Body

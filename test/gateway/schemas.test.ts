@@ -46,11 +46,11 @@ describe('over HTTP', () => {
       [service('pay', { owns: [Pay], runs: [pay, convert] })],
       memory(),
     )
-    const server = await listen([gateway(owner, { opens: [Pay] })], { port: 0 })
+    const server = await listen([gateway(owner, { expose: [Pay] })], { port: 0 })
     await using other = await start([service('other', { owns: [Other], runs: [] })], memory())
-    const elsewhere = [{ contract: Pay, at: server.url }]
-    const near = fetchHandler(gateway(owner, { opens: [Pay] }))
-    const far = fetchHandler(gateway(other, { opens: [Pay], elsewhere }))
+    const remote = [{ contract: Pay, url: server.url }]
+    const near = fetchHandler(gateway(owner, { expose: [Pay] }))
+    const far = fetchHandler(gateway(other, { expose: [Pay], remote }))
     for (const [id, ask] of [
       ['near', near],
       ['far', far],

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { manualClock } from '../../src/testing/clock.ts'
+import { createManualClock } from '../../src/testing/manual-clock.ts'
 import type { StreamEvent } from '../../src/http/stream.ts'
 import { eventStream } from '../../src/http/stream.ts'
 
@@ -24,7 +24,7 @@ function silence(): AsyncIterable<StreamEvent> & { isReturned: boolean } {
 }
 
 describe('a stream of events', () => {
-  const clock = manualClock()
+  const clock = createManualClock()
   const { signal } = new AbortController()
 
   test('is text that ends when the events do', async () => {

@@ -10,7 +10,7 @@ import {
   saga,
   service,
   start,
-  type,
+  tool,
 } from 'throughline'
 import type { GatewayOptions, Listening } from 'throughline/gateway'
 import { gateway, listen, route } from 'throughline/gateway'
@@ -45,7 +45,7 @@ const orders = projection(
   'orders',
   {
     by: 'orderId',
-    row: type<{ customerId: string; is: string; quantity: number }>(),
+    row: tool<{ customerId: string; is: string; quantity: number }>(),
     indexes: ['customerId'],
   },
   (on) => [
@@ -62,7 +62,7 @@ const closing = saga(
     on(Ordering.OrderPlaced, ({ quantity }) =>
       quantity === 7 ? become({ is: 'waiting' }) : finish(),
     ),
-    on(Ordering.OrderClosed, () => finish({ is: 'rolled-back', reason: 'closed' })),
+    on(Ordering.OrderClosed, () => finish({ status: 'rolled-back', reason: 'closed' })),
   ],
 )
 
@@ -98,7 +98,7 @@ const charge = entity(
 
 const charges = projection(
   'charges',
-  { by: 'customerId', row: type<{ cents: number }>(), indexes: [] },
+  { by: 'customerId', row: tool<{ cents: number }>(), indexes: [] },
   (on) => [on(Payment.Charged, ({ cents }, row) => ({ cents: (row?.cents ?? 0) + cents }))],
 )
 
@@ -150,15 +150,15 @@ export async function openShop(options: GatewayOptions = {}, token?: string): Pr
   const app = await start([ordering], memory(), { engine: { idleMs: 50 } })
   const broken: unknown[] = []
   const broke = (_id: string, cause: unknown): void => void broken.push(cause)
-  const handler = gateway(app, { routes, opens: [Ordering], broke, ...options })
-  const listenOptions = { port: 0, broke, ...(token === undefined ? {} : { token }) }
+  const handler = gateway(app, { routes, expose: [Ordering], onError: broke, ...options })
+  const listenOptions = { port: 0, onError: broke, ...(token === undefined ? {} : { token }) }
   return opened(app, await listen([handler], listenOptions), broken)
 }
 
 /** Serves payment with all its messages. */
 export async function openTill(token?: string): Promise<Opened> {
   const app = await start([payment], memory(), { engine: { idleMs: 50 } })
-  const handler = gateway(app, { opens: [Payment] })
+  const handler = gateway(app, { expose: [Payment] })
   return opened(app, await listen([handler], { port: 0, ...(token ? { token } : {}) }), [])
 }
 

@@ -35,7 +35,7 @@ async function linesWithErrors(texts: readonly string[]): Promise<readonly (read
 }
 
 test('each misuse of routes and the client is a type error in its line', async () => {
-  const source = readFileSync(join(here, 'misuses.ts'), 'utf8')
+  const source = readFileSync(join(here, 'type-errors.ts'), 'utf8')
   const lines = source.split('\n')
   const misuses = lines.flatMap((line, index) => (DIRECTIVE.test(line) ? [index + 2] : []))
   assert.ok(misuses.length >= 12)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync, realpathSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { suite, test } from 'node:test'
-import { inRepo, run } from './running.ts'
+import { inRepo, run } from './run-program.ts'
 
 const bin = inRepo('src/cli/bin.mjs')
 const { engines } = JSON.parse(readFileSync(inRepo('package.json'), 'utf8')) as {

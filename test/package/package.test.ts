@@ -11,11 +11,11 @@ import {
 import { homedir, tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import type { Door } from '../rooms/doors.ts'
-import type { Manifest, OwnManifest } from '../../tools/pack/manifest.ts'
+import type { EntryPoint } from '../boundaries/exports.ts'
+import type { Manifest, SourceManifest } from '../../tools/pack/manifest.ts'
 import { manifestOf } from '../../tools/pack/manifest.ts'
-import { inRepo, node, npm, root, run } from './running.ts'
-import { startProject } from './started.ts'
+import { inRepo, node, npm, root, run } from './run-program.ts'
+import { startProject } from './start-project.ts'
 
 interface Summary {
   readonly file: string
@@ -25,7 +25,7 @@ interface Summary {
 
 const read = (path: string): string => readFileSync(path, 'utf8')
 const readJson = (path: string): unknown => JSON.parse(read(path))
-const own = readJson(inRepo('package.json')) as OwnManifest & {
+const own = readJson(inRepo('package.json')) as SourceManifest & {
   readonly devDependencies: Readonly<Record<string, string>>
 }
 const { zod } = own.devDependencies
@@ -153,7 +153,7 @@ suite('an installed package', () => {
   })
 
   test('has the entry points and exports of the checked-in list', () => {
-    const listed = readJson(inRepo('test/rooms/doors.json')) as Record<string, Door>
+    const listed = readJson(inRepo('test/boundaries/exports.json')) as Record<string, EntryPoint>
     const doors = Object.keys(own.exports).map((door) => door.replace(/^\./, 'throughline'))
     const opened = node(project, '--input-type=module', '--eval', importing, ...doors)
     const expected = Object.keys(own.exports).map((door, at) =>

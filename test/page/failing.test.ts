@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { browserPath, openBrowser, violationsOf } from './browser.ts'
-import { standIn } from './stand-in.ts'
+import { startFakeServer } from './fake-server.cli.ts'
 
 const skip = browserPath === undefined ? 'no Chromium is here: name one by CHROMIUM' : false
 
@@ -10,7 +10,7 @@ test(
   'while the log fails, the header counts the held keys and the banner lists every alarm',
   { skip },
   async () => {
-    const shop = await standIn({ scene: 'failing' })
+    const shop = await startFakeServer({ scene: 'failing' })
     shop.world.broken = 'embedded: the disk is full'
     shop.pace = 20
     const browser = await openBrowser()

@@ -13,7 +13,7 @@ import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import type { Overview } from '../../src/admin/wire.ts'
 import { browserPath, openBrowser, violationsOf } from './browser.ts'
-import { walk } from './walk.ts'
+import { walk } from './keyboard-walk.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const skip = browserPath === undefined ? 'no Chromium is here: name one by CHROMIUM' : false

@@ -5,7 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import type { App } from 'throughline'
 import { after as later, command, contract, entity, event, handler, hours, saga } from 'throughline'
 import { refuse, service, start } from 'throughline'
-import type { Served } from 'throughline/admin'
+import type { AppServer } from 'throughline/admin'
 import { serve } from 'throughline/admin'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -52,16 +52,16 @@ const services = [service('work', { owns: [Work], runs: [thing, outside, remindi
 
 describe('the page of a system with held keys', { skip }, () => {
   let app: App
-  let served: Served
+  let served: AppServer
   let browser: Browser
   let page: Page
 
   before(async () => {
-    app = await start(services, memory(), { faulted: () => undefined })
+    app = await start(services, memory(), { onRuleError: () => undefined })
     const states = async (): Promise<Record<string, number>> => ({ [`open ${RTL}`]: 1 })
     served = await serve(app, {
       port: 0,
-      opens: [Work],
+      expose: [Work],
       boards: [{ title: `Work ${RTL}`, states }],
     })
     const keys = ['good', `bad-${RTL}1`, `bad-${RTL}2`]

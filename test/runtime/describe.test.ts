@@ -1,7 +1,7 @@
 // What runs, as data that anybody can print.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Description } from 'throughline'
+import type { AppDescription } from 'throughline'
 import {
   command,
   contract,
@@ -12,7 +12,7 @@ import {
   query,
   queryHandler,
 } from 'throughline'
-import { saga, service, start, type } from 'throughline'
+import { saga, service, start, tool } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 
@@ -36,7 +36,7 @@ const order = entity(
     evolve: (on) => [on(Ordering.Placed, () => 1)],
   },
 )
-const orders = projection('orders', { by: 'id', row: type<object>() }, (on) => [
+const orders = projection('orders', { by: 'id', row: tool<object>() }, (on) => [
   on(Ordering.Placed, (data) => data),
   on(Ordering.Place.refused, () => undefined),
 ])
@@ -53,8 +53,8 @@ const find = queryHandler('find', { of: Ordering, reads: [orders] }, (on) => [
 ])
 const shop = service('shop', { owns: [Ordering], runs: [order, orders, paying, mail, find] })
 
-async function described(): Promise<Description> {
-  await using app = await start([shop], memory(), { elsewhere: [Payments] })
+async function described(): Promise<AppDescription> {
+  await using app = await start([shop], memory(), { remote: [Payments] })
   return app.describe()
 }
 
@@ -66,23 +66,23 @@ test('a description has services with owned contracts, rules and handled message
       name: 'shop',
       owns: ['ordering'],
       runs: [
-        { name: 'order', is: 'entity', hears: ['ordering.Place'], sends: [], emits: hears },
+        { name: 'order', kind: 'entity', handles: ['ordering.Place'], sends: [], emits: hears },
         {
           name: 'orders',
-          is: 'projection',
-          hears: ['ORDER_PLACED', 'PLACE_ERROR'],
+          kind: 'projection',
+          handles: ['ORDER_PLACED', 'PLACE_ERROR'],
           sends: [],
           emits: [],
         },
         {
           name: 'paying',
-          is: 'saga',
-          hears: ['ORDER_PLACED', 'payments.Paid', 'payments.Pay'],
+          kind: 'saga',
+          handles: ['ORDER_PLACED', 'payments.Paid', 'payments.Pay'],
           sends: ['payments.Pay'],
           emits: [],
         },
-        { name: 'mail', is: 'handler', hears, sends: [], emits: ['ordering.Forgotten'] },
-        { name: 'find', is: 'query', hears: ['ordering.Find'], sends: [], emits: [] },
+        { name: 'mail', kind: 'handler', handles: hears, sends: [], emits: ['ordering.Forgotten'] },
+        { name: 'find', kind: 'query', handles: ['ordering.Find'], sends: [], emits: [] },
       ],
     },
   ])
@@ -142,19 +142,19 @@ test('a description has contracts and topics with their owners', async () => {
 })
 
 test('the consumers of a status are the rules of the description that consume', async () => {
-  await using app = await start([shop], memory(), { elsewhere: [Payments] })
+  await using app = await start([shop], memory(), { remote: [Payments] })
   const consumers = (await app.status()).map(({ consumer }) => consumer)
   const rules = app
     .describe()
     .services.flatMap(({ name, runs }) =>
-      runs.filter(({ is }) => is !== 'query').map((rule) => `${name}/${rule.name}`),
+      runs.filter(({ kind }) => kind !== 'query').map((rule) => `${name}/${rule.name}`),
     )
   assert.deepEqual(consumers.toSorted(), rules.toSorted())
 })
 
 test('a description is plain JSON and deterministic', async () => {
   const description = await described()
-  const copied = JSON.parse(JSON.stringify(description)) as Description
+  const copied = JSON.parse(JSON.stringify(description)) as AppDescription
   // An owner that runs elsewhere is not known, and JSON leaves it out.
   const known = structuredClone(description)
   assert.equal(JSON.stringify(copied), JSON.stringify(known))

@@ -7,8 +7,8 @@ import { Fault, after, become, command, contract, entity, event, finish } from '
 import { refuse, saga, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
-import { stageOf } from '../engine/stage.ts'
-import type { Stage } from '../engine/stage.ts'
+import { createSimulation } from '../engine/support/simulation.ts'
+import type { Simulation } from '../engine/support/simulation.ts'
 
 const Id = z.object({ id: z.string() })
 const Trade = contract(
@@ -38,7 +38,7 @@ const trade = entity(
 const dealing = saga('dealing', { by: 'id', initial: 0, sends: [Stock.Take] }, (on) => [
   on(Trade.Bought, (data) => [become(1), after(60_000, Stock.Take(data))]),
   on(Stock.Taken, ({ id }) =>
-    id === 'back' ? finish({ is: 'rolled-back', reason: 'sold out' }) : finish(),
+    id === 'back' ? finish({ status: 'rolled-back', reason: 'sold out' }) : finish(),
   ),
 ])
 /** Hears the event of another service's step, so the conversation is longer than its first saga. */
@@ -58,40 +58,44 @@ const services = () => [
   service('stock', { owns: [Stock], runs: [stock] }),
 ]
 
-async function launch(stage: Stage) {
+async function launch(stage: Simulation) {
   const { backend, clock, random, crash } = stage.instance()
   const engine = { leaseMs: 3_000 }
   const options = { clock, random, engine }
   return { app: await stage.clock.until(start(services(), backend, options)), crash }
 }
 
-const isOpen = async (stage: Stage, promise: Promise<unknown>): Promise<boolean> => {
+const isOpen = async (stage: Simulation, promise: Promise<unknown>): Promise<boolean> => {
   let isSettled = false
   void promise.finally(() => (isSettled = true))
   await stage.clock.advance(5_000)
   return !isSettled
 }
 
-const CLOSED = { is: 'refused', code: 'closed', complaints: [{ path: '', message: 'come back' }] }
+const CLOSED = { status: 'refused', code: 'closed', issues: [{ path: '', message: 'come back' }] }
 
 /** Each command, and what it comes to. */
 const OUTCOMES = [
-  { command: Trade.Buy({ id: 'yes' }), accepted: { is: 'accepted' }, settled: { is: 'completed' } },
+  {
+    command: Trade.Buy({ id: 'yes' }),
+    accepted: { status: 'accepted' },
+    settled: { status: 'completed' },
+  },
   { command: Trade.Buy({ id: 'no' }), accepted: CLOSED, settled: CLOSED },
   {
     command: Trade.Buy({ id: 'back' }),
-    accepted: { is: 'accepted' },
-    settled: { is: 'rolled-back', reason: 'sold out' },
+    accepted: { status: 'accepted' },
+    settled: { status: 'rolled-back', reason: 'sold out' },
   },
   {
     command: Trade.Quiet({ id: 'nobody-hears' }),
-    accepted: { is: 'accepted' },
-    settled: { is: 'completed' },
+    accepted: { status: 'accepted' },
+    settled: { status: 'completed' },
   },
   {
     command: Trade.Quiet({ id: 'nothing' }),
-    accepted: { is: 'accepted' },
-    settled: { is: 'completed' },
+    accepted: { status: 'accepted' },
+    settled: { status: 'completed' },
   },
 ]
 
@@ -100,15 +104,15 @@ describe('an operation', () => {
     const { id } = command.data as { id: string }
     const typeOf = command.name === 'Buy' ? Trade.Buy : Trade.Quiet
 
-    test(`of ${id} ends as ${settled.is}, whenever and wherever it is asked`, async () => {
-      const stage = stageOf(memory, 1)
+    test(`of ${id} ends as ${settled.status}, whenever and wherever it is asked`, async () => {
+      const stage = createSimulation(memory, 1)
       const { app } = await launch(stage)
       const sent = await stage.clock.until(app.send(command, { id: `op-${id}` }))
       assert.equal(sent.id, `op-${id}`)
       const asked = [sent.accepted(), sent.accepted()]
       assert.deepEqual(await stage.clock.until(Promise.all(asked)), [accepted, accepted])
       const early = [sent.settled(), app.operation(typeOf, sent.id).settled()]
-      if (settled.is === 'completed' || settled.is === 'rolled-back')
+      if (settled.status === 'completed' || settled.status === 'rolled-back')
         assert.equal(await isOpen(stage, early[0] as Promise<unknown>), typeOf === Trade.Buy)
       assert.deepEqual(await stage.clock.until(Promise.all(early)), [settled, settled])
       assert.deepEqual(await stage.clock.until(sent.settled()), settled)
@@ -123,7 +127,7 @@ describe('an operation', () => {
   }
 
   test('is answered after the next start if the app crashes meanwhile', async () => {
-    const stage = stageOf(memory, 2)
+    const stage = createSimulation(memory, 2)
     const first = await launch(stage)
     await stage.clock.until(first.app.send(Trade.Buy({ id: 'yes' }), { id: 'op' }))
     first.crash()
@@ -133,17 +137,17 @@ describe('an operation', () => {
     second.crash()
     const third = await launch(stage)
     const operation = third.app.operation(Trade.Buy, 'op')
-    assert.deepEqual(await stage.clock.until(operation.settled()), { is: 'completed' })
+    assert.deepEqual(await stage.clock.until(operation.settled()), { status: 'completed' })
     void waiting
     await stage.clock.until(third.app.stop())
   })
 
   test('waits for the sagas that its events have started, and for no others', async () => {
-    const stage = stageOf(memory, 3)
+    const stage = createSimulation(memory, 3)
     const { app } = await launch(stage)
     const slow = await stage.clock.until(app.send(Trade.Buy({ id: 'slow' })))
     const quiet = await stage.clock.until(app.send(Trade.Quiet({ id: 'slow' })))
-    assert.deepEqual(await stage.clock.until(quiet.settled(), 3_000), { is: 'completed' })
+    assert.deepEqual(await stage.clock.until(quiet.settled(), 3_000), { status: 'completed' })
     const waiting = slow.settled()
     assert.ok(
       await isOpen(
@@ -157,7 +161,7 @@ describe('an operation', () => {
   })
 
   test('is awaited until its signal aborts', async () => {
-    const stage = stageOf(memory, 4)
+    const stage = createSimulation(memory, 4)
     const { app } = await launch(stage)
     const operation = await stage.clock.until(app.send(Trade.Buy({ id: 'slow' })))
     const leaving = new AbortController()
@@ -174,11 +178,11 @@ describe('an operation', () => {
   })
 
   test('of a remote service throws OPERATION_NOT_FOUND', async () => {
-    const stage = stageOf(memory, 5)
+    const stage = createSimulation(memory, 5)
     const { backend, clock, random } = stage.instance()
     const [tradeService] = services()
     const app: App = await stage.clock.until(
-      start([tradeService as never], backend, { clock, random, elsewhere: [Stock] } as never),
+      start([tradeService as never], backend, { clock, random, remote: [Stock] } as never),
     )
     const sent = await stage.clock.until(app.send(Stock.Take({ id: 'a' })))
     const { settled } = app.operation(Stock.Take, sent.id)
@@ -193,7 +197,7 @@ describe('an operation', () => {
   })
 
   test('that was never sent throws OPERATION_NOT_FOUND', async () => {
-    const stage = stageOf(memory, 6)
+    const stage = createSimulation(memory, 6)
     const { app } = await launch(stage)
     const { accepted, settled } = app.operation(Trade.Buy, 'never')
     for (const ask of [accepted, settled] as (() => Promise<unknown>)[])

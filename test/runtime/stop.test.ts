@@ -2,34 +2,39 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { App } from 'throughline'
-import { Fault, command, contract, entity, event, handler, service, start, type } from 'throughline'
+import { Fault, command, contract, entity, event, handler, service, start, tool } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
-import { pause, systemClock } from '../../src/base/clock.ts'
+import { sleep, systemClock } from '../../src/base/time/clock.ts'
 import { runVerb } from '../../src/control/verbs.ts'
-import { Ledger, ledgerOf, outsideOf, upTo } from '../engine/ledger.ts'
-import type { Around } from '../../src/ports/through.ts'
-import { systemOf } from '../../src/runtime/operating.ts'
-import type { Stage } from '../engine/stage.ts'
-import { caughtUp, stageOf } from '../engine/stage.ts'
+import {
+  Ledger,
+  createLedgerService,
+  createOutside,
+  numbersUpTo,
+} from '../engine/support/ledger-service.ts'
+import type { Interceptor } from '../../src/ports/intercept.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
+import type { Simulation } from '../engine/support/simulation.ts'
+import { caughtUp, createSimulation } from '../engine/support/simulation.ts'
 
 const engine = { leaseMs: 3_000, retryDelayMs: 50 }
 
-async function launch(stage: Stage, around?: Around) {
+async function launch(stage: Simulation, around?: Interceptor) {
   const { backend, clock, random } = stage.instance(around)
-  const outside = outsideOf()
+  const outside = createOutside()
   const options = { clock, random, engine, tools: { outside } }
-  return { app: await stage.clock.until(start([ledgerOf()], backend, options)), outside }
+  return { app: await stage.clock.until(start([createLedgerService()], backend, options)), outside }
 }
 
 const sendAll = (app: App, count: number) =>
-  Promise.all(upTo(count).map((number) => app.send(Ledger.Enter({ account: 'a', number }))))
+  Promise.all(numbersUpTo(count).map((number) => app.send(Ledger.Enter({ account: 'a', number }))))
 
 describe('an app that stops', () => {
   test('accepts nothing new, stores what it accepted, and the next start handles the rest', async () => {
-    const stage = stageOf(memory, 1)
+    const stage = createSimulation(memory, 1)
     const { app } = await launch(stage, async (method, call) => {
-      if (method === 'log.append') await pause(stage.clock, 500)
+      if (method === 'log.append') await sleep(stage.clock, 500)
       return call()
     })
     let stored = 0
@@ -49,17 +54,17 @@ describe('an app that stops', () => {
     const anew = await launch(stage)
     await stage.clock.until(caughtUp(stage.clock, anew.app))
     const { book } = await stage.clock.until(anew.app.ask(Ledger.Read({ account: 'a' })))
-    assert.deepEqual(book, upTo(50))
+    assert.deepEqual(book, numbersUpTo(50))
     await stage.clock.until(anew.app.stop())
   })
 
   test('completes the unit in progress, starts no other, and releases its leases', async () => {
-    const stage = stageOf(memory, 2)
+    const stage = createSimulation(memory, 2)
     let isStopped = false
     let underWay = 0
     const units: boolean[] = []
     const held = new Map<string, boolean>()
-    const around: Around = async (method, call, [member, wants]) => {
+    const around: Interceptor = async (method, call, [member, wants]) => {
       assert.ok(!isStopped, `${method} after the end`)
       if (method === 'store.beat')
         held.set((member as { id: string }).id, (wants as readonly string[]).length > 0)
@@ -92,9 +97,9 @@ describe('an app that stops', () => {
   })
 
   test('stops once, however often stop is called, and at the end of its scope', async () => {
-    const stage = stageOf(memory, 3)
+    const stage = createSimulation(memory, 3)
     let beats = 0
-    const around: Around = (method, call, [, wants]) => {
+    const around: Interceptor = (method, call, [, wants]) => {
       if (method === 'store.beat' && (wants as readonly string[]).length === 0) beats += 1
       return call()
     }
@@ -114,7 +119,9 @@ describe('an app that stops', () => {
       log: { ...log, close: close('log') },
       store: { ...store, close: close('store') },
     }
-    const app = await start([ledgerOf()], backend, { tools: { outside: outsideOf() } })
+    const app = await start([createLedgerService()], backend, {
+      tools: { outside: createOutside() },
+    })
     await sendAll(app, 3)
     await Promise.all([app.stop(), app.stop()])
     await app.stop()
@@ -133,12 +140,12 @@ const job = entity(
   },
 )
 type Work = (signal: AbortSignal) => Promise<void>
-const worker = handler('worker', { uses: { work: type<Work>() } }, (on) => [
+const worker = handler('worker', { uses: { work: tool<Work>() } }, (on) => [
   on(Job.Done, (_, { work }, { signal }) => work(signal)),
 ])
 
 test('a handler that ends within graceMs is awaited and its progress commits', async () => {
-  const stage = stageOf(memory, 4)
+  const stage = createSimulation(memory, 4)
   const { backend, clock, random } = stage.instance()
   let began = 0
   let wasAborted = false
@@ -165,7 +172,7 @@ test('a handler that ends within graceMs is awaited and its progress commits', a
 })
 
 test('an aborted handler is awaited, too, and then nothing runs any more', async () => {
-  const stage = stageOf(memory, 5)
+  const stage = createSimulation(memory, 5)
   let isStopped = false
   const { backend, clock, random } = stage.instance((method, call) => {
     assert.ok(!isStopped, `${method} after the end`)
@@ -196,11 +203,13 @@ test('an aborted handler is awaited, too, and then nothing runs any more', async
 })
 
 test('on the real clock an app starts, settles and stops, and the process can exit', async () => {
-  await using app = await start([ledgerOf()], memory(), { tools: { outside: outsideOf() } })
+  await using app = await start([createLedgerService()], memory(), {
+    tools: { outside: createOutside() },
+  })
   await sendAll(app, 20)
   await caughtUp(systemClock(), app, 1)
   const { journal } = await app.ask(Ledger.Read({ account: 'a' }))
-  assert.deepEqual(journal, upTo(20))
+  assert.deepEqual(journal, numbersUpTo(20))
 })
 
 const Post = contract('post', { key: 'id' }, { Send: command(Id), Sent: event(Id) })
@@ -213,24 +222,24 @@ const post = entity(
   },
 )
 
-for (const order of ['key', 'none'] as const)
+for (const order of ['stream', 'queue'] as const)
   test(`a handler of order ${order} that ignores its signal is abandoned and reported`, async () => {
     let called = 0
     const never = () => {
       called += 1
       return new Promise<never>(() => undefined)
     }
-    const options = { order, concurrency: 2 }
+    const options = { consume: order, concurrency: 2 }
     const stuck = handler('stuck', options, (on) => [on(Post.Sent, never)])
-    const quick = handler('quick', { order }, (on) => [on(Post.Sent, () => undefined)])
-    const stage = stageOf(memory, 9)
+    const quick = handler('quick', { consume: order }, (on) => [on(Post.Sent, () => undefined)])
+    const stage = createSimulation(memory, 9)
     const { backend, clock, random } = stage.instance()
     const broke: string[] = []
     const app = await stage.clock.until(
       start([service('post', { owns: [Post], runs: [post, stuck, quick] })], backend, {
         clock,
         random,
-        broke: (group, cause) => broke.push(`${group}: ${(cause as Error).message}`),
+        onBackendError: (group, cause) => broke.push(`${group}: ${(cause as Error).message}`),
       }),
     )
     await stage.clock.until(app.send(Post.Send({ id: 'a' })))
@@ -246,14 +255,14 @@ for (const order of ['key', 'none'] as const)
   })
 
 test('a queue handler that ends on its signal is not abandoned', async () => {
-  const stage = stageOf(memory, 10)
+  const stage = createSimulation(memory, 10)
   const { backend, clock, random } = stage.instance()
   let [began, ended] = [0, 0]
-  const late = handler('late', { order: 'none' }, (on) => [
+  const late = handler('late', { consume: 'queue' }, (on) => [
     on(Post.Sent, async (_, _tools, { signal }) => {
       began += 1
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
-      await pause(stage.clock, 500)
+      await sleep(stage.clock, 500)
       ended += 1
     }),
   ])
@@ -262,7 +271,7 @@ test('a queue handler that ends on its signal is not abandoned', async () => {
     start([service('post', { owns: [Post], runs: [post, late] })], backend, {
       clock,
       random,
-      broke: (group) => broke.push(group),
+      onBackendError: (group) => broke.push(group),
     }),
   )
   await stage.clock.until(app.send(Post.Send({ id: 'a' })))
@@ -284,7 +293,7 @@ test('everything but describe throws APP_STOPPING once an app has stopped', asyn
     find: () => app.find('a'),
     status: () => app.status(),
     health: () => app.health(),
-    held: () => app.held(),
+    heldKeys: () => app.heldKeys(),
     sagas: () => app.sagas(),
     operations: () => app.operations(),
     timers: () => app.timers(),
@@ -294,10 +303,10 @@ test('everything but describe throws APP_STOPPING once an app has stopped', asyn
     rewind: () => app.rewind('post/none', 'latest'),
     rebuild: () => app.rebuild('post/none'),
     settled: () => app.settled(),
-    'operation.look': () => operation.look(),
+    'operation.look': () => operation.state(),
     'operation.accepted': () => operation.accepted(),
     'operation.settled': () => operation.settled(),
-    'late.look': () => late.look(),
+    'late.look': () => late.state(),
     'system.health': () => system.health(),
     'system.setPaused': () => system.setPaused('post', true),
     'system.rewind': () => system.rewind({ consumer: 'post/none', to: 'latest' }),

@@ -10,7 +10,7 @@ import { serve } from 'throughline/admin'
 import { fetchHandler, gateway, reject, route } from 'throughline/gateway'
 import { given, memory, simulate } from 'throughline/testing'
 import { z } from 'zod'
-import { VERSION } from '../../src/base/copy.ts'
+import { VERSION } from '../../src/base/package-copy.ts'
 
 type Index = typeof index
 interface Other {
@@ -54,13 +54,14 @@ function bells({ command, contract, entity, event, service }: Index) {
 
 function named(...paths: readonly string[]): (thrown: unknown) => boolean {
   return (thrown) => {
-    const { code, message, complaints } = thrown as index.Fault
+    const { code, message, issues } = thrown as index.Fault
     assert.equal(code, 'TWO_COPIES', message)
     assert.deepEqual(
-      complaints.map(({ path }) => path),
+      issues.map(({ path }) => path),
       paths,
     )
-    for (const copy of [place, 'src/base/copy.ts', VERSION]) assert.ok(message.includes(copy))
+    for (const copy of [place, 'src/base/package-copy.ts', VERSION])
+      assert.ok(message.includes(copy))
     return true
   }
 }
@@ -77,7 +78,7 @@ describe('values of another copy of the package are refused', () => {
     const tower = index.service('tower', { owns: [Bell], runs: [bell] })
     const elsewhere = [Bell]
     const all = named('owns of tower', 'tower/bell', 'elsewhere[0]')
-    await assert.rejects(index.start([tower], memory(), { elsewhere }), all)
+    await assert.rejects(index.start([tower], memory(), { remote: elsewhere }), all)
   })
 
   test('by given', () => {
@@ -98,7 +99,7 @@ describe('values of another copy of the package are refused', () => {
     assert.throws(() => route.command('POST', '/ring', Bell.Ring), named('POST /ring'))
     const app = await other.index.start([tower], other.testing.memory())
     try {
-      assert.throws(() => gateway(app, { opens: [Bell] }), named('app', 'expose[0]'))
+      assert.throws(() => gateway(app, { expose: [Bell] }), named('app', 'expose[0]'))
       await assert.rejects(serve(app, { port: 0 }), named('app'))
     } finally {
       await app.stop()

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import { command, contract, entity, event, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
-import { warnOnce } from '../../src/base/warning.ts'
+import { createWarnOnce } from '../../src/base/errors/warn-once.ts'
 
 const Id = z.object({ id: z.string() })
 const Work = contract('work', { key: 'id' }, { Do: command(Id), Done: event(Id) })
@@ -39,7 +39,9 @@ test('an error of a rule is a process warning without a hook', async () => {
 
 test('a warning has its control characters escaped and keeps the lines of a stack', async () => {
   const warned = once(process, 'warning')
-  warnOnce()('work/rule holds \u001b]0;owned\u0007\u202e: no\r\n    at one\n\tat other\u009b2J')
+  createWarnOnce()(
+    'work/rule holds \u001b]0;owned\u0007\u202e: no\r\n    at one\n\tat other\u009b2J',
+  )
   const [{ message }] = (await warned) as [Error]
   assert.equal(
     message,
@@ -51,7 +53,7 @@ test('texts with the same first line are emitted once', async () => {
   const told: string[] = []
   const listener = ({ message }: Error): void => void told.push(message)
   process.on('warning', listener)
-  const warn = warnOnce()
+  const warn = createWarnOnce()
   for (const time of ['10:00', '10:01']) warn(`it broke\n  at ${time}`)
   await new Promise((resolve) => setImmediate(resolve))
   process.off('warning', listener)
@@ -62,7 +64,7 @@ test('a text is emitted once, and at most 100 texts are emitted', async () => {
   const told: string[] = []
   const listener = ({ message }: Error): void => void told.push(message)
   process.on('warning', listener)
-  const warn = warnOnce()
+  const warn = createWarnOnce()
   for (let at = 0; at < 300; at += 1) warn(`text ${at % 150}`)
   await new Promise((resolve) => setImmediate(resolve))
   process.off('warning', listener)

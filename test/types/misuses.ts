@@ -15,7 +15,7 @@ import {
   saga,
   send,
   start,
-  type,
+  tool,
 } from 'throughline'
 import { memory } from 'throughline/testing'
 import { Ordering, Payments, openOrders, ordering, payments } from './sample.ts'
@@ -44,25 +44,25 @@ contract(
   { key: 'customerId' },
   {
     Right: event(Today, {
-      was: [
+      upcasters: [
         [Before, ({ customerId, total }) => ({ customerId, totalCents: total * 100 })],
         [Between, (data) => ({ ...data, currency: 'EUR' })],
       ],
     }),
     Lacking: event(Between, {
       // @ts-expect-error An earlier version is made into less than the next one takes.
-      was: [[Before, ({ customerId }) => ({ customerId })]],
+      upcasters: [[Before, ({ customerId }) => ({ customerId })]],
     }),
     // @ts-expect-error It reads what the earlier version did not have.
-    Inventing: event(Between, { was: [[Before, ({ amount }) => amount]] }),
+    Inventing: event(Between, { upcasters: [[Before, ({ amount }) => amount]] }),
     // @ts-expect-error A version in between is left out.
-    Skipping: event(Today, { was: [[Before, cents]] }),
+    Skipping: event(Today, { upcasters: [[Before, cents]] }),
     // @ts-expect-error The versions are in the wrong order.
-    Swapped: command(Today, { was: [[Between, cents]] }),
+    Swapped: command(Today, { upcasters: [[Between, cents]] }),
     Asked: command(Between, {
       refuses: ['no'],
       // @ts-expect-error What it makes is of another type.
-      was: [[Before, ({ customerId }) => ({ customerId, totalCents: 'many' })]],
+      upcasters: [[Before, ({ customerId }) => ({ customerId, totalCents: 'many' })]],
     }),
   },
 )
@@ -173,14 +173,17 @@ entity(
 // A sibling's event may change an entity, once it is declared.
 entity(
   'sibling',
-  { of: Ordering, id: 'customerId', initial, hears: [Ordering.OrderCancelled] },
+  { of: Ordering, id: 'customerId', initial, receives: [Ordering.OrderCancelled] },
   {
     decide: () => [],
     evolve: (on) => [on(Ordering.OrderCancelled, () => ({ is: 'absent' }))],
   },
 )
 
-const step = { by: 'orderId', initial: { is: 'new' } as { is: 'new' } | { is: 'done' } } as const
+const step = {
+  by: 'orderId',
+  initial: { is: 'new' } as { is: 'new' } | { status: 'done' },
+} as const
 
 saga('undeclared-send', { ...step, sends: [Payments.Refund] }, (on) => [
   on(Ordering.OrderPlaced, ({ orderId, customerId, totalCents: cents }) =>
@@ -214,11 +217,11 @@ saga('nameless', { by: 'sku', initial: { is: 'new' }, sends: [Payments.Refund] }
 saga('settled', { ...step, sends: [Payments.Refund] }, (on) => [
   on(Ordering.OrderPlaced, () => [
     // @ts-expect-error What an operation says itself cannot be an outcome.
-    finish({ is: 'refused' }),
+    finish({ status: 'refused' }),
     // @ts-expect-error It would never settle.
-    finish({ is: 'pending', reason: 'later' }),
+    finish({ status: 'pending', reason: 'later' }),
     // @ts-expect-error An outcome is named in lower case.
-    finish({ is: 'Rolled back' }),
+    finish({ status: 'Rolled back' }),
   ]),
 ])
 
@@ -231,22 +234,22 @@ handler('apart', apart, (on) => [
 ])
 
 // @ts-expect-error Tools cannot cross over to a thread.
-handler('equipped', { thread: import.meta.url, uses: { mail: type<object>() } }, () => [])
+handler('equipped', { thread: import.meta.url, uses: { mail: tool<object>() } }, () => [])
 
 // @ts-expect-error An index over a field that the row does not have.
-projection('indexed', { by: 'orderId', row: type<{ a: string }>(), indexes: ['b'] }, () => [])
+projection('indexed', { by: 'orderId', row: tool<{ a: string }>(), indexes: ['b'] }, () => [])
 
-projection('misspelt-by', { by: 'ordreId', row: type<{ a: string }>() }, (on) => [
+projection('misspelt-by', { by: 'ordreId', row: tool<{ a: string }>() }, (on) => [
   // @ts-expect-error The event has no field that holds the id of the row.
   on(Ordering.OrderPlaced, () => ({ a: '' })),
   on(Ordering.OrderCancelled, { ids: ({ orderId }) => [orderId] }, () => undefined),
 ])
 
 // A refusal is found by the field of its command.
-projection('of-refusals', { by: 'orderId', row: type<{ a: string }>() }, (on) => [
+projection('of-refusals', { by: 'orderId', row: tool<{ a: string }>() }, (on) => [
   on(Ordering.PlaceOrder.refused, ({ code }) => ({ a: code })),
 ])
-projection('of-no-refusals', { by: 'code', row: type<{ a: string }>() }, (on) => [
+projection('of-no-refusals', { by: 'code', row: tool<{ a: string }>() }, (on) => [
   // @ts-expect-error The command has no such field, although the refusal has.
   on(Ordering.PlaceOrder.refused, ({ code }) => ({ a: code })),
 ])
@@ -266,7 +269,7 @@ export async function misuses(): Promise<void> {
   await start([ordering, payments], memory())
   // @ts-expect-error A tool has another form.
   await start([ordering, payments], memory(), { tools: { mail: 1 } })
-  const app = await start([ordering], memory(), { elsewhere: [Payments] })
+  const app = await start([ordering], memory(), { remote: [Payments] })
   // @ts-expect-error An event cannot be sent.
   await app.send(Ordering.OrderPlaced({ orderId: '', customerId: '', totalCents: 1 }))
   // @ts-expect-error A field is missing.

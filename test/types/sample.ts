@@ -17,9 +17,9 @@ import {
   send,
   service,
   start,
-  type,
+  tool,
 } from 'throughline'
-import type { OperationState, Settled } from 'throughline'
+import type { OperationState, SettledResult } from 'throughline'
 import { memory } from 'throughline/testing'
 
 const Line = z.object({ sku: z.string(), quantity: z.int(), unitPriceCents: z.int() })
@@ -94,7 +94,7 @@ export const openOrders = projection(
   'open-orders',
   {
     by: 'orderId',
-    row: type<{ customerId: string; totalCents: number }>(),
+    row: tool<{ customerId: string; totalCents: number }>(),
     indexes: ['customerId'],
   },
   (on) => [
@@ -133,14 +133,14 @@ export const fulfilment = saga(
       const reason: 'card-declined' | 'limit' = code
       return [
         send(Ordering.CancelOrder({ orderId, customerId, reason })),
-        finish({ is: 'rolled-back', reason }),
+        finish({ status: 'rolled-back', reason }),
       ]
     }),
     on.failed(Payments.Charge, ({ command: { orderId, customerId } }) => [
       become({ is: 'undoing' }),
       compensate(Payments.Refund({ orderId, customerId }), { undoes: Payments.Charge }),
     ]),
-    on(Payments.Refunded, () => finish({ is: 'rolled-back', reason: 'failed' })),
+    on(Payments.Refunded, () => finish({ status: 'rolled-back', reason: 'failed' })),
   ],
 )
 
@@ -174,7 +174,7 @@ interface Mail {
   post(to: string, text: string, key: string): Promise<void>
 }
 
-export const receipts = handler('receipts', { uses: { mail: type<Mail>() } }, (on) => [
+export const receipts = handler('receipts', { uses: { mail: tool<Mail>() } }, (on) => [
   on(Payments.Charged, async ({ customerId, cents }, { mail }, { effectKey }) => {
     await mail.post(customerId, `Thank you for ${cents}`, effectKey)
   }),
@@ -183,19 +183,19 @@ export const receipts = handler('receipts', { uses: { mail: type<Mail>() } }, (o
 export const payments = service('payments', { owns: [Payments], runs: [payment, receipts] })
 
 /** What an operation settles with is told apart by its `is` alone; outcomes have names of their own. */
-function toldOf(settled: Settled<'already-placed'>): string {
-  if (settled.is === 'refused') {
+function toldOf(settled: SettledResult<'already-placed'>): string {
+  if (settled.status === 'refused') {
     const code: 'already-placed' = settled.code
-    return `${code} ${settled.complaints.map(({ message }) => message).join()}`
+    return `${code} ${settled.issues.map(({ message }) => message).join()}`
   }
-  if (settled.is === 'rolled-back') return settled.reason ?? 'for no reason'
-  return settled.is
+  if (settled.status === 'rolled-back') return settled.reason ?? 'for no reason'
+  return settled.status
 }
 
 /** While it is looked at, it may be pending, too. */
 export function stateOf(state: OperationState<'limit' | 'closed'>): string {
-  if (state.is === 'pending') return 'not yet'
-  return state.is === 'refused' ? state.code : (state.reason ?? state.is)
+  if (state.status === 'pending') return 'not yet'
+  return state.status === 'refused' ? state.code : (state.reason ?? state.status)
 }
 
 export async function main(mail: Mail): Promise<string> {
@@ -205,7 +205,7 @@ export async function main(mail: Mail): Promise<string> {
     { id: 'place:o-1' },
   )
   const accepted = await operation.accepted()
-  if (accepted.is === 'refused') {
+  if (accepted.status === 'refused') {
     const code: 'already-placed' = accepted.code
     return code
   }

@@ -1,7 +1,7 @@
 // Creates the package.json of the published package from that of the repo.
 
 /** The entries of the repo's package.json that are used. */
-export interface OwnManifest {
+export interface SourceManifest {
   readonly name: string
   readonly version: string
   readonly description: string
@@ -13,7 +13,7 @@ export interface OwnManifest {
 }
 
 /** The published package.json: no install scripts, and nothing that only the repo needs. */
-export interface Manifest extends Omit<OwnManifest, 'exports'> {
+export interface Manifest extends Omit<SourceManifest, 'exports'> {
   readonly keywords: readonly string[]
   readonly type: 'module'
   readonly bin: Readonly<Record<string, string>>
@@ -37,15 +37,15 @@ const KEYWORDS: readonly string[] = [
 const EXACT = /^\d+\.\d+\.\d+$/
 
 /** @throws Error for an entry point that is not a source file, and for an unpinned dependency */
-export function manifestOf(own: OwnManifest): Manifest {
+export function manifestOf(own: SourceManifest): Manifest {
   const { name, version, description, license, engines, dependencies } = own
   for (const [dependency, range] of Object.entries(dependencies))
     if (!EXACT.test(range)) throw new Error(`${dependency} is not pinned: ${range}`)
-  const doors = Object.entries(own.exports).map(([door, source]) => {
+  const entryPoints = Object.entries(own.exports).map(([entryPoint, source]) => {
     const module = /^\.\/src\/(.+)\.ts$/.exec(source)?.[1]
     if (module === undefined)
-      throw new Error(`the entry point ${door} is not a source file: ${source}`)
-    return [door, { types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` }] as const
+      throw new Error(`the entry point ${entryPoint} is not a source file: ${source}`)
+    return [entryPoint, { types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` }] as const
   })
   return {
     name,
@@ -56,7 +56,7 @@ export function manifestOf(own: OwnManifest): Manifest {
     type: 'module',
     engines,
     bin: { [name]: BIN },
-    exports: Object.fromEntries(doors),
+    exports: Object.fromEntries(entryPoints),
     dependencies,
   }
 }

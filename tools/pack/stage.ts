@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Manifest, OwnManifest } from './manifest.ts'
+import type { Manifest, SourceManifest } from './manifest.ts'
 import { BIN, manifestOf } from './manifest.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -20,7 +20,7 @@ const DOCUMENTS = ['README.md', 'LICENSE', 'CHANGELOG.md']
 
 /** Fills an empty directory with the files of the package, and returns its package.json. */
 export function stage(directory: string): Manifest {
-  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as OwnManifest
+  const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as SourceManifest
   const manifest = manifestOf(own)
   write(join(directory, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
   for (const document of DOCUMENTS) cpSync(join(root, document), join(directory, document))

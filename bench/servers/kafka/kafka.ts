@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { listens } from '../answers.ts'
+import { expectListening } from '../probe.ts'
 import type { ServerKind } from '../server.ts'
 import { freePort, launch, outputOf, programOf } from '../server.ts'
 
@@ -38,7 +38,7 @@ export const kafka: ServerKind = {
       // Its output only complains about a missing logging configuration.
       options: { stdio: 'ignore' },
       port,
-      asked: listens,
+      probe: expectListening,
     })
   },
 }

@@ -47,7 +47,7 @@ describe('an order over HTTP', () => {
     const { status, location } = await post('/orders', order(), 'first')
     assert.equal(status, 202)
     const { body } = await get(`${location}?wait=10`)
-    assert.deepEqual([body['is'], body['command']], ['completed', 'CONFIRM_ORDER'])
+    assert.deepEqual([body['status'], body['command']], ['completed', 'CONFIRM_ORDER'])
     await app.settled()
     const placed = { orderId: 'W1', customerId: 'c:17850', kind: 'order', status: 'completed' }
     const known = { ...placed, reason: null, standingCents: 1530 }
@@ -70,7 +70,7 @@ describe('an order over HTTP', () => {
     const { orderId: _, ...anonymous } = order({ customerId: undefined })
     const first = await post('/orders', anonymous, 'guest')
     assert.deepEqual((await post('/orders', anonymous, 'guest')).location, first.location)
-    assert.equal((await get(`${first.location}?wait=10`)).body['is'], 'completed')
+    assert.equal((await get(`${first.location}?wait=10`)).body['status'], 'completed')
   })
 
   test('that cannot be served or paid is rolled back, with the reason', async () => {
@@ -79,7 +79,7 @@ describe('an order over HTTP', () => {
     const ends = [far, await post('/orders', dear)].map(({ location }) =>
       get(`${location}?wait=10`),
     )
-    const seen = (await Promise.all(ends)).map(({ body }) => [body['is'], body['reason']])
+    const seen = (await Promise.all(ends)).map(({ body }) => [body['status'], body['reason']])
     assert.deepEqual(seen, [
       ['rolled-back', 'not-served'],
       ['rolled-back', 'payment-limit'],
@@ -90,13 +90,13 @@ describe('an order over HTTP', () => {
 test('goods are returned over HTTP, but not more than were bought', async () => {
   const lines = [{ sku: '85123A', quantity: 2 }]
   const some = await post('/returns', { customerId: '17850', lines })
-  assert.equal((await get(`${some.location}?wait=10`)).body['is'], 'returned')
+  assert.equal((await get(`${some.location}?wait=10`)).body['status'], 'returned')
   const more = await post('/returns', {
     customerId: '17850',
     lines: [{ sku: '85123A', quantity: 9 }],
   })
   const { body } = await get(`${more.location}?wait=10`)
-  assert.deepEqual([body['is'], body['code']], ['refused', 'nothing-to-return'])
+  assert.deepEqual([body['status'], body['code']], ['refused', 'nothing-to-return'])
 })
 
 describe('an invalid body', () => {
@@ -107,7 +107,7 @@ describe('an invalid body', () => {
     const answer = await post(path, body)
     assert.equal(answer.status, 400)
     assert.deepEqual(await app.status(), before, 'something was stored')
-    return (answer.body as { complaints: object[] }).complaints
+    return (answer.body as { issues: object[] }).issues
   }
 
   test('is refused with the complaints that a file with the same lines causes', async () => {
@@ -183,7 +183,7 @@ test('an issue names the wrong field once, and an unknown field', async () => {
   const pathsOf = async (path: string, body: unknown): Promise<readonly unknown[]> => {
     const answer = await post(path, body)
     assert.equal(answer.status, 400)
-    return (answer.body as { complaints: { path: string }[] }).complaints.map((each) => each.path)
+    return (answer.body as { issues: { path: string }[] }).issues.map((each) => each.path)
   }
   const lines = [
     { sku: 'a', quantity: 1, unitPrice: 1 },

@@ -1,4 +1,4 @@
-import { ShopFault } from './fault.ts'
+import { ShopFault } from './shop-fault.ts'
 import { INTAKE_LIMITS } from './limits.ts'
 import { lineReader } from './lines.ts'
 import { scan } from './scan.ts'

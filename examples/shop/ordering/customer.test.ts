@@ -4,7 +4,7 @@ import { given } from 'throughline/testing'
 import type { Goods, OrderLine, ReturnedLine } from '../contracts.ts'
 import { Ordering } from '../contracts.ts'
 import { customer } from './customer.ts'
-import { valueOf } from './drawing.ts'
+import { valueOf } from './return-lines.ts'
 
 type Line = [sku: string, quantity: number, unitPriceCents: number]
 

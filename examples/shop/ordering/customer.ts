@@ -5,7 +5,7 @@
 import { entity, refuse } from 'throughline'
 import type { Goods, OrderLine } from '../contracts.ts'
 import { Ordering, isGuest } from '../contracts.ts'
-import { draw, subtract, valueOf } from './drawing.ts'
+import { draw, subtract, valueOf } from './return-lines.ts'
 
 /** An invoice that has not settled; `at` is its position among the customer's invoices. */
 type OpenInvoice =
@@ -84,7 +84,7 @@ export const customer = entity(
       Ordering.ReturnDeclined,
       Ordering.ReturnCompleted,
     ],
-    hears: [Ordering.OrderConfirmed],
+    receives: [Ordering.OrderConfirmed],
   },
   {
     decide: (on) => [

@@ -118,7 +118,7 @@ describe('an order whose charge is refused', () => {
       )
     given(fulfilment, confirmed, refused.payment)
       .when(rolledBack('payment-limit'))
-      .then(finish({ is: 'rolled-back', reason: 'payment-limit' }))
+      .then(finish({ status: 'rolled-back', reason: 'payment-limit' }))
   })
 })
 
@@ -140,7 +140,7 @@ describe('an order whose delivery is refused', () => {
       .then(rollBack('not-served'))
     afterCharge(...history, stockBack, moneyBack)
       .when(rolledBack('not-served'))
-      .then(finish({ is: 'rolled-back', reason: 'not-served' }))
+      .then(finish({ status: 'rolled-back', reason: 'not-served' }))
   })
 })
 
@@ -162,7 +162,7 @@ describe('an order whose stock is refused', () => {
       .then(rollBack('out-of-stock'))
     afterCharge(...history, dropBack, moneyBack)
       .when(rolledBack('out-of-stock'))
-      .then(finish({ is: 'rolled-back', reason: 'out-of-stock' }))
+      .then(finish({ status: 'rolled-back', reason: 'out-of-stock' }))
   })
 })
 

@@ -126,6 +126,6 @@ export const fulfilment = saga(
         ? send(Ordering.RollBackOrder({ ...orderIn(order), reason: state.reason }))
         : [],
     ),
-    on(Ordering.OrderRolledBack, ({ reason }) => finish({ is: 'rolled-back', reason })),
+    on(Ordering.OrderRolledBack, ({ reason }) => finish({ status: 'rolled-back', reason })),
   ],
 )

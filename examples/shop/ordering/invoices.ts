@@ -1,5 +1,5 @@
 // A read model of all invoices and their status, from which the shop's totals are computed.
-import { projection, queryHandler, type } from 'throughline'
+import { projection, queryHandler, tool } from 'throughline'
 import { Ordering } from '../contracts.ts'
 
 export interface InvoiceRow {
@@ -24,7 +24,7 @@ const refused = (customerId: string, kind: InvoiceRow['kind'], reason: string): 
 
 export const invoices = projection(
   'invoices',
-  { by: 'invoiceId', row: type<InvoiceRow>(), indexes: ['customerId', 'status'], version: 2 },
+  { by: 'invoiceId', row: tool<InvoiceRow>(), indexes: ['customerId', 'status'], version: 2 },
   (on) => [
     on(Ordering.OrderConfirmed, { ids: orderOf }, ({ customerId, totalCents }) => ({
       ...opened(customerId, 'order'),
@@ -83,7 +83,7 @@ export const invoiceQueries = queryHandler(
     }),
     on(Ordering.ListInvoices, async ({ after }, read) => {
       const page = await read(invoices).find({}, { after, limit: invoicesPerPage })
-      return { invoiceIds: page.rows.map(({ id }) => id), after: page.after }
+      return { invoiceIds: page.rows.map(({ id }) => id), after: page.next }
     }),
     on(Ordering.ListOrders, async ({ customerId }, read) => {
       const { rows } = await read(invoices).find({ customerId }, { limit: ordersMax })

@@ -1,7 +1,7 @@
 // An order, from its confirmation to its completion or rollback.
 import { entity, refuse } from 'throughline'
 import { Ordering } from '../contracts.ts'
-import { valueOf } from './drawing.ts'
+import { valueOf } from './return-lines.ts'
 
 export type Order =
   | { status: 'absent' }
@@ -18,7 +18,7 @@ export const order = entity(
     id: 'orderId',
     initial: absent,
     emits: [Ordering.OrderConfirmed],
-    hears: [Ordering.OrderCompleted, Ordering.OrderRolledBack],
+    receives: [Ordering.OrderCompleted, Ordering.OrderRolledBack],
   },
   {
     decide: (on) => [

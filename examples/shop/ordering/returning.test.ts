@@ -53,7 +53,7 @@ test('a return is complete once both have answered, in either order', () => {
   given(returning, accepted, restocked).when(refunded).then(two, complete)
   given(returning, accepted, restocked, refunded)
     .when(Ordering.ReturnCompleted(aReturn))
-    .then(finish({ is: 'returned' }))
+    .then(finish({ status: 'returned' }))
 })
 
 test('a parked return has an instance, which continues once the return is decided', () => {
@@ -70,7 +70,7 @@ test('a parked return has an instance, which continues once the return is decide
     )
   given(returning, parked)
     .when(Ordering.ReturnDeclined({ ...aReturn, reason: 'nothing-to-return' }))
-    .then(finish({ is: 'declined', reason: 'nothing-to-return' }))
+    .then(finish({ status: 'declined', reason: 'nothing-to-return' }))
 })
 
 test('answers to a return that was never accepted change nothing', () => {

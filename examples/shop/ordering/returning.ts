@@ -4,7 +4,7 @@ import { become, finish, saga, send } from 'throughline'
 import type { ReturnedLine } from '../contracts.ts'
 import { Inventory, Ordering, Payment } from '../contracts.ts'
 import { goodsOf } from './fulfilment.ts'
-import { valueOf } from './drawing.ts'
+import { valueOf } from './return-lines.ts'
 
 type Returning =
   | { status: 'new' }
@@ -50,7 +50,7 @@ export const returning = saga(
     ]),
     on(Payment.PaymentRefunded, answered),
     on(Inventory.InventoryRestocked, answered),
-    on(Ordering.ReturnCompleted, () => finish({ is: 'returned' })),
-    on(Ordering.ReturnDeclined, ({ reason }) => finish({ is: 'declined', reason })),
+    on(Ordering.ReturnCompleted, () => finish({ status: 'returned' })),
+    on(Ordering.ReturnDeclined, ({ reason }) => finish({ status: 'declined', reason })),
   ],
 )

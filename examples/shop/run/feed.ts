@@ -94,8 +94,8 @@ async function sendSurely(app: App, invoice: Invoice, { pause }: FeedOptions): P
   const { id, command } = commandFor(invoice)
   for (;;) {
     try {
-      const { isRepeat } = await app.send(command, { id })
-      return isRepeat
+      const { isDuplicate } = await app.send(command, { id })
+      return isDuplicate
     } catch (cause) {
       const isWorthAnotherTry = cause instanceof Fault && cause.retryable
       if (!isWorthAnotherTry || cause.code === 'APP_STOPPING') throw cause

@@ -8,16 +8,22 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { seededRandom } from 'throughline/testing'
-import type { Clock } from '../../base/clock.ts'
-import { systemClock } from '../../base/clock.ts'
-import { ORDERS, eventsOf, idsOf, readAll, stored } from '../../ports/conformance/sample.ts'
-import { topicOf } from '../../ports/conformance/sample.ts'
-import type { BackedUp } from '../../ports/keeping.ts'
-import type { Backend } from '../../ports/store.ts'
-import { backUp } from './backup.ts'
-import { filesOf, own } from './directory.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import { systemClock } from '../../base/time/clock.ts'
+import {
+  ORDERS,
+  testEvents,
+  idsOf,
+  readAll,
+  appendStored,
+} from '../../ports/conformance/fixtures.ts'
+import { testTopic } from '../../ports/conformance/fixtures.ts'
+import type { BackupSummary } from '../../ports/backup-and-archive.ts'
+import type { Backend } from '../../ports/event-store.ts'
+import { createBackup } from './backup/create-backup.ts'
+import { dataFiles, lockDirectory } from './files/directory.ts'
 import { embedded, restore } from './index.ts'
-import { PAGE_BYTES } from './schema.ts'
+import { PAGE_BYTES } from './sql/schema.ts'
 
 async function place(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
@@ -45,13 +51,13 @@ async function backedUp(t: TestContext): Promise<{
   readonly copy: string
   readonly into: string
   readonly backend: Backend
-  readonly note: BackedUp
+  readonly note: BackupSummary
 }> {
   const root = await place(t)
   const [data, copy, into] = [join(root, 'data'), join(root, 'copy'), join(root, 'into')]
   const backend = await open(t, data)
-  await backend.log.declare([topicOf(ORDERS)])
-  await stored(backend.log, eventsOf('a', 500))
+  await backend.log.declare([testTopic(ORDERS)])
+  await appendStored(backend.log, testEvents('a', 500))
   await backend.store.beat({ id: 'one' }, ['lane'], 60_000)
   const note = await backend.backup?.(copy)
   assert.ok(note)
@@ -81,23 +87,23 @@ suite('a backup', () => {
       500,
     )
     const before = await readAll(backend.log)
-    await stored(backend.log, eventsOf('b', 10))
+    await appendStored(backend.log, testEvents('b', 10))
     const restored = await restore({ from: copy, directory: into })
     assert.equal(restored.sha256, note.sha256)
     const again = await open(t, into)
     assert.deepEqual(await readAll(again.log), before)
-    await stored(again.log, eventsOf('c', 10))
+    await appendStored(again.log, testEvents('c', 10))
   })
 
   test('is complete while events are appended, and keeps batches whole', async (t) => {
     const { root, into, backend } = await backedUp(t)
-    await stored(backend.log, eventsOf('fill', 20_000))
+    await appendStored(backend.log, testEvents('fill', 20_000))
     const copying = backend.backup?.(join(root, 'busy'))
     let isDone = false
     void copying?.finally(() => (isDone = true))
     let batches = 0
     while (!isDone) {
-      const batch = eventsOf(`batch-${batches}`, 100)
+      const batch = testEvents(`batch-${batches}`, 100)
       await backend.log.append(batch, { isAtomic: true })
       batches += 1
     }
@@ -110,10 +116,10 @@ suite('a backup', () => {
       ids.size,
       note?.ends.reduce((sum, { next }) => sum + next, 0),
     )
-    for (const { id } of eventsOf('fill', 20_000)) assert.ok(ids.has(id), id)
+    for (const { id } of testEvents('fill', 20_000)) assert.ok(ids.has(id), id)
     let isMissing = false
     for (let at = 0; at < batches; at += 1) {
-      const has = eventsOf(`batch-${at}`, 100).filter(({ id }) => ids.has(id)).length
+      const has = testEvents(`batch-${at}`, 100).filter(({ id }) => ids.has(id)).length
       assert.ok(has === 0 || has === 100, `batch ${at} has ${has}`)
       assert.ok(!(isMissing && has > 0), 'none is there behind one that is missing')
       isMissing = has === 0
@@ -135,7 +141,7 @@ suite('a backup', () => {
       if (db.isTransaction) db.exec('COMMIT')
       return clock.after(delayMs, run)
     }
-    const { bytes } = await backUp({ ...source, isOpen: () => true }, to, { ...clock, after })
+    const { bytes } = await createBackup({ ...source, isOpen: () => true }, to, { ...clock, after })
     assert.ok(bytes > 0)
     const copied = new DatabaseSync(join(to, 'throughline.db'), { readOnly: true })
     const late = copied.prepare("SELECT value FROM meta WHERE name = 'late'").get()
@@ -163,14 +169,14 @@ suite('a backup', () => {
 
   test('of a read-only backend is of one moment, while the owner writes', async (t) => {
     const { root, data, into, backend } = await backedUp(t)
-    await stored(backend.log, eventsOf('fill', 20_000))
+    await appendStored(backend.log, testEvents('fill', 20_000))
     const reader = await open(t, data, true)
     let writing = Promise.resolve()
     let batches = 0
     const note = await reader.backup?.(join(root, 'beside'), () => {
       batches += 1
-      const batch = eventsOf(`late-${batches}`, 10)
-      writing = writing.then(() => stored(backend.log, batch))
+      const batch = testEvents(`late-${batches}`, 10)
+      writing = writing.then(() => appendStored(backend.log, batch))
     })
     await writing
     assert.ok(batches > 3)
@@ -202,7 +208,7 @@ suite('a backup', () => {
     mkdirSync(part)
     writeFileSync(join(part, 'throughline.db'), 'half')
     writeFileSync(join(part, 'throughline.db-journal'), 'half')
-    const other = own(filesOf(part), 0)
+    const other = lockDirectory(dataFiles(part), 0)
     await assert.rejects(async () => backend.backup?.(join(root, 'new')), { code: 'DATA_OWNED' })
     assert.equal(readFileSync(join(part, 'throughline.db'), 'utf8'), 'half')
     other.release()
@@ -213,7 +219,7 @@ suite('a backup', () => {
 
   test('leaves nothing when its owner closes during the copy', async (t) => {
     const { root, backend } = await backedUp(t)
-    await stored(backend.log, eventsOf('fill', 20_000))
+    await appendStored(backend.log, testEvents('fill', 20_000))
     let isClosed = false
     const copying = backend.backup?.(join(root, 'cut'), () => {
       if (isClosed) return
@@ -312,7 +318,7 @@ suite('a restore', () => {
       from: copy,
       directory: into,
       clock: systemClock(),
-      tell: ({ done }) => void told.push(done),
+      onProgress: ({ done }) => void told.push(done),
     })
     assert.equal(told.at(-1), note.bytes)
   })

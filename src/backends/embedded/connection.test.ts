@@ -6,11 +6,17 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { systemClock, within } from '../../base/clock.ts'
-import { ORDERS, PLENTY, eventOf, eventsOf, idsOf } from '../../ports/conformance/sample.ts'
-import { mustBeStored, readAll, rowOf, start, stored } from '../../ports/conformance/sample.ts'
-import { topicOf, unitOf } from '../../ports/conformance/sample.ts'
-import type { Backend } from '../../ports/store.ts'
+import { systemClock, withTimeout } from '../../base/time/clock.ts'
+import { ORDERS, NO_LIMIT, testEvent, testEvents, idsOf } from '../../ports/conformance/fixtures.ts'
+import {
+  assertStored,
+  readAll,
+  testRow,
+  startPosition,
+  appendStored,
+} from '../../ports/conformance/fixtures.ts'
+import { testTopic, testUnit } from '../../ports/conformance/fixtures.ts'
+import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
 
 const TABLE = 'shop.orders'
@@ -26,7 +32,7 @@ async function open(t: TestContext, directory: string): Promise<Backend> {
   const backend = embedded({ directory })
   t.after(() => close(backend))
   await openAgain(backend)
-  await backend.log.declare([topicOf(ORDERS)])
+  await backend.log.declare([testTopic(ORDERS)])
   await backend.store.declare([{ name: TABLE, indexes: [] }])
   return backend
 }
@@ -43,7 +49,7 @@ async function close({ log, store }: Backend): Promise<void> {
 
 /** The result of a promise, with a generous deadline. */
 async function timely<T>(promise: Promise<T>): Promise<T> {
-  const box = await within(
+  const box = await withTimeout(
     systemClock(),
     10_000,
     promise.then((value) => ({ value })),
@@ -58,7 +64,7 @@ suite('where a data directory may lie', () => {
     test(`in a directory named ${name}`, async (t) => {
       const directory = join(await place(t), name, 'data')
       const backend = await open(t, directory)
-      await stored(backend.log, eventsOf('a', 5))
+      await appendStored(backend.log, testEvents('a', 5))
       await close(backend)
       assert.ok(existsSync(join(directory, 'throughline.db')))
       assert.equal((await readAll((await open(t, directory)).log)).length, 5)
@@ -70,7 +76,7 @@ suite('where a data directory may lie', () => {
       process.chdir(parent)
       t.after(() => process.chdir(before))
       const backend = await open(t, name)
-      await stored(backend.log, eventsOf('a', 5))
+      await appendStored(backend.log, testEvents('a', 5))
       await close(backend)
       assert.deepEqual(readdirSync(parent), [name])
       assert.ok(existsSync(join(parent, name, 'throughline.db')))
@@ -82,9 +88,9 @@ suite('where a data directory may lie', () => {
     t.after(() => process.chdir(before))
     process.chdir(parent)
     const backend = await open(t, 'data')
-    await stored(backend.log, eventsOf('a', 5))
+    await appendStored(backend.log, testEvents('a', 5))
     process.chdir(elsewhere)
-    await stored(backend.log, eventsOf('b', 5))
+    await appendStored(backend.log, testEvents('b', 5))
     await close(backend)
     assert.ok(!existsSync(join(parent, 'data', 'owner.json')), 'nobody owns it any more')
     await openAgain(backend)
@@ -113,7 +119,7 @@ suite('opening and closing', () => {
   test('close releases everything, and the same object opens again', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
-    await stored(backend.log, eventsOf('a', 5))
+    await appendStored(backend.log, testEvents('a', 5))
     for (let round = 1; round <= 3; round += 1) {
       await close(backend)
       assert.deepEqual(readdirSync(directory).toSorted(), [
@@ -122,11 +128,11 @@ suite('opening and closing', () => {
         'throughline.db',
         'throughline.json',
       ])
-      assert.equal((await backend.log.health()).is, 'failing')
-      await assert.rejects(backend.log.append([eventOf('x')]), /not open/)
+      assert.equal((await backend.log.health()).status, 'failing')
+      await assert.rejects(backend.log.append([testEvent('x')]), /not open/)
       await openAgain(backend)
-      assert.equal((await backend.log.health()).is, 'well')
-      await stored(backend.log, eventsOf(`a${round}`, 5))
+      assert.equal((await backend.log.health()).status, 'well')
+      await appendStored(backend.log, testEvents(`a${round}`, 5))
       assert.equal((await readAll(backend.log)).length, 5 + round * 5)
     }
   })
@@ -136,12 +142,12 @@ suite('opening and closing', () => {
     const { log, store } = await open(t, directory)
     await log.close()
     await log.close()
-    const answer = await store.commit(unitOf({ rows: [rowOf(TABLE, 'a')] }))
-    assert.equal(answer.is, 'done')
+    const answer = await store.commit(testUnit({ rows: [testRow(TABLE, 'a')] }))
+    assert.equal(answer.status, 'done')
     await assert.rejects(embedded({ directory }).log.open(), { code: 'DATA_OWNED' })
     await log.open()
     await store.close()
-    await stored(log, [eventOf('a')])
+    await appendStored(log, [testEvent('a')])
     await log.close()
     const next = await open(t, directory)
     assert.deepEqual(idsOf(await readAll(next.log)), ['a'])
@@ -150,13 +156,15 @@ suite('opening and closing', () => {
   test('close finishes running calls', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
-    const appends = Array.from({ length: 50 }, (_, at) => backend.log.append([eventOf(`a-${at}`)]))
+    const appends = Array.from({ length: 50 }, (_, at) =>
+      backend.log.append([testEvent(`a-${at}`)]),
+    )
     const units = Array.from({ length: 50 }, (_, at) =>
-      backend.store.commit(unitOf({ rows: [rowOf(TABLE, `key-${at}`)] })),
+      backend.store.commit(testUnit({ rows: [testRow(TABLE, `key-${at}`)] })),
     )
     await timely(close(backend))
-    for (const answers of await timely(Promise.all(appends))) mustBeStored(answers)
-    for (const answer of await timely(Promise.all(units))) assert.equal(answer.is, 'done')
+    for (const answers of await timely(Promise.all(appends))) assertStored(answers)
+    for (const answer of await timely(Promise.all(units))) assert.equal(answer.status, 'done')
     const next = await open(t, directory)
     assert.equal((await readAll(next.log)).length, 50)
     assert.equal((await next.store.scan({ table: TABLE, limit: 100 })).length, 50)
@@ -164,7 +172,7 @@ suite('opening and closing', () => {
 
   test('close ends a waiting read', async (t) => {
     const backend = await open(t, await place(t))
-    const read = backend.log.read([start(0)], PLENTY, { ms: 600_000 })
+    const read = backend.log.read([startPosition(0)], NO_LIMIT, { ms: 600_000 })
     await close(backend)
     assert.deepEqual((await timely(read))[0]?.records, [])
   })
@@ -172,7 +180,7 @@ suite('opening and closing', () => {
   test('close during a long trim ends the trim, and damages nothing', async (t) => {
     const directory = await place(t)
     const backend = await open(t, directory)
-    await stored(backend.log, eventsOf('a', 12_000, { key: 'one', partition: 0 }))
+    await appendStored(backend.log, testEvents('a', 12_000, { key: 'one', partition: 0 }))
     const trim = backend.log.trim(ORDERS, 0, 12_000).then(
       () => 'trimmed',
       () => 'refused',
@@ -190,9 +198,9 @@ suite('opening and closing', () => {
     const backend = await open(t, directory)
     const second = embedded({ directory })
     await assert.rejects(openAgain(second), { code: 'DATA_OWNED' })
-    await assert.rejects(second.store.commit(unitOf()), /not open/)
+    await assert.rejects(second.store.commit(testUnit()), /not open/)
     await close(second)
-    await stored(backend.log, [eventOf('a')])
+    await appendStored(backend.log, [testEvent('a')])
     await close(backend)
     await openAgain(second)
     t.after(() => close(second))
@@ -206,7 +214,7 @@ suite('what outlives a reopening', () => {
     let latest = -1
     for (let round = 0; round < 3; round += 1) {
       const backend = await open(t, directory)
-      await stored(backend.log, eventsOf(`a${round}`, 40))
+      await appendStored(backend.log, testEvents(`a${round}`, 40))
       const records = await readAll(backend.log)
       assert.equal(records.length, 40, 'everything before is trimmed')
       const positions = records.map(({ position }) => position as number)
@@ -246,7 +254,7 @@ suite('what outlives a reopening', () => {
         exec.call(this, sql)
       },
     )
-    assert.equal((await log.append([eventOf('a')]))[0]?.is, 'unknown')
+    assert.equal((await log.append([testEvent('a')]))[0]?.status, 'unknown')
     failing.mock.restore()
     const after = await store.beat({ id: 'two' }, ['r'], 3_600_000)
     assert.deepEqual(after.held, [{ resource: 'r', generation: 2 }])
@@ -261,12 +269,12 @@ test('1,000 concurrent appends need few transactions, each with one sync', async
     if (sql === 'COMMIT') count += 1
     exec.call(this, sql)
   })
-  const events = eventsOf('a', 1_000)
+  const events = testEvents('a', 1_000)
   const answers = await Promise.all(events.map((event) => log.append([event])))
-  mustBeStored(answers.flat())
+  assertStored(answers.flat())
   assert.equal(count, 1)
   const writer = async (name: number): Promise<void> => {
-    for (let at = 0; at < 20; at += 1) await stored(log, [eventOf(`w${name}-${at}`)])
+    for (let at = 0; at < 20; at += 1) await appendStored(log, [testEvent(`w${name}-${at}`)])
   }
   await Promise.all(Array.from({ length: 50 }, (_, name) => writer(name)))
   assert.ok(count <= 1 + 25, `${count} transactions for 1,000 appends of 50 writers`)

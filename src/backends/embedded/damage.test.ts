@@ -8,15 +8,21 @@ import { suite, test } from 'node:test'
 import {
   ORDERS,
   PARTITIONS,
-  PLENTY,
-  eventOf,
+  NO_LIMIT,
+  testEvent,
   idsOf,
-  keyIn,
-} from '../../ports/conformance/sample.ts'
-import { readAll, rowOf, start, topicOf, unitOf } from '../../ports/conformance/sample.ts'
+  keyInPartition,
+} from '../../ports/conformance/fixtures.ts'
+import {
+  readAll,
+  testRow,
+  startPosition,
+  testTopic,
+  testUnit,
+} from '../../ports/conformance/fixtures.ts'
 import { damageText } from '../../ports/damage.ts'
-import type { Slice } from '../../ports/log.ts'
-import type { Backend } from '../../ports/store.ts'
+import type { Slice } from '../../ports/event-log.ts'
+import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
 
 const TABLE = 'shop.orders'
@@ -28,7 +34,7 @@ async function open(t: TestContext, directory: string): Promise<Backend> {
   t.after(() => close(backend))
   await backend.log.open()
   await backend.store.open()
-  await backend.log.declare([topicOf(ORDERS)])
+  await backend.log.declare([testTopic(ORDERS)])
   await backend.store.declare([{ name: TABLE, indexes: ['colour'] }])
   return backend
 }
@@ -46,11 +52,11 @@ async function filled(t: TestContext): Promise<string> {
   for (let partition = 0; partition < PARTITIONS; partition += 1)
     await backend.log.append(
       Array.from({ length: COUNT }, (_, at) =>
-        eventOf(`e-${partition}-${at}`, { partition, key: keyIn(partition) }),
+        testEvent(`e-${partition}-${at}`, { partition, key: keyInPartition(partition) }),
       ),
     )
-  const rows = ['a', 'b', 'c'].map((key) => rowOf(TABLE, key, { index: { colour: 'red' } }))
-  assert.equal((await backend.store.commit(unitOf({ rows }))).is, 'done')
+  const rows = ['a', 'b', 'c'].map((key) => testRow(TABLE, key, { index: { colour: 'red' } }))
+  assert.equal((await backend.store.commit(testUnit({ rows }))).status, 'done')
   await close(backend)
   return directory
 }
@@ -64,7 +70,7 @@ function tamper(directory: string, sql: string): void {
 }
 
 async function readPartition({ log }: Backend, partition: number): Promise<Slice> {
-  const [slice] = await log.read([start(partition)], PLENTY, { ms: 0 })
+  const [slice] = await log.read([startPosition(partition)], NO_LIMIT, { ms: 0 })
   return slice as Slice
 }
 
@@ -78,14 +84,14 @@ async function standsAt(backend: Backend, offset: number, words: RegExp): Promis
   assert.match(damageText(slice.damage), words)
   assert.equal(slice.damage.from, offset)
   const [damaged, whole] = await log.append([
-    eventOf('more-1', { partition: 1, key: keyIn(1) }),
-    eventOf('more-2', { partition: 2, key: keyIn(2) }),
+    testEvent('more-1', { partition: 1, key: keyInPartition(1) }),
+    testEvent('more-2', { partition: 2, key: keyInPartition(2) }),
   ])
-  assert.equal(damaged?.is === 'refused' && damaged.code, 'LOG_DAMAGED')
-  assert.equal(whole?.is, 'stored')
+  assert.equal(damaged?.status === 'refused' && damaged.code, 'LOG_DAMAGED')
+  assert.equal(whole?.status, 'stored')
   assert.equal((await readPartition(backend, 2)).records.length, COUNT + 1)
   const health = await log.health()
-  assert.equal(health.is, 'failing')
+  assert.equal(health.status, 'failing')
   assert.match(health.detail, new RegExp(`${ORDERS}/1: .*${words.source}`))
 }
 
@@ -107,8 +113,10 @@ suite('a record that is not what was written', () => {
       await standsAt(backend, 40, /offset 40 is not what was written/)
       await close(backend)
       const again = await open(t, directory)
-      const [answer] = await again.log.append([eventOf('x', { partition: 1, key: keyIn(1) })])
-      assert.equal(answer?.is, 'refused', 'what was found is known after a restart')
+      const [answer] = await again.log.append([
+        testEvent('x', { partition: 1, key: keyInPartition(1) }),
+      ])
+      assert.equal(answer?.status, 'refused', 'what was found is known after a restart')
     })
 
   test('two swapped records stop the partition at the first of them', async (t) => {
@@ -137,7 +145,7 @@ suite('a record that is not what was written', () => {
     )
     const { log, store } = await open(t, directory)
     const flaws = async (partition: number) =>
-      (await log.inspect?.(ORDERS, partition, 0, 1_000))?.flaws.map(({ from, to }) => [from, to])
+      (await log.inspect?.(ORDERS, partition, 0, 1_000))?.damaged.map(({ from, to }) => [from, to])
     assert.deepEqual(await flaws(0), [
       [3, 4],
       [97, 98],
@@ -148,7 +156,7 @@ suite('a record that is not what was written', () => {
       [51, 52],
     ])
     const rows = await store.inspect?.(TABLE, undefined, 10)
-    assert.deepEqual(rows, { rows: 3, flaws: [] })
+    assert.deepEqual(rows, { rows: 3, damaged: [] })
   })
 })
 
@@ -160,7 +168,9 @@ suite('a log that was cut off', () => {
     t.after(() => rmSync(copy, { recursive: true }))
     const backend = await open(t, directory)
     await backend.log.append(
-      Array.from({ length: 20 }, (_, at) => eventOf(`w-${at}`, { partition: 1, key: keyIn(1) })),
+      Array.from({ length: 20 }, (_, at) =>
+        testEvent(`w-${at}`, { partition: 1, key: keyInPartition(1) }),
+      ),
     )
     for (const name of ['throughline.db', 'throughline.db-wal', 'high-water', 'throughline.json'])
       copyFileSync(join(directory, name), join(copy, name))
@@ -170,7 +180,7 @@ suite('a log that was cut off', () => {
   test('opens completely where nothing is missing', async (t) => {
     const backend = await open(t, await killed(t))
     assert.equal((await readPartition(backend, 1)).records.length, COUNT + 20)
-    assert.equal((await backend.log.health()).is, 'well')
+    assert.equal((await backend.log.health()).status, 'well')
   })
 
   test('stops at its end: the loss is reported, and its offsets are not reused', async (t) => {
@@ -209,7 +219,7 @@ suite('state that is not what was written', () => {
     await assert.rejects(get('b'), { code: 'DATA_DAMAGED', message: /row b in the table shop/ })
     assert.equal((await get('a'))[0]?.key, 'a')
     assert.deepEqual(
-      (await store.inspect?.(TABLE, undefined, 10))?.flaws.map(({ key }) => key),
+      (await store.inspect?.(TABLE, undefined, 10))?.damaged.map(({ key }) => key),
       ['b'],
     )
   })
@@ -222,8 +232,8 @@ suite('state that is not what was written', () => {
       return backend
     }
     const first = await both()
-    const row = rowOf('shop.two', 'x', { index: { z: 1, a: 'one' } })
-    assert.equal((await first.store.commit(unitOf({ rows: [row] }))).is, 'done')
+    const row = testRow('shop.two', 'x', { index: { z: 1, a: 'one' } })
+    assert.equal((await first.store.commit(testUnit({ rows: [row] }))).status, 'done')
     await close(first)
     const { store } = await both()
     assert.equal((await store.get([{ table: 'shop.two', key: 'x' }]))[0]?.key, 'x')
@@ -242,7 +252,7 @@ suite('state that is not what was written', () => {
       const backend = await open(t, directory)
       const place = { consumer: 's/r', topic: ORDERS, partition: 0, from: 0, next: 1 }
       const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
-      await backend.store.commit(unitOf({ progress: [{ ...place, ...counts }] }))
+      await backend.store.commit(testUnit({ progress: [{ ...place, ...counts }] }))
       await close(backend)
       tamper(directory, `UPDATE ${table} SET ${set}`)
       await assert.rejects(open(t, directory), { code: 'DATA_DAMAGED', message: RegExp(table) })
@@ -273,16 +283,16 @@ suite('the log is immutable', () => {
     const { log } = backend
     assert.equal(await log.compact(ORDERS, 0, COUNT, 0), COUNT - 1)
     const again = (data: string) =>
-      log.append([eventOf('e-0-7', { partition: 0, key: keyIn(0), data })])
+      log.append([testEvent('e-0-7', { partition: 0, key: keyInPartition(0), data })])
     assert.deepEqual(await again('{"order":"e-0-7"}'), [
-      { is: 'stored', isRepeat: true, place: { topic: ORDERS, partition: 0, offset: 7 } },
+      { status: 'stored', isDuplicate: true, place: { topic: ORDERS, partition: 0, offset: 7 } },
     ])
     const [other] = await again('{"order":"other"}')
-    assert.equal(other?.is === 'refused' && other.code, 'ID_CONFLICT')
+    assert.equal(other?.status === 'refused' && other.code, 'ID_CONFLICT')
     assert.deepEqual(
       idsOf(await readAll(log)).filter((id) => id.startsWith('e-0')),
       ['e-0-99'],
     )
-    assert.deepEqual((await log.inspect?.(ORDERS, 0, 0, 1_000))?.flaws, [])
+    assert.deepEqual((await log.inspect?.(ORDERS, 0, 0, 1_000))?.damaged, [])
   })
 })

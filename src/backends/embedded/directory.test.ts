@@ -7,8 +7,14 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { ORDERS, eventsOf, readAll, stored, topicOf } from '../../ports/conformance/sample.ts'
-import type { Backend } from '../../ports/store.ts'
+import {
+  ORDERS,
+  testEvents,
+  readAll,
+  appendStored,
+  testTopic,
+} from '../../ports/conformance/fixtures.ts'
+import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
 
 const MARKER = 'throughline.json'
@@ -40,9 +46,9 @@ async function filled(t: TestContext): Promise<string> {
 async function fill({ log, store }: Backend): Promise<void> {
   await log.open()
   await store.open()
-  await log.declare([topicOf(ORDERS)])
+  await log.declare([testTopic(ORDERS)])
   await store.declare([{ name: 'shop.orders', indexes: [] }])
-  await stored(log, eventsOf('a', 500))
+  await appendStored(log, testEvents('a', 500))
 }
 
 /** A directory as a killed process leaves it, with a write-ahead log. */
@@ -50,7 +56,7 @@ async function killed(t: TestContext): Promise<string> {
   const [directory, copy] = [await filled(t), join(await place(t), 'copy')]
   const backend = embedded({ directory })
   await backend.log.open()
-  await stored(backend.log, eventsOf('b', 500))
+  await appendStored(backend.log, testEvents('b', 500))
   cpSync(directory, copy, { recursive: true })
   await close(backend)
   assert.ok(statSync(join(copy, WAL)).size > 0)

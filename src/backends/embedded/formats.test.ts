@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import type { LogRecord } from '../../ports/log.ts'
+import type { LogRecord } from '../../ports/event-log.ts'
 import { embedded } from './index.ts'
 
 const FORMATS = fileURLToPath(new URL('../../../test/formats/', import.meta.url))

@@ -1,17 +1,17 @@
 import { resolve } from 'node:path'
-import { bell } from '../../base/bell.ts'
-import type { Clock } from '../../base/clock.ts'
-import { systemClock } from '../../base/clock.ts'
-import { Fault } from '../../base/fault.ts'
-import type { Backend } from '../../ports/store.ts'
-import { moveOut } from './archive.ts'
-import { backUp } from './backup.ts'
-import { embeddedLog } from './log.ts'
-import { owning, reading, usesOf } from './connection.ts'
-import { embeddedStore } from './store.ts'
+import { createNotifier } from '../../base/time/notifier.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import { systemClock } from '../../base/time/clock.ts'
+import { Fault } from '../../base/errors/fault.ts'
+import type { Backend } from '../../ports/event-store.ts'
+import { archivePartition } from './archive/archive-partition.ts'
+import { createBackup } from './backup/create-backup.ts'
+import { createEmbeddedLog } from './connection/embedded-log.ts'
+import { ownerMode, readOnlyMode, shareConnection } from './connection/connection.ts'
+import { createEmbeddedStore } from './connection/embedded-store.ts'
 
-export type { RestoreOptions, Restored } from './restore.ts'
-export { restore } from './restore.ts'
+export type { RestoreOptions, RestoreResult } from './backup/restore.ts'
+export { restore } from './backup/restore.ts'
 
 export interface EmbeddedOptions {
   /** The data directory; created when it is missing. */
@@ -40,30 +40,35 @@ export function embedded(options: EmbeddedOptions): Backend {
   const { clock = systemClock(), isReadOnly = false } = options
   // Resolved now, since the working directory may change later.
   const directory = resolve(options.directory)
-  const notifier = bell(clock)
-  const [logUse, storeUse] = usesOf(directory, clock, notifier, isReadOnly ? reading : owning)
-  const log = embeddedLog(logUse, notifier, clock)
+  const notifier = createNotifier(clock)
+  const [logUse, storeUse] = shareConnection(
+    directory,
+    clock,
+    notifier,
+    isReadOnly ? readOnlyMode : ownerMode,
+  )
+  const log = createEmbeddedLog(logUse, notifier, clock)
   /** Archives run one after another: each continues where the one before ended. */
   let archiving: Promise<unknown> = Promise.resolve()
   return {
     directory,
     log,
-    store: embeddedStore(storeUse, clock),
+    store: createEmbeddedStore(storeUse, clock),
     async backup(to, onProgress) {
       const { database, commits } = logUse.connection()
       const source = { directory, database, isShared: isReadOnly, isOpen: logUse.isOpen }
       // SQLite starts a copy between two transactions only, and a busy owner leaves no gap.
-      commits.pace(BACKUP_GATHER_MS)
+      commits.setGatherMs(BACKUP_GATHER_MS)
       try {
-        return await backUp(source, to, clock, onProgress)
+        return await createBackup(source, to, clock, onProgress)
       } finally {
-        commits.pace(0)
+        commits.setGatherMs(0)
       }
     },
     archive(request, onProgress) {
       const moved = archiving.then(() => {
         if (isReadOnly) throw new Fault('DATA_READ_ONLY', { detail: 'archiving' })
-        return moveOut({ use: logUse, log, clock }, request, onProgress)
+        return archivePartition({ use: logUse, log, clock }, request, onProgress)
       })
       archiving = moved.catch(() => undefined)
       return moved
@@ -71,7 +76,7 @@ export function embedded(options: EmbeddedOptions): Backend {
   }
 }
 
-export type { Accepted, Loss, Repaired } from './repair.ts'
-export { repair } from './repair.ts'
-export type { Salvaged, Unreadable } from './salvage.ts'
-export { salvage } from './salvage.ts'
+export type { AcceptedDamage, Loss, RepairResult } from './repair/repair.ts'
+export { repair } from './repair/repair.ts'
+export type { SalvagedItem, Unreadable } from './repair/salvage.ts'
+export { salvage } from './repair/salvage.ts'

@@ -6,15 +6,21 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { systemClock } from '../../base/clock.ts'
-import { ORDERS, PLENTY, eventOf, keyIn, start } from '../../ports/conformance/sample.ts'
-import { rowOf, topicOf, unitOf } from '../../ports/conformance/sample.ts'
-import type { EventLog, Slice } from '../../ports/log.ts'
-import type { Backend } from '../../ports/store.ts'
+import { systemClock } from '../../base/time/clock.ts'
+import {
+  ORDERS,
+  NO_LIMIT,
+  testEvent,
+  keyInPartition,
+  startPosition,
+} from '../../ports/conformance/fixtures.ts'
+import { testRow, testTopic, testUnit } from '../../ports/conformance/fixtures.ts'
+import type { EventLog, Slice } from '../../ports/event-log.ts'
+import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
-import { PAGE_BYTES } from './schema.ts'
-import { repair } from './repair.ts'
-import { salvage } from './salvage.ts'
+import { PAGE_BYTES } from './sql/schema.ts'
+import { repair } from './repair/repair.ts'
+import { salvage } from './repair/salvage.ts'
 
 const COUNT = 500
 
@@ -22,7 +28,7 @@ async function open(t: TestContext, directory: string): Promise<EventLog> {
   const backend: Backend = embedded({ directory })
   t.after(() => backend.log.close())
   await backend.log.open()
-  await backend.log.declare([topicOf(ORDERS)])
+  await backend.log.declare([testTopic(ORDERS)])
   return backend.log
 }
 
@@ -38,7 +44,7 @@ async function filled(t: TestContext): Promise<string> {
   for (const partition of [0, 1])
     await log.append(
       Array.from({ length: COUNT }, (_, at) =>
-        eventOf(`e-${partition}-${at}`, { partition, key: keyIn(partition) }),
+        testEvent(`e-${partition}-${at}`, { partition, key: keyInPartition(partition) }),
       ),
     )
   await log.close()
@@ -73,13 +79,13 @@ function destroyLeaf(directory: string, name: string): void {
 }
 
 async function slice(log: EventLog, partition: number, next = 0): Promise<Slice> {
-  const [found] = await log.read([{ ...start(partition), next }], PLENTY, { ms: 0 })
+  const [found] = await log.read([{ ...startPosition(partition), next }], NO_LIMIT, { ms: 0 })
   return found as Slice
 }
 
 const append = async (log: EventLog, id: string, partition: number): Promise<string> => {
-  const [answer] = await log.append([eventOf(id, { partition, key: keyIn(partition) })])
-  return answer?.is === 'stored' ? String(answer.place?.offset) : (answer?.is ?? '')
+  const [answer] = await log.append([testEvent(id, { partition, key: keyInPartition(partition) })])
+  return answer?.status === 'stored' ? String(answer.place?.offset) : (answer?.status ?? '')
 }
 
 suite('repair', () => {
@@ -104,7 +110,7 @@ suite('repair', () => {
     await before.close()
     await repair(directory, systemClock(), { accept: [{ topic: ORDERS, partition: 1 }] })
     const log = await open(t, directory)
-    assert.equal((await log.health()).is, 'well')
+    assert.equal((await log.health()).status, 'well')
     assert.equal(await append(log, 'more', 1), String(COUNT))
     const first = await slice(log, 1)
     assert.equal(first.next, 100)
@@ -115,7 +121,7 @@ suite('repair', () => {
     const third = await slice(log, 1, second.next)
     assert.deepEqual(third.lost, { from: 300, to: 301 })
     assert.equal(third.records.length, COUNT - 301 + 1)
-    assert.deepEqual((await log.inspect?.(ORDERS, 1, 0, 1_000))?.flaws, [])
+    assert.deepEqual((await log.inspect?.(ORDERS, 1, 0, 1_000))?.damaged, [])
   })
 
   test('reads damage that earlier versions stored as a sentence', async (t) => {
@@ -140,7 +146,7 @@ suite('repair', () => {
     assert.ok(losses.some(({ from, to }) => from === COUNT && to === COUNT + 2))
     assert.ok(losses.every(({ isAccepted }) => isAccepted))
     const log = await open(t, copy)
-    assert.equal((await log.health()).is, 'well')
+    assert.equal((await log.health()).status, 'well')
     assert.equal(await append(log, 'next', 1), String(COUNT + 2))
     assert.equal((await slice(log, 1)).next, COUNT)
     const rest = await slice(log, 1, COUNT)
@@ -158,10 +164,10 @@ suite('repair', () => {
     const { mark } = await repair(directory, systemClock(), { isMarkLost: true })
     assert.equal(mark, 'it was missing')
     const log = await open(t, directory)
-    assert.equal((await log.health()).is, 'well')
+    assert.equal((await log.health()).status, 'well')
     assert.equal(await append(log, 'next', 0), String(COUNT))
     await log.close()
-    assert.equal((await (await open(t, directory)).health()).is, 'well')
+    assert.equal((await (await open(t, directory)).health()).status, 'well')
   })
 
   test('rebuilds an index with a destroyed page', async (t) => {
@@ -187,7 +193,7 @@ suite('a repair that accepts all', () => {
   /** Reads both partitions to their end and appends; returns the numbers of records. */
   async function flows(t: TestContext, directory: string): Promise<number> {
     const log = await open(t, directory)
-    assert.equal((await log.health()).is, 'well')
+    assert.equal((await log.health()).status, 'well')
     let count = 0
     for (const partition of [0, 1])
       for (let next = 0; ;) {
@@ -242,8 +248,10 @@ suite('a repair that accepts all', () => {
     // A record behind the end belongs to no partition; finding it by its id reports no damage there.
     const rest = await slice(before, 1, 42)
     assert.deepEqual([rest.damage, rest.next], [undefined, COUNT])
-    const [again] = await before.append([eventOf('e-1-41', { partition: 1, key: keyIn(1) })])
-    assert.equal(again?.is === 'refused' && again.code, 'LOG_DAMAGED')
+    const [again] = await before.append([
+      testEvent('e-1-41', { partition: 1, key: keyInPartition(1) }),
+    ])
+    assert.equal(again?.status === 'refused' && again.code, 'LOG_DAMAGED')
     await before.close()
     const { losses } = await repair(directory, systemClock(), { accept: ['all'] })
     assert.deepEqual(
@@ -261,8 +269,8 @@ suite('a repair that accepts all', () => {
     await backend.store.open()
     await backend.store.declare([{ name: 'shop.stock', indexes: [] }])
     await backend.store.commit(
-      unitOf({
-        rows: Array.from({ length: 2_000 }, (_, at) => rowOf('shop.stock', `k${at}`)),
+      testUnit({
+        rows: Array.from({ length: 2_000 }, (_, at) => testRow('shop.stock', `k${at}`)),
       }),
     )
     await backend.store.close()
@@ -279,16 +287,16 @@ suite('salvage', () => {
   test('returns every record of an intact log', async (t) => {
     const found = [...salvage(await filled(t))]
     assert.equal(found.length, 2 * COUNT)
-    assert.ok(found.every(({ is }) => is === 'record'))
+    assert.ok(found.every(({ kind }) => kind === 'record'))
   })
 
   test('returns the records around a destroyed page, and reports the others', async (t) => {
     const directory = await filled(t)
     destroyLeaf(directory, 'log')
     const found = [...salvage(directory)]
-    const records = found.filter(({ is }) => is === 'record').length
+    const records = found.filter(({ kind }) => kind === 'record').length
     const lost = found
-      .filter((each) => each.is === 'unreadable')
+      .filter((each) => each.kind === 'unreadable')
       .reduce((sum, { from, to }) => sum + to - from, 0)
     assert.ok(lost > 5 && lost < 100, `${lost} lost`)
     assert.equal(records + lost, 2 * COUNT)
@@ -297,7 +305,7 @@ suite('salvage', () => {
   test('marks damaged records', async (t) => {
     const directory = await filled(t)
     tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off = 100")
-    const flawed = [...salvage(directory)].filter(({ is }) => is === 'flawed')
+    const flawed = [...salvage(directory)].filter(({ kind }) => kind === 'flawed')
     assert.equal(flawed.length, 1)
   })
 
@@ -313,12 +321,12 @@ suite('salvage', () => {
     await backend.log.close()
     const found = [...salvage(directory)]
     assert.equal(found.length, 2 * COUNT)
-    assert.ok(found.every((each) => each.is === 'record' && each.record.data !== null))
+    assert.ok(found.every((each) => each.kind === 'record' && each.record.data !== null))
     rmSync(old, { recursive: true })
-    const { record = [], unarchived = [] } = Object.groupBy(salvage(directory), ({ is }) => is)
+    const { record = [], unarchived = [] } = Object.groupBy(salvage(directory), ({ kind }) => kind)
     assert.deepEqual([record.length, unarchived.length], [2, 2 * (COUNT - 1)])
     const [first] = unarchived
-    assert.ok(first?.is === 'unarchived')
+    assert.ok(first?.kind === 'unarchived')
     assert.match(first.message, /^ARCHIVE_MISSING: .*orders/)
   })
 
@@ -328,7 +336,7 @@ suite('salvage', () => {
     assert.equal(await log.compact(ORDERS, 0, COUNT, 0), COUNT - 1)
     await log.close()
     tamper(directory, "UPDATE log SET gone = 'x' || gone WHERE part = 0 AND off = 7")
-    const { record, compacted, unreadable } = Object.groupBy(salvage(directory), ({ is }) => is)
+    const { record, compacted, unreadable } = Object.groupBy(salvage(directory), ({ kind }) => kind)
     const counts = [record, compacted, unreadable].map((each) => each?.length)
     assert.deepEqual(counts, [COUNT + 1, COUNT - 2, 1])
   })

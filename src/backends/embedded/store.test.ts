@@ -3,34 +3,40 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { bell } from '../../base/bell.ts'
-import { systemClock } from '../../base/clock.ts'
-import { ORDERS, eventOf, rowOf, topicOf, unitOf } from '../../ports/conformance/sample.ts'
-import { connect, owning } from './connection.ts'
-import { decide } from './store.ts'
+import { createNotifier } from '../../base/time/notifier.ts'
+import { systemClock } from '../../base/time/clock.ts'
+import {
+  ORDERS,
+  testEvent,
+  testRow,
+  testTopic,
+  testUnit,
+} from '../../ports/conformance/fixtures.ts'
+import { openConnection, ownerMode } from './connection/connection.ts'
+import { decide } from './connection/embedded-store.ts'
 
 test('a decision about a unit writes nothing, whatever it decides; its write does', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
   t.after(() => rmSync(directory, { recursive: true }))
   const clock = systemClock()
-  const connection = connect(directory, clock, bell(clock), owning)
+  const connection = openConnection(directory, clock, createNotifier(clock), ownerMode)
   t.after(() => connection.close())
   const { sql, topics, tables } = connection
-  topics.declare(topicOf(ORDERS))
+  topics.declare(testTopic(ORDERS))
   tables.declare({ name: 'shop.stock', indexes: [] })
   const changes = (): unknown => sql.get('SELECT total_changes()')
-  const unit = unitOf({ appends: [eventOf('e-1')], rows: [rowOf('shop.stock', 'a')] })
+  const unit = testUnit({ appends: [testEvent('e-1')], rows: [testRow('shop.stock', 'a')] })
 
   const before = changes()
   const first = decide(unit, connection)
   assert.deepEqual(changes(), before)
   assert.equal(first.write?.(), true)
-  assert.equal(first.answer().is, 'done')
+  assert.equal(first.answer().status, 'done')
   const after = changes()
   assert.notDeepEqual(after, before)
 
   // By now its id exists, which only the write detects.
-  const again = decide(unitOf({ appends: [eventOf('e-1')] }), connection)
+  const again = decide(testUnit({ appends: [testEvent('e-1')] }), connection)
   assert.deepEqual(changes(), after)
   assert.equal(again.write?.(), false)
   assert.throws(() => again.answer(), /e-1/)

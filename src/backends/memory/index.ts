@@ -1,11 +1,11 @@
-import { bell } from '../../base/bell.ts'
-import type { Clock } from '../../base/clock.ts'
-import { pause, systemClock } from '../../base/clock.ts'
-import type { Backend } from '../../ports/store.ts'
-import { memoryLog } from './log.ts'
-import { memoryStore } from './store.ts'
-import { emptyTables } from './tables.ts'
-import { emptyTopics } from './topics.ts'
+import { createNotifier } from '../../base/time/notifier.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import { sleep, systemClock } from '../../base/time/clock.ts'
+import type { Backend } from '../../ports/event-store.ts'
+import { createMemoryLog } from './memory-log.ts'
+import { createMemoryStore } from './memory-store.ts'
+import { createTables } from './tables.ts'
+import { createTopics } from './topics.ts'
 
 export interface MemoryOptions {
   /** Default: the machine's clock. */
@@ -20,12 +20,12 @@ export interface MemoryOptions {
  */
 export function memory(options: MemoryOptions = {}): Backend {
   const { clock = systemClock(), latencyMs } = options
-  const topics = emptyTopics(clock)
-  const tables = emptyTables()
-  const notifier = bell(clock)
-  const delay = latencyMs ? () => pause(clock, latencyMs()) : () => Promise.resolve()
+  const topics = createTopics(clock)
+  const tables = createTables()
+  const notifier = createNotifier(clock)
+  const delay = latencyMs ? () => sleep(clock, latencyMs()) : () => Promise.resolve()
   return {
-    log: memoryLog(topics, notifier, delay),
-    store: memoryStore({ topics, tables, bell: notifier, clock, delay }),
+    log: createMemoryLog(topics, notifier, delay),
+    store: createMemoryStore({ topics, tables, notifier: notifier, clock, delay }),
   }
 }

@@ -1,4 +1,4 @@
-import { compareText } from '../../base/text.ts'
+import { compareText } from '../../base/text/compare-text.ts'
 import type {
   IndexValue,
   Row,
@@ -8,16 +8,16 @@ import type {
   Scan,
   ScannedRow,
   TableSpec,
-} from '../../ports/store.ts'
-import { indexValueOf } from '../../ports/text.ts'
+} from '../../ports/event-store.ts'
+import { indexValueOf } from '../../ports/storable-text.ts'
 
-interface Kept extends Row {
+interface KeptRow extends Row {
   readonly index: Readonly<Record<string, IndexValue>>
 }
 
 interface Table {
   readonly indexes: Set<string>
-  readonly rows: Map<string, Kept>
+  readonly rows: Map<string, KeptRow>
   /** Rows sorted by each index, built on the first scan after a write. */
   readonly ordered: Map<string, readonly ScannedRow[]>
 }
@@ -30,11 +30,11 @@ export interface Tables {
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
   /** @throws Error when the table was not declared */
-  mustHave(name: string): void
+  assertDeclared(name: string): void
   swap(one: string, other: string): void
 }
 
-export function emptyTables(): Tables {
+export function createTables(): Tables {
   const tables = new Map<string, Table>()
   const tableOf = (name: string): Table => {
     const table = tables.get(name)
@@ -63,7 +63,7 @@ export function emptyTables(): Tables {
         ordered.clear()
       }
     },
-    mustHave: (name) => void tableOf(name),
+    assertDeclared: (name) => void tableOf(name),
     swap(one, other) {
       const [first, second] = [tableOf(one), tableOf(other)]
       tables.set(one, renamed(second, one))
@@ -86,7 +86,7 @@ export function emptyTables(): Tables {
   }
 }
 
-function keptIndex(index: Kept['index']): Kept['index'] {
+function keptIndex(index: KeptRow['index']): KeptRow['index'] {
   return Object.fromEntries(
     Object.entries(index).map(([name, value]) => [name, indexValueOf(value)]),
   )
@@ -107,7 +107,7 @@ function fill({ indexes, rows, ordered }: Table, name: string): void {
   }
 }
 
-function rowOf(kept: Kept | undefined): Row | undefined {
+function rowOf(kept: KeptRow | undefined): Row | undefined {
   if (!kept) return undefined
   const { table, key, version, body } = kept
   return { table, key, version, body }

@@ -1,10 +1,10 @@
-import type { Clock } from '../../base/clock.ts'
-import type { Admission, Stored } from '../../ports/admit.ts'
-import { differencesOf } from '../../ports/differences.ts'
-import type { LogEnd, LogEvent, LogRecord, Position, Slice } from '../../ports/log.ts'
-import type { TopicSpec, TopicState } from '../../ports/log.ts'
-import type { Budget } from '../../ports/turns.ts'
-import { bytesOf } from '../../ports/turns.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import type { AppendLookup, StoredEvent } from '../../ports/append-decision.ts'
+import { topicDifferences } from '../../ports/topic-differences.ts'
+import type { LogEnd, LogEvent, LogRecord, Position, Slice } from '../../ports/event-log.ts'
+import type { TopicSpec, TopicState } from '../../ports/event-log.ts'
+import type { ReadBudget } from '../../ports/round-robin.ts'
+import { bytesOf } from '../../ports/round-robin.ts'
 
 interface Partition {
   /** Offset of `records[0]`; offsets are dense here. */
@@ -21,20 +21,20 @@ interface Topic {
 }
 
 /** Topics as plain lists, shared by log and store: a unit's appends go straight into the log. */
-export interface Topics extends Admission {
-  find(topic: string, id: string): (LogRecord & Stored) | undefined
+export interface Topics extends AppendLookup {
+  find(topic: string, id: string): (LogRecord & StoredEvent) | undefined
   /** Like `find`, but nothing for compacted records. */
   readable(topic: string, id: string): LogRecord | undefined
   declare(spec: TopicSpec): TopicState
-  put(event: LogEvent): LogRecord
-  slice(position: Position, left: Budget, isFirst: boolean): Slice
+  append(event: LogEvent): LogRecord
+  slice(position: Position, left: ReadBudget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
   offsetAt(topic: string, partition: number, atMs: number): number
   trim(topic: string, partition: number, before: number): void
   compact(topic: string, partition: number, before: number, tombstonesBeforeMs: number): number
 }
 
-export function emptyTopics(clock: Clock): Topics {
+export function createTopics(clock: Clock): Topics {
   const topics = new Map<string, Topic>()
   let position = 0
   const partitionAt = (topic: string, partition: number): Partition => {
@@ -54,12 +54,12 @@ export function emptyTopics(clock: Clock): Topics {
     declare(spec) {
       const known = topics.get(spec.name)
       if (known)
-        return { ...known.spec, isNew: false, differences: differencesOf(known.spec, spec) }
-      const partitions = Array.from({ length: spec.partitions }, emptyPartition)
+        return { ...known.spec, isNew: false, differences: topicDifferences(known.spec, spec) }
+      const partitions = Array.from({ length: spec.partitions }, createPartition)
       topics.set(spec.name, { spec, partitions, byId: new Map() })
       return { ...spec, isNew: true, differences: [] }
     },
-    put(event) {
+    append(event) {
       const { records, first } = partitionAt(event.topic, event.partition)
       position += 1
       const storedAt = Math.max(clock.now(), records.at(-1)?.storedAt ?? 0)
@@ -104,7 +104,7 @@ export function emptyTopics(clock: Clock): Topics {
   }
 }
 
-const emptyPartition = (): Partition => ({ first: 0, records: [], removed: new Set() })
+const createPartition = (): Partition => ({ first: 0, records: [], removed: new Set() })
 
 /** Goes backwards, so that the first record of a key that it meets is the one to keep. */
 function compact(
@@ -126,7 +126,7 @@ function compact(
 function takeUpTo(
   { first, records, removed }: Partition,
   from: number,
-  left: Budget,
+  left: ReadBudget,
   isFirst: boolean,
 ): { readonly records: readonly LogRecord[]; readonly next: number } {
   const taken: LogRecord[] = []

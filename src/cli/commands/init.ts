@@ -1,6 +1,6 @@
 import { relative, resolve } from 'node:path'
-import type { Command } from '../command.ts'
-import { quoted } from '../figures.ts'
+import type { Command } from '../shared/command.ts'
+import { quoted } from '../terminal/format.ts'
 import { init as write } from '../init.ts'
 import { unpackedRepo } from '../manifest.ts'
 

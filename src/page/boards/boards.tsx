@@ -1,9 +1,9 @@
 import type { CSSProperties, ReactNode } from 'react'
 import type { BoardView } from '../../admin/wire.ts'
 import { countText } from '../text/format.ts'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 import './boards.css'
-import { sharesOf, shadesOf, shareText } from './shade.ts'
+import { sharesOf, shadesOf, shareText } from './state-colours.ts'
 
 export function Boards({ boards }: { boards: readonly BoardView[] }): ReactNode {
   if (boards.length === 0) return null
@@ -23,10 +23,10 @@ function Board({ board: { title, states, error } }: { board: BoardView }): React
   return (
     <div className="board">
       <div className="section-head">
-        <h2>{visible(title)}</h2>
+        <h2>{showInvisible(title)}</h2>
         {error === undefined && <p className="board-whole">{countText(whole)}</p>}
       </div>
-      {error !== undefined && <p className="board-error">Not available: {visible(error)}</p>}
+      {error !== undefined && <p className="board-error">Not available: {showInvisible(error)}</p>}
       <div className="bar" aria-hidden>
         {states.map(({ name }, index) => (
           <span
@@ -41,7 +41,7 @@ function Board({ board: { title, states, error } }: { board: BoardView }): React
         {states.map(({ name, count }, index) => (
           <li key={name}>
             <span className="bar-key" data-shade={shades[index]} aria-hidden />
-            <span className="bar-name">{visible(name)}</span>
+            <span className="bar-name">{showInvisible(name)}</span>
             <span className="bar-count">{countText(count)}</span>
             <span className="bar-share">{shareText(shares[index] ?? 0)}</span>
           </li>

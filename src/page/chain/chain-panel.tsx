@@ -2,15 +2,15 @@ import { CircleCheck, CircleDashed, CircleDot, CircleX } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useState } from 'react'
 import type { ChainView } from '../../admin/wire.ts'
-import type { Asked } from '../live/api.ts'
-import { askChain } from '../live/api.ts'
-import { useLive } from '../live/live.tsx'
+import type { RequestState } from '../live/api.ts'
+import { fetchChain } from '../live/api.ts'
+import { useLive } from '../live/live-provider.tsx'
 import { HeldItem } from '../lists/held-item.tsx'
 import { Waits } from '../lists/waits.tsx'
 import { Panel } from '../panel/panel.tsx'
-import { RefusedNote } from '../panel/refused-note.tsx'
+import { FailureNote } from '../panel/failure-note.tsx'
 import { durationText, manyText, shortId, timeText } from '../text/format.ts'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 import './chain.css'
 import { ChainStep } from './chain-step.tsx'
 import { treeOf } from './tree.ts'
@@ -23,53 +23,53 @@ export function ChainPanel({ id }: { id: string }): ReactNode {
   const asked = useChain(id)
   return (
     <Panel kind="Conversation" title={titleOf(asked, id)} isWide>
-      {asked.is === 'loading' && <p className="note">Searching…</p>}
-      {asked.is === 'failed' && (
+      {asked.status === 'loading' && <p className="note">Searching…</p>}
+      {asked.status === 'failed' && (
         <div className="chain-missing">
           <p className="empty-title">
-            {asked.status === 404 ? 'No event has this id' : 'The event could not be loaded'}
+            {asked.httpStatus === 404 ? 'No event has this id' : 'The event could not be loaded'}
           </p>
-          <p className="mono">{visible(id)}</p>
-          {asked.status !== 404 && <RefusedNote refused={asked} />}
+          <p className="mono">{showInvisible(id)}</p>
+          {asked.httpStatus !== 404 && <FailureNote refused={asked} />}
         </div>
       )}
-      {asked.is === 'loaded' && <Chain chain={asked.answer} id={id} />}
+      {asked.status === 'loaded' && <Chain chain={asked.answer} id={id} />}
     </Panel>
   )
 }
 
 /** Fetches the chain, and again every few seconds until its outcome is final. */
-function useChain(id: string): Asked<ChainView> {
+function useChain(id: string): RequestState<ChainView> {
   const { overview } = useLive()
-  const [asked, setAsked] = useState<Asked<ChainView>>({ is: 'loading' })
-  const isSettled = isSettledBy(asked)
+  const [asked, setAsked] = useState<RequestState<ChainView>>({ status: 'loading' })
+  const isSettled = isSettledIn(asked)
   const now = overview?.at ?? 0
-  const began = asked.is === 'loaded' ? asked.answer.events[0]?.at : undefined
+  const began = asked.status === 'loaded' ? asked.answer.events[0]?.at : undefined
   const isLate = began !== undefined && now - began > LATE_MS
-  const turn = isSettled ? 0 : Math.floor(now / ASK_AGAIN_MS[isLate ? 'late' : 'soon'])
+  const refreshCount = isSettled ? 0 : Math.floor(now / ASK_AGAIN_MS[isLate ? 'late' : 'soon'])
   useEffect(() => {
     if (isSettled) return
     let isCurrent = true
-    void askChain(id).then((answer) => {
+    void fetchChain(id).then((answer) => {
       if (isCurrent) setAsked(answer)
     })
     return () => {
       isCurrent = false
     }
-  }, [id, turn, isSettled])
+  }, [id, refreshCount, isSettled])
   return asked
 }
 
-function isSettledBy(asked: Asked<ChainView>): boolean {
-  if (asked.is === 'failed') return asked.status === 404
-  if (asked.is === 'loading') return false
+function isSettledIn(asked: RequestState<ChainView>): boolean {
+  if (asked.status === 'failed') return asked.httpStatus === 404
+  if (asked.status === 'loading') return false
   const { operation } = asked.answer
   if (asked.answer.held.length > 0) return false
   return operation === undefined || operation.kind !== 'pending'
 }
 
-function titleOf(asked: Asked<ChainView>, id: string): string {
-  if (asked.is !== 'loaded') return shortId(id)
+function titleOf(asked: RequestState<ChainView>, id: string): string {
+  if (asked.status !== 'loaded') return shortId(id)
   return treeOf(asked.answer).rows[0]?.event.type ?? shortId(id)
 }
 
@@ -151,14 +151,14 @@ function Outcome({ chain: { operation, waitsFor } }: { chain: ChainView }): Reac
     <div className="outcome" data-kind={operation.kind}>
       <Icon size={16} aria-hidden />
       <p>
-        <strong>{visible(operation.is).replaceAll('-', ' ')}</strong>
-        {operation.reason && <span>{visible(operation.reason)}</span>}
+        <strong>{showInvisible(operation.status).replaceAll('-', ' ')}</strong>
+        {operation.reason && <span>{showInvisible(operation.reason)}</span>}
       </p>
       <Waits waitsFor={waitsFor} now={overview?.at ?? 0} />
-      {operation.complaints && operation.complaints.length > 0 && (
+      {operation.issues && operation.issues.length > 0 && (
         <ul className="outcome-complaints">
-          {operation.complaints.map(({ path, message }, index) => (
-            <li key={index}>{visible(path === '' ? message : `${path}: ${message}`)}</li>
+          {operation.issues.map(({ path, message }, index) => (
+            <li key={index}>{showInvisible(path === '' ? message : `${path}: ${message}`)}</li>
           ))}
         </ul>
       )}

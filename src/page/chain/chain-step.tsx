@@ -2,9 +2,9 @@ import { ChevronRight } from 'lucide-react'
 import type { CSSProperties, ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
 import { durationText } from '../text/format.ts'
-import { visible } from '../text/visible.ts'
-import { Json } from './json.tsx'
-import { RailDrawing } from './rail.tsx'
+import { showInvisible } from '../text/show-invisible.ts'
+import { JsonView } from './json-view.tsx'
+import { RailLines } from './rail.tsx'
 import type { ChainRow } from './tree.ts'
 
 interface Props {
@@ -21,7 +21,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
   useEffect(() => {
     if (isAskedFor) line.current?.scrollIntoView({ block: 'nearest' })
   }, [isAskedFor])
-  const source = event.source === 'door' ? 'from outside' : visible(event.source)
+  const source = event.source === 'door' ? 'from outside' : showInvisible(event.source)
   return (
     <li
       ref={line}
@@ -30,7 +30,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
       data-carries={event.topic.split('.').at(-1)}
       aria-current={isAskedFor ? 'true' : undefined}
     >
-      <RailDrawing rail={rail} lanes={lanes} />
+      <RailLines rail={rail} lanes={lanes} />
       <div className="step-main">
         <button
           type="button"
@@ -39,14 +39,14 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
           onClick={() => setOpen(!isOpen)}
         >
           <span className="step-words">
-            <span className="step-type">{visible(event.type)}</span>
+            <span className="step-type">{showInvisible(event.type)}</span>
             <span className="step-by">
               {source}
-              {event.rule && <span> · {visible(event.rule)}</span>}
+              {event.rule && <span> · {showInvisible(event.rule)}</span>}
             </span>
-            {cause && <span className="only-spoken">, caused by {visible(cause.type)}</span>}
+            {cause && <span className="only-spoken">, caused by {showInvisible(cause.type)}</span>}
           </span>
-          <Fall row={row} totalMs={totalMs} />
+          <StepTiming row={row} totalMs={totalMs} />
           <ChevronRight className="step-open" size={14} aria-hidden />
         </button>
         {isOpen && <Details row={row} />}
@@ -56,7 +56,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
 }
 
 /** The time of a step, on the scale of the whole conversation. */
-function Fall({
+function StepTiming({
   row: { fromMs, toMs, cause },
   totalMs,
 }: {
@@ -77,8 +77,8 @@ function Fall({
 
 function Details({ row: { event } }: { row: ChainRow }): ReactNode {
   const facts = [
-    ['id', visible(event.id)],
-    ['key', visible(event.key)],
+    ['id', showInvisible(event.id)],
+    ['key', showInvisible(event.key)],
     ['topic', `${event.topic} · ${event.partition} at ${event.offset}`],
   ] as const
   return (
@@ -91,7 +91,7 @@ function Details({ row: { event } }: { row: ChainRow }): ReactNode {
           </div>
         ))}
       </dl>
-      <Json value={event.data} label={`Data of ${visible(event.type)}`} />
+      <JsonView value={event.data} label={`Data of ${showInvisible(event.type)}`} />
     </div>
   )
 }

@@ -14,17 +14,17 @@ function bendOf(from: number, to: number): string {
 }
 
 /** The lines beside one row. Lines that continue stretch with the height of the row. */
-export function RailDrawing({ rail, lanes }: { rail: Rail; lanes: number }): ReactNode {
-  const { lane, hasCause, goesOn, opens, passes } = rail
+export function RailLines({ rail, lanes }: { rail: Rail; lanes: number }): ReactNode {
+  const { lane, hasCause, continues, branches, passing } = rail
   const x = middle(lane)
   return (
     <div className="rail" style={{ width: lanes * LANE + 6 }} aria-hidden>
-      {passes.map((each) => (
+      {passing.map((each) => (
         <span key={each} className="rail-line" style={{ left: middle(each), top: 0, bottom: 0 }} />
       ))}
       {hasCause && <span className="rail-line" style={{ left: x, top: 0, height: KNOT_Y }} />}
-      {goesOn && <span className="rail-line" style={{ left: x, top: KNOT_Y, bottom: 0 }} />}
-      {opens.map((each) => (
+      {continues && <span className="rail-line" style={{ left: x, top: KNOT_Y, bottom: 0 }} />}
+      {branches.map((each) => (
         <span
           key={`below ${each}`}
           className="rail-line"
@@ -32,7 +32,7 @@ export function RailDrawing({ rail, lanes }: { rail: Rail; lanes: number }): Rea
         />
       ))}
       <svg width={lanes * LANE + 6} height={BEND + 2}>
-        {opens.map((each) => (
+        {branches.map((each) => (
           <path key={each} className="rail-bend" d={bendOf(x, middle(each))} />
         ))}
         <circle className="rail-knot" cx={x} cy={KNOT_Y} r="4" />

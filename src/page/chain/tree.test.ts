@@ -60,7 +60,7 @@ suite('lanes', () => {
     })
     assert.equal(lanes, 1)
     assert.deepEqual(
-      rows.map(({ rail }) => [rail.lane, rail.hasCause, rail.goesOn]),
+      rows.map(({ rail }) => [rail.lane, rail.hasCause, rail.continues]),
       [
         [0, false, true],
         [0, true, true],
@@ -81,10 +81,10 @@ suite('lanes', () => {
     })
     assert.equal(lanes, 2)
     const railOf = (id: string) => rows.find((row) => row.event.id === id)?.rail
-    assert.deepEqual(railOf('a')?.opens, [1])
+    assert.deepEqual(railOf('a')?.branches, [1])
     assert.equal(railOf('left')?.lane, 1)
     assert.equal(railOf('left2')?.lane, 1)
-    assert.deepEqual(railOf('left')?.passes, [0])
+    assert.deepEqual(railOf('left')?.passing, [0])
     assert.equal(railOf('right2')?.lane, 0)
   })
 
@@ -100,9 +100,9 @@ suite('lanes', () => {
           assert.equal(open.delete(rail.lane), rail.hasCause)
           assert.deepEqual(
             [...open].toSorted((a, b) => a - b),
-            rail.passes,
+            rail.passing,
           )
-          for (const lane of [...rail.opens, ...(rail.goesOn ? [rail.lane] : [])]) {
+          for (const lane of [...rail.branches, ...(rail.continues ? [rail.lane] : [])]) {
             assert.ok(!open.has(lane))
             open.add(lane)
           }

@@ -18,11 +18,11 @@ export interface Rail {
   readonly lane: number
   readonly hasCause: boolean
   /** Whether the lane continues below. */
-  readonly goesOn: boolean
+  readonly continues: boolean
   /** Lanes that branch off here. */
-  readonly opens: readonly number[]
+  readonly branches: readonly number[]
   /** Other lanes that pass this row. */
-  readonly passes: readonly number[]
+  readonly passing: readonly number[]
 }
 
 export interface ChainTree {
@@ -31,19 +31,19 @@ export interface ChainTree {
   readonly totalMs: number
 }
 
-interface Knot {
+interface TreeNode {
   readonly event: EventView
   readonly cause: EventView | undefined
   readonly depth: number
 }
 
 export function treeOf({ events }: Pick<ChainView, 'events'>): ChainTree {
-  const knots = inOrder(events)
+  const knots = causalOrder(events)
   const childrenOf = Map.groupBy(
     knots.filter(({ cause }) => cause),
     ({ cause }) => cause?.id ?? '',
   )
-  const endsAt = lastOf(knots, childrenOf)
+  const endsAt = lastDescendantAt(knots, childrenOf)
   const rails = railsOf(knots, (id) =>
     (childrenOf.get(id) ?? [])
       .map(({ event }) => event.id)
@@ -57,16 +57,16 @@ export function treeOf({ events }: Pick<ChainView, 'events'>): ChainTree {
   })
   return {
     rows,
-    lanes: 1 + Math.max(0, ...rails.flatMap(({ lane, opens }) => [lane, ...opens])),
+    lanes: 1 + Math.max(0, ...rails.flatMap(({ lane, branches }) => [lane, ...branches])),
     totalMs: Math.max(0, ...rows.map(({ toMs }) => toMs)),
   }
 }
 
 /** Sorts by time, but never before the cause, even with wrong clocks. Cuts cycles of causes. */
-function inOrder(events: readonly EventView[]): readonly Knot[] {
+function causalOrder(events: readonly EventView[]): readonly TreeNode[] {
   const byId = new Map(events.map((event) => [event.id, event]))
-  const placed = new Map<string, Knot>()
-  const place = (event: EventView, below: ReadonlySet<string>): Knot => {
+  const placed = new Map<string, TreeNode>()
+  const place = (event: EventView, below: ReadonlySet<string>): TreeNode => {
     const known = placed.get(event.id)
     if (known) return known
     const cause = event.cause === undefined ? undefined : byId.get(event.cause)
@@ -81,9 +81,9 @@ function inOrder(events: readonly EventView[]): readonly Knot[] {
 }
 
 /** For each event, the time of its last descendant. */
-function lastOf(
-  knots: readonly Knot[],
-  childrenOf: ReadonlyMap<string, readonly Knot[]>,
+function lastDescendantAt(
+  knots: readonly TreeNode[],
+  childrenOf: ReadonlyMap<string, readonly TreeNode[]>,
 ): ReadonlyMap<string, number> {
   const last = new Map<string, number>()
   for (const { event } of knots.toReversed()) {
@@ -94,7 +94,7 @@ function lastOf(
 }
 
 function railsOf(
-  knots: readonly Knot[],
+  knots: readonly TreeNode[],
   childrenOf: (id: string) => readonly string[],
 ): readonly Rail[] {
   /** The lanes in use, each with the id of its next event. */
@@ -108,14 +108,14 @@ function railsOf(
     const found = [...leads].find(([, id]) => id === event.id)?.[0]
     const lane = found ?? free(-1)
     leads.delete(lane)
-    const passes = [...leads.keys()].toSorted((a, b) => a - b)
+    const passing = [...leads.keys()].toSorted((a, b) => a - b)
     const [next, ...others] = childrenOf(event.id)
     if (next !== undefined) leads.set(lane, next)
-    const opens = others.map((id) => {
+    const branches = others.map((id) => {
       const opened = free(lane)
       leads.set(opened, id)
       return opened
     })
-    return { lane, hasCause: cause !== undefined, goesOn: next !== undefined, opens, passes }
+    return { lane, hasCause: cause !== undefined, continues: next !== undefined, branches, passing }
   })
 }

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { EventView } from '../../admin/wire.ts'
 import { ageText, dateText, shortKey } from '../text/format.ts'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 
 interface Props {
   readonly event: EventView
@@ -13,7 +13,7 @@ interface Props {
 /** One event as a line that opens its chain. */
 export function EventLine({ event, now, aside = 'source' }: Props): ReactNode {
   const { id, type, key, source, topic, partition, offset, at, kind } = event
-  const from = source === 'door' ? 'from outside' : visible(source)
+  const from = source === 'door' ? 'from outside' : showInvisible(source)
   return (
     <li>
       <a
@@ -23,9 +23,9 @@ export function EventLine({ event, now, aside = 'source' }: Props): ReactNode {
         data-kind={kind}
         data-carries={topic.split('.').at(-1)}
       >
-        <span className="event-type">{visible(type)}</span>
-        <span className="event-key" title={visible(key)}>
-          {shortKey(visible(key))}
+        <span className="event-type">{showInvisible(type)}</span>
+        <span className="event-key" title={showInvisible(key)}>
+          {shortKey(showInvisible(key))}
         </span>
         <span className="event-source">{aside === 'place' ? `${partition}@${offset}` : from}</span>
         <span className="event-age" title={dateText(at)}>

@@ -9,7 +9,7 @@ test('degrading alarms come first, whatever their kind', () => {
   }
   const alarms = [alarm('lag', false), alarm('slow-rule', true), alarm('clock-step', false)]
   const lists = { services: [], topics: [], links: [], boards: [] }
-  const health = { is: 'failing', detail: 'the disk is full', alarms } as const
+  const health = { status: 'failing', detail: 'the disk is full', alarms } as const
   const overview: Overview = { at: 0, ack: 'disk', health, ...lists }
   assert.deepEqual(
     alarmsOf(overview).map(({ kind }) => kind),

@@ -2,48 +2,48 @@
 import type { Alarm, Overview } from '../../admin/wire.ts'
 import type { Filter, ListName } from '../route/route.ts'
 import { fragmentOf } from '../route/route.ts'
-import { pendingIn } from './headline.ts'
+import { pendingEvents } from './headline.ts'
 
-interface AlarmSort {
+interface AlarmLink {
   /** The text of the link. */
   readonly text: string
-  readonly place: (alarm: Alarm) => string
+  readonly href: (alarm: Alarm) => string
 }
 
 const list = (name: ListName, filter: Filter = {}): string =>
-  fragmentOf({ is: 'list', name, filter })
+  fragmentOf({ kind: 'list', name, filter })
 
 /** A consumer is `<service>/<rule>`, a group the service or one of its handlers. */
 const service = ({ consumer, examples: [group = ''] }: Alarm): string =>
-  fragmentOf({ is: 'service', name: (consumer ?? group).split('/')[0] ?? '' })
+  fragmentOf({ kind: 'service', name: (consumer ?? group).split('/')[0] ?? '' })
 
-export const ALARMS: Readonly<Record<Alarm['kind'], AlarmSort>> = {
-  'changed-projection': { text: 'Show the service', place: service },
-  'clock-step': { text: 'Show the timers', place: () => list('timers') },
-  'failed-rebuild': { text: 'Show the service', place: service },
+export const ALARM_LINKS: Readonly<Record<Alarm['kind'], AlarmLink>> = {
+  'changed-projection': { text: 'Show the service', href: service },
+  'clock-step': { text: 'Show the timers', href: () => list('timers') },
+  'failed-rebuild': { text: 'Show the service', href: service },
   'held-keys': {
     text: 'Show the held keys',
-    place: ({ consumer }) => list('held', consumer === undefined ? {} : { consumer }),
+    href: ({ consumer }) => list('held', consumer === undefined ? {} : { consumer }),
   },
-  lag: { text: 'Show the service', place: service },
-  'lost-records': { text: 'Show the service', place: service },
-  'old-sagas': { text: 'Show the open sagas', place: () => list('sagas') },
-  'overdue-timers': { text: 'Show the timers', place: () => list('timers') },
+  lag: { text: 'Show the service', href: service },
+  'lost-records': { text: 'Show the service', href: service },
+  'old-sagas': { text: 'Show the open sagas', href: () => list('sagas') },
+  'overdue-timers': { text: 'Show the timers', href: () => list('timers') },
   'pending-operations': {
     text: 'Show the pending operations',
-    place: () => list('operations', { state: 'pending' }),
+    href: () => list('operations', { state: 'pending' }),
   },
   'slow-rule': {
     text: 'Show the slowest event',
-    place: ({ examples: [id] }) => (id === undefined ? '#/' : fragmentOf({ is: 'event', id })),
+    href: ({ examples: [id] }) => (id === undefined ? '#/' : fragmentOf({ kind: 'event', id })),
   },
-  'slow-units': { text: 'Show the service', place: service },
+  'slow-units': { text: 'Show the service', href: service },
 }
 
 /** All alarms, degrading ones first. Held events count as an alarm before the engine raises one. */
 export function alarmsOf(overview: Overview): readonly Alarm[] {
   const { alarms } = overview.health
-  const pending = pendingIn(overview)
+  const pending = pendingEvents(overview)
   const isKnown = pending === 0 || alarms.some(({ kind }) => kind === 'held-keys')
   const held: Alarm = {
     kind: 'held-keys',

@@ -1,8 +1,8 @@
 import { TriangleAlert, Unplug } from 'lucide-react'
 import type { ReactNode } from 'react'
 import type { Alarm, Overview } from '../../admin/wire.ts'
-import { visible } from '../text/visible.ts'
-import { ALARMS, alarmsOf } from './alarms.ts'
+import { showInvisible } from '../text/show-invisible.ts'
+import { ALARM_LINKS, alarmsOf } from './alarms.ts'
 import type { Headline } from './headline.ts'
 
 /** The number of alarms that are shown at once; the others are folded. */
@@ -14,27 +14,27 @@ interface Props {
 }
 
 /** The alarms under the header; nothing if there are none. Failures come first. */
-export function Banner({ headline: { is, detail }, overview }: Props): ReactNode {
-  if (is === 'lost')
+export function Banner({ headline: { status, detail }, overview }: Props): ReactNode {
+  if (status === 'lost')
     return (
-      <div className="banner" data-is={is}>
+      <div className="banner" data-is={status}>
         <Unplug size={15} aria-hidden />
-        <p>{visible(detail)}</p>
+        <p>{showInvisible(detail)}</p>
       </div>
     )
   const alarms = overview ? alarmsOf(overview) : []
-  const isFailing = is === 'failing'
+  const isFailing = status === 'failing'
   if (!isFailing && alarms.length === 0) return null
   const isDegraded = alarms.some(({ isDegrading }) => isDegrading)
   return (
     <section
       className="banner"
-      data-is={isFailing ? is : isDegraded ? 'degraded' : 'noted'}
+      data-is={isFailing ? status : isDegraded ? 'degraded' : 'noted'}
       aria-label="Alarms"
     >
       <TriangleAlert size={15} aria-hidden />
       <div className="banner-alarms">
-        {isFailing && <p>{visible(detail)}</p>}
+        {isFailing && <p>{showInvisible(detail)}</p>}
         <AlarmList alarms={alarms.slice(0, SHOWN)} />
         {alarms.length > SHOWN && (
           <details>
@@ -52,14 +52,14 @@ function AlarmList({ alarms }: { alarms: readonly Alarm[] }): ReactNode {
   return (
     <ul>
       {alarms.map((alarm) => {
-        const { place, text } = ALARMS[alarm.kind]
+        const { href, text } = ALARM_LINKS[alarm.kind]
         return (
           <li
             key={`${alarm.kind} ${alarm.consumer ?? alarm.examples[0]}`}
             data-is-degrading={alarm.isDegrading}
           >
-            <span>{visible(alarm.message)}.</span>{' '}
-            <a className="banner-link" href={place(alarm)}>
+            <span>{showInvisible(alarm.message)}.</span>{' '}
+            <a className="banner-link" href={href(alarm)}>
               {text}
             </a>
           </li>

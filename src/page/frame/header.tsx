@@ -1,11 +1,11 @@
 import { Search } from 'lucide-react'
 import type { ReactNode, SubmitEvent } from 'react'
 import { useEffect, useRef } from 'react'
-import { useLive } from '../live/live.tsx'
-import { go, useRoute } from '../route/use-route.ts'
+import { useLive } from '../live/live-provider.tsx'
+import { navigate, useRoute } from '../route/use-route.ts'
 import './frame.css'
 import type { Headline } from './headline.ts'
-import { Mark } from './mark.tsx'
+import { Logo } from './logo.tsx'
 import { ThemeSwitch } from './theme-switch.tsx'
 
 interface Props {
@@ -18,11 +18,11 @@ export function Header({ headline, isCovered }: Props): ReactNode {
     <header className="header" inert={isCovered}>
       <h1>
         <a className="brand" href="#/">
-          <Mark width={30} />
+          <Logo width={30} />
           Throughline
         </a>
       </h1>
-      <p className="health" data-is={headline.is} role="status">
+      <p className="health" data-is={headline.status} role="status">
         <span className="health-dot" aria-hidden />
         {headline.title}
       </p>
@@ -52,7 +52,7 @@ function Lists(): ReactNode {
           key={name}
           href={`#/${name}`}
           data-opens={`list:${name}`}
-          aria-current={route.is === 'list' && route.name === name ? 'page' : undefined}
+          aria-current={route.kind === 'list' && route.name === name ? 'page' : undefined}
         >
           {text}
           {name === 'held' && isHeld && (
@@ -83,7 +83,7 @@ function SearchField(): ReactNode {
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     const text = field.current?.value.trim()
-    if (text) go({ is: 'find', text })
+    if (text) navigate({ kind: 'find', text })
   }
   return (
     <form className="search" role="search" onSubmit={submit}>

@@ -15,12 +15,12 @@ const service = (name: string, isPaused: boolean): ServiceView => ({
   rules: [],
 })
 
-function live(is: Overview['health']['is'], paused: readonly string[] = []): Live {
+function live(status: Overview['health']['status'], paused: readonly string[] = []): Live {
   const services = ['ordering', 'payment', 'delivery'].map((name) =>
     service(name, paused.includes(name)),
   )
   const lists = { services, topics: [], links: [], boards: [] }
-  const health = { is, detail: 'So it is.', alarms: [] }
+  const health = { status, detail: 'So it is.', alarms: [] }
   const overview: Overview = { at: 0, ack: 'disk', health, ...lists }
   return { link: 'live', overview, history: NO_HISTORY, newest: [], silentSeconds: 0 }
 }
@@ -28,12 +28,12 @@ function live(is: Overview['health']['is'], paused: readonly string[] = []): Liv
 test('the headline shows the health in a word or two', () => {
   assert.equal(headlineOf(live('well')).title, 'Healthy')
   assert.deepEqual(headlineOf(live('degraded')), {
-    is: 'degraded',
+    status: 'degraded',
     title: 'Degraded',
     detail: 'So it is.',
   })
   assert.deepEqual(headlineOf(live('failing')), {
-    is: 'failing',
+    status: 'failing',
     title: 'Failing',
     detail: 'So it is.',
   })
@@ -53,22 +53,22 @@ test('up to two paused services are named, more are counted', () => {
 
 test('a lost connection replaces the last known health', () => {
   const lost = headlineOf({ ...live('well'), link: 'lost', silentSeconds: 12 })
-  assert.equal(lost.is, 'lost')
+  assert.equal(lost.status, 'lost')
   assert.match(lost.detail, /Last update 12 s ago/)
 })
 
 test('before the first update the page is connecting', () => {
   const { overview: _, ...rest } = live('well')
-  assert.equal(headlineOf({ ...rest, link: 'connecting' }).is, 'waiting')
+  assert.equal(headlineOf({ ...rest, link: 'connecting' }).status, 'waiting')
 })
 
 test('the headline is never healthy while events are held', () => {
-  const said = (is: Overview['health']['is'], alarms: Overview['health']['alarms']): string => {
+  const said = (is: Overview['health']['status'], alarms: Overview['health']['alarms']): string => {
     const { overview, ...rest } = live(is)
     assert.ok(overview)
     const services = overview.services.map((each) => ({ ...each, pending: 2 }))
     const health = { ...overview.health, alarms }
-    const { is: state, title } = headlineOf({
+    const { status: state, title } = headlineOf({
       ...rest,
       overview: { ...overview, services, health },
     })

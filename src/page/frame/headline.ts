@@ -4,7 +4,7 @@ import type { Live } from '../live/connection.ts'
 import { durationText, manyText } from '../text/format.ts'
 
 export interface Headline {
-  readonly is: 'waiting' | 'lost' | 'well' | 'paused' | 'degraded' | 'failing'
+  readonly status: 'waiting' | 'lost' | 'well' | 'paused' | 'degraded' | 'failing'
   /** Shown in the header and in the browser's title. */
   readonly title: string
   readonly detail: string
@@ -15,22 +15,22 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
     const silence = durationText(silentSeconds * 1_000)
     const heard = silentSeconds > 1 ? ` Last update ${silence} ago.` : ''
     const detail = `No connection to the system. Retrying.${heard}`
-    return { is: 'lost', title: 'Reconnecting', detail }
+    return { status: 'lost', title: 'Reconnecting', detail }
   }
-  if (!overview) return { is: 'waiting', title: 'Connecting', detail: '' }
-  const { is, detail } = overview.health
+  if (!overview) return { status: 'waiting', title: 'Connecting', detail: '' }
+  const { status, detail } = overview.health
   const held = heldText(overview)
-  if (is === 'failing')
-    return { is, title: held === undefined ? 'Failing' : `Failing, ${held}`, detail }
-  if (is === 'degraded' || held !== undefined)
-    return { is: 'degraded', title: held ?? 'Degraded', detail }
-  if (is === 'well') return { is, title: 'Healthy', detail }
+  if (status === 'failing')
+    return { status, title: held === undefined ? 'Failing' : `Failing, ${held}`, detail }
+  if (status === 'degraded' || held !== undefined)
+    return { status: 'degraded', title: held ?? 'Degraded', detail }
+  if (status === 'well') return { status, title: 'Healthy', detail }
   const paused = overview.services.filter(({ isPaused }) => isPaused).map(({ name }) => name)
-  return { is, title: paused.length > 0 ? `${listOf(paused)} paused` : 'Paused', detail }
+  return { status, title: paused.length > 0 ? `${listOf(paused)} paused` : 'Paused', detail }
 }
 
 /** The number of held events. */
-export const pendingIn = ({ services }: Overview): number =>
+export const pendingEvents = ({ services }: Overview): number =>
   services.reduce((sum, { pending }) => sum + pending, 0)
 
 /**
@@ -38,7 +38,7 @@ export const pendingIn = ({ services }: Overview): number =>
  * number of keys; without an alarm, the number of events is known.
  */
 function heldText(overview: Overview): string | undefined {
-  const pending = pendingIn(overview)
+  const pending = pendingEvents(overview)
   if (pending === 0) return undefined
   const keys = overview.health.alarms.reduce((sum, { kind, count }) => {
     return kind === 'held-keys' ? sum + count : sum

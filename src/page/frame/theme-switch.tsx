@@ -2,7 +2,7 @@ import { Moon, Sun } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useSyncExternalStore } from 'react'
 
-const KEPT_AS = 'throughline-theme'
+const STORAGE_KEY = 'throughline-theme'
 const systemDark = matchMedia('(prefers-color-scheme: dark)')
 const listeners = new Set<() => void>()
 
@@ -16,7 +16,7 @@ export function themeNow(): Theme {
 }
 
 export function restoreTheme(): void {
-  const kept = localStorage.getItem(KEPT_AS)
+  const kept = localStorage.getItem(STORAGE_KEY)
   if (kept === 'light' || kept === 'dark') document.documentElement.dataset['theme'] = kept
 }
 
@@ -24,10 +24,10 @@ export function restoreTheme(): void {
 function choose(theme: Theme): void {
   const isSystems = theme === (systemDark.matches ? 'dark' : 'light')
   if (isSystems) {
-    localStorage.removeItem(KEPT_AS)
+    localStorage.removeItem(STORAGE_KEY)
     delete document.documentElement.dataset['theme']
   } else {
-    localStorage.setItem(KEPT_AS, theme)
+    localStorage.setItem(STORAGE_KEY, theme)
     document.documentElement.dataset['theme'] = theme
   }
   for (const listener of listeners) listener()

@@ -2,7 +2,7 @@ import type { ReactNode, SubmitEvent } from 'react'
 import { Fragment, useEffect, useRef } from 'react'
 import { useMedia } from '../frame/use-media.ts'
 import type { Filter } from '../route/route.ts'
-import { filterFrom, localText } from './filter.ts'
+import { filterFrom, localTimeText } from './filter.ts'
 
 /** A field of a filter. */
 export interface FilterField {
@@ -83,7 +83,7 @@ function Form({ fields, filter, changed }: Props): ReactNode {
 
 function valueOf({ name, kind }: FilterField, filter: Filter): string {
   const value = filter[name] ?? ''
-  return kind === 'time' ? localText(value) : value
+  return kind === 'time' ? localTimeText(value) : value
 }
 
 function FieldInput({ field: { name, kind, choices = [] } }: { field: FilterField }): ReactNode {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { filterFrom, localText } from './filter.ts'
+import { filterFrom, localTimeText } from './filter.ts'
 
 const FIELDS = [
   { name: 'key', kind: 'text' },
@@ -23,7 +23,7 @@ test('a time is sent in milliseconds, and shown again as the same local time', (
   const given = '2026-03-29T12:30:05'
   const filter = filterFrom(FIELDS, formOf({ since: given }))
   assert.deepEqual(filter, { since: String(new Date(given).getTime()) })
-  assert.equal(localText(filter['since'] ?? ''), given)
+  assert.equal(localTimeText(filter['since'] ?? ''), given)
   assert.deepEqual(filterFrom(FIELDS, formOf({ since: 'yesterday' })), {})
-  assert.deepEqual(['', 'x'].map(localText), ['', ''])
+  assert.deepEqual(['', 'x'].map(localTimeText), ['', ''])
 })

@@ -17,7 +17,7 @@ export function filterFrom(fields: readonly Field[], form: Pick<FormData, 'get'>
 }
 
 /** Milliseconds since 1970 as the value of a `datetime-local` input; empty for an invalid time. */
-export function localText(ms: string): string {
+export function localTimeText(ms: string): string {
   const at = new Date(Number(ms === '' ? Number.NaN : ms))
   if (Number.isNaN(at.getTime())) return ''
   const shifted = new Date(at.getTime() - at.getTimezoneOffset() * 60_000)

@@ -3,11 +3,11 @@ import { useEffect } from 'react'
 import type { FoundMessages } from '../../admin/wire.ts'
 import { EventLine } from '../events/event-line.tsx'
 import '../events/events.css'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { Panel } from '../panel/panel.tsx'
-import { RefusedNote } from '../panel/refused-note.tsx'
+import { FailureNote } from '../panel/failure-note.tsx'
 import { fragmentOf } from '../route/route.ts'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 import './lists.css'
 import { Pager } from './pager.tsx'
 import { useList } from './use-list.ts'
@@ -17,22 +17,22 @@ export function FindPanel({ text }: { text: string }): ReactNode {
   const { overview } = useLive()
   const now = overview?.at ?? 0
   const pages = useList<FoundMessages>('find', { text, limit: '50' }, 0)
-  const { asked } = pages
-  const found = asked.is === 'loaded' ? asked.answer : undefined
+  const { request } = pages
+  const found = request.status === 'loaded' ? request.answer : undefined
   const isOnlyById = found?.byId !== undefined && found.items.length === 0
   useEffect(() => {
     // Replaces the history entry, so that Back does not lead here again.
-    if (isOnlyById) location.replace(fragmentOf({ is: 'event', id: text }))
+    if (isOnlyById) location.replace(fragmentOf({ kind: 'event', id: text }))
   }, [isOnlyById, text])
   const isNothing = found !== undefined && !found.byId && found.items.length === 0
   return (
     <Panel kind="Search" title={text} isWide>
-      {(asked.is === 'loading' || isOnlyById) && <p className="note">Searching…</p>}
-      {asked.is === 'failed' && <RefusedNote refused={asked} />}
-      {isNothing && !pages.on && (
+      {(request.status === 'loading' || isOnlyById) && <p className="note">Searching…</p>}
+      {request.status === 'failed' && <FailureNote refused={request} />}
+      {isNothing && !pages.next && (
         <div className="chain-missing">
           <p className="empty-title">No message has this id or this key</p>
-          <p className="mono">{visible(text)}</p>
+          <p className="mono">{showInvisible(text)}</p>
         </div>
       )}
       {found?.byId && !isOnlyById && (
@@ -43,7 +43,7 @@ export function FindPanel({ text }: { text: string }): ReactNode {
           </ol>
         </section>
       )}
-      {found && !isOnlyById && !(isNothing && !pages.on) && (
+      {found && !isOnlyById && !(isNothing && !pages.next) && (
         <section aria-labelledby="by-key-title">
           <h3 id="by-key-title">Messages with this key, newest first</h3>
           {found.items.length === 0 && <p className="note">No matches so far.</p>}

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import type { HeldKey } from '../../admin/wire.ts'
 import { ageText, dateText, manyText } from '../text/format.ts'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 import './lists.css'
 import { nextTryText } from './next-try-text.ts'
 
@@ -12,21 +12,21 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
   return (
     <li className="item">
       <p className="item-head">
-        <strong className="mono">{visible(key)}</strong>
-        <span>held at {visible(consumer)}</span>
+        <strong className="mono">{showInvisible(key)}</strong>
+        <span>held at {showInvisible(consumer)}</span>
         <span className="item-aside" title={dateText(since)}>
           for {ageText(now - since)}
         </span>
       </p>
       {error && (
         <p className="item-error">
-          {error.code !== undefined && <code>{visible(error.code)}</code>}
-          {visible(error.message)}
+          {error.code !== undefined && <code>{showInvisible(error.code)}</code>}
+          {showInvisible(error.message)}
         </p>
       )}
       <p className="item-facts">
         <a className="link mono" href={`#/event/${encodeURIComponent(event.id)}`}>
-          {visible(event.type)}
+          {showInvisible(event.type)}
         </a>
         <span>first, {rest} behind it</span>
         <span>{attempts === 0 ? 'not tried yet' : manyText(attempts, 'failed attempt')}</span>
@@ -39,9 +39,9 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
             className="json mono"
             tabIndex={0}
             role="region"
-            aria-label={`Stack trace of ${visible(key)}`}
+            aria-label={`Stack trace of ${showInvisible(key)}`}
           >
-            {visible(error.stack)}
+            {showInvisible(error.stack)}
           </pre>
         </details>
       )}

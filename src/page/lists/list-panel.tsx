@@ -1,15 +1,15 @@
 import type { ReactNode } from 'react'
-import type { Listing } from '../../admin/wire.ts'
-import { useLive } from '../live/live.tsx'
+import type { ListPage } from '../../admin/wire.ts'
+import { useLive } from '../live/live-provider.tsx'
 import { Panel } from '../panel/panel.tsx'
-import { RefusedNote } from '../panel/refused-note.tsx'
+import { FailureNote } from '../panel/failure-note.tsx'
 import type { Filter, ListName } from '../route/route.ts'
-import { go } from '../route/use-route.ts'
+import { navigate } from '../route/use-route.ts'
 import type { FilterField } from './filter-form.tsx'
 import { FilterForm } from './filter-form.tsx'
 import './lists.css'
 import { Pager } from './pager.tsx'
-import { beatOf, useList } from './use-list.ts'
+import { refreshCount, useList } from './use-list.ts'
 
 interface Props<T> {
   readonly name: ListName
@@ -33,7 +33,7 @@ export function ListPanel<T>(props: Props<T>): ReactNode {
       <FilterForm
         fields={fields}
         filter={filter}
-        changed={(changed) => go({ is: 'list', name, filter: changed })}
+        changed={(changed) => navigate({ kind: 'list', name, filter: changed })}
       />
       <Items key={JSON.stringify(filter)} {...props} />
     </Panel>
@@ -43,16 +43,16 @@ export function ListPanel<T>(props: Props<T>): ReactNode {
 function Items<T>({ name, title, empty, filter, words, item }: Props<T>): ReactNode {
   const { overview } = useLive()
   const now = overview?.at ?? 0
-  const pages = useList<Listing<T>>(
+  const pages = useList<ListPage<T>>(
     name,
     filter,
-    beatOf(overview?.at, Object.keys(filter).length > 0),
+    refreshCount(overview?.at, Object.keys(filter).length > 0),
   )
-  const { asked } = pages
-  if (asked.is === 'loading') return <p className="note">Loading…</p>
-  if (asked.is === 'failed') return <RefusedNote refused={asked} />
-  const { items } = asked.answer
-  const isSearching = items.length === 0 && pages.on !== undefined
+  const { request } = pages
+  if (request.status === 'loading') return <p className="note">Loading…</p>
+  if (request.status === 'failed') return <FailureNote refused={request} />
+  const { items } = request.answer
+  const isSearching = items.length === 0 && pages.next !== undefined
   return (
     <section aria-label={title}>
       {items.length === 0 && <p className="note">{isSearching ? 'No matches so far.' : empty}</p>}

@@ -11,17 +11,17 @@ interface Props {
 }
 
 /** Buttons for the previous and the next page; nothing if there is only one page. */
-export function Pager({ pages: { back, on, pagesBefore }, words, note }: Props): ReactNode {
-  if (!back && !on) return null
+export function Pager({ pages: { previous, next, pagesBefore }, words, note }: Props): ReactNode {
+  if (!previous && !next) return null
   return (
     <nav className="pager" aria-label="Pages">
-      <button type="button" className="button button-small" disabled={!back} onClick={back}>
+      <button type="button" className="button button-small" disabled={!previous} onClick={previous}>
         <ChevronLeft size={13} aria-hidden /> {words[0]}
       </button>
       <p className="pager-note" role="status">
         {note ?? `Page ${pagesBefore + 1}`}
       </p>
-      <button type="button" className="button button-small" disabled={!on} onClick={on}>
+      <button type="button" className="button button-small" disabled={!next} onClick={next}>
         {words[1]} <ChevronRight size={13} aria-hidden />
       </button>
     </nav>

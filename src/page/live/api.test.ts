@@ -1,25 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { refusedBy } from './api.ts'
+import { failureFrom } from './api.ts'
 
 describe('an error answer is shown', () => {
   const shown = (status: number, problem: object | string): readonly string[] => {
     const text = typeof problem === 'string' ? problem : JSON.stringify(problem)
-    const { reason, complaints } = refusedBy({ status, statusText: 'Bad' }, text)
-    return [reason, ...complaints]
+    const { reason, issues } = failureFrom({ status, statusText: 'Bad' }, text)
+    return [reason, ...issues]
   }
 
   test('with its title, its detail and every issue', () => {
-    const complaints = [
+    const issues = [
       { path: 'since', message: 'must be a whole number' },
       { path: 'limit', message: 'must be text' },
     ]
-    assert.deepEqual(shown(400, { title: 'options are wrong', detail: 'operations', complaints }), [
+    assert.deepEqual(shown(400, { title: 'options are wrong', detail: 'operations', issues }), [
       'options are wrong: operations',
       'since must be a whole number',
       'limit must be text',
     ])
-    const broken = { title: 'something broke here', detail: 'it was reported as 1', complaints: [] }
+    const broken = { title: 'something broke here', detail: 'it was reported as 1', issues: [] }
     assert.deepEqual(shown(500, broken), ['something broke here: it was reported as 1'])
   })
 

@@ -1,31 +1,31 @@
 // The requests of the page to the admin API.
-import type { ChainView, Listing, ProblemView } from '../../admin/wire.ts'
-import { visible } from '../text/visible.ts'
+import type { ChainView, ListPage, ProblemView } from '../../admin/wire.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 
 /** The state of a request: loading, loaded with its result, or failed. */
-export type Asked<T> =
-  | { readonly is: 'loading' }
-  | { readonly is: 'loaded'; readonly answer: T }
-  | Refused
+export type RequestState<T> =
+  | { readonly status: 'loading' }
+  | { readonly status: 'loaded'; readonly answer: T }
+  | RequestFailure
 
 /** A failed request. */
-export interface Refused {
-  readonly is: 'failed'
-  readonly status: number
+export interface RequestFailure {
+  readonly status: 'failed'
+  readonly httpStatus: number
   readonly reason: string
   /** The issues of the problem, each as text. */
-  readonly complaints: readonly string[]
+  readonly issues: readonly string[]
 }
 
-export async function askChain(id: string): Promise<Asked<ChainView>> {
+export async function fetchChain(id: string): Promise<RequestState<ChainView>> {
   return ask<ChainView>(`/admin/chain/${encodeURIComponent(id)}`)
 }
 
 /** Fetches one page of a list: held keys, operations, messages of a topic, and so on. */
-export async function askList<T extends Listing<unknown>>(
+export async function fetchList<T extends ListPage<unknown>>(
   path: string,
   query: Readonly<Record<string, string>>,
-): Promise<Asked<T>> {
+): Promise<RequestState<T>> {
   return ask<T>(`/admin/${path}?${new URLSearchParams(query)}`)
 }
 
@@ -34,7 +34,7 @@ export async function setPaused(
   service: string,
   isPaused: boolean,
   token: string,
-): Promise<Asked<undefined>> {
+): Promise<RequestState<undefined>> {
   const verb = isPaused ? 'pause' : 'resume'
   return ask(`/admin/services/${encodeURIComponent(service)}/${verb}`, {
     method: 'POST',
@@ -42,31 +42,31 @@ export async function setPaused(
   })
 }
 
-async function ask<T>(url: string, request?: RequestInit): Promise<Asked<T>> {
+async function ask<T>(url: string, request?: RequestInit): Promise<RequestState<T>> {
   try {
     const response = await fetch(url, request)
     const text = await response.text()
     if (response.ok) {
-      return { is: 'loaded', answer: (text ? JSON.parse(text) : undefined) as T }
+      return { status: 'loaded', answer: (text ? JSON.parse(text) : undefined) as T }
     }
-    return refusedBy(response, text)
+    return failureFrom(response, text)
   } catch {
-    return { is: 'failed', status: 0, reason: 'The system does not answer.', complaints: [] }
+    return { status: 'failed', httpStatus: 0, reason: 'The system does not answer.', issues: [] }
   }
 }
 
 /** The failure of an error answer, with its title, detail and issues. */
-export function refusedBy(
+export function failureFrom(
   { status, statusText }: Pick<Response, 'status' | 'statusText'>,
   text: string,
-): Refused {
-  const { title, detail, complaints = [] } = problemIn(text)
+): RequestFailure {
+  const { title, detail, issues = [] } = problemIn(text)
   const said = new Set([title, detail].filter((each) => each !== undefined && each !== ''))
   return {
-    is: 'failed',
-    status,
-    reason: visible(said.size > 0 ? [...said].join(': ') : statusText || `Status ${status}`),
-    complaints: complaints.map(({ path, message }) => visible(`${path} ${message}`)),
+    status: 'failed',
+    httpStatus: status,
+    reason: showInvisible(said.size > 0 ? [...said].join(': ') : statusText || `Status ${status}`),
+    issues: issues.map(({ path, message }) => showInvisible(`${path} ${message}`)),
   }
 }
 

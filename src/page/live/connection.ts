@@ -2,7 +2,7 @@
 // falls silent counts as lost.
 import type { EventView, Overview, SampleView } from '../../admin/wire.ts'
 import type { History } from './history.ts'
-import { advance, NO_HISTORY, withPast } from './history.ts'
+import { addOverview, NO_HISTORY, withServerSamples } from './history.ts'
 
 export interface Live {
   readonly link: 'connecting' | 'live' | 'lost'
@@ -42,18 +42,23 @@ export function connect(url: string): Connection {
     stream.addEventListener('overview', ({ data }: MessageEvent<string>) => {
       const overview = JSON.parse(data) as Overview
       heardAt = performance.now()
-      change({ link: 'live', silentSeconds: 0, overview, history: advance(live.history, overview) })
+      change({
+        link: 'live',
+        silentSeconds: 0,
+        overview,
+        history: addOverview(live.history, overview),
+      })
     })
     stream.addEventListener('newest', ({ data }: MessageEvent<string>) =>
       change({ newest: JSON.parse(data) as readonly EventView[] }),
     )
     const keep = (past: readonly SampleView[]): void =>
-      change({ history: withPast(live.history, past) })
+      change({ history: withServerSamples(live.history, past) })
     stream.addEventListener('history', ({ data }: MessageEvent<string>) =>
       keep(JSON.parse(data) as readonly SampleView[]),
     )
     stream.addEventListener('sample', ({ data }: MessageEvent<string>) =>
-      keep([...live.history.past, JSON.parse(data) as SampleView]),
+      keep([...live.history.serverSamples, JSON.parse(data) as SampleView]),
     )
     stream.addEventListener('error', () => change({ link: 'lost' }))
     return stream

@@ -3,23 +3,23 @@ import { test } from 'node:test'
 import type { Overview, SampleView } from '../../admin/wire.ts'
 import type { History } from './history.ts'
 import {
-  advance,
+  addOverview,
   HISTORY_MS,
   lagOf,
   NO_HISTORY,
   oldestOf,
-  PAST_MS,
+  SERVER_HISTORY_MS,
   readKey,
   samplesOver,
-  withPast,
+  withServerSamples,
 } from './history.ts'
 
 function overview(at: number, count: number, lag = 0): Overview {
-  const rule = { name: 'charge', is: 'entity', accepted: count, completed: count } as const
+  const rule = { name: 'charge', kind: 'entity', accepted: count, completed: count } as const
   return {
     at,
     ack: 'disk',
-    health: { is: 'well', detail: '', alarms: [] },
+    health: { status: 'well', detail: '', alarms: [] },
     services: [
       {
         name: 'payment',
@@ -37,19 +37,33 @@ function overview(at: number, count: number, lag = 0): Overview {
         carries: 'commands',
         partitions: 8,
         appended: count,
-        held: count,
+        retained: count,
       },
-      { name: 'payment.events', carries: 'events', partitions: 8, appended: 2 * count, held: 1 },
+      {
+        name: 'payment.events',
+        carries: 'events',
+        partitions: 8,
+        appended: 2 * count,
+        retained: 1,
+      },
     ],
     links: [
-      { is: 'reads', service: 'payment', topic: 'payment.commands', lag, ageMs: 0, passed: count },
-      { is: 'writes', service: 'payment', topic: 'payment.events' },
+      {
+        kind: 'reads',
+        service: 'payment',
+        topic: 'payment.commands',
+        lag,
+        ageMs: 0,
+        consumed: count,
+      },
+      { kind: 'writes', service: 'payment', topic: 'payment.events' },
     ],
     boards: [],
   }
 }
 
-const after = (...overviews: readonly Overview[]): History => overviews.reduce(advance, NO_HISTORY)
+const after = (...overviews: readonly Overview[]): History =>
+  overviews.reduce(addOverview, NO_HISTORY)
 
 test('one overview gives no rate and no sample', () => {
   const { rates, samples } = after(overview(1_000, 50))
@@ -76,7 +90,7 @@ test('rates ignore overviews that are older than their window', () => {
 
 test('the same overview twice changes nothing', () => {
   const once = after(overview(1_000, 1), overview(2_000, 2))
-  assert.equal(advance(once, overview(2_000, 2)), once)
+  assert.equal(addOverview(once, overview(2_000, 2)), once)
 })
 
 test('a restarted system starts a new history, without negative rates', () => {
@@ -108,15 +122,15 @@ const past = (...times: readonly number[]): readonly SampleView[] =>
 
 test('charts start before the page was opened, with the samples of the server', () => {
   const opened = after(overview(100_000, 1), overview(101_000, 2), overview(102_000, 3))
-  const history = withPast(opened, past(1_000, 90_000, 95_000, 100_000, 105_000))
+  const history = withServerSamples(opened, past(1_000, 90_000, 95_000, 100_000, 105_000))
   const times = (spanMs: number): readonly number[] =>
     samplesOver(history, spanMs).map(({ at }) => at)
   assert.deepEqual(times(10_000), [95_000, 100_000, 101_000, 102_000])
   assert.deepEqual(times(HISTORY_MS), [1_000, 90_000, 95_000, 100_000, 101_000, 102_000])
-  assert.deepEqual(times(PAST_MS), [1_000, 90_000, 95_000, 100_000, 102_000])
+  assert.deepEqual(times(SERVER_HISTORY_MS), [1_000, 90_000, 95_000, 100_000, 102_000])
 })
 
 test('the samples of the server survive a restart of the system', () => {
-  const history = withPast(after(overview(1_000, 50), overview(2_000, 60)), past(500))
-  assert.deepEqual(advance(history, overview(3_000, 4)).past, past(500))
+  const history = withServerSamples(after(overview(1_000, 50), overview(2_000, 60)), past(500))
+  assert.deepEqual(addOverview(history, overview(3_000, 4)).serverSamples, past(500))
 })

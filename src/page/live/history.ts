@@ -1,13 +1,13 @@
 // Rates and samples that the page derives from successive overviews, for the last two minutes. Older
 // samples, up to an hour, come from the server.
-import type { FigureView, Overview, SampleView } from '../../admin/wire.ts'
+import type { MetricsView, Overview, SampleView } from '../../admin/wire.ts'
 
 /** Rates are averaged over about this time: smooth, but without much delay. */
 const RATE_WINDOW_MS = 3_000
 /** Length of the page's own history. */
 export const HISTORY_MS = 120_000
 /** Length of the server's history. */
-export const PAST_MS = 3_600_000
+export const SERVER_HISTORY_MS = 3_600_000
 /** Bounds the samples if overviews come faster than expected. */
 const SAMPLES_MAX = 720
 
@@ -25,7 +25,7 @@ export interface History {
   /** The page's own samples, about one per second. */
   readonly samples: readonly SampleView[]
   /** The server's samples of the last hour, some seconds apart. */
-  readonly past: readonly SampleView[]
+  readonly serverSamples: readonly SampleView[]
   /** The overviews that rates are computed from, oldest first. */
   readonly recent: readonly Overview[]
 }
@@ -33,7 +33,7 @@ export interface History {
 export const NO_HISTORY: History = {
   rates: { total: 0, topics: new Map(), services: new Map(), reads: new Map() },
   samples: [],
-  past: [],
+  serverSamples: [],
   recent: [],
 }
 
@@ -42,34 +42,37 @@ export function readKey(service: string, topic: string): string {
 }
 
 /** Adds an overview. An overview that is older than the last one, or of a restart, starts over. */
-export function advance(history: History, overview: Overview): History {
+export function addOverview(history: History, overview: Overview): History {
   const last = history.recent.at(-1)
   if (last && overview.at === last.at) return history
   const isNext = last && overview.at > last.at && !isReset(last, overview)
-  const known = isNext ? history : { ...NO_HISTORY, past: history.past }
+  const known = isNext ? history : { ...NO_HISTORY, serverSamples: history.serverSamples }
   const oldest = overview.at - RATE_WINDOW_MS - 500
   const kept = known.recent.filter(({ at }, index, all) => at >= oldest || index === all.length - 1)
   const rates = kept[0] ? ratesOf(kept[0], overview) : NO_HISTORY.rates
   const samples = kept[0] ? [...known.samples, sampleOf(overview, rates)] : known.samples
   return {
     rates,
-    past: known.past,
+    serverSamples: known.serverSamples,
     recent: [...kept, overview],
     samples: samples.filter(({ at }) => at >= overview.at - HISTORY_MS).slice(-SAMPLES_MAX),
   }
 }
 
 /** Replaces the server's samples. */
-export function withPast(history: History, past: readonly SampleView[]): History {
-  return { ...history, past: past.slice(-SAMPLES_MAX) }
+export function withServerSamples(history: History, past: readonly SampleView[]): History {
+  return { ...history, serverSamples: past.slice(-SAMPLES_MAX) }
 }
 
 /** The samples of the last `spanMs`: the page's own, and before those the server's. */
-export function samplesOver({ samples, past }: History, spanMs: number): readonly SampleView[] {
-  const newest = Math.max(samples.at(-1)?.at ?? 0, past.at(-1)?.at ?? 0)
+export function samplesOver(
+  { samples, serverSamples }: History,
+  spanMs: number,
+): readonly SampleView[] {
+  const newest = Math.max(samples.at(-1)?.at ?? 0, serverSamples.at(-1)?.at ?? 0)
   const own = spanMs > HISTORY_MS ? samples.slice(-1) : samples
   const ownFrom = own[0]?.at ?? Infinity
-  return [...past.filter(({ at }) => at < ownFrom && at >= newest - spanMs), ...own]
+  return [...serverSamples.filter(({ at }) => at < ownFrom && at >= newest - spanMs), ...own]
 }
 
 /** Counters only grow; if one has shrunk, the system was restarted. */
@@ -90,7 +93,7 @@ function ratesOf(from: Overview, to: Overview): Rates {
   return {
     topics,
     services: new Map(completedOf(to).map(rate(new Map(completedOf(from))))),
-    reads: new Map(passedOf(to).map(rate(new Map(passedOf(from))))),
+    reads: new Map(consumedOf(to).map(rate(new Map(consumedOf(from))))),
     total: [...topics.values()].reduce((sum, each) => sum + each, 0),
   }
 }
@@ -103,9 +106,9 @@ const appendedOf = ({ topics }: Overview): Counts =>
 const completedOf = ({ services }: Overview): Counts =>
   services.map(({ name, completed }) => [name, completed] as const)
 
-const passedOf = ({ links }: Overview): Counts =>
+const consumedOf = ({ links }: Overview): Counts =>
   links.flatMap((link) =>
-    link.is === 'reads' ? [[readKey(link.service, link.topic), link.passed] as const] : [],
+    link.kind === 'reads' ? [[readKey(link.service, link.topic), link.consumed] as const] : [],
   )
 
 function sampleOf(overview: Overview, rates: Rates): SampleView {
@@ -114,7 +117,7 @@ function sampleOf(overview: Overview, rates: Rates): SampleView {
     perSecond: rates.total,
     lag: lagOf(overview),
     services: Object.fromEntries(
-      overview.services.map(({ name, lag }): [string, FigureView] => [
+      overview.services.map(({ name, lag }): [string, MetricsView] => [
         name,
         { perSecond: rates.services.get(name) ?? 0, lag },
       ]),

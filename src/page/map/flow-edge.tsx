@@ -5,13 +5,13 @@ import { use, useEffect, useMemo, useRef } from 'react'
 import type { LinkView, Overview } from '../../admin/wire.ts'
 import type { Live } from '../live/connection.ts'
 import { readKey } from '../live/history.ts'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { countText, durationText } from '../text/format.ts'
 import type { MapEdge } from './graph.ts'
-import { BeadLines, Highlight } from './highlight.ts'
+import { BeadLinesContext, HighlightContext } from './map-contexts.ts'
 import type { Point } from './layout.ts'
 import { pathOf } from './line.ts'
-import { BASE_SPEED, gapOf, speedOf } from './pace.ts'
+import { BASE_SPEED, gapOf, speedOf } from './bead-pace.ts'
 
 interface EdgeData {
   readonly edge: MapEdge
@@ -21,13 +21,13 @@ interface EdgeData {
 }
 
 /** A lag that is younger is not shown. */
-const WORTH_A_WORD_MS = 1_000
+const LAG_SHOWN_FROM_MS = 1_000
 const still = matchMedia('(prefers-reduced-motion: reduce)')
 
 /** The line of an edge. All lines are drawn below all beads. */
 export function TrackEdge({ data }: EdgeProps): ReactNode {
   const { edge, points, label } = data as unknown as EdgeData
-  const pointed = use(Highlight)
+  const pointed = use(HighlightContext)
   const live = useLive()
   const path = useMemo(() => pathOf(points), [points])
   return (
@@ -46,9 +46,9 @@ export function TrackEdge({ data }: EdgeProps): ReactNode {
 /** The beads of an edge, on the part that no other line covers. */
 export function BeadsEdge({ data }: EdgeProps): ReactNode {
   const { edge } = data as unknown as EdgeData
-  const pointed = use(Highlight)
+  const pointed = use(HighlightContext)
   const live = useLive()
-  const points = use(BeadLines).get(edge.id)
+  const points = use(BeadLinesContext).get(edge.id)
   if (!points || points.length < 2) return null
   return (
     <g className="flow" data-carries={edge.carries} data-far={isFar(edge, pointed)}>
@@ -82,7 +82,7 @@ function Beads({ path, rate }: { path: string; rate: number }): ReactNode {
   return <path ref={line} className="flow-beads" d={path} strokeDasharray={`0.1 ${gap - 0.1}`} />
 }
 
-type Reading = Extract<LinkView, { is: 'reads' }>
+type Reading = Extract<LinkView, { kind: 'reads' }>
 
 function LagLabel({ at, edges }: NonNullable<EdgeData['label']>): ReactNode {
   const { overview } = useLive()
@@ -91,7 +91,7 @@ function LagLabel({ at, edges }: NonNullable<EdgeData['label']>): ReactNode {
     .filter((reading) => reading !== undefined)
   const lag = readings.reduce((sum, reading) => sum + reading.lag, 0)
   const ageMs = Math.max(0, ...readings.map((reading) => reading.ageMs))
-  if (lag === 0 || ageMs < WORTH_A_WORD_MS) return null
+  if (lag === 0 || ageMs < LAG_SHOWN_FROM_MS) return null
   const place = `translate(-50%, -50%) translate(${at.x}px, ${at.y}px)`
   return (
     <EdgeLabelRenderer>
@@ -108,20 +108,20 @@ export function stateOf(edge: MapEdge, live: Live): 'paused' | 'flowing' | 'idle
   return rateOf(edge, live) > 0 ? 'flowing' : 'idle'
 }
 
-function rateOf({ is, service, topic }: MapEdge, { history: { rates } }: Live): number {
-  if (is === 'reads') return rates.reads.get(readKey(service ?? '', topic)) ?? 0
+function rateOf({ kind, service, topic }: MapEdge, { history: { rates } }: Live): number {
+  if (kind === 'reads') return rates.reads.get(readKey(service ?? '', topic)) ?? 0
   return rates.topics.get(topic) ?? 0
 }
 
 function readingOf(edge: MapEdge, overview: Overview | undefined): Reading | undefined {
-  if (edge.is !== 'reads') return undefined
+  if (edge.kind !== 'reads') return undefined
   const found = overview?.links.find(
-    (link) => link.is === 'reads' && link.service === edge.service && link.topic === edge.topic,
+    (link) => link.kind === 'reads' && link.service === edge.service && link.topic === edge.topic,
   )
-  return found?.is === 'reads' ? found : undefined
+  return found?.kind === 'reads' ? found : undefined
 }
 
-function isPausedAt({ service, is }: MapEdge, overview: Overview | undefined): boolean {
-  if (is === 'enters') return false
+function isPausedAt({ service, kind }: MapEdge, overview: Overview | undefined): boolean {
+  if (kind === 'enters') return false
   return overview?.services.some(({ name, isPaused }) => name === service && isPaused) ?? false
 }

@@ -4,20 +4,20 @@ import '@xyflow/react/dist/base.css'
 import { Maximize, Minus, Plus } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useState } from 'react'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import type { Route } from '../route/route.ts'
 import { useRoute } from '../route/use-route.ts'
 import { beadsOf } from './beads.ts'
 import { BeadsEdge, isFar, stateOf, TrackEdge } from './flow-edge.tsx'
-import { DoorNode, ServiceNode, TopicNode } from './flow-nodes.tsx'
+import { EntryNode, ServiceNode, TopicNode } from './flow-nodes.tsx'
 import type { MapGraph } from './graph.ts'
-import { DOOR, serviceId, topicId } from './graph.ts'
-import { BeadLines, Highlight } from './highlight.ts'
+import { ENTRY, serviceId, topicId } from './graph.ts'
+import { BeadLinesContext, HighlightContext } from './map-contexts.ts'
 import type { MapLayout } from './layout.ts'
 import { layoutOf } from './layout.ts'
 import { labelsOf } from './line.ts'
 
-const nodeTypes = { service: ServiceNode, topic: TopicNode, entry: DoorNode }
+const nodeTypes = { service: ServiceNode, topic: TopicNode, entry: EntryNode }
 const edgeTypes = { track: TrackEdge, beads: BeadsEdge }
 /** The width of the map that a panel covers, with a margin. */
 const PANEL_WIDTH = 510
@@ -31,8 +31,8 @@ export function FlowMap({ graph }: { graph: MapGraph }): ReactNode {
   const beads = useBeads(graph, layout, pointed)
   return (
     <ReactFlowProvider>
-      <BeadLines value={beads}>
-        <Highlight value={pointed}>
+      <BeadLinesContext value={beads}>
+        <HighlightContext value={pointed}>
           <ReactFlow
             nodes={nodes}
             edges={edges}
@@ -58,8 +58,8 @@ export function FlowMap({ graph }: { graph: MapGraph }): ReactNode {
           </ReactFlow>
           <Legend />
           <ZoomButtons />
-        </Highlight>
-      </BeadLines>
+        </HighlightContext>
+      </BeadLinesContext>
     </ReactFlowProvider>
   )
 }
@@ -111,8 +111,8 @@ function Fitted({ graph, layout }: { graph: MapGraph; layout: MapLayout }): null
 }
 
 function nodeOf(route: Route): string | undefined {
-  if (route.is === 'service') return serviceId(route.name)
-  return route.is === 'topic' ? topicId(route.name) : undefined
+  if (route.kind === 'service') return serviceId(route.name)
+  return route.kind === 'topic' ? topicId(route.name) : undefined
 }
 
 function ZoomButtons(): ReactNode {
@@ -144,14 +144,14 @@ function Legend(): ReactNode {
   )
 }
 
-function nodesOf({ services, topics, hasDoor }: MapGraph, { boxes }: MapLayout): Node[] {
+function nodesOf({ services, topics, hasEntry }: MapGraph, { boxes }: MapLayout): Node[] {
   const place = (id: string, type: string, data: Record<string, unknown>): Node => {
     const { x, y, width, height } = boxes.get(id) ?? { x: 0, y: 0, width: 1, height: 1 }
     return { id, type, data, position: { x, y }, width, height }
   }
   // Sorted in reading order, which is the tab order.
   return [
-    ...(hasDoor ? [place(DOOR, 'entry', {})] : []),
+    ...(hasEntry ? [place(ENTRY, 'entry', {})] : []),
     ...services.map((service) => place(service.id, 'service', { service })),
     ...topics.map((topic) => place(topic.id, 'topic', { topic })),
   ].toSorted((a, b) => a.position.x - b.position.x || a.position.y - b.position.y)
@@ -159,7 +159,7 @@ function nodesOf({ services, topics, hasDoor }: MapGraph, { boxes }: MapLayout):
 
 function edgesOf({ edges }: MapGraph, { lines }: MapLayout): Edge[] {
   const labels = labelsOf(
-    edges.filter(({ is }) => is === 'reads'),
+    edges.filter(({ kind }) => kind === 'reads'),
     lines,
   )
   return ['track', 'beads'].flatMap((type) =>

@@ -2,7 +2,7 @@ import type { NodeProps } from '@xyflow/react'
 import { Handle, Position } from '@xyflow/react'
 import { LogIn } from 'lucide-react'
 import type { ReactNode } from 'react'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { useRoute } from '../route/use-route.ts'
 import { rateText, topicParts } from '../text/format.ts'
 import type { MapService, MapTopic } from './graph.ts'
@@ -40,7 +40,7 @@ export function TopicNode({ data }: NodeProps): ReactNode {
       <a
         className="topic-pill nopan"
         data-carries={topic.carries}
-        data-is-open={route.is === 'topic' && route.name === topic.name}
+        data-is-open={route.kind === 'topic' && route.name === topic.name}
         data-opens={`topic:${topic.name}`}
         href={`#/topic/${encodeURIComponent(topic.name)}`}
       >
@@ -58,7 +58,7 @@ export function TopicNode({ data }: NodeProps): ReactNode {
   )
 }
 
-export function DoorNode(): ReactNode {
+export function EntryNode(): ReactNode {
   return (
     <>
       <Ends />

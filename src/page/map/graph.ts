@@ -28,7 +28,7 @@ export interface MapEdge {
   readonly carries: Carries
   /** The service at one end of the edge; none for messages from outside. */
   readonly service?: string
-  readonly is: 'writes' | 'reads' | 'enters'
+  readonly kind: 'writes' | 'reads' | 'enters'
   /** The row of the card where it ends: a docked topic, or `events` for all other topics. */
   readonly inlet?: string
   /** Whether the edge points back against the direction of the flow. */
@@ -38,18 +38,18 @@ export interface MapEdge {
 export interface MapGraph {
   readonly services: readonly MapService[]
   readonly topics: readonly MapTopic[]
-  readonly hasDoor: boolean
+  readonly hasEntry: boolean
   readonly edges: readonly MapEdge[]
 }
 
-export const DOOR = 'entry'
+export const ENTRY = 'entry'
 /** The inlet of a card for all undocked topics. */
 export const EVENTS_INLET = 'events'
 
 export const serviceId = (name: string): string => `service:${name}`
 export const topicId = (name: string): string => `topic:${name}`
 
-type Draft = Omit<MapEdge, 'isReturn'>
+type EdgeDraft = Omit<MapEdge, 'isReturn'>
 
 export function graphOf({ services, topics, links }: Overview): MapGraph {
   const readers = groupOf(links, 'reads')
@@ -79,18 +79,19 @@ export function graphOf({ services, topics, links }: Overview): MapGraph {
     topics: live
       .filter(({ name }) => !dockedAt.has(name))
       .map(({ name, carries }) => ({ id: topicId(name), name, carries })),
-    hasDoor: drafts.some(({ is }) => is === 'enters'),
-    edges: directed(drafts),
+    hasEntry: drafts.some(({ kind }) => kind === 'enters'),
+    edges: markReturns(drafts),
   }
 }
 
 function groupOf(
   links: readonly LinkView[],
-  is: LinkView['is'],
+  kind: LinkView['kind'],
 ): ReadonlyMap<string, readonly string[]> {
   const groups = new Map<string, string[]>()
   for (const link of links)
-    if (link.is === is) groups.set(link.topic, [...(groups.get(link.topic) ?? []), link.service])
+    if (link.kind === kind)
+      groups.set(link.topic, [...(groups.get(link.topic) ?? []), link.service])
   return groups
 }
 
@@ -99,39 +100,39 @@ function draftsOf(
   dock: string | undefined,
   writers: ReadonlyMap<string, readonly string[]>,
   readers: ReadonlyMap<string, readonly string[]>,
-): readonly Draft[] {
+): readonly EdgeDraft[] {
   const to = dock === undefined ? topicId(topic) : serviceId(dock)
   const inlet = dock === undefined ? {} : { inlet: topic }
   const writing = (writers.get(topic) ?? [])
     // Messages of a service to itself are not drawn.
     .filter((service) => service !== dock)
-    .map((service): Draft => {
+    .map((service): EdgeDraft => {
       const from = serviceId(service)
-      return { id: `${from}>${topic}`, from, to, topic, carries, service, is: 'writes', ...inlet }
+      return { id: `${from}>${topic}`, from, to, topic, carries, service, kind: 'writes', ...inlet }
     })
   const isFromOutside = carries === 'commands' && writing.length === 0
-  const entering: readonly Draft[] = isFromOutside
-    ? [{ id: `entry>${topic}`, from: DOOR, to, topic, carries, is: 'enters', ...inlet }]
+  const entering: readonly EdgeDraft[] = isFromOutside
+    ? [{ id: `entry>${topic}`, from: ENTRY, to, topic, carries, kind: 'enters', ...inlet }]
     : []
   if (dock !== undefined) return [...entering, ...writing]
-  const reading = (readers.get(topic) ?? []).map((service): Draft => {
+  const reading = (readers.get(topic) ?? []).map((service): EdgeDraft => {
     const edge = { from: topicId(topic), to: serviceId(service), topic, carries, service }
-    return { id: `${topic}>${edge.to}`, ...edge, is: 'reads', inlet: EVENTS_INLET }
+    return { id: `${topic}>${edge.to}`, ...edge, kind: 'reads', inlet: EVENTS_INLET }
   })
   return [...entering, ...writing, ...reading]
 }
 
 /** Orders the nodes by commands first, then events. An edge that would close a cycle is a return. */
-function directed(drafts: readonly Draft[]): readonly MapEdge[] {
+function markReturns(drafts: readonly EdgeDraft[]): readonly MapEdge[] {
   const after = new Map<string, Set<string>>()
   const reaches = (from: string, to: string, seen = new Set<string>()): boolean => {
     if (from === to) return true
     seen.add(from)
     return [...(after.get(from) ?? [])].some((next) => !seen.has(next) && reaches(next, to, seen))
   }
-  const weight = ({ is, carries }: Draft): number => {
+  const weight = ({ kind, carries }: EdgeDraft): number => {
     if (carries === 'replies') return 3
-    if (is === 'reads') return 2
+    if (kind === 'reads') return 2
     return carries === 'commands' ? 0 : 1
   }
   return drafts

@@ -2,7 +2,7 @@
 // corridors between rows, so that no line crosses a card.
 import { Graph, layout as dagreLayout } from '@dagrejs/dagre'
 import type { MapEdge, MapGraph, MapService } from './graph.ts'
-import { DOOR, EVENTS_INLET } from './graph.ts'
+import { ENTRY, EVENTS_INLET } from './graph.ts'
 
 export interface Point {
   readonly x: number
@@ -25,7 +25,7 @@ export interface MapLayout {
 
 export const CARD = { width: 216, headHeight: 46, rowHeight: 27, footHeight: 8 }
 export const PILL = { width: 148, height: 34 }
-export const DOOR_BOX = { width: 40, height: 40 }
+export const ENTRY_BOX = { width: 40, height: 40 }
 /** Space between columns for the lines. */
 const CHANNEL = 92
 const ROW_GAP = 34
@@ -85,7 +85,7 @@ export function layoutOf(graph: MapGraph): MapLayout {
 function sizesOf({
   services,
   topics,
-  hasDoor,
+  hasEntry,
 }: MapGraph): readonly [string, Omit<Box, 'x' | 'y'>][] {
   const { width, headHeight, rowHeight, footHeight } = CARD
   const cards = services.map((service): [string, Omit<Box, 'x' | 'y'>] => {
@@ -93,7 +93,11 @@ function sizesOf({
     return [service.id, { width, height: headHeight + rows * rowHeight + footHeight }]
   })
   const pills = topics.map(({ id }): [string, Omit<Box, 'x' | 'y'>] => [id, PILL])
-  return [...(hasDoor ? [[DOOR, DOOR_BOX] as [string, typeof DOOR_BOX]] : []), ...cards, ...pills]
+  return [
+    ...(hasEntry ? [[ENTRY, ENTRY_BOX] as [string, typeof ENTRY_BOX]] : []),
+    ...cards,
+    ...pills,
+  ]
 }
 
 function columnsOf(boxes: readonly Box[]): readonly Column[] {
@@ -143,10 +147,10 @@ function startOf(plan: Pick<Plan, 'boxes' | 'services' | 'outlets'>, edge: MapEd
 function straighten(plan: Plan, boxes: Map<string, Box>, edges: readonly MapEdge[]): void {
   for (const [id, box] of boxes) {
     const [into, outOf] = [edges.filter(({ to }) => to === id), edges.filter((e) => e.from === id)]
-    const only = id === DOOR ? outOf : into
+    const only = id === ENTRY ? outOf : into
     if (plan.services.has(id) || only.length !== 1) continue
     const level = (
-      id === DOOR ? endOf(plan, only[0] as MapEdge) : startOf(plan, only[0] as MapEdge)
+      id === ENTRY ? endOf(plan, only[0] as MapEdge) : startOf(plan, only[0] as MapEdge)
     ).y
     const moved = { ...box, y: level - box.height / 2 }
     const isFree = [...boxes].every(

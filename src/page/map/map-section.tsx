@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { lazy, Suspense, useMemo } from 'react'
 import type { Overview } from '../../admin/wire.ts'
-import { Mark } from '../frame/mark.tsx'
+import { Logo } from '../frame/logo.tsx'
 import { useMedia } from '../frame/use-media.ts'
 import { graphOf } from './graph.ts'
 import './map.css'
@@ -16,13 +16,13 @@ export function MapSection({ overview }: { overview: Overview }): ReactNode {
   const shape = JSON.stringify([
     overview.services.map(({ name }) => name),
     overview.topics.map(({ name, carries, appended }) => [name, carries, appended > 0]),
-    overview.links.map(({ is, service, topic }) => [is, service, topic]),
+    overview.links.map(({ kind, service, topic }) => [kind, service, topic]),
   ])
   const graph = useMemo(() => graphOf(overview), [shape])
   if (overview.services.length === 0)
     return (
       <section className="section map-section map-empty" aria-label="Map">
-        <Mark width={54} />
+        <Logo width={54} />
         <p className="empty-title">No services are running</p>
         <p>Services appear here as soon as the system starts them.</p>
       </section>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { LinkView, Overview, TopicView } from '../../admin/wire.ts'
 import type { MapEdge } from './graph.ts'
-import { DOOR, graphOf } from './graph.ts'
+import { ENTRY, graphOf } from './graph.ts'
 import type { Box, Point } from './layout.ts'
 import { layoutOf } from './layout.ts'
 import { labelAt, labelsOf, pathOf } from './line.ts'
@@ -12,23 +12,23 @@ const topic = (name: string, appended = 1): TopicView => ({
   carries: name.split('.').at(-1) as TopicView['carries'],
   partitions: 8,
   appended,
-  held: appended,
+  retained: appended,
 })
 const reads = (service: string, topic: string): LinkView => ({
-  is: 'reads',
+  kind: 'reads',
   service,
   topic,
   lag: 0,
   ageMs: 0,
-  passed: 0,
+  consumed: 0,
 })
-const writes = (service: string, topic: string): LinkView => ({ is: 'writes', service, topic })
+const writes = (service: string, topic: string): LinkView => ({ kind: 'writes', service, topic })
 
 const workers = ['payment', 'inventory', 'delivery']
 const shop: Overview = {
   at: 0,
   ack: 'disk',
-  health: { is: 'well', detail: '', alarms: [] },
+  health: { status: 'well', detail: '', alarms: [] },
   services: ['ordering', ...workers, 'account'].map((name) => ({
     name,
     isPaused: false,
@@ -89,8 +89,8 @@ suite('the graph', () => {
   })
 
   test('has an entry edge for commands that no other service writes', () => {
-    assert.ok(graph.hasDoor)
-    assert.equal(edge(DOOR, 'service:ordering')?.inlet, 'ordering.commands')
+    assert.ok(graph.hasEntry)
+    assert.equal(edge(ENTRY, 'service:ordering')?.inlet, 'ordering.commands')
   })
 
   test('is directed by commands, with edges that point back as returns', () => {

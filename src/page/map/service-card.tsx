@@ -3,14 +3,14 @@ import type { ReactNode } from 'react'
 import type { LinkView, SampleView, ServiceView } from '../../admin/wire.ts'
 import type { Rates } from '../live/history.ts'
 import { readKey } from '../live/history.ts'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { useRoute } from '../route/use-route.ts'
 import { countText, durationText, rateText } from '../text/format.ts'
 import './card.css'
 import type { MapService } from './graph.ts'
 import { Sparkline } from './sparkline.tsx'
 
-type Reading = Extract<LinkView, { is: 'reads' }>
+type Reading = Extract<LinkView, { kind: 'reads' }>
 
 /** The state of a service. */
 export function stateOf({ isPaused, pending }: ServiceView): 'paused' | 'failing' | 'well' {
@@ -25,14 +25,14 @@ export function ServiceCard({ service }: { service: MapService }): ReactNode {
   if (!overview || !view) return null
   const { rates, samples } = history
   const readings = overview.links.filter(
-    (link): link is Reading => link.is === 'reads' && link.service === service.name,
+    (link): link is Reading => link.kind === 'reads' && link.service === service.name,
   )
   const heard = readings.filter(({ topic }) => service.reads.includes(topic))
   return (
     <article
       className="card"
       data-state={stateOf(view)}
-      data-is-open={route.is === 'service' && route.name === service.name}
+      data-is-open={route.kind === 'service' && route.name === service.name}
     >
       <CardHead view={view} rates={rates} samples={samples} />
       <ul className="inlets">
@@ -46,13 +46,13 @@ export function ServiceCard({ service }: { service: MapService }): ReactNode {
             >
               {carries}
             </a>
-            <Intake readings={readings.filter(({ topic }) => topic === name)} rates={rates} />
+            <InletMetrics readings={readings.filter(({ topic }) => topic === name)} rates={rates} />
           </li>
         ))}
         {heard.length > 0 && (
           <li className="inlet" data-carries="events">
             <span>{heard.length === 1 ? 'events' : `events, ${heard.length} topics`}</span>
-            <Intake readings={heard} rates={rates} />
+            <InletMetrics readings={heard} rates={rates} />
           </li>
         )}
         {service.docked.length + heard.length === 0 && (
@@ -104,7 +104,13 @@ function CardHead({ view, rates, samples }: HeadProps): ReactNode {
 }
 
 /** The rate of an inlet, or its lag once that is older than a second. */
-function Intake({ readings, rates }: { readings: readonly Reading[]; rates: Rates }): ReactNode {
+function InletMetrics({
+  readings,
+  rates,
+}: {
+  readings: readonly Reading[]
+  rates: Rates
+}): ReactNode {
   const lag = readings.reduce((sum, reading) => sum + reading.lag, 0)
   const ageMs = Math.max(0, ...readings.map((reading) => reading.ageMs))
   const rate = readings.reduce(

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { useMemo } from 'react'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { rateText } from '../text/format.ts'
 import type { MapGraph } from './graph.ts'
 import { layoutOf } from './layout.ts'
@@ -34,7 +34,7 @@ function Writes({ service }: { service: string }): ReactNode {
     ({ name, appended }) =>
       appended > 0 &&
       overview?.links.some(
-        ({ is, ...link }) => is === 'writes' && link.service === service && link.topic === name,
+        ({ kind, ...link }) => kind === 'writes' && link.service === service && link.topic === name,
       ),
   )
   if (topics.length === 0) return null

@@ -1,7 +1,7 @@
 import { X } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useRef } from 'react'
-import { visible } from '../text/visible.ts'
+import { showInvisible } from '../text/show-invisible.ts'
 
 interface Props {
   readonly kind: string
@@ -20,13 +20,13 @@ export function Panel({ kind, title, isWide, aside, children }: Props): ReactNod
     <aside
       className="panel"
       data-is-wide={isWide === true}
-      aria-label={`${kind} ${visible(title)}`}
+      aria-label={`${kind} ${showInvisible(title)}`}
     >
       <header className="panel-head">
         <div>
           <p className="panel-kind">{kind}</p>
           <h2 ref={heading} tabIndex={-1}>
-            {visible(title)}
+            {showInvisible(title)}
           </h2>
         </div>
         {aside}

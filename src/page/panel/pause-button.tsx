@@ -3,34 +3,34 @@ import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { ServiceView } from '../../admin/wire.ts'
 import { setPaused } from '../live/api.ts'
-import { useOwner } from '../token/token.tsx'
+import { useOwnerToken } from '../token/owner-token.tsx'
 
 /** Pauses or resumes a service. Without a token, opens the token dialog. */
 export function PauseButton({ service }: { service: ServiceView }): ReactNode {
-  const { token, askForToken } = useOwner()
+  const { token, askForToken } = useOwnerToken()
   /** The requested state, until an overview shows it. */
-  const [wanted, setWanted] = useState<boolean>()
-  const [complaint, setComplaint] = useState('')
+  const [requested, setWanted] = useState<boolean>()
+  const [failure, setComplaint] = useState('')
   const { name, isPaused } = service
-  const isUnderway = wanted !== undefined && wanted !== isPaused
+  const isUnderway = requested !== undefined && requested !== isPaused
   const act = async (): Promise<void> => {
     if (token === undefined) return askForToken()
     if (isUnderway) return
     setComplaint('')
     setWanted(!isPaused)
     const answer = await setPaused(name, !isPaused, token)
-    if (answer.is !== 'failed') return
+    if (answer.status !== 'failed') return
     setWanted(undefined)
-    if (answer.status === 401 || answer.status === 403) askForToken(`${answer.reason}.`)
+    if (answer.httpStatus === 401 || answer.httpStatus === 403) askForToken(`${answer.reason}.`)
     else setComplaint(answer.reason)
   }
   const Icon = isPaused ? Play : Pause
   const word = isPaused ? 'Resume' : 'Pause'
   return (
     <>
-      {complaint && (
+      {failure && (
         <p className="pause-complaint" role="alert">
-          {complaint}
+          {failure}
         </p>
       )}
       <button

@@ -3,10 +3,10 @@ import type { ReactNode } from 'react'
 import type { LinkView, RuleView, ServiceView } from '../../admin/wire.ts'
 import type { History } from '../live/history.ts'
 import { samplesOver } from '../live/history.ts'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import { Chart } from '../pulse/chart.tsx'
-import { lagWords } from '../pulse/pulse.tsx'
-import { SPANS, SpanSwitch, useSpan } from '../pulse/span.tsx'
+import { lagNote } from '../pulse/pulse.tsx'
+import { TIME_RANGES, TimeRangeSwitch, useTimeRange } from '../pulse/time-range.tsx'
 import { fragmentOf } from '../route/route.ts'
 import { countText, durationText, manyText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
@@ -64,7 +64,7 @@ function State({ service }: { service: ServiceView }): ReactNode {
 }
 
 const heldAt = (service: string, rule: string): string =>
-  fragmentOf({ is: 'list', name: 'held', filter: { consumer: `${service}/${rule}` } })
+  fragmentOf({ kind: 'list', name: 'held', filter: { consumer: `${service}/${rule}` } })
 
 interface FiguresProps {
   readonly service: ServiceView
@@ -72,7 +72,7 @@ interface FiguresProps {
 }
 
 function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): ReactNode {
-  const samples = samplesOver(history, SPANS[useSpan()].ms)
+  const samples = samplesOver(history, TIME_RANGES[useTimeRange()].ms)
   const of = (figure: 'perSecond' | 'lag') =>
     samples.map(({ at, services }) => ({ at, value: services[name]?.[figure] ?? 0 }))
   const rates = of('perSecond')
@@ -80,7 +80,7 @@ function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): Reac
     <section aria-label="Charts">
       <div className="section-head">
         <h3>Flow</h3>
-        <SpanSwitch />
+        <TimeRangeSwitch />
       </div>
       <div className="panel-charts">
         <Chart
@@ -95,7 +95,7 @@ function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): Reac
           points={of('lag')}
           write={countText}
           height={72}
-          {...lagWords(lag, ageMs)}
+          {...lagNote(lag, ageMs)}
         />
       </div>
     </section>
@@ -118,10 +118,10 @@ function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
           </tr>
         </thead>
         <tbody>
-          {rules.map(({ name, is, accepted, completed, pending, expired, lag }) => (
+          {rules.map(({ name, kind, accepted, completed, pending, expired, lag }) => (
             <tr key={name}>
               <th scope="row">
-                {name} <span>{is}</span>
+                {name} <span>{kind}</span>
               </th>
               <td>{countText(accepted)}</td>
               <td>{countText(completed)}</td>
@@ -137,8 +137,8 @@ function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
 }
 
 function Topics({ links }: { links: readonly LinkView[] }): ReactNode {
-  const reads = links.filter((link) => link.is === 'reads')
-  const writes = links.filter(({ is }) => is === 'writes')
+  const reads = links.filter((link) => link.kind === 'reads')
+  const writes = links.filter(({ kind }) => kind === 'writes')
   return (
     <section className="panel-topics" aria-label="Topics">
       <TopicList title="Reads" links={reads} />
@@ -158,7 +158,7 @@ function TopicList({ title, links }: { title: string; links: readonly LinkView[]
             <a className="link mono" href={`#/topic/${encodeURIComponent(link.topic)}`}>
               {link.topic}
             </a>
-            {link.is === 'reads' && link.lag > 0 && (
+            {link.kind === 'reads' && link.lag > 0 && (
               <span className="lag-word">
                 {countText(link.lag)} · {durationText(link.ageMs)}
               </span>

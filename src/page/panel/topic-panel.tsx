@@ -1,16 +1,16 @@
 import type { ReactNode } from 'react'
-import type { EventView, Listing, TopicView } from '../../admin/wire.ts'
+import type { EventView, ListPage, TopicView } from '../../admin/wire.ts'
 import { EventStream } from '../events/event-stream.tsx'
 import type { FilterField } from '../lists/filter-form.tsx'
 import { FilterForm } from '../lists/filter-form.tsx'
 import { Pager } from '../lists/pager.tsx'
 import { useList } from '../lists/use-list.ts'
-import { useLive } from '../live/live.tsx'
+import { useLive } from '../live/live-provider.tsx'
 import type { Filter } from '../route/route.ts'
-import { go } from '../route/use-route.ts'
+import { navigate } from '../route/use-route.ts'
 import { countText, rateText } from '../text/format.ts'
 import { Panel } from './panel.tsx'
-import { RefusedNote } from './refused-note.tsx'
+import { FailureNote } from './failure-note.tsx'
 
 const SHOWN = 50
 
@@ -23,7 +23,7 @@ export function TopicPanel({ name, filter }: { name: string; filter: Filter }): 
       <FilterForm
         fields={fieldsOf(topic)}
         filter={filter}
-        changed={(changed) => go({ is: 'topic', name, filter: changed })}
+        changed={(changed) => navigate({ kind: 'topic', name, filter: changed })}
       />
       <Messages
         key={JSON.stringify(filter)}
@@ -65,12 +65,12 @@ function Messages({ name, filter, appended }: MessagesProps): ReactNode {
   const isWhole = Object.keys(filter).length === 0
   const path = `topics/${encodeURIComponent(name)}/events`
   const query = { ...filter, limit: String(SHOWN) }
-  const pages = useList<Listing<EventView>>(path, query, isWhole ? appended : 0)
-  const { asked, on, pagesBefore } = pages
-  if (asked.is === 'loading') return <p className="note">Loading…</p>
-  if (asked.is === 'failed') return <RefusedNote refused={asked} />
-  const { items } = asked.answer
-  const isCut = items.length < SHOWN && on !== undefined
+  const pages = useList<ListPage<EventView>>(path, query, isWhole ? appended : 0)
+  const { request, next, pagesBefore } = pages
+  if (request.status === 'loading') return <p className="note">Loading…</p>
+  if (request.status === 'failed') return <FailureNote refused={request} />
+  const { items } = request.answer
+  const isCut = items.length < SHOWN && next !== undefined
   return (
     <section aria-label="Events of the topic">
       <EventStream
@@ -99,7 +99,7 @@ function Facts({ topic, rate }: { topic: TopicView; rate: number }): ReactNode {
   const facts = [
     ['Appended', countText(topic.appended)],
     ['Per second', rateText(rate)],
-    ['Retained', countText(topic.held)],
+    ['Retained', countText(topic.retained)],
     ['Partitions', String(topic.partitions)],
   ] as const
   return (

@@ -6,8 +6,8 @@ import { useTheme } from '../frame/theme-switch.tsx'
 import { durationText } from '../text/format.ts'
 import type { Series } from './series.ts'
 import { columnsOf, topOf } from './series.ts'
-import type { SpanName } from './span.tsx'
-import { SPANS, useSpan } from './span.tsx'
+import type { TimeRangeName } from './time-range.tsx'
+import { TIME_RANGES, useTimeRange } from './time-range.tsx'
 import './pulse.css'
 
 interface Props {
@@ -25,7 +25,7 @@ interface Props {
 /** A current value with its chart. Hovering over the chart shows an earlier value. */
 export function Chart({ title, tone, points, write, height, note }: Props): ReactNode {
   const [pointed, setPointed] = useState<number>()
-  const span = useSpan()
+  const span = useTimeRange()
   const last = points.at(-1)?.value ?? 0
   const was = pointed === undefined ? undefined : points[pointed]
   const agoMs = was ? (points.at(-1)?.at ?? was.at) - was.at : 0
@@ -41,7 +41,7 @@ export function Chart({ title, tone, points, write, height, note }: Props): Reac
       </figcaption>
       <div
         role="img"
-        aria-label={`${title}, ${SPANS[span].spoken}: now ${write(last)}, at most ${write(peak)}`}
+        aria-label={`${title}, ${TIME_RANGES[span].spoken}: now ${write(last)}, at most ${write(peak)}`}
       >
         <Plot {...{ tone, points, height, write, span }} pointed={setPointed} />
       </div>
@@ -50,7 +50,7 @@ export function Chart({ title, tone, points, write, height, note }: Props): Reac
 }
 
 interface PlotProps extends Pick<Props, 'tone' | 'points' | 'height' | 'write'> {
-  readonly span: SpanName
+  readonly span: TimeRangeName
   readonly pointed: (index: number | undefined) => void
 }
 
@@ -82,7 +82,7 @@ function Plot({ tone, points, height, write, span, pointed }: PlotProps): ReactN
 
 function optionsOf(element: HTMLElement, props: Omit<PlotProps, 'points'>): uPlot.Options {
   const { tone, height, write, pointed } = props
-  const { ms, ago } = SPANS[props.span]
+  const { ms, ago } = TIME_RANGES[props.span]
   const ink = getComputedStyle(element).color
   const faint = getComputedStyle(element).getPropertyValue('outline-color')
   const soft = getComputedStyle(element).getPropertyValue('text-decoration-color')

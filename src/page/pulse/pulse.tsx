@@ -6,7 +6,7 @@ import type { History } from '../live/history.ts'
 import { lagOf, oldestOf, samplesOver } from '../live/history.ts'
 import { countText, durationText, rateText } from '../text/format.ts'
 import { Chart } from './chart.tsx'
-import { SPANS, SpanSwitch, useSpan } from './span.tsx'
+import { TIME_RANGES, TimeRangeSwitch, useTimeRange } from './time-range.tsx'
 
 const ACKS = {
   disk: { Icon: HardDrive, text: 'Acks: synced to disk' },
@@ -15,13 +15,13 @@ const ACKS = {
 } as const
 
 /** The note beside a lag: the age of the oldest record, once that is more than a second. */
-export function lagWords(lag: number, ageMs: number): LagWords {
+export function lagNote(lag: number, ageMs: number): LagNote {
   if (lag === 0) return { tone: 'lag', note: 'up to date' }
   if (ageMs < 1_000) return { tone: 'lag' }
   return { tone: 'late', note: `oldest ${durationText(ageMs)}` }
 }
 
-interface LagWords {
+interface LagNote {
   readonly tone: 'lag' | 'late'
   readonly note?: string
 }
@@ -32,8 +32,8 @@ interface Props {
 }
 
 export function Pulse({ overview, history }: Props): ReactNode {
-  const span = useSpan()
-  const samples = useMemo(() => samplesOver(history, SPANS[span].ms), [history, span])
+  const span = useTimeRange()
+  const samples = useMemo(() => samplesOver(history, TIME_RANGES[span].ms), [history, span])
   const rates = useMemo(
     () => samples.map(({ at, perSecond }) => ({ at, value: perSecond })),
     [samples],
@@ -47,7 +47,7 @@ export function Pulse({ overview, history }: Props): ReactNode {
         <p className="ack" data-ack={overview.ack}>
           <Icon size={13} aria-hidden /> {text}
         </p>
-        <SpanSwitch />
+        <TimeRangeSwitch />
       </div>
       <Chart title="Events per second" tone="events" points={rates} write={rateText} height={112} />
       <Chart
@@ -55,7 +55,7 @@ export function Pulse({ overview, history }: Props): ReactNode {
         points={lags}
         write={countText}
         height={80}
-        {...lagWords(lagOf(overview), oldestOf(overview))}
+        {...lagNote(lagOf(overview), oldestOf(overview))}
       />
     </section>
   )

@@ -5,21 +5,21 @@ import { fragmentOf, routeOf, tokenOf } from './route.ts'
 
 test('a route survives formatting and parsing', () => {
   const routes: readonly Route[] = [
-    { is: 'overview' },
-    { is: 'service', name: 'ordering' },
-    { is: 'topic', name: 'payment.events', filter: {} },
-    { is: 'topic', name: 'a.events', filter: { key: 'a/b?c=d&e', partition: '3' } },
-    { is: 'find', text: 'c:1?' },
-    { is: 'list', name: 'held', filter: {} },
-    { is: 'list', name: 'operations', filter: { state: 'pending', type: 'x.Y' } },
-    { is: 'event', id: 'a/b #1 %' },
+    { kind: 'overview' },
+    { kind: 'service', name: 'ordering' },
+    { kind: 'topic', name: 'payment.events', filter: {} },
+    { kind: 'topic', name: 'a.events', filter: { key: 'a/b?c=d&e', partition: '3' } },
+    { kind: 'find', text: 'c:1?' },
+    { kind: 'list', name: 'held', filter: {} },
+    { kind: 'list', name: 'operations', filter: { state: 'pending', type: 'x.Y' } },
+    { kind: 'event', id: 'a/b #1 %' },
   ]
   for (const route of routes) assert.deepEqual(routeOf(fragmentOf(route)), route)
 })
 
 test('an unknown fragment is the overview', () => {
   for (const fragment of ['', '#', '#/', '#/event/', '#/orders/1', '#token=x', '#/event/%E0%A4%A'])
-    assert.deepEqual(routeOf(fragment), { is: 'overview' }, fragment)
+    assert.deepEqual(routeOf(fragment), { kind: 'overview' }, fragment)
 })
 
 test('a token is read from the fragment only', () => {

@@ -7,34 +7,34 @@ const LISTS = ['held', 'operations', 'sagas', 'timers'] as const
 export type ListName = (typeof LISTS)[number]
 
 export type Route =
-  | { readonly is: 'overview' }
-  | { readonly is: 'service'; readonly name: string }
-  | { readonly is: 'topic'; readonly name: string; readonly filter: Filter }
-  | { readonly is: 'event'; readonly id: string }
-  | { readonly is: 'find'; readonly text: string }
-  | { readonly is: 'list'; readonly name: ListName; readonly filter: Filter }
+  | { readonly kind: 'overview' }
+  | { readonly kind: 'service'; readonly name: string }
+  | { readonly kind: 'topic'; readonly name: string; readonly filter: Filter }
+  | { readonly kind: 'event'; readonly id: string }
+  | { readonly kind: 'find'; readonly text: string }
+  | { readonly kind: 'list'; readonly name: ListName; readonly filter: Filter }
 
-export const OVERVIEW: Route = { is: 'overview' }
+export const OVERVIEW: Route = { kind: 'overview' }
 
 /** Parses a fragment. An unknown one is the overview. */
 export function routeOf(fragment: string): Route {
   const [, list, listQuery = ''] = /^#\/([a-z]+)(?:\?(.*))?$/.exec(fragment) ?? []
   const name = LISTS.find((each) => each === list)
-  if (name) return { is: 'list', name, filter: filterOf(listQuery) }
+  if (name) return { kind: 'list', name, filter: filterOf(listQuery) }
   const [, kind, rest = ''] = /^#\/(event|find|service|topic)\/(.+)$/.exec(fragment) ?? []
   if (kind === undefined) return OVERVIEW
   const [path = '', query = ''] = kind === 'topic' ? rest.split('?') : [rest]
   const text = decode(path)
   if (text === undefined) return OVERVIEW
-  if (kind === 'event') return { is: 'event', id: text }
-  if (kind === 'find') return { is: 'find', text }
+  if (kind === 'event') return { kind: 'event', id: text }
+  if (kind === 'find') return { kind: 'find', text }
   return kind === 'service'
-    ? { is: 'service', name: text }
-    : { is: 'topic', name: text, filter: filterOf(query) }
+    ? { kind: 'service', name: text }
+    : { kind: 'topic', name: text, filter: filterOf(query) }
 }
 
 export function fragmentOf(route: Route): string {
-  switch (route.is) {
+  switch (route.kind) {
     case 'overview':
       return '#/'
     case 'event':

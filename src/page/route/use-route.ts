@@ -11,6 +11,6 @@ export function useRoute(): Route {
   return routeOf(useSyncExternalStore(subscribe, () => location.hash))
 }
 
-export function go(route: Route): void {
+export function navigate(route: Route): void {
   location.hash = fragmentOf(route)
 }

@@ -4,12 +4,12 @@ import { useEffect, useRef } from 'react'
 import './token.css'
 
 interface Props {
-  readonly because: string | undefined
-  readonly given: (token: string) => void
-  readonly closed: () => void
+  readonly reason: string | undefined
+  readonly onToken: (token: string) => void
+  readonly onClose: () => void
 }
 
-export function TokenDialog({ because, given, closed }: Props): ReactNode {
+export function TokenDialog({ reason, onToken, onClose }: Props): ReactNode {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
     const opener = document.activeElement
@@ -21,10 +21,10 @@ export function TokenDialog({ because, given, closed }: Props): ReactNode {
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault()
     const token = new FormData(event.currentTarget).get('token')
-    if (typeof token === 'string' && token.trim() !== '') given(token.trim())
+    if (typeof token === 'string' && token.trim() !== '') onToken(token.trim())
   }
   return (
-    <dialog ref={dialog} className="token" aria-labelledby="token-title" onClose={closed}>
+    <dialog ref={dialog} className="token" aria-labelledby="token-title" onClose={onClose}>
       <form onSubmit={submit}>
         <span className="token-mark" aria-hidden>
           <KeyRound size={18} />
@@ -34,9 +34,9 @@ export function TokenDialog({ because, given, closed }: Props): ReactNode {
           Pausing a service needs the token that the system printed at start, at the end of the page
           address. You can also paste the whole address. The token is stored for this tab only.
         </p>
-        {because && (
+        {reason && (
           <p className="token-because" role="alert">
-            {because}
+            {reason}
           </p>
         )}
         <label htmlFor="token-field">Token</label>
@@ -49,7 +49,7 @@ export function TokenDialog({ because, given, closed }: Props): ReactNode {
           autoFocus
         />
         <div className="token-actions">
-          <button type="button" className="button" onClick={closed}>
+          <button type="button" className="button" onClick={onClose}>
             Cancel
           </button>
           <button type="submit" className="button button-strong">

@@ -1,7 +1,7 @@
-import type { Clock } from '../../base/clock.ts'
-import { systemClock, within } from '../../base/clock.ts'
-import type { LogCapabilities } from '../log.ts'
-import type { Backend, StoreCapabilities } from '../store.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import { systemClock, withTimeout } from '../../base/time/clock.ts'
+import type { LogCapabilities } from '../event-log.ts'
+import type { Backend, StoreCapabilities } from '../event-store.ts'
 
 /** One promise of a port, and its test. */
 export interface Case<Subject, Can> {
@@ -16,7 +16,7 @@ export interface Case<Subject, Can> {
 }
 
 /** The capabilities of a backend's ports; absent for a missing port. */
-export interface Can {
+export interface Capabilities {
   readonly log?: LogCapabilities
   readonly store?: StoreCapabilities
 }
@@ -35,7 +35,7 @@ export interface Trial<Ports> {
 /** The result of one case. `not declared`: the backend does not promise it, and says so. */
 export interface Finding {
   readonly promise: string
-  readonly is: 'kept' | 'broken' | 'not declared'
+  readonly status: 'kept' | 'broken' | 'not declared'
   readonly cause?: unknown
 }
 
@@ -50,23 +50,23 @@ const DEADLINE_MS = 30_000
 
 /** Runs a suite, one case after another, each on a new backend. Returns one finding per case. */
 export async function prove<Ports extends Partial<Backend>>(
-  cases: readonly Case<Trial<Ports>, Can>[],
+  cases: readonly Case<Trial<Ports>, Capabilities>[],
   open: () => Promise<NoInfer<Trial<Ports>>>,
   options: ProveOptions = {},
 ): Promise<readonly Finding[]> {
   const findings: Finding[] = []
-  for (const each of cases) findings.push(await findingOf(each, open, options))
+  for (const each of cases) findings.push(await proveCase(each, open, options))
   return findings
 }
 
-async function findingOf<Ports extends Partial<Backend>>(
-  each: Case<Trial<Ports>, Can>,
+async function proveCase<Ports extends Partial<Backend>>(
+  each: Case<Trial<Ports>, Capabilities>,
   open: () => Promise<Trial<Ports>>,
   { deadlineMs = DEADLINE_MS, clock = systemClock() }: ProveOptions,
 ): Promise<Finding> {
   const { promise } = each
-  const timely = async (what: string, proof: Promise<void>): Promise<void> => {
-    const isDone = await within(
+  const withinDeadline = async (what: string, proof: Promise<void>): Promise<void> => {
+    const isDone = await withTimeout(
       clock,
       deadlineMs,
       proof.then(() => true),
@@ -76,21 +76,21 @@ async function findingOf<Ports extends Partial<Backend>>(
   try {
     const trial = await open()
     try {
-      const can = await opened(trial.backend)
+      const can = await openAndReadCapabilities(trial.backend)
       const isDeclared = each.needs?.(can) ?? true
       const proof = isDeclared ? each.run(trial) : each.otherwise?.(trial)
-      if (proof) await timely('the case', proof)
-      return { promise, is: isDeclared ? 'kept' : 'not declared' }
+      if (proof) await withinDeadline('the case', proof)
+      return { promise, status: isDeclared ? 'kept' : 'not declared' }
     } finally {
-      await timely('closing', trial.close())
+      await withinDeadline('closing', trial.close())
     }
   } catch (cause) {
-    return { promise, is: 'broken', cause }
+    return { promise, status: 'broken', cause }
   }
 }
 
 /** Opens the ports of a trial, and returns their capabilities. */
-async function opened({ log, store }: Partial<Backend>): Promise<Can> {
+async function openAndReadCapabilities({ log, store }: Partial<Backend>): Promise<Capabilities> {
   await log?.open()
   await store?.open()
   return { ...(log ? { log: log.can } : {}), ...(store ? { store: store.can } : {}) }

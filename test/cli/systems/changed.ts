@@ -10,7 +10,7 @@ export const Telling = contract(
   'telling',
   { key: 'id', partitions: 2 },
   {
-    Tell: command(Number, { was: [[Id, ({ id }) => ({ id, at: 0 })]] }),
+    Tell: command(Number, { upcasters: [[Id, ({ id }) => ({ id, at: 0 })]] }),
     Told: event(z.object({ id: z.string(), by: z.string().optional() })),
   },
 )

@@ -1,5 +1,5 @@
 // A module with a projection.
-import { command, contract, entity, event, projection, service, type } from 'throughline'
+import { command, contract, entity, event, projection, service, tool } from 'throughline'
 import { z } from 'zod'
 
 const Id = z.object({ id: z.string() })
@@ -17,7 +17,7 @@ export const counter = entity(
     evolve: (on) => [on(Counting.Counted, (_, times) => times + 1)],
   },
 )
-const times = projection('times', { by: 'id', row: type<number>() }, (on) => [
+const times = projection('times', { by: 'id', row: tool<number>() }, (on) => [
   on(Counting.Counted, (_, before = 0) => before + 1),
 ])
 

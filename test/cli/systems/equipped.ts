@@ -1,6 +1,6 @@
 // A module with all exports that `throughline run` reads.
 import type { App } from 'throughline'
-import { command, contract, entity, event, handler, service, type } from 'throughline'
+import { command, contract, entity, event, handler, service, tool } from 'throughline'
 import { route } from 'throughline/gateway'
 import { z } from 'zod'
 
@@ -19,7 +19,7 @@ const rope = entity(
     evolve: (on) => [on(Ringing.Rang, (_, times) => times + 1)],
   },
 )
-const ringer = handler('ringer', { uses: { bell: type<Bell>() } }, (on) => [
+const ringer = handler('ringer', { uses: { bell: tool<Bell>() } }, (on) => [
   on(Ringing.Rang, (_, { bell }) => bell.ring()),
 ])
 

@@ -1,5 +1,5 @@
 // Exports services, and keeps the process alive with a timer.
-import { talking } from '../../control/world.ts'
+import { talking } from '../../control/talking-services.ts'
 
 setInterval(() => undefined, 60_000)
 

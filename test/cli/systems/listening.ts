@@ -1,6 +1,6 @@
 // Listens when imported.
 import { listen } from 'throughline/gateway'
-import { talking } from '../../control/world.ts'
+import { talking } from '../../control/talking-services.ts'
 
 await listen([], { port: 0 })
 

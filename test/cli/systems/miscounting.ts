@@ -1,8 +1,8 @@
 // The module `counting.ts` with a projection that throws.
-import { projection, service, type } from 'throughline'
+import { projection, service, tool } from 'throughline'
 import { counter, Counting } from './counting.ts'
 
-const times = projection('times', { by: 'id', version: 2, row: type<number>() }, (on) => [
+const times = projection('times', { by: 'id', version: 2, row: tool<number>() }, (on) => [
   on(Counting.Counted, (): number => {
     throw new Error('the abacus is broken')
   }),

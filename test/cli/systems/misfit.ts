@@ -1,3 +1,3 @@
 // A module with an unknown engine option.
-export { talking as services } from '../../control/world.ts'
+export { talking as services } from '../../control/talking-services.ts'
 export const engine = { unitRecordMax: 16 }

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
-import { talking } from '../../control/world.ts'
+import { talking } from '../../control/talking-services.ts'
 
 async function main(): Promise<void> {
   await setImmediate()

@@ -2,7 +2,7 @@
 import { start } from 'throughline'
 import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
-import { talking } from '../../control/world.ts'
+import { talking } from '../../control/talking-services.ts'
 
 const app = await start(talking, embedded({ directory: 'data' }))
 const served = await serve(app, { port: 0 })

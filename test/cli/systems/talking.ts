@@ -1,1 +1,1 @@
-export { talking as services } from '../../control/world.ts'
+export { talking as services } from '../../control/talking-services.ts'

@@ -1,11 +1,11 @@
-import type { Clock } from '../../../base/clock.ts'
-import { Fault } from '../../../base/fault.ts'
-import type { DamageBook } from '../damage.ts'
-import { NO_TOPIC } from '../damage.ts'
-import type { HighWater, Mark } from '../high-water.ts'
-import { COMMITS_SLOT } from '../marks.ts'
-import { damagedTable } from '../results.ts'
-import type { Topics } from '../topics.ts'
+import type { Clock } from '../../../base/time/clock.ts'
+import { Fault } from '../../../base/errors/fault.ts'
+import type { DamageRegistry } from '../log/damage-registry.ts'
+import { NO_TOPIC } from '../log/damage-registry.ts'
+import type { HighWater, Mark } from '../files/high-water.ts'
+import { COMMITS_SLOT } from '../files/head-slots.ts'
+import { damagedTableFault } from '../sql/sqlite-errors.ts'
+import type { Topics } from '../log/topics.ts'
 
 /**
  * Checks that all acknowledged records are there. A partition that ends before its mark was cut off:
@@ -15,7 +15,7 @@ import type { Topics } from '../topics.ts'
  */
 export function assertHighWater(
   topics: Topics,
-  damage: DamageBook,
+  damage: DamageRegistry,
   highWater: HighWater,
   clock: Clock,
 ): void {
@@ -31,17 +31,17 @@ export function assertHighWater(
         })
       if (mark && mark.next < next && mark.next > first)
         assertSameLog(topics, spec.name, partition, mark)
-      if (mark && mark.next > next && !damage.accepted(id, partition, next))
-        damage.found({ topic: id, partition, from: next, to: mark.next, code, foundMs })
+      if (mark && mark.next > next && !damage.acceptedAt(id, partition, next))
+        damage.report({ topic: id, partition, from: next, to: mark.next, code, foundMs })
     }
   const commits = highWater.mark(COMMITS_SLOT)?.next ?? 0
   const place = { topic: NO_TOPIC, partition: 0, from: heads.commits(), to: commits }
-  if (commits > heads.commits()) damage.found({ ...place, code: 'UNITS_LOST', foundMs })
+  if (commits > heads.commits()) damage.report({ ...place, code: 'UNITS_LOST', foundMs })
   const known = heads.slots()
   for (let slot = known; slot < highWater.slots(); slot += 1)
     if ((highWater.mark(slot)?.next ?? 0) > 0) {
       const to = Math.max(heads.commits() + 1, commits)
-      damage.found({ ...place, to, code: 'TOPIC_LOST', foundMs })
+      damage.report({ ...place, to, code: 'TOPIC_LOST', foundMs })
       return
     }
 }
@@ -68,8 +68,8 @@ export function assertIdIndex(topics: Topics): void {
   for (const { spec, heads } of topics.heads.all())
     for (const { partition, first, next } of heads) {
       if (next === first) continue
-      const { flaws } = topics.inspect(spec.name, partition, next - 1, 1)
-      const lost = flaws.find(({ code }) => code === 'NOT_INDEXED')
-      if (lost) throw damagedTable(spec.name, `the index of ids (offset ${lost.from})`)
+      const { damaged } = topics.inspect(spec.name, partition, next - 1, 1)
+      const lost = damaged.find(({ code }) => code === 'NOT_INDEXED')
+      if (lost) throw damagedTableFault(spec.name, `the index of ids (offset ${lost.from})`)
     }
 }

@@ -7,7 +7,7 @@ import { services } from './service.ts'
 
 const port = Number(process.env['PORT'] ?? 4400)
 const app = await start(services, embedded({ directory: 'data' }))
-const served = await serve(app, { port, opens: [Lending] })
+const served = await serve(app, { port, expose: [Lending] })
 console.log(`Commands and queries: ${served.gateway}`)
 console.log(`Admin page:           ${served.page}`)
 

@@ -43,7 +43,7 @@ test('a book that is not returned is overdue after two hours, also after a crash
   const open = { loanId: 'l-1', bookId: 'b-1' }
 
   const operation = await world.send(Lending.Lend(loan))
-  assert.deepEqual(await world.until(operation.accepted()), { is: 'accepted' })
+  assert.deepEqual(await world.until(operation.accepted()), { status: 'accepted' })
   await world.advance(LOAN_MS / 2)
   assert.deepEqual(await loansOf('m-1'), { loans: [{ ...open, isOverdue: false }] })
 

@@ -9,7 +9,7 @@ import {
   refuse,
   saga,
   service,
-  type,
+  tool,
 } from 'throughline'
 import { Lending } from './contracts.ts'
 
@@ -64,7 +64,7 @@ interface OpenLoan {
 /** The open loans, one row each, indexed by member; `undefined` deletes a row. */
 export const openLoans = projection(
   'open-loans',
-  { by: 'loanId', row: type<OpenLoan>(), indexes: ['memberId'] },
+  { by: 'loanId', row: tool<OpenLoan>(), indexes: ['memberId'] },
   (on) => [
     on(Lending.BookLent, ({ bookId, memberId }) => ({ bookId, memberId, isOverdue: false })),
     on(Lending.BookOverdue, ({ bookId, memberId }) => ({ bookId, memberId, isOverdue: true })),

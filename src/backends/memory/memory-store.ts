@@ -1,0 +1,141 @@
+import type { Notifier } from '../../base/time/notifier.ts'
+import type { Clock } from '../../base/time/clock.ts'
+import { assertNewEvents } from '../../ports/append-decision.ts'
+import { progressId } from '../../ports/composite-keys.ts'
+import type { LogRecord } from '../../ports/event-log.ts'
+import { advanceProgress } from '../../ports/progress.ts'
+import type { LeaseRecord, Membership } from '../../ports/rebalance.ts'
+import { rebalance } from '../../ports/rebalance.ts'
+import type { EventStore, Progress, Unit, CommitResult } from '../../ports/event-store.ts'
+import { distinctRows, rowsBehindStreams, takenEntries } from '../../ports/stream-conflicts.ts'
+import { assertStorableLeases, assertStorableTable } from '../../ports/storable-text.ts'
+import { assertStorableUnit } from '../../ports/storable-text.ts'
+import { placeOf } from './memory-log.ts'
+import type { EntityStreams } from './entity-streams.ts'
+import { createEntityStreams } from './entity-streams.ts'
+import type { Tables } from './tables.ts'
+import type { Topics } from './topics.ts'
+
+export interface MemoryStoreOptions {
+  readonly topics: Topics
+  readonly tables: Tables
+  readonly notifier: Notifier
+  readonly clock: Clock
+  readonly delay: () => Promise<void>
+}
+
+export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
+  const { topics, tables, notifier, clock, delay } = parts
+  const state: MemoryState = {
+    progress: new Map(),
+    streams: createEntityStreams(),
+    leases: new Map(),
+  }
+  let memberships: readonly Membership[] = []
+  const delayed = async <T>(read: () => T): Promise<T> => {
+    await delay()
+    return read()
+  }
+  return {
+    can: { ack: 'memory', atomicWithLog: true, shared: true },
+    open: async () => undefined,
+    close: async () => undefined,
+    async declare(specs) {
+      for (const spec of specs) assertStorableTable(spec)
+      await delay()
+      for (const spec of specs) tables.declare(spec)
+    },
+    async beat({ id: member }, wants, ttlMs, gives = []) {
+      assertStorableLeases(member, wants)
+      await delay()
+      const nowMs = clock.elapsed()
+      const membership = { member, wants, untilMs: nowMs + ttlMs }
+      const { changed, held, revoke } = rebalance(
+        { ...membership, releases: gives, nowMs },
+        state.leases,
+        memberships,
+      )
+      for (const lease of changed) state.leases.set(lease.resource, lease)
+      memberships = [...memberships.filter((other) => other.member !== member), membership]
+      await delay()
+      return { held, revoke }
+    },
+    async commit(unit) {
+      assertStorableUnit(unit)
+      await delay()
+      const answer = commit(unit, state, parts)
+      if (answer.status === 'done' && answer.places.length > 0) notifier.notify()
+      await delay()
+      return answer
+    },
+    get: (keys) => delayed(() => keys.map(tables.get)),
+    scan: (query) => delayed(() => tables.scan(query)),
+    async stream(row, fromVersion, limit) {
+      await delay()
+      return state.streams
+        .records(row, fromVersion)
+        .filter((record) => topics.readable(record.topic, record.id) === record)
+        .slice(0, limit)
+    },
+    streamEnds: (rows) => delayed(() => rows.map(state.streams.end)),
+    streams: (...page) => delayed(() => state.streams.ends(...page)),
+    async progress(consumers) {
+      await delay()
+      const wanted = new Set(consumers)
+      return [...state.progress.values()].filter(({ consumer }) => wanted.has(consumer))
+    },
+    health: async () => ({ status: 'well', ack: 'memory', detail: 'kept in this process only' }),
+  }
+}
+
+interface MemoryState {
+  readonly progress: Map<string, Progress>
+  readonly streams: EntityStreams
+  readonly leases: Map<string, LeaseRecord>
+}
+
+/** Makes all checks first, so that a failed unit changes nothing. */
+function commit(
+  unit: Unit,
+  state: MemoryState,
+  { topics, tables }: MemoryStoreOptions,
+): CommitResult {
+  const lost = unit.fences.filter(
+    ({ resource, generation }) => state.leases.get(resource)?.generation !== generation,
+  )
+  const moved = unit.progress.filter(
+    (advance) => (state.progress.get(progressId(advance))?.next ?? 0) !== advance.from,
+  )
+  const resources = [...lost.map(({ resource }) => resource), ...moved.map(progressId)]
+  if (resources.length > 0) return { status: 'fenced', resources }
+  const conflicts = [
+    ...tables.conflicts([...unit.rows, ...unit.checks]),
+    ...rowsBehindStreams(unit, state.streams.end),
+    ...takenEntries(unit.streams, state.streams.has),
+  ]
+  if (conflicts.length > 0) return { status: 'conflict', rows: distinctRows(conflicts) }
+  assertNewEvents(unit.appends, topics)
+  for (const name of unit.swap?.tables ?? []) tables.assertDeclared(name)
+  tables.write(unit.rows)
+  for (const advance of unit.progress) {
+    const before = state.progress.get(progressId(advance))
+    state.progress.set(progressId(advance), advanceProgress(before, advance))
+  }
+  const records = unit.appends.map(topics.append)
+  for (const entry of unit.streams) state.streams.enter(entry, records[entry.append] as LogRecord)
+  if (unit.swap) {
+    tables.swap(...unit.swap.tables)
+    swapProgress(state.progress, ...unit.swap.consumers)
+  }
+  return { status: 'done', places: records.map(placeOf) }
+}
+
+function swapProgress(progress: Map<string, Progress>, one: string, other: string): void {
+  const moved: Progress[] = []
+  for (const [key, row] of progress) {
+    if (row.consumer !== one && row.consumer !== other) continue
+    progress.delete(key)
+    moved.push({ ...row, consumer: row.consumer === one ? other : one })
+  }
+  for (const row of moved) progress.set(progressId(row), row)
+}

@@ -1,0 +1,189 @@
+import type { Clock } from '../../base/time/clock.ts'
+import { sleep } from '../../base/time/clock.ts'
+import type { EventLog, Slice } from '../../ports/event-log.ts'
+import type { Leases } from './leases.ts'
+import type { DelayClock } from '../delays/delay-clock.ts'
+import type { DelayFilter } from '../delays/delay-filter.ts'
+import { DELAY_STEP_MS } from '../delays/delay-filter.ts'
+import type { HeldMessage } from '../failure/hold-row.ts'
+import { holdKeyOf } from '../failure/hold-row.ts'
+import type { Holds, CanWorkOn } from '../failure/holds.ts'
+import type { EngineOptions } from '../context/engine-options.ts'
+import type { ConsumerGroup } from '../plan/plan.ts'
+import type { GroupProgress } from './group-progress.ts'
+import type { CachedRow, RowCache } from '../rows/row-cache.ts'
+import type { QueueSlots } from '../handlers/queue-slots.ts'
+import type { DueTimers } from './due-timers.ts'
+import type { Delivery, Batch } from './run-batch.ts'
+import { createDeliveries } from './run-batch.ts'
+
+/** The sources that a group's work is read from. */
+export interface BatchSources {
+  readonly group: ConsumerGroup
+  readonly log: Pick<EventLog, 'read'>
+  readonly clock: Clock
+  readonly delays: DelayClock
+  readonly options: EngineOptions
+  readonly rows: RowCache
+  readonly holds: Holds
+  readonly timers: DueTimers
+  readonly leases: Leases
+  readonly progress: GroupProgress
+  /** Only for queues. */
+  readonly slots?: QueueSlots
+  /** Called with each slice; reports a slice that ends at damage. */
+  readonly reportDamage: (slice: Slice) => void
+  /** Only for handlers with a delay. */
+  readonly delayed?: DelayFilter
+}
+
+const HELD_PER_BATCH = 64
+const HOLDS_PER_BATCH = 16
+/** Holds of queues: each has one event, which is read by its key. */
+const QUEUE_HOLDS_PER_BATCH = 256
+/** The most events a queue may hold; beyond it, nothing more is read until some are done. */
+const QUEUE_HELD_MAX = 10_000
+const TIMERS_PER_BATCH = 256
+
+/**
+ * Collects one batch: due timers, held messages whose retry is due, then new records. Waits for
+ * records only if nothing else is due.
+ */
+export async function gatherBatch(sources: BatchSources, signal: AbortSignal): Promise<Batch> {
+  const { delays, holds, timers, leases, rows, progress, group, slots } = sources
+  const now = delays.now()
+  const ended = slots?.endedHolds() ?? []
+  const holdsMax = slots ? QUEUE_HOLDS_PER_BATCH : HOLDS_PER_BATCH
+  const due = new Set([...ended, ...holds.due(now, holdsMax, createIsFree(sources))])
+  const dueTimers = leases.holdsTimerLease() ? await timers.due(now, TIMERS_PER_BATCH) : []
+  rows.put(dueTimers)
+  const retried = await heldDeliveries(sources, due)
+  const isWaiting = retried.length === 0 && dueTimers.length === 0
+  const slices = await readSlices(sources, isWaiting ? idleWaitMs(sources) : 0, signal)
+  for (const slice of slices) sources.reportDamage(slice)
+  const lost = slices.filter((slice) => slice.lost)
+  // Commit the lost range as expired first; the next read returns the remaining records.
+  if (lost.length > 0) return { timers: [], deliveries: [], slices: lost.map(endingAtLoss) }
+  const fresh = slices.flatMap(({ records }) => records)
+  if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+  // After a rewind, an event of a queue may be read that is already held.
+  const isNew = ({ subscription, record }: Delivery): boolean =>
+    !slots || !holds.isKnown(holdKeyOf(subscription.consumer, record))
+  const deliveries = fresh
+    .flatMap((record) => createDeliveries(group, record))
+    .filter((delivery) => progress.isAhead(delivery) && isNew(delivery))
+  return { timers: dueTimers, deliveries: [...retried, ...deliveries], slices }
+}
+
+/** The messages in front of these holds. */
+export async function heldDeliveries(
+  sources: BatchSources,
+  holdKeys: Iterable<string>,
+): Promise<readonly Delivery[]> {
+  const { holds, slots } = sources
+  const deliveries: Delivery[] = []
+  const all = [...holdKeys]
+  const firsts = slots && all.length > 0 ? await holds.fronts(all) : []
+  for (const [at, holdKey] of all.entries()) {
+    const first = firsts[at]
+    const rows = first ? [first] : await holds.front(holdKey, HELD_PER_BATCH)
+    const retries = retryDeliveries(sources, holdKey, rows)
+    if (retries.length === 0) {
+      holds.suspend(holdKey)
+      slots?.forget(holdKey)
+    }
+    deliveries.push(...retries)
+  }
+  return deliveries
+}
+
+/** The messages in front of a hold, as deliveries. */
+function retryDeliveries(
+  sources: BatchSources,
+  holdKey: string,
+  cachedRows: readonly CachedRow[],
+): Delivery[] {
+  const { rows, group, progress } = sources
+  rows.put(cachedRows)
+  return cachedRows.flatMap((row, at) => {
+    const held = { holdKey, key: row.key, isFirst: at === 0 }
+    return createDeliveries(group, row.value as HeldMessage)
+      .filter(({ subscription }) => holdKey.startsWith(`${subscription.consumer.id}:`))
+      .map((delivery) => ({ ...delivery, held }))
+      .filter(progress.isAhead)
+  })
+}
+
+function endingAtLoss(slice: Slice): Slice {
+  return { ...slice, records: [], next: slice.lost?.to ?? slice.next }
+}
+
+async function readSlices(
+  sources: BatchSources,
+  ms: number,
+  signal: AbortSignal,
+): Promise<readonly Slice[]> {
+  const { log, clock, options, leases, progress, holds, slots } = sources
+  const from = progress.positions(leases.holds)
+  const max = { records: options.unitRecordsMax, bytes: options.unitBytesMax }
+  const isFull = slots !== undefined && (slots.isFull() || holds.count() >= QUEUE_HELD_MAX)
+  return untilHandlerEnds(sources, ms, signal, async (waitMs, until) => {
+    if (from.length > 0 && !isFull)
+      return keepDue(
+        sources,
+        await log.read(from, max, { ms: waitMs, signal: until }),
+        waitMs,
+        until,
+      )
+    await sleep(clock, waitMs, until)
+    return []
+  })
+}
+
+/** Waits, but no longer than until a handler call that was left behind ends. */
+async function untilHandlerEnds<T>(
+  { slots }: BatchSources,
+  ms: number,
+  signal: AbortSignal,
+  wait: (ms: number, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  if (!slots || slots.isIdle()) return wait(ms, signal)
+  const [over, handlerEnded] = [new AbortController(), new AbortController()]
+  const isEnded = slots.endedHolds().length > 0
+  const ending = slots.waitForChange(ms, AbortSignal.any([signal, over.signal]))
+  void ending.then(() => handlerEnded.abort())
+  try {
+    return await wait(isEnded ? 0 : ms, AbortSignal.any([signal, handlerEnded.signal]))
+  } finally {
+    over.abort()
+  }
+}
+
+/** The records that are due. If there are none, waits for the first one. */
+async function keepDue(
+  { clock, delayed }: BatchSources,
+  slices: readonly Slice[],
+  ms: number,
+  signal: AbortSignal,
+): Promise<readonly Slice[]> {
+  if (!delayed) return slices
+  const due = delayed.due(slices)
+  const isMore = due.slices.some(({ records, lost }) => records.length > 0 || lost)
+  if (isMore || due.leftMs === Infinity) return due.slices
+  if (ms > 0) await sleep(clock, Math.max(DELAY_STEP_MS, Math.min(ms, due.leftMs)), signal)
+  return []
+}
+
+/** Whether this instance may work on the messages of a hold, and is not doing so already. */
+function createIsFree({ leases, progress, slots }: BatchSources): CanWorkOn {
+  return (key, holdKey) =>
+    leases.holds({ resource: progress.resourceForKey(key) }) && !slots?.isBusy(holdKey)
+}
+
+function idleWaitMs(sources: BatchSources): number {
+  const { clock, delays, holds, timers, leases, options } = sources
+  const timerDue = leases.holdsTimerLease() ? timers.nextDue() : Infinity
+  const rowDue = Math.min(holds.nextDue(createIsFree(sources)) ?? Infinity, timerDue)
+  const soonestMs = Math.min(rowDue - delays.now(), leases.heartbeatDueAt() - clock.elapsed())
+  return Math.max(1, Math.min(options.idleMs, soonestMs))
+}

@@ -1,0 +1,107 @@
+import type { BatchSources } from './gather-batch.ts'
+import { heldDeliveries } from './gather-batch.ts'
+import { holdKeyOf, isQueueConsumer } from '../failure/hold-row.ts'
+import type { KeyLanesParts } from '../handlers/key-lanes.ts'
+import { createKeyLanes } from '../handlers/key-lanes.ts'
+import type { ConsumerGroup } from '../plan/plan.ts'
+import { slicesBefore } from './slices-before.ts'
+import type { QueueSlots } from '../handlers/queue-slots.ts'
+import { createQueueSlots } from '../handlers/queue-slots.ts'
+import type { EngineContext } from '../context/engine-context.ts'
+import type { Batch } from './run-batch.ts'
+
+/** Calls the handler of a group before the unit that acknowledges its messages. */
+export interface HandlerCaller {
+  /** The batch with a result per delivery; `undefined` if the work went to another member. */
+  callAll(batch: Batch): Promise<Batch | undefined>
+  /** Forgets results that no unit has taken. */
+  forgetResults(): void
+  /** Calls that ended after their unit went on without them, once the group has stopped. */
+  drain(): Promise<Batch | undefined>
+}
+
+export interface StopSignals {
+  readonly stopping: AbortSignal
+  readonly aborting: AbortSignal
+}
+
+/** Slots for a group whose handler is a queue. */
+export function createGroupSlots(
+  engine: EngineContext,
+  group: ConsumerGroup,
+  aborting: AbortSignal,
+): QueueSlots | undefined {
+  const [consumer] = group.consumers
+  if (consumer?.rule.kind !== 'handler' || !isQueueConsumer(consumer)) return undefined
+  const { concurrency } = consumer.rule
+  const ackMs = engine.options.queueAckMs
+  return createQueueSlots({ ...handlerParts(engine, group), concurrency, ackMs, aborting })
+}
+
+/** How handlers are called, and how long they may compute per batch. */
+function handlerParts(
+  engine: EngineContext,
+  { name }: ConsumerGroup,
+): Pick<KeyLanesParts, 'runtime' | 'clock' | 'computeMsMax' | 'endedEarly'> {
+  const { budget, clock, options } = engine
+  return {
+    runtime: engine,
+    clock,
+    computeMsMax: options.unitComputeMsMax,
+    endedEarly: (tookMs, messages) => budget.endedEarly(name, { tookMs, messages }),
+  }
+}
+
+export function createHandlerCaller(
+  engine: EngineContext,
+  sources: BatchSources,
+  { stopping, aborting }: StopSignals,
+): HandlerCaller {
+  const { options } = engine
+  const { leases, group, holds, slots } = sources
+  const lanes = createKeyLanes({
+    ...handlerParts(engine, group),
+    isHeld: ({ subscription, record }) => holds.isKnown(holdKeyOf(subscription.consumer, record)),
+  })
+
+  async function callHandlers(batch: Batch, leaseLost: AbortSignal): Promise<Batch> {
+    const deliveries = slots
+      ? await slots.run(batch.deliveries, { stopping, lost: leaseLost })
+      : await lanes.attempt(batch.deliveries, AbortSignal.any([aborting, leaseLost]))
+    // Deliveries that have not begun are read again.
+    const rest = batch.deliveries.slice(deliveries.length).filter(({ held }) => !held)
+    const slices = slicesBefore(
+      batch.slices,
+      rest.map(({ record }) => record),
+    )
+    return { ...batch, deliveries, slices }
+  }
+
+  /** Sends heartbeats meanwhile. */
+  async function callAll(batch: Batch): Promise<Batch | undefined> {
+    const [ended, leaseLost] = [new AbortController(), new AbortController()]
+    const keeping = leases.keepAlive(ended.signal, () => leaseLost.abort())
+    const attempted = await callHandlers(batch, leaseLost.signal)
+    ended.abort()
+    await keeping
+    if (!leaseLost.signal.aborted) return attempted
+    slots?.retain(() => false)
+    return undefined
+  }
+
+  return {
+    callAll,
+    forgetResults: lanes.forget,
+    async drain() {
+      if (!slots) return undefined
+      while (slots.hasLeft() && !aborting.aborted) {
+        if (slots.endedHolds().length === 0) await slots.waitForChange(options.idleMs, aborting)
+        else {
+          const deliveries = await heldDeliveries(sources, slots.endedHolds())
+          if (deliveries.length > 0) return callAll({ timers: [], deliveries, slices: [] })
+        }
+      }
+      return undefined
+    },
+  }
+}

@@ -1,0 +1,79 @@
+import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
+import type { EventStore, ScannedRow } from '../../ports/event-store.ts'
+import type { HeldMessage, HoldRow } from './hold-row.ts'
+import type { ServiceTables } from '../plan/plan.ts'
+
+/** Held messages in memory at a time. */
+const PAGE = 100
+
+/** Held messages of one key whose hold row is lost. */
+interface LostHold {
+  readonly holdKey: string
+  readonly front: ScannedRow
+  /** How many, and the number of the last one. */
+  count: number
+  last: number
+}
+
+/**
+ * Restores the lost holds of a consumer. Without one, held messages would never be retried, and
+ * later messages of their key would overtake them. Restored holds are due at once.
+ */
+export async function restoreLostHolds(
+  store: EventStore,
+  tables: ServiceTables,
+  consumer: string,
+  { isKnown, now }: { readonly isKnown: (holdKey: string) => boolean; readonly now: number },
+): Promise<readonly { readonly key: string; readonly hold: HoldRow }[]> {
+  const made: { key: string; hold: HoldRow }[] = []
+  for await (const { holdKey, front, count, last } of heldByKey(store, tables.held, consumer)) {
+    if (isKnown(holdKey)) continue
+    const since = Math.floor(now)
+    const hold: HoldRow = {
+      consumer,
+      key: (JSON.parse(front.body) as HeldMessage).key,
+      attempts: 0,
+      due: since,
+      delayMs: 0,
+      since,
+      next: last + 1,
+      count,
+    }
+    const row = { table: tables.holds, key: holdKey }
+    const index = { consumer }
+    // Another instance may have restored it already, or handled its messages.
+    await store.commit({
+      ...EMPTY_UNIT,
+      rows: [{ ...row, expected: 0, version: 1, body: JSON.stringify(hold), index }],
+      checks: [{ table: front.table, key: front.key, expected: front.version }],
+    })
+    const [found] = await store.get([row])
+    if (found) made.push({ key: holdKey, hold: JSON.parse(found.body) as HoldRow })
+  }
+  return made
+}
+
+async function* heldByKey(
+  store: EventStore,
+  table: string,
+  consumer: string,
+): AsyncGenerator<LostHold> {
+  const prefix = `${consumer}:`
+  let after = { key: '', value: prefix }
+  let current: LostHold | undefined
+  for (let isOver = false; !isOver;) {
+    const page = await store.scan({ table, where: { index: 'hold' }, after, limit: PAGE })
+    const rows = page.filter(({ value }) => String(value).startsWith(prefix))
+    for (const row of rows) {
+      const holdKey = String(row.value)
+      if (current && current.holdKey !== holdKey) yield current
+      if (current?.holdKey !== holdKey) current = { holdKey, front: row, count: 0, last: 0 }
+      current.count += 1
+      current.last = Number(row.key.slice(holdKey.length + 1))
+    }
+    isOver = rows.length < PAGE
+    const last = rows.at(-1)
+    if (last) after = { key: last.key, value: String(last.value) }
+  }
+  if (current) yield current
+}

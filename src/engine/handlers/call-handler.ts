@@ -1,0 +1,116 @@
+import { readProperty } from '../../base/errors/thrown-error.ts'
+import type { Message } from '../../contract/message.ts'
+import type { OneOrMany, RetryAfter, Send } from '../../rules/effect.ts'
+import { toList } from '../../rules/effect.ts'
+import type { Handler, HandlerContext } from '../../rules/handler.ts'
+import { callRule } from '../../rules/rule.ts'
+import type { ComputeBudget } from '../context/compute-budget.ts'
+import type { RunningCalls } from '../context/running-calls.ts'
+import type { Subscription } from '../plan/plan.ts'
+import type { InboundMessage, RuleRun } from '../execution/rule-run.ts'
+import { publish, ruleFault } from '../execution/rule-run.ts'
+
+/** The result of one handler call. */
+export type Attempt =
+  | { readonly status: 'handled'; readonly returned: unknown }
+  | { readonly status: 'failed'; readonly cause: unknown }
+  /** The handler asked for a later retry. Not an error. */
+  | { readonly status: 'later'; readonly delayMs: number }
+  /** Still running when its batch is acknowledged: held until it ends. */
+  | { readonly status: 'running' }
+
+/** A handler and the message to call it with. */
+export interface HandlerCall {
+  readonly subscription: Subscription
+  readonly inbound: InboundMessage
+}
+
+/** What is needed to call handlers. */
+export interface HandlerRuntime {
+  /** The tools of `start`, which handlers use to reach other systems. */
+  readonly tools: Readonly<Record<string, unknown>>
+  readonly budget: Pick<ComputeBudget, 'begin' | 'end'>
+  readonly runningCalls: Pick<RunningCalls, 'begin'>
+  /** Runs handlers that ask for a thread. Absent if there are no threads. */
+  readonly threads:
+    | { attempt(call: HandlerCall, signal: AbortSignal): Promise<Attempt | undefined> }
+    | undefined
+}
+
+/**
+ * Calls a handler. An error it throws is returned as a result; `undefined` if it was not called
+ * before the signal aborted.
+ */
+export async function callHandler(
+  { tools, budget, runningCalls, threads }: HandlerRuntime,
+  call: HandlerCall,
+  signal: AbortSignal,
+  computed: (tookMs: number) => void = () => undefined,
+): Promise<Attempt | undefined> {
+  const { subscription, inbound } = call
+  if (signal.aborted) return undefined
+  // Decoding may run upcasters, which count toward the time of the rule.
+  budget.begin()
+  const { fault } = inbound
+  if (fault) {
+    computed(budget.end(call))
+    return { status: 'failed', cause: fault }
+  }
+  const { rule: handler } = subscription.consumer
+  if (threads && handler.kind === 'handler' && handler.thread !== undefined)
+    return threads.attempt(call, signal)
+  const context: HandlerContext = { ...createHandlerContext(call), signal }
+  const end = runningCalls.begin(subscription.consumer.name)
+  try {
+    let running: unknown
+    try {
+      running = callRule(subscription.rule, inbound.data, tools, context)
+    } finally {
+      // Only the synchronous part blocks the event loop, and only that part can be measured.
+      computed(budget.end(call))
+    }
+    const returned: unknown = await running
+    return retryAfterIn(returned) ?? { status: 'handled', returned }
+  } catch (cause) {
+    return retryAfterIn(cause) ?? { status: 'failed', cause }
+  } finally {
+    end()
+  }
+}
+
+/** The result, if a handler has asked to be called later. */
+export function retryAfterIn(answer: unknown): Attempt | undefined {
+  if (readProperty(answer, 'effect') !== 'retry-after') return undefined
+  const delayMs = readProperty(answer, 'delayMs') as RetryAfter['delayMs']
+  if (Number.isFinite(delayMs) && delayMs >= 0) return { status: 'later', delayMs }
+  const cause = ruleFault('retryAfter takes a number of milliseconds, 0 or more')
+  return { status: 'failed', cause }
+}
+
+/** The context of a handler call, without the signal. */
+export function createHandlerContext({
+  subscription,
+  inbound,
+}: HandlerCall): Omit<HandlerContext, 'signal'> {
+  const effectKey = `${subscription.consumer.id}:${inbound.envelope.id}`
+  return { ...inbound.context, effectKey }
+}
+
+/** Stages the messages that a handler returned, to be stored with its acknowledgement. */
+export function stageHandlerResult(step: RuleRun, handler: Handler, returned: unknown): void {
+  for (const each of toList(returned as OneOrMany<Send | Message> | undefined)) {
+    if (typeof each !== 'object' || each === null)
+      throw ruleFault(
+        `handler ${handler.name} returned ${each === null ? 'null' : typeof each}: return messages or nothing`,
+      )
+    const message = 'effect' in each ? each.message : each
+    const declared = message.kind === 'command' ? handler.sends : handler.emits
+    const { contract, name } = message
+    if (!declared.some((type) => type.contract === contract && type.name === name))
+      throw ruleFault(
+        `handler ${handler.name} returned ${contract}.${name} without declaring it: add it to its sends, ` +
+          `or to its emits if it is an event of its own service`,
+      )
+    publish(step, message)
+  }
+}

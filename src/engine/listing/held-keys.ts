@@ -1,0 +1,205 @@
+import type { LogRecord } from '../../ports/event-log.ts'
+import type { HoldRow } from '../failure/hold-row.ts'
+import { holdError } from '../failure/hold-row.ts'
+import type { EventLocation, HeldKey, HeldKeysOptions, ListPage } from './list-types.ts'
+import type { ListSource, ListedRule } from './paging.ts'
+import {
+  parseCursor,
+  cursorText,
+  validateLimit,
+  listOptionFault,
+  findRules,
+  toWallTime,
+} from './paging.ts'
+import { serviceTables } from '../plan/plan.ts'
+
+/** Rows that one call examines if only some keys are wanted. */
+const EXAMINED_MAX = 10_000
+const ROWS_PER_SCAN = 200
+/** Held events of a key read per scan when looking for a message. */
+const HELD_PER_SCAN = 1_000
+
+/**
+ * Held keys, ordered by consumer and key, each with the event in front and its last error.
+ *
+ * @throws Fault `OPTION_INVALID`, `RULE_NOT_FOUND`
+ */
+export async function heldKeys(
+  source: ListSource,
+  { consumer, key, limit: wanted, after }: HeldKeysOptions = {},
+): Promise<ListPage<HeldKey>> {
+  const limit = validateLimit(wanted)
+  const rules = findRules(source, undefined, consumer)
+  let last = parseCursor(after)?.key
+  // Hold keys start with their consumer.
+  const begun = last === undefined ? 0 : rules.findIndex(({ id }) => last?.startsWith(`${id}:`))
+  if (begun < 0) throw listOptionFault('after', 'must be the next of an earlier page')
+  const items: HeldKey[] = []
+  let lookedAt = 0
+  for (const rule of rules.slice(begun))
+    for await (const [holdKey, row] of holdRows(source, rule, key, last)) {
+      if (items.length === limit || lookedAt === EXAMINED_MAX)
+        return { items, next: cursorText({ value: 0, key: last ?? holdKey }) }
+      lookedAt += 1
+      last = holdKey
+      if (key !== undefined && row.key !== key) continue
+      const held = await readHeldKey(source, rule, holdKey, row)
+      if (held) items.push(held)
+    }
+  return { items }
+}
+
+type HoldEntry = readonly [holdKey: string, row: HoldRow]
+
+/** The holds of a consumer in key order, or only those of one key if they can be found by it. */
+async function* holdRows(
+  { backend: { store } }: ListSource,
+  rule: ListedRule,
+  key: string | undefined,
+  last: string | undefined,
+): AsyncGenerator<HoldEntry> {
+  const table = serviceTables(rule.service).holds
+  if (key !== undefined) {
+    const holdKey = `${rule.id}:${key}`
+    const [row] = await store.get([{ table, key: holdKey }])
+    if (row && holdKey !== last) yield [holdKey, JSON.parse(row.body) as HoldRow]
+    // Only queues hold under other keys, and only handlers can be queues.
+    if (row || rule.is !== 'handler') return
+  }
+  let from = last?.startsWith(`${rule.id}:`) ? last : undefined
+  for (;;) {
+    const rows = await store.scan({
+      table,
+      where: { index: 'consumer', equals: rule.id },
+      limit: ROWS_PER_SCAN,
+      ...(from === undefined ? {} : { after: { key: from, value: rule.id } }),
+    })
+    for (const row of rows) yield [row.key, JSON.parse(row.body) as HoldRow]
+    from = rows.at(-1)?.key
+    if (rows.length < ROWS_PER_SCAN) return
+  }
+}
+
+/** `undefined` if the last event of the hold has been handled meanwhile. */
+async function readHeldKey(
+  source: ListSource,
+  rule: ListedRule,
+  holdKey: string,
+  row: HoldRow,
+): Promise<HeldKey | undefined> {
+  const { store } = source.backend
+  const table = serviceTables(rule.service).held
+  const where = { index: 'hold', equals: holdKey }
+  const [front] = await store.scan({ table, where, limit: 1 })
+  if (!front) return undefined
+  const record = JSON.parse(front.body) as LogRecord
+  const error = holdError(row)
+  return {
+    consumer: rule.name,
+    key: row.key,
+    since: row.since === undefined ? record.storedAt : toWallTime(source, row.since),
+    count: row.count,
+    event: eventPlace(record),
+    attempts: row.attempts,
+    nextAttemptAt: toWallTime(source, row.due),
+    ...((rule.hears?.includes(record.type) ?? true) ? {} : { hasNoRule: true }),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+function eventPlace({ id, type, topic, partition, offset, at }: LogRecord): EventLocation {
+  return { id, type, topic, partition, offset, at }
+}
+
+/** The holds that contain any of these messages, at any consumer. */
+export async function holdsContaining(
+  source: ListSource,
+  records: readonly LogRecord[],
+): Promise<readonly HeldKey[]> {
+  const found = new Map<string, HeldKey>()
+  for (const rule of findRules(source)) {
+    const { holds: table } = serviceTables(rule.service)
+    const read = records.filter(({ topic }) => rule.reads.includes(topic))
+    const keys = [...new Set(read.flatMap((record) => possibleHoldKeys(rule, record)))]
+    for (const row of await source.backend.store.get(keys.map((key) => ({ table, key })))) {
+      if (!row) continue
+      const isIn = await contains(source, rule, row.key, oneOf(read))
+      const held =
+        isIn && (await readHeldKey(source, rule, row.key, JSON.parse(row.body) as HoldRow))
+      if (held) found.set(row.key, held)
+    }
+  }
+  return [...found.values()]
+}
+
+/** The given keys that consumers hold, if they hold at least one wanted message under them. */
+export async function heldUnder(
+  listed: ListSource,
+  rules: readonly ListedRule[],
+  keys: readonly string[],
+  isWanted: (record: LogRecord) => boolean,
+): Promise<readonly HeldKey[]> {
+  const found: HeldKey[] = []
+  for (const rule of rules) {
+    const { holds: table } = serviceTables(rule.service)
+    const names = keys.map((key) => ({ table, key: `${rule.id}:${key}` }))
+    for (const row of await listed.backend.store.get(names)) {
+      if (!row || !(await contains(listed, rule, row.key, isWanted))) continue
+      const held = await readHeldKey(listed, rule, row.key, JSON.parse(row.body) as HoldRow)
+      if (held) found.push(held)
+    }
+  }
+  return found
+}
+
+/**
+ * The keys under which a consumer may hold a message: by message key, or in a queue by its own
+ * place.
+ */
+function possibleHoldKeys(
+  { id, is }: ListedRule,
+  { key, topic, partition, offset }: LogRecord,
+): readonly string[] {
+  const byKey = `${id}:${key}`
+  return is === 'handler' ? [byKey, `${id}:${topic}/${partition}@${offset}`] : [byKey]
+}
+
+const oneOf =
+  (records: readonly Pick<LogRecord, 'id' | 'topic'>[]) =>
+  (held: LogRecord): boolean =>
+    records.some(({ id, topic }) => id === held.id && topic === held.topic)
+
+async function contains(
+  { backend: { store } }: ListSource,
+  { service }: ListedRule,
+  holdKey: string,
+  isWanted: (record: LogRecord) => boolean,
+): Promise<boolean> {
+  const table = serviceTables(service).held
+  const where = { index: 'hold', equals: holdKey }
+  let after: { readonly key: string; readonly value: string } | undefined
+  do {
+    const page = { limit: HELD_PER_SCAN, ...(after ? { after } : {}) }
+    const rows = await store.scan({ table, where, ...page })
+    if (rows.some(({ body }) => isWanted(JSON.parse(body) as LogRecord))) return true
+    const last = rows.length === HELD_PER_SCAN ? rows.at(-1) : undefined
+    after = last && { key: last.key, value: holdKey }
+  } while (after)
+  return false
+}
+
+/** The first of these consumers, queues excepted, that holds a message. */
+export async function findHolder(
+  source: ListSource,
+  rules: readonly ListedRule[],
+  record: LogRecord,
+): Promise<string | undefined> {
+  for (const rule of rules) {
+    const key = `${rule.id}:${record.key}`
+    const [hold] = await source.backend.store.get([
+      { table: serviceTables(rule.service).holds, key },
+    ])
+    if (hold && (await contains(source, rule, key, oneOf([record])))) return rule.name
+  }
+  return undefined
+}

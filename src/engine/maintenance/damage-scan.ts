@@ -1,0 +1,54 @@
+import { sleep } from '../../base/time/clock.ts'
+import type { LogEnd } from '../../ports/event-log.ts'
+import { damageFault } from '../listing/assert-undamaged.ts'
+import { supervise } from '../context/supervise.ts'
+import type { EngineContext } from '../context/engine-context.ts'
+
+const TASK = 'throughline/scan'
+/** How often some records are read. */
+const STEP_MS = 1_000
+
+/**
+ * Scans the whole log for damage in the background until the signal aborts: otherwise damage in
+ * records that nobody reads is found too late. Deliberately slow, at `scanRecordsMax` records per
+ * second. Damage stops its partition, as it does when a consumer reaches it.
+ */
+export async function runDamageScan(engine: EngineContext, signal: AbortSignal): Promise<void> {
+  const { backend, clock, options, plan, monitor } = engine
+  const { log } = backend
+  if (!log.inspect || options.damageScanRecordsPerSecondMax === 0) return
+  const reported = new Set<string>()
+  /** Scans one partition, a few records at a time. */
+  async function inspect({ topic, partition, first }: LogEnd): Promise<void> {
+    let from = first
+    for (let isOver = false; !isOver && !signal.aborted;) {
+      await sleep(clock, STEP_MS, signal)
+      const found = await log.inspect?.(
+        topic,
+        partition,
+        from,
+        options.damageScanRecordsPerSecondMax,
+      )
+      if (!found) return
+      for (const range of found.damaged) {
+        const place = `${topic}/${partition}@${range.from}`
+        if (!reported.has(place))
+          monitor.failed(TASK, damageFault(topic, `${topic}/${partition}`, range))
+        reported.add(place)
+      }
+      isOver = found.next <= from || found.next - from < options.damageScanRecordsPerSecondMax
+      from = found.next
+    }
+  }
+  const supervised = {
+    name: TASK,
+    signal,
+    retryDelayMs: STEP_MS,
+    intervalMs: STEP_MS,
+    // A recovery removes the reported damage from `health`, since it has the same name.
+    recover: async () => reported.clear(),
+  }
+  await supervise(engine, supervised, async () => {
+    for (const end of await log.ends([...plan.topics.keys()])) await inspect(end)
+  })
+}

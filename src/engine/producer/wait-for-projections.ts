@@ -1,0 +1,192 @@
+import { sleep } from '../../base/time/clock.ts'
+import type { Issue } from '../../base/errors/fault.ts'
+import { Fault } from '../../base/errors/fault.ts'
+import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
+import { decodeEnvelope } from '../../contract/envelope.ts'
+import type { CommandType } from '../../contract/message.ts'
+import { progressId } from '../../ports/composite-keys.ts'
+import type { LogEnd, LogRecord } from '../../ports/event-log.ts'
+import type { Projection } from '../../rules/projection.ts'
+import { findStaleProjections } from '../projections/projection-state-store.ts'
+import type { OperationRow } from '../execution/decide.ts'
+import { heldUnder } from '../listing/held-keys.ts'
+import type { HeldKey } from '../listing/list-types.ts'
+import { findRules } from '../listing/paging.ts'
+import type { Consumer } from '../plan/plan.ts'
+import { serviceTables } from '../plan/plan.ts'
+import type { EngineContext } from '../context/engine-context.ts'
+import { assertRunning } from '../context/reject-after-stop.ts'
+
+export interface ProjectedOptions {
+  /**
+   * The projections to wait for, with all topics that they read. Default: every projection of the app
+   * that reads the topic to which the command's contract publishes.
+   */
+  readonly of?: Projection | readonly Projection[]
+  readonly signal?: AbortSignal
+}
+
+/** The operation of a command whose unit has committed. */
+interface Committed {
+  readonly id: string
+  readonly command: CommandType
+  readonly row: OperationRow
+}
+
+/** The first delay between two checks; each delay is twice the previous one … */
+const LOOK_MS = 5
+/** … up to this maximum. */
+const LOOK_MS_MAX = 100
+
+/**
+ * Waits until projections have folded everything that was in their topics at the time of the call,
+ * and hold no message of the operation under the keys of its command and its events. Checks at least
+ * once.
+ *
+ * @throws Fault `NOT_PROJECTED` once the signal aborts, with an issue for each projection that is
+ * behind; `PROJECTION_NOT_FOUND` for a projection that this app does not run; `APP_STOPPING`
+ */
+export async function waitForProjections(
+  engine: EngineContext,
+  committed: Committed,
+  { of, signal }: ProjectedOptions,
+): Promise<void> {
+  const { backend, clock, stopped } = engine
+  const { id, command } = committed
+  const consumers = consumersOf(engine, command, of)
+  if (consumers.length === 0) return
+  const topics = topicsOf(engine, consumers)
+  // Read after the commit of the unit, so that its records are before these ends.
+  const ends = await backend.log.ends([...new Set([...topics.values()].flat())])
+  const either = signal ? AbortSignal.any([stopped, signal]) : stopped
+  for (let lookMs = LOOK_MS; ; lookMs = Math.min(2 * lookMs, LOOK_MS_MAX)) {
+    assertRunning(stopped, { id })
+    const behind = await behindIn(engine, topics, ends)
+    const held = behind.length === 0 ? await heldOf(engine, committed, consumers) : []
+    if (behind.length === 0 && held.length === 0) return
+    if (signal?.aborted)
+      throw notProjected(committed, await complaintsOf(engine, behind, held), signal)
+    await sleep(clock, lookMs, either)
+  }
+}
+
+/** The fault of a wait that was aborted. */
+export function notProjected(
+  { id, command }: Pick<Committed, 'id' | 'command'>,
+  complaints: readonly Issue[],
+  signal: AbortSignal,
+): Fault {
+  const detail = `${command.wire} ${id}`
+  return new Fault('NOT_PROJECTED', {
+    detail,
+    issues: complaints,
+    ids: { id },
+    cause: signal.reason,
+  })
+}
+
+function consumersOf(
+  { plan }: EngineContext,
+  command: CommandType,
+  of: ProjectedOptions['of'],
+): readonly Consumer[] {
+  const all = plan.services.flatMap(({ projections }) => projections)
+  if (of === undefined) {
+    const topic = eventsTopic(command.contract)
+    return all
+      .filter(({ subscriptions }) => subscriptions.has(topic))
+      .map(({ consumer }) => consumer)
+  }
+  return [of].flat().map((projection) => {
+    const found = all.find(({ consumer }) => consumer.rule === projection)
+    if (found) return found.consumer
+    const known = all.map(({ consumer }) => consumer.name).join(', ') || 'none'
+    const detail = `${projection.name} belongs to no service of this app, which has: ${known}`
+    throw new Fault('PROJECTION_NOT_FOUND', { detail })
+  })
+}
+
+type Topics = ReadonlyMap<Consumer, readonly string[]>
+
+function topicsOf({ plan }: EngineContext, consumers: readonly Consumer[]): Topics {
+  const all = plan.services.flatMap(({ projections }) => projections)
+  return new Map(
+    all
+      .filter(({ consumer }) => consumers.includes(consumer))
+      .map(({ consumer, subscriptions }) => [consumer, [...subscriptions.keys()]]),
+  )
+}
+
+/** A projection, and the number of records that it has not read yet. */
+type Behind = readonly [projection: Consumer, lag: number]
+
+async function behindIn(
+  { backend: { store } }: EngineContext,
+  topics: Topics,
+  ends: readonly LogEnd[],
+): Promise<readonly Behind[]> {
+  const progress = await store.progress([...topics.keys()].map(({ id }) => id))
+  const reached = new Map(progress.map((each) => [progressId(each), each.next]))
+  return [...topics].flatMap(([consumer, reads]): readonly Behind[] => {
+    const lag = ends
+      .filter(({ topic }) => reads.includes(topic))
+      .map((end) => {
+        const read = reached.get(progressId({ ...end, consumer: consumer.id })) ?? 0
+        return Math.max(0, end.next - Math.max(end.first, read))
+      })
+      .reduce((sum, each) => sum + each, 0)
+    return lag > 0 ? [[consumer, lag]] : []
+  })
+}
+
+/** The keys under which projections hold messages of the operation's conversation. */
+async function heldOf(
+  engine: EngineContext,
+  { id, command, row }: Committed,
+  consumers: readonly Consumer[],
+): Promise<readonly HeldKey[]> {
+  const { store, log } = engine.backend
+  const rules = findRules(engine, (rule) => consumers.some((consumer) => consumer.id === rule.id))
+  const holding = []
+  for (const rule of rules) {
+    const { holds: table } = serviceTables(rule.service)
+    const where = { index: 'consumer', equals: rule.id }
+    if ((await store.scan({ table, where, limit: 1 })).length > 0) holding.push(rule)
+  }
+  // Usually no key is held, so the look-ups below are not needed.
+  if (holding.length === 0) return []
+  const events = row.is === 'accepted' ? row.events : []
+  const keys = new Set<string>()
+  for (const place of [{ topic: commandsTopic(command.contract), id }, ...events]) {
+    const record = await log.find?.(place.topic, place.id)
+    if (record) keys.add(record.key)
+  }
+  const isOurs = (record: LogRecord): boolean => {
+    const { correlation, origin } = decodeEnvelope(record)
+    return correlation === id && origin === row.origin
+  }
+  return heldUnder(engine, holding, [...keys], isOurs)
+}
+
+async function complaintsOf(
+  { backend: { store }, pauses, plan }: EngineContext,
+  behind: readonly Behind[],
+  held: readonly HeldKey[],
+): Promise<readonly Issue[]> {
+  const toMake = new Set(await findStaleProjections(store, plan.services))
+  const isPaused = ({ name }: Consumer): boolean => pauses.isPaused(name.split('/')[0] ?? '')
+  return [
+    ...behind.map(([consumer, lag]) => {
+      const why = isPaused(consumer)
+        ? ', and its service is paused'
+        : toMake.has(consumer.name)
+          ? ', and its rows are being rebuilt'
+          : ''
+      return { path: consumer.name, message: `has ${lag} to read${why}` }
+    }),
+    ...held.map(({ consumer, key, event, error }) => {
+      const why = error ? `: ${error.message}` : ''
+      return { path: consumer, message: `holds ${key} behind ${event.type} ${event.id}${why}` }
+    }),
+  ]
+}

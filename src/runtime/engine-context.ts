@@ -1,0 +1,171 @@
+import type { Clock } from '../base/time/clock.ts'
+import { systemClock } from '../base/time/clock.ts'
+import { createIdGenerator } from '../base/id-generator.ts'
+import { guardHook } from '../base/errors/guard-hook.ts'
+import { resolveOptions } from '../base/options.ts'
+import type { Random } from '../base/random.ts'
+import { systemRandom } from '../base/random.ts'
+import { thrownMessage } from '../base/errors/thrown-error.ts'
+import { createWarnOnce } from '../base/errors/warn-once.ts'
+import type { AnyContract, ContractDefinition } from '../contract/contract.ts'
+import {
+  createComputeBudget,
+  slowRuleText,
+  slowUnitsText,
+} from '../engine/context/compute-budget.ts'
+import { createExclusivePermit } from '../engine/failure/exclusive-permit.ts'
+import { createRunningCalls } from '../engine/context/running-calls.ts'
+import { changedSourceText } from '../engine/plan/changed-source.ts'
+import { createCatalog, CATALOG_TABLE } from '../engine/plan/catalog.ts'
+import { createDelayClock } from '../engine/delays/delay-clock.ts'
+import { withDeadlines } from '../engine/context/backend-deadlines.ts'
+import { ruleErrorText } from '../engine/failure/rule-error.ts'
+import type { StoredIdentity } from '../engine/startup/identity.ts'
+import { readIdentities, resolveStoredNames } from '../engine/startup/identity.ts'
+import type { EngineOptions } from '../engine/context/engine-options.ts'
+import { ENGINE_OPTIONS } from '../engine/context/engine-options.ts'
+import { createPauses } from '../engine/context/pauses.ts'
+import type { Plan } from '../engine/plan/plan.ts'
+import { collectContracts, createPlan } from '../engine/plan/plan.ts'
+import { assertUsableSchemas } from '../engine/startup/schema-checks.ts'
+import type { StoredNames } from '../engine/plan/stored-names.ts'
+import { threadsOf } from '../engine/handlers/threads.ts'
+import type { EngineContext } from '../engine/context/engine-context.ts'
+import { rejectAfterStop } from '../engine/context/reject-after-stop.ts'
+import type { StartHooks } from '../engine/context/engine-monitor.ts'
+import { createEngineMonitor } from '../engine/context/engine-monitor.ts'
+import type { Backend } from '../ports/event-store.ts'
+import type { Service } from '../rules/service.ts'
+import type { BackendHandle } from './backend-handle.ts'
+import { createBackendHandle } from './backend-handle.ts'
+import { validateServices } from './validate-services.ts'
+
+export interface StartOptions extends StartHooks {
+  /** Contracts whose owners run in another process; rules here may subscribe to their events and send their commands. */
+  readonly remote?: readonly AnyContract[]
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Limits and intervals of the engine: see `ENGINE_OPTIONS`. */
+  readonly engine?: Partial<EngineOptions>
+}
+
+/**
+ * The hooks of `start`. Without a hook, the process emits a warning, so that no error goes unnoticed.
+ * An error that a hook throws becomes a warning, too, and does not stop the engine.
+ */
+function hooksOf(reports: StartHooks): Required<StartHooks> {
+  const { onRuleError, onSlowRule, onSlowUnits, onBackendError, onChangedSource, onExpired } =
+    reports
+  const warn = createWarnOnce()
+  const hook = <A extends readonly unknown[]>(
+    name: keyof StartHooks,
+    given: ((...args: A) => unknown) | undefined,
+    otherwise: (...args: A) => string,
+  ): ((...args: A) => void) =>
+    guardHook(given ?? ((...args: A) => warn(otherwise(...args))), (cause) =>
+      warn(`the hook ${name} of start threw: ${thrownMessage(cause)}`),
+    )
+  return {
+    onRuleError: hook('onRuleError', onRuleError, ruleErrorText),
+    onSlowRule: hook('onSlowRule', onSlowRule, slowRuleText),
+    onSlowUnits: hook('onSlowUnits', onSlowUnits, slowUnitsText),
+    onBackendError: hook(
+      'onBackendError',
+      onBackendError,
+      (group, cause) => `${group}: ${thrownMessage(cause)}`,
+    ),
+    onChangedSource: hook('onChangedSource', onChangedSource, changedSourceText),
+    onExpired: hook(
+      'onExpired',
+      onExpired,
+      ({ consumer, topic }) => `${consumer} lost records of ${topic} to retention`,
+    ),
+  }
+}
+
+/** Everything that the engine needs and that does not depend on stored data. */
+export interface PreparedEngine extends Omit<EngineContext, 'plan' | 'catalog' | 'pauses'> {
+  /** Plans the services, given the names under which they are stored. */
+  readonly planBy: (names: StoredNames) => Plan
+  readonly services: readonly Service[]
+  readonly contracts: ReadonlyMap<string, ContractDefinition>
+  readonly handle: BackendHandle
+}
+
+/**
+ * Validates services and options and creates what the engine needs; does not touch the backend.
+ *
+ * @throws Fault `START_REFUSED` with all issues, `OPTION_INVALID`
+ */
+export function prepareEngine(
+  services: readonly Service[],
+  backend: Backend,
+  given: StartOptions & { readonly tools?: unknown },
+  ended: AbortSignal,
+): PreparedEngine {
+  const { remote = [], clock = systemClock(), random = systemRandom } = given
+  const tools = (given.tools ?? {}) as Readonly<Record<string, unknown>>
+  const options = resolveOptions('engine', ENGINE_OPTIONS, given.engine)
+  validateServices(services, remote, tools)
+  const newId = createIdGenerator(clock, random)
+  const inTime = withDeadlines(rejectAfterStop(backend, ended), clock, options.deadlineMs)
+  const watcher = createEngineMonitor(hooksOf(given))
+  const use = createBackendHandle(backend, inTime)
+  return {
+    backend: inTime,
+    closeBackend: use.close,
+    handle: use,
+    clock,
+    delays: createDelayClock(inTime.store, clock, (cause) => {
+      watcher.failed('the wall clock', cause)
+      watcher.recovered('the wall clock')
+    }),
+    random,
+    newId,
+    options,
+    planBy: (names) => createPlan(services, remote, names),
+    contracts: collectContracts(services, remote),
+    services,
+    member: newId(),
+    tools,
+    monitor: watcher,
+    budget: createComputeBudget(clock, options, watcher),
+    runningCalls: createRunningCalls(),
+    crashPermit: createExclusivePermit(clock, options.leaseMs),
+    threads: threadsOf(services, options, clock, (cause) => {
+      watcher.failed('threads', cause)
+      watcher.recovered('threads')
+    }),
+    stopped: ended,
+  }
+}
+
+/**
+ * Checks the schemas, opens the backend and completes the engine context. Services are planned by the
+ * names under which they are stored.
+ *
+ * @throws Fault `SCHEMA_INVALID`, and what opening the backend throws
+ */
+export async function createEngineContext(prepared: PreparedEngine): Promise<EngineContext> {
+  const { planBy, services, contracts, handle, ...tools } = prepared
+  await assertUsableSchemas(contracts.values())
+  const { backend, clock, options } = tools
+  const plan = planBy(resolveStoredNames(services, await identitiesIn(backend, handle)))
+  const pauses = createPauses(backend.store, clock, plan.services, options.idleMs)
+  return { ...tools, plan, catalog: createCatalog(plan), pauses }
+}
+
+async function identitiesIn(
+  { store }: Backend,
+  handle: BackendHandle,
+): Promise<readonly StoredIdentity[]> {
+  try {
+    await handle.open()
+    await store.declare([{ name: CATALOG_TABLE, indexes: [] }])
+    return await readIdentities(store)
+  } catch (cause) {
+    // The start has failed, so the backend must not stay open.
+    await handle.close()
+    throw cause
+  }
+}

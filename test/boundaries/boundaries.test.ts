@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { SourceFile } from './modules.ts'
+import { violationsOf, importsOf } from './modules.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const patterns = [
+  'src/**/*.{ts,tsx}',
+  'examples/**/*.ts',
+  'tools/**/*.ts',
+  'test/**/*.ts',
+  'bench/**/*.ts',
+]
+const files: readonly SourceFile[] = globSync(patterns, { cwd: root })
+  .map((path) => path.replaceAll('\\', '/'))
+  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+
+test('every file imports only what its module may import', () => {
+  assert.ok(files.length > 100)
+  assert.deepEqual(violationsOf(files), [])
+})
+
+suite('the check finds', () => {
+  const planted: readonly (readonly [string, SourceFile, RegExp])[] = [
+    [
+      'a lower module that imports a higher one',
+      { path: 'src/base/bad.ts', text: `import { start } from '../runtime/start.ts'` },
+      /src\/base may not import from src\/runtime/,
+    ],
+    [
+      'a type import that is not allowed',
+      { path: 'src/rules/bad.ts', text: `import type { Unit } from '../ports/store.ts'` },
+      /src\/rules may not import from src\/ports/,
+    ],
+    [
+      'a backend that imports another one',
+      { path: 'src/backends/embedded/bad.ts', text: `export * from '../memory/index.ts'` },
+      /may not import from src\/backends\/memory/,
+    ],
+    [
+      'a package that a module may not use',
+      { path: 'src/engine/bad.ts', text: `import { readFileSync } from 'node:fs'` },
+      /imports node:fs/,
+    ],
+    [
+      'an import over several lines',
+      { path: 'src/base/bad.ts', text: `import {\n  a,\n  b,\n} from '../engine/turn.ts'` },
+      /may not import from src\/engine/,
+    ],
+    [
+      'a dynamic import',
+      { path: 'src/base/bad.ts', text: `const late = await import('zod')` },
+      /imports zod/,
+    ],
+    [
+      'an import for its side effects',
+      { path: 'src/base/bad.ts', text: `import 'zod/mini'` },
+      /imports zod\/mini/,
+    ],
+    [
+      'an example that bypasses the entry points',
+      { path: 'examples/shop/bad.ts', text: `import { memory } from '../../src/testing/index.ts'` },
+      /examples\/shop may not import from src\/testing/,
+    ],
+    [
+      'an import of a test or a tool',
+      { path: 'src/base/bad.ts', text: `import { run } from '../../tools/test.ts'` },
+      /may not import from tools/,
+    ],
+    [
+      'a test that imports a module that is not allowed',
+      { path: 'src/base/bad.test.ts', text: `import { start } from '../runtime/start.ts'` },
+      /may not import from src\/runtime/,
+    ],
+    ['a file in no module', { path: 'lib/bad.ts', text: '' }, /is in no module/],
+  ]
+  for (const [name, file, complaint] of planted)
+    test(name, () => {
+      const complaints = violationsOf([...files, file])
+      assert.equal(complaints.length, 1, complaints.join('\n'))
+      assert.match(complaints[0] ?? '', complaint)
+    })
+
+  test('a module without files', () => {
+    const inside = files.filter(({ path }) => !path.startsWith('src/runtime/'))
+    assert.ok(violationsOf(inside).includes('src/runtime is a module without files'))
+  })
+})
+
+test('text that only looks like an import is ignored', () => {
+  const text = `const text = "import x from 'y'"\n// import z from 'z'\nexport const from = ['a']`
+  assert.deepEqual(importsOf(text), [])
+})

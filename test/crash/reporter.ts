@@ -1,6 +1,0 @@
-// Inspects the directories that its input lines name, and prints one report each.
-import { createInterface } from 'node:readline'
-import { reportOf } from './report.ts'
-
-for await (const directory of createInterface(process.stdin))
-  process.stdout.write(`${JSON.stringify(await reportOf(directory))}\n`)
