@@ -49,8 +49,8 @@ function upcastStepwise(
   }
   const form = toNormalForm(value, MESSAGE_SHAPE_LIMITS)
   if (form) return form.value
-  const complaints = normalFormIssues(value, MESSAGE_SHAPE_LIMITS)
-  throw new Fault('UPCAST_FAILED', { detail: wire, issues: complaints })
+  const issues = normalFormIssues(value, MESSAGE_SHAPE_LIMITS)
+  throw new Fault('UPCAST_FAILED', { detail: wire, issues })
 }
 
 /** Maps a fault of the schema to `UPCAST_FAILED`, too. */

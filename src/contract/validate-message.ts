@@ -71,9 +71,9 @@ function encodeMessage(
 
 /** A size over the limit is an issue of the data; values that JSON does not have are a fault of the schema. */
 function invalidData(type: MessageType, value: unknown): ValidationResult {
-  const complaints = normalFormIssues(value, MESSAGE_SHAPE_LIMITS)
+  const issues = normalFormIssues(value, MESSAGE_SHAPE_LIMITS)
   const foreign = findNonJsonValue(value)
-  if (!foreign) return { status: 'invalid', issues: complaints }
+  if (!foreign) return { status: 'invalid', issues }
   throw new Fault('SCHEMA_INVALID', { detail: type.wire, issues: [foreign] })
 }
 

@@ -21,6 +21,6 @@ export async function backUpSystem(
 /** The caller may have another working directory than the owner of the data. */
 export function assertAbsolutePath(path: string, directory: string): void {
   if (isAbsolute(directory)) return
-  const complaints = [{ path, message: 'must be an absolute path' }]
-  throw new Fault('OPTION_INVALID', { detail: directory, issues: complaints })
+  const issues = [{ path, message: 'must be an absolute path' }]
+  throw new Fault('OPTION_INVALID', { detail: directory, issues })
 }

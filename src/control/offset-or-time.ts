@@ -21,7 +21,7 @@ export function parseOffsetsOrTimes<P extends string, W extends string = never>(
   places: Readonly<Record<P, string | undefined>>,
   words: readonly W[] = [],
 ): Readonly<Record<P, OffsetOrTime | W | undefined>> {
-  const complaints: Issue[] = []
+  const issues: Issue[] = []
   const read = (path: string, text: string): OffsetOrTime | W | undefined => {
     const word = words.find((each) => each === text)
     if (word !== undefined) return word
@@ -29,13 +29,13 @@ export function parseOffsetsOrTimes<P extends string, W extends string = never>(
     const instant = parseInstant(text)
     if ('atMs' in instant) return { kind: 'time', ...instant }
     const known = [...words, 'an offset', 'or a time'].join(', ')
-    complaints.push({ path, message: `must be ${known}: "${text}" ${instant.message}` })
+    issues.push({ path, message: `must be ${known}: "${text}" ${instant.message}` })
     return undefined
   }
   const entries = Object.entries<string | undefined>(places).map(([path, text]) => {
     return [path, text === undefined ? undefined : read(path, text)] as const
   })
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: verb, issues: complaints })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: verb, issues })
   return Object.fromEntries(entries) as Readonly<Record<P, OffsetOrTime | W | undefined>>
 }
 

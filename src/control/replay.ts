@@ -136,8 +136,8 @@ async function rangesOf(log: EventLog, options: ReplayOptions): Promise<readonly
   const ends = all.filter((end) => partition === undefined || end.partition === partition)
   if (ends.length === 0) {
     const message = `must be a whole number from 0 to ${all.length - 1}: ${topic} has no other`
-    const complaints = [{ path: 'partition', message }]
-    throw new Fault('OPTION_INVALID', { detail: 'replay', issues: complaints })
+    const issues = [{ path: 'partition', message }]
+    throw new Fault('OPTION_INVALID', { detail: 'replay', issues })
   }
   const bounds = parseOffsetsOrTimes('replay', { from, to })
   const ranges: Range[] = []
@@ -161,7 +161,7 @@ function parseCursor(cursor: string): readonly Range[] {
       return { partition, next, to } as Range
     })
   } catch (cause) {
-    const complaints = [{ path: 'cursor', message: 'must be the cursor of the page before' }]
-    throw new Fault('OPTION_INVALID', { detail: 'replay', issues: complaints, cause })
+    const issues = [{ path: 'cursor', message: 'must be the cursor of the page before' }]
+    throw new Fault('OPTION_INVALID', { detail: 'replay', issues, cause })
   }
 }

@@ -219,17 +219,17 @@ export async function runVerb(
 }
 
 function parseArguments(name: VerbName, { takes }: Verb, given: VerbArguments): ParsedArguments {
-  const complaints: Issue[] = Object.keys(given)
+  const issues: Issue[] = Object.keys(given)
     .filter((each) => !Object.hasOwn(takes, each))
     .map((path) => ({ path, message: `is unknown: ${name} takes ${argumentNames(takes)}` }))
   const parsed: Record<string, string | number | undefined> = {}
   for (const [path, spec] of Object.entries(takes)) {
     const value = Object.hasOwn(given, path) ? given[path] : undefined
     const reason = invalidArgumentReason(spec, value)
-    if (reason) complaints.push({ path, message: reason })
+    if (reason) issues.push({ path, message: reason })
     else parsed[path] = (value as string | number | undefined) ?? spec.default
   }
-  if (complaints.length > 0) throw new Fault('OPTION_INVALID', { detail: name, issues: complaints })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: name, issues })
   return parsed
 }
 

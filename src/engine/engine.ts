@@ -155,7 +155,7 @@ async function openProjectionStates(
 async function publishCatalog(engine: EngineContext, signal: AbortSignal): Promise<void> {
   const { backend, catalog, options } = engine
   const { retryDelayMs } = options
-  await supervise(engine, { name: 'catalog', signal, retryDelayMs }, async () => {
+  await supervise(engine, { name: 'catalog', signal, pauseMs: retryDelayMs }, async () => {
     await storeCatalog(backend.store, catalog)
     return 'done'
   })

@@ -106,16 +106,15 @@ export async function assertAddressFree({
 }
 
 function assertListenAllowed(port: number, host: string, token: string | undefined): void {
-  const complaints: Issue[] = []
-  const complain = (path: string, message: string): void => void complaints.push({ path, message })
+  const issues: Issue[] = []
+  const report = (path: string, message: string): void => void issues.push({ path, message })
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    complain('port', 'must be a whole number from 0 to 65535')
+    report('port', 'must be a whole number from 0 to 65535')
   if (!isAllowed(host, token))
-    complain('host', `${host} may be reached by others: give a token, or listen on 127.0.0.1`)
+    report('host', `${host} may be reached by others: give a token, or listen on 127.0.0.1`)
   if (token !== undefined && !/^[!-~]{1,512}$/.test(token))
-    complain('token', 'must be 1 to 512 visible characters of ASCII')
-  if (complaints.length > 0)
-    throw new Fault('OPTION_INVALID', { detail: 'listen', issues: complaints })
+    report('token', 'must be 1 to 512 visible characters of ASCII')
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: 'listen', issues })
 }
 
 function faultOf(cause: unknown, port: number, host: string): unknown {
@@ -123,6 +122,6 @@ function faultOf(cause: unknown, port: number, host: string): unknown {
   if (code === 'EADDRINUSE') return new Fault('PORT_BUSY', { detail: `${host}:${port}`, cause })
   if (code === undefined) return cause
   const path = code === 'EACCES' ? 'port' : 'host'
-  const complaints = [{ path, message: `cannot be listened on: ${code}` }]
-  return new Fault('OPTION_INVALID', { detail: 'listen', issues: complaints, cause })
+  const issues = [{ path, message: `cannot be listened on: ${code}` }]
+  return new Fault('OPTION_INVALID', { detail: 'listen', issues, cause })
 }

@@ -220,7 +220,7 @@ suite('an installed package', () => {
       import { memory } from 'throughline/testing'
       import { users, Users } from './hashing.ts'
       const engine = { threadsMax: 1, ruleBudgetMs: 60 }
-      await using app = await start([users], memory(), { engine, slow: () => undefined })
+      await using app = await start([users], memory(), { engine, onSlowRule: () => undefined })
       await app.send(Users.Register({ userId: 'ada', phrase: 'open' }))
       await app.settled()
       for (const { consumer, completed } of await app.status()) console.log(consumer, completed)

@@ -181,7 +181,7 @@ export const FAULTS = {
   PROJECTION_CHANGED: {
     meaning: 'the by, indexes or messages of a projection have changed since its rows were made',
     retryable: false,
-    cure: 'raise its version: its rows are then rebuilt, and the present rows stay readable until then',
+    cure: 'raise its version to have its rows rebuilt, or stop this instance if a newer version made them',
   },
   PROJECTION_NOT_FOUND: {
     meaning: 'no projection has this name',
@@ -239,9 +239,9 @@ export const FAULTS = {
     cure: 'look at the health of the store; the engine retries by itself',
   },
   STREAM_INCOMPLETE: {
-    meaning: 'events of an entity are missing, so changed rules cannot fold its state again',
+    meaning: 'events of an entity are missing, so its state cannot be folded again',
     retryable: false,
-    cure: 'go back to the earlier evolve rules, or restore the events from a backup or an archive',
+    cure: 'go back to the earlier evolve rules, or, where its row is lost, restore a backup',
   },
   THREAD_ENDED: {
     meaning: 'the worker thread of a handler ended during a call',
@@ -339,7 +339,7 @@ export class Fault extends Error {
 Object.defineProperty(Fault.prototype, IS_FAULT, { value: true })
 
 /** Whether a retry cannot help, because code or options have to be changed first. */
-export function isFinal(cause: unknown): boolean {
+export function isNonRetryable(cause: unknown): boolean {
   return cause instanceof Fault && !cause.retryable
 }
 

@@ -24,10 +24,10 @@ export function parseWithSchema(
     const outcome = schema['~standard'].validate(data)
     if (!(outcome instanceof Promise)) {
       if (!outcome.issues) return { status: 'valid', value: outcome.value }
-      const complaints = outcome.issues
+      const issues = outcome.issues
         .slice(0, LIMITS.issuesMax)
         .map((issue) => ({ path: formatPath(issue.path), message: issue.message }))
-      return { status: 'invalid', issues: complaints }
+      return { status: 'invalid', issues }
     }
     // The promise is not awaited; without a handler, its rejection would end the process.
     outcome.catch(() => undefined)

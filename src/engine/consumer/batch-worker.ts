@@ -174,14 +174,14 @@ function createUnitRunner(
   // Handlers were called before; here their results are only staged.
   const computeMsMax = isHandlerGroup(group) ? Infinity : options.unitComputeMsMax
   const limits = { retry: options, computeMsMax }
-  const tools: BatchContext = { environment, group, rows, holds, random, budget, ...limits }
+  const context: BatchContext = { environment, group, rows, holds, random, budget, ...limits }
   const conflicts = createUnitConflicts(group.name, monitor)
 
   async function work(batch: Batch | undefined): Promise<Batch | undefined> {
     if (!batch) return reset().then(() => undefined)
     const isEmpty = batch.deliveries.length === 0 && batch.timers.length === 0
     if (isEmpty && !progress.moves(batch.slices)) return undefined
-    const staged = await runBatch(tools, batch).catch(toDamageFault)
+    const staged = await runBatch(context, batch).catch(toDamageFault)
     if (staged instanceof Fault) return isolate(batch, staged)
     const { unit, rows: cachedRows } = createUnit(sources, projectionGuard, staged)
     const answer = await store.commit(unit).catch(toDamageFault)
@@ -202,7 +202,7 @@ function createUnitRunner(
     return undefined
   }
 
-  /** Runs again in smaller units. A conflict that no other commit explains is held as an error. */
+  /** Runs again in smaller units. A message whose conflicts no other commit explains is held as failed. */
   async function retryAfterConflict(batch: Batch, keys: readonly RowKey[]): Promise<void> {
     // Load rows that were believed to be new but exist, and rows that were lost.
     rows.markInDoubt(keys)
@@ -260,7 +260,7 @@ function createUnit(
 ): { unit: Unit; rows: readonly CachedRow[] } {
   const { batch } = staged
   const { writes, checks, cached } = createWrites(staged.draft)
-  const advances = progress.createAdvances(batch, staged.counts)
+  const advances = progress.advances(batch, staged.counts)
   const fences = leases.fences(advances, batch.timers.length > 0)
   const { appends, streams } = staged
   const guarded = projectionGuard.addCheck(checks)

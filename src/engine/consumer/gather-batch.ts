@@ -83,10 +83,10 @@ export async function heldDeliveries(
   const { holds, slots } = sources
   const deliveries: Delivery[] = []
   const all = [...holdKeys]
-  const firsts = slots && all.length > 0 ? await holds.fronts(all) : []
+  const firsts = slots && all.length > 0 ? await holds.firstMessagePerHold(all) : []
   for (const [at, holdKey] of all.entries()) {
     const first = firsts[at]
-    const rows = first ? [first] : await holds.front(holdKey, HELD_PER_BATCH)
+    const rows = first ? [first] : await holds.firstMessages(holdKey, HELD_PER_BATCH)
     const retries = retryDeliveries(sources, holdKey, rows)
     if (retries.length === 0) {
       holds.suspend(holdKey)

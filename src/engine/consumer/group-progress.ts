@@ -44,9 +44,9 @@ export interface GroupProgress {
   /** Whether the slices advance any consumer. */
   moves(slices: readonly Slice[]): boolean
   /** The progress of a unit: new offsets and counts. */
-  createAdvances(batch: Batch, counts: ReadonlyMap<string, DeliveryCounts>): Advance[]
+  advances(batch: Batch, counts: ReadonlyMap<string, DeliveryCounts>): Advance[]
   /** Applies the progress of a committed unit. */
-  onCommit(createAdvances: readonly Advance[]): void
+  onCommit(advances: readonly Advance[]): void
 }
 
 export function createGroupProgress(
@@ -90,7 +90,7 @@ export function createGroupProgress(
       slices.some(({ topic, partition, next: to }) =>
         placeOf(topic, partition)?.progressKeys.some(({ id }) => nextOf(id) < to),
       ),
-    createAdvances(batch, counts) {
+    advances(batch, counts) {
       const moved =
         batch.slices.length > 0
           ? offsetsAfterSlices(batch.slices, placeOf, nextOf)

@@ -94,7 +94,7 @@ export function createHandlerCaller(
     forgetResults: lanes.forget,
     async drain() {
       if (!slots) return undefined
-      while (slots.hasLeft() && !aborting.aborted) {
+      while (slots.hasDetachedCalls() && !aborting.aborted) {
         if (slots.endedHolds().length === 0) await slots.waitForChange(options.idleMs, aborting)
         else {
           const deliveries = await heldDeliveries(sources, slots.endedHolds())

@@ -47,7 +47,7 @@ export function createProcessor(
       while (left && !stopping.signal.aborted && (await changeDetector.mayGoOn()))
         left = await worker.work(left)
     } finally {
-      crashGuard.done()
+      crashGuard.endBatch()
     }
   }
 
@@ -65,7 +65,7 @@ export function createProcessor(
       const supervised = {
         name: group.name,
         signal: stopping.signal,
-        retryDelayMs: options.retryDelayMs,
+        pauseMs: options.retryDelayMs,
         // Do not work on partly loaded state: a missing hold would break its key's order.
         recover: worker.reset,
         onFailure(): void {
@@ -79,12 +79,14 @@ export function createProcessor(
         else await runOnce()
       })
       const ended = hasFailed ? Promise.resolve() : drain()
-      const released = ended.then(crashGuard.end).finally(() => sources.leases.release())
+      const released = ended
+        .then(crashGuard.recordCleanStop)
+        .finally(() => sources.leases.release())
       await released.catch((cause: unknown) => monitor.failed(group.name, cause))
     },
     stop: () => stopping.abort(),
     abort: () => aborting.abort(),
-    abandon: crashGuard.end,
+    abandon: crashGuard.recordCleanStop,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Fault } from '../../base/errors/fault.ts'
-import { isFinal } from '../../base/errors/fault.ts'
+import { isNonRetryable } from '../../base/errors/fault.ts'
 import type { Random } from '../../base/random.ts'
 import { thrownError } from '../../base/errors/thrown-error.ts'
 import { progressId } from '../../ports/composite-keys.ts'
@@ -17,7 +17,7 @@ import type { Attempt } from '../handlers/call-handler.ts'
 import { stageHandlerResult } from '../handlers/call-handler.ts'
 import type { HoldReason, Holds, RetryPolicy } from '../failure/holds.ts'
 import { holdKeyOf } from '../failure/hold-row.ts'
-import { holdMessage, updateHold, releaseFront, retryDelayMs } from '../failure/holds.ts'
+import { holdMessage, updateHold, releaseFront, backoffMs } from '../failure/holds.ts'
 import type { Consumer, ConsumerGroup, Subscription } from '../plan/plan.ts'
 import { project } from '../execution/project.ts'
 import { loadRowsAhead, timerRowKeys } from './load-rows.ts'
@@ -134,7 +134,7 @@ export async function runBatch(context: BatchContext, batch: Batch): Promise<Sta
 }
 
 function runTimer(context: BatchContext, staged: StagingBatch, row: CachedRow): void {
-  // Gone already, if a conflict has had it read again.
+  // After a conflict, the reloaded row may already be deleted: skip the timer.
   if (staged.draft.row(row.table, row.key)?.version === 0) return
   const timer = row.value as TimerRow
   const consumer = context.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
@@ -167,9 +167,9 @@ function delayTimer(
   const timer = row.value as TimerRow
   const { clock, delays, service } = context.environment
   const attempts = (timer.attempts ?? 0) + 1
-  const delayMs = retryDelayMs(
+  const delayMs = backoffMs(
     context.retry,
-    isFinal(cause) ? Infinity : attempts,
+    isNonRetryable(cause) ? Infinity : attempts,
     context.random(),
   )
   const at = clock.now()
@@ -273,9 +273,9 @@ function holdWithError(
   const row = staged.draft.row(tableNames.holds, holdKey)
   const before = (row?.value as { attempts: number } | undefined)?.attempts ?? 0
   const attempts = held ? before + 1 : 1
-  const delayMs = retryDelayMs(
+  const delayMs = backoffMs(
     context.retry,
-    isFinal(cause) ? Infinity : attempts,
+    isNonRetryable(cause) ? Infinity : attempts,
     context.random(),
   )
   const error = thrownError(cause)

@@ -7,7 +7,7 @@ export interface Supervised {
   /** Ends the loop when it aborts. */
   readonly signal: AbortSignal
   /** The pause after a failure. */
-  readonly retryDelayMs: number
+  readonly pauseMs: number
   /** The pause after a run without a failure. Default: none. */
   readonly intervalMs?: number
   /** Called before the next run after a failure. If it throws, that is a failure, too. */
@@ -23,7 +23,7 @@ export interface Supervised {
  */
 export async function supervise(
   { clock, monitor }: Pick<EngineContext, 'clock' | 'monitor'>,
-  { name, signal, retryDelayMs, intervalMs = 0, recover, onFailure }: Supervised,
+  { name, signal, pauseMs, intervalMs = 0, recover, onFailure }: Supervised,
   task: () => Promise<void | 'done'>,
 ): Promise<{ readonly hasFailed: boolean }> {
   let hasFailed = false
@@ -45,7 +45,7 @@ export async function supervise(
       hasFailed = true
       monitor.failed(name, cause)
       onFailure?.()
-      await sleep(clock, retryDelayMs, signal)
+      await sleep(clock, pauseMs, signal)
     }
   return { hasFailed }
 }

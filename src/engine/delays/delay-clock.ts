@@ -34,7 +34,7 @@ export interface DelayClock {
   /**
    * Stores the current time if delays were running since it was last stored.
    *
-   * @throws as `look` does
+   * @throws as `recordSteps` does
    */
   close(): Promise<void>
   /** Alarms, as sentences. */

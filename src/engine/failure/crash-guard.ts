@@ -28,9 +28,9 @@ export interface CrashGuard {
   /** Applies a committed unit. */
   onCommit(batch: Batch): void
   /** Ends the work that `begin` began, except for handler calls that were left behind. */
-  done(): void
+  endBatch(): void
   /** Records a clean stop of the group. */
-  end(): Promise<void>
+  recordCleanStop(): Promise<void>
 }
 
 export interface CrashGuardParts {
@@ -122,8 +122,8 @@ export function createCrashGuard(parts: CrashGuardParts): CrashGuard {
         for (const delivery of deliveries)
           if (!heldSuspects.has(deliveryName(delivery))) suspects.committed(delivery)
     },
-    done: () => void (suspects.isRunning() || permit.release(group.id)),
-    async end() {
+    endBatch: () => void (suspects.isRunning() || permit.release(group.id)),
+    async recordCleanStop() {
       if (isUnclean !== undefined) await row.write(undefined)
     },
   }

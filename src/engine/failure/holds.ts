@@ -27,7 +27,7 @@ export interface RetryPolicy {
 }
 
 /** The delay after a number of attempts. Pure: calling it changes nothing. */
-export function retryDelayMs(options: RetryPolicy, attempts: number, random: number): number {
+export function backoffMs(options: RetryPolicy, attempts: number, random: number): number {
   const doubled = options.retryDelayMs * 2 ** Math.min(attempts - 1, 30)
   const bounded = Math.min(doubled, options.retryDelayMsMax)
   return Math.round(bounded * (0.8 + 0.2 * random))
@@ -53,9 +53,9 @@ export interface Holds {
   /** Applies the changes of a committed draft. */
   onCommit(draft: UnitDraft): void
   /** The messages in front of a hold, oldest first. */
-  front(holdKey: string, limit: number): Promise<readonly CachedRow[]>
+  firstMessages(holdKey: string, limit: number): Promise<readonly CachedRow[]>
   /** The first message of each hold, if it exists. Holds of queues have no more than one. */
-  fronts(holdKeys: readonly string[]): Promise<readonly (CachedRow | undefined)[]>
+  firstMessagePerHold(holdKeys: readonly string[]): Promise<readonly (CachedRow | undefined)[]>
 }
 
 /** Whether the hold with this message key may be worked on. */
@@ -133,12 +133,12 @@ export function createHolds(
         else known.set(key, summarize(value as HoldRow))
       }
     },
-    async front(holdKey, limit) {
+    async firstMessages(holdKey, limit) {
       const where = { index: 'hold', equals: holdKey }
       const rows = await store.scan({ table: tables.held, where, limit })
       return rows.map(heldMessageRow)
     },
-    async fronts(holdKeys) {
+    async firstMessagePerHold(holdKeys) {
       const keys = holdKeys.map((holdKey) => ({ table: tables.held, key: heldKey(holdKey, 0) }))
       return (await store.get(keys)).map((row) => row && heldMessageRow(row))
     },

@@ -28,7 +28,7 @@ export interface QueueSlots {
   isFull(): boolean
   isIdle(): boolean
   /** Whether a unit has gone on without a call that is not acknowledged yet. */
-  hasLeft(): boolean
+  hasDetachedCalls(): boolean
   /** Resolves when a call ends, after `waitMs`, or when the signal aborts. */
   waitForChange(waitMs: number, signal: AbortSignal): Promise<void>
   /** Forgets the result of one hold, or all results that no unit has left behind. */
@@ -121,7 +121,7 @@ export function createQueueSlots(parts: QueueSlotsParts): QueueSlots {
     },
     isFull,
     isIdle: () => slots.size === 0,
-    hasLeft: () => [...slots.values()].some(({ isLeftBehind }) => isLeftBehind),
+    hasDetachedCalls: () => [...slots.values()].some(({ isLeftBehind }) => isLeftBehind),
     waitForChange: (waitMs, signal) => callEnded.wait(waitMs, signal),
     forget(holdKey) {
       for (const slot of slots.values())

@@ -46,7 +46,7 @@ function handlersOf(module: Readonly<Record<string, unknown>>): ReadonlySet<Hand
   return found
 }
 
-/** Imports the module of a handler and finds the handler there; returns the complaint otherwise. */
+/** Imports the module of a handler and finds the handler there; returns the issue otherwise. */
 async function load({ consumer, handler: name, module }: Threaded): Promise<string | undefined> {
   let found: readonly Handler[]
   try {
@@ -95,19 +95,19 @@ function encoded(returned: unknown): string {
   const all = toList(returned as OneOrMany<Send | Message> | undefined)
   for (const each of all) {
     const { data, name } = (each && 'effect' in each ? each.message : each) ?? {}
-    const complaints = shapeIssues(data)
-    if (complaints.length > 0)
-      throw new Fault('RULE_RETURNED', { detail: `${name} cannot be kept`, issues: complaints })
+    const issues = shapeIssues(data)
+    if (issues.length > 0)
+      throw new Fault('RULE_RETURNED', { detail: `${name} cannot be kept`, issues })
   }
   return JSON.stringify(all)
 }
 
-const complaints: Issue[] = []
+const issues: Issue[] = []
 for (const threaded of (workerData as ThreadData).throughline) {
   const message = await load(threaded)
-  if (message !== undefined) complaints.push({ path: threaded.consumer, message })
+  if (message !== undefined) issues.push({ path: threaded.consumer, message })
 }
-post({ kind: 'loaded', complaints })
+post({ kind: 'loaded', issues })
 parentPort?.on('message', (message: ToThread) => {
   if (message.kind === 'abort') calling.abort()
   else void call(message).then(post)

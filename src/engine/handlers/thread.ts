@@ -35,7 +35,7 @@ export type ToThread = ThreadCall | { readonly kind: 'abort' }
 
 /** What a thread posts back. */
 export type FromThread =
-  | { readonly kind: 'loaded'; readonly complaints: readonly Issue[] }
+  | { readonly kind: 'loaded'; readonly issues: readonly Issue[] }
   | ThreadAnswer
 
 /** The answer to a call. */
@@ -57,7 +57,7 @@ export interface ThreadEnd {
 
 /** One thread. It runs one handler at a time. */
 export interface Thread {
-  /** Resolves once its modules are imported, with the complaints about them. */
+  /** Resolves once its modules are imported, with the issues about them. */
   readonly loaded: Promise<readonly Issue[]>
   /** Resolves once the thread has ended; never rejects. */
   readonly ended: Promise<ThreadEnd>
@@ -113,10 +113,10 @@ export function thread(threaded: readonly Threaded[], bytesMax: number, clock: C
 
   worker.on('message', (message: FromThread) => {
     if (message.kind !== 'loaded') return settle(attemptFrom(message))
-    const [complaint] = message.complaints
-    isLoaded = complaint === undefined
-    loaded.resolve(message.complaints)
-    if (complaint) void end(complaint.message)
+    const [issue] = message.issues
+    isLoaded = issue === undefined
+    loaded.resolve(message.issues)
+    if (issue) void end(issue.message)
   })
   worker.on('error', (cause) => {
     reason ??= thrownMessage(cause)

@@ -65,14 +65,14 @@ export function threadsOf(
 
 async function loadFirst(pool: ThreadPool, clock: Clock, deadlineMs: number): Promise<void> {
   const first = pool.add()
-  const complaints = await withTimeout(clock, deadlineMs, first.loaded)
-  if (complaints?.length === 0) return pool.release(first)
+  const issues = await withTimeout(clock, deadlineMs, first.loaded)
+  if (issues?.length === 0) return pool.release(first)
   await first.end('its modules did not load in time')
   const late = {
     path: 'threads',
     message: `no modules after ${deadlineMs} ms: see what they await`,
   }
-  throw new Fault('START_REFUSED', { detail: 'threads', issues: complaints ?? [late] })
+  throw new Fault('START_REFUSED', { detail: 'threads', issues: issues ?? [late] })
 }
 
 interface ThreadPool {

@@ -43,7 +43,7 @@ export async function runDamageScan(engine: EngineContext, signal: AbortSignal):
   const supervised = {
     name: TASK,
     signal,
-    retryDelayMs: STEP_MS,
+    pauseMs: STEP_MS,
     intervalMs: STEP_MS,
     // A recovery removes the reported damage from `health`, since it has the same name.
     recover: async () => reported.clear(),

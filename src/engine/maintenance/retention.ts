@@ -50,7 +50,7 @@ export async function runRetention(engine: EngineContext, signal: AbortSignal): 
   const supervised = {
     name: TASK,
     signal,
-    retryDelayMs: retentionCheckMs,
+    pauseMs: retentionCheckMs,
     intervalMs: retentionCheckMs,
   }
   await supervise(engine, supervised, async () => {

@@ -36,7 +36,7 @@ function textsOf(rules: readonly Rule[]): readonly string[] {
 }
 
 /** How stored events of earlier versions come to what the rules are handed. */
-function upsOf({ on }: Rule): readonly string[] {
+function upcastersOf({ on }: Rule): readonly string[] {
   return on.upcasters.map(([, up]) => sourceOf(up))
 }
 
@@ -45,7 +45,7 @@ function upsOf({ on }: Rule): readonly string[] {
  * calls is not seen: that is what `version` is for.
  */
 export function rulesOfEntity({ version, id, initial, evolve }: Entity): string {
-  const ups = evolve.map((rule) => [rule.on.name, ...upsOf(rule)].join('\n')).toSorted()
+  const ups = evolve.map((rule) => [rule.on.name, ...upcastersOf(rule)].join('\n')).toSorted()
   return fingerprint([version, id, initial, textsOf(evolve), ups])
 }
 

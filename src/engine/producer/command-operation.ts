@@ -81,8 +81,8 @@ export function createOperation(
     wait(() => readOperationRow(engine, id, command), signal)
   const undecided = (signal?: AbortSignal) => (cause: unknown) => {
     if (!signal?.aborted || cause !== signal.reason) throw cause
-    const complaints = [{ path: 'operation', message: 'the command is not decided yet' }]
-    throw notProjected({ id, command }, complaints, signal)
+    const issues = [{ path: 'operation', message: 'the command is not decided yet' }]
+    throw notProjected({ id, command }, issues, signal)
   }
   return {
     id,

@@ -73,13 +73,13 @@ export async function waitForProjections(
 /** The fault of a wait that was aborted. */
 export function notProjected(
   { id, command }: Pick<Committed, 'id' | 'command'>,
-  complaints: readonly Issue[],
+  issues: readonly Issue[],
   signal: AbortSignal,
 ): Fault {
   const detail = `${command.wire} ${id}`
   return new Fault('NOT_PROJECTED', {
     detail,
-    issues: complaints,
+    issues,
     ids: { id },
     cause: signal.reason,
   })

@@ -82,7 +82,7 @@ export function createProjectionStateStore(
 
   async function issues(): Promise<readonly Issue[]> {
     await read()
-    return (await evaluate(store, service, statesOf.states())).complaints
+    return (await evaluate(store, service, statesOf.states())).issues
   }
 
   /** Another instance may change the row at the same time: then `next` is called again. */
@@ -176,7 +176,7 @@ function statesRow({ tableNames }: ServicePlan) {
 }
 
 interface Evaluation {
-  readonly complaints: readonly Issue[]
+  readonly issues: readonly Issue[]
   /** The states to store; `undefined` if nothing changes, or if there are issues. */
   readonly next: ProjectionStatesRow | undefined
 }
@@ -202,5 +202,5 @@ async function evaluate(
     else next[ruleId] = verdict
   }
   const isSo = projections.every(({ consumer: { ruleId } }) => next[ruleId] === builds[ruleId])
-  return { complaints: issues, next: isSo || issues.length > 0 ? undefined : next }
+  return { issues, next: isSo || issues.length > 0 ? undefined : next }
 }

@@ -87,7 +87,7 @@ export function createRebuilder(
     async run() {
       if (service.projections.length === 0) return
       const { retryDelayMs } = options
-      await supervise(engine, { name: monitorKey, signal, retryDelayMs }, async () => {
+      await supervise(engine, { name: monitorKey, signal, pauseMs: retryDelayMs }, async () => {
         await pauses.refreshIfStale()
         if (pauses.isPaused(service.name)) await pauses.waitForChange(signal)
         else await runOnce()

@@ -96,7 +96,7 @@ function validateBody(wire: string, schema: StandardSchemaV1, body: unknown): un
   throw messageInvalid(wire, outcome.issues)
 }
 
-export function messageInvalid(wire: string, complaints: readonly Issue[]): Fault {
-  const few = complaints.slice(0, LIMITS.issuesMax)
+export function messageInvalid(wire: string, issues: readonly Issue[]): Fault {
+  const few = issues.slice(0, LIMITS.issuesMax)
   return new Fault('MESSAGE_INVALID', { detail: wire, issues: few })
 }

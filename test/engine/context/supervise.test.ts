@@ -25,7 +25,7 @@ describe('a supervised loop', () => {
   test('reports a failure, pauses, and reports the recovery after a successful run', async () => {
     const { tools, clock, events, note } = stage()
     let runs = 0
-    const supervised = { name: 'task', signal: ending, retryDelayMs: 50 }
+    const supervised = { name: 'task', signal: ending, pauseMs: 50 }
     const ended = supervise(tools, supervised, async () => {
       note('run')
       runs += 1
@@ -44,7 +44,7 @@ describe('a supervised loop', () => {
     const supervised = {
       name: 'task',
       signal: ending,
-      retryDelayMs: 50,
+      pauseMs: 50,
       async recover(): Promise<void> {
         recoveries += 1
         if (recoveries === 1) throw new Error('not yet')
@@ -67,7 +67,7 @@ describe('a supervised loop', () => {
   test('pauses between runs, and returns whether the last run failed', async () => {
     const { tools, clock, events, note } = stage()
     const stopping = new AbortController()
-    const supervised = { name: 'task', signal: stopping.signal, retryDelayMs: 5, intervalMs: 20 }
+    const supervised = { name: 'task', signal: stopping.signal, pauseMs: 5, intervalMs: 20 }
     let runs = 0
     const ended = supervise(tools, supervised, async () => {
       note('run')

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventStore, RowKey } from '../../../src/ports/event-store.ts'
-import { retryDelayMs } from '../../../src/engine/failure/holds.ts'
+import { backoffMs } from '../../../src/engine/failure/holds.ts'
 import { numbersUpTo } from '../support/ledger-service.ts'
 import { createDraft, createRowCache, createWrites } from '../../../src/engine/rows/row-cache.ts'
 
@@ -221,10 +221,10 @@ test('the retry delay doubles up to its maximum, with jitter of a fifth', () => 
   fc.assert(
     fc.property(attempts, chance, (count, random) => {
       const longest = Math.min(100 * 2 ** Math.min(count - 1, 40), 60_000)
-      const wait = retryDelayMs(options, count, random)
+      const wait = backoffMs(options, count, random)
       assert.ok(Number.isSafeInteger(wait) && wait <= longest && wait >= Math.floor(0.8 * longest))
     }),
   )
-  assert.equal(retryDelayMs(options, 1, 1), 100)
-  assert.equal(retryDelayMs(options, 3, 0), 320)
+  assert.equal(backoffMs(options, 1, 1), 100)
+  assert.equal(backoffMs(options, 3, 0), 320)
 })

@@ -161,7 +161,7 @@ function canOpenFiles(): boolean {
  *
  * @throws Fault `DATA_UNAVAILABLE` in place of any error without a code
  */
-function namingUnavailable<T>(directory: string, open: () => T): T {
+function withUnavailableFault<T>(directory: string, open: () => T): T {
   try {
     return open()
   } catch (cause) {
@@ -188,7 +188,7 @@ export function shareConnection(
         if (isUsed) return
         // A close that failed has released the directory all the same.
         await closing?.catch(() => undefined)
-        connection ??= namingUnavailable(directory, () =>
+        connection ??= withUnavailableFault(directory, () =>
           openConnection(directory, clock, notifier, mode),
         )
         isUsed = true

@@ -86,7 +86,7 @@ export function createTables(sql: Statements): Tables {
     const { id } = declared(table)
     const known = versions.get(id, key)
     if (known !== undefined) return known
-    const row = namingTable(table, () => sql.get(declared(table).sql.version, storedValue(key)))
+    const row = withTableFault(table, () => sql.get(declared(table).sql.version, storedValue(key)))
     const version = (row?.[0] ?? 0) as number
     versions.keep(id, key, version)
     return version
@@ -116,7 +116,7 @@ export function createTables(sql: Statements): Tables {
       const found = byTable(keys)
       for (const [name, rows] of found) {
         const table = declared(name)
-        namingTable(name, () => fetchRows(sql, table, rows))
+        withTableFault(name, () => fetchRows(sql, table, rows))
         for (const [key, row] of rows) versions.keep(table.id, key, row?.version ?? 0)
       }
       return keys.map(({ table, key }) => found.get(table)?.get(key))
@@ -137,9 +137,9 @@ export function createTables(sql: Statements): Tables {
       }
       for (const [name, rows] of kept) upsert(sql, declared(name), rows)
     },
-    scan: (query) => namingTable(query.table, () => scan(sql, declared(query.table), query)),
+    scan: (query) => withTableFault(query.table, () => scan(sql, declared(query.table), query)),
     inspect: (name, after, max) =>
-      namingTable(name, () => inspectRows(sql, declared(name), after, max)),
+      withTableFault(name, () => inspectRows(sql, declared(name), after, max)),
   }
 }
 
@@ -259,7 +259,7 @@ function loadColumns(sql: Statements, id: number): ReadonlyMap<string, string> {
 }
 
 /** @throws Fault `DATA_DAMAGED` where a page of the table cannot be read */
-function namingTable<T>(name: string, read: () => T): T {
+function withTableFault<T>(name: string, read: () => T): T {
   return withDamageFault(`the table ${name}`, read)
 }
 
