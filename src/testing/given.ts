@@ -5,7 +5,7 @@ import type { Message, MessageType } from '../contract/message.ts'
 import { advanceSaga } from '../engine/execution/advance-saga.ts'
 import { decide, evolve } from '../engine/execution/decide.ts'
 import type { EntityRow } from '../engine/plan/entity-fold.ts'
-import { callHandler, stageHandlerResult } from '../engine/handlers/call-handler.ts'
+import { callHandler } from '../engine/handlers/call-handler.ts'
 import { project } from '../engine/execution/project.ts'
 import type { RowValues } from '../engine/query.ts'
 import { runQuery, tableReader } from '../engine/query.ts'
@@ -26,6 +26,7 @@ import type { Saga } from '../rules/saga.ts'
 import type { Runnable } from '../rules/service.ts'
 import type { RuleBench } from './rule-bench.ts'
 import { emptyDraft, failure, heard, ruleBench, tableFor } from './rule-bench.ts'
+import { stageHandlerResult } from '../engine/execution/handler-call.ts'
 
 /** The next step of a test of a synchronous rule. */
 export interface When {

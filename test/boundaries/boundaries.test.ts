@@ -1,22 +1,10 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { SourceFile } from './modules.ts'
 import { violationsOf, importsOf } from './modules.ts'
+import { sourceFiles } from './source-files.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const patterns = [
-  'src/**/*.{ts,tsx}',
-  'examples/**/*.ts',
-  'tools/**/*.ts',
-  'test/**/*.ts',
-  'bench/**/*.ts',
-]
-const files: readonly SourceFile[] = globSync(patterns, { cwd: root })
-  .map((path) => path.replaceAll('\\', '/'))
-  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+const files = sourceFiles()
 
 test('every file imports only what its module may import', () => {
   assert.ok(files.length > 100)

@@ -236,7 +236,7 @@ function violationOf(
   return `${path} imports ${target}, and ${module.folder} may not import from ${owner?.folder ?? 'there'}`
 }
 
-function resolvePath(from: string, specifier: string): string {
+export function resolvePath(from: string, specifier: string): string {
   const steps = from.split('/').slice(0, -1)
   for (const step of specifier.split('/'))
     if (step === '..') steps.pop()

@@ -22,11 +22,13 @@ import type { CachedRow } from '../rows/row-cache.ts'
 import { createRowCache, createWrites } from '../rows/row-cache.ts'
 import { createDueTimers } from './due-timers.ts'
 import type { EngineContext } from '../context/engine-context.ts'
-import type { Delivery, StagedBatch, Batch, BatchContext } from './run-batch.ts'
+import type { StagedBatch } from './run-batch.ts'
 import { runBatch } from './run-batch.ts'
 import type { CrashGuard } from '../failure/crash-guard.ts'
 import { createCrashGuard } from '../failure/crash-guard.ts'
 import type { EngineMonitor } from '../context/engine-monitor.ts'
+import type { Delivery, Batch } from '../execution/batch.ts'
+import type { BatchContext } from './load-rows.ts'
 
 /** Whether a group is a handler; other groups contain pure rules only. */
 export const isHandlerGroup = ({ consumers }: ConsumerGroup): boolean =>

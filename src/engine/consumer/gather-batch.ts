@@ -14,8 +14,8 @@ import type { GroupProgress } from './group-progress.ts'
 import type { CachedRow, RowCache } from '../rows/row-cache.ts'
 import type { QueueSlots } from '../handlers/queue-slots.ts'
 import type { DueTimers } from './due-timers.ts'
-import type { Delivery, Batch } from './run-batch.ts'
-import { createDeliveries } from './run-batch.ts'
+import { createDeliveries } from '../execution/batch.ts'
+import type { Delivery, Batch } from '../execution/batch.ts'
 
 /** The sources that a group's work is read from. */
 export interface BatchSources {

@@ -4,7 +4,7 @@ import { partitionId, progressId } from '../../ports/composite-keys.ts'
 import type { Advance, EventStore } from '../../ports/event-store.ts'
 import { partitionOf } from '../../contract/partition.ts'
 import type { Consumer, ConsumerGroup } from '../plan/plan.ts'
-import type { DeliveryCounts, Delivery, Batch } from './run-batch.ts'
+import type { DeliveryCounts, Delivery, Batch } from '../execution/batch.ts'
 
 /** A partition that a group reads. */
 export interface GroupPartition {

@@ -8,7 +8,7 @@ import { slicesBefore } from './slices-before.ts'
 import type { QueueSlots } from '../handlers/queue-slots.ts'
 import { createQueueSlots } from '../handlers/queue-slots.ts'
 import type { EngineContext } from '../context/engine-context.ts'
-import type { Batch } from './run-batch.ts'
+import type { Batch } from '../execution/batch.ts'
 
 /** Calls the handler of a group before the unit that acknowledges its messages. */
 export interface HandlerCaller {

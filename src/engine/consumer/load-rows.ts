@@ -4,8 +4,25 @@ import type { TimerRow } from '../execution/timer-row.ts'
 import { rowsForDecision } from '../execution/decide.ts'
 import { holdKeyOf } from '../failure/hold-row.ts'
 import { rowsForProjection } from '../execution/project.ts'
-import type { CachedRow } from '../rows/row-cache.ts'
-import type { Delivery, Batch, BatchContext } from './run-batch.ts'
+import type { CachedRow, RowCache } from '../rows/row-cache.ts'
+import type { Delivery, Batch } from '../execution/batch.ts'
+import type { RuleEnvironment } from '../execution/rule-run.ts'
+import type { ConsumerGroup } from '../plan/plan.ts'
+import type { Holds, RetryPolicy } from '../failure/holds.ts'
+import type { Random } from '../../base/random.ts'
+import type { ComputeBudget } from '../context/compute-budget.ts'
+
+export interface BatchContext {
+  readonly environment: RuleEnvironment
+  readonly group: ConsumerGroup
+  readonly rows: RowCache
+  readonly holds: Holds
+  readonly random: Random
+  readonly retry: RetryPolicy
+  readonly budget: ComputeBudget
+  /** How long the rules of one unit may compute before the unit ends early. */
+  readonly computeMsMax: number
+}
 
 /** The rows that timers need. */
 export function timerRowKeys(timers: readonly CachedRow[]): RowKey[] {

@@ -5,8 +5,8 @@ import type { ExclusivePermit } from './exclusive-permit.ts'
 import type { Holds } from './holds.ts'
 import type { ConsumerGroup } from '../plan/plan.ts'
 import { controlTable } from '../plan/plan.ts'
-import type { Delivery, Batch } from '../consumer/run-batch.ts'
 import { updateRow } from '../rows/write-rows.ts'
+import type { Delivery, Batch } from '../execution/batch.ts'
 
 /**
  * Finds the message that crashes its process. While a group works it has a row, which a clean stop

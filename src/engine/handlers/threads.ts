@@ -2,11 +2,11 @@ import type { Clock } from '../../base/time/clock.ts'
 import { withTimeout } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { Service } from '../../rules/service.ts'
-import type { Attempt, HandlerCall } from './call-handler.ts'
 import { createHandlerContext } from './call-handler.ts'
 import type { EngineOptions } from '../context/engine-options.ts'
 import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
+import type { Attempt, HandlerCall } from '../execution/handler-call.ts'
 
 /**
  * A pool of threads for the handlers that ask for one. A thread works on one message at a time: when

@@ -2,7 +2,6 @@ import { sleep } from '../../base/time/clock.ts'
 import type { Issue } from '../../base/errors/fault.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
-import { invalidKeyReason } from '../../contract/validate-message.ts'
 import type { CommandType } from '../../contract/message.ts'
 import type { Outcome, OutcomeName } from '../../rules/effect.ts'
 import { complaintsIn } from '../../rules/effect.ts'
@@ -16,6 +15,7 @@ import type { ProjectedOptions } from './wait-for-projections.ts'
 import { notProjected, waitForProjections } from './wait-for-projections.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 import { assertRunning } from '../context/reject-after-stop.ts'
+import { invalidKeyReason } from '../../contract/message-key.ts'
 
 /** The result of a command's own unit. */
 export type AcceptedResult<R extends string = string> =
