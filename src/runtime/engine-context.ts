@@ -29,6 +29,7 @@ import type { Plan } from '../engine/plan/plan.ts'
 import { collectContracts, createPlan } from '../engine/plan/plan.ts'
 import { assertUsableSchemas } from '../engine/startup/schema-checks.ts'
 import type { StoredNames } from '../engine/plan/stored-names.ts'
+import type { Threads } from '../engine/handlers/threads.ts'
 import { threadsOf } from '../engine/handlers/threads.ts'
 import type { EngineContext } from '../engine/context/engine-context.ts'
 import { rejectAfterStop } from '../engine/context/reject-after-stop.ts'
@@ -84,12 +85,16 @@ function hooksOf(reports: StartHooks): Required<StartHooks> {
 }
 
 /** Everything that the engine needs and that does not depend on stored data. */
-export interface PreparedEngine extends Omit<EngineContext, 'plan' | 'catalog' | 'pauses'> {
+export interface PreparedEngine extends Omit<
+  EngineContext,
+  'plan' | 'catalog' | 'pauses' | 'threads'
+> {
   /** Plans the services, given the names under which they are stored. */
   readonly planBy: (names: StoredNames) => Plan
   readonly services: readonly Service[]
   readonly contracts: ReadonlyMap<string, ContractDefinition>
   readonly handle: BackendHandle
+  readonly threads: Threads | undefined
 }
 
 /**

@@ -7,7 +7,15 @@ export interface Module {
   readonly imports: readonly string[]
   /** Packages and built-in modules of Node; a name that ends in `/` or `:` is a prefix. */
   readonly packages: readonly string[]
+  /**
+   * Its sub-modules, lowest first, each with the ones below it that it may import. Files beside them
+   * may import all of them, and none of them may import those files. Other modules see one module.
+   */
+  readonly parts?: SubModules
 }
+
+/** The sub-modules that each sub-module may import, by their folder names. */
+export type SubModules = Readonly<Record<string, readonly string[]>>
 
 export interface SourceFile {
   /** The path from the root of the repository, with forward slashes. */
@@ -26,10 +34,63 @@ const lower = [
 ]
 const below = (module: string): readonly string[] => lower.slice(0, lower.indexOf(module))
 
+const ENGINE: SubModules = {
+  rows: [],
+  plan: ['rows'],
+  delays: ['rows'],
+  execution: ['delays', 'plan', 'rows'],
+  failure: ['delays', 'execution', 'plan', 'rows'],
+  context: ['delays', 'execution', 'failure', 'plan', 'rows'],
+  projections: ['plan', 'rows'],
+  startup: ['context', 'plan', 'rows'],
+  handlers: ['context', 'execution', 'failure'],
+  consumer: [
+    'context',
+    'delays',
+    'execution',
+    'failure',
+    'handlers',
+    'plan',
+    'projections',
+    'rows',
+  ],
+  rebuild: ['consumer', 'context', 'execution', 'plan', 'projections', 'rows'],
+  listing: ['context', 'delays', 'execution', 'failure', 'plan'],
+  operations: [
+    'context',
+    'delays',
+    'execution',
+    'failure',
+    'listing',
+    'plan',
+    'projections',
+    'rows',
+  ],
+  producer: ['context', 'execution', 'listing', 'operations', 'plan', 'projections'],
+  maintenance: ['context', 'delays', 'plan'],
+}
+
+const EMBEDDED: SubModules = {
+  sql: [],
+  files: ['sql'],
+  log: ['sql'],
+  store: ['sql'],
+  commit: ['files', 'log', 'sql'],
+  archive: ['commit', 'files', 'log', 'sql'],
+  connection: ['archive', 'commit', 'files', 'log', 'sql', 'store'],
+  backup: ['files', 'sql'],
+  repair: ['archive', 'commit', 'connection', 'files', 'log', 'sql'],
+}
+
 /** All modules. A file outside of them and a module without files are violations. */
 export const MODULES: readonly Module[] = [
   { folder: 'src/base', imports: [], packages: ['node:async_hooks', 'node:crypto'] },
-  { folder: 'src/contract', imports: ['src/base'], packages: ['@standard-schema/spec'] },
+  {
+    folder: 'src/contract',
+    imports: ['src/base'],
+    packages: ['@standard-schema/spec'],
+    parts: { data: [], schema: ['data'] },
+  },
   { folder: 'src/ports', imports: ['src/base', 'src/contract'], packages: ['node:assert/strict'] },
   {
     folder: 'src/rules',
@@ -40,6 +101,7 @@ export const MODULES: readonly Module[] = [
     folder: 'src/engine',
     imports: below('src/engine'),
     packages: ['node:os', 'node:worker_threads'],
+    parts: ENGINE,
   },
   {
     folder: 'src/control',
@@ -64,6 +126,7 @@ export const MODULES: readonly Module[] = [
       'node:worker_threads',
       'node:zlib',
     ],
+    parts: EMBEDDED,
   },
   {
     folder: 'src/testing',
@@ -87,6 +150,7 @@ export const MODULES: readonly Module[] = [
     folder: 'src/gateway',
     imports: [...lower, 'src/http'],
     packages: ['@standard-schema/spec'],
+    parts: { routing: [], openapi: ['routing'], handlers: ['routing'] },
   },
   {
     folder: 'src/admin',
@@ -124,6 +188,7 @@ export const MODULES: readonly Module[] = [
       'src/bench',
     ],
     packages: ['commander', 'node:'],
+    parts: { terminal: [], shared: ['terminal'] },
   },
   {
     folder: 'src/cli/init/typescript',
@@ -202,12 +267,44 @@ export function violationsOf(
     const module = moduleOf(path, modules)
     if (!module) return [`${path} is in no module: move it or add a module`]
     used.add(module.folder)
+    const part = partOf(path, module)
+    if (part !== undefined) used.add(`${module.folder}/${part}`)
     return importsOf(text)
       .map((specifier) => violationOf(path, module, specifier, modules))
       .filter((violation) => violation !== undefined)
   })
-  const empty = modules.filter(({ folder }) => !used.has(folder))
-  return [...violations, ...empty.map(({ folder }) => `${folder} is a module without files`)]
+  const empty = modules.flatMap(foldersOf).filter((folder) => !used.has(folder))
+  return [...violations, ...empty.map((folder) => `${folder} is a module without files`)]
+}
+
+/** Every sub-module that may import one that is not below it. */
+export function risingParts(modules: readonly Module[] = MODULES): readonly string[] {
+  return modules.flatMap(({ folder, parts = {} }) => {
+    const names = Object.keys(parts)
+    return Object.entries(parts).flatMap(([part, imports]) =>
+      imports
+        .filter((each) => !names.slice(0, names.indexOf(part)).includes(each))
+        .map((each) => `${folder}/${part} may import ${each}, which is not below it`),
+    )
+  })
+}
+
+function foldersOf({ folder, parts = {} }: Module): readonly string[] {
+  return [folder, ...Object.keys(parts).map((part) => `${folder}/${part}`)]
+}
+
+/** The sub-module of a file in a module; `undefined` for a file beside the sub-modules. */
+function partOf(path: string, { folder, parts = {} }: Module): string | undefined {
+  const [name = ''] = path.slice(folder.length + 1).split('/')
+  return name in parts ? name : undefined
+}
+
+function partViolation(path: string, module: Module, target: string): string | undefined {
+  const [from, to] = [partOf(path, module), partOf(target, module)]
+  if (from === undefined || from === to) return undefined
+  if (to !== undefined && module.parts?.[from]?.includes(to)) return undefined
+  const place = to === undefined ? 'the files beside it' : `${module.folder}/${to}`
+  return `${path} imports ${target}, and ${module.folder}/${from} may not import from ${place}`
 }
 
 function moduleOf(path: string, modules: readonly Module[]): Module | undefined {
@@ -232,7 +329,8 @@ function violationOf(
   }
   const target = resolvePath(path, specifier)
   const owner = moduleOf(target, modules)
-  if (owner === module || (owner && module.imports.includes(owner.folder))) return undefined
+  if (owner === module) return partViolation(path, module, target)
+  if (owner && module.imports.includes(owner.folder)) return undefined
   return `${path} imports ${target}, and ${module.folder} may not import from ${owner?.folder ?? 'there'}`
 }
 

@@ -7,7 +7,7 @@ import { createProjectionGuard, hasProjections } from '../projections/projection
 import type { ProjectionStateStore } from '../projections/projection-state-store.ts'
 import { createLeases } from './leases.ts'
 import { createUnitConflicts } from './unit-conflicts.ts'
-import { damageFault } from '../listing/assert-undamaged.ts'
+import { damageFault } from '../context/assert-undamaged.ts'
 import { createDelayFilter } from '../delays/delay-filter.ts'
 import type { BatchSources } from './gather-batch.ts'
 import type { HoldSummary } from '../failure/holds.ts'

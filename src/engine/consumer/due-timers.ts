@@ -1,7 +1,6 @@
 import type { EventStore, RowWrite, ScannedRow } from '../../ports/event-store.ts'
 import type { DelayClock } from '../delays/delay-clock.ts'
-import { SKEW_MS } from '../delays/delay-clock.ts'
-import { INSTANT_MAX } from '../listing/paging.ts'
+import { SKEW_MS, INSTANT_MAX } from '../delays/delay-clock.ts'
 import type { ServiceTables } from '../plan/plan.ts'
 import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
 import type { TimerRow } from '../execution/timer-row.ts'

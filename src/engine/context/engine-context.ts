@@ -10,7 +10,7 @@ import type { DelayClock } from '../delays/delay-clock.ts'
 import type { EngineOptions } from './engine-options.ts'
 import type { Pauses } from './pauses.ts'
 import type { Plan } from '../plan/plan.ts'
-import type { Threads } from '../handlers/threads.ts'
+import type { HandlerThreads } from '../execution/handler-call.ts'
 import type { EngineMonitor } from './engine-monitor.ts'
 
 /** What all parts of the engine share. */
@@ -31,8 +31,7 @@ export interface EngineContext {
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: ComputeBudget
   readonly runningCalls: RunningCalls
-  /** Runs handlers that ask for a thread. */
-  readonly threads: Threads | undefined
+  readonly threads: HandlerThreads | undefined
   readonly monitor: EngineMonitor
   readonly crashPermit: ExclusivePermit
   readonly pauses: Pauses

@@ -21,6 +21,14 @@ export interface HandlerCall {
   readonly inbound: InboundMessage
 }
 
+/** Runs handlers that ask for a thread. */
+export interface HandlerThreads {
+  /** Calls a handler in a thread; `undefined` where the signal aborts before the call begins. */
+  attempt(call: HandlerCall, signal: AbortSignal): Promise<Attempt | undefined>
+  /** Ends every thread, in the middle of a call or not. Abort the signals of all calls first. */
+  stop(): Promise<void>
+}
+
 /** Stages the messages that a handler returned, to be stored with its acknowledgement. */
 export function stageHandlerResult(step: RuleRun, handler: Handler, returned: unknown): void {
   for (const each of toList(returned as OneOrMany<Send | Message> | undefined)) {

@@ -5,7 +5,7 @@ import { callRule } from '../../rules/rule.ts'
 import type { ComputeBudget } from '../context/compute-budget.ts'
 import type { RunningCalls } from '../context/running-calls.ts'
 import { ruleFault } from '../execution/rule-run.ts'
-import type { Attempt, HandlerCall } from '../execution/handler-call.ts'
+import type { Attempt, HandlerCall, HandlerThreads } from '../execution/handler-call.ts'
 
 /** What is needed to call handlers. */
 export interface HandlerRuntime {
@@ -13,10 +13,8 @@ export interface HandlerRuntime {
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Pick<ComputeBudget, 'begin' | 'end'>
   readonly runningCalls: Pick<RunningCalls, 'begin'>
-  /** Runs handlers that ask for a thread. Absent if there are no threads. */
-  readonly threads:
-    | { attempt(call: HandlerCall, signal: AbortSignal): Promise<Attempt | undefined> }
-    | undefined
+  /** Absent if there are no threads. */
+  readonly threads: Pick<HandlerThreads, 'attempt'> | undefined
 }
 
 /**

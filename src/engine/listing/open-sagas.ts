@@ -7,7 +7,6 @@ import type { ListPage, OpenSaga, SagasOptions, WaitsFor } from './list-types.ts
 import type { ListSource, ListedRule } from './paging.ts'
 import {
   parseCursor,
-  INSTANT_MAX,
   validateLimit,
   listOptionFault,
   readMergedPage,
@@ -15,6 +14,7 @@ import {
   toWallTime,
 } from './paging.ts'
 import { REPLY_TYPES, serviceTables } from '../plan/plan.ts'
+import { INSTANT_MAX } from '../delays/delay-clock.ts'
 
 /** Sent commands of an instance that are checked, newest first. */
 const SENT_EXAMINED_MAX = 50

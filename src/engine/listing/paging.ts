@@ -25,8 +25,6 @@ export function toWallTime(
 }
 
 export const LIST_LIMIT = { default: 100, min: 1, max: 1_000 } as const
-/** Larger than every instant, and than every value in an index of instants. */
-export const INSTANT_MAX = Number.MAX_SAFE_INTEGER
 
 /** @throws Fault `OPTION_INVALID` */
 export function validateLimit(limit: number = LIST_LIMIT.default): number {

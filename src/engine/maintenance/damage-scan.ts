@@ -1,6 +1,6 @@
 import { sleep } from '../../base/time/clock.ts'
 import type { LogEnd } from '../../ports/event-log.ts'
-import { damageFault } from '../listing/assert-undamaged.ts'
+import { damageFault } from '../context/assert-undamaged.ts'
 import { supervise } from '../context/supervise.ts'
 import type { EngineContext } from '../context/engine-context.ts'
 

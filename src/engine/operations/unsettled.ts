@@ -5,9 +5,10 @@ import { heldKeys } from '../listing/held-keys.ts'
 import type { UnsettledWork } from '../listing/list-types.ts'
 import { isSaga } from '../listing/open-sagas.ts'
 import type { ListSource } from '../listing/paging.ts'
-import { INSTANT_MAX, findRules } from '../listing/paging.ts'
+import { findRules } from '../listing/paging.ts'
 import { readConsumerStatus } from './consumer-status.ts'
 import type { EngineContext } from '../context/engine-context.ts'
+import { INSTANT_MAX } from '../delays/delay-clock.ts'
 
 /** A system with its plan. */
 type SettledSource = ListSource & Pick<EngineContext, 'plan'>

@@ -2,7 +2,7 @@ import type { DamageCode, DamagedRange } from '../../../ports/damage.ts'
 import type { LogRecord, Position, Slice } from '../../../ports/event-log.ts'
 import type { ReadBudget } from '../../../ports/round-robin.ts'
 import { bytesOf } from '../../../ports/round-robin.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
+import type { RestoreArchived } from './restore-archived.ts'
 import type { DamageRegistry } from './damage-registry.ts'
 import type { PartitionHead } from './partition-heads.ts'
 import { firstRecentOffset } from './partition-heads.ts'
@@ -16,7 +16,7 @@ export interface ReadContext {
   readonly sql: Statements
   readonly damage: DamageRegistry
   /** Restores an archived record; returns no record where compaction removed it. */
-  readonly restoreArchived: ArchiveIndex['look']
+  readonly restoreArchived: RestoreArchived
   readonly nowMs: () => number
 }
 

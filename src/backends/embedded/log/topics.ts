@@ -9,7 +9,7 @@ import type {
 } from '../../../ports/event-log.ts'
 import type { TopicState } from '../../../ports/event-log.ts'
 import type { ReadBudget } from '../../../ports/round-robin.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
+import type { RestoreArchived } from './restore-archived.ts'
 import type { Payloads } from './payloads.ts'
 import { createPayloads } from './payloads.ts'
 import type { DamageRegistry } from './damage-registry.ts'
@@ -50,7 +50,7 @@ export interface TopicsOptions {
   readonly sql: Statements
   readonly damage: DamageRegistry
   readonly clock: Clock
-  readonly restoreArchived: ArchiveIndex['look']
+  readonly restoreArchived: RestoreArchived
 }
 
 export function createTopics({ sql, damage, clock, restoreArchived }: TopicsOptions): Topics {

@@ -5,7 +5,7 @@ import { Fault } from '../../../base/errors/fault.ts'
 import type { DamagedRange } from '../../../ports/damage.ts'
 import { damageText } from '../../../ports/damage.ts'
 import type { LogRecord } from '../../../ports/event-log.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
+import type { RestoreArchived } from '../log/restore-archived.ts'
 import { createArchiveIndex } from '../archive/archive-index.ts'
 import { dataFiles } from '../files/directory.ts'
 import type { StoredRecord } from '../sql/log-rows.ts'
@@ -146,10 +146,8 @@ function* scanRows(end: number | undefined, rows: Rows): Generator<ScannedLogRow
     yield { kind: 'unreadable', from: unreadableFrom, to: end }
 }
 
-type Restore = ArchiveIndex['look']
-
 /** Loads the archive index at the first archived record only, since it may be damaged, too. */
-function lazyRestore(db: DatabaseSync, directory: string): Restore {
+function lazyRestore(db: DatabaseSync, directory: string): RestoreArchived {
   const archive = createArchiveIndex(createStatements({ db: () => db }), directory)
   let isLoaded = false
   return (stub) => {
@@ -159,7 +157,7 @@ function lazyRestore(db: DatabaseSync, directory: string): Restore {
   }
 }
 
-function salvagedItem(stored: StoredRecord, restore: Restore): SalvagedItem {
+function salvagedItem(stored: StoredRecord, restore: RestoreArchived): SalvagedItem {
   const { record, gone } = stored
   if (gone === null) return { kind: isIntact(stored) ? 'record' : 'flawed', record }
   const isLost = !isIntact(stored) || payloadHashIn(gone) === LOST_PAYLOAD
