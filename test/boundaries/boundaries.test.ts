@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { SourceFile } from './modules.ts'
-import { MODULES, importsOf, risingParts, violationsOf } from './modules.ts'
+import { MODULES, importsOf, indexViolationsOf, risingParts, violationsOf } from './modules.ts'
 import { sourceFiles } from './source-files.ts'
 
 const files = sourceFiles()
@@ -30,6 +30,26 @@ suite('sub-modules', () => {
   test('with a rule that allows a cycle are found', () => {
     const module = { folder: 'src/x', imports: [], packages: [], parts: { a: ['b'], b: ['a'] } }
     assert.deepEqual(risingParts([module]), ['src/x/a may import b, which is not below it'])
+  })
+})
+
+suite('an index of a sub-module exports', () => {
+  test('only what files outside import', () => {
+    assert.deepEqual(indexViolationsOf(files), [])
+  })
+
+  test('a name in vain, and the check finds it', () => {
+    const module = {
+      folder: 'src/x',
+      imports: [],
+      packages: [],
+      parts: { a: [] },
+      hasIndexes: true,
+    }
+    const index = { path: 'src/x/a/index.ts', text: `export { one, two } from './b.ts'` }
+    const user = { path: 'src/y.ts', text: `import { one as first } from './x/a/index.ts'` }
+    const complaints = ['src/x/a/index.ts exports two, which no file outside imports']
+    assert.deepEqual(indexViolationsOf([index, user], [module]), complaints)
   })
 })
 
@@ -89,7 +109,7 @@ suite('the check finds', () => {
       'a sub-module that imports a higher one',
       {
         path: 'src/engine/rows/bad.ts',
-        text: `import type { Holds } from '../failure/holds.ts'`,
+        text: `import type { Holds } from '../failure/index.ts'`,
       },
       /src\/engine\/rows may not import from src\/engine\/failure/,
     ],
@@ -102,6 +122,16 @@ suite('the check finds', () => {
       'a sub-module that imports what its module may not',
       { path: 'src/engine/plan/bad.ts', text: `import { start } from '../../runtime/start.ts'` },
       /src\/engine may not import from src\/runtime/,
+    ],
+    [
+      'an import past the index of a sub-module',
+      { path: 'src/control/bad.ts', text: `import type { Plan } from '../engine/plan/plan.ts'` },
+      /must import src\/engine\/plan\/index.ts/,
+    ],
+    [
+      'an import past the index of a sub-module in its own module',
+      { path: 'src/engine/consumer/bad.ts', text: `import type { Plan } from '../plan/plan.ts'` },
+      /must import src\/engine\/plan\/index.ts/,
     ],
     ['a file in no module', { path: 'lib/bad.ts', text: '' }, /is in no module/],
   ]

@@ -1,4 +1,5 @@
 // The table of allowed imports between modules, and a pure check of files against it.
+import { exportsOf } from './exports.ts'
 
 /** A module: the files below a folder, without those of deeper modules. */
 export interface Module {
@@ -12,6 +13,8 @@ export interface Module {
    * may import all of them, and none of them may import those files. Other modules see one module.
    */
   readonly parts?: SubModules
+  /** Whether files outside a sub-module import its index.ts and no other file; unit tests may. */
+  readonly hasIndexes?: boolean
 }
 
 /** The sub-modules that each sub-module may import, by their folder names. */
@@ -102,6 +105,7 @@ export const MODULES: readonly Module[] = [
     imports: below('src/engine'),
     packages: ['node:os', 'node:worker_threads'],
     parts: ENGINE,
+    hasIndexes: true,
   },
   {
     folder: 'src/control',
@@ -127,6 +131,7 @@ export const MODULES: readonly Module[] = [
       'node:zlib',
     ],
     parts: EMBEDDED,
+    hasIndexes: true,
   },
   {
     folder: 'src/testing',
@@ -329,9 +334,56 @@ function violationOf(
   }
   const target = resolvePath(path, specifier)
   const owner = moduleOf(target, modules)
-  if (owner === module) return partViolation(path, module, target)
-  if (owner && module.imports.includes(owner.folder)) return undefined
+  if (owner === module)
+    return partViolation(path, module, target) ?? indexViolation(path, module, target)
+  if (owner && module.imports.includes(owner.folder)) return indexViolation(path, owner, target)
   return `${path} imports ${target}, and ${module.folder} may not import from ${owner?.folder ?? 'there'}`
+}
+
+/** The import of a file of a sub-module in place of its index. */
+function indexViolation(path: string, owner: Module, target: string): string | undefined {
+  const part = partOf(target, owner)
+  if (part === undefined || !owner.hasIndexes) return undefined
+  const folder = `${owner.folder}/${part}`
+  const isFree =
+    path.endsWith('.test.ts') || !path.startsWith('src/') || path.startsWith(`${folder}/`)
+  if (isFree || target === `${folder}/index.ts`) return undefined
+  return `${path} imports ${target}, and must import ${folder}/index.ts`
+}
+
+/** Every name that the index of a sub-module exports and no file of src outside it imports. */
+export function indexViolationsOf(
+  files: readonly SourceFile[],
+  modules: readonly Module[] = MODULES,
+): readonly string[] {
+  const sources = files.filter(({ path }) => path.startsWith('src/') && !path.endsWith('.test.ts'))
+  const used = namesByTarget(sources)
+  const indexes = modules
+    .filter(({ hasIndexes }) => hasIndexes)
+    .flatMap(({ folder, parts = {} }) =>
+      Object.keys(parts).map((part) => `${folder}/${part}/index.ts`),
+    )
+  return indexes.flatMap((index) => {
+    const { values, types } = exportsOf(files.find(({ path }) => path === index)?.text ?? '')
+    return [...values, ...types]
+      .filter((name) => !used.get(index)?.has(name))
+      .map((name) => `${index} exports ${name}, which no file outside imports`)
+  })
+}
+
+const NAMED = /(?:^|\n)(?:import|export)\s(?:type\s)?\{([^}]*)\}\s*from\s*'(\.[^']+)'/g
+
+/** The names that files import, by the path of the file that exports them. */
+function namesByTarget(files: readonly SourceFile[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const found = new Map<string, Set<string>>()
+  for (const { path, text } of files)
+    for (const [, list = '', specifier = ''] of text.matchAll(NAMED)) {
+      const target = resolvePath(path, specifier)
+      const names = found.get(target) ?? new Set()
+      found.set(target, names)
+      for (const item of list.split(',')) names.add(item.trim().split(' as ')[0] ?? '')
+    }
+  return found
 }
 
 export function resolvePath(from: string, specifier: string): string {

@@ -3,25 +3,38 @@ import { thrownError } from '../../base/errors/thrown-error.ts'
 import { progressId } from '../../ports/composite-keys.ts'
 import type { LogEvent, LogRecord } from '../../ports/event-log.ts'
 import type { StreamEntry } from '../../ports/event-store.ts'
-import { advanceSaga, fireTimer } from '../execution/advance-saga.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
-import { timerIndex } from '../execution/timer-row.ts'
-import { decide } from '../execution/decide.ts'
-import type { RuleError } from '../failure/rule-error.ts'
-import { thrownFields, createRuleError } from '../failure/rule-error.ts'
-import type { HoldReason } from '../failure/holds.ts'
-import { holdKeyOf } from '../failure/hold-row.ts'
-import { holdMessage, updateHold, releaseFront, retryDelayMs } from '../failure/holds.ts'
-import type { Consumer } from '../plan/plan.ts'
-import { project } from '../execution/project.ts'
+import {
+  advanceSaga,
+  fireTimer,
+  timerIndex,
+  decide,
+  project,
+  ruleFault,
+  stageHandlerResult,
+} from '../execution/index.ts'
+import type {
+  TimerRow,
+  InboundMessage,
+  RuleRun,
+  Attempt,
+  Delivery,
+  Batch,
+  DeliveryCounts,
+} from '../execution/index.ts'
+import type { RuleError, HoldReason } from '../failure/index.ts'
+import {
+  thrownFields,
+  createRuleError,
+  holdKeyOf,
+  holdMessage,
+  updateHold,
+  releaseFront,
+  retryDelayMs,
+} from '../failure/index.ts'
+import type { Consumer } from '../plan/index.ts'
 import { loadRowsAhead, timerRowKeys } from './load-rows.ts'
-import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
-import { createDraft } from '../rows/row-cache.ts'
-import type { InboundMessage, RuleRun } from '../execution/rule-run.ts'
-import { ruleFault } from '../execution/rule-run.ts'
-import { stageHandlerResult } from '../execution/handler-call.ts'
-import type { Attempt } from '../execution/handler-call.ts'
-import type { Delivery, Batch, DeliveryCounts } from '../execution/batch.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
+import { createDraft } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
 
 /** What a batch has staged for its unit. */

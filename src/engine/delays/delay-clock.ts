@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/time/clock.ts'
 import type { EventStore, RowKey, TableSpec } from '../../ports/event-store.ts'
-import { rowWrite, writeRows } from '../rows/write-rows.ts'
+import { rowWrite, writeRows } from '../rows/index.ts'
 
 /**
  * The clock of stored delays. Starts from the wall clock and then runs evenly, also across

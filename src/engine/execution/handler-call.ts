@@ -1,4 +1,4 @@
-import type { Subscription } from '../plan/plan.ts'
+import type { Subscription } from '../plan/index.ts'
 import type { InboundMessage, RuleRun } from './rule-run.ts'
 import type { Handler } from '../../rules/handler.ts'
 import { toList } from '../../rules/effect.ts'

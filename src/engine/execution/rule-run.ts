@@ -13,9 +13,9 @@ import { partitionOf } from '../../contract/partition.ts'
 import type { LogEvent } from '../../ports/event-log.ts'
 import type { RowKey, StreamEntry } from '../../ports/event-store.ts'
 import type { MessageContext, Rule } from '../../rules/rule.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
-import type { Consumer, Plan, ServicePlan } from '../plan/plan.ts'
-import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
+import type { DelayClock } from '../delays/index.ts'
+import type { Consumer, Plan, ServicePlan } from '../plan/index.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import { invalidKeyReason } from '../../contract/message-key.ts'
 
 /** The environment of every rule run of a group. */

@@ -2,10 +2,9 @@ import { readProperty } from '../../base/errors/thrown-error.ts'
 import type { RetryAfter } from '../../rules/effect.ts'
 import type { HandlerContext } from '../../rules/handler.ts'
 import { callRule } from '../../rules/rule.ts'
-import type { ComputeBudget } from '../context/compute-budget.ts'
-import type { RunningCalls } from '../context/running-calls.ts'
-import { ruleFault } from '../execution/rule-run.ts'
-import type { Attempt, HandlerCall, HandlerThreads } from '../execution/handler-call.ts'
+import type { ComputeBudget, RunningCalls } from '../context/index.ts'
+import { ruleFault } from '../execution/index.ts'
+import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts'
 
 /** What is needed to call handlers. */
 export interface HandlerRuntime {

@@ -3,8 +3,7 @@ import type { Clock } from '../../base/time/clock.ts'
 import { yieldToEventLoop } from '../../base/time/clock.ts'
 import type { HandlerRuntime } from './call-handler.ts'
 import { callHandler } from './call-handler.ts'
-import type { Attempt } from '../execution/handler-call.ts'
-import type { Delivery } from '../execution/batch.ts'
+import type { Attempt, Delivery } from '../execution/index.ts'
 
 /**
  * Calls handlers for the deliveries of a batch: in order within a key, and up to the handler's

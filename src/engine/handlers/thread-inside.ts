@@ -20,7 +20,7 @@ import type {
   Threaded,
   ToThread,
 } from './thread.ts'
-import type { Attempt } from '../execution/handler-call.ts'
+import type { Attempt } from '../execution/index.ts'
 
 const handlers = new Map<string, Handler>()
 let calling = new AbortController()

@@ -3,10 +3,10 @@ import { withTimeout } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { Service } from '../../rules/service.ts'
 import { createHandlerContext } from './call-handler.ts'
-import type { EngineOptions } from '../context/engine-options.ts'
+import type { EngineOptions } from '../context/index.ts'
 import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
-import type { Attempt, HandlerCall, HandlerThreads } from '../execution/handler-call.ts'
+import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts'
 
 /**
  * A pool of threads for the handlers that ask for one. A thread works on one message at a time: when

@@ -1,7 +1,6 @@
 import { commandsTopic } from '../../contract/contract.ts'
 import type { Row } from '../../ports/event-store.ts'
-import type { SagaInstanceRow } from '../execution/advance-saga.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
+import type { SagaInstanceRow, TimerRow } from '../execution/index.ts'
 import { findHolder } from './held-keys.ts'
 import type { ListPage, OpenSaga, SagasOptions, WaitsFor } from './list-types.ts'
 import type { ListSource, ListedRule } from './paging.ts'
@@ -13,8 +12,8 @@ import {
   findRules,
   toWallTime,
 } from './paging.ts'
-import { REPLY_TYPES, serviceTables } from '../plan/plan.ts'
-import { INSTANT_MAX } from '../delays/delay-clock.ts'
+import { REPLY_TYPES, serviceTables } from '../plan/index.ts'
+import { INSTANT_MAX } from '../delays/index.ts'
 
 /** Sent commands of an instance that are checked, newest first. */
 const SENT_EXAMINED_MAX = 50

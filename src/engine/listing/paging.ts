@@ -2,10 +2,10 @@
 import { Fault } from '../../base/errors/fault.ts'
 import { compareText } from '../../base/text/compare-text.ts'
 import type { EventStore, Scan, ScannedRow } from '../../ports/event-store.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
-import { SKEW_MS } from '../delays/delay-clock.ts'
-import { tableOf } from '../plan/plan.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { DelayClock } from '../delays/index.ts'
+import { SKEW_MS } from '../delays/index.ts'
+import { tableOf } from '../plan/index.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** The source of a list: a running engine, or stored data alone. */
 export interface ListSource extends Pick<EngineContext, 'backend' | 'catalog' | 'clock'> {

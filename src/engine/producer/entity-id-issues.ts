@@ -2,7 +2,7 @@ import type { Issue } from '../../base/errors/fault.ts'
 import { commandsTopic } from '../../contract/contract.ts'
 import type { CommandType } from '../../contract/message.ts'
 import type { Rule } from '../../rules/rule.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/index.ts'
 import { invalidKeyReason } from '../../contract/message-key.ts'
 
 /**

@@ -11,9 +11,9 @@ import { traceContextIssues, validTraceContext } from '../../contract/trace-cont
 import type { LogAppendResult, LogEvent, LogRefusalCode, Place } from '../../ports/event-log.ts'
 import { entityIdIssues } from './entity-id-issues.ts'
 import { whyNotAppendable } from './append-permission.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 import { createAppendQueue } from './append-queue.ts'
-import { readConsumerStatus } from '../operations/consumer-status.ts'
+import { readConsumerStatus } from '../operations/index.ts'
 import { invalidKeyReason } from '../../contract/message-key.ts'
 
 export interface SendOptions extends TraceContext {

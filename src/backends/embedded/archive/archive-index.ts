@@ -5,10 +5,9 @@ import type { DamagedRange } from '../../../ports/damage.ts'
 import { damageText } from '../../../ports/damage.ts'
 import type { ArchiveBlock } from './archive-block.ts'
 import { blockHash, decodeBlock } from './archive-block.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
-import { isIntact } from '../sql/log-rows.ts'
-import type { Statements } from '../sql/statements.ts'
-import type { RestoreArchived } from '../log/restore-archived.ts'
+import type { StoredRecord, Statements } from '../sql/index.ts'
+import { isIntact } from '../sql/index.ts'
+import type { RestoreArchived } from '../log/index.ts'
 
 /** The block of an archive file that holds a range of records. */
 export interface ArchiveEntry {

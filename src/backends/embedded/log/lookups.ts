@@ -3,19 +3,19 @@ import type { LogRecord } from '../../../ports/event-log.ts'
 import { isStorable } from '../../../ports/storable-text.ts'
 import { payloadHash } from './payloads.ts'
 import type { TopicHeads } from './partition-heads.ts'
-import { storedId } from '../sql/event-ids.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
 import {
+  storedId,
   RECORD_COLUMNS,
   RECORD_WIDTH,
   isIntact,
   payloadHashIn,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { damagedRecordFault, damagedTableFault } from '../sql/sqlite-errors.ts'
+  damagedRecordFault,
+  damagedTableFault,
+  streamEntryChecksum,
+} from '../sql/index.ts'
+import type { StoredRecord, Columns } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
-import type { Columns } from '../sql/statements.ts'
-import { streamEntryChecksum } from '../sql/checksums.ts'
 import { restoreOrThrow } from './restore-archived.ts'
 
 /** Looks up single records, by id, by time or by entity. */

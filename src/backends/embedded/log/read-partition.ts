@@ -6,10 +6,8 @@ import type { RestoreArchived } from './restore-archived.ts'
 import type { DamageRegistry } from './damage-registry.ts'
 import type { PartitionHead } from './partition-heads.ts'
 import { firstRecentOffset } from './partition-heads.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
-import { RECORD_COLUMNS, isIntact, decodeRecord } from '../sql/log-rows.ts'
-import { isCorrupt } from '../sql/sqlite-errors.ts'
-import type { Columns, Statements } from '../sql/statements.ts'
+import type { StoredRecord, Columns, Statements } from '../sql/index.ts'
+import { RECORD_COLUMNS, isIntact, decodeRecord, isCorrupt } from '../sql/index.ts'
 
 /** What reading needs beside the head of a partition. */
 export interface ReadContext {

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../../ports/event-log.ts'
 import type { DamagedRange } from '../../../ports/damage.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
+import type { StoredRecord } from '../sql/index.ts'
 import { Fault } from '../../../base/errors/fault.ts'
 import { damageText } from '../../../ports/damage.ts'
 

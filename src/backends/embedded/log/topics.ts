@@ -20,10 +20,10 @@ import type { Lookups } from './lookups.ts'
 import { createLookups } from './lookups.ts'
 import type { Appender } from './appender.ts'
 import { createAppender, createRecentCache } from './appender.ts'
-import { damagedRecordFault, isCorrupt } from '../sql/sqlite-errors.ts'
+import { damagedRecordFault, isCorrupt } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
 import { readPartition } from './read-partition.ts'
-import type { Statements } from '../sql/statements.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** The log: all topics and their records. */
 export interface Topics extends AppendLookup, Lookups, Appender {

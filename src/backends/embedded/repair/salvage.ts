@@ -5,20 +5,19 @@ import { Fault } from '../../../base/errors/fault.ts'
 import type { DamagedRange } from '../../../ports/damage.ts'
 import { damageText } from '../../../ports/damage.ts'
 import type { LogRecord } from '../../../ports/event-log.ts'
-import type { RestoreArchived } from '../log/restore-archived.ts'
-import { createArchiveIndex } from '../archive/archive-index.ts'
-import { dataFiles } from '../files/directory.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
+import type { RestoreArchived } from '../log/index.ts'
+import { createArchiveIndex } from '../archive/index.ts'
+import { dataFiles } from '../files/index.ts'
+import type { StoredRecord, Columns } from '../sql/index.ts'
 import {
   RECORD_COLUMNS,
   LOST_PAYLOAD,
   isIntact,
   payloadHashIn,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { isCorrupt } from '../sql/sqlite-errors.ts'
-import type { Columns } from '../sql/statements.ts'
-import { createStatements } from '../sql/statements.ts'
+  isCorrupt,
+  createStatements,
+} from '../sql/index.ts'
 
 /** What salvage finds in a log, in order of position. */
 export type SalvagedItem =
