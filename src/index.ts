@@ -34,10 +34,26 @@ export type {
 } from './contract/message.ts'
 export { command, event, query } from './contract/message.ts'
 export type { TraceContext } from './contract/trace-context.ts'
-export type { SlowRule, SlowRun, SlowUnit, SlowUnits } from './engine/context/compute-budget.ts'
-export type { ChangedSource } from './engine/plan/changed-source.ts'
-export type { RuleError } from './engine/failure/rule-error.ts'
-export type { GroupAssignment, HealthReport } from './engine/operations/health.ts'
+export type {
+  SlowRule,
+  SlowRun,
+  SlowUnit,
+  SlowUnits,
+  EngineOptions,
+  RefoldReport,
+  ExpiredRecords,
+  StartHooks,
+} from './engine/context/index.ts'
+export type { ChangedSource } from './engine/plan/index.ts'
+export type { RuleError } from './engine/failure/index.ts'
+export type {
+  GroupAssignment,
+  HealthReport,
+  RewindScope,
+  RewindTarget,
+  RewoundPartition,
+  ConsumerStatus,
+} from './engine/operations/index.ts'
 export type {
   Alarm,
   AlarmKind,
@@ -57,23 +73,20 @@ export type {
   TimersOptions,
   UnsettledWork,
   WaitsFor,
-} from './engine/listing/list-types.ts'
+} from './engine/listing/index.ts'
 export type {
   AcceptedResult,
   FoundOperation,
   Operation,
   OperationState,
   SettledResult,
-} from './engine/producer/command-operation.ts'
-export type { EngineOptions } from './engine/context/engine-options.ts'
-export { ENGINE_OPTIONS } from './engine/context/engine-options.ts'
-export type { ProjectedOptions } from './engine/producer/wait-for-projections.ts'
-export type { RebuildOptions, RebuildProgress, RebuildResult } from './engine/rebuild/rebuilder.ts'
-export type { RefoldReport } from './engine/context/refold-counts.ts'
-export type { RewindScope, RewindTarget, RewoundPartition } from './engine/operations/rewind.ts'
-export type { AppendResult, AppendOptions, SendOptions } from './engine/producer/sender.ts'
-export type { ConsumerStatus } from './engine/operations/consumer-status.ts'
-export type { ExpiredRecords, StartHooks } from './engine/context/engine-monitor.ts'
+  ProjectedOptions,
+  AppendResult,
+  AppendOptions,
+  SendOptions,
+} from './engine/producer/index.ts'
+export { ENGINE_OPTIONS } from './engine/context/index.ts'
+export type { RebuildOptions, RebuildProgress, RebuildResult } from './engine/rebuild/index.ts'
 export type {
   After,
   Become,

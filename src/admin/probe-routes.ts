@@ -1,6 +1,6 @@
 import { runVerb } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
-import type { HealthReport } from '../engine/operations/health.ts'
+import type { HealthReport } from '../engine/operations/index.ts'
 import { json } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 

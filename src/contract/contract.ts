@@ -4,7 +4,6 @@ import type { Issue } from '../base/errors/fault.ts'
 import { Fault } from '../base/errors/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { unknownNameMessage } from '../base/options.ts'
-import { invalidKeyReason } from './validate-message.ts'
 import type {
   CommandSpec,
   CommandType,
@@ -17,6 +16,7 @@ import type {
   RefusalType,
   WireName,
 } from './message.ts'
+import { invalidKeyReason } from './message-key.ts'
 
 type Spec = CommandSpec | EventSpec | QuerySpec
 type Out<S extends StandardSchemaV1> = StandardSchemaV1.InferOutput<S>

@@ -8,9 +8,10 @@ import type { Issue } from '../base/errors/fault.ts'
 import { LIMITS } from '../base/limits.ts'
 import { contract, definitionOf } from './contract.ts'
 import type { ValidationResult } from './validate-message.ts'
-import { validateMessage, invalidKeyReason } from './validate-message.ts'
+import { validateMessage } from './validate-message.ts'
 import { command, event, query } from './message.ts'
 import type { Message } from './message.ts'
+import { invalidKeyReason } from './message-key.ts'
 
 /** Any character. fast-check's unit `binary` first maps a million of them, which takes over a second. */
 const character = fc.nat(0x10_ffff).map((code) => String.fromCodePoint(code).toWellFormed())

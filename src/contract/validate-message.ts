@@ -6,6 +6,7 @@ import type { Message, MessageType } from './message.ts'
 import { normalFormIssues, toNormalForm } from './data/normal-form.ts'
 import { parseWithSchema } from './schema/parse.ts'
 import { shapeIssues, findNonJsonValue, MESSAGE_SHAPE_LIMITS } from './data/shape.ts'
+import { invalidKeyReason } from './message-key.ts'
 
 /** Validated data: the output of its schema in normal form, and the JSON text to store. */
 export interface EncodedMessage {
@@ -96,18 +97,6 @@ function valid(data: unknown, json: string, key: string): ValidationResult {
 
 function invalid(path: string, message: string): ValidationResult {
   return { status: 'invalid', issues: [{ path, message }] }
-}
-
-/** Why a key or an id is invalid, if it is. */
-export function invalidKeyReason(key: unknown): string | undefined {
-  if (typeof key !== 'string') return 'must be text'
-  if (key.length === 0) return 'must not be empty'
-  if (key.length > LIMITS.keyLengthMax) return `must have at most ${LIMITS.keyLengthMax} characters`
-  // Not every backend can store control characters and lone surrogates.
-  // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(key)) return 'must not contain control characters'
-  if (!key.isWellFormed()) return 'must be well-formed Unicode'
-  return undefined
 }
 
 const encoder = new TextEncoder()

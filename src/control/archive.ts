@@ -1,5 +1,5 @@
 import { Fault } from '../base/errors/fault.ts'
-import { readPositions } from '../engine/operations/consumer-status.ts'
+import { readPositions } from '../engine/operations/index.ts'
 import type { ArchiveResult, ReportProgress } from '../ports/backup-and-archive.ts'
 import type { LogEnd } from '../ports/event-log.ts'
 import { assertAbsolutePath } from './backup.ts'

@@ -1,7 +1,7 @@
 import { commandsTopic } from '../contract/contract.ts'
 import type { Envelope } from '../contract/envelope.ts'
-import type { Catalog } from '../engine/plan/catalog.ts'
-import { REPLY_TYPES } from '../engine/plan/plan.ts'
+import type { Catalog } from '../engine/plan/index.ts'
+import { REPLY_TYPES } from '../engine/plan/index.ts'
 import type { EventViewKind } from './views.ts'
 
 const COMMANDS = commandsTopic('')

@@ -1,4 +1,4 @@
-import type { OperationState } from '../engine/producer/command-operation.ts'
+import type { OperationState } from '../engine/producer/index.ts'
 import type { OutcomeView } from './views.ts'
 
 /** Converts the state of an operation to what operators see. */

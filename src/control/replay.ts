@@ -4,7 +4,7 @@ import type { CloudEvent } from '../contract/envelope.ts'
 import { cloudEvent, decodeEnvelope } from '../contract/envelope.ts'
 import type { EventLog, LogRecord } from '../ports/event-log.ts'
 import { assertTopicExists } from './read-topic.ts'
-import { assertUndamaged } from '../engine/listing/assert-undamaged.ts'
+import { assertUndamaged } from '../engine/context/index.ts'
 import { parseOffsetsOrTimes, resolveOffset } from './offset-or-time.ts'
 import type { System } from './system.ts'
 

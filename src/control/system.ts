@@ -1,10 +1,9 @@
 import type { Clock } from '../base/time/clock.ts'
-import type { Catalog } from '../engine/plan/catalog.ts'
-import type { DelayClock } from '../engine/delays/delay-clock.ts'
-import type { HealthReport } from '../engine/operations/health.ts'
-import type { OperationState } from '../engine/producer/command-operation.ts'
-import type { RewindRequest, RewoundPartition } from '../engine/operations/rewind.ts'
-import type { RebuildProgress, RebuildResult } from '../engine/rebuild/rebuilder.ts'
+import type { Catalog } from '../engine/plan/index.ts'
+import type { DelayClock } from '../engine/delays/index.ts'
+import type { HealthReport, RewindRequest, RewoundPartition } from '../engine/operations/index.ts'
+import type { OperationState } from '../engine/producer/index.ts'
+import type { RebuildProgress, RebuildResult } from '../engine/rebuild/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 
 /** A system as operators see it: a running app of this process, or its data without a running app. */

@@ -2,15 +2,17 @@ import type { Issue } from '../base/errors/fault.ts'
 import { Fault } from '../base/errors/fault.ts'
 import { archiveTopic } from './archive.ts'
 import { backUpSystem } from './backup.ts'
-import { readStoredMessages } from '../engine/startup/compatibility.ts'
-import { heldKeys } from '../engine/listing/held-keys.ts'
-import { openSagas } from '../engine/listing/open-sagas.ts'
-import { listOperations } from '../engine/listing/operation-list.ts'
-import { LIST_LIMIT } from '../engine/listing/paging.ts'
-import { listTimers } from '../engine/listing/timer-list.ts'
+import { readStoredMessages } from '../engine/startup/index.ts'
+import {
+  heldKeys,
+  openSagas,
+  listOperations,
+  LIST_LIMIT,
+  listTimers,
+} from '../engine/listing/index.ts'
 import { readChain, newestEvents, readTopic } from './read-topic.ts'
 import { browseTopic, findMessages } from './browse-topic.ts'
-import type { RewindTarget } from '../engine/operations/rewind.ts'
+import type { RewindTarget } from '../engine/operations/index.ts'
 import { parseOffsetsOrTimes } from './offset-or-time.ts'
 import { overviewOf } from './overview.ts'
 import { replay } from './replay.ts'

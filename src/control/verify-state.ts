@@ -1,12 +1,10 @@
 // Checks that rows are consistent with each other: entities with streams, held keys with messages, sagas with timers.
 import type { Issue } from '../base/errors/fault.ts'
 import { Fault } from '../base/errors/fault.ts'
-import type { SagaInstanceRow } from '../engine/execution/advance-saga.ts'
-import type { TimerRow } from '../engine/execution/timer-row.ts'
-import type { CatalogService } from '../engine/plan/catalog.ts'
-import { consumerName } from '../engine/plan/catalog.ts'
-import type { HoldRow } from '../engine/failure/hold-row.ts'
-import { serviceTables, tableOf } from '../engine/plan/plan.ts'
+import type { SagaInstanceRow, TimerRow } from '../engine/execution/index.ts'
+import type { CatalogService } from '../engine/plan/index.ts'
+import { consumerName, serviceTables, tableOf } from '../engine/plan/index.ts'
+import type { HoldRow } from '../engine/failure/index.ts'
 import type {
   EventStore,
   Progress,

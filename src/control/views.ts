@@ -1,12 +1,6 @@
 // What operators see, as JSON. Times are milliseconds since 1970.
 import type { Issue } from '../base/errors/fault.ts'
-import type {
-  Alarm,
-  HeldKey,
-  ListPage,
-  OperationKind,
-  WaitsFor,
-} from '../engine/listing/list-types.ts'
+import type { Alarm, HeldKey, ListPage, OperationKind, WaitsFor } from '../engine/listing/index.ts'
 
 export type {
   Alarm,
@@ -18,7 +12,7 @@ export type {
   OperationEntry,
   TimerEntry,
   WaitsFor,
-} from '../engine/listing/list-types.ts'
+} from '../engine/listing/index.ts'
 
 /** All services, topics and their links at one moment. */
 export interface Overview {

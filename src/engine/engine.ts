@@ -2,22 +2,25 @@ import { withTimeout } from '../base/time/clock.ts'
 import type { Issue } from '../base/errors/fault.ts'
 import { issueCountText, Fault } from '../base/errors/fault.ts'
 import { unknownNameDetail } from '../base/options.ts'
-import { registerConsumers, assertKnownConsumers } from './startup/register-consumers.ts'
-import { storeCatalog } from './plan/catalog.ts'
-import type { ProjectionStateStore } from './projections/projection-state-store.ts'
-import { createProjectionStateStore } from './projections/projection-state-store.ts'
-import { storeSchemas, assertCompatible } from './startup/compatibility.ts'
-import { CLOCK_TABLE } from './delays/delay-clock.ts'
-import type { Plan, ServicePlan } from './plan/plan.ts'
-import { createProcessor } from './consumer/processor.ts'
-import type { RebuildOptions, Rebuilder, RebuildResult } from './rebuild/rebuilder.ts'
-import { createRebuilder } from './rebuild/rebuilder.ts'
-import { runDamageScan } from './maintenance/damage-scan.ts'
-import type { Sender } from './producer/sender.ts'
-import { createSender } from './producer/sender.ts'
-import { supervise } from './context/supervise.ts'
-import type { EngineContext } from './context/engine-context.ts'
-import { runRetention } from './maintenance/retention.ts'
+import {
+  registerConsumers,
+  assertKnownConsumers,
+  storeSchemas,
+  assertCompatible,
+} from './startup/index.ts'
+import { storeCatalog } from './plan/index.ts'
+import type { ProjectionStateStore } from './projections/index.ts'
+import { createProjectionStateStore } from './projections/index.ts'
+import { CLOCK_TABLE } from './delays/index.ts'
+import type { Plan, ServicePlan } from './plan/index.ts'
+import { createProcessor } from './consumer/index.ts'
+import type { RebuildOptions, Rebuilder, RebuildResult } from './rebuild/index.ts'
+import { createRebuilder } from './rebuild/index.ts'
+import { runDamageScan, runRetention } from './maintenance/index.ts'
+import type { Sender } from './producer/index.ts'
+import { createSender } from './producer/index.ts'
+import { supervise } from './context/index.ts'
+import type { EngineContext } from './context/index.ts'
 
 /**
  * A running engine: the processors of all services here, and the sender for messages from outside.

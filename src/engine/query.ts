@@ -6,13 +6,11 @@ import type { EventStore, Row, RowKey, Scan } from '../ports/event-store.ts'
 import type { QueryHandler, ReadRows, Readable, RowReader } from '../rules/query-handler.ts'
 import type { Rule } from '../rules/rule.ts'
 import { callRule } from '../rules/rule.ts'
-import type { EntityRow } from './plan/entity-fold.ts'
-import type { Consumer, ServicePlan } from './plan/plan.ts'
-import { storeRefoldedStates, createServiceRefold } from './execution/refold.ts'
-import type { CachedRow } from './rows/row-cache.ts'
-import { createCachedRow } from './rows/row-cache.ts'
-import { ruleFault } from './execution/rule-run.ts'
-import type { EngineContext } from './context/engine-context.ts'
+import type { EntityRow, Consumer, ServicePlan } from './plan/index.ts'
+import { storeRefoldedStates, createServiceRefold, ruleFault } from './execution/index.ts'
+import type { CachedRow } from './rows/index.ts'
+import { createCachedRow } from './rows/index.ts'
+import type { EngineContext } from './context/index.ts'
 
 const PAGE = { initial: 1_000, max: 10_000 }
 

@@ -11,11 +11,7 @@ import type {
   DataOf,
   QueryType,
 } from '../contract/message.ts'
-import type {
-  AcceptedResult,
-  OperationState,
-  SettledResult,
-} from '../engine/producer/command-operation.ts'
+import type { AcceptedResult, OperationState, SettledResult } from '../engine/producer/index.ts'
 import { headerOfKey } from './routing/idempotency-key.ts'
 import type { OperationView, Until } from './handlers/operations.ts'
 

@@ -1,7 +1,7 @@
 import { commandsTopic, eventsTopic, definitionOf } from '../contract/contract.ts'
 import type { MessageKind } from '../contract/message.ts'
-import type { Plan } from '../engine/plan/plan.ts'
-import { subscribingRules } from '../engine/plan/plan.ts'
+import type { Plan } from '../engine/plan/index.ts'
+import { subscribingRules } from '../engine/plan/index.ts'
 import type { Runnable } from '../rules/service.ts'
 
 /** The services, contracts and topics of an app, as JSON data. */

@@ -12,28 +12,28 @@ import {
   createComputeBudget,
   slowRuleText,
   slowUnitsText,
-} from '../engine/context/compute-budget.ts'
-import { createExclusivePermit } from '../engine/failure/exclusive-permit.ts'
-import { createRunningCalls } from '../engine/context/running-calls.ts'
-import { changedSourceText } from '../engine/plan/changed-source.ts'
-import { createCatalog, CATALOG_TABLE } from '../engine/plan/catalog.ts'
-import { createDelayClock } from '../engine/delays/delay-clock.ts'
-import { withDeadlines } from '../engine/context/backend-deadlines.ts'
-import { ruleErrorText } from '../engine/failure/rule-error.ts'
-import type { StoredIdentity } from '../engine/startup/identity.ts'
-import { readIdentities, resolveStoredNames } from '../engine/startup/identity.ts'
-import type { EngineOptions } from '../engine/context/engine-options.ts'
-import { ENGINE_OPTIONS } from '../engine/context/engine-options.ts'
-import { createPauses } from '../engine/context/pauses.ts'
-import type { Plan } from '../engine/plan/plan.ts'
-import { collectContracts, createPlan } from '../engine/plan/plan.ts'
-import { assertUsableSchemas } from '../engine/startup/schema-checks.ts'
-import type { StoredNames } from '../engine/plan/stored-names.ts'
-import { threadsOf } from '../engine/handlers/threads.ts'
-import type { EngineContext } from '../engine/context/engine-context.ts'
-import { rejectAfterStop } from '../engine/context/reject-after-stop.ts'
-import type { StartHooks } from '../engine/context/engine-monitor.ts'
-import { createEngineMonitor } from '../engine/context/engine-monitor.ts'
+  createRunningCalls,
+  withDeadlines,
+  ENGINE_OPTIONS,
+  createPauses,
+  rejectAfterStop,
+  createEngineMonitor,
+} from '../engine/context/index.ts'
+import { createExclusivePermit, ruleErrorText } from '../engine/failure/index.ts'
+import {
+  changedSourceText,
+  createCatalog,
+  CATALOG_TABLE,
+  collectContracts,
+  createPlan,
+} from '../engine/plan/index.ts'
+import { createDelayClock } from '../engine/delays/index.ts'
+import type { StoredIdentity } from '../engine/startup/index.ts'
+import { readIdentities, resolveStoredNames, assertUsableSchemas } from '../engine/startup/index.ts'
+import type { EngineOptions, EngineContext, StartHooks } from '../engine/context/index.ts'
+import type { Plan, StoredNames } from '../engine/plan/index.ts'
+import type { Threads } from '../engine/handlers/index.ts'
+import { threadsOf } from '../engine/handlers/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 import type { Service } from '../rules/service.ts'
 import type { BackendHandle } from './backend-handle.ts'
@@ -84,12 +84,16 @@ function hooksOf(reports: StartHooks): Required<StartHooks> {
 }
 
 /** Everything that the engine needs and that does not depend on stored data. */
-export interface PreparedEngine extends Omit<EngineContext, 'plan' | 'catalog' | 'pauses'> {
+export interface PreparedEngine extends Omit<
+  EngineContext,
+  'plan' | 'catalog' | 'pauses' | 'threads'
+> {
   /** Plans the services, given the names under which they are stored. */
   readonly planBy: (names: StoredNames) => Plan
   readonly services: readonly Service[]
   readonly contracts: ReadonlyMap<string, ContractDefinition>
   readonly handle: BackendHandle
+  readonly threads: Threads | undefined
 }
 
 /**

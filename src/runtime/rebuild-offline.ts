@@ -1,7 +1,7 @@
 import { thrownMessage } from '../base/errors/thrown-error.ts'
 import { createWarnOnce } from '../base/errors/warn-once.ts'
 import { rebuildOffline as rebuildAloneBy } from '../engine/engine.ts'
-import type { RebuildOptions, RebuildResult } from '../engine/rebuild/rebuilder.ts'
+import type { RebuildOptions, RebuildResult } from '../engine/rebuild/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 import type { Service } from '../rules/service.ts'
 import type { StartOptions } from './engine-context.ts'

@@ -5,12 +5,10 @@ import type { ControlSocket } from '../control/control-socket.ts'
 import { openSocket } from '../control/control-socket.ts'
 import type { System } from '../control/system.ts'
 import type { Engine } from '../engine/engine.ts'
-import { checkHealth } from '../engine/operations/health.ts'
-import { findOperationById } from '../engine/producer/command-operation.ts'
-import { rewind } from '../engine/operations/rewind.ts'
-import type { EngineContext } from '../engine/context/engine-context.ts'
-import { whileRunning } from '../engine/context/reject-after-stop.ts'
-import type { EngineMonitor } from '../engine/context/engine-monitor.ts'
+import { checkHealth, rewind } from '../engine/operations/index.ts'
+import { findOperationById } from '../engine/producer/index.ts'
+import type { EngineContext, EngineMonitor } from '../engine/context/index.ts'
+import { whileRunning } from '../engine/context/index.ts'
 
 const SYSTEMS = new WeakMap<object, System>()
 

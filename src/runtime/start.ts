@@ -7,19 +7,32 @@ import type {
   QueryMessage,
 } from '../contract/message.ts'
 import { runEngine } from '../engine/engine.ts'
-import type { FoundOperation, Operation } from '../engine/producer/command-operation.ts'
-import { findOperationById, createOperation } from '../engine/producer/command-operation.ts'
-import type { RebuildOptions, RebuildResult } from '../engine/rebuild/rebuilder.ts'
+import type {
+  FoundOperation,
+  Operation,
+  AppendOptions,
+  AppendResult,
+  SendOptions,
+} from '../engine/producer/index.ts'
+import { findOperationById, createOperation } from '../engine/producer/index.ts'
+import type { RebuildOptions, RebuildResult } from '../engine/rebuild/index.ts'
 import { answerQuery } from '../engine/query.ts'
-import type { RewoundPartition, RewindScope, RewindTarget } from '../engine/operations/rewind.ts'
-import { rewind } from '../engine/operations/rewind.ts'
-import type { AppendOptions, AppendResult, SendOptions } from '../engine/producer/sender.ts'
-import type { ConsumerStatus } from '../engine/operations/consumer-status.ts'
-import type { HealthReport } from '../engine/operations/health.ts'
-import { checkHealth } from '../engine/operations/health.ts'
-import { whileRunning } from '../engine/context/reject-after-stop.ts'
-import { readConsumerStatus } from '../engine/operations/consumer-status.ts'
-import { heldKeys } from '../engine/listing/held-keys.ts'
+import type {
+  RewoundPartition,
+  RewindScope,
+  RewindTarget,
+  ConsumerStatus,
+  HealthReport,
+} from '../engine/operations/index.ts'
+import {
+  rewind,
+  checkHealth,
+  readConsumerStatus,
+  waitUntilSettled,
+  readUnsettled,
+} from '../engine/operations/index.ts'
+import { whileRunning } from '../engine/context/index.ts'
+import { heldKeys, openSagas, listOperations, listTimers } from '../engine/listing/index.ts'
 import type {
   HeldKey,
   HeldKeysOptions,
@@ -31,11 +44,7 @@ import type {
   TimerEntry,
   TimersOptions,
   UnsettledWork,
-} from '../engine/listing/list-types.ts'
-import { openSagas } from '../engine/listing/open-sagas.ts'
-import { listOperations } from '../engine/listing/operation-list.ts'
-import { listTimers } from '../engine/listing/timer-list.ts'
-import { waitUntilSettled, readUnsettled } from '../engine/operations/unsettled.ts'
+} from '../engine/listing/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { AppDescription } from './describe.ts'

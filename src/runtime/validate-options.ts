@@ -1,6 +1,6 @@
 import type { Issue } from '../base/errors/fault.ts'
 import { unknownNameMessage } from '../base/options.ts'
-import { startFromIssue } from '../engine/plan/start-from.ts'
+import { startFromIssue } from '../engine/plan/index.ts'
 import type { Renamable } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
 

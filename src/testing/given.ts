@@ -2,15 +2,19 @@ import assert from 'node:assert/strict'
 import { assertSinglePackageCopy } from '../base/package-copy.ts'
 import { asFault } from '../base/errors/thrown-error.ts'
 import type { Message, MessageType } from '../contract/message.ts'
-import { advanceSaga } from '../engine/execution/advance-saga.ts'
-import { decide, evolve } from '../engine/execution/decide.ts'
-import type { EntityRow } from '../engine/plan/entity-fold.ts'
-import { callHandler, stageHandlerResult } from '../engine/handlers/call-handler.ts'
-import { project } from '../engine/execution/project.ts'
+import {
+  advanceSaga,
+  decide,
+  evolve,
+  project,
+  stageHandlerResult,
+} from '../engine/execution/index.ts'
+import type { EntityRow } from '../engine/plan/index.ts'
+import { callHandler } from '../engine/handlers/index.ts'
 import type { RowValues } from '../engine/query.ts'
 import { runQuery, tableReader } from '../engine/query.ts'
-import type { UnitDraft } from '../engine/rows/row-cache.ts'
-import { createWrites } from '../engine/rows/row-cache.ts'
+import type { UnitDraft } from '../engine/rows/index.ts'
+import { createWrites } from '../engine/rows/index.ts'
 import { memory } from '../backends/memory/index.ts'
 import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { EventStore, Row } from '../ports/event-store.ts'

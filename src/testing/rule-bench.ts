@@ -5,14 +5,17 @@ import { contractOfType, definitionOf } from '../contract/contract.ts'
 import type { EncodedMessage } from '../contract/validate-message.ts'
 import { validateMessage } from '../contract/validate-message.ts'
 import type { CommandType, Message, MessageType, RefusalData } from '../contract/message.ts'
-import type { SagaInstanceRow } from '../engine/execution/advance-saga.ts'
-import { isListOfComplaints } from '../engine/execution/decide.ts'
-import { createEntityFold } from '../engine/plan/entity-fold.ts'
-import type { Consumer, ConsumerRule, Evolver } from '../engine/plan/plan.ts'
-import { serviceTables } from '../engine/plan/plan.ts'
-import type { UnitDraft } from '../engine/rows/row-cache.ts'
-import { createDraft } from '../engine/rows/row-cache.ts'
-import type { InboundMessage, RuleRun, RuleRunEnvironment } from '../engine/execution/rule-run.ts'
+import type {
+  SagaInstanceRow,
+  InboundMessage,
+  RuleRun,
+  RuleRunEnvironment,
+} from '../engine/execution/index.ts'
+import { isListOfComplaints } from '../engine/execution/index.ts'
+import { createEntityFold, serviceTables } from '../engine/plan/index.ts'
+import type { Consumer, ConsumerRule, Evolver } from '../engine/plan/index.ts'
+import type { UnitDraft } from '../engine/rows/index.ts'
+import { createDraft } from '../engine/rows/index.ts'
 import { messageTypesOf } from '../rules/package-values.ts'
 import type { Rule } from '../rules/rule.ts'
 

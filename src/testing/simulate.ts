@@ -14,16 +14,18 @@ import type {
   CommandType,
   QueryMessage,
 } from '../contract/message.ts'
-import { createPlan } from '../engine/plan/plan.ts'
-import type { Operation } from '../engine/producer/command-operation.ts'
-import type { EngineOptions } from '../engine/context/engine-options.ts'
-import type { SendOptions } from '../engine/producer/sender.ts'
-import { createCatalog } from '../engine/plan/catalog.ts'
-import type { ConsumerStatus } from '../engine/operations/consumer-status.ts'
-import type { RebuildResult } from '../engine/rebuild/rebuilder.ts'
-import { readConsumerStatus } from '../engine/operations/consumer-status.ts'
-import { isSettled, readUnsettled, unsettledText } from '../engine/operations/unsettled.ts'
-import type { RuleError } from '../engine/failure/rule-error.ts'
+import { createPlan, createCatalog } from '../engine/plan/index.ts'
+import type { Operation, SendOptions } from '../engine/producer/index.ts'
+import type { EngineOptions } from '../engine/context/index.ts'
+import type { ConsumerStatus } from '../engine/operations/index.ts'
+import type { RebuildResult } from '../engine/rebuild/index.ts'
+import {
+  readConsumerStatus,
+  isSettled,
+  readUnsettled,
+  unsettledText,
+} from '../engine/operations/index.ts'
+import type { RuleError } from '../engine/failure/index.ts'
 import type { EventLog, LogRecord, Position } from '../ports/event-log.ts'
 import type { Backend } from '../ports/event-store.ts'
 import { packageValuesOfServices } from '../rules/package-values.ts'

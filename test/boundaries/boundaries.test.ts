@@ -1,26 +1,56 @@
 import assert from 'node:assert/strict'
-import { globSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { SourceFile } from './modules.ts'
-import { violationsOf, importsOf } from './modules.ts'
+import { MODULES, importsOf, indexViolationsOf, risingParts, violationsOf } from './modules.ts'
+import { sourceFiles } from './source-files.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const patterns = [
-  'src/**/*.{ts,tsx}',
-  'examples/**/*.ts',
-  'tools/**/*.ts',
-  'test/**/*.ts',
-  'bench/**/*.ts',
-]
-const files: readonly SourceFile[] = globSync(patterns, { cwd: root })
-  .map((path) => path.replaceAll('\\', '/'))
-  .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
+const files = sourceFiles()
 
 test('every file imports only what its module may import', () => {
   assert.ok(files.length > 100)
   assert.deepEqual(violationsOf(files), [])
+})
+
+suite('sub-modules', () => {
+  for (const folder of ['src/engine', 'src/backends/embedded'])
+    test(`${folder}: every folder is one`, () => {
+      const inside = files.map(({ path }) => path).filter((path) => path.startsWith(`${folder}/`))
+      const names = inside.map((path) => path.slice(folder.length + 1).split('/'))
+      const folders = new Set(
+        names.flatMap(([name = '', ...rest]) => (rest.length > 0 ? [name] : [])),
+      )
+      const { parts = {} } = MODULES.find((module) => module.folder === folder) ?? {}
+      assert.deepEqual([...folders].toSorted(), Object.keys(parts).toSorted())
+    })
+
+  test('may import only those below them, so that no cycle can arise', () => {
+    assert.deepEqual(risingParts(), [])
+  })
+
+  test('with a rule that allows a cycle are found', () => {
+    const module = { folder: 'src/x', imports: [], packages: [], parts: { a: ['b'], b: ['a'] } }
+    assert.deepEqual(risingParts([module]), ['src/x/a may import b, which is not below it'])
+  })
+})
+
+suite('an index of a sub-module exports', () => {
+  test('only what files outside import', () => {
+    assert.deepEqual(indexViolationsOf(files), [])
+  })
+
+  test('a name in vain, and the check finds it', () => {
+    const module = {
+      folder: 'src/x',
+      imports: [],
+      packages: [],
+      parts: { a: [] },
+      hasIndexes: true,
+    }
+    const index = { path: 'src/x/a/index.ts', text: `export { one, two } from './b.ts'` }
+    const user = { path: 'src/y.ts', text: `import { one as first } from './x/a/index.ts'` }
+    const complaints = ['src/x/a/index.ts exports two, which no file outside imports']
+    assert.deepEqual(indexViolationsOf([index, user], [module]), complaints)
+  })
 })
 
 suite('the check finds', () => {
@@ -75,6 +105,34 @@ suite('the check finds', () => {
       { path: 'src/base/bad.test.ts', text: `import { start } from '../runtime/start.ts'` },
       /may not import from src\/runtime/,
     ],
+    [
+      'a sub-module that imports a higher one',
+      {
+        path: 'src/engine/rows/bad.ts',
+        text: `import type { Holds } from '../failure/index.ts'`,
+      },
+      /src\/engine\/rows may not import from src\/engine\/failure/,
+    ],
+    [
+      'a sub-module that imports a file beside it',
+      { path: 'src/engine/plan/bad.ts', text: `import { runEngine } from '../engine.ts'` },
+      /src\/engine\/plan may not import from the files beside it/,
+    ],
+    [
+      'a sub-module that imports what its module may not',
+      { path: 'src/engine/plan/bad.ts', text: `import { start } from '../../runtime/start.ts'` },
+      /src\/engine may not import from src\/runtime/,
+    ],
+    [
+      'an import past the index of a sub-module',
+      { path: 'src/control/bad.ts', text: `import type { Plan } from '../engine/plan/plan.ts'` },
+      /must import src\/engine\/plan\/index.ts/,
+    ],
+    [
+      'an import past the index of a sub-module in its own module',
+      { path: 'src/engine/consumer/bad.ts', text: `import type { Plan } from '../plan/plan.ts'` },
+      /must import src\/engine\/plan\/index.ts/,
+    ],
     ['a file in no module', { path: 'lib/bad.ts', text: '' }, /is in no module/],
   ]
   for (const [name, file, complaint] of planted)
@@ -84,10 +142,11 @@ suite('the check finds', () => {
       assert.match(complaints[0] ?? '', complaint)
     })
 
-  test('a module without files', () => {
-    const inside = files.filter(({ path }) => !path.startsWith('src/runtime/'))
-    assert.ok(violationsOf(inside).includes('src/runtime is a module without files'))
-  })
+  for (const folder of ['src/runtime', 'src/engine/plan'])
+    test(`a module without files: ${folder}`, () => {
+      const inside = files.filter(({ path }) => !path.startsWith(`${folder}/`))
+      assert.ok(violationsOf(inside).includes(`${folder} is a module without files`))
+    })
 })
 
 test('text that only looks like an import is ignored', () => {

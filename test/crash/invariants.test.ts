@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { LogEvent, LogRecord } from '../../src/ports/event-log.ts'
 import { batchOf, depositOf, eventOf, trimmedEvents } from './support/batches.ts'
-import type { Evidence } from './support/invariants.ts'
 import { CHECK_NAMES, findViolations } from './support/invariants.ts'
 import type { Snapshot } from './support/snapshot.ts'
 import type { Observed } from './support/protocol.ts'
 import { observe, createObserved } from './support/protocol.ts'
 import { CONSUMERS, PARTITIONS, TABLES, TOPICS } from './support/scenario.ts'
+import type { Evidence } from './support/evidence.ts'
 
 const SEED = 5
 const BATCHES = 30

@@ -6,19 +6,13 @@ import { entity, refuse } from 'throughline'
 import type { Goods, OrderLine } from '../contracts.ts'
 import { Ordering, isGuest } from '../contracts.ts'
 import { draw, subtract, valueOf } from './return-lines.ts'
+import type { SettledOrder } from './return-lines.ts'
 
 /** An invoice that has not settled; `at` is its position among the customer's invoices. */
 type OpenInvoice =
   | { kind: 'order'; id: string; at: number; lines: readonly OrderLine[] }
   | { kind: 'parked-return'; id: string; at: number; lines: readonly Goods[] }
   | { kind: 'accepted-return'; id: string; at: number }
-
-/** A settled order with the lines that have not been returned. */
-export interface SettledOrder {
-  readonly id: string
-  readonly at: number
-  readonly lines: readonly OrderLine[]
-}
 
 export interface Customer {
   readonly next: number

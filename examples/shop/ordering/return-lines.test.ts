@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Goods, OrderLine } from '../contracts.ts'
-import type { SettledOrder } from './customer.ts'
 import { draw, subtract, valueOf } from './return-lines.ts'
+import type { SettledOrder } from './return-lines.ts'
 
 type Line = [sku: string, quantity: number, unitPriceCents: number]
 

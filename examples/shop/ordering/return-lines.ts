@@ -1,7 +1,13 @@
 // Assigns the pieces of a return to lines of earlier orders: newest order first, last line first, each
 // piece at the price that was paid. Product codes are compared exactly.
 import type { Goods, OrderLine, ReturnedLine } from '../contracts.ts'
-import type { SettledOrder } from './customer.ts'
+
+/** A settled order with the lines that have not been returned. */
+export interface SettledOrder {
+  readonly id: string
+  readonly at: number
+  readonly lines: readonly OrderLine[]
+}
 
 /** The lines that cover a return, or `undefined` if they do not cover all of it. */
 export function draw(

@@ -4,14 +4,18 @@ import type { Clock } from '../../base/time/clock.ts'
 import { systemClock } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { Backend } from '../../ports/event-store.ts'
-import { archivePartition } from './archive/archive-partition.ts'
-import { createBackup } from './backup/create-backup.ts'
-import { createEmbeddedLog } from './connection/embedded-log.ts'
-import { ownerMode, readOnlyMode, shareConnection } from './connection/connection.ts'
-import { createEmbeddedStore } from './connection/embedded-store.ts'
+import { archivePartition } from './archive/index.ts'
+import { createBackup } from './backup/index.ts'
+import {
+  createEmbeddedLog,
+  ownerMode,
+  readOnlyMode,
+  shareConnection,
+  createEmbeddedStore,
+} from './connection/index.ts'
 
-export type { RestoreOptions, RestoreResult } from './backup/restore.ts'
-export { restore } from './backup/restore.ts'
+export type { RestoreOptions, RestoreResult } from './backup/index.ts'
+export { restore } from './backup/index.ts'
 
 export interface EmbeddedOptions {
   /** The data directory; created when it is missing. */
@@ -76,7 +80,11 @@ export function embedded(options: EmbeddedOptions): Backend {
   }
 }
 
-export type { AcceptedDamage, Loss, RepairResult } from './repair/repair.ts'
-export { repair } from './repair/repair.ts'
-export type { SalvagedItem, Unreadable } from './repair/salvage.ts'
-export { salvage } from './repair/salvage.ts'
+export type {
+  AcceptedDamage,
+  Loss,
+  RepairResult,
+  SalvagedItem,
+  Unreadable,
+} from './repair/index.ts'
+export { repair, salvage } from './repair/index.ts'

@@ -1,12 +1,11 @@
 import type { EventStore, RowWrite, ScannedRow } from '../../ports/event-store.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
-import { SKEW_MS } from '../delays/delay-clock.ts'
-import { INSTANT_MAX } from '../listing/paging.ts'
-import type { ServiceTables } from '../plan/plan.ts'
-import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
-import { timerIndex } from '../execution/timer-row.ts'
-import { rowWrite, writeRows } from '../rows/write-rows.ts'
+import type { DelayClock } from '../delays/index.ts'
+import { SKEW_MS, INSTANT_MAX } from '../delays/index.ts'
+import type { ServiceTables } from '../plan/index.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
+import type { TimerRow } from '../execution/index.ts'
+import { timerIndex } from '../execution/index.ts'
+import { rowWrite, writeRows } from '../rows/index.ts'
 
 /** The timers of one service: durable rows, and in memory only when the next one is due. */
 export interface DueTimers {

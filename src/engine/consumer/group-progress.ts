@@ -3,8 +3,8 @@ import type { PartitionName, ProgressName } from '../../ports/composite-keys.ts'
 import { partitionId, progressId } from '../../ports/composite-keys.ts'
 import type { Advance, EventStore } from '../../ports/event-store.ts'
 import { partitionOf } from '../../contract/partition.ts'
-import type { Consumer, ConsumerGroup } from '../plan/plan.ts'
-import type { DeliveryCounts, Delivery, Batch } from './run-batch.ts'
+import type { Consumer, ConsumerGroup } from '../plan/index.ts'
+import type { DeliveryCounts, Delivery, Batch } from '../execution/index.ts'
 
 /** A partition that a group reads. */
 export interface GroupPartition {

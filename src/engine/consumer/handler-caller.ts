@@ -1,14 +1,12 @@
 import type { BatchSources } from './gather-batch.ts'
 import { heldDeliveries } from './gather-batch.ts'
-import { holdKeyOf, isQueueConsumer } from '../failure/hold-row.ts'
-import type { KeyLanesParts } from '../handlers/key-lanes.ts'
-import { createKeyLanes } from '../handlers/key-lanes.ts'
-import type { ConsumerGroup } from '../plan/plan.ts'
+import { holdKeyOf, isQueueConsumer } from '../failure/index.ts'
+import type { KeyLanesParts, QueueSlots } from '../handlers/index.ts'
+import { createKeyLanes, createQueueSlots } from '../handlers/index.ts'
+import type { ConsumerGroup } from '../plan/index.ts'
 import { slicesBefore } from './slices-before.ts'
-import type { QueueSlots } from '../handlers/queue-slots.ts'
-import { createQueueSlots } from '../handlers/queue-slots.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import type { Batch } from './run-batch.ts'
+import type { EngineContext } from '../context/index.ts'
+import type { Batch } from '../execution/index.ts'
 
 /** Calls the handler of a group before the unit that acknowledges its messages. */
 export interface HandlerCaller {

@@ -1,10 +1,9 @@
 import { sleep } from '../../base/time/clock.ts'
 import type { Advance, Lease } from '../../ports/event-store.ts'
-import { createHeartbeat } from '../context/heartbeat.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import type { ConsumerGroup } from '../plan/plan.ts'
+import { createHeartbeat } from '../context/index.ts'
+import type { EngineContext, LeaseShare } from '../context/index.ts'
+import type { ConsumerGroup } from '../plan/index.ts'
 import type { GroupProgress, GroupPartition } from './group-progress.ts'
-import type { LeaseShare } from '../context/engine-monitor.ts'
 
 /**
  * The leases of a group: which shards this process may work on. Leases are fencing tokens as well:

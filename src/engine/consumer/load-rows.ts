@@ -1,11 +1,29 @@
 import type { RowKey } from '../../ports/event-store.ts'
-import { rowsForSaga, rowsForTimer } from '../execution/advance-saga.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
-import { rowsForDecision } from '../execution/decide.ts'
-import { holdKeyOf } from '../failure/hold-row.ts'
-import { rowsForProjection } from '../execution/project.ts'
-import type { CachedRow } from '../rows/row-cache.ts'
-import type { Delivery, Batch, BatchContext } from './run-batch.ts'
+import {
+  rowsForSaga,
+  rowsForTimer,
+  rowsForDecision,
+  rowsForProjection,
+} from '../execution/index.ts'
+import type { TimerRow, Delivery, Batch, RuleEnvironment } from '../execution/index.ts'
+import { holdKeyOf } from '../failure/index.ts'
+import type { CachedRow, RowCache } from '../rows/index.ts'
+import type { ConsumerGroup } from '../plan/index.ts'
+import type { Holds, RetryPolicy } from '../failure/index.ts'
+import type { Random } from '../../base/random.ts'
+import type { ComputeBudget } from '../context/index.ts'
+
+export interface BatchContext {
+  readonly environment: RuleEnvironment
+  readonly group: ConsumerGroup
+  readonly rows: RowCache
+  readonly holds: Holds
+  readonly random: Random
+  readonly retry: RetryPolicy
+  readonly budget: ComputeBudget
+  /** How long the rules of one unit may compute before the unit ends early. */
+  readonly computeMsMax: number
+}
 
 /** The rows that timers need. */
 export function timerRowKeys(timers: readonly CachedRow[]): RowKey[] {

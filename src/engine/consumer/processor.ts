@@ -1,8 +1,8 @@
-import type { ProjectionStateStore } from '../projections/projection-state-store.ts'
+import type { ProjectionStateStore } from '../projections/index.ts'
 import { gatherBatch } from './gather-batch.ts'
-import type { ConsumerGroup, ServicePlan } from '../plan/plan.ts'
-import { supervise } from '../context/supervise.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { ConsumerGroup, ServicePlan } from '../plan/index.ts'
+import { supervise } from '../context/index.ts'
+import type { EngineContext } from '../context/index.ts'
 import type { BatchWorker } from './batch-worker.ts'
 import { isHandlerGroup, createBatchWorker } from './batch-worker.ts'
 

@@ -1,51 +1,41 @@
-import type { Fault } from '../../base/errors/fault.ts'
 import { isNonRetryable } from '../../base/errors/fault.ts'
-import type { Random } from '../../base/random.ts'
 import { thrownError } from '../../base/errors/thrown-error.ts'
 import { progressId } from '../../ports/composite-keys.ts'
-import type { LogEvent, LogRecord, Slice } from '../../ports/event-log.ts'
-import type { Advance, StreamEntry } from '../../ports/event-store.ts'
-import { createInboundMessage } from '../execution/inbound-message.ts'
-import { advanceSaga, isAddressedTo, fireTimer } from '../execution/advance-saga.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
-import { timerIndex } from '../execution/timer-row.ts'
-import type { ComputeBudget } from '../context/compute-budget.ts'
-import { decide } from '../execution/decide.ts'
-import type { RuleError } from '../failure/rule-error.ts'
-import { thrownFields, createRuleError } from '../failure/rule-error.ts'
-import type { Attempt } from '../handlers/call-handler.ts'
-import { stageHandlerResult } from '../handlers/call-handler.ts'
-import type { HoldReason, Holds, RetryPolicy } from '../failure/holds.ts'
-import { holdKeyOf } from '../failure/hold-row.ts'
-import { holdMessage, updateHold, releaseFront, backoffMs } from '../failure/holds.ts'
-import type { Consumer, ConsumerGroup, Subscription } from '../plan/plan.ts'
-import { project } from '../execution/project.ts'
+import type { LogEvent, LogRecord } from '../../ports/event-log.ts'
+import type { StreamEntry } from '../../ports/event-store.ts'
+import {
+  advanceSaga,
+  fireTimer,
+  timerIndex,
+  decide,
+  project,
+  ruleFault,
+  stageHandlerResult,
+} from '../execution/index.ts'
+import type {
+  TimerRow,
+  InboundMessage,
+  RuleRun,
+  Attempt,
+  Delivery,
+  Batch,
+  DeliveryCounts,
+} from '../execution/index.ts'
+import type { RuleError, HoldReason } from '../failure/index.ts'
+import {
+  thrownFields,
+  createRuleError,
+  holdKeyOf,
+  holdMessage,
+  updateHold,
+  releaseFront,
+  backoffMs,
+} from '../failure/index.ts'
+import type { Consumer } from '../plan/index.ts'
 import { loadRowsAhead, timerRowKeys } from './load-rows.ts'
-import type { CachedRow, UnitDraft, RowCache } from '../rows/row-cache.ts'
-import { createDraft } from '../rows/row-cache.ts'
-import type { InboundMessage, RuleRun, RuleEnvironment } from '../execution/rule-run.ts'
-import { ruleFault } from '../execution/rule-run.ts'
-
-/** One message for one consumer. */
-export interface Delivery {
-  readonly subscription: Subscription
-  readonly record: LogRecord
-  readonly inbound: InboundMessage
-  /** Set if the message was held. */
-  readonly held?: { readonly holdKey: string; readonly key: string; readonly isFirst: boolean }
-  /** Set once a handler was called with it. */
-  readonly attempt?: Attempt
-  /** Set once its rule's result is known to be impossible to commit. */
-  readonly fault?: Fault
-}
-
-/** The work of one unit. */
-export interface Batch {
-  readonly timers: readonly CachedRow[]
-  readonly deliveries: readonly Delivery[]
-  /** How far partitions were read, if the deliveries are all that was found there. */
-  readonly slices: readonly Slice[]
-}
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
+import { createDraft } from '../rows/index.ts'
+import type { BatchContext } from './load-rows.ts'
 
 /** What a batch has staged for its unit. */
 export interface StagedBatch {
@@ -66,35 +56,6 @@ export interface StagedBatch {
 
 /** Staged changes while the rules run. */
 type StagingBatch = Omit<StagedBatch, 'batch' | 'computedMs'> & { computedMs: number }
-
-export interface DeliveryCounts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
-  accepted: number
-  completed: number
-  pending: number
-  expired: number
-}
-
-export interface BatchContext {
-  readonly environment: RuleEnvironment
-  readonly group: ConsumerGroup
-  readonly rows: RowCache
-  readonly holds: Holds
-  readonly random: Random
-  readonly retry: RetryPolicy
-  readonly budget: ComputeBudget
-  /** How long the rules of one unit may compute before the unit ends early. */
-  readonly computeMsMax: number
-}
-
-/** The deliveries of a record: one per consumer with a rule for it. */
-export function createDeliveries(group: ConsumerGroup, record: LogRecord): Delivery[] {
-  const subscriptions = group.subscriptions.get(record.topic)?.get(record.type)
-  if (!subscriptions) return []
-  const inbound = createInboundMessage(record, subscriptions)
-  return subscriptions
-    .filter((subscription) => isAddressedTo(subscription, inbound))
-    .map((subscription): Delivery => ({ subscription, record, inbound }))
-}
 
 /** Runs all rules of a batch in order, and stages what they return. */
 export async function runBatch(context: BatchContext, batch: Batch): Promise<StagedBatch> {

@@ -1,7 +1,7 @@
 import { Fault } from '../../base/errors/fault.ts'
-import type { CachedRow } from '../rows/row-cache.ts'
-import type { Delivery, Batch } from './run-batch.ts'
-import type { EngineMonitor } from '../context/engine-monitor.ts'
+import type { CachedRow } from '../rows/index.ts'
+import type { EngineMonitor } from '../context/index.ts'
+import type { Delivery, Batch } from '../execution/index.ts'
 
 /**
  * Watches for conflicts of units that cannot be split further. Normally another commit has changed

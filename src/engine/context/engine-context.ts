@@ -2,15 +2,14 @@ import type { Clock } from '../../base/time/clock.ts'
 import type { IdGenerator } from '../../base/id-generator.ts'
 import type { Random } from '../../base/random.ts'
 import type { Backend } from '../../ports/event-store.ts'
-import type { ExclusivePermit } from '../failure/exclusive-permit.ts'
+import type { ExclusivePermit } from '../failure/index.ts'
 import type { ComputeBudget } from './compute-budget.ts'
 import type { RunningCalls } from './running-calls.ts'
-import type { Catalog } from '../plan/catalog.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
+import type { Catalog, Plan } from '../plan/index.ts'
+import type { DelayClock } from '../delays/index.ts'
 import type { EngineOptions } from './engine-options.ts'
 import type { Pauses } from './pauses.ts'
-import type { Plan } from '../plan/plan.ts'
-import type { Threads } from '../handlers/threads.ts'
+import type { HandlerThreads } from '../execution/index.ts'
 import type { EngineMonitor } from './engine-monitor.ts'
 
 /** What all parts of the engine share. */
@@ -31,8 +30,7 @@ export interface EngineContext {
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: ComputeBudget
   readonly runningCalls: RunningCalls
-  /** Runs handlers that ask for a thread. */
-  readonly threads: Threads | undefined
+  readonly threads: HandlerThreads | undefined
   readonly monitor: EngineMonitor
   readonly crashPermit: ExclusivePermit
   readonly pauses: Pauses

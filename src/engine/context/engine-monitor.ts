@@ -1,10 +1,9 @@
 import type { Cancel } from '../../base/time/clock.ts'
 import type { Advance } from '../../ports/event-store.ts'
 import type { SlowRule, SlowUnits } from './compute-budget.ts'
-import type { ChangedSource } from '../plan/changed-source.ts'
+import type { ChangedSource } from '../plan/index.ts'
 
-import type { RuleError } from '../failure/rule-error.ts'
-import type { HoldSummary } from '../failure/holds.ts'
+import type { RuleError, HoldSummary } from '../failure/index.ts'
 import type { RefoldReport } from './refold-counts.ts'
 import { createRefoldCounts } from './refold-counts.ts'
 

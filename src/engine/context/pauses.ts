@@ -3,8 +3,8 @@ import type { Clock } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import { unknownNameDetail } from '../../base/options.ts'
 import type { EventStore, RowKey } from '../../ports/event-store.ts'
-import { controlTable } from '../plan/plan.ts'
-import { updateRow } from '../rows/write-rows.ts'
+import { controlTable } from '../plan/index.ts'
+import { updateRow } from '../rows/index.ts'
 
 /**
  * Pauses of services and rewinds of rules by operators. Stored with each service's rows, so that a

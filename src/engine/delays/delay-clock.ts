@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/time/clock.ts'
 import type { EventStore, RowKey, TableSpec } from '../../ports/event-store.ts'
-import { rowWrite, writeRows } from '../rows/write-rows.ts'
+import { rowWrite, writeRows } from '../rows/index.ts'
 
 /**
  * The clock of stored delays. Starts from the wall clock and then runs evenly, also across
@@ -43,6 +43,8 @@ export interface DelayClock {
 
 /** Readings of one clock may differ by this much; more is a step. */
 export const SKEW_MS = 1_000
+/** Larger than every instant, and than every value in an index of instants. */
+export const INSTANT_MAX = Number.MAX_SAFE_INTEGER
 /** Longer steps are reported. */
 const REPORTED_STEP_MS = 60_000
 /** The most that a start may lose of a delay, if its wall clock is behind. */

@@ -8,9 +8,9 @@ import type { Rule } from '../../rules/rule.ts'
 import { callRule } from '../../rules/rule.ts'
 import type { Saga } from '../../rules/saga.ts'
 import type { ReplyData } from './inbound-message.ts'
-import type { Subscription } from '../plan/plan.ts'
+import type { Subscription } from '../plan/index.ts'
 import { subjectOf } from './project.ts'
-import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import type { InboundMessage, RuleRun, RuleRunEnvironment } from './rule-run.ts'
 import {
   readRows,

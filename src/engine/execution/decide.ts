@@ -10,10 +10,9 @@ import { toList } from '../../rules/effect.ts'
 import type { Entity } from '../../rules/entity.ts'
 import type { Rule } from '../../rules/rule.ts'
 import { callRule } from '../../rules/rule.ts'
-import type { EntityRow } from '../plan/entity-fold.ts'
-import type { Consumer, ServicePlan } from '../plan/plan.ts'
-import { REPLY_TYPES } from '../plan/plan.ts'
-import type { CachedRow } from '../rows/row-cache.ts'
+import type { EntityRow, Consumer, ServicePlan } from '../plan/index.ts'
+import { REPLY_TYPES } from '../plan/index.ts'
+import type { CachedRow } from '../rows/index.ts'
 import type { RuleRun, RuleEnvironment } from './rule-run.ts'
 import {
   append,

@@ -7,7 +7,7 @@ import type { MessageType } from '../../contract/message.ts'
 import { upcast } from '../../contract/upcast.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import { complaintsIn } from '../../rules/effect.ts'
-import type { Subscription } from '../plan/plan.ts'
+import type { Subscription } from '../plan/index.ts'
 import type { InboundMessage } from './rule-run.ts'
 
 /** The data of a reply record: which command was refused or failed. */

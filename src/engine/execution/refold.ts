@@ -10,13 +10,11 @@ import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import type { EventStore, Row, RowKey, RowWrite } from '../../ports/event-store.ts'
 import { callRule } from '../../rules/rule.ts'
-import type { EntityRow, EntityFold } from '../plan/entity-fold.ts'
-import type { ServicePlan } from '../plan/plan.ts'
-import type { CachedRow, Refold } from '../rows/row-cache.ts'
+import type { EntityRow, EntityFold, ServicePlan } from '../plan/index.ts'
+import type { CachedRow, Refold } from '../rows/index.ts'
 import { upcastRecord } from './inbound-message.ts'
-import { ROW_SHAPE, rowBytes } from '../rows/row-cache.ts'
+import { ROW_SHAPE, rowBytes, rowWrite } from '../rows/index.ts'
 import { ruleFault } from './rule-run.ts'
-import { rowWrite } from '../rows/write-rows.ts'
 
 /** Events in memory at a time. */
 const PAGE = 500

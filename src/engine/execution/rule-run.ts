@@ -5,11 +5,7 @@ import { LIMITS } from '../../base/limits.ts'
 import type { ContractDefinition } from '../../contract/contract.ts'
 import { commandsTopic, eventsTopic, repliesTopic } from '../../contract/contract.ts'
 import type { EncodedMessage, ValidationResult } from '../../contract/validate-message.ts'
-import {
-  encodeParsedMessage,
-  validateMessage,
-  invalidKeyReason,
-} from '../../contract/validate-message.ts'
+import { encodeParsedMessage, validateMessage } from '../../contract/validate-message.ts'
 import type { Envelope } from '../../contract/envelope.ts'
 import { encodeHead } from '../../contract/envelope.ts'
 import type { Message, MessageType } from '../../contract/message.ts'
@@ -17,9 +13,10 @@ import { partitionOf } from '../../contract/partition.ts'
 import type { LogEvent } from '../../ports/event-log.ts'
 import type { RowKey, StreamEntry } from '../../ports/event-store.ts'
 import type { MessageContext, Rule } from '../../rules/rule.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
-import type { Consumer, Plan, ServicePlan } from '../plan/plan.ts'
-import type { CachedRow, UnitDraft } from '../rows/row-cache.ts'
+import type { DelayClock } from '../delays/index.ts'
+import type { Consumer, Plan, ServicePlan } from '../plan/index.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
+import { invalidKeyReason } from '../../contract/message-key.ts'
 
 /** The environment of every rule run of a group. */
 export interface RuleEnvironment {

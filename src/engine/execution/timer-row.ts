@@ -1,6 +1,6 @@
 import type { Envelope } from '../../contract/envelope.ts'
 import type { Message } from '../../contract/message.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
+import type { DelayClock } from '../delays/index.ts'
 
 /** A message that a saga sends after a delay. */
 export interface TimerRow {

@@ -3,10 +3,10 @@ import { Fault } from '../../base/errors/fault.ts'
 import type { EventStore, RowKey } from '../../ports/event-store.ts'
 import type { ExclusivePermit } from './exclusive-permit.ts'
 import type { Holds } from './holds.ts'
-import type { ConsumerGroup } from '../plan/plan.ts'
-import { controlTable } from '../plan/plan.ts'
-import type { Delivery, Batch } from '../consumer/run-batch.ts'
-import { updateRow } from '../rows/write-rows.ts'
+import type { ConsumerGroup } from '../plan/index.ts'
+import { controlTable } from '../plan/index.ts'
+import { updateRow } from '../rows/index.ts'
+import type { Delivery, Batch } from '../execution/index.ts'
 
 /**
  * Finds the message that crashes its process. While a group works it has a row, which a clean stop

@@ -1,6 +1,6 @@
 import type { ThrownError } from '../../base/errors/thrown-error.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
-import type { Consumer } from '../plan/plan.ts'
+import type { Consumer } from '../plan/index.ts'
 
 /**
  * A held key of one consumer: its first message failed. Later messages of the key wait, stored in

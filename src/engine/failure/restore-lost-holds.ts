@@ -1,7 +1,7 @@
 import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { EventStore, ScannedRow } from '../../ports/event-store.ts'
 import type { HeldMessage, HoldRow } from './hold-row.ts'
-import type { ServiceTables } from '../plan/plan.ts'
+import type { ServiceTables } from '../plan/index.ts'
 
 /** Held messages in memory at a time. */
 const PAGE = 100

@@ -1,29 +1,10 @@
 import { readProperty } from '../../base/errors/thrown-error.ts'
-import type { Message } from '../../contract/message.ts'
-import type { OneOrMany, RetryAfter, Send } from '../../rules/effect.ts'
-import { toList } from '../../rules/effect.ts'
-import type { Handler, HandlerContext } from '../../rules/handler.ts'
+import type { RetryAfter } from '../../rules/effect.ts'
+import type { HandlerContext } from '../../rules/handler.ts'
 import { callRule } from '../../rules/rule.ts'
-import type { ComputeBudget } from '../context/compute-budget.ts'
-import type { RunningCalls } from '../context/running-calls.ts'
-import type { Subscription } from '../plan/plan.ts'
-import type { InboundMessage, RuleRun } from '../execution/rule-run.ts'
-import { publish, ruleFault } from '../execution/rule-run.ts'
-
-/** The result of one handler call. */
-export type Attempt =
-  | { readonly status: 'handled'; readonly returned: unknown }
-  | { readonly status: 'failed'; readonly cause: unknown }
-  /** The handler asked for a later retry. Not an error. */
-  | { readonly status: 'later'; readonly delayMs: number }
-  /** Still running when its batch is acknowledged: held until it ends. */
-  | { readonly status: 'running' }
-
-/** A handler and the message to call it with. */
-export interface HandlerCall {
-  readonly subscription: Subscription
-  readonly inbound: InboundMessage
-}
+import type { ComputeBudget, RunningCalls } from '../context/index.ts'
+import { ruleFault } from '../execution/index.ts'
+import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts'
 
 /** What is needed to call handlers. */
 export interface HandlerRuntime {
@@ -31,10 +12,8 @@ export interface HandlerRuntime {
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Pick<ComputeBudget, 'begin' | 'end'>
   readonly runningCalls: Pick<RunningCalls, 'begin'>
-  /** Runs handlers that ask for a thread. Absent if there are no threads. */
-  readonly threads:
-    | { attempt(call: HandlerCall, signal: AbortSignal): Promise<Attempt | undefined> }
-    | undefined
+  /** Absent if there are no threads. */
+  readonly threads: Pick<HandlerThreads, 'attempt'> | undefined
 }
 
 /**
@@ -94,23 +73,4 @@ export function createHandlerContext({
 }: HandlerCall): Omit<HandlerContext, 'signal'> {
   const effectKey = `${subscription.consumer.id}:${inbound.envelope.id}`
   return { ...inbound.context, effectKey }
-}
-
-/** Stages the messages that a handler returned, to be stored with its acknowledgement. */
-export function stageHandlerResult(step: RuleRun, handler: Handler, returned: unknown): void {
-  for (const each of toList(returned as OneOrMany<Send | Message> | undefined)) {
-    if (typeof each !== 'object' || each === null)
-      throw ruleFault(
-        `handler ${handler.name} returned ${each === null ? 'null' : typeof each}: return messages or nothing`,
-      )
-    const message = 'effect' in each ? each.message : each
-    const declared = message.kind === 'command' ? handler.sends : handler.emits
-    const { contract, name } = message
-    if (!declared.some((type) => type.contract === contract && type.name === name))
-      throw ruleFault(
-        `handler ${handler.name} returned ${contract}.${name} without declaring it: add it to its sends, ` +
-          `or to its emits if it is an event of its own service`,
-      )
-    publish(step, message)
-  }
 }

@@ -1,9 +1,9 @@
 import { compositeKey } from '../../base/composite-key.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { yieldToEventLoop } from '../../base/time/clock.ts'
-import type { Attempt, HandlerRuntime } from './call-handler.ts'
+import type { HandlerRuntime } from './call-handler.ts'
 import { callHandler } from './call-handler.ts'
-import type { Delivery } from '../consumer/run-batch.ts'
+import type { Attempt, Delivery } from '../execution/index.ts'
 
 /**
  * Calls handlers for the deliveries of a batch: in order within a key, and up to the handler's

@@ -2,10 +2,10 @@ import type { Notifier } from '../../base/time/notifier.ts'
 import { createNotifier } from '../../base/time/notifier.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { yieldToEventLoop } from '../../base/time/clock.ts'
-import type { Attempt, HandlerRuntime } from './call-handler.ts'
+import type { HandlerRuntime } from './call-handler.ts'
 import { callHandler } from './call-handler.ts'
-import { holdKeyOf } from '../failure/hold-row.ts'
-import type { Delivery } from '../consumer/run-batch.ts'
+import { holdKeyOf } from '../failure/index.ts'
+import type { Attempt, Delivery } from '../execution/index.ts'
 
 /**
  * The calls of a queue handler. An event takes a slot until its call ends, which may be later than

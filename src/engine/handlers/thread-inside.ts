@@ -11,7 +11,6 @@ import type { OneOrMany, Send } from '../../rules/effect.ts'
 import { toList } from '../../rules/effect.ts'
 import type { Handler } from '../../rules/handler.ts'
 import { callRule } from '../../rules/rule.ts'
-import type { Attempt } from './call-handler.ts'
 import { retryAfterIn } from './call-handler.ts'
 import type {
   FromThread,
@@ -21,6 +20,7 @@ import type {
   Threaded,
   ToThread,
 } from './thread.ts'
+import type { Attempt } from '../execution/index.ts'
 
 const handlers = new Map<string, Handler>()
 let calling = new AbortController()

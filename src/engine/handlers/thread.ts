@@ -7,7 +7,7 @@ import { Fault } from '../../base/errors/fault.ts'
 import type { ThrownError } from '../../base/errors/thrown-error.ts'
 import { thrownMessage } from '../../base/errors/thrown-error.ts'
 import type { HandlerContext } from '../../rules/handler.ts'
-import type { Attempt } from './call-handler.ts'
+import type { Attempt } from '../execution/index.ts'
 
 /** A handler that threads run, and the module that exports it. */
 export interface Threaded {

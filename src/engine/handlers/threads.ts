@@ -2,28 +2,24 @@ import type { Clock } from '../../base/time/clock.ts'
 import { withTimeout } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { Service } from '../../rules/service.ts'
-import type { Attempt, HandlerCall } from './call-handler.ts'
 import { createHandlerContext } from './call-handler.ts'
-import type { EngineOptions } from '../context/engine-options.ts'
+import type { EngineOptions } from '../context/index.ts'
 import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
+import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts'
 
 /**
  * A pool of threads for the handlers that ask for one. A thread works on one message at a time: when
  * it ends, that message has a failed attempt, and a new thread takes the next. The concurrency of the
  * handlers bounds how many calls wait, and a call is encoded only once it has a thread.
  */
-export interface Threads {
+export interface Threads extends HandlerThreads {
   /**
    * Starts a first thread, which imports every module.
    *
    * @throws Fault `START_REFUSED` where one cannot be imported, or lacks its handler
    */
   open(): Promise<void>
-  /** Calls a handler in a thread; `undefined` where the signal aborts before the call begins. */
-  attempt(call: HandlerCall, signal: AbortSignal): Promise<Attempt | undefined>
-  /** Ends every thread, in the middle of a call or not. Abort the signals of all calls first. */
-  stop(): Promise<void>
 }
 
 type ThreadOptions = Pick<EngineOptions, 'threadsMax' | 'threadBytesMax' | 'deadlineMs'>

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../ports/event-log.ts'
-import type { HoldRow } from '../failure/hold-row.ts'
-import { holdError } from '../failure/hold-row.ts'
+import type { HoldRow } from '../failure/index.ts'
+import { holdError } from '../failure/index.ts'
 import type { EventLocation, HeldKey, HeldKeysOptions, ListPage } from './list-types.ts'
 import type { ListSource, ListedRule } from './paging.ts'
 import {
@@ -11,7 +11,7 @@ import {
   findRules,
   toWallTime,
 } from './paging.ts'
-import { serviceTables } from '../plan/plan.ts'
+import { serviceTables } from '../plan/index.ts'
 
 /** Rows that one call examines if only some keys are wanted. */
 const EXAMINED_MAX = 10_000

@@ -1,6 +1,6 @@
 import { compareText } from '../../base/text/compare-text.ts'
 import type { EventLog, LogEnd, LogRecord, Position } from '../../ports/event-log.ts'
-import { assertUndamaged } from './assert-undamaged.ts'
+import { assertUndamaged } from '../context/index.ts'
 import { listOptionFault } from './paging.ts'
 
 /** Which records to read: a time range, and a cursor to continue after. */

@@ -1,20 +1,19 @@
 import { commandsTopic } from '../../contract/contract.ts'
 import type { Row } from '../../ports/event-store.ts'
-import type { SagaInstanceRow } from '../execution/advance-saga.ts'
-import type { TimerRow } from '../execution/timer-row.ts'
+import type { SagaInstanceRow, TimerRow } from '../execution/index.ts'
 import { findHolder } from './held-keys.ts'
 import type { ListPage, OpenSaga, SagasOptions, WaitsFor } from './list-types.ts'
 import type { ListSource, ListedRule } from './paging.ts'
 import {
   parseCursor,
-  INSTANT_MAX,
   validateLimit,
   listOptionFault,
   readMergedPage,
   findRules,
   toWallTime,
 } from './paging.ts'
-import { REPLY_TYPES, serviceTables } from '../plan/plan.ts'
+import { REPLY_TYPES, serviceTables } from '../plan/index.ts'
+import { INSTANT_MAX } from '../delays/index.ts'
 
 /** Sent commands of an instance that are checked, newest first. */
 const SENT_EXAMINED_MAX = 50

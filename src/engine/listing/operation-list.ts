@@ -4,9 +4,8 @@ import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
 import { decodeEnvelope } from '../../contract/envelope.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import { complaintsIn } from '../../rules/effect.ts'
-import type { StoredOutcome } from '../execution/advance-saga.ts'
-import type { OperationRow } from '../execution/decide.ts'
-import { operationKey } from '../execution/decide.ts'
+import type { StoredOutcome, OperationRow } from '../execution/index.ts'
+import { operationKey } from '../execution/index.ts'
 import { findHolder } from './held-keys.ts'
 import type {
   ListPage,
@@ -19,7 +18,7 @@ import type {
 import { hasPassed, instancesOfOperation, isSaga, findUndecided, readWaits } from './open-sagas.ts'
 import type { ListSource } from './paging.ts'
 import { validateLimit, findRules } from './paging.ts'
-import { serviceTables } from '../plan/plan.ts'
+import { serviceTables } from '../plan/index.ts'
 import { newestFirst } from './newest-first.ts'
 
 /** Commands from outside whose state one call looks up … */

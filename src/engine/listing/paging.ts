@@ -2,10 +2,10 @@
 import { Fault } from '../../base/errors/fault.ts'
 import { compareText } from '../../base/text/compare-text.ts'
 import type { EventStore, Scan, ScannedRow } from '../../ports/event-store.ts'
-import type { DelayClock } from '../delays/delay-clock.ts'
-import { SKEW_MS } from '../delays/delay-clock.ts'
-import { tableOf } from '../plan/plan.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { DelayClock } from '../delays/index.ts'
+import { SKEW_MS } from '../delays/index.ts'
+import { tableOf } from '../plan/index.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** The source of a list: a running engine, or stored data alone. */
 export interface ListSource extends Pick<EngineContext, 'backend' | 'catalog' | 'clock'> {
@@ -25,8 +25,6 @@ export function toWallTime(
 }
 
 export const LIST_LIMIT = { default: 100, min: 1, max: 1_000 } as const
-/** Larger than every instant, and than every value in an index of instants. */
-export const INSTANT_MAX = Number.MAX_SAFE_INTEGER
 
 /** @throws Fault `OPTION_INVALID` */
 export function validateLimit(limit: number = LIST_LIMIT.default): number {

@@ -1,9 +1,10 @@
-import type { TimerRow } from '../execution/timer-row.ts'
+import type { TimerRow } from '../execution/index.ts'
 import type { ListPage, TimerEntry, TimersOptions } from './list-types.ts'
 import { findSagas } from './open-sagas.ts'
 import type { ListSource } from './paging.ts'
-import { parseCursor, INSTANT_MAX, validateLimit, readMergedPage, toWallTime } from './paging.ts'
-import { serviceTables } from '../plan/plan.ts'
+import { parseCursor, validateLimit, readMergedPage, toWallTime } from './paging.ts'
+import { serviceTables } from '../plan/index.ts'
+import { INSTANT_MAX } from '../delays/index.ts'
 
 /**
  * The timers of sagas, in the order in which they are due.

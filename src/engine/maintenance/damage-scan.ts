@@ -1,8 +1,7 @@
 import { sleep } from '../../base/time/clock.ts'
 import type { LogEnd } from '../../ports/event-log.ts'
-import { damageFault } from '../listing/assert-undamaged.ts'
-import { supervise } from '../context/supervise.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import { damageFault, supervise } from '../context/index.ts'
+import type { EngineContext } from '../context/index.ts'
 
 const TASK = 'throughline/scan'
 /** How often some records are read. */

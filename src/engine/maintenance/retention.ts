@@ -2,12 +2,11 @@ import { partitionId, progressId } from '../../ports/composite-keys.ts'
 import { yieldToEventLoop } from '../../base/time/clock.ts'
 import type { LogEnd, TopicSpec } from '../../ports/event-log.ts'
 import { bytesOf } from '../../ports/round-robin.ts'
-import { readCatalog } from '../plan/catalog.ts'
-import { createTaskLease } from '../context/heartbeat.ts'
-import type { OffsetHistory } from '../delays/offset-history.ts'
-import { createOffsetHistory } from '../delays/offset-history.ts'
-import { supervise } from '../context/supervise.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import { readCatalog } from '../plan/index.ts'
+import { createTaskLease, supervise } from '../context/index.ts'
+import type { OffsetHistory } from '../delays/index.ts'
+import { createOffsetHistory } from '../delays/index.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** Offsets that one call deletes, so that each call ends well within its deadline. */
 const TRIM_STEP = 10_000

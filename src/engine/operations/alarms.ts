@@ -1,21 +1,21 @@
 import { thrownMessage } from '../../base/errors/thrown-error.ts'
-import type { SagaInstanceRow } from '../execution/advance-saga.ts'
-import { OPEN_SINCE_UNKNOWN } from '../execution/advance-saga.ts'
-import type { SlowRule, SlowUnits } from '../context/compute-budget.ts'
-import { slowRuleText, slowUnitsText } from '../context/compute-budget.ts'
-import { consumerName } from '../plan/catalog.ts'
-import type { ChangedSource } from '../plan/changed-source.ts'
-import { changedSourceText } from '../plan/changed-source.ts'
-import type { HoldSummary } from '../failure/holds.ts'
-import type { Alarm } from '../listing/list-types.ts'
-import { isSaga } from '../listing/open-sagas.ts'
-import type { EngineOptions } from '../context/engine-options.ts'
-import { findRules } from '../listing/paging.ts'
-import { serviceTables } from '../plan/plan.ts'
+import type { SagaInstanceRow } from '../execution/index.ts'
+import { OPEN_SINCE_UNKNOWN } from '../execution/index.ts'
+import type {
+  SlowRule,
+  SlowUnits,
+  EngineOptions,
+  EngineContext,
+  EngineMonitor,
+} from '../context/index.ts'
+import { slowRuleText, slowUnitsText } from '../context/index.ts'
+import { consumerName, changedSourceText, serviceTables } from '../plan/index.ts'
+import type { ChangedSource } from '../plan/index.ts'
+import type { HoldSummary } from '../failure/index.ts'
+import type { Alarm } from '../listing/index.ts'
+import { isSaga, findRules } from '../listing/index.ts'
 import type { ConsumerPosition } from './consumer-status.ts'
 import { readPositions, readWaitedMs } from './consumer-status.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import type { EngineMonitor } from '../context/engine-monitor.ts'
 
 /** Rows counted per table. A count of this many means "this many or more". */
 const COUNTED_MAX = 100

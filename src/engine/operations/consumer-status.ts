@@ -1,7 +1,7 @@
 import { progressId } from '../../ports/composite-keys.ts'
 import type { EventLog } from '../../ports/event-log.ts'
 import type { Progress } from '../../ports/event-store.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** A system, running or not. */
 type StatusSource = Pick<EngineContext, 'plan' | 'catalog' | 'backend'>

@@ -1,11 +1,14 @@
 import { thrownMessage } from '../../base/errors/thrown-error.ts'
 import type { Ack } from '../../ports/event-log.ts'
 import { alarmsInMemory, alarmsInStore } from './alarms.ts'
-import type { SlowRule, SlowUnits } from '../context/compute-budget.ts'
-import type { Alarm } from '../listing/list-types.ts'
-import type { RefoldReport } from '../context/refold-counts.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import type { EngineMonitor } from '../context/engine-monitor.ts'
+import type {
+  SlowRule,
+  SlowUnits,
+  RefoldReport,
+  EngineContext,
+  EngineMonitor,
+} from '../context/index.ts'
+import type { Alarm } from '../listing/index.ts'
 
 /** The health of a running system. */
 export interface HealthReport {

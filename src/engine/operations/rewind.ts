@@ -4,12 +4,11 @@ import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { LogEnd } from '../../ports/event-log.ts'
 import type { Advance, Progress } from '../../ports/event-store.ts'
 import type { StartFrom } from '../../rules/rule.ts'
-import type { CatalogRule } from '../plan/catalog.ts'
-import type { Pauses } from '../context/pauses.ts'
-import { rewindCountKey } from '../context/pauses.ts'
-import { startFromIssue, startOffset } from '../plan/start-from.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import { rowWrite } from '../rows/write-rows.ts'
+import type { CatalogRule } from '../plan/index.ts'
+import type { Pauses, EngineContext } from '../context/index.ts'
+import { rewindCountKey } from '../context/index.ts'
+import { startFromIssue, startOffset } from '../plan/index.ts'
+import { rowWrite } from '../rows/index.ts'
 
 /**
  * Where a handler starts again. `earliest` and `latest`, as in Kafka, mean the same as `beginning`

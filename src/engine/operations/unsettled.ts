@@ -1,13 +1,11 @@
 import { sleep } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
-import { findStaleProjections } from '../projections/projection-state-store.ts'
-import { heldKeys } from '../listing/held-keys.ts'
-import type { UnsettledWork } from '../listing/list-types.ts'
-import { isSaga } from '../listing/open-sagas.ts'
-import type { ListSource } from '../listing/paging.ts'
-import { INSTANT_MAX, findRules } from '../listing/paging.ts'
+import { findStaleProjections } from '../projections/index.ts'
+import { heldKeys, isSaga, findRules } from '../listing/index.ts'
+import type { UnsettledWork, ListSource } from '../listing/index.ts'
 import { readConsumerStatus } from './consumer-status.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
+import { INSTANT_MAX } from '../delays/index.ts'
 
 /** A system with its plan. */
 type SettledSource = ListSource & Pick<EngineContext, 'plan'>

@@ -3,7 +3,7 @@ import type { TopicSpec } from '../../ports/event-log.ts'
 import type { EventStore, Row, RowWrite } from '../../ports/event-store.ts'
 import type { Service } from '../../rules/service.ts'
 import type { ConsumerRule, Plan, ServicePlan } from './plan.ts'
-import { rowWrite, writeRows } from '../rows/write-rows.ts'
+import { rowWrite, writeRows } from '../rows/index.ts'
 
 /**
  * What runs, as plain data, so that a system can be inspected without its code. Each service stores

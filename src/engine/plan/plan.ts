@@ -9,12 +9,12 @@ import type { Projection } from '../../rules/projection.ts'
 import type { Rule } from '../../rules/rule.ts'
 import type { Saga } from '../../rules/saga.ts'
 import type { Service } from '../../rules/service.ts'
-import type { ProjectionDefinition } from './projection-state.ts'
 import { projectionDefinition } from './rule-fingerprint.ts'
 import type { EntityFold } from './entity-fold.ts'
 import { createEntityFold } from './entity-fold.ts'
 import type { StoredNames } from './stored-names.ts'
 import { SAME_NAMES } from './stored-names.ts'
+import type { ProjectionDefinition } from './rule-fingerprint.ts'
 
 /** A rule that consumes messages: it has progress, counters and holds of its own. */
 export type ConsumerRule = Entity | Projection | Saga | Handler

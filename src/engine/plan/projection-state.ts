@@ -1,14 +1,5 @@
 import { isComparable } from './rule-fingerprint.ts'
-
-/** The definition that rows are folded by: its version, and fingerprints of options and rules. */
-export interface ProjectionDefinition {
-  /** The version stated in the code: a higher one rebuilds the rows. */
-  readonly version: number
-  /** Fingerprint of `by`, `indexes` and the message types; rows of earlier releases have none. */
-  readonly declared?: string
-  /** Fingerprint of the source text of the rules, which may change while their behaviour does not. */
-  readonly rules: string
-}
+import type { ProjectionDefinition } from './rule-fingerprint.ts'
 
 /**
  * The steps of a rebuild, each with the steps that may follow.

@@ -2,8 +2,17 @@ import { digest } from '../../base/text/digest.ts'
 import type { Entity } from '../../rules/entity.ts'
 import type { Projection } from '../../rules/projection.ts'
 import type { Rule } from '../../rules/rule.ts'
-import type { ProjectionDefinition } from './projection-state.ts'
 import { normalizeSource } from './source-text.ts'
+
+/** The definition that rows are folded by: its version, and fingerprints of options and rules. */
+export interface ProjectionDefinition {
+  /** The version stated in the code: a higher one rebuilds the rows. */
+  readonly version: number
+  /** Fingerprint of `by`, `indexes` and the message types; rows of earlier releases have none. */
+  readonly declared?: string
+  /** Fingerprint of the source text of the rules, which may change while their behaviour does not. */
+  readonly rules: string
+}
 
 /**
  * The format of fingerprints; part of each. Raise it when the same rules get a different fingerprint,

@@ -1,6 +1,6 @@
 import { definitionOf } from '../../contract/contract.ts'
 import type { MessageType } from '../../contract/message.ts'
-import type { ConsumerRule, Plan } from '../plan/plan.ts'
+import type { ConsumerRule, Plan } from '../plan/index.ts'
 
 /**
  * Why an event may not be appended from outside: its one writer is a rule, or a service elsewhere.

@@ -2,7 +2,7 @@ import { orderId } from '../../ports/composite-keys.ts'
 import { sleep } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { LogAppendResult, LogEvent } from '../../ports/event-log.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** Appends messages to the log in batches. */
 export interface AppendQueue {

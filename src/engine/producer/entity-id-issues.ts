@@ -1,9 +1,9 @@
 import type { Issue } from '../../base/errors/fault.ts'
 import { commandsTopic } from '../../contract/contract.ts'
-import { invalidKeyReason } from '../../contract/validate-message.ts'
 import type { CommandType } from '../../contract/message.ts'
 import type { Rule } from '../../rules/rule.ts'
-import type { Plan } from '../plan/plan.ts'
+import type { Plan } from '../plan/index.ts'
+import { invalidKeyReason } from '../../contract/message-key.ts'
 
 /**
  * Issues with the entity ids that a command names. Reported to the sender, since later the rule

@@ -2,7 +2,7 @@ import type { Issue, FaultCode } from '../../base/errors/fault.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import { asFault } from '../../base/errors/thrown-error.ts'
 import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
-import { validateMessage, invalidKeyReason } from '../../contract/validate-message.ts'
+import { validateMessage } from '../../contract/validate-message.ts'
 import { encodeHead } from '../../contract/envelope.ts'
 import type { CommandType, Message, MessageType } from '../../contract/message.ts'
 import { partitionOf } from '../../contract/partition.ts'
@@ -11,9 +11,10 @@ import { traceContextIssues, validTraceContext } from '../../contract/trace-cont
 import type { LogAppendResult, LogEvent, LogRefusalCode, Place } from '../../ports/event-log.ts'
 import { entityIdIssues } from './entity-id-issues.ts'
 import { whyNotAppendable } from './append-permission.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 import { createAppendQueue } from './append-queue.ts'
-import { readConsumerStatus } from '../operations/consumer-status.ts'
+import { readConsumerStatus } from '../operations/index.ts'
+import { invalidKeyReason } from '../../contract/message-key.ts'
 
 export interface SendOptions extends TraceContext {
   /**

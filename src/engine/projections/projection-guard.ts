@@ -1,7 +1,7 @@
 import type { RowCheck } from '../../ports/event-store.ts'
 import type { ProjectionStateStore } from './projection-state-store.ts'
-import type { ConsumerGroup } from '../plan/plan.ts'
-import { compareRowKeys } from '../rows/row-cache.ts'
+import type { ConsumerGroup } from '../plan/index.ts'
+import { compareRowKeys } from '../rows/index.ts'
 
 /** Whether a group has projections. */
 export function hasProjections({ consumers }: ConsumerGroup): boolean {

@@ -3,15 +3,14 @@ import type { Clock } from '../../base/time/clock.ts'
 import type { Issue } from '../../base/errors/fault.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { EventStore, Row, RowCheck, RowWrite } from '../../ports/event-store.ts'
-import type { ProjectionState } from '../plan/projection-state.ts'
+import type { ProjectionState, Consumer, ProjectionPlan, ServicePlan } from '../plan/index.ts'
 import {
   hasOtherSource,
   hasSameRows,
   isSameDefinition,
   nextProjectionState,
-} from '../plan/projection-state.ts'
-import type { Consumer, ProjectionPlan, ServicePlan } from '../plan/plan.ts'
-import { rowWrite, updateRow } from '../rows/write-rows.ts'
+} from '../plan/index.ts'
+import { rowWrite, updateRow } from '../rows/index.ts'
 
 /** The projection states of a service, by the `ruleId` of each projection. */
 type ProjectionStatesRow = Readonly<Record<string, ProjectionState>>

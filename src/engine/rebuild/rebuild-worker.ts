@@ -1,13 +1,18 @@
 import { yieldToEventLoop } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
-import type { ProjectionState, RebuildStep, ShadowState } from '../plan/projection-state.ts'
-import { REBUILD_STEPS, isSameDefinition } from '../plan/projection-state.ts'
-import type { ProjectionStateStore } from '../projections/projection-state-store.ts'
-import { createTaskLease } from '../context/heartbeat.ts'
-import type { ProjectionPlan, ServicePlan } from '../plan/plan.ts'
+import type {
+  ProjectionState,
+  RebuildStep,
+  ShadowState,
+  ProjectionPlan,
+  ServicePlan,
+} from '../plan/index.ts'
+import { REBUILD_STEPS, isSameDefinition } from '../plan/index.ts'
+import type { ProjectionStateStore } from '../projections/index.ts'
+import { createTaskLease } from '../context/index.ts'
 import type { ShadowRows, RebuildFence } from './shadow-rows.ts'
 import { createShadowRows } from './shadow-rows.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** Runs the rebuilds of a service; one instance at a time. */
 export interface RebuildWorker {

@@ -7,25 +7,27 @@ import type { LogRecord, Slice } from '../../ports/event-log.ts'
 import type { Advance, Lease, EventStore, Progress } from '../../ports/event-store.ts'
 import type { RowKey, Unit } from '../../ports/event-store.ts'
 import type { Projection } from '../../rules/projection.ts'
-import type { ComputeBudget } from '../context/compute-budget.ts'
-import type { ProjectionState } from '../plan/projection-state.ts'
-import type { ProjectionStateStore } from '../projections/projection-state-store.ts'
-import { createOrderedReader } from '../consumer/ordered-reader.ts'
+import type { ComputeBudget, EngineContext } from '../context/index.ts'
 import type {
+  ProjectionState,
   Plan,
   ProjectionPlan,
   Subscription,
   Subscriptions,
   ServicePlan,
-} from '../plan/plan.ts'
-import { project, rowsForProjection } from '../execution/project.ts'
-import type { UnitDraft } from '../rows/row-cache.ts'
-import { compareRowKeys, createDraft, createRowCache, createWrites } from '../rows/row-cache.ts'
-import { slicesBefore } from '../consumer/slices-before.ts'
-import type { InboundMessage } from '../execution/rule-run.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import { createInboundMessage } from '../execution/inbound-message.ts'
-import { rowWrite } from '../rows/write-rows.ts'
+} from '../plan/index.ts'
+import type { ProjectionStateStore } from '../projections/index.ts'
+import { createOrderedReader, slicesBefore } from '../consumer/index.ts'
+import { project, rowsForProjection, createInboundMessage } from '../execution/index.ts'
+import type { UnitDraft } from '../rows/index.ts'
+import {
+  compareRowKeys,
+  createDraft,
+  createRowCache,
+  createWrites,
+  rowWrite,
+} from '../rows/index.ts'
+import type { InboundMessage } from '../execution/index.ts'
 
 /** The shadow of a projection: rows and progress of its own, beside the live ones. */
 export interface ShadowRows {

@@ -15,10 +15,10 @@ import {
 import type { CommandType, EventType } from '../../contract/message.ts'
 import { isUnprobed, probedOutputSchema } from '../../contract/schema/probe.ts'
 import type { EventStore, Row, RowWrite } from '../../ports/event-store.ts'
-import { CATALOG_TABLE, catalogRows } from '../plan/catalog.ts'
+import { CATALOG_TABLE, catalogRows } from '../plan/index.ts'
 import { retryUntilWritten } from './retry-until-written.ts'
-import type { EngineContext } from '../context/engine-context.ts'
-import { rowWrite, writeRows } from '../rows/write-rows.ts'
+import type { EngineContext } from '../context/index.ts'
+import { rowWrite, writeRows } from '../rows/index.ts'
 
 /** One schema under which messages were stored. */
 export interface StoredSchema {

@@ -1,11 +1,9 @@
 import type { Row, RowWrite, EventStore } from '../../ports/event-store.ts'
 import type { StartFrom } from '../../rules/rule.ts'
 import type { Service } from '../../rules/service.ts'
-import { CATALOG_TABLE, catalogRows } from '../plan/catalog.ts'
-import type { CatalogRule, CatalogService } from '../plan/catalog.ts'
-import type { KnownNames, StoredNames } from '../plan/stored-names.ts'
-import { assignIds } from '../plan/stored-names.ts'
-import { rowWrite } from '../rows/write-rows.ts'
+import { CATALOG_TABLE, catalogRows, assignIds } from '../plan/index.ts'
+import type { CatalogRule, CatalogService, KnownNames, StoredNames } from '../plan/index.ts'
+import { rowWrite } from '../rows/index.ts'
 
 /** The stored identity of a rule. */
 export interface RuleIdentity {

@@ -9,11 +9,9 @@ import type { StartFrom } from '../../rules/rule.ts'
 import type { RuleIdentity, ServiceIdentity, StoredIdentity } from './identity.ts'
 import { identityWrites, readIdentities } from './identity.ts'
 import { retryUntilWritten } from './retry-until-written.ts'
-import type { Consumer, ServicePlan } from '../plan/plan.ts'
-import { startOffset } from '../plan/start-from.ts'
-import type { KnownNames, NamedInCode } from '../plan/stored-names.ts'
-import { isStoredTwice } from '../plan/stored-names.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { Consumer, ServicePlan, KnownNames, NamedInCode } from '../plan/index.ts'
+import { startOffset, isStoredTwice } from '../plan/index.ts'
+import type { EngineContext } from '../context/index.ts'
 
 /** A consumer with topics that it has never read before. */
 interface NewConsumer {

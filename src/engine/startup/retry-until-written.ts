@@ -1,6 +1,6 @@
 import { sleep } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
-import type { EngineContext } from '../context/engine-context.ts'
+import type { EngineContext } from '../context/index.ts'
 
 const ATTEMPTS = 20
 

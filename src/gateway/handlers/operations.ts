@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/time/clock.ts'
 import type { Issue } from '../../base/errors/fault.ts'
 import { Fault } from '../../base/errors/fault.ts'
-import type { OperationState, FoundOperation } from '../../engine/producer/command-operation.ts'
+import type { OperationState, FoundOperation } from '../../engine/producer/index.ts'
 import { problem } from '../../http/problem.ts'
 import { json } from '../../http/response.ts'
 import type { RouteCall } from '../../http/routes.ts'

@@ -1,23 +1,15 @@
 // Compares the snapshot of a directory with what the processes reported: one pure check per promise.
 import { isDeepStrictEqual } from 'node:util'
 import type { LogEnd, LogEvent, LogRecord } from '../../../src/ports/event-log.ts'
-import type { Snapshot } from './snapshot.ts'
 import { stateViolations } from './state-invariants.ts'
 import type { BatchKind, Observed } from './protocol.ts'
 import { batchNamed } from './protocol.ts'
 import { PARTITIONS, TOPICS } from './scenario.ts'
+import type { Evidence } from './evidence.ts'
 
 export interface Violation {
   readonly check: string
   readonly detail: string
-}
-
-/** The input of a check. */
-export interface Evidence {
-  readonly observed: Observed
-  readonly snapshot: Snapshot
-  /** Everything was processed, so nothing may be open. */
-  readonly isSettled: boolean
 }
 
 type Check = (evidence: Evidence) => Iterable<string>

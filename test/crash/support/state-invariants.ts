@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { LogRecord } from '../../../src/ports/event-log.ts'
 import type { Row } from '../../../src/ports/event-store.ts'
-import type { Evidence } from './invariants.ts'
 import type { Balance, Count } from './scenario.ts'
 import { CONSUMERS, TABLES, TOPICS } from './scenario.ts'
+import type { Evidence } from './evidence.ts'
 
 interface About {
   readonly account: string

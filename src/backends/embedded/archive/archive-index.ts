@@ -1,14 +1,13 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { Fault, FAULTS } from '../../../base/errors/fault.ts'
+import { FAULTS } from '../../../base/errors/fault.ts'
 import type { DamagedRange } from '../../../ports/damage.ts'
 import { damageText } from '../../../ports/damage.ts'
-import type { LogRecord } from '../../../ports/event-log.ts'
 import type { ArchiveBlock } from './archive-block.ts'
 import { blockHash, decodeBlock } from './archive-block.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
-import { isIntact } from '../sql/log-rows.ts'
-import type { Statements } from '../sql/statements.ts'
+import type { StoredRecord, Statements } from '../sql/index.ts'
+import { isIntact } from '../sql/index.ts'
+import type { RestoreArchived } from '../log/index.ts'
 
 /** The block of an archive file that holds a range of records. */
 export interface ArchiveEntry {
@@ -28,8 +27,7 @@ export interface ArchiveEntry {
 export interface ArchiveIndex {
   /** Reloads the in-memory state. */
   load(): void
-  /** Restores an archived record; returns neither where no file has it, since it was compacted. */
-  look(stub: StoredRecord): Looked
+  readonly look: RestoreArchived
   /** The last failure to read an archive file, until the file changes. */
   readFailure(): string | undefined
   /** The end of the archived range of a partition. */
@@ -38,28 +36,6 @@ export interface ArchiveIndex {
   last(topic: number, partition: number, count: number, below: number): readonly ArchiveEntry[]
   /** Inside a transaction. */
   add(topic: number, partition: number, rows: readonly ArchiveEntry[]): void
-}
-
-/** An archived record, or the range that cannot be read from its file. */
-export interface Looked {
-  readonly record?: LogRecord
-  readonly damage?: DamagedRange
-}
-
-/**
- * Restores an archived record; returns nothing where no file has it, since it was compacted.
- *
- * @throws Fault `ARCHIVE_MISSING`, `ARCHIVE_DAMAGED`, with the range that cannot be read
- */
-export function restoredBy(look: ArchiveIndex['look'], stub: StoredRecord): LogRecord | undefined {
-  const { record, damage } = look(stub)
-  if (damage === undefined) return record
-  const { topic, partition } = stub.record
-  const { code, from, to } = damage
-  throw new Fault(code === 'ARCHIVE_MISSING' ? code : 'ARCHIVE_DAMAGED', {
-    detail: `${topic}/${partition} ${damageText(damage)}`,
-    ids: { topic, partition: String(partition), from: String(from), to: String(to) },
-  })
 }
 
 /** Cached blocks; readers go through a partition block by block. */

@@ -11,12 +11,11 @@ import type {
 import type { EventLog, Slice } from '../../../ports/event-log.ts'
 import { BLOCK_BYTES, blockHash, encodeLine, compressBlock } from './archive-block.ts'
 import type { ArchiveIndex, ArchiveEntry } from './archive-index.ts'
-import { hashFile } from '../files/backup-manifest.ts'
-import type { GroupCommit } from '../commit/group-commit.ts'
-import { commitOrThrow } from '../commit/group-commit.ts'
-import { syncDirectory } from '../files/directory.ts'
-import { damagedRecordFault } from '../sql/sqlite-errors.ts'
-import type { Topics } from '../log/topics.ts'
+import { hashFile, syncDirectory } from '../files/index.ts'
+import type { GroupCommit } from '../commit/index.ts'
+import { commitOrThrow } from '../commit/index.ts'
+import { damagedRecordFault } from '../sql/index.ts'
+import type { Topics } from '../log/index.ts'
 
 const RECORDS_PER_BLOCK = 1_000
 

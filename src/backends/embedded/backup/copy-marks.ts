@@ -1,9 +1,8 @@
 import { closeSync, fsyncSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import type { LogEnd } from '../../../ports/event-log.ts'
-import type { DataFiles } from '../files/directory.ts'
-import { createHighWater, openHighWater } from '../files/high-water.ts'
-import { readHeadSlots } from '../files/head-slots.ts'
+import type { DataFiles } from '../files/index.ts'
+import { createHighWater, openHighWater, readHeadSlots } from '../files/index.ts'
 
 /** What a backup's manifest says about the copied database. */
 export interface BackupInspection {

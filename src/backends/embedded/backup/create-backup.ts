@@ -6,11 +6,17 @@ import type { Clock } from '../../../base/time/clock.ts'
 import { sleep } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
 import type { BackupSummary, ReportProgress } from '../../../ports/backup-and-archive.ts'
-import { hashFile, writeManifest } from '../files/backup-manifest.ts'
-import { assertOutside } from '../files/outside-path.ts'
-import type { DatabaseHandle } from '../sql/database-handle.ts'
-import type { DataFiles, Ownership } from '../files/directory.ts'
-import { dataFiles, lockDirectory, syncDirectory, writeMarker } from '../files/directory.ts'
+import {
+  hashFile,
+  writeManifest,
+  assertOutside,
+  dataFiles,
+  lockDirectory,
+  syncDirectory,
+  writeMarker,
+} from '../files/index.ts'
+import type { DatabaseHandle } from '../sql/index.ts'
+import type { DataFiles, Ownership } from '../files/index.ts'
 import { writeCopyMarks } from './copy-marks.ts'
 
 /**

@@ -7,13 +7,18 @@ import { Fault } from '../../../base/errors/fault.ts'
 import { createIdGenerator } from '../../../base/id-generator.ts'
 import { systemRandom } from '../../../base/random.ts'
 import type { BackupSummary, ReportProgress } from '../../../ports/backup-and-archive.ts'
-import type { BackupManifest } from '../files/backup-manifest.ts'
-import { hashFile, readManifest } from '../files/backup-manifest.ts'
-import { assertOutside } from '../files/outside-path.ts'
-import type { DataFiles, Ownership } from '../files/directory.ts'
-import { dataFiles, lockDirectory, syncDirectory, writeMarker } from '../files/directory.ts'
+import type { BackupManifest, DataFiles, Ownership } from '../files/index.ts'
+import {
+  hashFile,
+  readManifest,
+  assertOutside,
+  dataFiles,
+  lockDirectory,
+  syncDirectory,
+  writeMarker,
+} from '../files/index.ts'
 import { writeCopyMarks } from './copy-marks.ts'
-import { transaction } from '../sql/statements.ts'
+import { transaction } from '../sql/index.ts'
 
 export interface RestoreOptions {
   /** The directory of a backup. It is not changed. */

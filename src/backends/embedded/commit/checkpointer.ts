@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { DatabaseHandle } from '../sql/database-handle.ts'
-import { PAGE_BYTES } from '../sql/schema.ts'
+import type { DatabaseHandle } from '../sql/index.ts'
+import { PAGE_BYTES } from '../sql/index.ts'
 
 /**
  * Moves the write-ahead log into the database. A commit that did it would delay all callers by tens of

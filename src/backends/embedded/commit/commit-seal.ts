@@ -1,8 +1,7 @@
 import type { Cancel, Clock } from '../../../base/time/clock.ts'
-import type { DamageRegistry } from '../log/damage-registry.ts'
-import type { TopicHeads } from '../log/partition-heads.ts'
-import type { HighWater } from '../files/high-water.ts'
-import { COMMITS_SLOT } from '../files/head-slots.ts'
+import type { DamageRegistry, TopicHeads } from '../log/index.ts'
+import type { HighWater } from '../files/index.ts'
+import { COMMITS_SLOT } from '../files/index.ts'
 
 /** Completes each commit: heads and damage reports inside it, the high-water mark after it. */
 export interface CommitSeal {

@@ -1,8 +1,14 @@
 import type { Clock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
-import type { DatabaseHandle } from '../sql/database-handle.ts'
-import { isValueError, isCorrupt, isDiskFull, isPositionTaken } from '../sql/sqlite-errors.ts'
-import { isSqliteError, isIoError } from '../sql/sqlite-errors.ts'
+import type { DatabaseHandle } from '../sql/index.ts'
+import {
+  isValueError,
+  isCorrupt,
+  isDiskFull,
+  isPositionTaken,
+  isSqliteError,
+  isIoError,
+} from '../sql/index.ts'
 
 /** One change to commit. */
 export interface CommitRequest<T> {

@@ -1,35 +1,37 @@
 import { closeSync, openSync } from 'node:fs'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
-import { createArchiveIndex } from '../archive/archive-index.ts'
+import type { ArchiveIndex } from '../archive/index.ts'
+import { createArchiveIndex } from '../archive/index.ts'
 import type { Notifier } from '../../../base/time/notifier.ts'
 import type { Clock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
-import { assertCatalog } from '../sql/catalog-checksum.ts'
-import type { Checkpointer } from '../commit/checkpointer.ts'
-import { createCheckpointer } from '../commit/checkpointer.ts'
-import type { GroupCommit, GroupCommitOptions } from '../commit/group-commit.ts'
-import { createGroupCommit, createReadOnlyCommit } from '../commit/group-commit.ts'
-import type { DamageRegistry } from '../log/damage-registry.ts'
-import { createDamageRegistry } from '../log/damage-registry.ts'
-import type { OpenDatabase } from '../files/open-database.ts'
-import { openDatabase, openReadOnly } from '../files/open-database.ts'
+import {
+  assertCatalog,
+  damagedTableFault,
+  withDamageFault,
+  assertSentinelRows,
+  createStatements,
+} from '../sql/index.ts'
+import type { Checkpointer, GroupCommit, GroupCommitOptions } from '../commit/index.ts'
+import {
+  createCheckpointer,
+  createGroupCommit,
+  createReadOnlyCommit,
+  createCommitSeal,
+} from '../commit/index.ts'
+import type { DamageRegistry, Topics } from '../log/index.ts'
+import { createDamageRegistry, createTopics } from '../log/index.ts'
+import type { OpenDatabase } from '../files/index.ts'
+import { openDatabase, openReadOnly } from '../files/index.ts'
 
-import type { Leases } from '../store/leases.ts'
-import { createLeases } from '../store/leases.ts'
-import type { ProgressTable } from '../store/progress-table.ts'
-import { createProgressTable } from '../store/progress-table.ts'
-import { damagedTableFault, withDamageFault } from '../sql/sqlite-errors.ts'
-import { assertSentinelRows } from '../sql/sentinel-rows.ts'
+import type { Leases, ProgressTable, EntityStreams, Tables } from '../store/index.ts'
+import {
+  createLeases,
+  createProgressTable,
+  createEntityStreams,
+  createTables,
+} from '../store/index.ts'
 import { assertHighWater, assertIdIndex } from './open-checks.ts'
-import { createCommitSeal } from '../commit/commit-seal.ts'
-import { createStatements } from '../sql/statements.ts'
-import type { Statements } from '../sql/statements.ts'
-import type { EntityStreams } from '../store/entity-streams.ts'
-import { createEntityStreams } from '../store/entity-streams.ts'
-import type { Tables } from '../store/tables.ts'
-import { createTables } from '../store/tables.ts'
-import type { Topics } from '../log/topics.ts'
-import { createTopics } from '../log/topics.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** An open data directory. */
 export interface Connection {

@@ -14,15 +14,12 @@ import type {
 } from '../../../ports/event-log.ts'
 import { assertStorable, unstorableField } from '../../../ports/storable-text.ts'
 import { isEmpty, readRoundRobin } from '../../../ports/round-robin.ts'
-import { writeCatalogChecksum } from '../sql/catalog-checksum.ts'
-import type { GroupCommit, Decision } from '../commit/group-commit.ts'
-import { commitOrThrow } from '../commit/group-commit.ts'
+import { writeCatalogChecksum, isDiskFull } from '../sql/index.ts'
+import type { GroupCommit, Decision } from '../commit/index.ts'
+import { commitOrThrow } from '../commit/index.ts'
 import type { SharedConnection } from './connection.ts'
-import { assertNothingLost } from '../log/damage-registry.ts'
-import type { AppendedRecord } from '../log/appender.ts'
-import { placeOf } from '../log/appender.ts'
-import { isDiskFull } from '../sql/sqlite-errors.ts'
-import type { Topics } from '../log/topics.ts'
+import { assertNothingLost, placeOf } from '../log/index.ts'
+import type { AppendedRecord, Topics } from '../log/index.ts'
 
 /** Records that one transaction trims or scans, so that no commit waits long for maintenance. */
 const RECORDS_PER_COMMIT = 5_000

@@ -5,20 +5,19 @@ import type { EventStore, Unit, CommitResult } from '../../../ports/event-store.
 import { distinctRows } from '../../../ports/stream-conflicts.ts'
 import { assertStorableLeases, isStorable } from '../../../ports/storable-text.ts'
 import { assertStorableTable, assertStorableUnit } from '../../../ports/storable-text.ts'
-import { writeCatalogChecksum } from '../sql/catalog-checksum.ts'
-import type { Decision } from '../commit/group-commit.ts'
-import { commitOrThrow } from '../commit/group-commit.ts'
-import { assertNothingLost } from '../log/damage-registry.ts'
-import { readHealth } from './embedded-log.ts'
-import type { Connection, SharedConnection } from './connection.ts'
-import { placeOf } from '../log/appender.ts'
 import {
+  writeCatalogChecksum,
   damagedRecordFault,
   damagedTableFault,
   isSqliteError,
   withDamageFault,
-} from '../sql/sqlite-errors.ts'
-import { swapTables } from '../store/swap-tables.ts'
+} from '../sql/index.ts'
+import type { Decision } from '../commit/index.ts'
+import { commitOrThrow } from '../commit/index.ts'
+import { assertNothingLost, placeOf } from '../log/index.ts'
+import { readHealth } from './embedded-log.ts'
+import type { Connection, SharedConnection } from './connection.ts'
+import { swapTables } from '../store/index.ts'
 
 export function createEmbeddedStore(shared: SharedConnection, clock: Clock): EventStore {
   return {

@@ -1,11 +1,10 @@
 import type { Clock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
-import type { DamageRegistry } from '../log/damage-registry.ts'
-import { NO_TOPIC } from '../log/damage-registry.ts'
-import type { HighWater, Mark } from '../files/high-water.ts'
-import { COMMITS_SLOT } from '../files/head-slots.ts'
-import { damagedTableFault } from '../sql/sqlite-errors.ts'
-import type { Topics } from '../log/topics.ts'
+import type { DamageRegistry, Topics } from '../log/index.ts'
+import { NO_TOPIC } from '../log/index.ts'
+import type { HighWater, Mark } from '../files/index.ts'
+import { COMMITS_SLOT } from '../files/index.ts'
+import { damagedTableFault } from '../sql/index.ts'
 
 /**
  * Checks that all acknowledged records are there. A partition that ends before its mark was cut off:

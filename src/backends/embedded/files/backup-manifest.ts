@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { Fault } from '../../../base/errors/fault.ts'
 import type { BackupSummary } from '../../../ports/backup-and-archive.ts'
 import { syncDirectory } from './directory.ts'
-import { FORMAT } from '../sql/schema.ts'
+import { FORMAT } from '../sql/index.ts'
 
 /** The content of `backup.json`, which lies in a backup beside the data. */
 export interface BackupManifest extends BackupSummary {

@@ -3,8 +3,7 @@ import { readdirSync, readSync, renameSync, rmSync, statSync, writeFileSync } fr
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../../base/errors/fault.ts'
-import { isBusy } from '../sql/sqlite-errors.ts'
-import { FORMAT } from '../sql/schema.ts'
+import { isBusy, FORMAT } from '../sql/index.ts'
 
 /** The paths of the files in a data directory. */
 export interface DataFiles {

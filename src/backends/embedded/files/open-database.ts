@@ -18,11 +18,18 @@ import {
 import { assertDatabaseFile, lockDirectory, syncDirectory, writeMarker } from './directory.ts'
 import type { HighWater } from './high-water.ts'
 import { createHighWater, openHighWater } from './high-water.ts'
-import { migrate } from '../sql/migrations.ts'
-import { isCannotOpen, withDamageFault } from '../sql/sqlite-errors.ts'
-import { APPLICATION_ID, FORMAT, configureConnection, createTables } from '../sql/schema.ts'
-import { readIdentity, assertReadable } from '../sql/schema.ts'
-import type { DatabaseHandle } from '../sql/database-handle.ts'
+import {
+  migrate,
+  isCannotOpen,
+  withDamageFault,
+  APPLICATION_ID,
+  FORMAT,
+  configureConnection,
+  createTables,
+  readIdentity,
+  assertReadable,
+} from '../sql/index.ts'
+import type { DatabaseHandle } from '../sql/index.ts'
 
 export interface OpenDatabase extends DatabaseHandle {
   readonly path: string

@@ -4,11 +4,17 @@ import { bytesOf } from '../../../ports/round-robin.ts'
 import type { SQLInputValue } from 'node:sqlite'
 import type { PartitionHead, TopicHeads } from './partition-heads.ts'
 import { dropRecent } from './partition-heads.ts'
-import { storedId } from '../sql/event-ids.ts'
-import { INSERT_RECORD, RECORD_WIDTH, createRecord } from '../sql/log-rows.ts'
-import { isStreamEntryTaken, isUniqueViolation } from '../sql/sqlite-errors.ts'
-import type { Statements } from '../sql/statements.ts'
-import { nextChain, recordChecksum } from '../sql/checksums.ts'
+import {
+  storedId,
+  INSERT_RECORD,
+  RECORD_WIDTH,
+  createRecord,
+  isStreamEntryTaken,
+  isUniqueViolation,
+  nextChain,
+  recordChecksum,
+} from '../sql/index.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** A record that was just appended. */
 export type AppendedRecord = LogRecord & { readonly position: number }

@@ -1,8 +1,8 @@
 import { Fault } from '../../../base/errors/fault.ts'
 import type { DamageCode } from '../../../ports/damage.ts'
 import { DAMAGE } from '../../../ports/damage.ts'
-import { damagedTableFault } from '../sql/sqlite-errors.ts'
-import type { Statements } from '../sql/statements.ts'
+import { damagedTableFault } from '../sql/index.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** A damaged range of a partition. */
 export interface Damage {

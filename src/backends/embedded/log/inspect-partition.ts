@@ -1,12 +1,10 @@
 import type { DamageCode, DamagedRange } from '../../../ports/damage.ts'
 import type { InspectedRange } from '../../../ports/event-log.ts'
 import type { PartitionHead } from './partition-heads.ts'
-import { RECORD_COLUMNS, isIntact, decodeRecord } from '../sql/log-rows.ts'
-import { isCorrupt } from '../sql/sqlite-errors.ts'
+import { RECORD_COLUMNS, isIntact, decodeRecord, isCorrupt, nextChain } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
 import { readableFrom } from './read-partition.ts'
-import type { Columns } from '../sql/statements.ts'
-import { nextChain } from '../sql/checksums.ts'
+import type { Columns } from '../sql/index.ts'
 
 const SELECT_RANGE = `SELECT ${RECORD_COLUMNS} FROM log
   WHERE topic = ? AND part = ? AND off >= ? AND off < ? ORDER BY off`

@@ -1,22 +1,22 @@
 import type { StoredEvent } from '../../../ports/append-decision.ts'
 import type { LogRecord } from '../../../ports/event-log.ts'
 import { isStorable } from '../../../ports/storable-text.ts'
-import { restoredBy } from '../archive/archive-index.ts'
 import { payloadHash } from './payloads.ts'
 import type { TopicHeads } from './partition-heads.ts'
-import { storedId } from '../sql/event-ids.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
 import {
+  storedId,
   RECORD_COLUMNS,
   RECORD_WIDTH,
   isIntact,
   payloadHashIn,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { damagedRecordFault, damagedTableFault } from '../sql/sqlite-errors.ts'
+  damagedRecordFault,
+  damagedTableFault,
+  streamEntryChecksum,
+} from '../sql/index.ts'
+import type { StoredRecord, Columns } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
-import type { Columns } from '../sql/statements.ts'
-import { streamEntryChecksum } from '../sql/checksums.ts'
+import { restoreOrThrow } from './restore-archived.ts'
 
 /** Looks up single records, by id, by time or by entity. */
 export interface Lookups {
@@ -48,7 +48,7 @@ const SELECT_READABLE = `SELECT off FROM log
 export function createLookups(reading: ReadContext, heads: TopicHeads): Lookups {
   const { sql, restoreArchived } = reading
   const whole = (stored: StoredRecord): LogRecord | undefined =>
-    stored.gone === null ? stored.record : restoredBy(restoreArchived, stored)
+    stored.gone === null ? stored.record : restoreOrThrow(restoreArchived, stored)
   const findRow = (topic: string, id: string): StoredRecord | undefined => {
     if (!isStorable(id)) return undefined
     const key = storedId(id)

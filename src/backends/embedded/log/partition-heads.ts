@@ -1,8 +1,7 @@
 import { topicDifferences } from '../../../ports/topic-differences.ts'
 import type { LogRecord, TopicSpec, TopicState } from '../../../ports/event-log.ts'
-import { rowChecksum } from '../sql/checksums.ts'
-import { damagedTableFault } from '../sql/sqlite-errors.ts'
-import type { Statements } from '../sql/statements.ts'
+import { rowChecksum, damagedTableFault } from '../sql/index.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** The first and next offset of a partition, and its newest records. */
 export interface PartitionHead {

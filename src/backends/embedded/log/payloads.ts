@@ -3,19 +3,19 @@ import type { SQLInputValue } from 'node:sqlite'
 import type { DamagedRange } from '../../../ports/damage.ts'
 import type { PartitionHead } from './partition-heads.ts'
 import { dropRecent, firstRecentOffset } from './partition-heads.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
-import { storedId } from '../sql/event-ids.ts'
+import type { StoredRecord, Columns, Statements } from '../sql/index.ts'
 import {
+  storedId,
   RECORD_COLUMNS,
   INSERT_RECORD,
   RECORD_WIDTH,
   encodeGone,
   isIntact,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { damagedRecordFault, isCorrupt } from '../sql/sqlite-errors.ts'
+  damagedRecordFault,
+  isCorrupt,
+} from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
-import type { Columns, Statements } from '../sql/statements.ts'
 
 /**
  * Removes payloads from the log; offset, id, key, type and checksums stay. Inside a transaction. A

@@ -2,21 +2,19 @@ import type { DamageCode, DamagedRange } from '../../../ports/damage.ts'
 import type { LogRecord, Position, Slice } from '../../../ports/event-log.ts'
 import type { ReadBudget } from '../../../ports/round-robin.ts'
 import { bytesOf } from '../../../ports/round-robin.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
+import type { RestoreArchived } from './restore-archived.ts'
 import type { DamageRegistry } from './damage-registry.ts'
 import type { PartitionHead } from './partition-heads.ts'
 import { firstRecentOffset } from './partition-heads.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
-import { RECORD_COLUMNS, isIntact, decodeRecord } from '../sql/log-rows.ts'
-import { isCorrupt } from '../sql/sqlite-errors.ts'
-import type { Columns, Statements } from '../sql/statements.ts'
+import type { StoredRecord, Columns, Statements } from '../sql/index.ts'
+import { RECORD_COLUMNS, isIntact, decodeRecord, isCorrupt } from '../sql/index.ts'
 
 /** What reading needs beside the head of a partition. */
 export interface ReadContext {
   readonly sql: Statements
   readonly damage: DamageRegistry
   /** Restores an archived record; returns no record where compaction removed it. */
-  readonly restoreArchived: ArchiveIndex['look']
+  readonly restoreArchived: RestoreArchived
   readonly nowMs: () => number
 }
 

@@ -9,7 +9,7 @@ import type {
 } from '../../../ports/event-log.ts'
 import type { TopicState } from '../../../ports/event-log.ts'
 import type { ReadBudget } from '../../../ports/round-robin.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
+import type { RestoreArchived } from './restore-archived.ts'
 import type { Payloads } from './payloads.ts'
 import { createPayloads } from './payloads.ts'
 import type { DamageRegistry } from './damage-registry.ts'
@@ -20,10 +20,10 @@ import type { Lookups } from './lookups.ts'
 import { createLookups } from './lookups.ts'
 import type { Appender } from './appender.ts'
 import { createAppender, createRecentCache } from './appender.ts'
-import { damagedRecordFault, isCorrupt } from '../sql/sqlite-errors.ts'
+import { damagedRecordFault, isCorrupt } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
 import { readPartition } from './read-partition.ts'
-import type { Statements } from '../sql/statements.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** The log: all topics and their records. */
 export interface Topics extends AppendLookup, Lookups, Appender {
@@ -50,7 +50,7 @@ export interface TopicsOptions {
   readonly sql: Statements
   readonly damage: DamageRegistry
   readonly clock: Clock
-  readonly restoreArchived: ArchiveIndex['look']
+  readonly restoreArchived: RestoreArchived
 }
 
 export function createTopics({ sql, damage, clock, restoreArchived }: TopicsOptions): Topics {

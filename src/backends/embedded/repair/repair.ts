@@ -7,25 +7,28 @@ import { Fault } from '../../../base/errors/fault.ts'
 import { unknownNameDetail } from '../../../base/options.ts'
 import type { DamageCode } from '../../../ports/damage.ts'
 import type { Position } from '../../../ports/event-log.ts'
-import { commitOrThrow } from '../commit/group-commit.ts'
-import type { Connection } from '../connection/connection.ts'
-import { openConnection, repairMode } from '../connection/connection.ts'
-import type { Damage } from '../log/damage-registry.ts'
-import { NO_TOPIC } from '../log/damage-registry.ts'
-import type { DataFiles } from '../files/directory.ts'
-import type { PartitionHead } from '../log/partition-heads.ts'
-import { dropRecent } from '../log/partition-heads.ts'
-import { dataFiles, syncDirectory } from '../files/directory.ts'
-import { createHighWater, openHighWater } from '../files/high-water.ts'
-import { readHeadSlots } from '../files/head-slots.ts'
+import { commitOrThrow } from '../commit/index.ts'
+import type { Connection } from '../connection/index.ts'
+import { openConnection, repairMode } from '../connection/index.ts'
+import type { Damage, PartitionHead } from '../log/index.ts'
+import { NO_TOPIC, dropRecent } from '../log/index.ts'
+import type { DataFiles } from '../files/index.ts'
+import {
+  dataFiles,
+  syncDirectory,
+  createHighWater,
+  openHighWater,
+  readHeadSlots,
+} from '../files/index.ts'
 import {
   RECORD_COLUMNS,
   LOST_PAYLOAD,
   encodeGone,
   isIntact,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { isCorrupt, isUniqueViolation } from '../sql/sqlite-errors.ts'
+  isCorrupt,
+  isUniqueViolation,
+} from '../sql/index.ts'
 import { rewriteDatabase } from './rewrite-database.ts'
 
 /** A loss of one partition, or of the whole log. */

@@ -3,16 +3,23 @@ import type { SQLInputValue } from 'node:sqlite'
 import { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
-import type { DataFiles } from '../files/directory.ts'
-import { hasWal, lockDirectory, syncDirectory } from '../files/directory.ts'
-import type { TopicHeads } from '../log/partition-heads.ts'
-import { RECORD_COLUMNS, RECORD_WIDTH, isIntact, decodeRecord } from '../sql/log-rows.ts'
-import { isCorrupt, isUniqueViolation, withDamageFault } from '../sql/sqlite-errors.ts'
+import type { DataFiles } from '../files/index.ts'
+import { hasWal, lockDirectory, syncDirectory } from '../files/index.ts'
+import type { TopicHeads } from '../log/index.ts'
+import {
+  RECORD_COLUMNS,
+  RECORD_WIDTH,
+  isIntact,
+  decodeRecord,
+  isCorrupt,
+  isUniqueViolation,
+  withDamageFault,
+  PAGE_BYTES,
+  createStatements,
+} from '../sql/index.ts'
 import type { ScannedLogRow } from './salvage.ts'
 import { createLogRowReader } from './salvage.ts'
-import { PAGE_BYTES } from '../sql/schema.ts'
-import type { Columns } from '../sql/statements.ts'
-import { createStatements } from '../sql/statements.ts'
+import type { Columns } from '../sql/index.ts'
 
 /** A table, index or trigger of the database. */
 interface SchemaObject {

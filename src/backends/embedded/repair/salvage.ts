@@ -5,20 +5,19 @@ import { Fault } from '../../../base/errors/fault.ts'
 import type { DamagedRange } from '../../../ports/damage.ts'
 import { damageText } from '../../../ports/damage.ts'
 import type { LogRecord } from '../../../ports/event-log.ts'
-import type { ArchiveIndex } from '../archive/archive-index.ts'
-import { createArchiveIndex } from '../archive/archive-index.ts'
-import { dataFiles } from '../files/directory.ts'
-import type { StoredRecord } from '../sql/log-rows.ts'
+import type { RestoreArchived } from '../log/index.ts'
+import { createArchiveIndex } from '../archive/index.ts'
+import { dataFiles } from '../files/index.ts'
+import type { StoredRecord, Columns } from '../sql/index.ts'
 import {
   RECORD_COLUMNS,
   LOST_PAYLOAD,
   isIntact,
   payloadHashIn,
   decodeRecord,
-} from '../sql/log-rows.ts'
-import { isCorrupt } from '../sql/sqlite-errors.ts'
-import type { Columns } from '../sql/statements.ts'
-import { createStatements } from '../sql/statements.ts'
+  isCorrupt,
+  createStatements,
+} from '../sql/index.ts'
 
 /** What salvage finds in a log, in order of position. */
 export type SalvagedItem =
@@ -146,10 +145,8 @@ function* scanRows(end: number | undefined, rows: Rows): Generator<ScannedLogRow
     yield { kind: 'unreadable', from: unreadableFrom, to: end }
 }
 
-type Restore = ArchiveIndex['look']
-
 /** Loads the archive index at the first archived record only, since it may be damaged, too. */
-function lazyRestore(db: DatabaseSync, directory: string): Restore {
+function lazyRestore(db: DatabaseSync, directory: string): RestoreArchived {
   const archive = createArchiveIndex(createStatements({ db: () => db }), directory)
   let isLoaded = false
   return (stub) => {
@@ -159,7 +156,7 @@ function lazyRestore(db: DatabaseSync, directory: string): Restore {
   }
 }
 
-function salvagedItem(stored: StoredRecord, restore: Restore): SalvagedItem {
+function salvagedItem(stored: StoredRecord, restore: RestoreArchived): SalvagedItem {
   const { record, gone } = stored
   if (gone === null) return { kind: isIntact(stored) ? 'record' : 'flawed', record }
   const isLost = !isIntact(stored) || payloadHashIn(gone) === LOST_PAYLOAD

@@ -1,8 +1,8 @@
 import { rowsBehindStreams, takenEntries } from '../../../ports/stream-conflicts.ts'
 import type { RowKey, StreamEnd, StreamEntry, Unit } from '../../../ports/event-store.ts'
 import { storedValue } from './index-values.ts'
-import type { Statements } from '../sql/statements.ts'
-import { streamEntryChecksum } from '../sql/checksums.ts'
+import type { Statements } from '../sql/index.ts'
+import { streamEntryChecksum } from '../sql/index.ts'
 
 /** The streams of entities: entries that map versions to records. */
 export interface EntityStreams {

@@ -1,7 +1,7 @@
 import type { Heartbeat, LeaseRecord, Rebalanced, Membership } from '../../../ports/rebalance.ts'
 import { rebalance } from '../../../ports/rebalance.ts'
 import type { Lease } from '../../../ports/event-store.ts'
-import type { Statements } from '../sql/statements.ts'
+import type { Statements } from '../sql/index.ts'
 
 /**
  * The leases of resources. All members live in this process, so leases expire by its monotonic clock;

@@ -1,9 +1,8 @@
 import type { SQLInputValue } from 'node:sqlite'
 import { advanceProgress } from '../../../ports/progress.ts'
 import type { Advance, Progress } from '../../../ports/event-store.ts'
-import { damagedTableFault } from '../sql/sqlite-errors.ts'
-import type { Statements } from '../sql/statements.ts'
-import { rowChecksum } from '../sql/checksums.ts'
+import { damagedTableFault, rowChecksum } from '../sql/index.ts'
+import type { Statements } from '../sql/index.ts'
 
 /** The progress of all consumers, in the database and, to check every unit, in memory. */
 export interface ProgressTable {

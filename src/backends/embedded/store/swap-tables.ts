@@ -1,7 +1,7 @@
 import type { Swap } from '../../../ports/event-store.ts'
-import { writeCatalogChecksum } from '../sql/catalog-checksum.ts'
+import { writeCatalogChecksum } from '../sql/index.ts'
 import type { ProgressTable } from './progress-table.ts'
-import type { Statements } from '../sql/statements.ts'
+import type { Statements } from '../sql/index.ts'
 import type { Tables } from './tables.ts'
 
 /** A name that no table has: names of services have no spaces. */

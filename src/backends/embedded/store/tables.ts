@@ -11,11 +11,16 @@ import type {
 } from '../../../ports/event-store.ts'
 import { indexValueOf } from '../../../ports/storable-text.ts'
 import { storedValue, valueAsGiven, valueOfStored } from './index-values.ts'
-import { SENTINEL_KEY, assertTableSentinel, insertTableSentinel } from '../sql/sentinel-rows.ts'
-import { damagedTableFault, withDamageFault } from '../sql/sqlite-errors.ts'
-import { ROW_COLUMNS } from '../sql/schema.ts'
-import type { Columns, Statements } from '../sql/statements.ts'
-import { tableRowChecksum } from '../sql/checksums.ts'
+import {
+  SENTINEL_KEY,
+  assertTableSentinel,
+  insertTableSentinel,
+  damagedTableFault,
+  withDamageFault,
+  ROW_COLUMNS,
+  tableRowChecksum,
+} from '../sql/index.ts'
+import type { Columns, Statements } from '../sql/index.ts'
 
 interface Table {
   readonly id: number

@@ -1,6 +1,6 @@
 import { Fault } from '../../../base/errors/fault.ts'
 import type { Overview, RuleView } from '../../../control/views.ts'
-import type { RewoundPartition } from '../../../engine/operations/rewind.ts'
+import type { RewoundPartition } from '../../../engine/operations/index.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
 import { openSystem, openForWriting } from '../../shared/open-system.ts'
 import { countText, durationText } from '../../terminal/format.ts'

@@ -5,9 +5,12 @@ import { Fault } from '../../../base/errors/fault.ts'
 import { unknownNameDetail } from '../../../base/options.ts'
 import type { AnyContract } from '../../../contract/contract.ts'
 import { definitionOf } from '../../../contract/contract.ts'
-import type { StoredMessage } from '../../../engine/startup/compatibility.ts'
-import { findStoredIssues, findStoredWarnings } from '../../../engine/startup/compatibility.ts'
-import { findSchemaIssues } from '../../../engine/startup/schema-checks.ts'
+import type { StoredMessage } from '../../../engine/startup/index.ts'
+import {
+  findStoredIssues,
+  findStoredWarnings,
+  findSchemaIssues,
+} from '../../../engine/startup/index.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
 import { openSystem } from '../../shared/open-system.ts'
 import { EXIT_CODES } from '../../terminal/exit-codes.ts'

@@ -1,4 +1,4 @@
-import type { Catalog } from '../../../engine/plan/catalog.ts'
+import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { openSystem } from '../../shared/open-system.ts'
 import { tableText } from '../../terminal/table.ts'

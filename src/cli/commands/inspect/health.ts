@@ -1,5 +1,5 @@
-import { slowRuleText } from '../../../engine/context/compute-budget.ts'
-import type { HealthReport } from '../../../engine/operations/health.ts'
+import { slowRuleText } from '../../../engine/context/index.ts'
+import type { HealthReport } from '../../../engine/operations/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { openSystem } from '../../shared/open-system.ts'
 import { EXIT_CODES } from '../../terminal/exit-codes.ts'

@@ -1,4 +1,4 @@
-import type { HeldKey } from '../../../engine/listing/list-types.ts'
+import type { HeldKey } from '../../../engine/listing/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { countText, durationText, timeText } from '../../terminal/format.ts'
 import { flagArguments, nextAttemptText, printListing, WIDTH_MAX } from '../../shared/listing.ts'

@@ -2,7 +2,7 @@ import { sleep, systemClock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
 import type { TopicPage } from '../../../control/read-topic.ts'
 import type { EventView } from '../../../control/views.ts'
-import type { Catalog } from '../../../engine/plan/catalog.ts'
+import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
 import type { OpenSystem } from '../../shared/open-system.ts'
 import {

@@ -1,4 +1,4 @@
-import type { OperationEntry } from '../../../engine/listing/list-types.ts'
+import type { OperationEntry } from '../../../engine/listing/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { timeText } from '../../terminal/format.ts'
 import {

@@ -1,5 +1,5 @@
 import type { ReplayPage } from '../../../control/replay.ts'
-import type { Catalog } from '../../../engine/plan/catalog.ts'
+import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { assertKnownName, openSystem } from '../../shared/open-system.ts'
 

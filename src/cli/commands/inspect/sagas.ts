@@ -1,4 +1,4 @@
-import type { OpenSaga } from '../../../engine/listing/list-types.ts'
+import type { OpenSaga } from '../../../engine/listing/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { durationText } from '../../terminal/format.ts'
 import { flagArguments, printListing, waitsForText, WIDTH_MAX } from '../../shared/listing.ts'

@@ -1,4 +1,4 @@
-import type { TimerEntry } from '../../../engine/listing/list-types.ts'
+import type { TimerEntry } from '../../../engine/listing/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { countText, timeText } from '../../terminal/format.ts'
 import {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { TopicArchiveResult } from '../../../control/archive.ts'
-import type { Catalog } from '../../../engine/plan/catalog.ts'
+import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { assertKnownName, openForWriting } from '../../shared/open-system.ts'
 import { barText, bytesText, countText, manyText } from '../../terminal/format.ts'

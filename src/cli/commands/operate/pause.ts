@@ -1,4 +1,4 @@
-import type { Catalog } from '../../../engine/plan/catalog.ts'
+import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
 import { assertKnownName, openForWriting } from '../../shared/open-system.ts'
 

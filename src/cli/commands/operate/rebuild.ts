@@ -1,5 +1,5 @@
 import { embedded } from '../../../backends/embedded/index.ts'
-import type { RebuildProgress, RebuildResult } from '../../../engine/rebuild/rebuilder.ts'
+import type { RebuildProgress, RebuildResult } from '../../../engine/rebuild/index.ts'
 import { rebuildProjectionOffline } from '../../../runtime/rebuild-offline.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
 import { dataDirectory, openSystem, connectToOwner } from '../../shared/open-system.ts'

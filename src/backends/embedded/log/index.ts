@@ -1,0 +1,10 @@
+// Stores the event log in the database: topics, partitions, records and the damage found in them.
+export type { AppendedRecord } from './appender.ts'
+export { placeOf } from './appender.ts'
+export type { Damage, DamageRegistry } from './damage-registry.ts'
+export { NO_TOPIC, assertNothingLost, createDamageRegistry } from './damage-registry.ts'
+export type { PartitionHead, TopicHeads } from './partition-heads.ts'
+export { dropRecent } from './partition-heads.ts'
+export type { RestoreArchived } from './restore-archived.ts'
+export type { Topics } from './topics.ts'
+export { createTopics } from './topics.ts'

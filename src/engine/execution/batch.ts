@@ -1,0 +1,47 @@
+import type { Subscription, ConsumerGroup } from '../plan/index.ts'
+import type { LogRecord, Slice } from '../../ports/event-log.ts'
+import type { InboundMessage } from './rule-run.ts'
+import type { Attempt } from './handler-call.ts'
+import type { Fault } from '../../base/errors/fault.ts'
+import type { CachedRow } from '../rows/index.ts'
+import type { Advance } from '../../ports/event-store.ts'
+import { createInboundMessage } from './inbound-message.ts'
+import { isAddressedTo } from './advance-saga.ts'
+
+/** One message for one consumer. */
+export interface Delivery {
+  readonly subscription: Subscription
+  readonly record: LogRecord
+  readonly inbound: InboundMessage
+  /** Set if the message was held. */
+  readonly held?: { readonly holdKey: string; readonly key: string; readonly isFirst: boolean }
+  /** Set once a handler was called with it. */
+  readonly attempt?: Attempt
+  /** Set once its rule's result is known to be impossible to commit. */
+  readonly fault?: Fault
+}
+
+/** The work of one unit. */
+export interface Batch {
+  readonly timers: readonly CachedRow[]
+  readonly deliveries: readonly Delivery[]
+  /** How far partitions were read, if the deliveries are all that was found there. */
+  readonly slices: readonly Slice[]
+}
+
+export interface DeliveryCounts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
+  accepted: number
+  completed: number
+  pending: number
+  expired: number
+}
+
+/** The deliveries of a record: one per consumer with a rule for it. */
+export function createDeliveries(group: ConsumerGroup, record: LogRecord): Delivery[] {
+  const subscriptions = group.subscriptions.get(record.topic)?.get(record.type)
+  if (!subscriptions) return []
+  const inbound = createInboundMessage(record, subscriptions)
+  return subscriptions
+    .filter((subscription) => isAddressedTo(subscription, inbound))
+    .map((subscription): Delivery => ({ subscription, record, inbound }))
+}

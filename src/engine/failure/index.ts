@@ -1,0 +1,11 @@
+// Handles rules that throw: holds and retries of their keys, and messages that crash the process.
+export type { CrashGuard } from './crash-guard.ts'
+export { createCrashGuard } from './crash-guard.ts'
+export type { ExclusivePermit } from './exclusive-permit.ts'
+export { createExclusivePermit } from './exclusive-permit.ts'
+export type { HeldMessage, HoldRow } from './hold-row.ts'
+export { holdError, holdKeyOf, isQueueConsumer } from './hold-row.ts'
+export type { CanWorkOn, HoldReason, HoldSummary, Holds, RetryPolicy } from './holds.ts'
+export { createHolds, holdMessage, releaseFront, backoffMs, updateHold } from './holds.ts'
+export type { RuleError } from './rule-error.ts'
+export { createRuleError, ruleErrorText, thrownFields } from './rule-error.ts'

@@ -1,0 +1,3 @@
+// Runs the background tasks: retention, compaction and the scan for damage.
+export { runDamageScan } from './damage-scan.ts'
+export { runRetention } from './retention.ts'

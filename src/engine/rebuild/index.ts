@@ -1,0 +1,3 @@
+// Rebuilds the rows of projections beside the live rows, and swaps them in.
+export type { RebuildOptions, RebuildProgress, RebuildResult, Rebuilder } from './rebuilder.ts'
+export { createRebuilder } from './rebuilder.ts'
