@@ -46,7 +46,7 @@ describe('a message type', () => {
     assert.deepEqual(refuses, ['already-placed'])
     assert.deepEqual([refused.name, refused.kind], ['PlaceOrderRefused', 'refusal'])
     assert.equal(refused.wire, 'ordering.PlaceOrderRefused')
-    const no = { code: 'already-placed', complaints: [], command: data }
+    const no = { code: 'already-placed', issues: [], command: data }
     assert.deepEqual(refused(no), {
       contract: 'ordering',
       name: 'PlaceOrderRefused',

@@ -125,7 +125,7 @@ export interface QueryType<
 /** The data of a refusal: the code, details, and the refused command. */
 export interface RefusalData<D, R extends string> {
   readonly code: R
-  readonly complaints: readonly Issue[]
+  readonly issues: readonly Issue[]
   readonly command: D
 }
 

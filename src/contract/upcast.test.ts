@@ -79,7 +79,7 @@ describe('stored data', () => {
     const { refused } = Till.Pay
     const refusal = {
       code: 'closed',
-      complaints: [{ path: '', message: 'late' }],
+      issues: [{ path: '', message: 'late' }],
       command: { id: 'a', total: 2 },
     }
     const today = { ...refusal, command: { id: 'a', totalCents: 200 } }

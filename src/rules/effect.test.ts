@@ -21,10 +21,10 @@ const charge = Payments.Charge({ customerId: 'c-1' })
 const refund = Payments.Refund({ customerId: 'c-1' })
 
 const effects: Readonly<Record<string, readonly [made: unknown, plain: unknown]>> = {
-  'a refusal': [refuse('limit'), { effect: 'refuse', code: 'limit', complaints: [] }],
-  'a refusal with complaints': [
+  'a refusal': [refuse('limit'), { effect: 'refuse', code: 'limit', issues: [] }],
+  'a refusal with issues': [
     refuse('limit', ['over 5,000']),
-    { effect: 'refuse', code: 'limit', complaints: [{ path: '', message: 'over 5,000' }] },
+    { effect: 'refuse', code: 'limit', issues: [{ path: '', message: 'over 5,000' }] },
   ],
   'a next state': [become({ is: 'charging' }), { effect: 'become', state: { is: 'charging' } }],
   'a send': [send(charge), { effect: 'send', message: charge }],

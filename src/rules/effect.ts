@@ -6,7 +6,7 @@ import type { Message } from '../contract/message.ts'
 export interface Refusal<R extends string = string> {
   readonly effect: 'refuse'
   readonly code: R
-  readonly complaints: readonly Issue[]
+  readonly issues: readonly Issue[]
 }
 
 /**
@@ -15,13 +15,13 @@ export interface Refusal<R extends string = string> {
  */
 export function refuse<const R extends string>(
   code: R,
-  complaints: readonly (Issue | string)[] = [],
+  issues: readonly (Issue | string)[] = [],
 ): Refusal<R> {
-  return Object.freeze({ effect: 'refuse', code, complaints: complaintsIn(complaints) })
+  return Object.freeze({ effect: 'refuse', code, issues: toIssues(issues) })
 }
 
-/** Complaints as `{ path, message }`. Earlier versions stored texts alone: they get an empty path. */
-export function complaintsIn(given: readonly (Issue | string)[]): readonly Issue[] {
+/** Issues as `{ path, message }`. Earlier versions stored texts alone: they get an empty path. */
+export function toIssues(given: readonly (Issue | string)[]): readonly Issue[] {
   // The engine rejects a value that is not a list, with a message of its own.
   if (!Array.isArray(given)) return given as never
   return (given as readonly (Issue | string)[]).map((each) =>

@@ -35,7 +35,7 @@ export interface SagaOn<S, T extends CommandType, E extends EventType, B extends
     step: (
       refusal: {
         readonly code: RefusalCodeOf<C>
-        readonly complaints: readonly Issue[]
+        readonly issues: readonly Issue[]
         readonly command: DataOf<C>
       },
       state: S,

@@ -90,8 +90,8 @@ describe('given rejects an entity that', () => {
   test('evolves to a state that cannot be stored', () => {
     decides(Ordering.Placed(o1), /must be plain data, not an instance of a class/, new Date(0))
   })
-  test('refuses with complaints that are not { path, message }', () => {
-    decides(refuse('already-placed', loose([{ sku: 'a' }])), /complaints of a refusal must be/)
+  test('refuses with issues that are not { path, message }', () => {
+    decides(refuse('already-placed', loose([{ sku: 'a' }])), /issues of a refusal must be/)
   })
   test('returns more events than the limit', () => {
     const many = Array.from({ length: LIMITS.messagesPerDecisionMax + 1 }, () =>
@@ -118,7 +118,7 @@ describe('given rejects a message that', () => {
     fails(() => placed.then({ 'o-1': 1 }), /invalid data: customerId must not be empty/)
   })
   test('is a refusal with a code that its contract does not declare', () => {
-    const refusal = { code: 'sold-out', complaints: [], command: o1 }
+    const refusal = { code: 'sold-out', issues: [], command: o1 }
     const refused = given(counting).when(Ordering.Place.refused(refusal))
     fails(() => refused.then({ 'o-1': 8 }), /a refusal with the code sold-out/)
   })
@@ -202,7 +202,7 @@ test('given delivers a refusal to the saga instance that sent the command', () =
   )
   const charge = { orderId: 'charge-1', customerId: 'c-1' }
   given(paying, Ordering.Placed(o1))
-    .when(Payments.Charge.refused({ code: 'limit', complaints: [], command: charge }))
+    .when(Payments.Charge.refused({ code: 'limit', issues: [], command: charge }))
     .then(become('charging, refused'))
 })
 

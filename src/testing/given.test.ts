@@ -206,7 +206,7 @@ describe('an entity', () => {
 })
 
 describe('a saga', () => {
-  const refused = Payments.Charge.refused({ code: 'limit', complaints: [], command: o1 })
+  const refused = Payments.Charge.refused({ code: 'limit', issues: [], command: o1 })
 
   test('steps from the state after its history', () => {
     given(fulfilment)
@@ -271,7 +271,7 @@ describe('a projection', () => {
   })
 
   test('finds the row of a refused command', () => {
-    const refused = { code: 'already-placed', complaints: [], command: o1 } as const
+    const refused = { code: 'already-placed', issues: [], command: o1 } as const
     given(openOrders, Ordering.Placed(o1))
       .when(Ordering.Place.refused(refused))
       .then({ 'o-1': { customerId: 'already-placed' } })

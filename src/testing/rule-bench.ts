@@ -11,7 +11,7 @@ import type {
   RuleRun,
   RuleRunEnvironment,
 } from '../engine/execution/index.ts'
-import { isListOfComplaints } from '../engine/execution/index.ts'
+import { isIssueList } from '../engine/execution/index.ts'
 import { createEntityFold, serviceTables } from '../engine/plan/index.ts'
 import type { Consumer, ConsumerRule, Evolver } from '../engine/plan/index.ts'
 import type { UnitDraft } from '../engine/rows/index.ts'
@@ -125,16 +125,16 @@ export function heard(
 ): Pick<EncodedMessage, 'data' | 'key'> {
   if (message.kind !== 'refusal') return taken(name, rule.on, message)
   const command = commandOf(rule.on)
-  const { code, complaints, command: refused } = message.data as RefusalData<unknown, string>
-  if (!command?.refuses.includes(code) || !isListOfComplaints(complaints))
+  const { code, issues, command: refused } = message.data as RefusalData<unknown, string>
+  if (!command?.refuses.includes(code) || !isIssueList(issues))
     throw failure(
       `${name} got a refusal with the code ${code}, which ${command?.wire ?? rule.on.wire} ` +
-        `does not declare, or with complaints that are not a list of { path, message }`,
+        `does not declare, or with issues that are not a list of { path, message }`,
     )
   const { contract } = command
   const asked = { contract, name: command.name, kind: 'command', data: refused } as const
   const { data, key } = taken(name, command, asked)
-  const refusal = { code, complaints, command: data }
+  const refusal = { code, issues, command: data }
   const answers = rule.trigger === 'message' ? {} : { contract, name: command.name }
   return { data: deepFreeze({ ...answers, ...refusal }), key }
 }

@@ -35,17 +35,17 @@ const charge = { ...order, amountCents: totalCents }
 const refused = {
   payment: Payment.ChargePayment.refused({
     code: 'payment-limit',
-    complaints: [],
+    issues: [],
     command: charge,
   }),
   stock: Inventory.UpdateInventory.refused({
     code: 'out-of-stock',
-    complaints: [],
+    issues: [],
     command: { ...order, lines: goods },
   }),
   drop: Delivery.ScheduleDelivery.refused({
     code: 'not-served',
-    complaints: [],
+    issues: [],
     command: { ...order, country },
   }),
 }

@@ -202,7 +202,7 @@ export function evolve(step: RuleRun, message: Message, data: unknown): boolean 
   return true
 }
 
-function publishRefusal(step: RuleRun, command: MessageType, { code, complaints }: Refusal): void {
+function publishRefusal(step: RuleRun, command: MessageType, { code, issues }: Refusal): void {
   const { inbound, environment } = step
   if (command.kind !== 'command')
     throw ruleFault(`${command.wire} cannot be refused: it is not a command`)
@@ -210,13 +210,14 @@ function publishRefusal(step: RuleRun, command: MessageType, { code, complaints 
     throw ruleFault(
       `${command.wire} cannot be refused with ${code}: add the code to refuses of its contract`,
     )
-  if (!isListOfComplaints(complaints))
+  if (!isIssueList(issues))
     throw ruleFault(
-      `the complaints of a refusal must be up to ${LIMITS.issuesMax} of { path, message }, ` +
+      `the issues of a refusal must be up to ${LIMITS.issuesMax} of { path, message }, ` +
         `each text of up to ${LIMITS.issueLengthMax} characters`,
     )
-  const listed = complaints.map(({ path, message }) => ({ path, message }))
-  const body = { code, complaints: listed, command: inbound.data }
+  const complaints = issues.map(({ path, message }) => ({ path, message }))
+  // Stored data keeps the name that it has had since version 0.1.0.
+  const body = { code, complaints, command: inbound.data }
   append(step, {
     topic: eventsTopic(command.contract),
     type: command.refused.wire,
@@ -227,15 +228,15 @@ function publishRefusal(step: RuleRun, command: MessageType, { code, complaints 
   })
   const { contract, name, version } = command
   reply(step, REPLY_TYPES.refused, version, { contract, name, ...body })
-  storeResult(step, command, { is: 'refused', code, complaints: listed })
+  storeResult(step, command, { is: 'refused', code, complaints })
 }
 
-/** Whether a refusal may have these complaints. */
-export function isListOfComplaints(complaints: unknown): boolean {
+/** Whether a refusal may have these issues. */
+export function isIssueList(issues: unknown): boolean {
   return (
-    Array.isArray(complaints) &&
-    complaints.length <= LIMITS.issuesMax &&
-    complaints.every((each: Partial<Issue> | null) => {
+    Array.isArray(issues) &&
+    issues.length <= LIMITS.issuesMax &&
+    issues.every((each: Partial<Issue> | null) => {
       const texts = [each?.path, each?.message]
       return texts.every((text) => {
         return typeof text === 'string' && text.length <= LIMITS.issueLengthMax

@@ -6,7 +6,7 @@ import { decodeEnvelope, messageVersion } from '../../contract/envelope.ts'
 import type { MessageType } from '../../contract/message.ts'
 import { upcast } from '../../contract/upcast.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
-import { complaintsIn } from '../../rules/effect.ts'
+import { toIssues } from '../../rules/effect.ts'
 import type { Subscription } from '../plan/index.ts'
 import type { InboundMessage } from './rule-run.ts'
 
@@ -97,11 +97,15 @@ export function upcastRecord(record: LogRecord, type: MessageType): unknown {
   return deepFreeze(upcast(type, stored, messageVersion(record)))
 }
 
-/** Earlier versions stored the complaints of a refusal as texts alone. */
+/** Stored refusals call their issues `complaints`; those of earlier versions are texts alone. */
 function refusalIn(isRefusal: boolean, stored: unknown): unknown {
-  const { complaints } = (stored ?? {}) as { readonly complaints?: readonly (Issue | string)[] }
-  if (!isRefusal || !complaints?.some((each) => typeof each === 'string')) return stored
-  return { ...(stored as object), complaints: complaintsIn(complaints) }
+  if (!isRefusal || typeof stored !== 'object' || stored === null) return stored
+  const { complaints = [], ...rest } = stored as StoredRefusal
+  return { ...rest, issues: toIssues(complaints) }
+}
+
+interface StoredRefusal {
+  readonly complaints?: readonly (Issue | string)[]
 }
 
 /** A reply contains its command, in the version that the command had. */

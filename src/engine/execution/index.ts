@@ -11,7 +11,7 @@ export {
 export type { Batch, Delivery, DeliveryCounts } from './batch.ts'
 export { createDeliveries } from './batch.ts'
 export type { OperationRow } from './decide.ts'
-export { decide, evolve, isListOfComplaints, operationKey, rowsForDecision } from './decide.ts'
+export { decide, evolve, isIssueList, operationKey, rowsForDecision } from './decide.ts'
 export type { Attempt, HandlerCall, HandlerThreads } from './handler-call.ts'
 export { stageHandlerResult } from './handler-call.ts'
 export { createInboundMessage } from './inbound-message.ts'

@@ -3,7 +3,7 @@ import type { Issue } from '../../base/errors/fault.ts'
 import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
 import { decodeEnvelope } from '../../contract/envelope.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
-import { complaintsIn } from '../../rules/effect.ts'
+import { toIssues } from '../../rules/effect.ts'
 import type { StoredOutcome, OperationRow } from '../execution/index.ts'
 import { operationKey } from '../execution/index.ts'
 import { findHolder } from './held-keys.ts'
@@ -141,7 +141,7 @@ async function readDetails(
   if (operation.is === 'refused')
     return {
       ...endedDetails({ kind: 'refused', status: 'refused', reason: operation.code }),
-      issues: complaintsIn(operation.complaints),
+      issues: toIssues(operation.complaints),
     }
   const unheard = await findUnheardEvents(source, operation.events)
   if (unheard.length > 0) return pendingDetails(unheard)

@@ -4,7 +4,7 @@ import { Fault } from '../../base/errors/fault.ts'
 import { commandsTopic, eventsTopic } from '../../contract/contract.ts'
 import type { CommandType } from '../../contract/message.ts'
 import type { Outcome, OutcomeName } from '../../rules/effect.ts'
-import { complaintsIn } from '../../rules/effect.ts'
+import { toIssues } from '../../rules/effect.ts'
 import { outcomeOf, operationKey } from '../execution/index.ts'
 import type { OperationRow } from '../execution/index.ts'
 import { instancesOfOperation, isSaga, findUnheardEvents, findRules } from '../listing/index.ts'
@@ -194,7 +194,7 @@ function toRefused({
   code,
   complaints: issues,
 }: Extract<OperationRow, { readonly is: 'refused' }>): RefusedResult {
-  return { status: 'refused', code, issues: complaintsIn(issues) }
+  return { status: 'refused', code, issues: toIssues(issues) }
 }
 
 async function settledBy(

@@ -53,11 +53,11 @@ const booking = saga(
         : finish(),
     ),
     on(Bank.Refunded, () => finish({ status: 'rolled-back', reason: 'unlucky' })),
-    on.refused(Bank.Charge, ({ code, complaints, command: data }) => [
+    on.refused(Bank.Charge, ({ code, issues, command: data }) => [
       send(Travel.Cancel(data)),
       finish({
         status: 'rolled-back',
-        reason: `${code}: ${complaints.map(({ message }) => message).join()}`,
+        reason: `${code}: ${issues.map(({ message }) => message).join()}`,
       }),
     ]),
     on.failed(Bank.Charge, () => finish({ status: 'charge-failed' })),
@@ -235,12 +235,9 @@ test('a refusal that an earlier version has stored with texts alone is heard in 
     data: JSON.stringify(data),
   })
   const stored = record({ code: 'limit', complaints: ['at most 100'], command })
-  const complaints = [{ path: '', message: 'at most 100' }]
-  assert.deepEqual(upcastRecord(stored, Bank.Charge.refused), {
-    code: 'limit',
-    complaints,
-    command,
-  })
-  const today = { code: 'limit', complaints, command }
-  assert.deepEqual(upcastRecord(record(today), Bank.Charge.refused), today)
+  const issues = [{ path: '', message: 'at most 100' }]
+  const refusal = { code: 'limit', issues, command }
+  assert.deepEqual(upcastRecord(stored, Bank.Charge.refused), refusal)
+  const today = record({ code: 'limit', complaints: issues, command })
+  assert.deepEqual(upcastRecord(today, Bank.Charge.refused), refusal)
 })

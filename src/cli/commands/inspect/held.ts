@@ -20,12 +20,13 @@ export const held: Command = async (asked) => {
   return printListing<HeldKey>(asked, 'held', flagArguments(flags, ['consumer', 'key']), {
     columns: COLUMNS,
     whenEmpty: 'No keys are held.',
-    row: rowOf,
+    row: heldKeyRow,
     ...(flags.key === undefined ? {} : { details: (items) => items.flatMap(detailsOf) }),
   })
 }
 
-function rowOf(item: HeldKey, now: number, isRunning: boolean): readonly string[] {
+/** The cells of a held key. */
+export function heldKeyRow(item: HeldKey, now: number, isRunning: boolean): readonly string[] {
   const { consumer, key, since, count, event, attempts, nextAttemptAt, error } = item
   return [
     consumer,
@@ -35,7 +36,8 @@ function rowOf(item: HeldKey, now: number, isRunning: boolean): readonly string[
     `${event.type} ${event.id}`,
     countText(attempts),
     nextAttemptText(nextAttemptAt, now, isRunning),
-    error?.message ?? '',
+    // A fault has its cure on a line of its own, and a row has one line.
+    (error?.message ?? '').replaceAll('\n', ': '),
   ]
 }
 
