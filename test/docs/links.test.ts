@@ -33,6 +33,17 @@ suite('every link in the documents resolves', () => {
     })
 })
 
+suite('every source file that the documents name exists', () => {
+  const all = globSync(['*.md', 'docs/**/*.md'], { cwd: root })
+  // Decisions and the changelog tell of files as they were.
+  for (const document of all.filter((each) => !/^CHANGELOG|^docs\/adr\//.test(each)))
+    test(document, () => {
+      const paths = read(document).matchAll(/`((?:src|test|tools|bench|examples)\/[\w./-]*\w)\/?`/g)
+      for (const [, path = ''] of paths)
+        assert.ok(existsSync(join(root, path)), `${document} names ${path}`)
+    })
+})
+
 test('the index of the documents links to each of them', () => {
   const index = 'docs/README.md'
   const linked = new Set(linksIn(index).map(({ target }) => targetOf(index, target)))

@@ -19,10 +19,11 @@ import { seededRandom } from '../../../src/base/random.ts'
 import type { Random } from '../../../src/base/random.ts'
 import type { Child } from './child-process.ts'
 import { spawnChild } from './child-process.ts'
-import type { KillPoint, WorkloadSetup } from './kill-points.ts'
+import type { KillPoint } from './kill-points.ts'
+import { nextSetup } from './kill-points.ts'
 import type { InspectionReport } from './inspection-report.ts'
 import type { ProtocolLine } from './protocol.ts'
-import { observe, createObserved, unfinishedOf } from './protocol.ts'
+import { observe, createObserved } from './protocol.ts'
 import type { DamageVerdict } from './damage-verdict.ts'
 import { judgeDamage } from './damage-verdict.ts'
 
@@ -143,14 +144,7 @@ async function runWorkload(
   moment: KillPoint,
   observed: ReturnType<typeof createObserved>,
 ): Promise<void> {
-  const setup: WorkloadSetup = {
-    directory,
-    seed: observed.seed,
-    first: Math.max(0, ...observed.tried.batch) + 1,
-    open: unfinishedOf(observed),
-    moment,
-    nth: 1,
-  }
+  const setup = nextSetup(directory, observed, moment)
   const child = spawnChild<ProtocolLine>('workload.child.ts', [JSON.stringify(setup)])
   let acks = 0
   for (let line = await child.next(); line; line = await child.next()) {

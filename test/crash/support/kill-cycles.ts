@@ -8,12 +8,12 @@ import { spawnChild } from './child-process.ts'
 import type { Violation } from './invariants.ts'
 import { findViolations } from './invariants.ts'
 import type { KillPoint, WorkloadSetup } from './kill-points.ts'
-import { CALLS_MAX } from './kill-points.ts'
+import { CALLS_MAX, nextSetup } from './kill-points.ts'
 import { takeSnapshot } from './snapshot.ts'
 import type { Shim } from './shim.ts'
 import { countsIn } from './shim.ts'
 import type { ProtocolLine, Observed } from './protocol.ts'
-import { observe, createObserved, unfinishedOf } from './protocol.ts'
+import { observe, createObserved } from './protocol.ts'
 
 export interface KillOptions {
   readonly cycles: number
@@ -137,12 +137,7 @@ async function runCycle(cycle: Cycle): Promise<KillPoint> {
   const { place, directory, observed, moment, random, shim, control = {} } = cycle
   const faults = join(place, 'faults')
   const setup: WorkloadSetup = {
-    directory,
-    seed: observed.seed,
-    first: Math.max(0, ...observed.tried.batch) + 1,
-    open: unfinishedOf(observed),
-    moment,
-    nth: 1 + Math.floor(random() * CALLS_MAX[moment]),
+    ...nextSetup(directory, observed, moment, 1 + Math.floor(random() * CALLS_MAX[moment])),
     ...(shim ? { faults } : {}),
     ...control,
   }

@@ -1,6 +1,7 @@
 // The kill points of a process, as a table: any time, or the n-th call of a kind on its files.
 import type { FaultPlan } from './shim.ts'
-import type { Unfinished } from './protocol.ts'
+import type { Observed, Unfinished } from './protocol.ts'
+import { unfinishedOf } from './protocol.ts'
 
 /** `any time` is a kill from outside; at `settle` the process is not killed. */
 export type KillPoint =
@@ -69,4 +70,15 @@ export const CALLS_MAX: Readonly<Record<KillPoint, number>> = {
   create: 4,
   stop: 30,
   settle: 1,
+}
+
+/** The setup of a process that continues after everything that was observed before. */
+export function nextSetup(
+  directory: string,
+  observed: Observed,
+  moment: KillPoint,
+  nth = 1,
+): WorkloadSetup {
+  const first = Math.max(0, ...observed.tried.batch) + 1
+  return { directory, seed: observed.seed, first, open: unfinishedOf(observed), moment, nth }
 }

@@ -13,12 +13,12 @@ import { spawnChild } from './child-process.ts'
 import type { Violation } from './invariants.ts'
 import { findViolations } from './invariants.ts'
 import type { KillPoint, WorkloadSetup } from './kill-points.ts'
-import { CALLS_MAX } from './kill-points.ts'
+import { CALLS_MAX, nextSetup } from './kill-points.ts'
 import { makeImage, mountImage, unmount, whyNoMounts } from './mounts.ts'
 import { takeSnapshot } from './snapshot.ts'
 import type { Shim } from './shim.ts'
 import type { ProtocolLine, Observed } from './protocol.ts'
-import { observe, createObserved, unfinishedOf } from './protocol.ts'
+import { observe, createObserved } from './protocol.ts'
 
 export interface CutOptions {
   readonly runs: number
@@ -109,14 +109,7 @@ interface Cut extends CutOptions {
 async function settle(disk: string, at: string, observed: Observed): Promise<void> {
   mountImage(disk, at)
   try {
-    const setup: WorkloadSetup = {
-      directory: join(at, 'data'),
-      seed: observed.seed,
-      first: 1,
-      open: unfinishedOf(observed),
-      moment: 'settle',
-      nth: 1,
-    }
+    const setup = nextSetup(join(at, 'data'), observed, 'settle')
     const child = spawnChild<ProtocolLine>('workload.child.ts', [JSON.stringify(setup)])
     for (let line = await child.next(); line; line = await child.next()) observe(observed, line)
   } finally {
@@ -139,12 +132,7 @@ async function runCut(cut: Cut): Promise<KillPoint> {
     const directory = join(at, 'data')
     const faults = join(root, 'faults')
     const setup: WorkloadSetup = {
-      directory,
-      seed: observed.seed,
-      first: Math.max(0, ...observed.tried.batch) + 1,
-      open: unfinishedOf(observed),
-      moment,
-      nth: 1 + Math.floor(random() * CALLS_MAX[moment]),
+      ...nextSetup(directory, observed, moment, 1 + Math.floor(random() * CALLS_MAX[moment])),
       act: 'stop',
       faults,
       ...control,
