@@ -60,9 +60,9 @@ export async function verify(
     const partitions = catalog.topics.find(({ name }) => name === end.topic)?.partitions ?? 1
     for await (const step of partitionSteps(system, end)) {
       records += step.records.length
-      for (const flaw of step.damaged) {
-        issues.push(damageIssue(end, flaw))
-        damage.push({ topic: end.topic, partition: end.partition, ...flaw })
+      for (const range of step.damaged) {
+        issues.push(damageIssue(end, range))
+        damage.push({ topic: end.topic, partition: end.partition, ...range })
       }
       for (const record of step.records) issues.push(...recordIssues(record, partitions))
       onProgress({ done: passed + step.next - end.first, total })
@@ -72,9 +72,9 @@ export async function verify(
   }
   const rows = await verifyRows(system, issues)
   const consumers = await verifyConsumers(system, issues)
-  for await (const complaint of verifyState(system)) {
+  for await (const issue of verifyState(system)) {
     if (issues.length >= ISSUES_MAX) break
-    issues.push(complaint)
+    issues.push(issue)
   }
   const { status, detail } = await backend.log.health()
   // Asked last, so that it includes damage found above; skipped if that is listed already.
@@ -106,10 +106,10 @@ async function* partitionSteps(
   for (let at = end.first; at < end.next;) {
     const found = await log.inspect?.(topic, partition, at, RECORDS_PER_STEP)
     const to = Math.min(end.next, found?.next ?? at + RECORDS_PER_STEP)
-    const flaws = (found?.damaged ?? []).filter(({ from }) => from < to)
-    const read = await recordsIn(log, { topic, partition, next: at }, to, flaws)
-    const unseen = found ? [] : read.flaws
-    yield { records: read.records, damaged: mergeAdjacent([...flaws, ...unseen]), next: to }
+    const damaged = (found?.damaged ?? []).filter(({ from }) => from < to)
+    const read = await recordsIn(log, { topic, partition, next: at }, to, damaged)
+    const unseen = found ? [] : read.damaged
+    yield { records: read.records, damaged: mergeAdjacent([...damaged, ...unseen]), next: to }
     await yieldToEventLoop(clock)
     at = Math.max(to, at + 1)
   }
@@ -118,13 +118,13 @@ async function* partitionSteps(
     yield { records: [], damaged: behind.damaged, next: end.next }
 }
 
-/** The readable records of a range; continues behind each damaged range. */
+/** Reads the readable records of a range, and the damage where reads stopped; skips damaged ranges. */
 async function recordsIn(
   log: EventLog,
   from: Position,
   to: number,
-  flaws: readonly DamagedRange[],
-): Promise<{ readonly records: readonly LogRecord[]; readonly flaws: readonly DamagedRange[] }> {
+  known: readonly DamagedRange[],
+): Promise<{ readonly records: readonly LogRecord[]; readonly damaged: readonly DamagedRange[] }> {
   const { topic, partition } = from
   const records: LogRecord[] = []
   const stops: DamagedRange[] = []
@@ -136,11 +136,11 @@ async function recordsIn(
       next = slice.next
       continue
     }
-    const range = flaws.find((each) => each.from <= next && next < each.to)
+    const range = known.find((each) => each.from <= next && next < each.to)
     if (slice.damage !== undefined) stops.push({ ...slice.damage, from: next, to: range?.to ?? to })
     next = range?.to ?? to
   }
-  return { records, flaws: stops }
+  return { records, damaged: stops }
 }
 
 /** Merges adjacent ranges with the same message. */
@@ -158,12 +158,12 @@ function mergeAdjacent(ranges: readonly DamagedRange[]): readonly DamagedRange[]
 const isSameDamage = (one: DamagedRange, other: DamagedRange): boolean =>
   one.code === other.code && one.file === other.file && one.detail === other.detail
 
-function damageIssue({ topic, partition }: LogEnd, flaw: DamagedRange): Issue {
-  const { code, from, to, file, detail } = flaw
+function damageIssue({ topic, partition }: LogEnd, damage: DamagedRange): Issue {
+  const { code, from, to, file, detail } = damage
   const range = to - from > 1 ? `${from}-${to - 1}` : `${from}`
   const rest = [file, detail].filter((each) => each !== undefined).join(': ')
-  const said = isOfArchive(code) ? `${code}: ${FAULTS[code].meaning}` : DAMAGE[code]
-  const message = rest === '' ? said : `${said}: ${rest}`
+  const meaning = isOfArchive(code) ? `${code}: ${FAULTS[code].meaning}` : DAMAGE[code]
+  const message = rest === '' ? meaning : `${meaning}: ${rest}`
   return { path: `${topic}/${partition}@${range}`, message }
 }
 

@@ -1,16 +1,16 @@
 import type { IncomingMessage } from 'node:http'
 import type { ServerRequest } from 'srvx'
 
-/** A body; nothing of it where it is longer than it may be, or the client left before its end. */
+/** The body of a request. `gone`: the client disconnected before the end of the body. */
 export type HttpBody =
   | { readonly status: 'read'; readonly bytes: Uint8Array }
   | { readonly status: 'too-large' }
   | { readonly status: 'gone' }
 
-/** Reads the body of a request, once. */
+/** Reads the body of a request. It can be read only once. */
 export async function readBody(request: Request, bytesMax: number): Promise<HttpBody> {
   const raw = (request as ServerRequest).runtime?.node?.req
-  // On Node, the request's own stream costs as much as everything else about it.
+  // On Node, the web stream of the request would cost as much as the rest of the request.
   if (raw) return readIncoming(raw as IncomingMessage, bytesMax)
   try {
     const bytes = await readBytes(request.body, bytesMax)
@@ -29,7 +29,7 @@ function readIncoming(raw: IncomingMessage, bytesMax: number): Promise<HttpBody>
       length += chunk.length
       if (length <= bytesMax) chunks.push(chunk)
       else {
-        // What is still to come is let go by.
+        // Discard the rest.
         raw.removeAllListeners('data').resume()
         resolve({ status: 'too-large' })
       }
@@ -42,7 +42,7 @@ function readIncoming(raw: IncomingMessage, bytesMax: number): Promise<HttpBody>
   })
 }
 
-/** All of a stream, or `undefined` once it is longer than `bytesMax`. */
+/** Reads a whole stream; `undefined` if it is longer than `bytesMax`. */
 export async function readBytes(
   stream: ReadableStream<Uint8Array> | null,
   bytesMax: number,

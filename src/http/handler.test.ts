@@ -9,7 +9,7 @@ import type { StreamEvent } from './stream.ts'
 import { eventStream } from './stream.ts'
 
 describe('a handler for Request and Response', () => {
-  test('hands on the request, and the answer', async () => {
+  test('passes the request to the handler and returns its answer', async () => {
     const handler: HttpHandler = async (request) => {
       const body = await readJson(request, 100)
       if (body.status === 'refused') return body.answer
@@ -29,23 +29,23 @@ describe('a handler for Request and Response', () => {
     assert.equal((await ask(large)).status, 413)
   })
 
-  test('answers problems for what nobody serves, and for what breaks', async () => {
+  test('answers with a problem if no handler answers, or if one throws', async () => {
     const none = await fetchHandler(async () => undefined)(new Request('http://x/none'))
     assert.equal(((await none.json()) as { code: string }).code, 'NOT_FOUND')
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const broken = fetchHandler(() => Promise.reject(new Error('broke')), {
-      onError: (_, cause) => told.push(cause),
+      onError: (_, cause) => reported.push(cause),
     })
     assert.equal((await broken(new Request('http://x/'))).status, 500)
-    assert.equal(told.length, 1)
+    assert.equal(reported.length, 1)
   })
 
-  test('streams as fast as it is read, and ends the source when nobody reads on', async () => {
+  test('streams with back-pressure, and ends the source when the reader cancels', async () => {
     let isEnded = false
-    let made = 0
+    let yielded = 0
     const source = async function* (): AsyncGenerator<StreamEvent> {
       try {
-        for (;;) yield { data: (made += 1) }
+        for (;;) yield { data: (yielded += 1) }
       } finally {
         isEnded = true
       }
@@ -61,6 +61,6 @@ describe('a handler for Request and Response', () => {
     await reader?.cancel()
     await new Promise(setImmediate)
     assert.ok(isEnded)
-    assert.ok(made < 5, `${made} were made for one`)
+    assert.ok(yielded < 5, `${yielded} events were pulled for one that was read`)
   })
 })

@@ -1,10 +1,10 @@
 import type { OnError } from './problem.ts'
 import { problem, problems } from './problem.ts'
 
-/** Answers a request; `undefined` leaves it to the next handler of a chain. */
+/** Answers a request; `undefined` passes it to the next handler of the chain. */
 export type HttpHandler = (request: Request) => Promise<Response | undefined>
 
-/** The first response that a handler of the chain gives. */
+/** Tries the handlers in order and returns the first response. */
 export async function firstResponse(
   handlers: readonly HttpHandler[],
   request: Request,
@@ -17,8 +17,8 @@ export async function firstResponse(
 }
 
 /**
- * A handler that answers everything, for hosts that speak `Request` and `Response`: Hono, edges,
- * functions, tests. Who may call it, and how long a request may take to arrive, is the host's to say.
+ * Wraps a handler so that it answers every request, for hosts that use `Request` and `Response`: Hono,
+ * edge and serverless functions, tests. Authentication and request timeouts are up to the host.
  */
 export function fetchHandler(
   handler: HttpHandler,

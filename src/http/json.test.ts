@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { flawAt, readJson } from './json.ts'
+import { syntaxErrorAt, readJson } from './json.ts'
 
 function requestOf(
   body: string | Uint8Array<ArrayBuffer>,
   headers: Record<string, string> = { 'content-type': 'application/json' },
 ): Request {
-  // Text would bring a content type along.
+  // A string body would set a content type.
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   return new Request('http://x/', { method: 'POST', headers, body: bytes })
 }
@@ -19,7 +19,7 @@ async function refusalOf(request: Request, bytesMax?: number): Promise<string> {
 }
 
 describe('a JSON body', () => {
-  test('is read under every name of JSON, in UTF-8, with a byte order mark or none', async () => {
+  test('is read with any JSON content type, in UTF-8, with or without a byte order mark', async () => {
     const types = ['application/json', 'Application/JSON; charset=UTF-8', 'application/a.b+json']
     for (const type of types) {
       const body = await readJson(requestOf('\ufeff{"ä":[1]}', { 'content-type': type }))
@@ -27,7 +27,7 @@ describe('a JSON body', () => {
     }
   })
 
-  test('of another type is 415', async () => {
+  test('of another content type is 415', async () => {
     for (const type of ['text/plain', 'application/xml', 'application/json; charset=latin1', ''])
       assert.match(await refusalOf(requestOf('{}', { 'content-type': type })), /^415 .*MEDIA_TYPE/)
     assert.match(await refusalOf(requestOf('{}', { 'content-length': '2' })), /^415 /)
@@ -40,12 +40,12 @@ describe('a JSON body', () => {
     assert.deepEqual(await readJson(of('Identity')), { status: 'read', value: {} })
   })
 
-  test('that nobody sent is absent', async () => {
+  test('that was not sent is absent', async () => {
     assert.deepEqual(await readJson(requestOf('', {})), { status: 'absent' })
     assert.deepEqual(await readJson(requestOf('', { 'content-length': '0' })), { status: 'absent' })
   })
 
-  test('that is empty is absent, whatever its type and however it is sent', async () => {
+  test('that is empty is absent, whatever its content type and transfer encoding', async () => {
     for (const type of ['application/json', 'text/plain', 'application/x-www-form-urlencoded', ''])
       for (const how of [{}, { 'content-length': '0' }, { 'transfer-encoding': 'chunked' }]) {
         const headers = { 'content-type': type, ...how }
@@ -53,12 +53,12 @@ describe('a JSON body', () => {
       }
   })
 
-  test('is never passed over for want of a content type', async () => {
+  test('without a content type is refused, not ignored', async () => {
     assert.match(await refusalOf(requestOf('{}', {})), /^415 /)
     assert.match(await refusalOf(requestOf('{}', { 'transfer-encoding': 'chunked' })), /^415 /)
   })
 
-  test('that is empty is refused where a page of another site sends it unasked', async () => {
+  test('that is empty is refused if a page of another site can send it without a preflight', async () => {
     const of = (headers: Record<string, string>) => readJson(requestOf('', headers))
     const host = 'localhost:4500'
     for (const headers of [
@@ -74,23 +74,23 @@ describe('a JSON body', () => {
       { 'sec-fetch-site': 'none' },
       { host, origin: 'http://localhost:4500' },
       { host },
-      // No page can send this type without being allowed to first.
+      // A page can send this type only after a CORS preflight.
       { 'sec-fetch-site': 'cross-site', 'content-type': 'application/json' },
     ])
       assert.deepEqual(await of(headers), { status: 'absent' })
   })
 
-  test('may have as many bytes as allowed, by what it says and by what it has', async () => {
+  test('is limited by its content length and by its actual size', async () => {
     assert.deepEqual(await readJson(requestOf('"12345678"'), 10), {
       status: 'read',
       value: '12345678',
     })
     assert.match(await refusalOf(requestOf('"123456789"'), 10), /^413 .*10 bytes/)
-    const boasting = { 'content-type': 'application/json', 'content-length': '1048577' }
-    assert.match(await refusalOf(requestOf('{}', boasting)), /^413 /)
+    const overstated = { 'content-type': 'application/json', 'content-length': '1048577' }
+    assert.match(await refusalOf(requestOf('{}', overstated)), /^413 /)
   })
 
-  test('that is malformed is 400 with the place and nothing of itself', async () => {
+  test('that is malformed is 400 with the position of the error, and is not quoted', async () => {
     const refusal = await refusalOf(requestOf('{"password": hunter2}'))
     assert.match(refusal, /^400 .*character 14"/)
     assert.doesNotMatch(refusal, /hunter2|password/)
@@ -100,8 +100,8 @@ describe('a JSON body', () => {
   })
 })
 
-describe('the place where text stops being JSON', () => {
-  test('is found in what people get wrong', () => {
+describe('the position of a JSON syntax error', () => {
+  test('is found for common mistakes', () => {
     const places: readonly (readonly [string, number])[] = [
       ['{', 2],
       ['[1,]', 4],
@@ -117,10 +117,10 @@ describe('the place where text stops being JSON', () => {
       ['[1}', 3],
       ['nul', 1],
     ]
-    for (const [text, place] of places) assert.equal(flawAt(text), place, text)
+    for (const [text, place] of places) assert.equal(syntaxErrorAt(text), place, text)
   })
 
-  test('is where a character was put that no JSON has', () => {
+  test('is where an invalid character was inserted', () => {
     const value = fc.letrec((tie) => ({
       any: fc.oneof(fc.string(), fc.nat(9), tie('list'), tie('object')),
       list: fc.array(tie('any'), { maxLength: 4 }),
@@ -130,17 +130,17 @@ describe('the place where text stops being JSON', () => {
       fc.property(value, fc.nat(), (value, where) => {
         const text = JSON.stringify(value)
         const at = where % (text.length + 1)
-        const place = flawAt(`${text.slice(0, at)}\u0001${text.slice(at)}`)
-        // An escape that it cuts in two begins a little before it.
+        const place = syntaxErrorAt(`${text.slice(0, at)}\u0001${text.slice(at)}`)
+        // If it splits an escape, the error is at the start of the escape.
         assert.ok(place <= at + 1 && place > at - 6, `${place} is not ${at + 1}`)
       }),
     )
   })
 
-  test('lies behind everything that the machine reads', () => {
+  test('is after the end of any valid JSON text', () => {
     fc.assert(
       fc.property(fc.json(), (text) => {
-        assert.equal(flawAt(text), text.length + 1)
+        assert.equal(syntaxErrorAt(text), text.length + 1)
       }),
     )
   })

@@ -4,7 +4,7 @@ import { readBody } from './body.ts'
 import { isFromOtherSite } from './other-site.ts'
 import { problem } from './problem.ts'
 
-/** A JSON body, or the answer that says why there is none. */
+/** A JSON body, or the problem to answer with. */
 export type JsonBody =
   | { readonly status: 'read'; readonly value: unknown }
   | { readonly status: 'absent' }
@@ -17,12 +17,12 @@ const JSON_TYPE = /^application\/(?:json|[\w.!#$&^-]+\+json)$/i
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
 const ABSENT: JsonBody = { status: 'absent' }
-/** A page may send nothing to another site without asking first, but never a type of JSON. */
-const OTHER_SITE = { detail: 'send it with the content type application/json' }
+/** Without a CORS preflight, a page can send an empty body to another site, but no JSON type. */
+const CROSS_ORIGIN = { detail: 'send the content type application/json' }
 
 /**
- * Reads a body of JSON, of at most `bytesMax` bytes (default 1 MiB). Nothing of it is echoed. An
- * empty body is an absent one, whatever its content type.
+ * Reads a JSON body of at most `bytesMax` bytes (default 1 MiB). Problems never quote the body. An
+ * empty body counts as absent, whatever its content type.
  */
 export async function readJson(
   request: Request,
@@ -30,35 +30,36 @@ export async function readJson(
 ): Promise<JsonBody> {
   const type = request.headers.get('content-type')
   const isJson = (type === 'application/json' || isJsonType(type)) && !isEncoded(request)
-  const most = isJson ? bytesMax : 0
+  const limit = isJson ? bytesMax : 0
   const length = request.headers.get('content-length')
-  const isTooLong = length !== null && Number(length) > most
-  const body: HttpBody = isTooLong ? { status: 'too-large' } : await readBody(request, most)
-  // Nobody is there to read it.
+  const isTooLong = length !== null && Number(length) > limit
+  const body: HttpBody = isTooLong ? { status: 'too-large' } : await readBody(request, limit)
+  // Nobody reads this answer.
   if (body.status === 'gone')
-    return refused(problem('REQUEST_SLOW', { detail: 'the client has left' }))
+    return refused(problem('REQUEST_SLOW', { detail: 'the client disconnected' }))
   if (body.status === 'too-large' && !isJson) {
-    const detail = 'send it with the content type application/json, in UTF-8 and not compressed'
+    const detail = 'send the body as application/json, in UTF-8 and not compressed'
     return refused(problem('MEDIA_TYPE_UNSUPPORTED', { detail }))
   }
   if (body.status === 'too-large') {
-    const detail = `it may have ${bytesMax} bytes`
+    const detail = `the limit is ${bytesMax} bytes`
     return refused(problem('BODY_TOO_LARGE', { detail, headers: { connection: 'close' } }))
   }
   if (body.bytes.length === 0)
     return !isJson && isFromOtherSite(request)
-      ? refused(problem('ORIGIN_REFUSED', OTHER_SITE))
+      ? refused(problem('ORIGIN_REFUSED', CROSS_ORIGIN))
       : ABSENT
   let text: string
   try {
     text = decoder.decode(body.bytes)
   } catch {
-    return refused(problem('BODY_MALFORMED', { detail: 'it is not UTF-8' }))
+    return refused(problem('BODY_MALFORMED', { detail: 'the body is not UTF-8' }))
   }
   try {
     return { status: 'read', value: JSON.parse(text) }
   } catch {
-    const detail = text.trim() === '' ? 'it is empty' : `see character ${flawAt(text)}`
+    const detail =
+      text.trim() === '' ? 'the body is empty' : `syntax error at character ${syntaxErrorAt(text)}`
     return refused(problem('BODY_MALFORMED', { detail }))
   }
 }
@@ -84,14 +85,14 @@ function isJsonType(type: string | null): boolean {
 const SPACE = /[ \t\n\r]*/y
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y
-/** The first character that a JSON text may hold as it is. */
+/** The first character that JSON strings may contain unescaped. */
 const FIRST_PRINTABLE = ' '
 
-/** A place in a text that is read as JSON, and what may be taken from there. */
+/** Scans a text from the position `at`; each method consumes what it matches. */
 interface Reader {
   at: number
   take(pattern: RegExp): boolean
-  /** One character, after any space. */
+  /** Consumes one character, after any white space. */
   takeOne(expected: string): boolean
   takeText(): boolean
 }
@@ -127,10 +128,10 @@ function readerOf(text: string): Reader {
 }
 
 /**
- * Where text stops being JSON, counted from 1. The machine's own message is no help: it leaves the
- * place out of short texts, and puts the text itself into them.
+ * The position of the first syntax error in a JSON text, counted from 1. The message of `JSON.parse`
+ * is no use here: for short texts it lacks the position and quotes the text.
  */
-export function flawAt(text: string): number {
+export function syntaxErrorAt(text: string): number {
   const reader = readerOf(text)
   const closers: string[] = []
   const takeName = (): boolean => reader.takeText() && reader.takeOne(':')
@@ -145,13 +146,13 @@ export function flawAt(text: string): number {
       const isTaken = text[reader.at] === '"' ? reader.takeText() : reader.take(SCALAR)
       if (!isTaken) break
     }
-    if (!goesOn(reader, closers, takeName)) break
+    if (!continues(reader, closers, takeName)) break
   }
   return reader.at + 1
 }
 
-/** Behind a value: closes what is closed; whether another value must follow. */
-function goesOn(reader: Reader, closers: string[], takeName: () => boolean): boolean {
+/** Consumes closing brackets after a value; returns whether another value must follow. */
+function continues(reader: Reader, closers: string[], takeName: () => boolean): boolean {
   for (let closer = closers.at(-1); closer !== undefined; closer = closers.at(-1)) {
     if (reader.takeOne(closer)) closers.pop()
     else return reader.takeOne(',') && (closer !== '}' || takeName())

@@ -16,7 +16,7 @@ import { routes } from './routes.ts'
 import type { StreamEvent } from './stream.ts'
 import { eventStream } from './stream.ts'
 
-/** Something that a test waits for, or lets go on. */
+/** A promise that a test resolves with `open`. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { opened: promise, open: resolve }
@@ -50,7 +50,7 @@ async function codeOf(answer: Response): Promise<string> {
   return `${answer.status} ${((await answer.json()) as { code: string }).code}`
 }
 
-/** What comes back for bytes that need not be HTTP. */
+/** Sends raw bytes, which need not be HTTP, and returns the answer. */
 async function raw(server: Listening, bytes: string): Promise<string> {
   const socket = connect(server.port, '127.0.0.1')
   socket.end(bytes)
@@ -58,7 +58,7 @@ async function raw(server: Listening, bytes: string): Promise<string> {
 }
 
 describe('a server', () => {
-  test('takes an empty body for none, with a length or in chunks, of whatever type', async () => {
+  test('treats an empty body as absent, with a length or chunked, whatever its content type', async () => {
     await using server = await serve()
     const head = 'POST /echo HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n'
     for (const type of ['', 'content-type: application/json\r\n'])
@@ -81,7 +81,7 @@ describe('a server', () => {
     assert.match(await raw(server, `${head}${chunk}`), /^HTTP\/1.1 415 /)
   })
 
-  test('hands on methods, query strings, headers and bodies, and answers', async () => {
+  test('passes methods, query strings, headers and bodies to handlers, and returns their answers', async () => {
     await using server = await serve()
     assert.match(server.url, /^http:\/\/127\.0\.0\.1:\d+$/)
     const headers = { 'content-type': 'application/json', 'x-one': '1' }
@@ -92,15 +92,15 @@ describe('a server', () => {
     assert.deepEqual(await asked.json(), [['1', 'ä'], '1'])
   })
 
-  test('answers problems for what is not there, breaks, or is too large', async () => {
-    const told: unknown[] = []
-    await using server = await serve(echo, { onError: (_, cause) => told.push(cause) })
+  test('answers with a problem if a path is unknown, a handler throws, or a body is too large', async () => {
+    const reported: unknown[] = []
+    await using server = await serve(echo, { onError: (_, cause) => reported.push(cause) })
     assert.equal(await codeOf(await fetch(`${server.url}/none`)), '404 NOT_FOUND')
     assert.equal(await codeOf(await fetch(`${server.url}/%zz`)), '400 REQUEST_INVALID')
     const broken = await fetch(`${server.url}/broken`)
     assert.doesNotMatch(JSON.stringify([...broken.headers]), /secret/)
     assert.equal(await codeOf(broken), '500 INTERNAL')
-    assert.equal((told[0] as Error).message, 'a secret')
+    assert.equal((reported[0] as Error).message, 'a secret')
     const init = { method: 'POST', headers: { 'content-type': 'application/json' } }
     const large = await fetch(`${server.url}/echo`, { ...init, body: `"${'x'.repeat(100_000)}"` })
     assert.equal(await codeOf(large), '413 BODY_TOO_LARGE')
@@ -108,7 +108,7 @@ describe('a server', () => {
     assert.equal(await codeOf(odd), '405 METHOD_NOT_ALLOWED')
   })
 
-  test('counts a body that does not say its length', async () => {
+  test('limits a body without a content length', async () => {
     await using server = await serve()
     const chunks = new ReadableStream({
       pull: (controller) => controller.enqueue(new TextEncoder().encode('"'.padEnd(600, ' '))),
@@ -130,7 +130,7 @@ describe('a server', () => {
     sent.destroy()
   })
 
-  test('answers what is no HTTP with a problem, and goes on', async () => {
+  test('answers invalid HTTP with a problem, and keeps serving', async () => {
     await using server = await serve()
     const bad = await raw(server, 'SECRET nonsense\r\n\r\n')
     assert.match(bad, /^HTTP\/1\.1 400 Bad Request\r\n/)
@@ -142,7 +142,7 @@ describe('a server', () => {
     assert.equal((await fetch(`${server.url}/query`)).status, 200)
   })
 
-  test('reads the host and the path as a URL, or refuses them', async () => {
+  test('refuses a request whose host and path do not form a valid URL', async () => {
     await using server = await serve()
     const ask = (target: string, host = 'localhost') =>
       raw(server, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
@@ -155,7 +155,7 @@ describe('a server', () => {
     assert.match(await ask('/query', 'localhost:99999'), /^HTTP\/1\.1 400 .*REQUEST_INVALID/s)
   })
 
-  test('takes no header that is sent twice for one of its two values', async () => {
+  test('refuses requests with two different values of Host or Content-Type', async () => {
     await using server = await serve()
     const host = 'host: localhost\r\n'
     const twice = await raw(server, `GET /query HTTP/1.1\r\n${host}host: evil.example\r\n\r\n`)
@@ -165,7 +165,7 @@ describe('a server', () => {
     assert.match(await raw(server, posted), /^HTTP\/1\.1 415 /)
   })
 
-  test('lets a body go by that nobody reads, and answers the next request', async () => {
+  test('discards an unread body, and answers the next request', async () => {
     await using server = await serve()
     const host = 'host: localhost\r\n'
     const body = 'x'.repeat(300_000)
@@ -181,7 +181,7 @@ describe('a server', () => {
     }
   })
 
-  test('sends any response, and lets any handler read its request', async () => {
+  test('sends a plain Response, and handlers can read the Request with its own methods', async () => {
     const native: HttpHandler = async (request) => {
       const sent = (await request.clone().json()) as unknown
       return new Response(JSON.stringify([sent, await request.text()]), { status: 201 })
@@ -191,8 +191,8 @@ describe('a server', () => {
     assert.deepEqual([answer.status, await answer.json()], [201, [{ a: 1 }, '{"a":1}']])
   })
 
-  test('cuts off a stream that breaks, and tells why', async () => {
-    const told: unknown[] = []
+  test('closes the connection of a stream that throws, and reports the error', async () => {
+    const reported: unknown[] = []
     const cause = new Error('broke')
     const events = async function* (): AsyncGenerator<StreamEvent> {
       yield { data: 1 }
@@ -200,13 +200,13 @@ describe('a server', () => {
     }
     const handler: HttpHandler = async ({ signal }) =>
       eventStream(events(), { clock: systemClock(), signal })
-    await using server = await serve(handler, { onError: (_, each) => told.push(each) })
+    await using server = await serve(handler, { onError: (_, each) => reported.push(each) })
     await assert.rejects(fetch(server.url).then((answer) => answer.text()))
     await server.close()
-    assert.deepEqual(told, [cause])
+    assert.deepEqual(reported, [cause])
   })
 
-  test('waits for no client that left before it had read its answer', async () => {
+  test('does not wait for a client that disconnected before it had read its answer', async () => {
     await using server = await serve(async () => new Response('x'.repeat(50_000_000)))
     const socket = connect(server.port, '127.0.0.1')
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
@@ -217,8 +217,8 @@ describe('a server', () => {
     assert.ok(performance.now() - begunAt < 5_000)
   })
 
-  test('tells nobody of a client that left before its request had arrived', async () => {
-    const told: unknown[] = []
+  test('reports no error if a client disconnects before its request has arrived', async () => {
+    const reported: unknown[] = []
     const read = gate()
     const left = gate()
     const handler: HttpHandler = async (request) => {
@@ -227,7 +227,7 @@ describe('a server', () => {
       left.open()
       return body.status === 'refused' ? body.answer : json(200, 1)
     }
-    await using server = await serve(handler, { onError: (_, cause) => told.push(cause) })
+    await using server = await serve(handler, { onError: (_, cause) => reported.push(cause) })
     const socket = connect(server.port, '127.0.0.1')
     const type = 'content-type: application/json'
     socket.write(`POST / HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: 9\r\n\r\n{`)
@@ -235,10 +235,10 @@ describe('a server', () => {
     socket.destroy()
     await left.opened
     await server.close()
-    assert.deepEqual(told, [])
+    assert.deepEqual(reported, [])
   })
 
-  test('is refused a host that others reach, until it has a token', async () => {
+  test('does not listen on a non-loopback host without a token', async () => {
     for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org'])
       await assert.rejects(
         serve(echo, { host }),
@@ -250,7 +250,7 @@ describe('a server', () => {
     assert.ok(server.port > 0)
   })
 
-  test('names a port that is taken', async () => {
+  test('names the port that is in use', async () => {
     await using server = await serve()
     await assert.rejects(serve(echo, { port: server.port }), (fault: Fault) => {
       assert.ok(fault instanceof Fault)
@@ -259,7 +259,7 @@ describe('a server', () => {
     })
   })
 
-  test('answers nobody who calls it by a foreign name', async () => {
+  test('refuses a Host header that does not name this machine', async () => {
     await using server = await serve()
     const by = (host: string) => raw(server, `GET /query HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
     for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example', ''])
@@ -269,7 +269,7 @@ describe('a server', () => {
       assert.match(await by(host), /^HTTP\/1\.1 200 /, host)
   })
 
-  test('with a token answers only who has it', async () => {
+  test('refuses requests without its token', async () => {
     await using server = await serve(echo, { token: 't0ken' })
     const by = (authorization?: string) =>
       fetch(`${server.url}/query`, authorization ? { headers: { authorization } } : {})
@@ -284,7 +284,7 @@ describe('a server', () => {
 })
 
 describe('a server that closes', () => {
-  test('lets what is under way end, and answers 503 meanwhile', async () => {
+  test('finishes requests in flight, and answers new ones with 503', async () => {
     const begun = gate()
     const goOn = gate()
     const slow: HttpHandler = async (request) => {
@@ -307,7 +307,7 @@ describe('a server that closes', () => {
     await server.close()
   })
 
-  test('cuts off what ignores it once the grace is over', async () => {
+  test('closes the connections of unfinished requests after the grace period', async () => {
     const begun = gate()
     const server = await serve(async () => {
       begun.open()
@@ -321,7 +321,7 @@ describe('a server that closes', () => {
     await assert.rejects(answer)
   })
 
-  test('ends streams, and leaves none open', async () => {
+  test('ends event streams, whose number is limited', async () => {
     const silence = {
       [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => undefined) }),
     }
@@ -333,7 +333,7 @@ describe('a server that closes', () => {
     const second = await fetch(server.url)
     assert.equal(await codeOf(await fetch(server.url)), '503 STREAMS_EXHAUSTED')
     await first.body?.cancel()
-    // Whoever leaves makes room, as soon as it is noticed.
+    // A client that disconnects frees its place, as soon as the server notices.
     let third = await fetch(server.url)
     while (third.status === 503) {
       await third.body?.cancel()

@@ -14,27 +14,28 @@ import { problems } from './problem.ts'
 import { createFetchServer } from './server.ts'
 
 export interface ListenOptions {
-  /** 0 takes any that is free. */
+  /** 0 picks a free port. */
   readonly port: number
-  /** Default: 127.0.0.1, which only this machine reaches. Any other needs a token. */
+  /** Default: 127.0.0.1, which only this machine can reach. Other hosts need a token. */
   readonly host?: string
-  /** Every request must then carry `Authorization: Bearer` with it. */
+  /** If set, every request must send `Authorization: Bearer` with it. */
   readonly token?: string
-  /** Event streams that may be open at once. Default: 1,000. */
+  /** Maximum number of open event streams. Default: 1,000. */
   readonly streamsMax?: number
   readonly clock?: Clock
-  /** Receives each internal error, with the id that the client was given. Default: a process warning. */
+  /** Receives each internal error, with the id that the client got. Default: a process warning. */
   readonly onError?: OnError
 }
 
-/** A server that listens. */
+/** A listening server. */
 export interface Listening {
   /** Such as `http://127.0.0.1:4500`. */
   readonly url: string
   readonly port: number
   /**
-   * Takes no more requests, ends streams and waits, and lets what is under way end; after `graceMs`
-   * (default 10,000) it is cut off. Until then new requests are answered 503. Idempotent.
+   * Shuts down gracefully: answers new requests with 503, ends event streams and long polls, and
+   * waits up to `graceMs` (default 10,000) for requests in flight. Then it closes all connections.
+   * Idempotent.
    */
   close(options?: { readonly graceMs?: number }): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -44,10 +45,10 @@ const GRACE_MS = 10_000
 const STREAMS_MAX = 1_000
 
 /**
- * Serves a chain of handlers over HTTP/1.1: each request goes to the first that answers it, and is
- * a 404 problem where none does.
+ * Serves a chain of handlers over HTTP/1.1. The first handler that answers a request wins; if none
+ * does, the answer is a 404 problem.
  *
- * @throws Fault `OPTION_INVALID` for a host that others reach without a token, `PORT_BUSY`
+ * @throws Fault `OPTION_INVALID`, also for a non-loopback host without a token; `PORT_BUSY`
  */
 export async function listen(
   handlers: readonly HttpHandler[],
@@ -86,7 +87,7 @@ export async function listen(
 }
 
 /**
- * Holds that it could be listened there, so that nothing is begun that nobody could reach.
+ * Checks that a server could listen on this address, before anything else is started.
  *
  * @throws Fault `OPTION_INVALID`, `PORT_BUSY`
  */
@@ -111,9 +112,9 @@ function assertListenAllowed(port: number, host: string, token: string | undefin
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     report('port', 'must be a whole number from 0 to 65535')
   if (!isAllowed(host, token))
-    report('host', `${host} may be reached by others: give a token, or listen on 127.0.0.1`)
+    report('host', `${host} is reachable from other machines: set a token, or listen on 127.0.0.1`)
   if (token !== undefined && !/^[!-~]{1,512}$/.test(token))
-    report('token', 'must be 1 to 512 visible characters of ASCII')
+    report('token', 'must be 1 to 512 visible ASCII characters')
   if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: 'listen', issues })
 }
 
@@ -122,6 +123,6 @@ function faultOf(cause: unknown, port: number, host: string): unknown {
   if (code === 'EADDRINUSE') return new Fault('PORT_BUSY', { detail: `${host}:${port}`, cause })
   if (code === undefined) return cause
   const path = code === 'EACCES' ? 'port' : 'host'
-  const issues = [{ path, message: `cannot be listened on: ${code}` }]
+  const issues = [{ path, message: `cannot be bound: ${code}` }]
   return new Fault('OPTION_INVALID', { detail: 'listen', issues, cause })
 }

@@ -1,12 +1,12 @@
-const OWN = new Set(['same-origin', 'none'])
+const SAME_ORIGIN = new Set(['same-origin', 'none'])
 
 /**
- * Whether a browser says that a page of another origin sends this. It says so in `Sec-Fetch-Site`;
- * older ones, and those without TLS, only in `Origin`. What is no browser sends neither.
+ * Whether a browser marks the request as sent by a page of another origin. Browsers do so in
+ * `Sec-Fetch-Site`; old ones, and all without TLS, only in `Origin`. Other clients send neither.
  */
 export function isFromOtherSite({ headers }: Request): boolean {
   const site = headers.get('sec-fetch-site')
-  if (site !== null) return !OWN.has(site)
+  if (site !== null) return !SAME_ORIGIN.has(site)
   const origin = headers.get('origin')
   const host = headers.get('host')
   if (origin === null || host === null) return false

@@ -11,16 +11,16 @@ interface ProblemBody {
   readonly ids: Readonly<Record<string, string>>
 }
 
-const told: [string, unknown][] = []
-const problemOf = problems((id, cause) => void told.push([id, cause]))
+const reported: [string, unknown][] = []
+const problemOf = problems((id, cause) => void reported.push([id, cause]))
 const bodyOf = async (cause: unknown) => (await problemOf(cause).json()) as ProblemBody
 
 describe('a problem', () => {
-  test('of a fault has its code, what is wrong and the ids, and no more', async () => {
-    const complaints = [{ path: 'lines[0]', message: 'must be text' }]
+  test('of a fault has its code, detail, issues and ids, and nothing else', async () => {
+    const issues = [{ path: 'lines[0]', message: 'must be text' }]
     const fault = new Fault('MESSAGE_INVALID', {
       detail: 'a.B',
-      issues: complaints,
+      issues,
       ids: { id: '1' },
     })
     assert.deepEqual(await bodyOf(fault), {
@@ -29,13 +29,13 @@ describe('a problem', () => {
       status: 400,
       detail: 'a.B',
       code: 'MESSAGE_INVALID',
-      issues: complaints,
+      issues,
       ids: { id: '1' },
     })
     assert.equal(problemOf(fault).headers.get('content-type'), 'application/problem+json')
   })
 
-  test('of every fault has the status of its code, and says when to come again', async () => {
+  test('of every fault has the status of its code, and Retry-After if it can be retried', async () => {
     const statuses: Partial<Record<FaultCode, number>> = {
       MESSAGE_INVALID: 400,
       ID_CONFLICT: 409,
@@ -64,28 +64,28 @@ describe('a problem', () => {
     }
   })
 
-  test('of an archive says which file is missing or harmed', async () => {
+  test('of an archive names the missing or damaged file', async () => {
     const detail = 'archive/1.gz, which holds offsets 0 to 99 of shop.events/0'
     for (const code of ['ARCHIVE_MISSING', 'ARCHIVE_DAMAGED'] as const)
       assert.equal((await bodyOf(new Fault(code, { detail }))).detail, detail)
   })
 
-  test('of anything else says an id, under which the cause is told', async () => {
+  test('of any other error has only an id, under which the cause is reported', async () => {
     for (const cause of [new Error('secret'), 'secret', undefined, { secret: 1 }]) {
-      told.length = 0
+      reported.length = 0
       const { status, code, ids, detail } = await bodyOf(cause)
       assert.deepEqual([status, code], [500, 'INTERNAL'])
-      assert.deepEqual(told, [[ids['report'], cause]])
+      assert.deepEqual(reported, [[ids['report'], cause]])
       assert.doesNotMatch(detail, /secret/)
     }
   })
 
-  test('of a fault of our own hides its detail, and tells it', async () => {
-    told.length = 0
+  test('of a fault without a status hides its detail, and reports it', async () => {
+    reported.length = 0
     const fault = new Fault('DATA_DAMAGED', { detail: '/home/secret' })
     const { status, code, detail } = await bodyOf(fault)
     assert.deepEqual([status, code], [500, 'DATA_DAMAGED'])
     assert.doesNotMatch(detail, /secret/)
-    assert.equal(told[0]?.[1], fault)
+    assert.equal(reported[0]?.[1], fault)
   })
 })

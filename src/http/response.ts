@@ -1,8 +1,8 @@
 import { FastResponse } from 'srvx'
 
 /**
- * A `Response` that is cheap to send: on Node, its headers and its stream are built only for those who
- * read them.
+ * Creates a `Response` that is cheap to send: on Node, it builds its `Headers` and its stream only when
+ * they are read.
  */
 export function respond(
   status: number,
@@ -12,7 +12,7 @@ export function respond(
   return new FastResponse(body, { status, headers })
 }
 
-/** A response of JSON. */
+/** Creates a JSON response. */
 export function json(
   status: number,
   value: unknown,

@@ -9,7 +9,7 @@ import type { StreamEvent } from './stream.ts'
 import { eventStream } from './stream.ts'
 
 async function* never(): AsyncGenerator<StreamEvent> {
-  assert.fail('nobody may begin this stream')
+  assert.fail('a HEAD request must not start the stream')
   yield { data: '' }
 }
 
@@ -25,13 +25,13 @@ const fetched = fetchHandler(handler)
 const ask = (method: string, path: string) => fetched(new Request(`http://x${path}`, { method }))
 
 describe('routes', () => {
-  test('find a path by its method, plain parts before names, and decode names', async () => {
+  test('match method and path, static parts before parameters, and decode parameters', async () => {
     assert.deepEqual(await (await ask('GET', '/orders/a%2Fb%20%C3%A4')).json(), { id: 'a/b ä' })
     assert.deepEqual(await (await ask('GET', '/orders/new')).json(), 'new')
     assert.deepEqual(await (await ask('PUT', '/orders/new')).json(), 'put')
   })
 
-  test('leave paths that are not theirs, or are none, to others', async () => {
+  test('pass unknown and invalid paths to the next handler', async () => {
     const paths = [
       '/',
       '/order',
@@ -46,7 +46,7 @@ describe('routes', () => {
     assert.equal((await fetchHandler(chain)(new Request('http://x/mine'))).status, 200)
   })
 
-  test('answer a method that the path lacks with those that it has', async () => {
+  test('answer an unsupported method with the supported ones', async () => {
     for (const method of ['POST', 'DELETE', 'PROPFIND']) {
       const answer = await ask(method, '/orders/1')
       assert.equal(answer.status, 405)
@@ -60,7 +60,7 @@ describe('routes', () => {
     )
   })
 
-  test('answer HEAD as GET without its body', async () => {
+  test('answer HEAD like GET without the body', async () => {
     const answer = await ask('HEAD', '/orders/ä')
     assert.equal(answer.status, 200)
     assert.equal(answer.headers.get('content-length'), String('{"id":"ä"}'.length + 1))

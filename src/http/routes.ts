@@ -6,30 +6,30 @@ import { isEventStream, respond } from './response.ts'
 
 export type RouteMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** The parts of a path that a route names by `:name`, decoded. */
+/** The decoded values of the `:name` parameters of a path. */
 export type RouteParams = Readonly<Record<string, string | undefined>>
 
-/** A request, and what its route has found in it. */
+/** A request with its parsed URL and path parameters. */
 export interface RouteCall {
   readonly request: Request
   readonly url: URL
   readonly params: RouteParams
 }
 
-/** What answers one method of one path. */
+/** The handler of one method of one path. */
 export interface HttpRoute {
   readonly method: RouteMethod
-  /** Such as `/orders/:orderId`; a last `*` takes all the rest. */
+  /** Such as `/orders/:orderId`; a `*` at the end matches the rest of the path. */
   readonly path: string
   readonly run: (call: RouteCall) => Promise<Response>
 }
 
-/** Longest part of a path that a name may stand for. */
+/** Maximum length of a path parameter. */
 const PARAM_LENGTH_MAX = 1_024
 
 /**
- * A handler over a table of routes. HEAD is answered as GET without the body, OPTIONS with the
- * methods of the path, a method that the path lacks with 405; a path without routes is not ours.
+ * Creates a handler from a table of routes. HEAD is answered like GET without the body, OPTIONS with
+ * the methods of the path, and an unsupported method with 405. Other paths go to the next handler.
  */
 export function routes(table: readonly HttpRoute[]): HttpHandler {
   const router = Router({ maxParamLength: PARAM_LENGTH_MAX })

@@ -13,7 +13,7 @@ import { problem } from './problem.ts'
 import { isEventStream } from './response.ts'
 
 export interface ServerOptions {
-  /** Answers everything, and never rejects. */
+  /** Answers every request and never rejects. */
   readonly fetch: (request: Request) => Promise<Response>
   readonly guard: Guard
   readonly clock: Clock
@@ -21,28 +21,28 @@ export interface ServerOptions {
   readonly problemOf: Problems
 }
 
-/** A server, and how it comes to rest. */
+/** A server that can be shut down gracefully. */
 export interface FetchServer {
   readonly server: Server
   /**
-   * Answers 503 from now on, tells what is under way that nobody waits for it, and resolves once it
-   * has ended, or after `graceMs`.
+   * Answers new requests with 503, aborts the signals of requests in flight, and resolves once these
+   * have ended, or after `graceMs`.
    */
   drain(graceMs: number): Promise<void>
 }
 
-/** How long a client may take, in milliseconds. */
+/** Timeouts for clients, in milliseconds. */
 const CLIENT_MS = { headers: 15_000, request: 30_000, idle: 120_000, keepAlive: 65_000 }
-/** How often a client that sends too slowly is looked for. */
+/** How often the server checks for timed out clients. */
 const CHECK_MS = 5_000
-/** Longest body that a handler may read at once. */
+/** Maximum size of a body that a handler reads through the `Request` methods. */
 const BODY_BYTES_MAX = 16_777_216
 
-/** A handler of `Request` and `Response` on `node:http`. */
+/** Runs a handler of `Request` and `Response` on `node:http`. */
 export function createFetchServer(options: ServerOptions): FetchServer {
   const { fetch, guard, clock, streamsMax, problemOf } = options
   const closing = new AbortController()
-  const underWay = new Set<Promise<void>>()
+  const inFlight = new Set<Promise<void>>()
   let streams = 0
 
   async function responseTo(request: Request): Promise<Response> {
@@ -50,8 +50,8 @@ export function createFetchServer(options: ServerOptions): FetchServer {
       return problemOf(new Fault('APP_STOPPING', { detail: 'the server is stopping' }))
     const refusal = guard(request)
     if (refusal) return refusal
-    if (!isReadable(request))
-      return problem('REQUEST_INVALID', { detail: 'the host and the path are no valid URL' })
+    if (!hasValidUrl(request))
+      return problem('REQUEST_INVALID', { detail: 'the host and the path do not form a valid URL' })
     return fetch(request)
   }
 
@@ -67,19 +67,19 @@ export function createFetchServer(options: ServerOptions): FetchServer {
         } else {
           await response.body?.cancel()
           response = problem('STREAMS_EXHAUSTED', {
-            detail: `this server holds ${streamsMax} open`,
+            detail: `this server allows ${streamsMax} open event streams`,
           })
         }
       }
       await send(outgoing, response)
-      // A client that leaves is no error; a stream that throws is.
+      // A client that disconnects is not an error; a stream that throws is one.
       if (outgoing.errored) problemOf(outgoing.errored)
     } catch (cause) {
       problemOf(cause)
       outgoing.destroy()
     } finally {
       if (isCounted) streams -= 1
-      // What nobody has read is let go by, so that the connection can be used again.
+      // Discard the unread rest of the body, so that the connection can be reused.
       if (!raw.complete) raw.resume()
     }
   }
@@ -90,26 +90,26 @@ export function createFetchServer(options: ServerOptions): FetchServer {
       headersTimeout: CLIENT_MS.headers,
       keepAliveTimeout: CLIENT_MS.keepAlive,
       connectionsCheckingInterval: CHECK_MS,
-      // What has no host is refused by the guard, with a problem.
+      // The guard refuses requests without a host, with a problem.
       requireHostHeader: false,
     },
     (raw, outgoing) => {
-      const answered = answer(raw, outgoing).finally(() => underWay.delete(answered))
-      underWay.add(answered)
+      const answered = answer(raw, outgoing).finally(() => inFlight.delete(answered))
+      inFlight.add(answered)
     },
   )
   server.timeout = CLIENT_MS.idle
-  server.on('clientError', (error, socket) => void refuseUnparsed(error, socket as Socket))
+  server.on('clientError', (error, socket) => void answerParseError(error, socket as Socket))
   return {
     server,
     async drain(graceMs) {
       closing.abort()
-      await withTimeout(clock, graceMs, Promise.all(underWay))
+      await withTimeout(clock, graceMs, Promise.all(inFlight))
     },
   }
 }
 
-/** Typed as an object, because TypeScript lets no accessor override what `Request` has as a property. */
+/** Typed as an object: TypeScript does not allow an accessor to override a property of `Request`. */
 const HostRequest = NodeRequest as unknown as new (
   ...given: ConstructorParameters<typeof NodeRequest>
 ) => object
@@ -125,15 +125,15 @@ class ServedRequest extends HostRequest {
   }
 
   get signal(): AbortSignal {
-    const gone = (): AbortSignal =>
+    const disconnected = (): AbortSignal =>
       Reflect.get(HostRequest.prototype, 'signal', this) as AbortSignal
-    return (this.#signal ??= AbortSignal.any([gone(), this.#closing]))
+    return (this.#signal ??= AbortSignal.any([disconnected(), this.#closing]))
   }
 }
 
 /**
- * Resolves once the response has been sent or its client is gone: the promise of `sendNodeResponse`
- * never settles where a client leaves before it has read everything.
+ * Resolves once the response is sent or the client has disconnected. The promise of
+ * `sendNodeResponse` never settles if a client disconnects before it has read everything.
  */
 function send(outgoing: ServerResponse, response: Response): Promise<unknown> {
   if (outgoing.destroyed) return response.body?.cancel() ?? Promise.resolve()
@@ -145,15 +145,15 @@ function send(outgoing: ServerResponse, response: Response): Promise<unknown> {
     }
     const parts = (response as NodeResponse)._toNodeResponse()
     const { status, headers, body } = parts
-    // `sendNodeResponse` writes the body apart from the headers, which costs a sixth of a request.
+    // `sendNodeResponse` writes headers and body separately, which costs a sixth of a request.
     if (typeof body === 'string' || body instanceof Uint8Array)
       outgoing.writeHead(status, headers).end(body)
     else sendNodeResponse(outgoing, { _toNodeResponse: () => parts } as NodeResponse).catch(reject)
   })
 }
 
-/** Whether its URL is one, and its path valid percent-encoding. */
-function isReadable({ url }: Request): boolean {
+/** Whether the URL is valid, and its path is valid percent-encoding. */
+function hasValidUrl({ url }: Request): boolean {
   try {
     decodeURIComponent(new URL(url).pathname)
     return true
@@ -162,7 +162,7 @@ function isReadable({ url }: Request): boolean {
   }
 }
 
-/** The headers of our own are looked at by none but this: that costs more than sending them. */
+/** Does not look into the headers of a `FastResponse`, which costs more than sending them. */
 const isStream = (response: Response): boolean =>
   response.constructor !== FastResponse && isEventStream(response)
 
@@ -172,15 +172,15 @@ const UNPARSED: Readonly<Record<string, ProblemCode>> = {
 }
 
 const DETAILS: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: 'send it faster',
-  HPE_HEADER_OVERFLOW: 'all headers together have 16 KiB at most',
+  ERR_HTTP_REQUEST_TIMEOUT: 'the headers must arrive within 15 seconds, the request within 30',
+  HPE_HEADER_OVERFLOW: 'all headers together may have at most 16 KiB',
 }
 
-/** Answers what is no HTTP: it has no request that could be answered, only a connection. */
-async function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
+/** Answers data that Node cannot parse as HTTP: there is no request, only a connection. */
+async function answerParseError(error: NodeJS.ErrnoException, socket: Socket): Promise<void> {
   const { code = '' } = error
   if (code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const detail = DETAILS[code] ?? 'it cannot be read as HTTP/1.1'
+  const detail = DETAILS[code] ?? 'the request is not valid HTTP/1.1'
   const response = problem(UNPARSED[code] ?? 'REQUEST_INVALID', { detail })
   const body = await response.text()
   response.headers.set('content-length', String(Buffer.byteLength(body)))

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/time/clock.ts'
 
-/** One server-sent event; its data travels as one line of JSON. */
+/** One server-sent event; its data is sent as one line of JSON. */
 export interface StreamEvent {
   readonly event?: string
   readonly id?: string
@@ -9,11 +9,11 @@ export interface StreamEvent {
 
 export interface StreamOptions {
   readonly clock: Clock
-  /** Ends the stream: the client is gone, or the host is closing. */
+  /** Ends the stream: the client has disconnected, or the server is closing. */
   readonly signal: AbortSignal
-  /** A comment this often while nothing happens, so that nothing between takes it for dead. */
+  /** How often an idle stream sends a comment, so that proxies do not close it as idle. */
   readonly heartbeatMs?: number
-  /** After this long it ends by itself; a client of server-sent events connects again. */
+  /** The stream ends after this time; clients of server-sent events reconnect. */
   readonly lifetimeMs?: number
 }
 
@@ -21,8 +21,8 @@ const HEARTBEAT_MS = 15_000
 const LIFETIME_MS = 600_000
 
 /**
- * Server-sent events. The next event is asked for when the last was taken, so nothing gathers here;
- * whoever makes the events bounds what may gather there.
+ * Sends events as server-sent events, with back-pressure: the next event is pulled once the client
+ * has taken the last one. A source that buffers events must limit its buffer itself.
  */
 export function eventStream(events: AsyncIterable<StreamEvent>, options: StreamOptions): Response {
   return new Response(ReadableStream.from(textOf(events, options)), {
@@ -62,13 +62,13 @@ async function* textOf(
       }
     }
   } finally {
-    // One that waits for something would only return once that has come.
+    // Do not await: a generator that is waiting returns only after its wait.
     next.catch(() => undefined)
     iterator.return?.()?.then(undefined, () => undefined)
   }
 }
 
-/** The next event, or that nothing has come for `quietMs`, or that the stream has ended. */
+/** The next event; `quiet` if none came for `quietMs`, `ended` once the signal aborts. */
 function stepOf(
   next: Promise<IteratorResult<StreamEvent>>,
   clock: Clock,
@@ -96,9 +96,9 @@ function stepOf(
 }
 
 function eventText({ event, id, data }: StreamEvent): string {
-  const name = event === undefined ? '' : `event: ${oneLine(event)}\n`
-  const mark = id === undefined ? '' : `id: ${oneLine(id)}\n`
-  return `${name}${mark}data: ${JSON.stringify(data) ?? 'null'}\n\n`
+  const nameLine = event === undefined ? '' : `event: ${oneLine(event)}\n`
+  const idLine = id === undefined ? '' : `id: ${oneLine(id)}\n`
+  return `${nameLine}${idLine}data: ${JSON.stringify(data) ?? 'null'}\n\n`
 }
 
 const oneLine = (text: string): string => text.replaceAll(/[\r\n\0]/g, ' ')

@@ -32,19 +32,19 @@ function createWorld(): World {
   const beat = (
     member: string,
     wants: readonly string[],
-    gives: readonly string[] = [],
+    releases: readonly string[] = [],
   ): Belief => {
     const before = new Map(leases)
     const untilMs = nowMs + TTL_MS
     const membership = { member, wants, untilMs }
     const { changed, held, revoke } = rebalance(
-      { ...membership, releases: gives, nowMs },
+      { ...membership, releases, nowMs },
       leases,
       memberships,
     )
     for (const lease of changed) leases.set(lease.resource, lease)
     memberships = [...memberships.filter((other) => other.member !== member), membership]
-    for (const resource of gives)
+    for (const resource of releases)
       assert.ok(!held.some((claim) => claim.resource === resource), 'what is given up is gone')
     const claims = new Map(held.map(({ resource, generation }) => [resource, generation]))
     const belief: Belief = { untilMs, held: claims, revoke }

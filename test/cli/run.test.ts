@@ -252,7 +252,7 @@ suite('run refuses an invalid module', () => {
     const argv = ['run', systemFile('talking'), '--port', '0', '--host', '0.0.0.0']
     const { code, err } = await at.run(argv, { signal: AbortSignal.abort() })
     assert.equal(code, 2)
-    assert.match(err, /host: 0\.0\.0\.0 may be reached by others: give a token/)
+    assert.match(err, /host: 0\.0\.0\.0 is reachable from other machines: set a token/)
     assert.equal(existsSync(at.data), false)
     at.remove()
   })

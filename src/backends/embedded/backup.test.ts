@@ -151,10 +151,12 @@ suite('a backup', () => {
 
   test('reports its progress in bytes', async (t) => {
     const { root, backend } = await backedUp(t)
-    const told: { readonly done: number; readonly total: number }[] = []
-    const note = await backend.backup?.(join(root, 'told'), (progress) => told.push(progress))
-    assert.ok(told.every(({ done, total }) => done <= total && total === note?.bytes))
-    assert.equal(told.at(-1)?.done, note?.bytes)
+    const reported: { readonly done: number; readonly total: number }[] = []
+    const note = await backend.backup?.(join(root, 'reported'), (progress) =>
+      reported.push(progress),
+    )
+    assert.ok(reported.every(({ done, total }) => done <= total && total === note?.bytes))
+    assert.equal(reported.at(-1)?.done, note?.bytes)
   })
 
   test('of data without a running owner is the same', async (t) => {
@@ -313,13 +315,13 @@ suite('a restore', () => {
 
   test('reports its progress', async (t) => {
     const { copy, into, note } = await backedUp(t)
-    const told: number[] = []
+    const reported: number[] = []
     await restore({
       from: copy,
       directory: into,
       clock: systemClock(),
-      onProgress: ({ done }) => void told.push(done),
+      onProgress: ({ done }) => void reported.push(done),
     })
-    assert.equal(told.at(-1), note.bytes)
+    assert.equal(reported.at(-1), note.bytes)
   })
 })

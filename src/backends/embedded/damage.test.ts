@@ -144,14 +144,14 @@ suite('a record that is not what was written', () => {
        UPDATE log SET chain = 1 WHERE part = 2 AND off = 50`,
     )
     const { log, store } = await open(t, directory)
-    const flaws = async (partition: number) =>
+    const damagedRanges = async (partition: number) =>
       (await log.inspect?.(ORDERS, partition, 0, 1_000))?.damaged.map(({ from, to }) => [from, to])
-    assert.deepEqual(await flaws(0), [
+    assert.deepEqual(await damagedRanges(0), [
       [3, 4],
       [97, 98],
     ])
-    assert.deepEqual(await flaws(1), [])
-    assert.deepEqual(await flaws(2), [
+    assert.deepEqual(await damagedRanges(1), [])
+    assert.deepEqual(await damagedRanges(2), [
       [50, 51],
       [51, 52],
     ])

@@ -94,7 +94,7 @@ suite('data of format 1', () => {
     assert.match(readFileSync(join(directory, 'throughline.json'), 'utf8'), /"format":2/)
   })
 
-  test('is not brought up by one who only looks', async (t) => {
+  test('is not migrated when opened read-only', async (t) => {
     const { log } = embedded({ directory: frozen(t, 1), isReadOnly: true })
     await assert.rejects(log.open(), { code: 'DATA_OLDER' })
   })

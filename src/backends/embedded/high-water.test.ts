@@ -199,17 +199,17 @@ suite('the high-water mark', () => {
   })
 })
 
-suite('moving the write-ahead log', () => {
+suite('a checkpoint of the write-ahead log', () => {
   const path = join(tmpdir(), 'throughline-not-there', 'throughline.db')
 
   test('that fails raises an alarm with its cause', () => {
     const db = (): DatabaseSync => {
       throw new Error('disk I/O error')
     }
-    const moving = createCheckpointer({ db, reconnect: () => undefined, path })
-    assert.equal(moving.alarm(), undefined)
-    moving.committed(40_000_000)
-    assert.match(moving.alarm() ?? '', /cannot be checkpointed: disk I\/O error/)
+    const checkpoints = createCheckpointer({ db, reconnect: () => undefined, path })
+    assert.equal(checkpoints.alarm(), undefined)
+    checkpoints.committed(40_000_000)
+    assert.match(checkpoints.alarm() ?? '', /cannot be checkpointed: disk I\/O error/)
   })
 
   test('is done by the commits where the worker is far behind', async () => {
@@ -218,12 +218,12 @@ suite('moving the write-ahead log', () => {
       const get = () => ({ log: 0, checkpointed: 0 })
       return { prepare: () => ({ get: () => (here += 1) && get() }) } as unknown as DatabaseSync
     }
-    const moving = createCheckpointer({ db, reconnect: () => undefined, path })
-    moving.committed(4_000_000)
-    for (let more = 0; more < 5; more += 1) moving.committed(4_000_000)
+    const checkpoints = createCheckpointer({ db, reconnect: () => undefined, path })
+    checkpoints.committed(4_000_000)
+    for (let more = 0; more < 5; more += 1) checkpoints.committed(4_000_000)
     assert.equal(here, 0, 'the thread is at it')
-    for (let more = 0; more < 4; more += 1) moving.committed(4_000_000)
+    for (let more = 0; more < 4; more += 1) checkpoints.committed(4_000_000)
     assert.equal(here, 1)
-    await moving.close()
+    await checkpoints.close()
   })
 })

@@ -92,10 +92,10 @@ suite('repair', () => {
   test('reports all damage, changes nothing by itself, and lets readers skip accepted damage', async (t) => {
     const directory = await filled(t)
     tamper(directory, "UPDATE log SET key = 'x' WHERE part = 1 AND off IN (100, 300)")
-    const told = await repair(directory, systemClock())
-    assert.deepEqual(told.pages, [])
+    const result = await repair(directory, systemClock())
+    assert.deepEqual(result.pages, [])
     assert.deepEqual(
-      told.losses,
+      result.losses,
       [100, 300].map((from) => ({
         topic: ORDERS,
         partition: 1,

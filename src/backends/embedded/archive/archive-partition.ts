@@ -61,7 +61,7 @@ interface ArchiveFile {
 export async function archivePartition(
   parts: ArchiveContext,
   request: ArchiveRequest,
-  tell: ReportProgress = () => undefined,
+  onProgress: ReportProgress = () => undefined,
 ): Promise<ArchiveResult> {
   const { topic, partition } = request
   const to = resolve(request.to)
@@ -72,10 +72,11 @@ export async function archivePartition(
   const end = Math.max(begin, Math.min(request.before, head.next))
   const files: ArchiveFile[] = []
   let at = begin
-  const told: ReportProgress = ({ done }) => tell({ done: done - begin, total: end - begin })
+  const report: ReportProgress = ({ done }) =>
+    onProgress({ done: done - begin, total: end - begin })
   while (at < end) {
     makeDirectory(to)
-    const file = await writeFile(parts, { ...request, to }, at, end, told)
+    const file = await writeFile(parts, { ...request, to }, at, end, report)
     if (!file) break
     await indexFile(parts, request, file)
     await strip(parts, request, file.rows)
@@ -170,7 +171,7 @@ async function writeFile(
   request: ArchiveRequest,
   from: number,
   end: number,
-  tell: ReportProgress,
+  onProgress: ReportProgress,
 ): Promise<ArchiveFile | undefined> {
   const { topic, partition, to } = request
   const { epoch } = parts.use.connection().database.highWater
@@ -188,7 +189,7 @@ async function writeFile(
     try {
       while (growing.at < end && growing.bytes < FILE_BYTES) {
         await writeBlock(parts, request, growing, end, target)
-        tell({ done: growing.at, total: end })
+        onProgress({ done: growing.at, total: end })
       }
       await target.sync()
     } finally {

@@ -99,8 +99,8 @@ suite('commits in groups', () => {
     turn()
     assert.deepEqual(await Promise.all(answers), ['a', 'b', 'c'])
     const steps = ['a', 'b', 'c'].flatMap((name) => [`decide ${name}`, `write ${name}`])
-    const told = ['a', 'b', 'c'].map((name) => `answer ${name}`)
-    assert.deepEqual(events, ['BEGIN', ...steps, 'COMMIT', ...told, 'committed'])
+    const answered = ['a', 'b', 'c'].map((name) => `answer ${name}`)
+    assert.deepEqual(events, ['BEGIN', ...steps, 'COMMIT', ...answered, 'committed'])
   })
 
   test('rejects one request where its answer throws', async () => {
@@ -204,14 +204,14 @@ suite('commits in groups', () => {
       ),
       group.submit(change('c', events)),
     ]
-    const told = answers.map((answer) => answer.then(() => events.push('told')))
+    const answered = answers.map((answer) => answer.then(() => events.push('answered')))
     turn()
     assert.deepEqual(await Promise.all(answers), [
       'a failed: database or disk is full',
       'b failed: database or disk is full',
       'c failed: database or disk is full',
     ])
-    await Promise.all(told)
+    await Promise.all(answered)
     const steps = ['BEGIN', 'decide a', 'write a', 'decide b', 'write b']
     assert.deepEqual(events.slice(0, 7), [...steps, 'ROLLBACK', 'rolled back'])
     assert.ok(!events.includes('COMMIT') && !events.includes('committed'))

@@ -13,35 +13,35 @@ import {
 /** One change to commit. */
 export interface CommitRequest<T> {
   /**
-   * Reads the database as the earlier requests of the group leave it, and writes nothing; the
-   * `write` of its decision, which is called next, does that. An error that it throws rejects this
-   * request alone, unless SQLite threw it.
+   * Decides without writing; the `write` of the decision is called next. Reads include the writes of
+   * earlier requests in the group. If it throws, only this request is rejected, unless the error comes
+   * from SQLite.
    */
   decide(): Decision<T>
-  /** The answer when the group could not be committed. */
+  /** Returns the result of this request if the group cannot be committed. */
   onFailure(cause: unknown): T
 }
 
 export interface Decision<T> {
-  /** Called after the commit. An error that it throws rejects this request alone. */
+  /** Called after the commit. If it throws, only this request is rejected. */
   readonly answer: () => T
-  /** Changes the database. Returns false where nothing was changed. */
+  /** Changes the database. Returns false if nothing was changed. */
   readonly write?: () => boolean
 }
 
-/** Commits requests in groups: one transaction and one sync for all requests of two ticks. */
+/** Group commit: one transaction and one sync for all requests of two event-loop ticks. */
 export interface GroupCommit {
   submit<T>(request: CommitRequest<T>): Promise<T>
   /** Commits the waiting requests at once. */
   flush(): void
   /**
-   * After a failed commit the in-memory state is reloaded from the database. Where that fails, too,
-   * this retries it, before anything relies on that state.
+   * Retries the reload of the in-memory state that follows a failed commit, if the reload failed too.
+   * Call it before using that state.
    *
    * @throws while the reload fails
    */
   recover(): void
-  /** Sets how long groups gather, which leaves gaps for a backup; 0 for two ticks. */
+  /** Sets how long a group collects requests, which leaves gaps for a backup; 0 means two ticks. */
   setGatherMs(gatherMs: number): void
   /** The last failure, until a commit succeeds again. */
   readonly lastFailure: () => string | undefined
@@ -110,8 +110,7 @@ export function createGroupCommit(parts: GroupCommitOptions): GroupCommit {
       new Promise((resolve, reject) => {
         if (queue.length === 0)
           if (gatherMs > 0) parts.clock.after(gatherMs, flush)
-          // Two ticks: callers that react to one commit all get into the next one, and share its
-          // sync.
+          // Wait two ticks, so that all callers that react to one commit share the sync of the next.
           else parts.clock.defer(() => parts.clock.defer(flush))
         queue.push(queueRequest(request, resolve, reject))
       }),

@@ -116,11 +116,11 @@ export function openConnection(
     database.close()
     throw cause
   }
-  const moving = createCheckpointer(database)
+  const checkpoints = createCheckpointer(database)
   const seal = createCommitSeal(clock, highWater, topics.heads, damage, () =>
     parts.progress.count(),
   )
-  const group = mode.commits({
+  const commits = mode.commits({
     database,
     // Records of a killed owner may never have been synced, but are acknowledged as duplicates.
     isSynced: !database.hadWal,
@@ -128,7 +128,7 @@ export function openConnection(
     beforeCommit: seal.beforeCommit,
     afterCommit: seal.afterCommit,
     onCommitted() {
-      moving.committed(topics.takeWrittenBytes())
+      checkpoints.committed(topics.takeWrittenBytes())
       notifier.notify()
     },
     onRollback: load,
@@ -137,12 +137,12 @@ export function openConnection(
     ...parts,
     database,
     sql,
-    commits: group,
-    checkpoints: moving,
+    commits,
+    checkpoints,
     async close() {
-      group.flush()
+      commits.flush()
       seal.close()
-      await moving.close()
+      await checkpoints.close()
       database.close()
     },
   }

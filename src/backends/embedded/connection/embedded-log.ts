@@ -60,11 +60,11 @@ export function createEmbeddedLog(
       })
     },
     async read(from, max, { ms, signal }) {
-      const look = () => readRoundRobin(from, max, shared.connection().topics.slice)
-      const found = look()
+      const readSlices = () => readRoundRobin(from, max, shared.connection().topics.slice)
+      const found = readSlices()
       if (ms <= 0 || !isEmpty(found)) return found
       await notifier.wait(ms, signal)
-      return shared.isOpen() ? look() : found
+      return shared.isOpen() ? readSlices() : found
     },
     ends: async (names) => names.flatMap(shared.connection().topics.ends),
     offsetAt: async (topic, partition, atMs) =>
@@ -101,9 +101,13 @@ function decide(
   return {
     answer: () => answers,
     write() {
-      const puts = areAppendable(events, topics) ? topics.appendIfNew(events) : undefined
-      if (puts) {
-        answers = puts.map((put) => ({ status: 'stored', place: placeOf(put), isDuplicate: false }))
+      const appended = areAppendable(events, topics) ? topics.appendIfNew(events) : undefined
+      if (appended) {
+        answers = appended.map((record) => ({
+          status: 'stored',
+          place: placeOf(record),
+          isDuplicate: false,
+        }))
         return true
       }
       const decisions = decideAppend(events, topics, isAtomic)
@@ -131,11 +135,11 @@ function areAppendable(events: readonly LogEvent[], topics: Topics): boolean {
 
 function placesOf(
   decisions: readonly AppendDecision[],
-  puts: readonly AppendedRecord[],
+  appended: readonly AppendedRecord[],
 ): Map<number, Place> {
   const places = new Map<number, Place>()
   for (const [at, { status }] of decisions.entries())
-    if (status === 'new') places.set(at, placeOf(puts[places.size] as AppendedRecord))
+    if (status === 'new') places.set(at, placeOf(appended[places.size] as AppendedRecord))
   return places
 }
 

@@ -35,11 +35,11 @@ export function createEmbeddedStore(shared: SharedConnection, clock: Clock): Eve
         writeCatalogChecksum(sql)
       })
     },
-    async beat({ id: member }, wants, ttlMs, gives = []) {
+    async beat({ id: member }, wants, ttlMs, releases = []) {
       assertStorableLeases(member, wants)
       const { leases, commits } = shared.connection()
       const nowMs = Math.floor(clock.elapsed())
-      const beat: Heartbeat = { member, wants, releases: gives, nowMs, untilMs: nowMs + ttlMs }
+      const beat: Heartbeat = { member, wants, releases, nowMs, untilMs: nowMs + ttlMs }
       return commitOrThrow(commits, () => leases.beat(beat))
     },
     async commit(unit) {
@@ -76,7 +76,7 @@ export function createEmbeddedStore(shared: SharedConnection, clock: Clock): Eve
   }
 }
 
-/** Makes all checks of a unit that need no write; `write` makes the others before it changes anything. */
+/** Runs all checks that need no write. `write` runs the others, before it changes any rows. */
 export function decide(unit: Unit, connection: Connection): Decision<CommitResult> {
   const { leases, progress, tables, topics, streams } = connection
   const resources = [...leases.fencedResources(unit.fences), ...progress.misplaced(unit.progress)]
@@ -88,19 +88,19 @@ export function decide(unit: Unit, connection: Connection): Decision<CommitResul
   for (const name of unit.swap?.tables ?? []) tables.idOf(name)
   for (const { table } of unit.streams) tables.idOf(table)
   const { appends } = unit
-  const enter = (position: number): void => streams.write(unit.streams, position)
+  const writeEntries = (position: number): void => streams.write(unit.streams, position)
   let answer: Decision<CommitResult>['answer']
   return {
     answer: () => answer(),
     write() {
-      // Stream entries and appends are written first, inside a savepoint: where an entry or an id is
-      // taken it is rolled back, and nothing else has changed.
-      const puts = appends.length === 0 ? [] : topics.appendIfNew(appends, enter)
-      if (!puts) {
-        answer = takenIn(unit, connection)
+      // Write stream entries and events first, in a savepoint. If an entry or an id already exists,
+      // only the savepoint is rolled back, since nothing else has been written yet.
+      const appended = appends.length === 0 ? [] : topics.appendIfNew(appends, writeEntries)
+      if (!appended) {
+        answer = duplicateAnswer(unit, connection)
         return false
       }
-      answer = () => ({ status: 'done', places: puts.map(placeOf) })
+      answer = () => ({ status: 'done', places: appended.map(placeOf) })
       tables.write(unit.rows)
       progress.write(unit.progress)
       if (unit.swap) swapTables(connection, unit.swap)
@@ -109,8 +109,11 @@ export function decide(unit: Unit, connection: Connection): Decision<CommitResul
   }
 }
 
-/** The answer to a unit with a stream entry or an id that already exists. */
-function takenIn(unit: Unit, { topics, streams }: Connection): Decision<CommitResult>['answer'] {
+/** Returns the answer to a unit whose stream entry or event id already exists. */
+function duplicateAnswer(
+  unit: Unit,
+  { topics, streams }: Connection,
+): Decision<CommitResult>['answer'] {
   const taken = distinctRows(streams.takenEntries(unit.streams))
   if (taken.length > 0) return () => ({ status: 'conflict', rows: taken })
   try {

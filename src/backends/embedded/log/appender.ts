@@ -66,7 +66,7 @@ export function createAppender(
   clock: Clock,
 ): PositionedAppender {
   let [position, bytes] = [0, 0]
-  const put = (events: readonly LogEvent[]): readonly AppendedRecord[] => {
+  const append = (events: readonly LogEvent[]): readonly AppendedRecord[] => {
     const ends = new Map<PartitionHead, PartitionEnd>()
     const values: SQLInputValue[] = []
     const now = clock.now()
@@ -74,7 +74,7 @@ export function createAppender(
     let name = ''
     let head: PartitionHead | undefined
     let end: PartitionEnd | undefined
-    const puts = events.map((event): AppendedRecord => {
+    const appended = events.map((event): AppendedRecord => {
       if (!head || head.partition !== event.partition || name !== event.topic) {
         head = heads.head(event.topic, event.partition)
         name = event.topic
@@ -100,17 +100,17 @@ export function createAppender(
       heads.markChanged(head)
       bytes += recent.keep(head, records)
     }
-    return puts
+    return appended
   }
   return {
-    append: put,
+    append,
     appendIfNew(events, before) {
       sql.run('SAVEPOINT put')
       try {
         before?.(position)
-        const puts = put(events)
+        const appended = append(events)
         sql.run('RELEASE put')
-        return puts
+        return appended
       } catch (cause) {
         if (!isUniqueViolation(cause) && !isStreamEntryTaken(cause)) throw cause
         sql.run('ROLLBACK TO put')

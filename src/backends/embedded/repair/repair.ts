@@ -68,16 +68,21 @@ export async function repair(
 ): Promise<RepairResult> {
   const files = dataFiles(resolve(directory))
   if (!existsSync(files.marker)) throw new Fault('DATA_MISSING', { detail: files.directory })
-  const mark = options.isMarkLost ? rebuildHighWater(files) : undefined
+  const rebuildReason = options.isMarkLost ? rebuildHighWater(files) : undefined
   const accepts = options.accept ?? []
-  const { connection, pages } = await openWithSoundIndexes(files, clock, accepts.includes('all'))
+  const { connection, pageErrors } = await openWithSoundIndexes(
+    files,
+    clock,
+    accepts.includes('all'),
+  )
   try {
     inspectEverything(connection)
     for (const accept of accepts) await acceptReported(connection, accept)
     const losses = knownLosses(connection)
     // Store the damage that was found, also where nothing was accepted.
     await commitOrThrow(connection.commits, () => undefined)
-    return { losses, pages, ...(mark === undefined ? {} : { mark }) }
+    const mark = rebuildReason === undefined ? {} : { mark: rebuildReason }
+    return { losses, pages: pageErrors, ...mark }
   } finally {
     await connection.close()
   }
@@ -114,7 +119,7 @@ const READ_BYTES = 16_777_216
 interface Opened {
   readonly connection: Connection
   /** What SQLite's integrity check still reports. */
-  readonly pages: readonly string[]
+  readonly pageErrors: readonly string[]
 }
 
 /**
@@ -128,11 +133,11 @@ async function openWithSoundIndexes(
 ): Promise<Opened> {
   const connection = openConnection(files.directory, clock, createNotifier(clock), repairMode)
   try {
-    const before = pageFaults(connection)
-    if (before.length === 0) return { connection, pages: [] }
-    const isMade = rebuildIndexes(connection.database)
-    const pages = pageFaults(connection)
-    if (isMade && (pages.length === 0 || !mayLose)) return { connection, pages }
+    const before = readPageErrors(connection)
+    if (before.length === 0) return { connection, pageErrors: [] }
+    const isRebuilt = rebuildIndexes(connection.database)
+    const pageErrors = readPageErrors(connection)
+    if (isRebuilt && (pageErrors.length === 0 || !mayLose)) return { connection, pageErrors }
   } catch (cause) {
     await connection.close()
     throw cause
@@ -144,11 +149,11 @@ async function openWithSoundIndexes(
     throw new Fault('DATA_DAMAGED', { detail })
   }
   rewriteDatabase(files, clock, connection.topics.heads)
-  const anew = openConnection(files.directory, clock, createNotifier(clock), repairMode)
-  return { connection: anew, pages: pageFaults(anew) }
+  const reopened = openConnection(files.directory, clock, createNotifier(clock), repairMode)
+  return { connection: reopened, pageErrors: readPageErrors(reopened) }
 }
 
-function pageFaults({ sql }: Connection): readonly string[] {
+function readPageErrors({ sql }: Connection): readonly string[] {
   try {
     const lines = sql.all('PRAGMA integrity_check(20)').map(([line]) => line as string)
     return lines.length === 1 && lines[0] === 'ok' ? [] : lines
@@ -195,7 +200,7 @@ async function acceptReported(connection: Connection, accept: AcceptedDamage): P
     const places = only ? [only] : damage.all()
     return places.filter(({ topic, partition }) => damage.firstUnaccepted(topic, partition))
   }
-  for (let look = 0; look < INSPECTIONS_MAX && open().length > 0; look += 1) {
+  for (let round = 0; round < INSPECTIONS_MAX && open().length > 0; round += 1) {
     for (const place of open()) await acceptPartition(connection, place)
     inspectEverything(connection)
   }
@@ -250,8 +255,8 @@ function partitionOf(
   if (!known) throw new Fault('TOPIC_NOT_FOUND', { detail: unknownNameDetail(topic, names) })
   if (!known.heads[partition]) {
     const message = `must be from 0 to ${known.heads.length - 1} for ${topic}, not ${partition}`
-    const complaints = [{ path: 'accept', message }]
-    throw new Fault('OPTION_INVALID', { detail: 'repair', issues: complaints })
+    const issues = [{ path: 'accept', message }]
+    throw new Fault('OPTION_INVALID', { detail: 'repair', issues })
   }
   return { topic: known.id, partition }
 }
@@ -300,32 +305,32 @@ function knownLosses({ damage, topics }: Connection): readonly Loss[] {
 
 /** Rebuilds the high-water mark from the database: an earlier loss can no longer be detected. */
 function rebuildHighWater(files: DataFiles): string | undefined {
-  let why: string
+  let reason: string
   const db = new DatabaseSync(files.database, { readOnly: true })
   try {
     const epoch = String(db.prepare("SELECT value FROM meta WHERE name = 'epoch'").get()?.['value'])
-    why = highWaterFault(files, epoch) ?? ''
-    if (why === '') return undefined
+    reason = highWaterFault(files, epoch) ?? ''
+    if (reason === '') return undefined
     const next = `${files.highWater}.new`
     createHighWater(next, epoch)
-    const made = openHighWater(next, false)
-    for (const { slot, next: to, chain } of readHeadSlots(db)) made.advance(slot, to, chain)
-    made.write()
-    made.close()
+    const rebuilt = openHighWater(next, false)
+    for (const { slot, next: to, chain } of readHeadSlots(db)) rebuilt.advance(slot, to, chain)
+    rebuilt.write()
+    rebuilt.close()
     renameSync(next, files.highWater)
     syncDirectory(files.directory)
   } finally {
     db.close()
   }
-  return why
+  return reason
 }
 
 function highWaterFault({ highWater }: DataFiles, epoch: string): string | undefined {
   if (!existsSync(highWater)) return 'it was missing'
   try {
-    const mark = openHighWater(highWater, true)
-    mark.close()
-    return mark.epoch === epoch ? undefined : `it was of the epoch ${mark.epoch}`
+    const existing = openHighWater(highWater, true)
+    existing.close()
+    return existing.epoch === epoch ? undefined : `it was of the epoch ${existing.epoch}`
   } catch (cause) {
     return cause instanceof Error ? cause.message : 'it could not be read'
   }

@@ -220,13 +220,13 @@ function inspectRows(
   const from = after === undefined ? '' : 'key > ? AND'
   const select = `${table.sql.select} WHERE ${from} key < ${SENTINEL_KEY} ORDER BY key LIMIT ?`
   const rows = after === undefined ? sql.all(select, max) : sql.all(select, after, max)
-  const flaws = rows
+  const damaged = rows
     .filter((row) => !isIntact(table, row))
     .map(([key]) => {
       return { key: key as string, message: 'is not what was written' }
     })
   const last = rows.length === max ? { after: rows.at(-1)?.[0] as string } : {}
-  return { rows: rows.length, damaged: flaws, ...last }
+  return { rows: rows.length, damaged, ...last }
 }
 
 function isIntact({ id, columns }: Table, row: Columns): boolean {
