@@ -2,7 +2,7 @@ import type { Clock } from '../base/time/clock.ts'
 import { systemClock, withTimeout } from '../base/time/clock.ts'
 import { assertSinglePackageCopy } from '../base/package-copy.ts'
 import { createIdGenerator } from '../base/id-generator.ts'
-import { resolveOptions } from '../base/options.ts'
+import { assertKnownOptions, resolveOptions } from '../base/options.ts'
 import { systemRandom } from '../base/random.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import type { CommandType, QueryType } from '../contract/message.ts'
@@ -50,6 +50,20 @@ export interface GatewayOptions {
   readonly onError?: OnError
 }
 
+const KNOWN: Readonly<Record<keyof GatewayOptions, true>> = {
+  routes: true,
+  expose: true,
+  remote: true,
+  clock: true,
+  deadlineMs: true,
+  bodyBytesMax: true,
+  title: true,
+  version: true,
+  onError: true,
+}
+/** The names of all options of `gateway`. */
+export const GATEWAY_OPTIONS: readonly string[] = Object.keys(KNOWN)
+
 /** An HTTP handler for the messages of an app: a `Request` in, a `Response` out, without a server. */
 export interface Gateway {
   (...args: Parameters<HttpHandler>): ReturnType<HttpHandler>
@@ -76,6 +90,7 @@ export function gateway(
   app: Pick<App, 'send' | 'ask' | 'find' | 'describe'>,
   options: GatewayOptions = {},
 ): Gateway {
+  assertKnownOptions('gateway', GATEWAY_OPTIONS, options)
   const { clock = systemClock(), remote = [], deadlineMs, bodyBytesMax } = options
   const { routes = [], expose = [] } = options
   assertSinglePackageCopy([

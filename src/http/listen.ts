@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../base/options.ts'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
@@ -27,6 +28,17 @@ export interface ListenOptions {
   readonly onError?: OnError
 }
 
+const KNOWN: Readonly<Record<keyof ListenOptions, true>> = {
+  port: true,
+  host: true,
+  token: true,
+  streamsMax: true,
+  clock: true,
+  onError: true,
+}
+/** The names of all options of `listen`. */
+export const LISTEN_OPTIONS: readonly string[] = Object.keys(KNOWN)
+
 /** A listening server. */
 export interface Listening {
   /** Such as `http://127.0.0.1:4500`. */
@@ -55,6 +67,7 @@ export async function listen(
   options: ListenOptions,
 ): Promise<Listening> {
   await assertStartAllowed('listen')
+  assertKnownOptions('listen', LISTEN_OPTIONS, options)
   const { port, host = '127.0.0.1', token, onError } = options
   assertListenAllowed(port, host, token)
   const { server, drain } = createFetchServer({

@@ -89,3 +89,17 @@ describe('a problem', () => {
     assert.equal(reported[0]?.[1], fault)
   })
 })
+
+test('without a hook, the same error is one warning, however many ids it is reported under', async () => {
+  const warnings: string[] = []
+  const listener = ({ message }: Error): void => void warnings.push(message)
+  process.on('warning', listener)
+  const problemOf = problems()
+  for (let count = 0; count < 150; count += 1) problemOf(new Error('the disk is gone'))
+  problemOf(new Error('the store is gone'))
+  await new Promise(setImmediate)
+  process.off('warning', listener)
+  assert.equal(warnings.length, 2)
+  assert.match(warnings[0] ?? '', /^the disk is gone\n.*reported as \S+$/)
+  assert.match(warnings[1] ?? '', /^the store is gone\n/)
+})

@@ -141,5 +141,6 @@ function detailOf({ code, message }: Fault): string {
 
 function warning(): OnError {
   const warn = createWarnOnce()
-  return (id, cause) => warn(`${id}: ${thrownMessage(cause)}`)
+  // The same error counts as the same warning, whatever its id.
+  return (id, cause) => warn(`${thrownMessage(cause).split('\n', 1)[0]}\n  reported as ${id}`)
 }

@@ -7,6 +7,7 @@ import { NodeRequest, sendNodeResponse } from 'srvx/node'
 import type { Clock } from '../base/time/clock.ts'
 import { withTimeout } from '../base/time/clock.ts'
 import { Fault } from '../base/errors/fault.ts'
+import { createConnections } from './connections.ts'
 import type { Guard } from './guard.ts'
 import type { ProblemCode, Problems } from './problem.ts'
 import { problem } from './problem.ts'
@@ -42,7 +43,7 @@ const BODY_BYTES_MAX = 16_777_216
 export function createFetchServer(options: ServerOptions): FetchServer {
   const { fetch, guard, clock, streamsMax, problemOf } = options
   const closing = new AbortController()
-  const inFlight = new Set<Promise<void>>()
+  const connections = createConnections()
   let streams = 0
 
   async function responseTo(request: Request): Promise<Response> {
@@ -72,8 +73,8 @@ export function createFetchServer(options: ServerOptions): FetchServer {
         }
       }
       await send(outgoing, response)
-      // A client that disconnects is not an error; a stream that throws is one.
-      if (outgoing.errored) problemOf(outgoing.errored)
+      // A client that leaves is no error; a stream that throws is.
+      if (outgoing.errored && !isDisconnect(outgoing.errored)) problemOf(outgoing.errored)
     } catch (cause) {
       problemOf(cause)
       outgoing.destroy()
@@ -93,21 +94,23 @@ export function createFetchServer(options: ServerOptions): FetchServer {
       // The guard refuses requests without a host, with a problem.
       requireHostHeader: false,
     },
-    (raw, outgoing) => {
-      const answered = answer(raw, outgoing).finally(() => inFlight.delete(answered))
-      inFlight.add(answered)
-    },
+    (raw, outgoing) => connections.add(raw.socket, outgoing, answer(raw, outgoing)),
   )
   server.timeout = CLIENT_MS.idle
-  server.on('clientError', (error, socket) => void answerParseError(error, socket as Socket))
+  server.on('clientError', (error, socket: Socket) => {
+    if (!connections.endAfterResponses(socket)) void answerParseError(error, socket)
+  })
   return {
     server,
     async drain(graceMs) {
       closing.abort()
-      await withTimeout(clock, graceMs, Promise.all(inFlight))
+      await withTimeout(clock, graceMs, connections.allAnswered())
     },
   }
 }
+
+const DISCONNECTS = new Set(['ECONNRESET', 'EPIPE'])
+const isDisconnect = ({ code = '' }: NodeJS.ErrnoException): boolean => DISCONNECTS.has(code)
 
 /** Typed as an object: TypeScript does not allow an accessor to override a property of `Request`. */
 const HostRequest = NodeRequest as unknown as new (

@@ -60,6 +60,29 @@ describe('a gateway with remote contracts', () => {
     assert.match(await stream.text(), /^: open\n\nevent: operation\ndata: \{"status":"completed"/)
   })
 
+  for (const how of ['HEAD', 'refused'] as const)
+    test(`a forwarded stream that nobody reads frees its place at the owner: ${how}`, async () => {
+      await using till = await openTill(undefined, { streamsMax: 2 })
+      const streamsMax = how === 'refused' ? 0 : 2
+      const remote = [{ contract: Payment, url: till.origin }]
+      await using shop = await openShop({ remote, expose }, undefined, { streamsMax })
+      await till.app.pause('payment')
+      const { headers: answered } = await post(`${shop.origin}/messages/payment/Charge`, charge)
+      const path = answered.get('location') ?? ''
+      const headers = { accept: 'text/event-stream' }
+      const method = how === 'HEAD' ? 'HEAD' : 'GET'
+      for (let count = 0; count < 4; count += 1)
+        await fetch(shop.origin + path, { method, headers }).then((answer) => answer.text())
+      const until = performance.now() + 5_000
+      const statuses: number[] = []
+      while (statuses.length < 2) {
+        const stream = await fetch(till.origin + path, { headers })
+        if (stream.status === 200 || performance.now() > until) statuses.push(stream.status)
+        else await stream.body?.cancel()
+      }
+      assert.deepEqual(statuses, [200, 200])
+    })
+
   test('creates an idempotency key if there is none, and finds operations by any id', async () => {
     await using till = await openTill()
     await using shop = await openShop({
@@ -79,6 +102,17 @@ describe('a gateway with remote contracts', () => {
         await codeOf(await fetch(`${shop.origin}/operations/${none}`)),
         '404 OPERATION_NOT_FOUND',
       )
+  })
+
+  test('forwards how long to wait for an operation, and until when', async () => {
+    const paths: (string | undefined)[] = []
+    using other = await startOtherServer((request, response) => {
+      paths.push(request.url)
+      response.setHeader('content-type', 'application/json').end('{"status":"pending"}')
+    })
+    await using shop = await openShop({ remote: [{ contract: Payment, url: other.at }], expose })
+    await fetch(`${shop.origin}/operations/payment.Charge:k?wait=7&until=projected`)
+    assert.deepEqual(paths, ['/operations/payment.Charge%3Ak?wait=7&until=projected'])
   })
 
   test('validates a message before it forwards it', async () => {

@@ -12,7 +12,7 @@ import {
   start,
   tool,
 } from 'throughline'
-import type { GatewayOptions, Listening } from 'throughline/gateway'
+import type { GatewayOptions, Listening, ListenOptions } from 'throughline/gateway'
 import { gateway, listen, route } from 'throughline/gateway'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
@@ -146,20 +146,36 @@ export const placed = (orderId: string, quantity = 1) => ({
 })
 
 /** Serves ordering with all its messages. */
-export async function openShop(options: GatewayOptions = {}, token?: string): Promise<Opened> {
+export async function openShop(
+  options: GatewayOptions = {},
+  token?: string,
+  limits: Pick<ListenOptions, 'streamsMax'> = {},
+): Promise<Opened> {
   const app = await start([ordering], memory(), { engine: { idleMs: 50 } })
   const broken: unknown[] = []
   const broke = (_id: string, cause: unknown): void => void broken.push(cause)
   const handler = gateway(app, { routes, expose: [Ordering], onError: broke, ...options })
-  const listenOptions = { port: 0, onError: broke, ...(token === undefined ? {} : { token }) }
+  const listenOptions = {
+    port: 0,
+    onError: broke,
+    ...limits,
+    ...(token === undefined ? {} : { token }),
+  }
   return opened(app, await listen([handler], listenOptions), broken)
 }
 
 /** Serves payment with all its messages. */
-export async function openTill(token?: string): Promise<Opened> {
+export async function openTill(
+  token?: string,
+  limits: Pick<ListenOptions, 'streamsMax'> = {},
+): Promise<Opened> {
   const app = await start([payment], memory(), { engine: { idleMs: 50 } })
   const handler = gateway(app, { expose: [Payment] })
-  return opened(app, await listen([handler], { port: 0, ...(token ? { token } : {}) }), [])
+  return opened(
+    app,
+    await listen([handler], { port: 0, ...limits, ...(token ? { token } : {}) }),
+    [],
+  )
 }
 
 function opened(app: App, server: Listening, broken: unknown[]): Opened {

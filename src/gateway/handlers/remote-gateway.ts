@@ -188,7 +188,7 @@ async function relayAnswer(
   }
   const type = headers['content-type'] ?? ''
   if (type.startsWith('text/event-stream') && response.body)
-    return new Response(ReadableStream.from(streamText(response.body, signal)), { status, headers })
+    return new Response(relayStream(response.body, signal), { status, headers })
   const isOurs = /^application\/(?:problem\+)?json\b/.test(type)
   // The other gateway refused this gateway's own token or host: the client can do nothing about it.
   if (!isOurs || status === 401 || status === 421) {
@@ -199,14 +199,30 @@ async function relayAnswer(
   return bytes && respond(status, headers, bytes)
 }
 
-async function* streamText(
+/**
+ * The stream of another gateway, read as far as the client reads. Cancelling it cancels the other one,
+ * also before the first read.
+ */
+function relayStream(
   body: ReadableStream<Uint8Array>,
   signal: AbortSignal | undefined,
-): AsyncGenerator<Uint8Array, void, void> {
-  try {
-    yield* body
-  } catch (cause) {
-    // If the other gateway ends the stream early, end ours: the client reconnects.
-    if (!signal?.aborted && !(cause instanceof TypeError)) throw cause
-  }
+): ReadableStream<Uint8Array> {
+  const reader = body.getReader()
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await reader.read()
+          if (done) controller.close()
+          else controller.enqueue(value)
+        } catch (cause) {
+          // If the other gateway ends the stream early, end ours: the client reconnects.
+          if (signal?.aborted || cause instanceof TypeError) controller.close()
+          else controller.error(cause)
+        }
+      },
+      cancel: (reason) => reader.cancel(reason),
+    },
+    { highWaterMark: 0 },
+  )
 }

@@ -1,3 +1,5 @@
+import type { AnyContract } from '../../contract/contract.ts'
+import { definitionOf } from '../../contract/contract.ts'
 import type { QueryType } from '../../contract/message.ts'
 import type { Route } from '../routing/route.ts'
 import { requestBodyOf } from './request-body.ts'
@@ -17,16 +19,25 @@ export interface OpenApi {
 }
 
 interface Document {
+  /** Contracts whose messages are forwarded to another gateway. */
+  readonly remote: ReadonlySet<string>
   readonly components: Components
   readonly operationIds: Set<string>
+}
+
+export interface DescriptionOptions {
+  readonly title?: string
+  readonly version?: string
+  readonly remote?: readonly { readonly contract: AnyContract }[]
 }
 
 /** Builds the OpenAPI document of a gateway with these routes. */
 export function describeRoutes(
   table: readonly Route[],
-  { title = 'Throughline', version = '0' }: { readonly title?: string; readonly version?: string },
+  { title = 'Throughline', version = '0', remote = [] }: DescriptionOptions,
 ): OpenApi {
   const document: Document = {
+    remote: new Set(remote.map(({ contract }) => definitionOf(contract).name)),
     components: createComponents(GATEWAY_SCHEMAS),
     operationIds: new Set(),
   }
@@ -65,7 +76,10 @@ function operationOf(document: Document, route: Route, path: string): JsonSchema
     tags: [type.contract],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(method === 'GET' ? {} : { requestBody: requestBodyOf(document.components, route) }),
-    responses: isCommand ? commandResponses() : queryResponses(document, type),
+    responses: {
+      ...(isCommand ? commandResponses() : queryResponses(document, type)),
+      ...(document.remote.has(type.contract) ? problemsOf('502', '508') : {}),
+    },
   }
 }
 
