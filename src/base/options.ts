@@ -29,7 +29,7 @@ export function resolveOptions<T extends OptionTable>(
     else if (value !== undefined && !isInRange(value, option))
       issues.push({ path, message: `must be a whole number from ${option.min} to ${option.max}` })
   }
-  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, issues: issues })
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, issues })
   return Object.fromEntries(
     Object.entries(table).map(([name, { default: initial }]) => {
       return [name, (Object.hasOwn(given, name) ? given[name] : undefined) ?? initial]
@@ -39,6 +39,18 @@ export function resolveOptions<T extends OptionTable>(
 
 function isInRange(value: unknown, { min, max }: NumberOption): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+/**
+ * Refuses options that do not exist, which are ignored otherwise where no compiler checks them.
+ *
+ * @throws Fault `OPTION_INVALID`, with the most similar known name for each
+ */
+export function assertKnownOptions(owner: string, known: readonly string[], given: object): void {
+  const issues = Object.keys(given)
+    .filter((path) => !known.includes(path))
+    .map((path) => ({ path, message: unknownNameMessage(path, known) }))
+  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: owner, issues })
 }
 
 /** The message for an unknown name: "is not known: did you mean …?" */

@@ -10,8 +10,8 @@ export interface Refusal<R extends string = string> {
 }
 
 /**
- * Refuses a command with one of the codes that its contract declares. The path of a complaint names a
- * member of the command, such as `lines[3].quantity`; a text alone becomes a complaint with an empty path.
+ * Refuses a command with one of the codes that its contract declares. The path of an issue names a
+ * member of the command, such as `lines[3].quantity`; a text alone becomes an issue with an empty path.
  */
 export function refuse<const R extends string>(
   code: R,

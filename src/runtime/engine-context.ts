@@ -49,6 +49,22 @@ export interface StartOptions extends StartHooks {
   readonly engine?: Partial<EngineOptions>
 }
 
+const KNOWN: Readonly<Record<keyof StartOptions | 'tools', true>> = {
+  remote: true,
+  clock: true,
+  random: true,
+  engine: true,
+  tools: true,
+  onRuleError: true,
+  onSlowRule: true,
+  onSlowUnits: true,
+  onBackendError: true,
+  onChangedSource: true,
+  onExpired: true,
+}
+/** The names of all options of `start`. */
+export const START_OPTIONS: readonly string[] = Object.keys(KNOWN)
+
 /**
  * The hooks of `start`. Without a hook, the process emits a warning, so that no error goes unnoticed.
  * An error that a hook throws becomes a warning, too, and does not stop the engine.

@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../base/options.ts'
 import { assertStartAllowed } from '../base/start-guard.ts'
 import type {
   RefusalCodeOf,
@@ -50,7 +51,7 @@ import type { Service, ToolsFor } from '../rules/service.ts'
 import type { AppDescription } from './describe.ts'
 import { describe } from './describe.ts'
 import type { StartOptions } from './engine-context.ts'
-import { prepareEngine, createEngineContext } from './engine-context.ts'
+import { START_OPTIONS, prepareEngine, createEngineContext } from './engine-context.ts'
 import { registerSystem, createRunningSystem, openControlSocket } from './running-system.ts'
 
 export type { StartOptions } from './engine-context.ts'
@@ -199,6 +200,7 @@ export async function startApp(
   backend: Backend,
   given: StartOptions & { readonly tools?: unknown },
 ): Promise<App> {
+  assertKnownOptions('start', START_OPTIONS, given)
   const ended = new AbortController()
   const prepared = prepareEngine(services, backend, given, ended.signal)
   // Threads validate the modules of handlers, which must fail before the backend is opened.

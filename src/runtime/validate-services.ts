@@ -36,22 +36,22 @@ interface ValidationContext {
  */
 export function validateServices(
   services: readonly Service[],
-  elsewhere: readonly AnyContract[],
+  remote: readonly AnyContract[],
   tools: Readonly<Record<string, unknown>>,
 ): void {
-  const others = elsewhere.map((contract, at) => [`elsewhere[${at}]`, contract] as const)
+  const others = remote.map((contract, at) => [`remote[${at}]`, contract] as const)
   assertSinglePackageCopy([...packageValuesOfServices(services), ...others])
   const issues: Issue[] = []
-  const complain = (path: string, message: string): void => void issues.push({ path, message })
-  const owners = ownersOf(services, elsewhere, complain)
+  const addIssue = (path: string, message: string): void => void issues.push({ path, message })
+  const owners = ownersOf(services, remote, addIssue)
   const context: ValidationContext = {
     services,
     owners,
-    remote: elsewhere,
+    remote,
     tools,
-    addIssue: complain,
+    addIssue,
   }
-  if (services.length === 0) complain('services', 'is empty: pass at least one service to start')
+  if (services.length === 0) addIssue('services', 'is empty: pass at least one service to start')
   checkNames(context)
   for (const service of services) {
     for (const rule of service.runs) checkRule(context, service, rule)

@@ -1,3 +1,4 @@
+import { assertKnownOptions } from '../base/options.ts'
 import { memory } from '../backends/memory/index.ts'
 import type { Clock } from '../base/time/clock.ts'
 import { sleep } from '../base/time/clock.ts'
@@ -58,6 +59,7 @@ export interface SimulatedMessage extends Envelope {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** The data as it is stored: a refusal calls its `issues` `complaints` there. */
   readonly data: unknown
 }
 
@@ -103,6 +105,7 @@ export interface Simulation {
   [Symbol.asyncDispose](): Promise<void>
 }
 
+const SIMULATE_OPTIONS = ['seed', 'latencyMsMax', 'engine', 'timeoutMs', 'tools']
 const LATENCY_MS_MAX = 4
 /** The interval at which `settled` checks; it doubles while nothing is handled. */
 const POLL_MS = 50
@@ -120,6 +123,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
   options: SimulateOptions & WithTools<ToolsFor<S>>,
 ): Promise<Simulation> {
   assertSinglePackageCopy(packageValuesOfServices(services))
+  assertKnownOptions('simulate', SIMULATE_OPTIONS, options)
   const { seed, latencyMsMax = LATENCY_MS_MAX, timeoutMs = TIMEOUT_MS, tools, engine } = options
   const random = seededRandom(seed)
   const clock = createManualClock()

@@ -76,9 +76,9 @@ describe('values of another copy of the package are refused', () => {
   test('by start: a contract in a service of this copy, and one elsewhere', async () => {
     const { Bell, bell } = bells(other.index)
     const tower = index.service('tower', { owns: [Bell], runs: [bell] })
-    const elsewhere = [Bell]
-    const all = named('owns of tower', 'tower/bell', 'elsewhere[0]')
-    await assert.rejects(index.start([tower], memory(), { remote: elsewhere }), all)
+    const remote = [Bell]
+    const all = named('owns of tower', 'tower/bell', 'remote[0]')
+    await assert.rejects(index.start([tower], memory(), { remote }), all)
   })
 
   test('by given', () => {

@@ -111,6 +111,11 @@ export function waitsForText(waits: WaitsFor, now: number): string {
   return `${waits.types.join(' or ') || 'an event'}${by}`
 }
 
+/** A text that may have several lines, such as a fault with its cure, on one line. */
+export function oneLine(text: string): string {
+  return text.replaceAll('\n', ': ')
+}
+
 /** When the next attempt is due. Without an owner, there is none. */
 export function nextAttemptText(at: number, now: number, isRunning: boolean): string {
   return isRunning ? untilText(at, now) : 'after start'

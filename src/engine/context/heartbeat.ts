@@ -66,6 +66,8 @@ export function createTaskLease(
     async hold() {
       if (lease && parts.clock.elapsed() < beats.dueAt()) return lease
       hasAsked = true
+      // If the heartbeat fails, nobody knows who holds it.
+      lease = undefined
       const { held } = await beats.beat([resource])
       lease = held[0]
       return lease

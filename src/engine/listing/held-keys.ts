@@ -132,23 +132,24 @@ export async function holdsContaining(
   return [...found.values()]
 }
 
-/** The given keys that consumers hold, if they hold at least one wanted message under them. */
+/**
+ * The given keys that consumers hold, if they hold at least one wanted message under them; without
+ * keys, all keys that the consumers hold are searched.
+ */
 export async function heldUnder(
   listed: ListSource,
   rules: readonly ListedRule[],
-  keys: readonly string[],
+  keys: readonly string[] | undefined,
   isWanted: (record: LogRecord) => boolean,
 ): Promise<readonly HeldKey[]> {
   const found: HeldKey[] = []
-  for (const rule of rules) {
-    const { holds: table } = serviceTables(rule.service)
-    const names = keys.map((key) => ({ table, key: `${rule.id}:${key}` }))
-    for (const row of await listed.backend.store.get(names)) {
-      if (!row || !(await contains(listed, rule, row.key, isWanted))) continue
-      const held = await readHeldKey(listed, rule, row.key, JSON.parse(row.body) as HoldRow)
-      if (held) found.push(held)
-    }
-  }
+  for (const rule of rules)
+    for (const key of keys ?? [undefined])
+      for await (const [holdKey, row] of holdRows(listed, rule, key, undefined)) {
+        if (!(await contains(listed, rule, holdKey, isWanted))) continue
+        const held = await readHeldKey(listed, rule, holdKey, row)
+        if (held) found.push(held)
+      }
   return found
 }
 

@@ -9,8 +9,8 @@ const STEP_MS = 1_000
 
 /**
  * Scans the whole log for damage in the background until the signal aborts: otherwise damage in
- * records that nobody reads is found too late. Deliberately slow, at `scanRecordsMax` records per
- * second. Damage stops its partition, as it does when a consumer reaches it.
+ * records that nobody reads is found too late. Deliberately slow, at
+ * `damageScanRecordsPerSecondMax` records per second. Damage stops its partition, as it does when a consumer reaches it.
  */
 export async function runDamageScan(engine: EngineContext, signal: AbortSignal): Promise<void> {
   const { backend, clock, options, plan, monitor } = engine
@@ -19,7 +19,11 @@ export async function runDamageScan(engine: EngineContext, signal: AbortSignal):
   const reported = new Set<string>()
   /** Scans one partition, a few records at a time. */
   async function inspect({ topic, partition, first }: LogEnd): Promise<void> {
+    const place = `${topic}/${partition}`
+    // Damage has a name of its own in `health`, so that the scan's recovery does not hide it.
+    const name = `${TASK} ${place}`
     let from = first
+    let isSound = true
     for (let isOver = false; !isOver && !signal.aborted;) {
       await sleep(clock, STEP_MS, signal)
       const found = await log.inspect?.(
@@ -30,23 +34,17 @@ export async function runDamageScan(engine: EngineContext, signal: AbortSignal):
       )
       if (!found) return
       for (const range of found.damaged) {
-        const place = `${topic}/${partition}@${range.from}`
-        if (!reported.has(place))
-          monitor.failed(TASK, damageFault(topic, `${topic}/${partition}`, range))
-        reported.add(place)
+        isSound = false
+        if (!reported.has(`${place}@${range.from}`))
+          monitor.failed(name, damageFault(topic, place, range))
+        reported.add(`${place}@${range.from}`)
       }
       isOver = found.next <= from || found.next - from < options.damageScanRecordsPerSecondMax
       from = found.next
     }
+    if (isSound && !signal.aborted) monitor.recovered(name)
   }
-  const supervised = {
-    name: TASK,
-    signal,
-    pauseMs: STEP_MS,
-    intervalMs: STEP_MS,
-    // A recovery removes the reported damage from `health`, since it has the same name.
-    recover: async () => reported.clear(),
-  }
+  const supervised = { name: TASK, signal, pauseMs: STEP_MS, intervalMs: STEP_MS }
   await supervise(engine, supervised, async () => {
     for (const end of await log.ends([...plan.topics.keys()])) await inspect(end)
   })

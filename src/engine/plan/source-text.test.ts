@@ -42,7 +42,17 @@ describe('the normalized source text', () => {
     ['() => [a,,]', '() => [a,]'],
     ['() => "\\\\"', '() => "\\\\\\\\"'],
     ['(a) => a?.5:1', '(a) => a?.b'],
+    ['(e) => { // x\r return 1\n}', '(e) => { // x\r return 2\n}'],
+    ['(e) => { // x\u2028 return 1\n}', '(e) => { // x\u2028 return 2\n}'],
+    ['(e) => { return\r e }', '(e) => { return e }'],
+    ['(a) => a?.if(x) / "/" + "x  y" // "\n', '(a) => a?.if(x) / "/" + "x y" // "\n'],
+    ['(a) => a.if(x) / "/" + "x  y" // "\n', '(a) => a.if(x) / "/" + "x y" // "\n'],
     // Where a slash is ambiguous, the text is returned unchanged.
+    [
+      '(s) => { for (const q of /"/[Symbol.split](s)) f("a  b", /"/) }',
+      '(s) => { for (const q of /"/[Symbol.split](s)) f("a b", /"/) }',
+    ],
+    ['function* () { yield /"/.exec("a  b", /"/) }', 'function* () { yield /"/.exec("a b", /"/) }'],
     ['() => { {} /[/*]a*/.test(b) }', '() => { {} /[/*]c*/.test(b) }'],
   ]
   test('differs for texts with different meanings', () => {
@@ -56,8 +66,19 @@ describe('the normalized source text', () => {
   })
 })
 
+test('a fingerprint differs where only the ids of a rule do', () => {
+  const on = { name: 'Done', contract: 'work', upcasters: [] }
+  const run = (_: never, n: number) => n + 1
+  const of = (ids: (data: { a: string; b: string }) => string[]): string =>
+    rulesOfEntity({ version: 1, id: 'id', initial: 0, evolve: [{ on, run, ids }] } as never)
+  assert.notEqual(
+    of(({ a }) => [a]),
+    of(({ b }) => [b]),
+  )
+})
+
 test('a fingerprint stays the same while its format does', () => {
-  // If these change, raise FORMAT in definition.ts, so that stored fingerprints give no warning.
+  // If these change, raise FORMAT in rule-fingerprint.ts, so that stored fingerprints give no warning.
   const evolve = [
     { on: { name: 'Done', contract: 'work', upcasters: [] }, run: (_: never, n: number) => n + 1 },
   ]

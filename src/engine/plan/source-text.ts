@@ -3,7 +3,7 @@ const REGEX = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/[\\\n])+\/\w*/y
 
 /** Everything else, one token at a time. Groups: space, comment, string, word. */
 const TOKEN =
-  /(\s+)|(\/\/[^\n]*|\/\*[^]*?\*\/)|("(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*')|((?:\d|\.\d)[\w.]*|[\w$#@\\\u0080-\u{10ffff}]+)|=>|\+\+|--|\.\.\.|\?\.(?!\d)|[^]/uy
+  /(\s+)|(\/\/[^\n\r\u2028\u2029]*|\/\*[^]*?\*\/)|("(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*')|((?:\d|\.\d)[\w.]*|[\w$#@\\\u0080-\u{10ffff}]+)|=>|\+\+|--|\.\.\.|\?\.(?!\d)|[^]/uy
 
 /** The text of a template up to its end, or up to the next embedded code. */
 const TEMPLATE = /(?:\\[^]|\$(?!\{)|[^`\\$])*(`|\$\{)/y
@@ -14,6 +14,11 @@ const OPERATORS = new Set(
 )
 /** Words whose parentheses are followed by a statement, which may begin with a regular expression. */
 const HEADS = new Set(['for', 'if', 'while', 'with'])
+
+/** Tokens after which a slash may divide or begin a regular expression, depending on the context. */
+const AMBIGUOUS = new Set(['}', 'await', 'of', 'yield'])
+/** A line ends at any of these. */
+const LINE_END = /[\n\r\u2028\u2029]/
 
 const WORD = /^[\w$#@\\\u0080-\u{10ffff}]/u
 const CLOSING = new Set([')', ']', '}'])
@@ -62,7 +67,7 @@ function tokensOf(text: string): readonly string[] | undefined {
   }
   while (at < text.length) {
     const isSlash = text[at] === '/' && text[at + 1] !== '/' && text[at + 1] !== '*'
-    if (isSlash && last === '}') return undefined
+    if (isSlash && AMBIGUOUS.has(last)) return undefined
     if (isSlash && beginsRegex(last, before, isAfterHead)) {
       const found = take(REGEX)
       if (!found) return undefined
@@ -71,7 +76,7 @@ function tokensOf(text: string): readonly string[] | undefined {
     }
     const [token = '', space, comment, string] = take(TOKEN) ?? []
     if (space !== undefined || comment !== undefined) {
-      hasNewLine ||= token.includes('\n')
+      hasNewLine ||= LINE_END.test(token)
       continue
     }
     if (token === '`' || (token === '}' && open.at(-1) === 'template')) {
@@ -81,7 +86,8 @@ function tokensOf(text: string): readonly string[] | undefined {
     }
     // A quote without its end.
     if (token === '"' || token === "'") return undefined
-    if (token === '(' || token === '[' || token === '{') open.push(before === '.' ? '' : last)
+    if (token === '(' || token === '[' || token === '{')
+      open.push(before === '.' || before === '?.' ? '' : last)
     if (CLOSING.has(token)) isAfterHead = token === ')' && HEADS.has(open.at(-1) ?? '')
     if (CLOSING.has(token)) open.pop()
     push(string === undefined ? token : quoted(token))

@@ -64,7 +64,7 @@ export async function waitForProjections(
     const held = behind.length === 0 ? await heldOf(engine, committed, consumers) : []
     if (behind.length === 0 && held.length === 0) return
     if (signal?.aborted)
-      throw notProjected(committed, await complaintsOf(engine, behind, held), signal)
+      throw notProjected(committed, projectionIssues(engine, behind, held), signal)
     await sleep(clock, lookMs, either)
   }
 }
@@ -116,14 +116,19 @@ function topicsOf({ plan }: EngineContext, consumers: readonly Consumer[]): Topi
   )
 }
 
-/** A projection, and the number of records that it has not read yet. */
-type Behind = readonly [projection: Consumer, lag: number]
+/** A projection that has records to read, or rows that are being rebuilt. */
+interface Behind {
+  readonly consumer: Consumer
+  readonly lag: number
+  readonly isStale: boolean
+}
 
 async function behindIn(
-  { backend: { store } }: EngineContext,
+  { backend: { store }, plan }: EngineContext,
   topics: Topics,
   ends: readonly LogEnd[],
 ): Promise<readonly Behind[]> {
+  const stale = new Set(await findStaleProjections(store, plan.services))
   const progress = await store.progress([...topics.keys()].map(({ id }) => id))
   const reached = new Map(progress.map((each) => [progressId(each), each.next]))
   return [...topics].flatMap(([consumer, reads]): readonly Behind[] => {
@@ -134,7 +139,9 @@ async function behindIn(
         return Math.max(0, end.next - Math.max(end.first, read))
       })
       .reduce((sum, each) => sum + each, 0)
-    return lag > 0 ? [[consumer, lag]] : []
+    // The rows of a projection that is being rebuilt do not tell how far they are.
+    const isStale = stale.has(consumer.name)
+    return lag > 0 || isStale ? [{ consumer, lag, isStale }] : []
   })
 }
 
@@ -155,33 +162,34 @@ async function heldOf(
   // Usually no key is held, so the look-ups below are not needed.
   if (holding.length === 0) return []
   const events = row.is === 'accepted' ? row.events : []
-  const keys = new Set<string>()
+  let keys: Set<string> | undefined = new Set<string>()
   for (const place of [{ topic: commandsTopic(command.contract), id }, ...events]) {
     const record = await log.find?.(place.topic, place.id)
-    if (record) keys.add(record.key)
+    // Without the record, such as after retention, its key is unknown.
+    if (record) keys?.add(record.key)
+    else keys = undefined
   }
   const isOurs = (record: LogRecord): boolean => {
     const { correlation, origin } = decodeEnvelope(record)
     return correlation === id && origin === row.origin
   }
-  return heldUnder(engine, holding, [...keys], isOurs)
+  return heldUnder(engine, holding, keys && [...keys], isOurs)
 }
 
-async function complaintsOf(
-  { backend: { store }, pauses, plan }: EngineContext,
+function projectionIssues(
+  { pauses }: EngineContext,
   behind: readonly Behind[],
   held: readonly HeldKey[],
-): Promise<readonly Issue[]> {
-  const toMake = new Set(await findStaleProjections(store, plan.services))
+): readonly Issue[] {
   const isPaused = ({ name }: Consumer): boolean => pauses.isPaused(name.split('/')[0] ?? '')
   return [
-    ...behind.map(([consumer, lag]) => {
-      const why = isPaused(consumer)
-        ? ', and its service is paused'
-        : toMake.has(consumer.name)
-          ? ', and its rows are being rebuilt'
-          : ''
-      return { path: consumer.name, message: `has ${lag} to read${why}` }
+    ...behind.map(({ consumer, lag, isStale }) => {
+      const facts = [
+        ...(lag > 0 ? [`has ${lag} to read`] : []),
+        ...(isStale ? ['its rows are being rebuilt'] : []),
+        ...(isPaused(consumer) ? ['its service is paused'] : []),
+      ]
+      return { path: consumer.name, message: facts.join(', and ') }
     }),
     ...held.map(({ consumer, key, event, error }) => {
       const why = error ? `: ${error.message}` : ''

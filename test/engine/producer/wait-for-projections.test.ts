@@ -50,12 +50,14 @@ const posting = saga('posting', { by: 'id', initial: 0, sends: [Mail.Post] }, (o
 interface Bend {
   readonly broken?: Set<string>
   readonly version?: number
+  /** What each event adds to the count. Default: 1. */
+  readonly step?: number
 }
 
-function servicesOf({ broken = new Set(), version = 1 }: Bend) {
+function servicesOf({ broken = new Set(), version = 1, step = 1 }: Bend) {
   const counted = (item: Item, row: { count: number } | undefined) => {
     if (broken.has(item.id)) throw new Error('the list is broken')
-    return { count: (row?.count ?? 0) + 1 }
+    return { count: (row?.count ?? 0) + step }
   }
   const list = projection('list', { by: 'id', row: tool<{ count: number }>(), version }, (on) => [
     on(Shop.Ordered, counted),
@@ -222,4 +224,63 @@ describe('an operation is projected', () => {
     assert.deepEqual(await until(operation.state()), { status: 'pending', isAccepted: true })
     await until(app.stop())
   })
+})
+
+for (const isHeld of [false, true])
+  test(`an operation is not projected before its row is rebuilt, ${isHeld ? 'held before' : 'there before'}`, async () => {
+    const stage = createSimulation(memory, 4)
+    const former = await worldOn(stage, { broken: new Set(isHeld ? ['a'] : []) })
+    await former.until((await former.order('a')).accepted())
+    await stage.clock.advance(500)
+    await former.until(former.app.stop())
+    const { app, until, countOf, list } = await worldOn(stage, { version: 2, step: 10 })
+    const operation = app.operation(Shop.Order, 'order-a')
+    const options = { of: list, signal: AbortSignal.abort(new Error('at once')) }
+    const isProjected = (): Promise<boolean> =>
+      until(operation.projected(options)).then(
+        () => true,
+        (fault: Fault) => !missing(/views\/list: /)(fault),
+      )
+    while (!(await isProjected())) await stage.clock.advance(1)
+    assert.deepEqual(await countOf('a'), { count: 10 })
+    await until(app.stop())
+  })
+
+test('an operation is not projected while its refusal is held, also when retention has taken its command', async () => {
+  const stage = createSimulation(memory, 4)
+  const { backend, clock, random } = stage.instance()
+  const Kiosk = contract(
+    'kiosk',
+    { key: 'id', retention: { commands: { ageMs: 1_000 } } },
+    { Buy: command(Item, { refuses: ['no'] }), Bought: event(Item) },
+  )
+  const purchase = entity(
+    'purchase',
+    { of: Kiosk, id: 'id', initial: 0 },
+    {
+      decide: (on) => [
+        on(Kiosk.Buy, (item) => (item.id === 'free' ? Kiosk.Bought(item) : refuse('no'))),
+      ],
+      evolve: (on) => [on(Kiosk.Bought, (_, count) => count + 1)],
+    },
+  )
+  const log = projection('log', { by: 'id', row: tool<object>() }, (on) => [
+    on(Kiosk.Buy.refused, () => {
+      throw new Error('the log is broken')
+    }),
+  ])
+  const services = [service('kiosk', { owns: [Kiosk], runs: [purchase, log] })]
+  const engine = { leaseMs: 1_000, retryDelayMs: 50, retryDelayMsMax: 100, retentionCheckMs: 100 }
+  const hooks = { onRuleError: () => undefined }
+  const app = await stage.clock.until(start(services, backend, { clock, random, engine, ...hooks }))
+  const operation = await stage.clock.until(app.send(Kiosk.Buy({ id: 'a' }), { id: 'buy' }))
+  await stage.clock.until(operation.accepted())
+  await stage.clock.advance(20_000)
+  const ends = await stage.clock.until(backend.log.ends(['kiosk.commands']))
+  assert.ok(ends.some(({ first }) => first > 0))
+  await assert.rejects(
+    stage.clock.until(operation.projected({ signal: soon(stage) })),
+    missing(/kiosk\/log: holds a behind .*: the log is broken/),
+  )
+  await stage.clock.until(app.stop())
 })

@@ -3,7 +3,7 @@ import type { ChainView, EventView, HeldKey } from '../../../control/views.ts'
 import type { Command } from '../../shared/command.ts'
 import { openSystem } from '../../shared/open-system.ts'
 import { durationText } from '../../terminal/format.ts'
-import { nextAttemptText, sourceText, waitsForText } from '../../shared/listing.ts'
+import { nextAttemptText, oneLine, sourceText, waitsForText } from '../../shared/listing.ts'
 import { printable } from '../../../base/text/printable.ts'
 import { tableText } from '../../terminal/table.ts'
 
@@ -49,9 +49,9 @@ function outcomeText({ operation }: ChainView): string {
   return reason === undefined ? `Outcome: ${status}` : `Outcome: ${status} (${reason})`
 }
 
-function heldText(held: HeldKey, now: number, isRunning: boolean): string {
+export function heldText(held: HeldKey, now: number, isRunning: boolean): string {
   const { consumer, key, event, attempts, nextAttemptAt, error } = held
-  const why = error ? `: ${error.message}` : ''
+  const why = error ? `: ${oneLine(error.message)}` : ''
   const times = `${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}`
   const next = `next attempt ${nextAttemptText(nextAttemptAt, now, isRunning)}`
   return `${consumer} holds ${key} behind ${event.type} ${event.id}, ${times}, ${next}${why}`

@@ -1,7 +1,13 @@
 import type { HeldKey } from '../../../engine/listing/index.ts'
 import type { Command } from '../../shared/command.ts'
 import { countText, durationText, timeText } from '../../terminal/format.ts'
-import { flagArguments, nextAttemptText, printListing, WIDTH_MAX } from '../../shared/listing.ts'
+import {
+  flagArguments,
+  nextAttemptText,
+  oneLine,
+  printListing,
+  WIDTH_MAX,
+} from '../../shared/listing.ts'
 import { printable } from '../../../base/text/printable.ts'
 
 const COLUMNS = [
@@ -36,8 +42,7 @@ export function heldKeyRow(item: HeldKey, now: number, isRunning: boolean): read
     `${event.type} ${event.id}`,
     countText(attempts),
     nextAttemptText(nextAttemptAt, now, isRunning),
-    // A fault has its cure on a line of its own, and a row has one line.
-    (error?.message ?? '').replaceAll('\n', ': '),
+    oneLine(error?.message ?? ''),
   ]
 }
 
