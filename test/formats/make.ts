@@ -114,7 +114,8 @@ async function life(
   }
   const nothing = (): void => undefined
   const options = {
-    ...instance,
+    clock: instance.clock,
+    random: instance.random,
     tools: { outside },
     engine: {
       retentionCheckMs: seconds(60),
@@ -127,7 +128,7 @@ async function life(
     },
     onRuleError: nothing,
     onBackendError: nothing,
-    expired: nothing,
+    onExpired: nothing,
   }
   const app = await stage.clock.until(start(services, instance.backend, options))
   const place = async (customer: string, order: string, total: number): Promise<void> => {

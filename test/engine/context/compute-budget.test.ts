@@ -145,7 +145,7 @@ describe('a rule that exceeds its time budget', () => {
     const { owns, runs } = workshop(() => undefined)
     const shop = service('shop', { owns, runs: [runs[0] as Entity, breaking] })
     const options = { random, clock: { ...clock, elapsed: () => clock.elapsed() + spentMs } }
-    const silent = { slow: () => undefined, onRuleError: () => undefined }
+    const silent = { onSlowRule: () => undefined, onRuleError: () => undefined }
     const app = await stage.clock.until(start([shop], backend, { ...options, ...silent }))
     await stage.clock.until(app.send(Work.Do({ id: 'a', slow: 'none', tookMs: 0 })))
     await stage.clock.until(caughtUp(stage.clock, app))

@@ -13,11 +13,10 @@ test('a handler left behind at a stop does not count as a crash', async () => {
   const stage = createSimulation(memory, 1)
   const stuck = handler('stuck', {}, (on) => [on(Work.Done, () => new Promise(() => undefined))])
   const svc = service('svc', { owns: [Work], runs: [stuck] })
-  const options = { onBackendError: () => undefined }
   for (let starts = 0; starts < 5; starts += 1) {
-    const app = await stage.clock.until(
-      start([svc], stage.backend, { ...stage.instance(), ...options }),
-    )
+    const { clock, random } = stage.instance()
+    const options = { clock, random, onBackendError: () => undefined }
+    const app = await stage.clock.until(start([svc], stage.backend, options))
     if (starts === 0) await stage.clock.until(app.append([Work.Done({ id: 'a' })]))
     await stage.clock.advance(2_000)
     const { items } = await stage.clock.until(app.heldKeys())
@@ -38,8 +37,8 @@ test('the crash row does not grow with the number of kills', async () => {
   const svc = service('svc', { owns: [Work], runs: [rows] })
   const sizes: number[] = []
   for (let kill = 0; kill < 6; kill += 1) {
-    const { crash, ...instance } = stage.instance()
-    const app = await stage.clock.until(start([svc], instance.backend, instance))
+    const { crash, backend, ...options } = stage.instance()
+    const app = await stage.clock.until(start([svc], backend, options))
     const messages = Array.from({ length: 300 }, (_, n) => Work.Done({ id: `${kill}-${n}` }))
     await stage.clock.until(app.append(messages))
     await stage.clock.until(caughtUp(stage.clock, app))
@@ -70,14 +69,14 @@ test('a message in progress beside the one that crashes the process is not blame
   ]
   const messages = Array.from({ length: 20 }, (_, n) => Work.Done({ id: `k${n}` }))
   for (let starts = 0; starts < 12; starts += 1) {
-    const { crash: end, ...instance } = stage.instance()
+    const { crash: end, backend, ...options } = stage.instance()
     let isOver = false
     crash = () => {
       isOver = true
       end()
     }
     const app = await stage.clock.until(
-      start(services, instance.backend, { ...instance, onRuleError: () => undefined }),
+      start(services, backend, { ...options, onRuleError: () => undefined }),
     )
     if (starts === 0) void app.append(messages)
     await stage.clock.advance(60_000)
