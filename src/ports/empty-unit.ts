@@ -8,4 +8,5 @@ export const EMPTY_UNIT = {
   checks: [],
   appends: [],
   streams: [],
+  statuses: [],
 } satisfies Unit

@@ -4,6 +4,15 @@ import type {
   BackupSummary,
   ReportProgress,
 } from './backup-and-archive.ts'
+import type {
+  ConsumedEvent,
+  EventStatus,
+  LedgerPruning,
+  LedgerSubscription,
+  ProgressRange,
+  StatusChange,
+  StatusQuery,
+} from './status.ts'
 import type { Ack, EventLog, Health, LogEvent, LogRecord, Place } from './event-log.ts'
 
 /** A table of rows by key, with its indexes. Belongs to one service. */
@@ -66,11 +75,15 @@ export interface Progress {
   readonly accepted: number
   /** Events whose effects are committed. */
   readonly completed: number
-  /** Events of held keys. */
+  /** Events of held keys, without those that have failed. */
   readonly pending: number
+  /** Events that have failed: dead letters that nobody has resolved. */
+  readonly dead: number
+  /** Failed events that were given up for good. */
+  readonly discarded: number
   /**
    * Offsets that the log trimmed before the consumer read them:
-   * `accepted = completed + pending + expired`.
+   * `accepted = completed + dead + discarded + expired + pending`.
    */
   readonly expired: number
 }
@@ -81,6 +94,8 @@ export interface Progress {
  */
 export interface Advance extends Progress {
   readonly from: number
+  /** Begins a new progress range at `from`: who passes what follows, and since when. */
+  readonly range?: { readonly by: string; readonly at: number }
 }
 
 /** One event of an entity's stream: version `version` of the row (table, key). */
@@ -127,14 +142,20 @@ export interface Unit {
    */
   readonly appends: readonly LogEvent[]
   readonly streams: readonly StreamEntry[]
+  /**
+   * Changes of statuses, at most one per event and consumer. A change whose `from` is not the stored
+   * status is a conflict. One that `isStatusChange` does not allow rejects the call.
+   */
+  readonly statuses: readonly StatusChange[]
   /** Applied last. */
   readonly swap?: Swap
 }
 
 /**
  * `fenced`: a lease or a progress has changed since the unit read it; nothing was changed.
- * `conflict`: a row has another version than expected, or its stream is ahead of the version at which
- * the unit writes or checks it; nothing was changed.
+ * `conflict`: a row has another version than expected, its stream is ahead of the version at which the
+ * unit writes or checks it, or the status of an event is another one; nothing was changed. `rows` lists
+ * the rows, and is empty if only statuses differ.
  * `unknown`: the commit may or may not have happened; read the progress again to find out.
  */
 export type CommitResult =
@@ -214,6 +235,14 @@ export interface EventStore {
   streams(table: string, after: string | undefined, limit: number): Promise<readonly StreamEnd[]>
   /** Progress and counters of consumers, in one consistent read. */
   progress(consumers: readonly string[]): Promise<readonly Progress[]>
+  /** Stored statuses: see `EventStatus`. */
+  statuses(query: StatusQuery): Promise<readonly EventStatus[]>
+  /** The progress range of each event, in the order given; `undefined` where none is stored. */
+  ranges(events: readonly ConsumedEvent[]): Promise<readonly (ProgressRange | undefined)[]>
+  /** Replaces what the views of the ledger know of the consumers of a service. */
+  declareLedger(service: string, subscriptions: readonly LedgerSubscription[]): Promise<void>
+  /** Removes old statuses and ranges. Returns how many; repeat until it is 0. */
+  pruneLedger(pruning: LedgerPruning): Promise<number>
   /** The names of all declared tables; only with `inspect`. */
   tables?(): Promise<readonly string[]>
   /**

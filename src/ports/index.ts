@@ -35,7 +35,26 @@ export type {
 export { logCases } from './conformance/log-cases.ts'
 export type { Capabilities, Case, Finding, ProveOptions, Trial } from './conformance/prove.ts'
 export { prove } from './conformance/prove.ts'
-export { advanceProgress } from './progress.ts'
+export { NO_COUNTS, advanceProgress } from './progress.ts'
+export type {
+  ConsumedEvent,
+  EventStatus,
+  LedgerPruning,
+  LedgerSubscription,
+  ProgressRange,
+  Status,
+  StatusChange,
+  StatusQuery,
+  StatusTransition,
+} from './status.ts'
+export {
+  STATUS_CHANGES,
+  STATUS_TRANSITIONS,
+  STATUSES,
+  assertStatusChange,
+  isStatusChange,
+  isStatusStep,
+} from './status.ts'
 export type { Heartbeat, LeaseRecord, Rebalanced, Membership } from './rebalance.ts'
 export { rebalance } from './rebalance.ts'
 export type {

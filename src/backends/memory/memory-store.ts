@@ -6,6 +6,7 @@ import type { LogRecord } from '../../ports/event-log.ts'
 import { advanceProgress } from '../../ports/progress.ts'
 import type { LeaseRecord, Membership } from '../../ports/rebalance.ts'
 import { rebalance } from '../../ports/rebalance.ts'
+import { assertStatusChange } from '../../ports/status.ts'
 import type { EventStore, Progress, Unit, CommitResult } from '../../ports/event-store.ts'
 import { distinctRows, rowsBehindStreams, takenEntries } from '../../ports/stream-conflicts.ts'
 import { assertStorableLeases, assertStorableTable } from '../../ports/storable-text.ts'
@@ -13,6 +14,8 @@ import { assertStorableUnit } from '../../ports/storable-text.ts'
 import { placeOf } from './memory-log.ts'
 import type { EntityStreams } from './entity-streams.ts'
 import { createEntityStreams } from './entity-streams.ts'
+import type { Ledger } from './ledger.ts'
+import { createLedger } from './ledger.ts'
 import type { Tables } from './tables.ts'
 import type { Topics } from './topics.ts'
 
@@ -29,6 +32,7 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
   const state: MemoryState = {
     progress: new Map(),
     streams: createEntityStreams(),
+    ledger: createLedger(),
     leases: new Map(),
   }
   let memberships: readonly Membership[] = []
@@ -84,6 +88,11 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
       const wanted = new Set(consumers)
       return [...state.progress.values()].filter(({ consumer }) => wanted.has(consumer))
     },
+    statuses: (query) => delayed(() => state.ledger.statuses(query)),
+    ranges: (events) => delayed(() => events.map(state.ledger.range)),
+    // The ledger of this backend has no views.
+    declareLedger: () => delay(),
+    pruneLedger: (pruning) => delayed(() => state.ledger.prune(pruning)),
     health: async () => ({ status: 'well', ack: 'memory', detail: 'kept in this process only' }),
   }
 }
@@ -91,6 +100,7 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
 interface MemoryState {
   readonly progress: Map<string, Progress>
   readonly streams: EntityStreams
+  readonly ledger: Ledger
   readonly leases: Map<string, LeaseRecord>
 }
 
@@ -113,14 +123,18 @@ function commit(
     ...rowsBehindStreams(unit, state.streams.end),
     ...takenEntries(unit.streams, state.streams.has),
   ]
-  if (conflicts.length > 0) return { status: 'conflict', rows: distinctRows(conflicts) }
+  const isStale = unit.statuses.some((change) => !state.ledger.isCurrent(change))
+  if (conflicts.length > 0 || isStale) return { status: 'conflict', rows: distinctRows(conflicts) }
   assertNewEvents(unit.appends, topics)
+  for (const { from, status, eventId, consumer } of unit.statuses)
+    assertStatusChange(from, status, { eventId, consumer })
   for (const name of unit.swap?.tables ?? []) tables.assertDeclared(name)
   tables.write(unit.rows)
   for (const advance of unit.progress) {
     const before = state.progress.get(progressId(advance))
     state.progress.set(progressId(advance), advanceProgress(before, advance))
   }
+  state.ledger.write(unit)
   const records = unit.appends.map(topics.append)
   for (const entry of unit.streams) state.streams.enter(entry, records[entry.append] as LogRecord)
   if (unit.swap) {

@@ -233,6 +233,11 @@ export const FAULTS = {
     retryable: false,
     cure: 'correct each issue; nothing was started',
   },
+  STATUS_REFUSED: {
+    meaning: 'the status of an event does not allow this change',
+    retryable: false,
+    cure: 'look at its status (`throughline ledger`); only a failed event can be redriven, edited or discarded',
+  },
   STORE_UNKNOWN: {
     meaning: 'the store did not answer in time',
     retryable: true,

@@ -262,7 +262,8 @@ function createUnit(
   const fences = leases.fences(advances, batch.timers.length > 0)
   const { appends, streams } = staged
   const guarded = projectionGuard.addCheck(checks)
-  const unit = { fences, progress: advances, rows: writes, checks: guarded, appends, streams }
+  const base = { fences, progress: advances, rows: writes, checks: guarded }
+  const unit = { ...base, appends, streams, statuses: [] }
   return { unit, rows: cached }
 }
 

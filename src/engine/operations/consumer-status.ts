@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../../ports/progress.ts'
 import { progressId } from '../../ports/composite-keys.ts'
 import type { EventLog } from '../../ports/event-log.ts'
 import type { Progress } from '../../ports/event-store.ts'
@@ -7,8 +8,8 @@ import type { EngineContext } from '../context/index.ts'
 type StatusSource = Pick<EngineContext, 'plan' | 'catalog' | 'backend'>
 
 /**
- * Counters of one consumer. `accepted = completed + pending + expired` holds in every consistent
- * read.
+ * Counters of one consumer. `accepted = completed + dead + discarded + expired + pending` holds in
+ * every consistent read.
  */
 export interface ConsumerStatus {
   readonly consumer: string
@@ -16,8 +17,12 @@ export interface ConsumerStatus {
   readonly accepted: number
   /** Events whose effects are committed. */
   readonly completed: number
-  /** Events that are held. */
+  /** Events that are held, without those that have failed. */
   readonly pending: number
+  /** Events that have failed: dead letters that nobody has resolved. */
+  readonly dead: number
+  /** Failed events that were given up for good. */
+  readonly discarded: number
   /** Offsets that retention deleted before it reached them. */
   readonly expired: number
   /**
@@ -71,8 +76,7 @@ export async function readWaitedMs(
   return record ? Math.max(0, now - record.storedAt) : 0
 }
 
-const COUNTS = { accepted: 0, completed: 0, pending: 0, expired: 0 }
-const NO_PROGRESS = { ...COUNTS, next: 0 }
+const NO_PROGRESS = { ...NO_COUNTS, next: 0 }
 
 /** Counters and lag of every consumer. The counters come from one consistent read. */
 export async function readConsumerStatus(
@@ -80,7 +84,7 @@ export async function readConsumerStatus(
 ): Promise<readonly ConsumerStatus[]> {
   const totals = new Map<string, Omit<ConsumerStatus, 'consumer'>>()
   for (const { name, rules } of running.catalog.services)
-    for (const rule of rules) totals.set(`${name}/${rule.name}`, { ...COUNTS, lag: 0 })
+    for (const rule of rules) totals.set(`${name}/${rule.name}`, { ...NO_COUNTS, lag: 0 })
   for (const each of await readPositions(running)) {
     const consumer = `${each.service}/${each.rule}`
     const total = totals.get(consumer)
@@ -88,6 +92,8 @@ export async function readConsumerStatus(
       accepted: each.accepted + (total?.accepted ?? 0),
       completed: each.completed + (total?.completed ?? 0),
       pending: each.pending + (total?.pending ?? 0),
+      dead: each.dead + (total?.dead ?? 0),
+      discarded: each.discarded + (total?.discarded ?? 0),
       expired: each.expired + (total?.expired ?? 0),
       lag: each.lag + (total?.lag ?? 0),
     })

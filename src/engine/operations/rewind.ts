@@ -2,6 +2,7 @@ import { Fault } from '../../base/errors/fault.ts'
 import { unknownNameDetail } from '../../base/options.ts'
 import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { LogEnd } from '../../ports/event-log.ts'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { Advance, Progress } from '../../ports/event-store.ts'
 import type { StartFrom } from '../../rules/rule.ts'
 import type { CatalogRule } from '../plan/index.ts'
@@ -140,6 +141,5 @@ function createAdvance(
   consumer: string,
   { topic, partition, from, next }: RewoundPartition,
 ): Advance {
-  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
-  return { consumer, topic, partition, from, next, ...counts }
+  return { consumer, topic, partition, from, next, ...NO_COUNTS }
 }

@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { thrownMessage } from '../../base/errors/thrown-error.ts'
 import { partitionId } from '../../ports/composite-keys.ts'
@@ -364,16 +365,17 @@ function createAdvances(
 
 /** Advances nothing, but fails if the progress has changed. */
 function unmovedAt(consumer: string, { topic, partition }: TopicPartition, next: number): Advance {
-  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
-  return { consumer, topic, partition, from: next, next, ...counts }
+  return { consumer, topic, partition, from: next, next, ...NO_COUNTS }
 }
 
 function resetProgress({ consumer, topic, partition, next, ...counted }: Progress): Advance {
-  const { accepted, completed, pending, expired } = counted
+  const { accepted, completed, pending, dead, discarded, expired } = counted
   const counts = {
     accepted: -accepted,
     completed: -completed,
     pending: -pending,
+    dead: -dead,
+    discarded: -discarded,
     expired: -expired,
   }
   return { consumer, topic, partition, from: next, next: 0, ...counts }

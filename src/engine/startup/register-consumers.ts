@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { Issue } from '../../base/errors/fault.ts'
 import { issueCountText, Fault } from '../../base/errors/fault.ts'
 import { compareText } from '../../base/text/compare-text.ts'
@@ -283,12 +284,11 @@ async function startOffsets(
   const { id, rule } = consumer
   const { startFrom = 'beginning' } = rule
   if (startFrom === 'beginning') return []
-  const counts = { accepted: 0, completed: 0, pending: 0, expired: 0 }
   return Promise.all(
     ends.map(async (end) => {
       const { topic, partition } = end
       const next = await startOffset(log, end, startFrom)
-      return { consumer: id, topic, partition, from: 0, next, ...counts }
+      return { consumer: id, topic, partition, from: 0, next, ...NO_COUNTS }
     }),
   )
 }

@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../progress.ts'
 import assert from 'node:assert/strict'
 import type { StoreCase } from './fixtures.ts'
 import { ORDERS, PAYMENTS, declareTopics, commitDone, testEvents } from './fixtures.ts'
@@ -20,10 +21,9 @@ export function testAdvance(from: number, next: number, fields: Partial<Advance>
     partition: 0,
     from,
     next,
+    ...NO_COUNTS,
     accepted: next - from,
     completed: next - from,
-    pending: 0,
-    expired: 0,
     ...fields,
   }
 }

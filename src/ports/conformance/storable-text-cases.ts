@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../progress.ts'
 import assert from 'node:assert/strict'
 import type { LogEvent } from '../event-log.ts'
 import type { EventStore, IndexValue, RowWrite, ScannedRow } from '../event-store.ts'
@@ -199,7 +200,7 @@ export const storableRowCases: readonly StoreCase[] = [
       const store = await declareWords(backend.store)
       await declareTopics(backend)
       const progress = { topic: ORDERS, partition: 0, from: 0, next: 1 }
-      const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
+      const counts = { ...NO_COUNTS, accepted: 1, completed: 1 }
       const appends = store.can.atomicWithLog
       for (const text of UNSTORABLE) {
         const units = [

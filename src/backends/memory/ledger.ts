@@ -1,0 +1,81 @@
+import { compositeKey } from '../../base/composite-key.ts'
+import { compareText } from '../../base/text/compare-text.ts'
+import type { Unit } from '../../ports/event-store.ts'
+import type {
+  ConsumedEvent,
+  EventStatus,
+  LedgerPruning,
+  ProgressRange,
+  StatusChange,
+  StatusQuery,
+} from '../../ports/status.ts'
+
+/** Statuses of events and progress ranges, in memory. */
+export interface Ledger {
+  /** Whether a change begins at the stored status. */
+  isCurrent(change: StatusChange): boolean
+  write(unit: Unit): void
+  statuses(query: StatusQuery): readonly EventStatus[]
+  range(event: ConsumedEvent): ProgressRange | undefined
+  prune(pruning: LedgerPruning): number
+}
+
+const placeKey = ({ consumer, topic, partition }: ConsumedEvent): string =>
+  compositeKey(consumer, topic, partition)
+const eventKey = (event: ConsumedEvent): string => compositeKey(placeKey(event), event.offset)
+
+function compareEvents(a: ConsumedEvent, b: ConsumedEvent): number {
+  return (
+    compareText(a.consumer, b.consumer) ||
+    compareText(a.topic, b.topic) ||
+    a.partition - b.partition ||
+    a.offset - b.offset
+  )
+}
+
+export function createLedger(): Ledger {
+  const statuses = new Map<string, EventStatus>()
+  const ranges = new Map<string, ProgressRange[]>()
+
+  function writeRanges({ progress }: Unit): void {
+    for (const { consumer, topic, partition, from: offset, range } of progress) {
+      if (!range) continue
+      const made = { consumer, topic, partition, offset, ...range }
+      const before = ranges.get(placeKey(made)) ?? []
+      ranges.set(placeKey(made), [...before.filter((each) => each.offset < offset), made])
+    }
+  }
+
+  return {
+    isCurrent: (change) =>
+      (statuses.get(eventKey(change))?.status ?? 'UNPROCESSED') === change.from,
+    write(unit) {
+      for (const { from: _, ...status } of unit.statuses) statuses.set(eventKey(status), status)
+      writeRanges(unit)
+    },
+    statuses: ({ consumer, status, eventId, after, limit }) =>
+      [...statuses.values()]
+        .filter((each) => consumer === undefined || each.consumer === consumer)
+        .filter((each) => status === undefined || each.status === status)
+        .filter((each) => eventId === undefined || each.eventId === eventId)
+        .filter((each) => after === undefined || compareEvents(each, after) > 0)
+        .toSorted(compareEvents)
+        .slice(0, limit),
+    range: (event) =>
+      ranges.get(placeKey(event))?.findLast(({ offset }) => offset <= event.offset),
+    prune({ statusesBefore, rangesMax }) {
+      let removed = 0
+      for (const [key, { status, resolution, updatedAt }] of statuses) {
+        if (updatedAt >= statusesBefore) continue
+        if (status !== 'COMPLETED' && resolution === null) continue
+        statuses.delete(key)
+        removed += 1
+      }
+      for (const [key, each] of ranges) {
+        removed += Math.max(0, each.length - rangesMax)
+        ranges.set(key, each.slice(-rangesMax))
+      }
+      return removed
+    },
+  }
+}
