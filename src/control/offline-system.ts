@@ -1,7 +1,7 @@
 import type { Clock } from '../base/time/clock.ts'
 import { Fault } from '../base/errors/fault.ts'
 import { commandsTopic } from '../contract/contract.ts'
-import { createHeldKeyAlarms, rewind } from '../engine/operations/index.ts'
+import { createDeadLetterAlarms, createHeldKeyAlarms, rewind } from '../engine/operations/index.ts'
 import { readCatalog } from '../engine/plan/index.ts'
 import { createDelayClock } from '../engine/delays/index.ts'
 import { heldKeys, readOperation } from '../engine/listing/index.ts'
@@ -79,11 +79,12 @@ function operationStateOf({ state, issues = [], isAccepted }: OperationDetails):
 /** Alarms of the first held keys, with the default thresholds. */
 async function heldKeyAlarms(data: ListSource): Promise<readonly Alarm[]> {
   const { items } = await heldKeys(data)
-  const holds = items.map(({ nextAttemptAt: due, ...each }) => ({ ...each, due }))
+  const holds = items.map(({ nextAttemptAt: due = Infinity, ...each }) => ({ ...each, due }))
   const { heldAlarmMs, heldAlarmAttempts } = ENGINE_OPTIONS
   const thresholds = {
     heldAlarmMs: heldAlarmMs.default,
     heldAlarmAttempts: heldAlarmAttempts.default,
   }
-  return createHeldKeyAlarms([holds], thresholds, data.clock.now())
+  const now = data.clock.now()
+  return [...createHeldKeyAlarms([holds], thresholds, now), ...createDeadLetterAlarms([holds], now)]
 }

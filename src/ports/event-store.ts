@@ -90,10 +90,11 @@ export interface Progress {
 
 /**
  * A change of progress: from the offset at which the unit began to the one at which it ends, which
- * may be lower. The counts are differences and may be negative.
+ * may be lower. The counts are differences and may be negative. With `from: null` only the counts
+ * change, wherever the consumer is: `next` is ignored.
  */
 export interface Advance extends Progress {
-  readonly from: number
+  readonly from: number | null
   /** Begins a new progress range at `from`: who passes what follows, and since when. */
   readonly range?: { readonly by: string; readonly at: number }
 }

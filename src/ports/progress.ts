@@ -17,7 +17,7 @@ export function advanceProgress(before: Progress | undefined, advance: Advance):
     consumer,
     topic,
     partition,
-    next,
+    next: advance.from === null ? (before?.next ?? 0) : next,
     accepted: (before?.accepted ?? 0) + advance.accepted,
     completed: (before?.completed ?? 0) + advance.completed,
     pending: (before?.pending ?? 0) + advance.pending,

@@ -15,7 +15,7 @@ export type ToolsOf<H> = {
 export interface HandlerContext extends MessageContext {
   /** Idempotency key: the same for every attempt at this event by this handler. Pass it to the outside system. */
   readonly effectKey: string
-  /** Aborts when the app stops or the lease on the work is lost. */
+  /** Aborts when the app stops, the lease on the work is lost, or the attempt takes too long. */
   readonly signal: AbortSignal
 }
 
@@ -56,6 +56,7 @@ export interface Handler<
   readonly concurrency: number
   readonly consume: ConsumeMode
   readonly delayMs: number
+  readonly timeoutMs: number
   /** The URL of the module that exports the handler, if it runs in a worker thread. */
   readonly thread?: string
   readonly rules: readonly Rule[]
@@ -80,6 +81,9 @@ export interface ThreadOptions {
 
 /** How many keys, or with `consume: 'queue'` events, a handler works on at the same time. */
 export const HANDLER_CONCURRENCY = { default: 16, min: 1, max: 1_024 } as const
+
+/** How long one attempt may take. Up to a day. */
+export const HANDLER_TIMEOUT_MS = { default: 300_000, min: 1, max: 86_400_000 } as const
 
 /** The least delay between storing and handling an event. Up to ten years. */
 export const HANDLER_DELAY_MS = { default: 0, min: 0, max: 315_576_000_000 } as const
@@ -108,13 +112,18 @@ export function handler<
     readonly consume?: ConsumeMode
     /** The least delay between storing and handling an event. Default 0. */
     readonly delayMs?: number
+    /**
+     * How long one attempt may take. After that its signal aborts, and it counts as an error. Default
+     * 300,000.
+     */
+    readonly timeoutMs?: number
   } & ConsumerOptions &
     (InProcessOptions<H> | ThreadOptions),
   rules: (on: HandleOn<H, T, E>) => readonly Rule[],
 ): Handler<N, H> {
   const { uses = {} as H, sends = [], emits = [], thread, ...rest } = options
   const { concurrency = HANDLER_CONCURRENCY.default, consume = 'stream' } = options
-  const { delayMs = HANDLER_DELAY_MS.default } = options
+  const { delayMs = HANDLER_DELAY_MS.default, timeoutMs = HANDLER_TIMEOUT_MS.default } = options
   return brand({
     ...rest,
     kind: 'handler',
@@ -125,6 +134,7 @@ export function handler<
     concurrency,
     consume,
     delayMs,
+    timeoutMs,
     ...(thread === undefined ? {} : { thread: String(thread) }),
     rules: rules(on as HandleOn<H, T, E>),
   })

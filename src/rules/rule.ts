@@ -1,3 +1,4 @@
+import type { FailureOptions } from './failure-policy.ts'
 import type { DataOf, MessageType, RefusalType } from '../contract/message.ts'
 
 /** Carries a type without a value: of a tool of a handler, or of the rows of a projection. */
@@ -24,8 +25,11 @@ export interface Renamable {
   readonly renamedFrom?: string
 }
 
-/** Options for the identity of a consumer in the store and for the start of a new one. */
-export interface ConsumerOptions extends Renamable {
+/**
+ * Options for the identity of a consumer in the store, for the start of a new one, and for messages
+ * whose rule throws.
+ */
+export interface ConsumerOptions extends Renamable, FailureOptions {
   /**
    * Where a new consumer starts in topics that already hold records. Applied once, at its first start;
    * later it continues at its offsets. `start` refuses a new consumer that needs the option and lacks it.

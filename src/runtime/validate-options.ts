@@ -6,14 +6,24 @@ import type { Runnable, Service } from '../rules/service.ts'
 
 /** Members of a rule or service that are not options but separate arguments. */
 const ARGUMENTS = new Set(['kind', 'name', 'rules', 'decide', 'evolve'])
-const CONSUMER = ['renamedFrom', 'startFrom']
+const CONSUMER = ['renamedFrom', 'startFrom', 'retry', 'onFailed', 'redrive']
 
 /** The names of the options of each kind of rule, and of a service. */
 const OPTIONS: Readonly<Record<(Runnable | Service)['kind'], readonly string[]>> = {
   entity: ['of', 'id', 'initial', 'emits', 'receives', 'version', ...CONSUMER],
   projection: ['by', 'row', 'indexes', 'version', ...CONSUMER],
   saga: ['by', 'initial', 'sends', 'emits', ...CONSUMER],
-  handler: ['uses', 'sends', 'emits', 'concurrency', 'consume', 'delayMs', 'thread', ...CONSUMER],
+  handler: [
+    'uses',
+    'sends',
+    'emits',
+    'concurrency',
+    'consume',
+    'delayMs',
+    'timeoutMs',
+    'thread',
+    ...CONSUMER,
+  ],
   query: ['of', 'reads'],
   service: ['owns', 'runs', 'renamedFrom'],
 }

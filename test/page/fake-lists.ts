@@ -24,6 +24,7 @@ export function heldKeys({ held, at }: FakeShop): readonly HeldKey[] {
       since: madeAt,
       count: waiting.length,
       event: { id, type, topic, partition, offset, at: madeAt },
+      status: 'RETRY' as const,
       attempts: 1 + Math.floor((at - madeAt) / 9_000),
       nextAttemptAt: at + 4_000 + (offset % 7) * 3_000,
       error: {

@@ -39,7 +39,7 @@ export function createLedger(): Ledger {
 
   function writeRanges({ progress }: Unit): void {
     for (const { consumer, topic, partition, from: offset, range } of progress) {
-      if (!range) continue
+      if (!range || offset === null) continue
       const made = { consumer, topic, partition, offset, ...range }
       const before = ranges.get(placeKey(made)) ?? []
       ranges.set(placeKey(made), [...before.filter((each) => each.offset < offset), made])
@@ -61,8 +61,7 @@ export function createLedger(): Ledger {
         .filter((each) => after === undefined || compareEvents(each, after) > 0)
         .toSorted(compareEvents)
         .slice(0, limit),
-    range: (event) =>
-      ranges.get(placeKey(event))?.findLast(({ offset }) => offset <= event.offset),
+    range: (event) => ranges.get(placeKey(event))?.findLast(({ offset }) => offset <= event.offset),
     prune({ statusesBefore, rangesMax }) {
       let removed = 0
       for (const [key, { status, resolution, updatedAt }] of statuses) {

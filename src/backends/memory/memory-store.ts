@@ -114,7 +114,9 @@ function commit(
     ({ resource, generation }) => state.leases.get(resource)?.generation !== generation,
   )
   const moved = unit.progress.filter(
-    (advance) => (state.progress.get(progressId(advance))?.next ?? 0) !== advance.from,
+    (advance) =>
+      advance.from !== null &&
+      (state.progress.get(progressId(advance))?.next ?? 0) !== advance.from,
   )
   const resources = [...lost.map(({ resource }) => resource), ...moved.map(progressId)]
   if (resources.length > 0) return { status: 'fenced', resources }

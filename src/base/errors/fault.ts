@@ -103,6 +103,16 @@ export const FAULTS = {
     retryable: true,
     cure: 'send the earlier one again, then this one, each with its own id',
   },
+  FINAL: {
+    meaning: 'a rule says that no retry can help',
+    retryable: false,
+    cure: 'correct the message or the rule, then redrive it, or discard it (`throughline dead`)',
+  },
+  HANDLER_TIMEOUT: {
+    meaning: 'a handler has not ended in time',
+    retryable: true,
+    cure: 'see what it waits for; raise its timeoutMs if it needs longer, and end when its signal aborts',
+  },
   ID_CONFLICT: {
     meaning: 'the topic already holds another message with this id',
     retryable: false,

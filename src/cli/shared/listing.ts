@@ -116,8 +116,9 @@ export function oneLine(text: string): string {
   return text.replaceAll('\n', ': ')
 }
 
-/** When the next attempt is due. Without an owner, there is none. */
-export function nextAttemptText(at: number, now: number, isRunning: boolean): string {
+/** When the next attempt is due. Without an owner, there is none; nor for a dead letter. */
+export function nextAttemptText(at: number | undefined, now: number, isRunning: boolean): string {
+  if (at === undefined) return 'none: it has failed'
   return isRunning ? untilText(at, now) : 'after start'
 }
 

@@ -10,20 +10,21 @@ import { damageFault } from '../context/index.ts'
 import { createDelayFilter } from '../delays/index.ts'
 import type { BatchSources } from './gather-batch.ts'
 import type { HoldSummary, CrashGuard } from '../failure/index.ts'
-import { createHolds, createCrashGuard } from '../failure/index.ts'
+import { createHolds, createCrashGuard, createPolicies, timerRetry } from '../failure/index.ts'
 import { createOrderedReader } from './ordered-reader.ts'
 import type { HandlerCaller, StopSignals } from './handler-caller.ts'
 import { createHandlerCaller, createGroupSlots } from './handler-caller.ts'
-import type { ConsumerGroup, ServicePlan } from '../plan/index.ts'
+import type { Consumer, ConsumerGroup, ServicePlan } from '../plan/index.ts'
 import { createGroupProgress } from './group-progress.ts'
 import { createServiceRefold } from '../execution/index.ts'
 import type { CachedRow } from '../rows/index.ts'
 import { createRowCache, createWrites } from '../rows/index.ts'
 import { createDueTimers } from './due-timers.ts'
 import type { EngineContext, EngineMonitor } from '../context/index.ts'
-import type { StagedBatch } from './run-batch.ts'
+import type { StagedBatch } from './staged-batch.ts'
 import { runBatch } from './run-batch.ts'
 import type { Delivery, Batch } from '../execution/index.ts'
+import { EMPTY_BATCH } from '../execution/index.ts'
 import type { BatchContext } from './load-rows.ts'
 
 /** Whether a group is a handler; other groups contain pure rules only. */
@@ -59,8 +60,10 @@ function createSources(
     store,
     group,
     (topic) => plan.topics.get(topic)?.partitions ?? 0,
+    engine,
   )
   const slots = createGroupSlots(engine, group, aborting)
+  const policyOf = createPolicies(group, options)
   const [rule] = group.consumers.map((consumer) => consumer.rule)
   return {
     group,
@@ -70,7 +73,7 @@ function createSources(
     delays,
     options,
     rows: createRowCache(store, options.cacheBytesMax, createServiceRefold(engine, service)),
-    holds: createHolds(store, service.tableNames, group.consumers, { delays, retry: options }),
+    holds: createHolds(store, service.tableNames, group.consumers, { delays, policyOf }),
     timers: createDueTimers(store, service.tableNames, { delays, rescanMs: options.idleMs }),
     progress,
     leases: createLeases(engine, group, progress),
@@ -89,6 +92,11 @@ function holdsWorkedOnHere({ leases, holds, progress }: BatchSources): Iterable<
   const isHere = ({ key }: HoldSummary): boolean =>
     leases.holds({ resource: progress.resourceForKey(key) })
   return [...holds.summaries()].filter(isHere)
+}
+
+/** Whether a consumer reads nothing more until its dead letters are resolved. */
+function isStopped({ id, rule }: Consumer, holds: BatchSources['holds']): boolean {
+  return rule.onFailed === 'stop' && holds.deadCount(id) > 0
 }
 
 /** Reports once that a group is stopped by damage, and once that it continues. */
@@ -123,13 +131,25 @@ export function createBatchWorker(
   const isHere = ({ record }: Delivery): boolean =>
     leases.holds({ resource: progress.resourceForKey(record.key) })
 
+  /** A consumer that awaits a rebuild, or that a dead letter has stopped. */
+  const isDormant = (consumer: Consumer): boolean =>
+    projectionStates.isAwaitingRebuild(consumer) || isStopped(consumer, holds)
+
+  const stoppedText = (): string =>
+    group.consumers
+      .filter((each) => isStopped(each, holds))
+      .map(({ id }) => id)
+      .join()
+  let stoppedAtReset = ''
+
   async function reset(): Promise<void> {
     slots?.retain(isHere)
     handlerCaller.forgetResults()
     rows.clear()
     await projectionGuard.load()
-    await progress.reload(projectionStates.isAwaitingRebuild)
     await holds.load()
+    await progress.reload(isDormant)
+    stoppedAtReset = stoppedText()
     await timers.load()
   }
 
@@ -150,7 +170,7 @@ export function createBatchWorker(
     handlerCaller,
     crashGuard,
     reset,
-    isOutOfDate: projectionGuard.isOutOfDate,
+    isOutOfDate: () => projectionGuard.isOutOfDate() || stoppedText() !== stoppedAtReset,
     work,
   }
 }
@@ -171,13 +191,15 @@ function createUnitRunner(
   const environment: BatchContext['environment'] = { plan, service, clock, delays, newId }
   // Handlers were called before; here their results are only staged.
   const computeMsMax = isHandlerGroup(group) ? Infinity : options.unitComputeMsMax
-  const limits = { retry: options, computeMsMax }
+  const policyOf = createPolicies(group, options)
+  const limits = { policyOf, timerRetry: timerRetry(options), computeMsMax }
   const context: BatchContext = { environment, group, rows, holds, random, budget, ...limits }
   const conflicts = createUnitConflicts(group.name, monitor)
 
   async function work(batch: Batch | undefined): Promise<Batch | undefined> {
     if (!batch) return reset().then(() => undefined)
-    const isEmpty = batch.deliveries.length === 0 && batch.timers.length === 0
+    const { timers, scheduled } = batch
+    const isEmpty = batch.deliveries.length + timers.length + scheduled.length === 0
     if (isEmpty && !progress.moves(batch.slices)) return undefined
     const staged = await runBatch(context, batch).catch(toDamageFault)
     if (staged instanceof Fault) return isolate(batch, staged)
@@ -192,7 +214,7 @@ function createUnitRunner(
       const { length: messages } = staged.batch.deliveries
       budget.endedEarly(group.name, { tookMs: staged.computedMs, messages })
       await yieldToEventLoop(clock)
-      return { ...batch, timers: [], deliveries: batch.deliveries.slice(messages) }
+      return { ...batch, timers: [], scheduled: [], deliveries: batch.deliveries.slice(messages) }
     }
     await reset()
     if (answer.status === 'conflict') await retryAfterConflict(batch, answer.rows)
@@ -218,8 +240,7 @@ function createUnitRunner(
   async function isolate(batch: Batch, fault: Fault): Promise<undefined> {
     const half = firstHalf(batch, () => true)
     if (half) return void (await work(half))
-    const { timers, deliveries } = batch
-    const [one] = [...timers, ...deliveries]
+    const [one] = [...batch.timers, ...batch.deliveries]
     if (!one || one.fault) throw fault
     await work(withFault(batch, fault))
     return undefined
@@ -263,7 +284,7 @@ function createUnit(
   const { appends, streams } = staged
   const guarded = projectionGuard.addCheck(checks)
   const base = { fences, progress: advances, rows: writes, checks: guarded }
-  const unit = { ...base, appends, streams, statuses: [] }
+  const unit = { ...base, appends, streams, statuses: [...staged.statuses.values()] }
   return { unit, rows: cached }
 }
 
@@ -279,19 +300,20 @@ function toDamageFault(cause: unknown): Fault {
 /** A batch whose timers and deliveries all carry a fault. */
 function withFault({ timers, deliveries }: Batch, fault: Fault): Batch {
   return {
+    ...EMPTY_BATCH,
     timers: timers.map((timer): CachedRow => ({ ...timer, fault: fault })),
     deliveries: deliveries.map((delivery): Delivery => ({ ...delivery, fault: fault })),
-    slices: [],
   }
 }
 
 /** The first half of a batch, timers before deliveries; `undefined` if it cannot be split. */
 function firstHalf(
-  { timers, deliveries }: Batch,
+  { timers, scheduled, deliveries }: Batch,
   isLeft: (delivery: Delivery) => boolean,
 ): Batch | undefined {
-  const half = (timers.length + deliveries.length) >> 1
+  const half = (timers.length + scheduled.length + deliveries.length) >> 1
   if (half === 0) return undefined
-  if (timers.length > 0) return { timers: timers.slice(0, half), deliveries: [], slices: [] }
-  return { timers: [], deliveries: deliveries.slice(0, half).filter(isLeft), slices: [] }
+  if (timers.length > 0) return { ...EMPTY_BATCH, timers: timers.slice(0, half) }
+  if (scheduled.length > 0) return { ...EMPTY_BATCH, scheduled: scheduled.slice(0, half) }
+  return { ...EMPTY_BATCH, deliveries: deliveries.slice(0, half).filter(isLeft) }
 }

@@ -12,8 +12,8 @@ import type { GroupProgress } from './group-progress.ts'
 import type { CachedRow, RowCache } from '../rows/index.ts'
 import type { QueueSlots } from '../handlers/index.ts'
 import type { DueTimers } from './due-timers.ts'
-import { createDeliveries } from '../execution/index.ts'
-import type { Delivery, Batch } from '../execution/index.ts'
+import { EMPTY_BATCH, createDeliveries } from '../execution/index.ts'
+import type { Delivery, Batch, ScheduledHold } from '../execution/index.ts'
 
 /** The sources that a group's work is read from. */
 export interface BatchSources {
@@ -53,15 +53,16 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   const ended = slots?.endedHolds() ?? []
   const holdsMax = slots ? QUEUE_HOLDS_PER_BATCH : HOLDS_PER_BATCH
   const due = new Set([...ended, ...holds.due(now, holdsMax, createIsFree(sources))])
+  const scheduled = await takeScheduled(sources, due)
   const dueTimers = leases.holdsTimerLease() ? await timers.due(now, TIMERS_PER_BATCH) : []
   rows.put(dueTimers)
   const retried = await heldDeliveries(sources, due)
-  const isWaiting = retried.length === 0 && dueTimers.length === 0
+  const isWaiting = retried.length + dueTimers.length + scheduled.length === 0
   const slices = await readSlices(sources, isWaiting ? idleWaitMs(sources) : 0, signal)
   for (const slice of slices) sources.reportDamage(slice)
   const lost = slices.filter((slice) => slice.lost)
   // Commit the lost range as expired first; the next read returns the remaining records.
-  if (lost.length > 0) return { timers: [], deliveries: [], slices: lost.map(endingAtLoss) }
+  if (lost.length > 0) return { ...EMPTY_BATCH, slices: lost.map(endingAtLoss) }
   const fresh = slices.flatMap(({ records }) => records)
   if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
   // After a rewind, an event of a queue may be read that is already held.
@@ -70,7 +71,24 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   const deliveries = fresh
     .flatMap((record) => createDeliveries(group, record))
     .filter((delivery) => progress.isAhead(delivery) && isNew(delivery))
-  return { timers: dueTimers, deliveries: [...retried, ...deliveries], slices }
+  return { timers: dueTimers, scheduled, deliveries: [...retried, ...deliveries], slices }
+}
+
+/** Takes the holds out of `due` whose message in front moves on without a rule. */
+async function takeScheduled(
+  { holds }: BatchSources,
+  due: Set<string>,
+): Promise<readonly ScheduledHold[]> {
+  const scheduled: ScheduledHold[] = []
+  for (const holdKey of due) {
+    const status = holds.summary(holdKey)?.status
+    if (status !== 'ERROR' && status !== 'FAILED') continue
+    due.delete(holdKey)
+    const [front] = await holds.firstMessages(holdKey, 1)
+    if (front) scheduled.push({ holdKey, front: front.key })
+    else holds.suspend(holdKey)
+  }
+  return scheduled
 }
 
 /** The messages in front of these holds. */

@@ -1,6 +1,8 @@
+import type { Clock } from '../../base/time/clock.ts'
 import type { Position, Slice } from '../../ports/event-log.ts'
 import type { PartitionName, ProgressName } from '../../ports/composite-keys.ts'
 import { partitionId, progressId } from '../../ports/composite-keys.ts'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { Advance, EventStore } from '../../ports/event-store.ts'
 import { partitionOf } from '../../contract/partition.ts'
 import type { Consumer, ConsumerGroup } from '../plan/index.ts'
@@ -53,6 +55,7 @@ export function createGroupProgress(
   store: EventStore,
   group: ConsumerGroup,
   partitionsOf: (topic: string) => number,
+  by: RangeParts,
 ): GroupProgress {
   const shards = countShards([...group.subscriptions.keys()].map(partitionsOf))
   const places = createPartitions(group, partitionsOf, shards)
@@ -60,6 +63,7 @@ export function createGroupProgress(
   const placeOf = (topic: string, partition: number): GroupPartition | undefined =>
     byId.get(partitionId({ topic, partition }))
   const next = new Map<string, number>()
+  const ranges = createRanges(by)
   const nextOf = (id: string): number => next.get(id) ?? 0
   const reached = createOffsetsByTopic(nextOf, partitionsOf)
   return {
@@ -70,6 +74,7 @@ export function createGroupProgress(
       const rows = await store.progress(group.consumers.map(({ id }) => id))
       next.clear()
       reached.clear()
+      ranges.clear()
       for (const row of rows) next.set(progressId(row), row.next)
       for (const { id } of progressAwaitingRebuild(group, places, isDormant)) next.set(id, Infinity)
     },
@@ -98,24 +103,55 @@ export function createGroupProgress(
       const changed = new Map<string, ProgressName>([...moved, ...counts])
       return [...changed].map(([id, { consumer, topic, partition }]) => {
         const from = nextOf(id)
-        const { accepted = 0, completed = 0, pending = 0 } = counts.get(id) ?? {}
+        const counted = counts.get(id) ?? NO_COUNTS
         const place = { consumer, topic, partition }
         const expired = countExpired(place, next.get(id), batch.slices)
+        const to = Math.max(from, moved.get(id)?.next ?? 0)
         return {
           ...place,
           from,
-          next: Math.max(from, moved.get(id)?.next ?? 0),
-          accepted: accepted + expired,
-          completed,
-          pending,
+          next: to,
+          accepted: counted.accepted + expired,
+          completed: counted.completed,
+          pending: counted.pending,
+          dead: counted.dead,
+          discarded: counted.discarded,
           expired,
+          ...(to > from ? ranges.next(id) : {}),
         }
       })
     },
     onCommit(advances) {
       reached.clear()
-      for (const each of advances) next.set(progressId(each), each.next)
+      for (const each of advances) {
+        const id = progressId(each)
+        next.set(id, each.next)
+        if (each.range) ranges.began(id)
+      }
     },
+  }
+}
+
+/** Who this instance is, for the ranges that it passes. */
+export interface RangeParts {
+  readonly clock: Pick<Clock, 'now' | 'elapsed'>
+  readonly member: string
+}
+
+/** How long a progress range lasts: the ledger tells to this when an event was passed. */
+const RANGE_MS = 1_000
+
+/** Begins a progress range with the first unit of an instance, and then once a second. */
+function createRanges({ clock, member }: RangeParts) {
+  const begunAt = new Map<string, number>()
+  return {
+    next(id: string): Pick<Advance, 'range'> {
+      const at = begunAt.get(id)
+      if (at !== undefined && clock.elapsed() - at < RANGE_MS) return {}
+      return { range: { by: member, at: clock.now() } }
+    },
+    began: (id: string): void => void begunAt.set(id, clock.elapsed()),
+    clear: (): void => begunAt.clear(),
   }
 }
 

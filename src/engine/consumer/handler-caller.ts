@@ -7,6 +7,7 @@ import type { ConsumerGroup } from '../plan/index.ts'
 import { slicesBefore } from './slices-before.ts'
 import type { EngineContext } from '../context/index.ts'
 import type { Batch } from '../execution/index.ts'
+import { EMPTY_BATCH } from '../execution/index.ts'
 
 /** Calls the handler of a group before the unit that acknowledges its messages. */
 export interface HandlerCaller {
@@ -96,7 +97,7 @@ export function createHandlerCaller(
         if (slots.endedHolds().length === 0) await slots.waitForChange(options.idleMs, aborting)
         else {
           const deliveries = await heldDeliveries(sources, slots.endedHolds())
-          if (deliveries.length > 0) return callAll({ timers: [], deliveries, slices: [] })
+          if (deliveries.length > 0) return callAll({ ...EMPTY_BATCH, deliveries })
         }
       }
       return undefined

@@ -5,11 +5,20 @@ import {
   rowsForDecision,
   rowsForProjection,
 } from '../execution/index.ts'
-import type { TimerRow, Delivery, Batch, RuleEnvironment } from '../execution/index.ts'
+import { operationKey } from '../execution/index.ts'
+import type {
+  TimerRow,
+  Delivery,
+  Batch,
+  RuleEnvironment,
+  ScheduledHold,
+} from '../execution/index.ts'
+import type { HeldMessage, HoldRow } from '../failure/index.ts'
 import { holdKeyOf } from '../failure/index.ts'
 import type { CachedRow, RowCache } from '../rows/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
-import type { Holds, RetryPolicy } from '../failure/index.ts'
+import type { FailurePolicy, Holds } from '../failure/index.ts'
+import type { RetryOptions } from '../../rules/failure-policy.ts'
 import type { Random } from '../../base/random.ts'
 import type { ComputeBudget } from '../context/index.ts'
 
@@ -19,7 +28,10 @@ export interface BatchContext {
   readonly rows: RowCache
   readonly holds: Holds
   readonly random: Random
-  readonly retry: RetryPolicy
+  /** The failure policy of a consumer, by its id. */
+  readonly policyOf: (consumer: string) => FailurePolicy
+  /** The policy for timers, which belong to the engine. */
+  readonly timerRetry: RetryOptions
   readonly budget: ComputeBudget
   /** How long the rules of one unit may compute before the unit ends early. */
   readonly computeMsMax: number
@@ -40,6 +52,8 @@ function addRowKeys(context: BatchContext, delivery: Delivery, rows: RowKey[]): 
   const { holds, held: heldRows } = environment.service.tableNames
   // Normally cached already, unless a conflict has cleared the cache.
   if (held) rows.push({ table: heldRows, key: held.key })
+  const dead = deadBefore(context, delivery)
+  if (dead) rows.push({ table: holds, key: dead.holdKey }, { table: heldRows, key: dead.front })
   if (held || context.holds.count() > 0) {
     const holdKey = held?.holdKey ?? holdKeyOf(subscription.consumer, record)
     if (context.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
@@ -49,12 +63,57 @@ function addRowKeys(context: BatchContext, delivery: Delivery, rows: RowKey[]): 
     const { consumer, rule } = subscription
     const { rule: of } = consumer
     if (of.kind === 'entity')
-      rows.push(...rowsForDecision({ environment, consumer, inbound }, of, rule))
+      rows.push(
+        ...rowsForDecision({ environment, consumer, inbound }, of, rule, held !== undefined),
+      )
     if (of.kind === 'projection') rows.push(...rowsForProjection({ consumer, inbound }, of, rule))
     if (of.kind === 'saga') rows.push(...rowsForSaga({ consumer, inbound }, of, rule))
   } catch {
     // An error here occurs again, and is recorded, when the rule itself runs.
   }
+}
+
+/** The dead letter that a delivery undoes, if it is a compensation and the command has failed here. */
+export function deadBefore({ holds }: BatchContext, delivery: Delivery): ScheduledHold | undefined {
+  if (delivery.held || holds.deadCount() === 0) return undefined
+  const undoes = undoneCommand(delivery)
+  const holdKey = undoes === undefined ? undefined : holds.deadHoldOf(undoes)
+  const front = holdKey === undefined ? undefined : holds.summary(holdKey)?.deadRow
+  return holdKey === undefined || front === undefined ? undefined : { holdKey, front }
+}
+
+/** The id of the command that a delivery undoes, if it is a compensation. */
+export function undoneCommand({ subscription, inbound }: Delivery): string | undefined {
+  // Only entities receive commands, and decoding an envelope takes time.
+  return subscription.consumer.rule.kind === 'entity' ? inbound.envelope.undoes : undefined
+}
+
+/** Loads the rows that moving these holds on reads. */
+export async function loadScheduledRows(
+  { environment, group, rows }: BatchContext,
+  scheduled: readonly ScheduledHold[],
+): Promise<void> {
+  if (scheduled.length === 0) return
+  const { holds, held, operations } = environment.service.tableNames
+  const fronts = scheduled.flatMap(({ holdKey, front }) => [
+    { table: holds, key: holdKey },
+    { table: held, key: front },
+  ])
+  await rows.load(fronts)
+  const further = scheduled.flatMap(({ holdKey, front }): RowKey[] => {
+    const record = rows.peek(held, front)?.value as HeldMessage | undefined
+    if (!record) return []
+    const { undoneBy = {} } = (rows.peek(holds, holdKey)?.value ?? {}) as Partial<HoldRow>
+    const undoing = undoneBy[record.id]
+    const [to] = group.subscriptions.get(record.topic)?.get(record.type) ?? []
+    return [
+      ...(undoing === undefined ? [] : [{ table: held, key: undoing }]),
+      ...(to?.messageType.kind === 'command'
+        ? [{ table: operations, key: operationKey(to.messageType, record.id) }]
+        : []),
+    ]
+  })
+  await rows.load(further)
 }
 
 /** Deliveries whose rows are loaded together at most. */

@@ -1,8 +1,5 @@
 import { isNonRetryable } from '../../base/errors/fault.ts'
 import { thrownError } from '../../base/errors/thrown-error.ts'
-import { progressId } from '../../ports/composite-keys.ts'
-import type { LogEvent, LogRecord } from '../../ports/event-log.ts'
-import type { StreamEntry } from '../../ports/event-store.ts'
 import {
   advanceSaga,
   fireTimer,
@@ -12,64 +9,29 @@ import {
   ruleFault,
   stageHandlerResult,
 } from '../execution/index.ts'
-import type {
-  TimerRow,
-  InboundMessage,
-  RuleRun,
-  Attempt,
-  Delivery,
-  Batch,
-  DeliveryCounts,
-} from '../execution/index.ts'
-import type { RuleError, HoldReason } from '../failure/index.ts'
+import type { TimerRow, InboundMessage, RuleRun, Delivery, Batch } from '../execution/index.ts'
 import {
   thrownFields,
-  createRuleError,
   holdKeyOf,
-  holdMessage,
-  updateHold,
+  holdStatus,
+  readHold,
   releaseFront,
-  backoffMs,
+  retryDelayMs,
 } from '../failure/index.ts'
-import type { Consumer } from '../plan/index.ts'
-import { loadRowsAhead, timerRowKeys } from './load-rows.ts'
-import type { CachedRow, UnitDraft } from '../rows/index.ts'
-import { createDraft } from '../rows/index.ts'
+import { deadBefore, loadRowsAhead, loadScheduledRows, timerRowKeys } from './load-rows.ts'
+import type { CachedRow } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
-
-/** What a batch has staged for its unit. */
-export interface StagedBatch {
-  /** The part of the batch that was run; the rest is for the next unit. */
-  readonly batch: Batch
-  readonly draft: UnitDraft
-  readonly appends: LogEvent[]
-  readonly streams: StreamEntry[]
-  readonly changedConversations: Set<string>
-  /** Counts by consumer, topic, partition. */
-  readonly counts: Map<string, DeliveryCounts>
-  /** The same counts by consumer and topic, each a list by partition. */
-  readonly countsByConsumer: Map<Consumer, Map<string, DeliveryCounts[]>>
-  readonly ruleErrors: RuleError[]
-  /** Computing time of the rules, in milliseconds. */
-  readonly computedMs: number
-}
-
-/** Staged changes while the rules run. */
-type StagingBatch = Omit<StagedBatch, 'batch' | 'computedMs'> & { computedMs: number }
+import { scheduleHold, takePlaceOfDead } from './schedule-holds.ts'
+import { holdBehind, holdWithError, holdWithoutError } from './stage-failure.ts'
+import type { StagedBatch, StagingBatch } from './staged-batch.ts'
+import { addCounts, createRun, createStagingBatch, mergeRun, stageStatus } from './staged-batch.ts'
 
 /** Runs all rules of a batch in order, and stages what they return. */
 export async function runBatch(context: BatchContext, batch: Batch): Promise<StagedBatch> {
   await context.rows.load(timerRowKeys(batch.timers))
-  const staged: StagingBatch = {
-    computedMs: 0,
-    draft: createDraft({ row: context.rows.peek }),
-    appends: [],
-    streams: [],
-    changedConversations: new Set(),
-    counts: new Map(),
-    countsByConsumer: new Map(),
-    ruleErrors: [],
-  }
+  await loadScheduledRows(context, batch.scheduled)
+  const staged = createStagingBatch(context)
+  for (const hold of batch.scheduled) scheduleHold(context, staged, hold)
   for (const timer of batch.timers) runTimer(context, staged, timer)
   const blocked = new Set<string>()
   context.budget.begin()
@@ -128,8 +90,8 @@ function delayTimer(
   const timer = row.value as TimerRow
   const { clock, delays, service } = context.environment
   const attempts = (timer.attempts ?? 0) + 1
-  const delayMs = backoffMs(
-    context.retry,
+  const delayMs = retryDelayMs(
+    context.timerRetry,
     isNonRetryable(cause) ? Infinity : attempts,
     context.random(),
   )
@@ -144,7 +106,17 @@ function delayTimer(
   const saga = context.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
   const consumer = saga?.name ?? `${service.name}/${timer.rule}`
   const type = `${timer.message.contract}.${timer.message.name}`
-  const fault = { consumer, messageId, key, type, at, attempts, nextAttemptAt: at + delayMs }
+  const status = 'RETRY' as const
+  const fault = {
+    consumer,
+    messageId,
+    key,
+    type,
+    at,
+    attempts,
+    status,
+    nextAttemptAt: at + delayMs,
+  }
   staged.ruleErrors.push({ ...fault, ...thrownFields(thrownError(cause)) })
 }
 
@@ -161,17 +133,14 @@ function runDelivery(
   if (held && staged.draft.row(tableNames.held, held.key)?.version === 0) return undefined
   // Usually nothing is held, and no hold key is needed.
   const holdKey = (): string => held?.holdKey ?? holdKeyOf(subscription.consumer, record)
+  const dead = deadBefore(context, delivery)
+  if (dead && takePlaceOfDead(context, staged, dead, delivery)) return undefined
   // A handler that was not called because its key was held is called in the next batch.
   const isUntried =
     subscription.consumer.rule.kind === 'handler' && !delivery.attempt && !delivery.fault
   const mayBeHeld = !held && context.holds.isAny(staged.draft)
   if ((!held && isUntried) || (mayBeHeld && context.holds.isHeld(staged.draft, holdKey()))) {
-    count(staged, delivery, { accepted: 1, pending: 1 })
-    holdMessage(staged.draft, tableNames, subscription.consumer, record, {
-      due: 0,
-      delayMs: 0,
-      ...holdTimes(context),
-    })
+    holdBehind(context, staged, delivery)
     return undefined
   }
   if (delivery.attempt?.status === 'later' || delivery.attempt?.status === 'running') {
@@ -180,10 +149,8 @@ function runDelivery(
     return undefined
   }
   const done = (fault: { cause: unknown } | undefined): void => {
-    if (!fault && held) {
-      releaseFront(staged.draft, tableNames, held.holdKey, held.key)
-      count(staged, delivery, { completed: 1, pending: -1 })
-    } else if (!fault) count(staged, delivery, DONE)
+    if (!fault && held) completeHeld(context, staged, delivery, held)
+    else if (!fault) addCounts(staged, subscription.consumer, record, DONE)
     else {
       holdWithError(context, staged, delivery, fault.cause)
       blocked.add(holdKey())
@@ -193,64 +160,6 @@ function runDelivery(
   if (outcome instanceof Promise) return outcome.then(done)
   done(outcome)
   return undefined
-}
-
-/** The current times for a hold. */
-function holdTimes({
-  environment: { clock, delays },
-}: BatchContext): Pick<HoldReason, 'at' | 'since'> {
-  return { at: clock.now(), since: Math.floor(delays.now()) }
-}
-
-/** Holds a message without an error: the handler asked for a later retry, or still runs. */
-function holdWithoutError(
-  context: BatchContext,
-  staged: StagingBatch,
-  delivery: Delivery,
-  attempt: Extract<Attempt, { readonly status: 'later' | 'running' }>,
-): void {
-  const { subscription, record, held } = delivery
-  const { tableNames } = context.environment.service
-  const delayMs = attempt.status === 'later' ? attempt.delayMs : 0
-  const waits = { due: context.environment.delays.dueIn(delayMs), delayMs, ...holdTimes(context) }
-  if (held) {
-    if (attempt.status === 'later')
-      updateHold(staged.draft, tableNames, held.holdKey, { ...waits, isFirst: held.isFirst })
-    return
-  }
-  count(staged, delivery, { accepted: 1, pending: 1 })
-  holdMessage(staged.draft, tableNames, subscription.consumer, record, waits)
-}
-
-function holdWithError(
-  context: BatchContext,
-  staged: StagingBatch,
-  delivery: Delivery,
-  cause: unknown,
-): void {
-  const { subscription, record, held } = delivery
-  const { tableNames } = context.environment.service
-  const holdKey = held?.holdKey ?? holdKeyOf(subscription.consumer, record)
-  const row = staged.draft.row(tableNames.holds, holdKey)
-  const before = (row?.value as { attempts: number } | undefined)?.attempts ?? 0
-  const attempts = held ? before + 1 : 1
-  const delayMs = backoffMs(
-    context.retry,
-    isNonRetryable(cause) ? Infinity : attempts,
-    context.random(),
-  )
-  const error = thrownError(cause)
-  const { at, since } = holdTimes(context)
-  const fault = { error, due: context.environment.delays.dueIn(delayMs), delayMs, at, since }
-  if (held) updateHold(staged.draft, tableNames, holdKey, { ...fault, isFirst: held.isFirst })
-  else {
-    count(staged, delivery, { accepted: 1, pending: 1 })
-    holdMessage(staged.draft, tableNames, subscription.consumer, record, fault)
-  }
-  const nextAttemptAt = at + delayMs
-  staged.ruleErrors.push(
-    createRuleError(subscription.consumer, record, error, { at, attempts, nextAttemptAt }),
-  )
 }
 
 /**
@@ -282,6 +191,25 @@ function tryDelivery(
   })
 }
 
+/** Releases a held message whose rule has run. */
+function completeHeld(
+  context: BatchContext,
+  staged: StagingBatch,
+  { subscription, record }: Delivery,
+  held: NonNullable<Delivery['held']>,
+): void {
+  const { consumer } = subscription
+  const hold = readHold(staged, held.holdKey)
+  releaseFront(staged, held.holdKey, held.key)
+  addCounts(staged, consumer, record, { completed: 1, pending: -1 })
+  if (!hold?.isRecorded) return
+  const { attempts } = hold
+  const from = holdStatus(hold)
+  stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts })
+}
+
+const DONE = { accepted: 1, completed: 1 }
+
 function runRule(step: RuleRun, { attempt, subscription }: Delivery): boolean {
   const { consumer, rule } = subscription
   switch (consumer.rule.kind) {
@@ -301,61 +229,4 @@ function runRule(step: RuleRun, { attempt, subscription }: Delivery): boolean {
       return true
     }
   }
-}
-
-function createRun(
-  context: BatchContext,
-  staged: StagingBatch,
-  inbound: InboundMessage,
-  consumer: Consumer,
-): RuleRun {
-  staged.draft.begin()
-  return {
-    environment: context.environment,
-    inbound,
-    consumer,
-    draft: staged.draft,
-    appends: [],
-    streams: [],
-    missingRows: [],
-    // A notification for an unchanged conversation is harmless: its waiters look again.
-    changedConversations: staged.changedConversations,
-  }
-}
-
-function mergeRun(staged: StagingBatch, step: RuleRun): void {
-  const first = staged.appends.length
-  for (const event of step.appends) staged.appends.push(event)
-  for (const entry of step.streams) staged.streams.push({ ...entry, append: entry.append + first })
-}
-
-function count(
-  staged: StagingBatch,
-  { subscription, record }: Delivery,
-  added: Partial<Pick<DeliveryCounts, 'accepted' | 'completed' | 'pending'>>,
-): void {
-  const counts = findCounts(staged, subscription.consumer, record)
-  counts.accepted += added.accepted ?? 0
-  counts.completed += added.completed ?? 0
-  counts.pending += added.pending ?? 0
-}
-
-const DONE = { accepted: 1, completed: 1 }
-
-function findCounts(
-  { counts, countsByConsumer }: StagingBatch,
-  consumer: Consumer,
-  { topic, partition }: LogRecord,
-): DeliveryCounts {
-  let topics = countsByConsumer.get(consumer)
-  if (!topics) countsByConsumer.set(consumer, (topics = new Map()))
-  let partitions = topics.get(topic)
-  if (!partitions) topics.set(topic, (partitions = []))
-  const known = partitions[partition]
-  if (known) return known
-  const nothing = { accepted: 0, completed: 0, pending: 0, expired: 0 }
-  const made = { consumer: consumer.id, topic, partition, ...nothing }
-  partitions[partition] = made
-  counts.set(progressId(made), made)
-  return made
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { RETRY_OPTIONS } from '../../rules/failure-policy.ts'
 import type { Options } from '../../base/options.ts'
 
 /** Options of the engine. Every number has a unit in its name, a default and bounds. */
@@ -30,10 +31,14 @@ export const ENGINE_OPTIONS = {
   idleMs: { default: 1_000, min: 1, max: 60_000 },
   /** How long a handled event of a queue may wait for its ack while other events take longer. */
   queueAckMs: { default: 500, min: 10, max: 60_000 },
-  /** Delay before the first retry; each further retry doubles it … */
-  retryDelayMs: { default: 200, min: 1, max: 3_600_000 },
+  /** Attempts at a message until it has failed, for consumers without a `retry` of their own. */
+  retryAttemptsMax: RETRY_OPTIONS.attempts,
+  /** The longest delay before the first retry; each further one may be … */
+  retryDelayMs: RETRY_OPTIONS.delayMs,
+  /** … this many times as long … */
+  retryDelayFactor: RETRY_OPTIONS.factor,
   /** … up to this. */
-  retryDelayMsMax: { default: 60_000, min: 1, max: 86_400_000 },
+  retryDelayMsMax: RETRY_OPTIONS.delayMsMax,
   /** Records per second that the background scan for damage reads; 0 disables it. */
   damageScanRecordsPerSecondMax: { default: 500, min: 0, max: 1_000_000 },
   /** Attempts at a message that crash the process before the message is held. */

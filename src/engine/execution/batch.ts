@@ -21,18 +21,30 @@ export interface Delivery {
   readonly fault?: Fault
 }
 
+/** A hold, and the row of its message in front. */
+export interface ScheduledHold {
+  readonly holdKey: string
+  readonly front: string
+}
+
 /** The work of one unit. */
 export interface Batch {
   readonly timers: readonly CachedRow[]
+  /** Holds whose message in front moves to its next status without a rule. */
+  readonly scheduled: readonly ScheduledHold[]
   readonly deliveries: readonly Delivery[]
   /** How far partitions were read, if the deliveries are all that was found there. */
   readonly slices: readonly Slice[]
 }
 
+export const EMPTY_BATCH: Batch = { timers: [], scheduled: [], deliveries: [], slices: [] }
+
 export interface DeliveryCounts extends Pick<Advance, 'consumer' | 'topic' | 'partition'> {
   accepted: number
   completed: number
   pending: number
+  dead: number
+  discarded: number
   expired: number
 }
 

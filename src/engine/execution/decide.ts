@@ -32,6 +32,7 @@ export type CommandResult =
       readonly events: readonly { topic: string; id: string; type: string }[]
     }
   | { readonly is: 'refused'; readonly code: string; readonly complaints: readonly Issue[] }
+  | { readonly is: 'failed'; readonly reason: string; readonly code?: string }
 
 /** The row of an operation. */
 export type OperationRow = CommandResult & {
@@ -49,11 +50,15 @@ export function operationKey(command: Pick<CommandType, 'contract'>, id: string)
   return compositeKey(commandsTopic(command.contract), id)
 }
 
-/** The rows that a decision needs, as far as the command's data tells. */
+/**
+ * The rows that a decision needs, as far as the command's data tells. A command that is tried again may
+ * have a result: that it has failed.
+ */
 export function rowsForDecision(
   step: Pick<RuleRun, 'inbound' | 'consumer'> & { readonly environment: RuleEnvironment },
   entity: Entity,
   rule: Rule,
+  isRetry = false,
 ): RowKey[] {
   const { inbound, environment, consumer } = step
   const rows = idsOf(rule, entity, inbound.data).map((key) => ({ table: consumer.table, key }))
@@ -62,7 +67,8 @@ export function rowsForDecision(
     const key = (inbound.data as Record<string, unknown>)[id]
     if (typeof key === 'string') rows.push({ table, key })
   }
-  if (needsDeduplication(step, rule.on)) rows.push(operationRowKey(step, rule.on))
+  const mayHaveResult = isRetry && inbound.envelope.hops === 0
+  if (mayHaveResult || needsDeduplication(step, rule.on)) rows.push(operationRowKey(step, rule.on))
   return rows
 }
 
@@ -111,7 +117,8 @@ export function decide(step: RuleRun, entity: Entity, rule: Rule): boolean {
     const before = readRows(step, table, [key])?.get(key)
     if (!before) return false
     // The command was decided before its topic forgot the id: the stored result stands.
-    if ((before.value as OperationRow | undefined)?.digest === dataDigest(inbound)) return true
+    const known = before.value as OperationRow | undefined
+    if (known?.digest === dataDigest(inbound) && known.is !== 'failed') return true
   }
   const ids = idsOf(rule, entity, inbound.data)
   const rows = readRows(step, consumer.table, ids)
@@ -229,6 +236,22 @@ function publishRefusal(step: RuleRun, command: MessageType, { code, issues }: R
   const { contract, name, version } = command
   reply(step, REPLY_TYPES.refused, version, { contract, name, ...body })
   storeResult(step, command, { is: 'refused', code, complaints })
+}
+
+/**
+ * Answers a command that has become a dead letter: its operation, and the saga that sent it. A redrive
+ * may still decide it.
+ */
+export function failCommand(
+  step: RuleRun,
+  command: MessageType,
+  { reason, code }: { readonly reason: string; readonly code?: string },
+): void {
+  const { contract, name, version } = command
+  const failure = { reason, ...(code === undefined ? {} : { code }) }
+  const body = { contract, name, ...failure, command: step.inbound.data }
+  reply(step, REPLY_TYPES.failed, version, body)
+  storeResult(step, command, { is: 'failed', ...failure })
 }
 
 /** Whether a refusal may have these issues. */

@@ -8,10 +8,17 @@ export {
   rowsForSaga,
   rowsForTimer,
 } from './advance-saga.ts'
-export type { Batch, Delivery, DeliveryCounts } from './batch.ts'
-export { createDeliveries } from './batch.ts'
+export type { Batch, Delivery, DeliveryCounts, ScheduledHold } from './batch.ts'
+export { EMPTY_BATCH, createDeliveries } from './batch.ts'
 export type { OperationRow } from './decide.ts'
-export { decide, evolve, isIssueList, operationKey, rowsForDecision } from './decide.ts'
+export {
+  decide,
+  evolve,
+  failCommand,
+  isIssueList,
+  operationKey,
+  rowsForDecision,
+} from './decide.ts'
 export type { Attempt, HandlerCall, HandlerThreads } from './handler-call.ts'
 export { stageHandlerResult } from './handler-call.ts'
 export { createInboundMessage } from './inbound-message.ts'

@@ -7,6 +7,7 @@ import type { ConsumerGroup } from '../plan/index.ts'
 import { controlTable } from '../plan/index.ts'
 import { updateRow } from '../rows/index.ts'
 import type { Delivery, Batch } from '../execution/index.ts'
+import { EMPTY_BATCH } from '../execution/index.ts'
 
 /**
  * Finds the message that crashes its process. While a group works it has a row, which a clean stop
@@ -111,8 +112,9 @@ export function createCrashGuard(parts: CrashGuardParts): CrashGuard {
       const count = suspects.countOf(first)
       if (count === undefined) return beginTogether(batch)
       if (count >= options.crashAttemptsMax) return holdSuspect(first, count)
-      // Timers need no permit, and no rule runs for them.
-      if (batch.timers.length > 0) return { ...EMPTY_BATCH, timers: batch.timers }
+      // Timers and holds that move on need no permit, since no rule runs for them.
+      const { timers, scheduled } = batch
+      if (timers.length + scheduled.length > 0) return { ...EMPTY_BATCH, timers, scheduled }
       if (!(await permit.acquire(group.id, options.idleMs))) return EMPTY_BATCH
       await row.write(suspects.inHand([first], count + 1))
       return { ...EMPTY_BATCH, deliveries: [first] }
@@ -199,8 +201,6 @@ function inHandRow({ store, clock, group, options }: CrashGuardParts) {
       ),
   }
 }
-
-const EMPTY_BATCH: Batch = { timers: [], deliveries: [], slices: [] }
 
 const DELIVERY_NAME = /^(\S+) (\S+)\/(\d+)@(\d+)$/
 const deliveryName = ({ subscription, record: { topic, partition, offset } }: Delivery): string =>

@@ -1,11 +1,10 @@
-import { isFinalCode } from '../../base/errors/fault.ts'
-import type { ThrownError } from '../../base/errors/thrown-error.ts'
-import type { LogRecord } from '../../ports/event-log.ts'
 import type { EventStore, Row, RowWrite, ScannedRow } from '../../ports/event-store.ts'
 import type { DelayClock } from '../delays/index.ts'
 import { SKEW_MS } from '../delays/index.ts'
-import type { HeldMessage, HoldRow } from './hold-row.ts'
-import { holdError, holdKeyOf } from './hold-row.ts'
+import type { FailurePolicy } from './failure-policy.ts'
+import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
+import { holdError, holdStatus } from './hold-row.ts'
+import { heldKey } from './stage-holds.ts'
 import { restoreLostHolds } from './restore-lost-holds.ts'
 import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
@@ -14,23 +13,14 @@ import { rowWrite, writeRows } from '../rows/index.ts'
 /** The part of a hold that is kept in memory. */
 export interface HoldSummary extends Pick<
   HoldRow,
-  'consumer' | 'key' | 'attempts' | 'due' | 'since'
+  'consumer' | 'key' | 'attempts' | 'since' | 'count' | 'undoneBy'
 > {
-  /** Whether only a code change can fix it. */
-  readonly isFinal?: boolean
-}
-
-/** Retry policy: first delay, which doubles up to a maximum. */
-export interface RetryPolicy {
-  readonly retryDelayMs: number
-  readonly retryDelayMsMax: number
-}
-
-/** The delay after a number of attempts. Pure: calling it changes nothing. */
-export function backoffMs(options: RetryPolicy, attempts: number, random: number): number {
-  const doubled = options.retryDelayMs * 2 ** Math.min(attempts - 1, 30)
-  const bounded = Math.min(doubled, options.retryDelayMsMax)
-  return Math.round(bounded * (0.8 + 0.2 * random))
+  readonly status: HoldStatus
+  /** When there is something to do, by the delay clock; `Infinity` for never. */
+  readonly due: number
+  /** The id and the row of the message in front, if it has failed. */
+  readonly deadId?: string
+  readonly deadRow?: string
 }
 
 /** The holds of one group, as committed, with the time at which each is due. */
@@ -48,6 +38,11 @@ export interface Holds {
   count(): number
   /** All holds, as committed. */
   summaries(): Iterable<HoldSummary>
+  summary(holdKey: string): HoldSummary | undefined
+  /** The hold whose message in front has failed and has this id. */
+  deadHoldOf(id: string): string | undefined
+  /** How many messages of a consumer, or of all, have failed. */
+  deadCount(consumer?: string): number
   /** Stops retrying a hold whose message has no rule any more, until a start has one. */
   suspend(holdKey: string): void
   /** Applies the changes of a committed draft. */
@@ -63,41 +58,60 @@ export type CanWorkOn = (key: string, holdKey: string) => boolean
 
 const PAGE = 1_000
 
-/** The longest delay that a hold may have. */
-function maxDelayMs(hold: HoldRow, retry: RetryPolicy): number {
-  const { delayMs = Infinity } = hold
-  return holdError(hold) ? Math.min(delayMs, retry.retryDelayMsMax) : delayMs
-}
-
-/** The clock and the retry policy of holds. */
-export interface HoldTiming {
+/** What holds need beside the store. */
+export interface HoldParts {
   readonly delays: DelayClock
-  readonly retry: RetryPolicy
+  /** The failure policy of a consumer, by its id. */
+  readonly policyOf: (consumer: string) => FailurePolicy
 }
 
 export function createHolds(
   store: EventStore,
   tables: ServiceTables,
   consumers: readonly Consumer[],
-  { delays, retry }: HoldTiming,
+  { delays, policyOf }: HoldParts,
 ): Holds {
   const known = new Map<string, HoldSummary>()
+  /** The keys of holds whose message in front has failed, by the id of that message. */
+  const dead = new Map<string, string>()
+  /** How many messages of each consumer have failed. */
+  const deadCounts = new Map<string, number>()
+  const set = (holdKey: string, hold: HoldSummary | undefined): void => {
+    const before = known.get(holdKey)
+    if (before?.deadId !== undefined) {
+      dead.delete(before.deadId)
+      deadCounts.set(before.consumer, (deadCounts.get(before.consumer) ?? 0) - 1)
+    }
+    if (!hold) return void known.delete(holdKey)
+    known.set(holdKey, hold)
+    if (hold.deadId === undefined) return
+    dead.set(hold.deadId, holdKey)
+    deadCounts.set(hold.consumer, (deadCounts.get(hold.consumer) ?? 0) + 1)
+  }
   return {
     async load() {
       known.clear()
+      dead.clear()
+      deadCounts.clear()
       const progress = await store.progress(consumers.map(({ id }) => id))
       for (const { id } of consumers) {
-        let [pending, count] = [0, 0]
-        for (const each of progress) if (each.consumer === id) pending += each.pending
-        for await (const [key, hold] of loadHolds(store, tables.holds, id, { delays, retry })) {
-          known.set(key, summarize(hold))
+        let [waiting, count] = [0, 0]
+        for (const each of progress) if (each.consumer === id) waiting += each.pending + each.dead
+        for await (const [key, hold] of loadHolds(
+          store,
+          tables.holds,
+          id,
+          delays.now(),
+          policyOf(id),
+        )) {
+          set(key, summarize(hold, policyOf(id)))
           count += hold.count
         }
         // More messages are held than the holds count: the row of a hold was lost.
-        if (pending === count) continue
+        if (waiting === count) continue
         const parts = { isKnown: (key: string) => known.has(key), now: delays.now() }
         for (const { key, hold } of await restoreLostHolds(store, tables, id, parts))
-          known.set(key, summarize(hold))
+          set(key, summarize(hold, policyOf(id)))
       }
     },
     isKnown: (holdKey) => known.has(holdKey),
@@ -108,6 +122,9 @@ export function createHolds(
     },
     count: () => known.size,
     summaries: () => known.values(),
+    summary: (holdKey) => known.get(holdKey),
+    deadHoldOf: (id) => dead.get(id),
+    deadCount: (consumer) => (consumer === undefined ? dead.size : (deadCounts.get(consumer) ?? 0)),
     due(nowMs, limit, isFree) {
       const found: string[] = []
       for (const [holdKey, { key, due }] of known) {
@@ -124,13 +141,13 @@ export function createHolds(
     },
     suspend(holdKey) {
       const hold = known.get(holdKey)
-      if (hold) known.set(holdKey, { ...hold, due: Infinity })
+      if (hold) set(holdKey, { ...hold, due: Infinity })
     },
     onCommit(draft) {
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
-        if (value === undefined) known.delete(key)
-        else known.set(key, summarize(value as HoldRow))
+        const hold = value as HoldRow | undefined
+        set(key, hold && summarize(hold, policyOf(hold.consumer)))
       }
     },
     async firstMessages(holdKey, limit) {
@@ -150,13 +167,14 @@ async function* loadHolds(
   store: EventStore,
   table: string,
   consumer: string,
-  { delays, retry }: HoldTiming,
+  now: number,
+  policy: FailurePolicy,
 ): AsyncGenerator<readonly [holdKey: string, hold: HoldRow]> {
   const where = { index: 'consumer', equals: consumer }
   let after: { key: string; value: string } | undefined
   do {
     const page = await store.scan({ table, where, limit: PAGE, ...(after ? { after } : {}) })
-    const redated = page.flatMap((row) => capHoldDelay(row, delays.now(), retry))
+    const redated = page.flatMap((row) => capHoldDelay(row, now, policy))
     if (redated.length > 0) await writeRows(store, 'held keys', redated)
     const bodies = new Map([...page, ...redated].map(({ key, body }) => [key, body]))
     for (const [key, body] of bodies) yield [key, JSON.parse(body) as HoldRow]
@@ -169,115 +187,51 @@ async function* loadHolds(
 function capHoldDelay(
   row: ScannedRow,
   now: number,
-  retry: RetryPolicy,
+  policy: FailurePolicy,
 ): (RowWrite & { readonly body: string })[] {
   const hold = JSON.parse(row.body) as HoldRow
-  const latest = Math.ceil(now + maxDelayMs(hold, retry))
+  const latest = Math.ceil(now + maxDelayMs(hold, policy))
   if (hold.due <= latest + SKEW_MS) return []
   const index = { consumer: hold.consumer }
   const redated = JSON.stringify({ ...hold, due: latest } satisfies HoldRow)
   return [rowWrite(row, row, redated, index)]
 }
 
-/** Without the error, whose stack would stay in memory for every held key. */
-function summarize(hold: HoldRow): HoldSummary {
-  const { consumer, key, attempts, due, since } = hold
-  const isFinal = isFinalCode(holdError(hold)?.code)
-  return { consumer, key, attempts, due, isFinal, ...(since === undefined ? {} : { since }) }
+/** The longest delay that a hold may have. */
+function maxDelayMs(hold: HoldRow, { retry, redrive }: FailurePolicy): number {
+  const { delayMs = Infinity } = hold
+  if (hold.dead) return Math.max(redrive.afterMs, retry.delayMsMax)
+  return holdError(hold) ? Math.min(delayMs, retry.delayMsMax) : delayMs
 }
 
-const heldKey = (holdKey: string, number: number): string =>
-  `${holdKey}:${String(number).padStart(12, '0')}`
+/** Without the error, whose stack would stay in memory for every held key. */
+function summarize(hold: HoldRow, policy: FailurePolicy): HoldSummary {
+  const { consumer, key, attempts, since, count, dead } = hold
+  const status = holdStatus(hold)
+  return {
+    consumer,
+    key,
+    status,
+    attempts,
+    due: dead ? redriveDue(hold, dead, policy) : hold.due,
+    count,
+    ...(dead ? { deadId: dead.id, deadRow: dead.row } : {}),
+    ...(hold.undoneBy ? { undoneBy: hold.undoneBy } : {}),
+    ...(since === undefined ? {} : { since }),
+  }
+}
+
+/** When a policy redrives a failed message: at once where its code has changed. */
+function redriveDue(
+  { redrives = 0 }: HoldRow,
+  dead: DeadLetter,
+  { redrive, code }: FailurePolicy,
+): number {
+  if (redrives >= redrive.times) return Infinity
+  if (redrive.onDeploy && dead.code !== code) return 0
+  return dead.redriveAt ?? Infinity
+}
 
 function heldMessageRow({ table, key, version, body }: Row): CachedRow {
   return { table, key, version, value: JSON.parse(body) as HeldMessage, bytes: body.length }
-}
-
-/** Why a message is held: an error, or without one a delay. */
-export interface HoldReason {
-  readonly error?: ThrownError
-  readonly due: number
-  readonly delayMs: number
-  /** The current time by the wall clock, and by the delay clock. */
-  readonly at: number
-  readonly since: number
-}
-
-/** Holds a message: opens a hold for its key, or appends to an open one. */
-export function holdMessage(
-  draft: UnitDraft,
-  tables: ServiceTables,
-  consumer: Consumer,
-  record: LogRecord,
-  { error, due, delayMs, at, since }: HoldReason,
-): void {
-  const holdKey = holdKeyOf(consumer, record)
-  const cachedRow = draft.row(tables.holds, holdKey)
-  const before = cachedRow?.value as HoldRow | undefined
-  let number = before?.next ?? 0
-  // Never overwrite a held message, even if the counter of the hold is wrong.
-  while (draft.row(tables.held, heldKey(holdKey, number))?.value !== undefined) number += 1
-  const row: HoldRow = before
-    ? { ...before, next: number + 1, count: before.count + 1 }
-    : {
-        consumer: consumer.id,
-        key: record.key,
-        attempts: error === undefined ? 0 : 1,
-        due,
-        delayMs,
-        ...(error === undefined ? {} : { error: { ...error, firstAt: at, lastAt: at } }),
-        since,
-        next: number + 1,
-        count: 1,
-      }
-  const change = { value: row, index: { consumer: consumer.id } }
-  // An existing hold is known and was loaded with its messages, so without a row it is a new one.
-  if (cachedRow) draft.put(tables.holds, holdKey, { ...change, version: cachedRow.version + 1 })
-  else draft.insert(tables.holds, holdKey, { ...change, version: 1 })
-  draft.insert(tables.held, heldKey(holdKey, number), {
-    value: record satisfies HeldMessage,
-    version: 1,
-    index: { hold: holdKey },
-  })
-}
-
-/** Updates a hold whose message in front failed again, or has to wait without an error. */
-export function updateHold(
-  draft: UnitDraft,
-  tables: ServiceTables,
-  holdKey: string,
-  held: HoldReason & { readonly isFirst: boolean },
-): void {
-  const row = draft.row(tables.holds, holdKey) as CachedRow
-  const before = row.value as HoldRow | undefined
-  // The caller starts over, and so restores the hold.
-  if (!before) throw new Error(`the row of the hold ${holdKey} is gone`)
-  const { error, due, delayMs, at, isFirst } = held
-  const { error: _, since = held.since, ...kept } = before
-  const earlier = isFirst ? before.attempts : 0
-  const attempts = earlier + (error === undefined ? 0 : 1)
-  const index = { consumer: before.consumer }
-  const firstAt = earlier > 0 ? (holdError(before)?.firstAt ?? at) : at
-  const failed = error === undefined ? {} : { error: { ...error, firstAt, lastAt: at } }
-  const value: HoldRow = { ...kept, since, attempts, due, delayMs, ...failed }
-  draft.put(tables.holds, holdKey, { value, version: row.version + 1, index })
-}
-
-/** Releases the message in front after it was handled. The last message removes the hold. */
-export function releaseFront(
-  draft: UnitDraft,
-  tables: ServiceTables,
-  holdKey: string,
-  held: string,
-): void {
-  draft.put(tables.held, held, { value: undefined, version: 0 })
-  const row = draft.row(tables.holds, holdKey) as CachedRow
-  const before = row.value as HoldRow | undefined
-  // A lost hold is restored with the next load.
-  if (!before) return
-  const count = before.count - 1
-  const { error: _, ...kept } = before
-  const value: HoldRow | undefined = count === 0 ? undefined : { ...kept, count, attempts: 0 }
-  const index = { consumer: before.consumer }
-  draft.put(tables.holds, holdKey, { value, version: row.version + 1, index })
 }

@@ -1,11 +1,32 @@
 // Handles rules that throw: holds and retries of their keys, and messages that crash the process.
+export { causeOf, normalizedMessage, topFrame } from './cause.ts'
 export type { CrashGuard } from './crash-guard.ts'
 export { createCrashGuard } from './crash-guard.ts'
 export type { ExclusivePermit } from './exclusive-permit.ts'
 export { createExclusivePermit } from './exclusive-permit.ts'
-export type { HeldMessage, HoldRow } from './hold-row.ts'
-export { holdError, holdKeyOf, isQueueConsumer } from './hold-row.ts'
-export type { CanWorkOn, HoldReason, HoldSummary, Holds, RetryPolicy } from './holds.ts'
-export { createHolds, holdMessage, releaseFront, backoffMs, updateHold } from './holds.ts'
+export type { FailurePolicy, NextStep, RetryDefaults } from './failure-policy.ts'
+export {
+  createPolicies,
+  failurePolicyOf,
+  nextStep,
+  retryDelayMs,
+  timerRetry,
+} from './failure-policy.ts'
+export type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
+export { holdError, holdKeyOf, holdStatus, isQueueConsumer, placeHoldKey } from './hold-row.ts'
+export type { CanWorkOn, HoldSummary, Holds } from './holds.ts'
+export { createHolds } from './holds.ts'
+export type { HoldDraft, HoldReason } from './stage-holds.ts'
+export {
+  failFront,
+  holdMessage,
+  readHeld,
+  readHold,
+  redriveFront,
+  releaseFront,
+  replaceFront,
+  setAside,
+  updateHold,
+} from './stage-holds.ts'
 export type { RuleError } from './rule-error.ts'
 export { createRuleError, ruleErrorText, thrownFields } from './rule-error.ts'

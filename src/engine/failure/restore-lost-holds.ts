@@ -29,10 +29,12 @@ export async function restoreLostHolds(
   for await (const { holdKey, front, count, last } of heldByKey(store, tables.held, consumer)) {
     if (isKnown(holdKey)) continue
     const since = Math.floor(now)
+    const record = JSON.parse(front.body) as HeldMessage
     const hold: HoldRow = {
       consumer,
-      key: (JSON.parse(front.body) as HeldMessage).key,
+      key: record.key,
       attempts: 0,
+      ...(await recordedStatus(store, consumer, front.key, record, since)),
       due: since,
       delayMs: 0,
       since,
@@ -51,6 +53,24 @@ export async function restoreLostHolds(
     if (found) made.push({ key: holdKey, hold: JSON.parse(found.body) as HoldRow })
   }
   return made
+}
+
+/** What the store still knows of the status of a held message. */
+async function recordedStatus(
+  store: EventStore,
+  consumer: string,
+  row: string,
+  { id, topic, partition, offset }: HeldMessage,
+  at: number,
+): Promise<Pick<HoldRow, 'status' | 'isRecorded' | 'dead'>> {
+  const after = { consumer, topic, partition, offset: offset - 1 }
+  const [found] = await store.statuses({ consumer, after, limit: 1 })
+  const isSame = found?.topic === topic && found.partition === partition && found.offset === offset
+  if (!found || !isSame || found.status === 'COMPLETED') return {}
+  const { status } = found
+  // The code that it failed with is lost, so it counts as changed.
+  const dead = status === 'FAILED' ? { dead: { id, row, at, code: '' } } : {}
+  return { status, isRecorded: true, ...dead }
 }
 
 async function* heldByKey(

@@ -24,7 +24,10 @@ export interface RuleError {
   readonly at: number
   /** Failed attempts at this message, including this one. */
   readonly attempts: number
-  readonly nextAttemptAt: number
+  /** What follows: another attempt, or none, because the message has failed. */
+  readonly status: 'RETRY' | 'FAILED'
+  /** Absent if it has failed. */
+  readonly nextAttemptAt?: number
 }
 
 /** The fields of a `RuleError` that come from the error itself. */
@@ -45,7 +48,7 @@ export function createRuleError(
   consumer: { readonly name: string },
   { id: messageId, key, type, topic, partition, offset }: LogRecord,
   error: ThrownError,
-  when: Pick<RuleError, 'at' | 'attempts' | 'nextAttemptAt'>,
+  when: Pick<RuleError, 'at' | 'attempts' | 'status' | 'nextAttemptAt'>,
 ): RuleError {
   const place = { messageId, key, type, topic, partition, offset }
   return { consumer: consumer.name, ...place, ...thrownFields(error), ...when }
@@ -56,11 +59,14 @@ export function ruleErrorText(fault: RuleError): string {
   const { consumer, key, type, messageId, topic, partition, offset } = fault
   const place = topic === undefined ? '' : ` (${topic}/${partition}@${offset})`
   const times = fault.attempts === 1 ? 'attempt 1' : `attempts 1 to ${fault.attempts}`
-  const next = new Date(fault.nextAttemptAt).toISOString()
+  const next =
+    fault.nextAttemptAt === undefined
+      ? 'it is a dead letter now (see `throughline dead`)'
+      : `next attempt at ${new Date(fault.nextAttemptAt).toISOString()}`
   return [
     `${consumer} holds ${key}: ${fault.error}`,
     `  on ${type} ${messageId}${place} at ${new Date(fault.at).toISOString()}`,
-    `  ${times} failed; next attempt at ${next}`,
+    `  ${times} failed; ${next}`,
     ...(fault.stack === undefined ? [] : [fault.stack]),
   ].join('\n')
 }

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../ports/event-log.ts'
 import type { HoldRow } from '../failure/index.ts'
-import { holdError } from '../failure/index.ts'
+import { holdError, holdStatus } from '../failure/index.ts'
 import type { EventLocation, HeldKey, HeldKeysOptions, ListPage } from './list-types.ts'
 import type { ListSource, ListedRule } from './paging.ts'
 import {
@@ -100,11 +100,17 @@ async function readHeldKey(
     since: row.since === undefined ? record.storedAt : toWallTime(source, row.since),
     count: row.count,
     event: eventPlace(record),
+    status: holdStatus(row),
     attempts: row.attempts,
-    nextAttemptAt: toWallTime(source, row.due),
+    ...nextAttempt(source, row),
     ...((rule.hears?.includes(record.type) ?? true) ? {} : { hasNoRule: true }),
     ...(error === undefined ? {} : { error }),
   }
+}
+
+function nextAttempt(source: ListSource, { due, dead }: HoldRow): Pick<HeldKey, 'nextAttemptAt'> {
+  const at = dead ? dead.redriveAt : due
+  return at === undefined ? {} : { nextAttemptAt: toWallTime(source, at) }
 }
 
 function eventPlace({ id, type, topic, partition, offset, at }: LogRecord): EventLocation {

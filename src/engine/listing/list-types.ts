@@ -1,6 +1,8 @@
 // Types of the lists and details that a running engine or stored data can be asked for, as plain
 // JSON. Times are milliseconds since 1970. Types only, so that the page can import them.
 
+import type { Status } from '../../ports/status.ts'
+
 /** One page of a list. */
 export interface ListPage<T> {
   readonly items: readonly T[]
@@ -52,9 +54,12 @@ export interface HeldKey {
   readonly count: number
   /** The event in front. */
   readonly event: EventLocation
+  /** The status of the event in front. */
+  readonly status: Exclude<Status, 'COMPLETED'>
   /** Failed attempts at the event in front; 0 if it only waits for its delay. */
   readonly attempts: number
-  readonly nextAttemptAt: number
+  /** Absent if the event in front has failed, and no policy redrives it. */
+  readonly nextAttemptAt?: number
   /** The consumer no longer has a rule for the event in front, so it is not retried. */
   readonly hasNoRule?: true
   /** Absent if the event in front has not failed. */
@@ -112,12 +117,15 @@ export interface OperationEntry {
   readonly waitsFor: readonly WaitsFor[]
 }
 
-/** The kind of an operation's state. `finished`: a saga finished it with an outcome of its own. */
-export type OperationKind = 'pending' | 'completed' | 'refused' | 'finished'
+/**
+ * The kind of an operation's state. `failed`: its command is a dead letter, which a redrive may still
+ * decide. `finished`: a saga finished it with an outcome of its own.
+ */
+export type OperationKind = 'pending' | 'completed' | 'refused' | 'failed' | 'finished'
 
 export interface OperationStateView {
   readonly kind: OperationKind
-  /** `pending`, `completed`, `refused`, or the outcome that a saga finished with. */
+  /** `pending`, `completed`, `refused`, `failed`, or the outcome that a saga finished with. */
   readonly status: string
   /** The reason; for a refusal, its code. */
   readonly reason?: string
@@ -162,6 +170,7 @@ export interface TimersOptions extends ListOptions {
 export type AlarmKind =
   | 'changed-projection'
   | 'clock-step'
+  | 'dead-letters'
   | 'failed-rebuild'
   | 'held-keys'
   | 'lag'

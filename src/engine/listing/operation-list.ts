@@ -143,6 +143,10 @@ async function readDetails(
       ...endedDetails({ kind: 'refused', status: 'refused', reason: operation.code }),
       issues: toIssues(operation.complaints),
     }
+  if (operation.is === 'failed') {
+    const { reason } = operation
+    return { ...endedDetails({ kind: 'failed', status: 'failed', reason }), isAccepted: false }
+  }
   const unheard = await findUnheardEvents(source, operation.events)
   if (unheard.length > 0) return pendingDetails(unheard)
   const waits: WaitsFor[] = []
@@ -167,7 +171,7 @@ const COMPLETED: StoredOutcome = { is: 'completed' }
 
 /** Whether a row stored by id alone can belong to a command of this contract. */
 function mayBelongTo(row: OperationRow, contract: string): boolean {
-  return row.is === 'refused' || row.events.every(({ topic }) => topic === eventsTopic(contract))
+  return row.is !== 'accepted' || row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
 const pendingDetails = (waitsFor: readonly WaitsFor[]): OperationDetails => {

@@ -31,6 +31,9 @@ export function alarmsInMemory(engine: InMemoryContext): readonly Alarm[] {
     ...createHeldKeyAlarms(monitor.holdsByGroup(), options, delays.now(), (id) =>
       consumerName(catalog, id),
     ),
+    ...createDeadLetterAlarms(monitor.holdsByGroup(), delays.now(), (id) =>
+      consumerName(catalog, id),
+    ),
     ...budget.slowRules().map(slowAlarm),
     ...budget.slowUnits().map(slowUnitsAlarm),
     ...lossAlarms(monitor, options),
@@ -67,25 +70,32 @@ function add(tally: Tally, example: string, ageMs: number, count = 1): void {
   if (tally.examples.length < EXAMPLES_MAX) tally.examples.push(example)
 }
 
+/** What alarms need of a hold. */
+type AlarmingHold = Pick<
+  HoldSummary,
+  'consumer' | 'key' | 'status' | 'attempts' | 'due' | 'since' | 'count'
+>
+
 type HeldThresholds = Pick<EngineOptions, 'heldAlarmMs' | 'heldAlarmAttempts'>
 
 /** One alarm per consumer whose keys have been held for too long, or have failed too often. */
 export function createHeldKeyAlarms(
-  groups: Iterable<Iterable<HoldSummary>>,
+  groups: Iterable<Iterable<AlarmingHold>>,
   { heldAlarmMs, heldAlarmAttempts }: HeldThresholds,
   now: number,
   nameOf: (consumerId: string) => string = (id) => id,
 ): readonly Alarm[] {
   const tallies = new Map<string, Tally & { attempts: number }>()
-  const addHold = (hold: HoldSummary): void => {
-    const { consumer, key, attempts, due, since = now, isFinal = false } = hold
+  const addHold = (hold: AlarmingHold): void => {
+    const { consumer, key, status, attempts, due, since = now } = hold
+    // Dead letters have an alarm of their own.
+    if (status === 'FAILED') return
     // A key without a rule for its message is never retried, so it counts as stuck. A key that only
     // waits for its delay has no failed attempts, and does not.
     const isStuck = due === Infinity || attempts > 0
     const isOld = heldAlarmMs > 0 && now - since >= heldAlarmMs
     const isOften = heldAlarmAttempts > 0 && attempts >= heldAlarmAttempts
-    // An error that no retry can fix raises the alarm at once.
-    if (!isStuck || !(isOld || isOften || isFinal)) return
+    if (!isStuck || !(isOld || isOften)) return
     const tally = tallies.get(consumer) ?? { ...emptyTally(), attempts: 0 }
     tallies.set(consumer, tally)
     add(tally, key, now - since)
@@ -99,6 +109,29 @@ export function createHeldKeyAlarms(
       `${attempts} failed attempts`
     const threshold = { heldAlarmMs, heldAlarmAttempts }
     return { kind: 'held-keys', isDegrading: true, message, consumer, ...tally, threshold }
+  })
+}
+
+/** One alarm per consumer that has dead letters. */
+export function createDeadLetterAlarms(
+  groups: Iterable<Iterable<AlarmingHold>>,
+  now: number,
+  nameOf: (consumerId: string) => string = (id) => id,
+): readonly Alarm[] {
+  const tallies = new Map<string, Tally & { waiting: number }>()
+  for (const holds of groups)
+    for (const { consumer, key, status, since = now, count } of holds) {
+      if (status !== 'FAILED') continue
+      const tally = tallies.get(consumer) ?? { ...emptyTally(), waiting: 0 }
+      tallies.set(consumer, tally)
+      add(tally, key, now - since)
+      tally.waiting += count - 1
+    }
+  return [...tallies].map(([id, { waiting, ...tally }]) => {
+    const consumer = nameOf(id)
+    const held = waiting > 0 ? `, which hold back ${waiting} more events` : ''
+    const message = `${consumer} has ${countText(tally, 'dead letter')}${held}`
+    return { kind: 'dead-letters', isDegrading: true, message, consumer, ...tally, threshold: {} }
   })
 }
 

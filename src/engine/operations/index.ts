@@ -1,5 +1,5 @@
 // Answers operators: status, health, alarms, unsettled work and rewinds of consumers.
-export { createHeldKeyAlarms } from './alarms.ts'
+export { createDeadLetterAlarms, createHeldKeyAlarms } from './alarms.ts'
 export type { ConsumerPosition, ConsumerStatus } from './consumer-status.ts'
 export { readConsumerStatus, readPositions, readWaitedMs } from './consumer-status.ts'
 export type { GroupAssignment, HealthReport } from './health.ts'

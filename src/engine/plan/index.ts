@@ -43,6 +43,7 @@ export {
   isSameDefinition,
   nextProjectionState,
 } from './projection-state.ts'
+export { codeFingerprint } from './rule-fingerprint.ts'
 export { startFromIssue, startOffset } from './start-from.ts'
 export type { KnownNames, NamedInCode, StoredNames } from './stored-names.ts'
 export { assignIds, isStoredTwice } from './stored-names.ts'

@@ -73,3 +73,23 @@ export function projectionDefinition({
   const declared = fingerprint([by, indexes.toSorted(), hears])
   return { version, declared, rules: fingerprint(textsOf(rules)) }
 }
+
+/** The rules of a consumer, as far as its code shows them. */
+export interface ConsumerCode {
+  readonly version?: number
+  readonly decide?: readonly Rule[]
+  readonly evolve?: readonly Rule[]
+  readonly rules?: readonly Rule[]
+}
+
+/**
+ * Names the code that a message meets at a consumer: its version, its rules, and the version of each
+ * message type. A change may come of a formatter alone, so it must never do harm.
+ */
+export function codeFingerprint(consumer: ConsumerCode): string {
+  const { version = 1, decide = [], evolve = [], rules = [] } = consumer
+  const all = [...decide, ...evolve, ...rules]
+  const types = all.map(({ on }) => `${on.wire} ${on.version}`).toSorted()
+  const upcasters = all.flatMap(upcastersOf).toSorted()
+  return fingerprint([version, textsOf(all), types, upcasters])
+}

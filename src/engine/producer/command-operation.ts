@@ -18,6 +18,16 @@ import { invalidKeyReason } from '../../contract/message-key.ts'
 export type AcceptedResult<R extends string = string> =
   | { readonly status: 'accepted' }
   | { readonly status: 'refused'; readonly code: R; readonly issues: readonly Issue[] }
+  | FailedResult
+
+/**
+ * The command is a dead letter: its rule throws. A redrive may still decide it, so a later look may
+ * give another result.
+ */
+export interface FailedResult {
+  readonly status: 'failed'
+  readonly reason: string
+}
 
 type RefusedResult = Extract<AcceptedResult, { readonly status: 'refused' }>
 
@@ -25,6 +35,7 @@ type RefusedResult = Extract<AcceptedResult, { readonly status: 'refused' }>
 export type SettledResult<R extends string = string> =
   | (Outcome & { readonly status: OutcomeName })
   | { readonly status: 'refused'; readonly code: R; readonly issues: readonly Issue[] }
+  | FailedResult
 
 /** The current state of a command. */
 export type OperationState<R extends string = string> =
@@ -106,7 +117,11 @@ export function createOperation(
 }
 
 const acceptedAs = (row: OperationRow): AcceptedResult =>
-  row.is === 'refused' ? toRefused(row) : { status: 'accepted' }
+  row.is === 'refused'
+    ? toRefused(row)
+    : row.is === 'failed'
+      ? toFailed(row)
+      : { status: 'accepted' }
 
 /**
  * Calls `look` until it returns a result: after each change of the operation, and from time to
@@ -186,7 +201,7 @@ async function readOperationRow(
 /** Whether a row stored by id alone can belong to this command. */
 function mayBelongTo(row: OperationRow, { contract, refuses }: CommandType): boolean {
   if (row.is === 'refused') return refuses.includes(row.code)
-  return row.events.every(({ topic }) => topic === eventsTopic(contract))
+  return row.is === 'failed' || row.events.every(({ topic }) => topic === eventsTopic(contract))
 }
 
 /** The refusal that a row keeps, as its caller sees it. */
@@ -197,6 +212,11 @@ function toRefused({
   return { status: 'refused', code, issues: toIssues(issues) }
 }
 
+const toFailed = ({ reason }: Extract<OperationRow, { readonly is: 'failed' }>): FailedResult => ({
+  status: 'failed',
+  reason,
+})
+
 async function settledBy(
   engine: EngineContext,
   id: string,
@@ -204,6 +224,7 @@ async function settledBy(
 ): Promise<SettledResult | undefined> {
   if (!row) return undefined
   if (row.is === 'refused') return toRefused(row)
+  if (row.is === 'failed') return toFailed(row)
   if ((await findUnheardEvents(engine, row.events)).length > 0) return undefined
   const outcomes: SettledResult[] = []
   for (const { row: instance } of await instancesOfOperation(

@@ -7,5 +7,6 @@ export function nextTryText(
   now: number,
 ): string {
   if (hasNoRule) return 'no rule handles it'
+  if (at === undefined) return 'it has failed: a dead letter'
   return at > now ? `next attempt ${dueText(at, now)}` : 'next attempt now'
 }

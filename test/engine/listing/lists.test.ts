@@ -30,7 +30,7 @@ suite('a held key', () => {
             ['worker/outside', 'bad-2', 1],
           ],
         )
-        const { since, event: front, attempts, nextAttemptAt, error } = items[0] as HeldKey
+        const { since, event: front, attempts, nextAttemptAt = 0, error } = items[0] as HeldKey
         assert.ok(since >= begun && since < begun + 500)
         assert.deepEqual([front.type, front.topic], ['work.Done', 'work.events'])
         assert.ok(attempts >= 3)
@@ -129,8 +129,9 @@ suite('a held key', () => {
       step(hours(2))
       const [held] = (await until(app.heldKeys())).items
       assert.ok(held)
-      assert.ok(held.nextAttemptAt >= now(), 'the next attempt lies ahead')
-      assert.ok(held.nextAttemptAt <= now() + 60_000, 'by a minute at most')
+      const { nextAttemptAt = 0 } = held
+      assert.ok(nextAttemptAt >= now(), 'the next attempt lies ahead')
+      assert.ok(nextAttemptAt <= now() + 60_000, 'by a minute at most')
       assert.ok(now() - held.since < 60_000, 'it is held as long as before')
       const { status, alarms } = await until(app.health())
       assert.equal(status, 'degraded')

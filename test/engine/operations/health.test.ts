@@ -134,7 +134,8 @@ suite('settled', () => {
 })
 
 suite('keys alarm', () => {
-  const hold = { consumer: 'shop/mail', key: 'k', attempts: 0, due: 100, since: 0 }
+  const waiting = { consumer: 'shop/mail', key: 'k', status: 'RETRY', count: 1 } as const
+  const hold = { ...waiting, attempts: 0, due: 100, since: 0 }
   const of = (changed: Partial<typeof hold>, now: number): number =>
     createHeldKeyAlarms([[{ ...hold, ...changed }]], { heldAlarmMs: 50, heldAlarmAttempts: 3 }, now)
       .length

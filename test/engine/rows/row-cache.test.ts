@@ -3,7 +3,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { EventStore, RowKey } from '../../../src/ports/event-store.ts'
-import { backoffMs } from '../../../src/engine/failure/holds.ts'
 import { numbersUpTo } from '../support/ledger-service.ts'
 import { createDraft, createRowCache, createWrites } from '../../../src/engine/rows/row-cache.ts'
 
@@ -212,19 +211,4 @@ describe('a draft', () => {
       }),
     )
   })
-})
-
-test('the retry delay doubles up to its maximum, with jitter of a fifth', () => {
-  const options = { retryDelayMs: 100, retryDelayMsMax: 60_000 }
-  const attempts = fc.integer({ min: 1, max: 100_000 })
-  const chance = fc.double({ min: 0, max: 1, noNaN: true })
-  fc.assert(
-    fc.property(attempts, chance, (count, random) => {
-      const longest = Math.min(100 * 2 ** Math.min(count - 1, 40), 60_000)
-      const wait = backoffMs(options, count, random)
-      assert.ok(Number.isSafeInteger(wait) && wait <= longest && wait >= Math.floor(0.8 * longest))
-    }),
-  )
-  assert.equal(backoffMs(options, 1, 1), 100)
-  assert.equal(backoffMs(options, 3, 0), 320)
 })

@@ -34,6 +34,7 @@ export function createProgressTable(sql: Statements): ProgressTable {
     },
     misplaced: (advances) =>
       advances
+        .filter(({ from }) => from !== null)
         .filter((advance) => (rows.get(placeKey(advance))?.next ?? 0) !== advance.from)
         .map(placeKey),
     write(advances) {

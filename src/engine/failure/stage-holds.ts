@@ -1,0 +1,230 @@
+// Changes of holds, staged on the draft of a unit.
+import type { ThrownError } from '../../base/errors/thrown-error.ts'
+import type { LogRecord } from '../../ports/event-log.ts'
+import type { Consumer, ServiceTables } from '../plan/index.ts'
+import type { CachedRow, UnitDraft } from '../rows/index.ts'
+import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
+import { holdError, holdKeyOf, placeHoldKey } from './hold-row.ts'
+
+/** What changes of holds are staged on. */
+export interface HoldDraft {
+  readonly draft: UnitDraft
+  readonly tables: Pick<ServiceTables, 'holds' | 'held'>
+}
+
+/** Why a message waits: an error, or without one a delay. */
+export interface HoldReason {
+  readonly error?: ThrownError
+  readonly status: HoldStatus
+  readonly due: number
+  readonly delayMs: number
+  /** The current time by the wall clock, and by the delay clock. */
+  readonly at: number
+  readonly since: number
+}
+
+/** The key of the row of a held message. */
+export const heldKey = (holdKey: string, number: number): string =>
+  `${holdKey}:${String(number).padStart(12, '0')}`
+
+/** The hold of a key, with the changes of the draft; `undefined` where there is none. */
+export function readHold({ draft, tables }: HoldDraft, holdKey: string): HoldRow | undefined {
+  return draft.row(tables.holds, holdKey)?.value as HoldRow | undefined
+}
+
+/** The message of a held row, with the changes of the draft. */
+export function readHeld({ draft, tables }: HoldDraft, key: string): HeldMessage | undefined {
+  return draft.row(tables.held, key)?.value as HeldMessage | undefined
+}
+
+/** Writes a hold that was read before; `undefined` removes it. */
+export function putHold(
+  { draft, tables }: HoldDraft,
+  holdKey: string,
+  consumer: string,
+  value: HoldRow | undefined,
+): void {
+  const row = draft.row(tables.holds, holdKey) as CachedRow
+  const index = { consumer }
+  draft.put(tables.holds, holdKey, { value, version: row.version + 1, index })
+}
+
+function putHeld({ draft, tables }: HoldDraft, holdKey: string, key: string, value: HeldMessage) {
+  const change = { value, version: 1, index: { hold: holdKey } }
+  const row = draft.row(tables.held, key)
+  if (row) draft.put(tables.held, key, { ...change, version: row.version + 1 })
+  else draft.insert(tables.held, key, change)
+}
+
+function removeHeld({ draft, tables }: HoldDraft, key: string): void {
+  draft.put(tables.held, key, { value: undefined, version: 0 })
+}
+
+/**
+ * Holds a message: opens a hold for its key, or appends to an open one. `undoes` is the id of the
+ * command that it undoes, if it is a compensation.
+ */
+export function holdMessage(
+  staged: HoldDraft,
+  consumer: Consumer,
+  record: LogRecord,
+  reason: HoldReason,
+  undoes?: string,
+): void {
+  const { draft, tables } = staged
+  const holdKey = holdKeyOf(consumer, record)
+  const before = readHold(staged, holdKey)
+  let number = before?.next ?? 0
+  // Never overwrite a held message, even if the counter of the hold is wrong.
+  while (readHeld(staged, heldKey(holdKey, number))) number += 1
+  const key = heldKey(holdKey, number)
+  const row: HoldRow = before
+    ? { ...before, next: number + 1, count: before.count + 1, ...withCure(before, undoes, key) }
+    : { ...openedBy(reason), consumer: consumer.id, key: record.key, next: number + 1, count: 1 }
+  const change = { value: row, index: { consumer: consumer.id } }
+  const cached = draft.row(tables.holds, holdKey)
+  // An existing hold is known and was loaded with its messages, so without a row it is a new one.
+  if (cached) draft.put(tables.holds, holdKey, { ...change, version: cached.version + 1 })
+  else draft.insert(tables.holds, holdKey, { ...change, version: 1 })
+  draft.insert(tables.held, key, { value: record, version: 1, index: { hold: holdKey } })
+}
+
+type Opened = Omit<HoldRow, 'consumer' | 'key' | 'next' | 'count'>
+
+function openedBy({ error, status, due, delayMs, at, since }: HoldReason): Opened {
+  const failed = error && { error: { ...error, firstAt: at, lastAt: at } }
+  const isRecorded = status !== 'UNPROCESSED'
+  return { status, isRecorded, attempts: error ? 1 : 0, due, delayMs, ...failed, since }
+}
+
+/** Compensations that one hold remembers; more than these wait in their order. */
+const UNDONE_MAX = 1_000
+
+function withCure({ undoneBy = {} }: HoldRow, undoes: string | undefined, key: string) {
+  if (undoes === undefined || Object.keys(undoneBy).length >= UNDONE_MAX) return {}
+  return { undoneBy: { ...undoneBy, [undoes]: key } }
+}
+
+/** Updates a hold whose message in front failed again, or has to wait without an error. */
+export function updateHold(
+  staged: HoldDraft,
+  holdKey: string,
+  held: HoldReason & { readonly isFirst: boolean; readonly keepsError?: boolean },
+): void {
+  const before = readHold(staged, holdKey)
+  // The caller starts over, and so restores the hold.
+  if (!before) throw new Error(`the row of the hold ${holdKey} is gone`)
+  const { error, status, due, delayMs, at, isFirst, keepsError = false } = held
+  const { error: last, since = held.since, ...kept } = before
+  const earlier = isFirst ? before.attempts : 0
+  const attempts = earlier + (error === undefined ? 0 : 1)
+  const firstAt = earlier > 0 ? (holdError(before)?.firstAt ?? at) : at
+  const known = keepsError && last !== undefined ? { error: last } : {}
+  const failed = error === undefined ? known : { error: { ...error, firstAt, lastAt: at } }
+  const isRecorded = status !== 'UNPROCESSED' || before.isRecorded === true
+  const waits = { status, isRecorded, attempts, due, delayMs }
+  putHold(staged, holdKey, before.consumer, { ...kept, since, ...waits, ...failed })
+}
+
+/** Releases the message in front after it was handled. The last message removes the hold. */
+export function releaseFront(staged: HoldDraft, holdKey: string, held: string): void {
+  removeHeld(staged, held)
+  const before = readHold(staged, holdKey)
+  // A lost hold is restored with the next load.
+  if (before) putHold(staged, holdKey, before.consumer, withoutFront(before, held))
+}
+
+/** The hold once its front has left; its next message is due at once. */
+function withoutFront(hold: HoldRow, front: string): HoldRow | undefined {
+  const count = hold.count - 1
+  if (count === 0) return undefined
+  const undone = Object.entries(hold.undoneBy ?? {}).filter(([, key]) => key !== front)
+  const undoneBy = undone.length > 0 ? { undoneBy: Object.fromEntries(undone) } : {}
+  const due = hold.dead ? 0 : hold.due
+  return { ...frontless(hold), ...undoneBy, count, status: 'UNPROCESSED', attempts: 0, due }
+}
+
+/** A hold without what it knows of its front. */
+function frontless(hold: HoldRow): Omit<HoldRow, 'status' | 'isRecorded'> {
+  const { error, dead, redrives, undoneBy, status, isRecorded, ...kept } = hold
+  return kept
+}
+
+/** Marks the message in front as failed: its hold stays until it is redriven or discarded. */
+export function failFront(staged: HoldDraft, holdKey: string, dead: DeadLetter): void {
+  const hold = readHold(staged, holdKey) as HoldRow
+  const due = dead.redriveAt ?? hold.due
+  putHold(staged, holdKey, hold.consumer, {
+    ...hold,
+    status: 'FAILED',
+    isRecorded: true,
+    due,
+    dead,
+  })
+}
+
+/** Moves the failed message in front into a hold of its own, so that its key goes on. */
+export function setAside(
+  staged: HoldDraft,
+  consumer: Consumer,
+  holdKey: string,
+  record: LogRecord,
+  dead: DeadLetter,
+): void {
+  const hold = readHold(staged, holdKey) as HoldRow
+  const place = placeHoldKey(consumer, record)
+  const row = heldKey(place, 0)
+  releaseFront(staged, holdKey, dead.row)
+  const { undoneBy: _, ...kept } = hold
+  const due = dead.redriveAt ?? hold.due
+  const aside: HoldRow = {
+    ...kept,
+    status: 'FAILED',
+    isRecorded: true,
+    due,
+    dead: { ...dead, row },
+    next: 1,
+    count: 1,
+  }
+  staged.draft.insert(staged.tables.holds, place, {
+    value: aside,
+    version: 1,
+    index: { consumer: consumer.id },
+  })
+  putHeld(staged, place, row, record)
+}
+
+/** Puts the message in front back to work, due at once, as if it had never failed. */
+export function redriveFront(
+  staged: HoldDraft,
+  holdKey: string,
+  due: number,
+  by: 'policy' | 'operator',
+): void {
+  const hold = readHold(staged, holdKey) as HoldRow
+  const redrives = by === 'policy' ? (hold.redrives ?? 0) + 1 : 0
+  const { dead: _, error: __, ...kept } = hold
+  const again = { status: 'UNPROCESSED', attempts: 0, due, delayMs: 0, redrives } as const
+  putHold(staged, holdKey, hold.consumer, { ...kept, ...again, isRecorded: true })
+}
+
+/**
+ * Puts a compensation in the place of the message in front, which is given up; later messages of the
+ * key still wait behind it. `from` is the row of the compensation, if it is held already.
+ */
+export function replaceFront(
+  staged: HoldDraft,
+  holdKey: string,
+  front: string,
+  compensation: LogRecord,
+  { due, from }: { readonly due: number; readonly from?: string },
+): void {
+  const hold = readHold(staged, holdKey) as HoldRow
+  putHeld(staged, holdKey, front, compensation)
+  if (from !== undefined) removeHeld(staged, from)
+  const count = from === undefined ? hold.count : hold.count - 1
+  const undone = Object.entries(hold.undoneBy ?? {}).filter(([, key]) => key !== from)
+  const undoneBy = undone.length > 0 ? { undoneBy: Object.fromEntries(undone) } : {}
+  const again = { status: 'UNPROCESSED', attempts: 0, due, delayMs: 0 } as const
+  putHold(staged, holdKey, hold.consumer, { ...frontless(hold), ...undoneBy, ...again, count })
+}
