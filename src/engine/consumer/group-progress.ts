@@ -2,6 +2,7 @@ import type { Position, Slice } from '../../ports/event-log.ts'
 import type { PartitionName, ProgressName } from '../../ports/composite-keys.ts'
 import { partitionId, progressId } from '../../ports/composite-keys.ts'
 import type { Advance, EventStore } from '../../ports/event-store.ts'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import { partitionOf } from '../../contract/partition.ts'
 import type { Consumer, ConsumerGroup } from '../plan/index.ts'
 import type { DeliveryCounts, Delivery, Batch } from '../execution/index.ts'
@@ -105,6 +106,7 @@ export function createGroupProgress(
           ...place,
           from,
           next: Math.max(from, moved.get(id)?.next ?? 0),
+          ...NO_COUNTS,
           accepted: accepted + expired,
           completed,
           pending,

@@ -119,6 +119,14 @@ const progressDefects: readonly Defect[] = [
     })),
   ),
   inStore(
+    'dead letters are not counted',
+    'Progress moves from where the unit began; counts add up',
+    altering((unit) => ({
+      ...unit,
+      progress: unit.progress.map((each) => ({ ...each, dead: 0, discarded: 0 })),
+    })),
+  ),
+  inStore(
     'what has expired is not counted',
     'Progress moves from where the unit began; counts add up',
     altering((unit) => ({
