@@ -117,8 +117,9 @@ export interface StreamEnd {
 
 /**
  * Swaps the rows, versions and indexes of two tables, and the progress and counters of two consumers:
- * how a rebuilt projection replaces the live one. Tables of entities, which have streams, are never
- * swapped.
+ * how a rebuilt projection replaces the live one. The statuses and progress ranges of the first
+ * consumer are removed, since they are about the rows that are replaced, and those of the second become
+ * its own. Tables of entities, which have streams, are never swapped.
  */
 export interface Swap {
   readonly tables: readonly [string, string]
@@ -244,7 +245,10 @@ export interface EventStore {
   declareLedger(service: string, subscriptions: readonly LedgerSubscription[]): Promise<void>
   /** Removes old statuses and ranges. Returns how many; repeat until it is 0. */
   pruneLedger(pruning: LedgerPruning): Promise<number>
-  /** The names of all declared tables; only with `inspect`. */
+  /**
+   * The names of all tables that `inspect` reads: the declared ones, and without a dot those of the
+   * store itself. Only with `inspect`.
+   */
   tables?(): Promise<readonly string[]>
   /**
    * Reads up to `max` rows of a table after a key and verifies their checksums. Only for stores that

@@ -52,6 +52,7 @@ export {
   STATUS_TRANSITIONS,
   STATUSES,
   assertStatusChange,
+  compareConsumedEvents,
   isStatusChange,
   isStatusStep,
 } from './status.ts'
@@ -84,6 +85,7 @@ export type { StreamEndOf } from './stream-conflicts.ts'
 export { distinctRows, rowsBehindStreams, takenEntries } from './stream-conflicts.ts'
 export {
   assertStorableLeases,
+  assertStorableLedger,
   indexValueOf,
   isStorable,
   assertStorable,

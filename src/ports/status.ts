@@ -1,4 +1,5 @@
 import { Fault } from '../base/errors/fault.ts'
+import { compareText } from '../base/text/compare-text.ts'
 
 /**
  * The status of an event at one consumer.
@@ -90,6 +91,16 @@ export interface ConsumedEvent {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+}
+
+/** The order of statuses: by consumer, topic, partition and offset. */
+export function compareConsumedEvents(a: ConsumedEvent, b: ConsumedEvent): number {
+  return (
+    compareText(a.consumer, b.consumer) ||
+    compareText(a.topic, b.topic) ||
+    a.partition - b.partition ||
+    a.offset - b.offset
+  )
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { LogEvent } from './event-log.ts'
 import type { IndexValue, TableSpec, Unit } from './event-store.ts'
+import type { LedgerSubscription } from './status.ts'
 
 /**
  * Whether every database returns a text unchanged: a lone surrogate has no UTF-8 and would come back
@@ -24,13 +25,19 @@ export function unstorableField({ id, key, type, head, data }: LogEvent): string
  *
  * @throws Error where a text of the unit cannot be stored; nothing has changed then
  */
-export function assertStorableUnit({ rows, progress, appends }: Unit): void {
+export function assertStorableUnit({ rows, progress, appends, statuses }: Unit): void {
   for (const { table, key, body, index } of rows) {
     assertStorable(key, `a key of ${table}`)
     if (body !== null) assertStorable(body, `a row of ${table}`)
     for (const name in index) assertIndexValue(index[name], `${name} of ${table} ${key}`)
   }
-  for (const { consumer } of progress) assertStorable(consumer, 'the name of a consumer')
+  for (const { consumer, range } of progress) {
+    assertStorable(consumer, 'the name of a consumer')
+    if (range) assertStorable(range.by, `who made progress for ${consumer}`)
+  }
+  for (const status of statuses)
+    for (const [name, text] of Object.entries(status))
+      if (typeof text === 'string') assertStorable(text, `${name} of a status`)
   for (const event of appends) {
     const field = unstorableField(event)
     if (field !== undefined) throw unstorableError(`the ${field} of an event for ${event.topic}`)
@@ -40,6 +47,17 @@ export function assertStorableUnit({ rows, progress, appends }: Unit): void {
 /** @throws Error */
 export function assertStorableTable({ name, indexes }: TableSpec): void {
   for (const each of [name, ...indexes]) assertStorable(each, `a name of the table ${name}`)
+}
+
+/** @throws Error */
+export function assertStorableLedger(
+  service: string,
+  subscriptions: readonly LedgerSubscription[],
+): void {
+  assertStorable(service, 'the name of a service')
+  for (const { consumer, service: name, topic, type } of subscriptions)
+    for (const text of [consumer, name, topic, type])
+      assertStorable(text, `a name of the ledger of ${service}`)
 }
 
 /** @throws Error */

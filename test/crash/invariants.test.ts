@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { NO_COUNTS } from '../../src/ports/progress.ts'
 import type { LogEvent, LogRecord } from '../../src/ports/event-log.ts'
 import { batchOf, depositOf, eventOf, trimmedEvents } from './support/batches.ts'
 import { CHECK_NAMES, findViolations } from './support/invariants.ts'
@@ -91,10 +92,9 @@ function seenFrom(records: readonly LogRecord[]): Snapshot {
           topic,
           partition,
           next,
+          ...NO_COUNTS,
           accepted,
           completed: accepted,
-          pending: 0,
-          expired: 0,
         }
       }),
   )

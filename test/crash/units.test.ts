@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
+import { NO_COUNTS } from '../../src/ports/progress.ts'
 import { embedded } from '../../src/backends/embedded/index.ts'
 import { seededRandom } from '../../src/base/random.ts'
 import type { LogRecord, Place } from '../../src/ports/event-log.ts'
@@ -113,7 +114,7 @@ async function checkUnits(
     assert.equal(cart?.body, JSON.stringify({ version }))
     assert.equal(total?.body, JSON.stringify({ version }))
     const [progress] = await store.progress([consumerOf(key)])
-    const counts = { next: version, accepted: version, completed: version, pending: 0, expired: 0 }
+    const counts = { ...NO_COUNTS, next: version, accepted: version, completed: version }
     assert.deepEqual(progress, {
       consumer: consumerOf(key),
       topic: ORDERS,

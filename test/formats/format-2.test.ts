@@ -22,10 +22,20 @@ import { Payments, shop } from './shop.ts'
 
 const expected = expectedOf(FORMAT_2)
 
+/** Tables, indexes and triggers, to which format 3 adds. */
+const IS_OF_SCHEMA = /^(?:CREATE|user_version) /
+
 async function thawed(t: TestContext): Promise<{ readonly root: string; readonly data: string }> {
   const root = await fastTempDirectory(t)
   thaw(FORMAT_2, root)
   return { root, data: join(root, 'data') }
+}
+
+/** Opens a directory as its owner, which migrates it, and closes it again. */
+async function migrate(directory: string): Promise<void> {
+  const backend = embedded({ directory, clock: stoppedAt(expected.at) })
+  await open(backend)
+  await close(backend)
 }
 
 /** As JSON has it, like what is expected. */
@@ -36,13 +46,20 @@ async function read(directory: string): Promise<Content> {
 }
 
 suite('data of format 2', () => {
-  test('says what it said to the version that wrote it, and stays as it is', async (t) => {
+  test('is migrated by its owner, and says what it said to the version that wrote it', async (t) => {
     const { data } = await thawed(t)
-    const before = readFileSync(join(data, 'throughline.db'))
+    await migrate(data)
     const content = await read(data)
     for (const [about, said] of Object.entries(expected.content))
       assert.deepEqual(content[about], said, about)
     assert.deepEqual(Object.keys(content), Object.keys(expected.content))
+    assert.match(readFileSync(join(data, 'throughline.json'), 'utf8'), /"format":3/)
+  })
+
+  test('is not migrated by a reader, and stays as it is', async (t) => {
+    const { data } = await thawed(t)
+    const before = readFileSync(join(data, 'throughline.db'))
+    await assert.rejects(read(data), { code: 'DATA_OLDER' })
     assert.ok(readFileSync(join(data, 'throughline.db')).equals(before))
   })
 
@@ -57,7 +74,16 @@ suite('data of format 2', () => {
       if (name.endsWith('.complaints[]')) return [`${name}.message`, `${name}.path`]
       return [since.get(name) ?? name]
     })
-    assert.deepEqual(namesIn(root), names.toSorted())
+    const today = namesIn(root)
+    const ofContent = (all: readonly string[]): readonly string[] => {
+      return all.filter((name) => !IS_OF_SCHEMA.test(name)).toSorted()
+    }
+    assert.deepEqual(ofContent(today), ofContent(names))
+    const gone = names.filter((name) => IS_OF_SCHEMA.test(name) && !today.includes(name))
+    assert.deepEqual(
+      gone.map((name) => name.split(' ').slice(0, 3).join(' ')),
+      ['CREATE TABLE progress', 'user_version 2'],
+    )
   })
 
   test('is restored from its backup; what its archive holds, once that is there', async (t) => {
@@ -68,6 +94,7 @@ suite('data of format 2', () => {
       missing.map((file) => file.split('.').slice(0, 3).join('.')),
       ['/somewhere/else/orders.events.0'],
     )
+    await migrate(directory)
     await assert.rejects(read(directory), { code: 'ARCHIVE_MISSING' })
     cpSync(join(data, 'archive'), join(directory, 'archive'), { recursive: true })
     assert.deepEqual(await read(directory), expected.content)

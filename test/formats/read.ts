@@ -198,6 +198,8 @@ async function listsOf(system: System): Promise<Content> {
 async function rowsOf(store: EventStore, { catalog }: System): Promise<Content> {
   const tables: unknown[] = []
   for (const table of (await store.tables?.()) ?? []) {
+    // A table of the store itself, which has no rows to scan.
+    if (!table.includes('.')) continue
     const rows = await store.scan({ table, limit: 1_000 })
     tables.push([table, rows.map(({ key, version }) => `${key} ${version}`)])
   }

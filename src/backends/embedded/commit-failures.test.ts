@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import { ORDERS, PAYMENTS, testEvent, testEvents, idsOf } from '../../ports/conformance/fixtures.ts'
 import { commitDone, readAll, testRow, appendStored } from '../../ports/conformance/fixtures.ts'
 import { testTopic, testUnit, resultCode } from '../../ports/conformance/fixtures.ts'
@@ -61,7 +62,7 @@ async function trial(t: TestContext): Promise<Trial> {
 }
 
 function unitTo(version: number, fields: Partial<Unit> = {}): Unit {
-  const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
+  const counts = { ...NO_COUNTS, accepted: 1, completed: 1 }
   const place = { consumer: CONSUMER, topic: ORDERS, partition: 0 }
   return testUnit({
     progress: [{ ...place, from: version - 1, next: version, ...counts }],

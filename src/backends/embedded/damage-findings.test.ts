@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import { systemClock } from '../../base/time/clock.ts'
 import { testEvent, idsOf, testRow, testUnit } from '../../ports/conformance/fixtures.ts'
 import type { EventLog, LogEvent } from '../../ports/event-log.ts'
@@ -366,8 +367,7 @@ suite('what a page that was swapped hides', () => {
     const directory = await filled(t, [])
     const backend = await opened(t, directory)
     const at = { consumer: 's/r', topic: X, partition: 0, from: 0, next: 1 }
-    const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
-    await backend.store.commit(testUnit({ progress: [{ ...at, ...counts }] }))
+    await backend.store.commit(testUnit({ progress: [{ ...at, ...NO_COUNTS }] }))
     await close(backend)
     tamper(directory, 'DELETE FROM progress')
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /progress/ })

@@ -20,6 +20,7 @@ import {
   testTopic,
   testUnit,
 } from '../../ports/conformance/fixtures.ts'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import { damageText } from '../../ports/damage.ts'
 import type { Slice } from '../../ports/event-log.ts'
 import type { Backend } from '../../ports/event-store.ts'
@@ -251,7 +252,7 @@ suite('state that is not what was written', () => {
       const directory = await filled(t)
       const backend = await open(t, directory)
       const place = { consumer: 's/r', topic: ORDERS, partition: 0, from: 0, next: 1 }
-      const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
+      const counts = { ...NO_COUNTS, accepted: 1, completed: 1 }
       await backend.store.commit(testUnit({ progress: [{ ...place, ...counts }] }))
       await close(backend)
       tamper(directory, `UPDATE ${table} SET ${set}`)

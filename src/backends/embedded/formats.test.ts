@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import { embedded } from './index.ts'
 
@@ -72,7 +73,7 @@ suite('data of format 1', () => {
       )
       const find = async (id: string) => (await log.find?.('orders', id))?.key
       assert.equal(await find('b5e2c1de-3c6f-4f0a-9b1e-6f9e6a1e2d3c'), 'k1')
-      const counts = { accepted: 2, completed: 1, pending: 1, expired: 0 }
+      const counts = { ...NO_COUNTS, accepted: 2, completed: 1, pending: 1 }
       assert.deepEqual(await store.progress(['s/r']), [
         { consumer: 's/r', topic: 'orders', partition: 0, next: 2, ...counts },
       ])
@@ -91,7 +92,7 @@ suite('data of format 1', () => {
       await log.close()
       await store.close()
     }
-    assert.match(readFileSync(join(directory, 'throughline.json'), 'utf8'), /"format":2/)
+    assert.match(readFileSync(join(directory, 'throughline.json'), 'utf8'), /"format":3/)
   })
 
   test('is not migrated when opened read-only', async (t) => {

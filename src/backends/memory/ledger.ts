@@ -1,5 +1,4 @@
 import { compositeKey } from '../../base/composite-key.ts'
-import { compareText } from '../../base/text/compare-text.ts'
 import type { Unit } from '../../ports/event-store.ts'
 import type {
   ConsumedEvent,
@@ -9,6 +8,7 @@ import type {
   StatusChange,
   StatusQuery,
 } from '../../ports/status.ts'
+import { compareConsumedEvents } from '../../ports/status.ts'
 
 /** Statuses of events and progress ranges, in memory. */
 export interface Ledger {
@@ -17,21 +17,14 @@ export interface Ledger {
   write(unit: Unit): void
   statuses(query: StatusQuery): readonly EventStatus[]
   range(event: ConsumedEvent): ProgressRange | undefined
+  /** Drops the statuses and ranges of a consumer and gives it those of another one. */
+  replace(consumer: string, by: string): void
   prune(pruning: LedgerPruning): number
 }
 
 const placeKey = ({ consumer, topic, partition }: ConsumedEvent): string =>
   compositeKey(consumer, topic, partition)
 const eventKey = (event: ConsumedEvent): string => compositeKey(placeKey(event), event.offset)
-
-function compareEvents(a: ConsumedEvent, b: ConsumedEvent): number {
-  return (
-    compareText(a.consumer, b.consumer) ||
-    compareText(a.topic, b.topic) ||
-    a.partition - b.partition ||
-    a.offset - b.offset
-  )
-}
 
 export function createLedger(): Ledger {
   const statuses = new Map<string, EventStatus>()
@@ -58,10 +51,25 @@ export function createLedger(): Ledger {
         .filter((each) => consumer === undefined || each.consumer === consumer)
         .filter((each) => status === undefined || each.status === status)
         .filter((each) => eventId === undefined || each.eventId === eventId)
-        .filter((each) => after === undefined || compareEvents(each, after) > 0)
-        .toSorted(compareEvents)
+        .filter((each) => after === undefined || compareConsumedEvents(each, after) > 0)
+        .toSorted(compareConsumedEvents)
         .slice(0, limit),
     range: (event) => ranges.get(placeKey(event))?.findLast(({ offset }) => offset <= event.offset),
+    replace(consumer, by) {
+      for (const [key, each] of statuses) if (each.consumer === consumer) statuses.delete(key)
+      for (const [key, each] of statuses) {
+        if (each.consumer !== by) continue
+        statuses.delete(key)
+        statuses.set(eventKey({ ...each, consumer }), { ...each, consumer })
+      }
+      for (const [key, [first]] of ranges) if (first?.consumer === consumer) ranges.delete(key)
+      for (const [key, each] of ranges) {
+        if (each[0]?.consumer !== by) continue
+        ranges.delete(key)
+        const moved = each.map((range) => ({ ...range, consumer }))
+        if (moved[0]) ranges.set(placeKey(moved[0]), moved)
+      }
+    },
     prune({ statusesBefore, rangesMax }) {
       let removed = 0
       for (const [key, { status, resolution, updatedAt }] of statuses) {

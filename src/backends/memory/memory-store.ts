@@ -9,7 +9,11 @@ import { rebalance } from '../../ports/rebalance.ts'
 import { assertStatusChange } from '../../ports/status.ts'
 import type { EventStore, Progress, Unit, CommitResult } from '../../ports/event-store.ts'
 import { distinctRows, rowsBehindStreams, takenEntries } from '../../ports/stream-conflicts.ts'
-import { assertStorableLeases, assertStorableTable } from '../../ports/storable-text.ts'
+import {
+  assertStorableLeases,
+  assertStorableLedger,
+  assertStorableTable,
+} from '../../ports/storable-text.ts'
 import { assertStorableUnit } from '../../ports/storable-text.ts'
 import { placeOf } from './memory-log.ts'
 import type { EntityStreams } from './entity-streams.ts'
@@ -74,24 +78,23 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
     },
     get: (keys) => delayed(() => keys.map(tables.get)),
     scan: (query) => delayed(() => tables.scan(query)),
-    async stream(row, fromVersion, limit) {
-      await delay()
-      return state.streams
-        .records(row, fromVersion)
-        .filter((record) => topics.readable(record.topic, record.id) === record)
-        .slice(0, limit)
-    },
+    stream: (row, fromVersion, limit) =>
+      delayed(() => {
+        const records = state.streams.records(row, fromVersion)
+        const isReadable = (each: LogRecord): boolean =>
+          topics.readable(each.topic, each.id) === each
+        return records.filter(isReadable).slice(0, limit)
+      }),
     streamEnds: (rows) => delayed(() => rows.map(state.streams.end)),
     streams: (...page) => delayed(() => state.streams.ends(...page)),
-    async progress(consumers) {
-      await delay()
-      const wanted = new Set(consumers)
-      return [...state.progress.values()].filter(({ consumer }) => wanted.has(consumer))
-    },
+    progress: (consumers) =>
+      delayed(() => {
+        const wanted = new Set(consumers)
+        return [...state.progress.values()].filter(({ consumer }) => wanted.has(consumer))
+      }),
     statuses: (query) => delayed(() => state.ledger.statuses(query)),
     ranges: (events) => delayed(() => events.map(state.ledger.range)),
-    // The ledger of this backend has no views.
-    declareLedger: () => delay(),
+    declareLedger: async (...declared) => assertStorableLedger(...declared),
     pruneLedger: (pruning) => delayed(() => state.ledger.prune(pruning)),
     health: async () => ({ status: 'well', ack: 'memory', detail: 'kept in this process only' }),
   }
@@ -142,6 +145,7 @@ function commit(
   if (unit.swap) {
     tables.swap(...unit.swap.tables)
     swapProgress(state.progress, ...unit.swap.consumers)
+    state.ledger.replace(...unit.swap.consumers)
   }
   return { status: 'done', places: records.map(placeOf) }
 }

@@ -243,12 +243,22 @@ export const fenceCases: readonly StoreCase[] = [
       })
       const place = { consumer: 'shop/cart', topic: ORDERS, partition: 0 }
       assert.deepEqual(await progressOf(store), [
-        { ...place, next: 20, accepted: 18, completed: 18, pending: 0, expired: 0 },
+        { ...place, ...NO_COUNTS, next: 20, accepted: 18, completed: 18 },
       ])
+      const failed = [
+        { accepted: 0, completed: 0, pending: -2, dead: 2 },
+        { accepted: 0, completed: 0, dead: -1, discarded: 1 },
+      ]
+      for (const change of failed)
+        await commitDone(store, { progress: [testAdvance(20, 20, change)] })
+      const [dead] = await progressOf(store)
+      assert.deepEqual([dead?.pending, dead?.dead, dead?.discarded], [-2, 1, 1])
+      const back = { accepted: 0, completed: 0, pending: 2, dead: -1, discarded: -1 }
+      await commitDone(store, { progress: [testAdvance(20, 20, back)] })
       const lost = { accepted: 7, completed: 2, expired: 5 }
       await commitDone(store, { progress: [testAdvance(20, 27, lost)] })
       assert.deepEqual(await progressOf(store), [
-        { ...place, next: 27, accepted: 25, completed: 20, pending: 0, expired: 5 },
+        { ...place, ...NO_COUNTS, next: 27, accepted: 25, completed: 20, expired: 5 },
       ])
     },
   },

@@ -1,3 +1,4 @@
+import { testStatus } from './status-fixtures.ts'
 import { NO_COUNTS } from '../progress.ts'
 import assert from 'node:assert/strict'
 import type { LogEvent } from '../event-log.ts'
@@ -207,6 +208,11 @@ export const storableRowCases: readonly StoreCase[] = [
           { rows: [testRow(WORDS, text)] },
           { rows: [testRow(WORDS, 'a', { body: `"${text}"` })] },
           { progress: [{ consumer: text, ...progress, ...counts }] },
+          {
+            progress: [{ consumer: 'c', ...progress, ...counts, range: { by: text, at: 0 } }],
+          },
+          { statuses: [testStatus(0, { error: text })] },
+          { statuses: [testStatus(0, { consumer: text })] },
           ...(appends ? [{ appends: [testEvent('e', { data: `"${text}"` })] }] : []),
         ]
         for (const unit of units)
@@ -214,10 +220,12 @@ export const storableRowCases: readonly StoreCase[] = [
         await assert.rejects(store.declare([{ name: text, indexes: [] }]))
         await assert.rejects(store.declare([{ name: 'shop.bad', indexes: [text] }]))
         await assert.rejects(store.beat({ id: text }, [], 1_000))
+        await assert.rejects(store.declareLedger(text, []))
         await assert.rejects(store.beat({ id: 'm' }, [text], 1_000))
       }
       assert.deepEqual(await store.scan({ table: WORDS, limit: 9 }), [])
       assert.deepEqual(await store.progress([...UNSTORABLE, '\ufffd']), [])
+      assert.deepEqual(await store.statuses({ limit: 9 }), [])
       assert.deepEqual(await readAll(backend.log), [])
     },
   },

@@ -7,6 +7,9 @@ import { commitDone, testEvents, readAll, reopenTrial, testRow, testUnit } from 
 import type { Backend } from '../event-store.ts'
 import { streamEndCases } from './stream-end-cases.ts'
 import { storableRowCases } from './storable-text-cases.ts'
+import { rangeCases } from './range-cases.ts'
+import { statusCases } from './status-cases.ts'
+import { statusListCases } from './status-list-cases.ts'
 import { swapCases } from './swap-cases.ts'
 import { streamCases, unitCases } from './unit-cases.ts'
 
@@ -140,6 +143,9 @@ export const storeCases: readonly StoreCase[] = [
   ...streamCases,
   ...streamEndCases,
   ...swapCases,
+  ...statusCases,
+  ...statusListCases,
+  ...rangeCases,
   ...leaseCases,
   ...leaseExpiryCases,
   ...durabilityCases,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { testAdvance } from './commit-cases.ts'
 import type { StoreCase } from './fixtures.ts'
 import { ORDERS, commitDone, reopenTrial, testRow, testUnit } from './fixtures.ts'
+import { changeStatuses, readStatuses, testStatus } from './status-fixtures.ts'
 import type { EventStore, Swap } from '../event-store.ts'
 
 const LIVE = 'shop.shelves'
@@ -121,6 +122,45 @@ export const swapCases: readonly StoreCase[] = [
         ['"new a"', '"new c"'],
       )
       assert.equal((await store.progress([swap.consumers[0]]))[0]?.next, 12)
+    },
+  },
+  {
+    promise:
+      'A swap gives the statuses and ranges of the second consumer to the first, whose own go',
+    async run({ backend }) {
+      const store = await fillBothSides(backend)
+      const [live, shadow] = swap.consumers
+      const mine = testStatus(1, { consumer: live, status: 'RETRY' })
+      const others = [1, 2, 3].map((offset) => testStatus(offset, { consumer: shadow }))
+      const other = testStatus(4, { consumer: 'shop/other' })
+      await changeStatuses(store, mine, testStatus(9, { consumer: live }), ...others, other)
+      const failed = { from: 'ERROR', status: 'FAILED' } as const
+      await changeStatuses(store, testStatus(2, { consumer: shadow, ...failed }))
+      const range = { at: 1, by: 'of the live one' }
+      await commitDone(store, {
+        progress: [
+          testAdvance(12, 13, { consumer: live, range }),
+          testAdvance(11, 13, { consumer: shadow, range: { ...range, by: 'of the shadow' } }),
+        ],
+        swap,
+      })
+      assert.deepEqual(
+        (await readStatuses(store)).map((each) => [each.consumer, each.offset, each.status]),
+        [
+          ['shop/other', 4, 'ERROR'],
+          [live, 1, 'ERROR'],
+          [live, 2, 'FAILED'],
+          [live, 3, 'ERROR'],
+        ],
+      )
+      const places = [live, shadow].map((consumer) => {
+        return { consumer, topic: ORDERS, partition: 0, offset: 12 }
+      })
+      const ranges = await store.ranges(places)
+      assert.deepEqual(
+        ranges.map((each) => each?.by),
+        ['of the shadow', undefined],
+      )
     },
   },
   {

@@ -227,6 +227,8 @@ const progress = plain({
   steps: fc.integer({ min: -2, max: 3 }),
   completed: fc.nat(3),
   pending: fc.integer({ min: -1, max: 2 }),
+  dead: fc.integer({ min: -1, max: 1 }),
+  discarded: fc.nat(1),
   expired: weighted([
     [0, 4],
     [2, 1],

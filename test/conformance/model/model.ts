@@ -237,6 +237,8 @@ export function commit(model: Model, unit: Unit): ExpectedCommit {
       accepted: step.accepted + (before?.accepted ?? 0),
       completed: step.completed + (before?.completed ?? 0),
       pending: step.pending + (before?.pending ?? 0),
+      dead: step.dead + (before?.dead ?? 0),
+      discarded: step.discarded + (before?.discarded ?? 0),
       expired: step.expired + (before?.expired ?? 0),
     })
   }

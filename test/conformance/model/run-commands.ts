@@ -263,13 +263,15 @@ function unitOf(model: Model, wish: UnitPlan): Unit {
     }),
     progress: wish.progress.map(({ lag, steps, ...at }) => {
       const from = (model.progress.get(placeOf(at))?.next ?? 0) + lag
-      return { ...at, from, next: from + steps, accepted: at.completed + at.pending + at.expired }
+      const accepted = at.completed + at.pending + at.dead + at.discarded + at.expired
+      return { ...at, from, next: from + steps, accepted }
     }),
     rows,
     checks: wish.checks
       .filter((row) => !written.has(rowOf(row)))
       .map(({ lag, ...row }) => ({ ...row, expected: versionOf(row) + lag })),
     appends: wish.appends,
+    statuses: [],
     streams: streams.map(({ append: at, ...row }) => {
       const before = added.get(rowOf(row)) ?? model.streams.get(rowOf(row))?.length ?? 0
       added.set(rowOf(row), before + 1)

@@ -12,6 +12,7 @@ import { fenceDefects } from './fence-defects.ts'
 import { retentionDefects } from './retention-defects.ts'
 import { readDefects } from './read-defects.ts'
 import { storeDefects } from './store-defects.ts'
+import { statusDefects } from './status-defects.ts'
 import { swapDefects } from './swap-defects.ts'
 import { streamEndDefects, textDefects } from './text-defects.ts'
 import { unitDefects } from './unit-defects.ts'
@@ -24,6 +25,7 @@ const defects: readonly Defect[] = [
   ...fenceDefects,
   ...unitDefects,
   ...swapDefects,
+  ...statusDefects,
   ...textDefects,
   ...streamEndDefects,
 ]

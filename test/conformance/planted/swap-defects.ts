@@ -48,6 +48,19 @@ export const swapDefects: readonly Defect[] = [
     }),
   ),
   inStore(
+    'a swap leaves the statuses where they were',
+    'A swap gives the statuses and ranges of the second consumer to the first, whose own go',
+    (store) => ({
+      commit: (unit) =>
+        store.commit({
+          ...unit,
+          statuses: unit.statuses.map((each) => {
+            return each.consumer.endsWith('.shadow') ? { ...each, consumer: 'shadow' } : each
+          }),
+        }),
+    }),
+  ),
+  inStore(
     'a swap comes first',
     'A swap comes after the rows and the progress of its own unit',
     swapping(async (unit, store) => {

@@ -115,7 +115,15 @@ const progressDefects: readonly Defect[] = [
     'A unit may take progress back, and what is handled again is counted again',
     altering((unit) => ({
       ...unit,
-      progress: unit.progress.map((each) => ({ ...each, next: Math.max(each.from, each.next) })),
+      progress: unit.progress.map((each) => ({ ...each, next: Math.max(each.from ?? 0, each.next) })),
+    })),
+  ),
+  inStore(
+    'dead letters are not counted',
+    'Progress moves from where the unit began; counts add up',
+    altering((unit) => ({
+      ...unit,
+      progress: unit.progress.map((each) => ({ ...each, dead: 0, discarded: 0 })),
     })),
   ),
   inStore(

@@ -53,9 +53,10 @@ function* counterViolations(evidence: Evidence): Generator<string> {
   const { snapshot, isSettled } = evidence
   for (const progress of snapshot.progress) {
     const { consumer, topic, partition, next, accepted, completed, pending, expired } = progress
+    const failed = progress.dead + progress.discarded
     const name = `${consumer} on ${topic}/${partition}`
-    if (accepted !== completed + pending + expired)
-      yield `${name}: ${accepted} accepted, ${completed} + ${pending} + ${expired} accounted for`
+    if (accepted !== completed + failed + pending + expired)
+      yield `${name}: ${accepted} accepted, ${completed} + ${failed} + ${pending} + ${expired} accounted for`
     const heard = heardBy(consumer, evidence).filter(
       (record) => record.topic === topic && record.partition === partition,
     ).length

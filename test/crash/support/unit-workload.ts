@@ -1,4 +1,5 @@
 // The units that the killed process commits, so that the test can compute what must be there.
+import { NO_COUNTS } from '../../../src/ports/progress.ts'
 import type { LogEvent, Place } from '../../../src/ports/event-log.ts'
 import {
   ORDERS,
@@ -53,7 +54,7 @@ export function unitToVersion(key: string, version: number, fences: readonly Lea
   const body = JSON.stringify({ version })
   const row = { expected: version - 1, version, body }
   const progress = { consumer: consumerOf(key), topic: ORDERS, partition: 0 }
-  const counts = { accepted: 1, completed: 1, pending: 0, expired: 0 }
+  const counts = { ...NO_COUNTS, accepted: 1, completed: 1 }
   return testUnit({
     fences,
     progress: [{ ...progress, from: version - 1, next: version, ...counts }],

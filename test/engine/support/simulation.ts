@@ -130,6 +130,8 @@ interface Counted {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  readonly dead: number
+  readonly discarded: number
   readonly expired: number
   readonly lag: number
 }
@@ -137,19 +139,19 @@ interface Counted {
 /** Consumers whose counters do not balance, as sentences. */
 export function findImbalances(status: readonly Counted[]): readonly string[] {
   return status
-    .filter(({ accepted, completed, pending, expired }) => {
-      return accepted !== completed + pending + expired || pending < 0
+    .filter(({ accepted, completed, dead, discarded, expired, pending }) => {
+      return accepted !== completed + dead + discarded + expired + pending || pending < 0
     })
-    .map(
-      ({ consumer, accepted, completed, pending, expired }) =>
-        `${consumer}: ${accepted} is not ${completed} + ${pending} + ${expired}`,
-    )
+    .map(({ consumer, accepted, completed, dead, discarded, expired, pending }) => {
+      const parts = [completed, dead, discarded, expired, pending].join(' + ')
+      return `${consumer}: ${accepted} is not ${parts}`
+    })
 }
 
 /**
  * Waits until everything was read and nothing is held, and checks the counters meanwhile.
  *
- * @throws Error if accepted = completed + pending + expired does not hold
+ * @throws Error if accepted = completed + dead + discarded + expired + pending does not hold
  */
 export async function caughtUp(
   clock: Clock,

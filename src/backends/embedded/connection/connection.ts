@@ -6,6 +6,7 @@ import type { Clock } from '../../../base/time/clock.ts'
 import { Fault } from '../../../base/errors/fault.ts'
 import {
   assertCatalog,
+  assertLedgerSentinels,
   damagedTableFault,
   withDamageFault,
   assertSentinelRows,
@@ -24,10 +25,14 @@ import type { OpenDatabase } from '../files/index.ts'
 import { openDatabase, openReadOnly } from '../files/index.ts'
 
 import type { Leases, ProgressTable, EntityStreams, Tables } from '../store/index.ts'
+import type { ProgressRanges, StatusTable, SubscriptionTable } from '../store/index.ts'
 import {
   createLeases,
+  createProgressRanges,
   createProgressTable,
   createEntityStreams,
+  createStatusTable,
+  createSubscriptionTable,
   createTables,
 } from '../store/index.ts'
 import { assertHighWater, assertIdIndex } from './open-checks.ts'
@@ -42,6 +47,9 @@ export interface Connection {
   readonly tables: Tables
   readonly streams: EntityStreams
   readonly progress: ProgressTable
+  readonly statuses: StatusTable
+  readonly ranges: ProgressRanges
+  readonly subscriptions: SubscriptionTable
   readonly leases: Leases
   readonly damage: DamageRegistry
   readonly commits: GroupCommit
@@ -83,6 +91,9 @@ function createParts(sql: Statements, directory: string, clock: Clock) {
     tables,
     streams: createEntityStreams(sql, tables.idOf),
     progress: createProgressTable(sql),
+    statuses: createStatusTable(sql),
+    ranges: createProgressRanges(sql),
+    subscriptions: createSubscriptionTable(sql),
     leases: createLeases(sql),
   }
 }
@@ -99,7 +110,7 @@ export function openConnection(
   const parts = createParts(sql, directory, clock)
   const { damage, topics } = parts
   const load = (): void => {
-    for (const part of Object.values(parts)) part.load()
+    for (const part of Object.values(parts)) if ('load' in part) part.load()
     const { progress } = parts
     if (progress.count() !== topics.heads.progressRows())
       throw damagedTableFault('progress', `${progress.count()} rows`)
@@ -108,6 +119,7 @@ export function openConnection(
     withDamageFault(`a table of ${directory}`, () => {
       assertCatalog(sql)
       assertSentinelRows(sql)
+      assertLedgerSentinels(sql)
       load()
     })
     if (!mode.isForRepair) assertIdIndex(topics)

@@ -18,6 +18,7 @@ import { assertNothingLost, placeOf } from '../log/index.ts'
 import { readHealth } from './embedded-log.ts'
 import type { Connection, SharedConnection } from './connection.ts'
 import { swapTables } from '../store/index.ts'
+import { LEDGER_TABLES, createLedgerMethods, inspectTable } from './ledger-methods.ts'
 
 export function createEmbeddedStore(shared: SharedConnection, clock: Clock): EventStore {
   return {
@@ -69,21 +70,24 @@ export function createEmbeddedStore(shared: SharedConnection, clock: Clock): Eve
       const { streams } = shared.connection()
       return withDamageFault(`the streams of ${table}`, () => streams.ends(table, after, limit))
     },
-    tables: async () => shared.connection().tables.names(),
-    inspect: async (table, after, max) => shared.connection().tables.inspect(table, after, max),
+    tables: async () => [...shared.connection().tables.names(), ...LEDGER_TABLES],
+    inspect: async (table, after, max) => inspectTable(shared.connection(), table, after, max),
     progress: async (consumers) => shared.connection().progress.of(consumers),
+    ...createLedgerMethods(shared),
     health: async () => readHealth(shared),
   }
 }
 
 /** Runs all checks that need no write. `write` runs the others, before it changes any rows. */
 export function decide(unit: Unit, connection: Connection): Decision<CommitResult> {
-  const { leases, progress, tables, topics, streams } = connection
+  const { leases, progress, tables, topics, streams, statuses, ranges } = connection
   const resources = [...leases.fencedResources(unit.fences), ...progress.misplaced(unit.progress)]
   if (resources.length > 0) return { answer: () => ({ status: 'fenced', resources }) }
   const stale = tables.conflicts([...unit.rows, ...unit.checks])
   const rows = distinctRows([...stale, ...streams.rowsBehind(unit)])
-  if (rows.length > 0) return { answer: () => ({ status: 'conflict', rows }) }
+  if (rows.length > 0 || statuses.isAnyStale(unit.statuses))
+    return { answer: () => ({ status: 'conflict', rows }) }
+  statuses.assertAllowed(unit.statuses)
   assertAppendable(unit, connection)
   for (const name of unit.swap?.tables ?? []) tables.idOf(name)
   for (const { table } of unit.streams) tables.idOf(table)
@@ -103,6 +107,8 @@ export function decide(unit: Unit, connection: Connection): Decision<CommitResul
       answer = () => ({ status: 'done', places: appended.map(placeOf) })
       tables.write(unit.rows)
       progress.write(unit.progress)
+      ranges.write(unit.progress)
+      statuses.write(unit.statuses)
       if (unit.swap) swapTables(connection, unit.swap)
       return true
     },

@@ -22,6 +22,7 @@ export {
   isIntact,
   payloadHashIn,
 } from './log-rows.ts'
+export { NO_SENTINEL, assertLedgerSentinels } from './ledger-sentinels.ts'
 export { migrate } from './migrations.ts'
 export {
   APPLICATION_ID,

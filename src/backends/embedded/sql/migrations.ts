@@ -1,7 +1,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { idText, storedId } from './event-ids.ts'
 import { INSERT_RECORD, RECORD_WIDTH } from './log-rows.ts'
-import { FORMAT, LOG_TABLES, ROW_COLUMNS } from './schema.ts'
+import { TABLES_OF_FORMAT_2 } from './format-2.ts'
+import { fromFormat2 } from './from-format-2.ts'
+import { FORMAT, ROW_COLUMNS } from './schema.ts'
 import type { Statements } from './statements.ts'
 import { createStatements, transaction } from './statements.ts'
 import {
@@ -17,6 +19,7 @@ import { insertSentinelRows, insertTableSentinel } from './sentinel-rows.ts'
 /** Migrations by the format that they start from. Released ones never change. */
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
   1: fromFormat1,
+  2: fromFormat2,
 }
 
 /** Migrates an older database, one transaction per format. Returns whether it was older. */
@@ -35,7 +38,7 @@ function fromFormat1(db: DatabaseSync, sql: Statements): void {
   for (const table of ['topic', 'head', 'log', 'progress', 'stream'])
     db.exec(`ALTER TABLE ${table} RENAME TO ${table}_1`)
   db.exec('DROP INDEX log_place; DROP INDEX log_id')
-  db.exec(LOG_TABLES)
+  db.exec(TABLES_OF_FORMAT_2)
   insertSentinelRows(sql)
   db.exec(`INSERT INTO topic SELECT id, name, partitions, strategy, '{}' FROM topic_1`)
   copyLog(sql)

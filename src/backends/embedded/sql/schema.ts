@@ -1,10 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { writeCatalogChecksum } from './catalog-checksum.ts'
+import { LEDGER_TABLES } from './ledger-schema.ts'
+import { insertLedgerSentinels } from './ledger-sentinels.ts'
 import { insertSentinelRows } from './sentinel-rows.ts'
 import { createStatements, transaction } from './statements.ts'
 
 /** The format version of a data directory. Older ones are migrated, newer ones refused. */
-export const FORMAT = 2
+export const FORMAT = 3
+
+/** The first format with a ledger. */
+const LEDGER_FORMAT = 3
 
 /** "THRL"; tells our databases from those of other programs. */
 export const APPLICATION_ID = 0x5448524c
@@ -59,14 +64,19 @@ CREATE TABLE archive (
   to_off INTEGER NOT NULL, file TEXT NOT NULL, at_byte INTEGER NOT NULL, bytes INTEGER NOT NULL,
   sha BLOB NOT NULL, records INTEGER NOT NULL, PRIMARY KEY (topic, part, from_off)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE progress (
-  consumer TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL,
-  accepted INTEGER NOT NULL, completed INTEGER NOT NULL, pending INTEGER NOT NULL,
-  expired INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (consumer, topic, part)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE stream (
   tbl INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, position INTEGER NOT NULL,
   sum INTEGER NOT NULL, PRIMARY KEY (tbl, key, version)
+) STRICT, WITHOUT ROWID;
+`
+
+/** The progress of consumers: counters, and how far they have come. */
+export const PROGRESS_TABLE = `
+CREATE TABLE progress (
+  consumer TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, next INTEGER NOT NULL,
+  accepted INTEGER NOT NULL, completed INTEGER NOT NULL, pending INTEGER NOT NULL,
+  dead INTEGER NOT NULL, discarded INTEGER NOT NULL, expired INTEGER NOT NULL,
+  sum INTEGER NOT NULL, PRIMARY KEY (consumer, topic, part)
 ) STRICT, WITHOUT ROWID;
 `
 
@@ -106,24 +116,27 @@ export function configureConnection(db: DatabaseSync): void {
 /** Creates all tables in one transaction. */
 export function createTables(db: DatabaseSync, epoch: string): void {
   transaction(db, () => {
-    db.exec(LOG_TABLES)
-    db.exec(OTHER_TABLES)
+    for (const tables of [LOG_TABLES, PROGRESS_TABLE, LEDGER_TABLES, OTHER_TABLES]) db.exec(tables)
     db.prepare("INSERT INTO meta (name, value) VALUES ('epoch', ?)").run(epoch)
     const sql = createStatements({ db: () => db })
     insertSentinelRows(sql)
+    insertLedgerSentinels(sql)
     writeCatalogChecksum(sql)
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   })
 }
 
 /**
- * Reads what opening reads: all small tables, and the end of the log.
+ * Reads what opening reads of any format: all small tables, and the end of the log.
  *
  * @throws the error of SQLite where a page is damaged
  */
 export function assertReadable(db: DatabaseSync): void {
   for (const table of ['meta', 'topic', 'head', 'progress', 'lease', 'tbl', 'idx'])
     db.prepare(`SELECT * FROM ${table}`).all()
+  if (readIdentity(db).format >= LEDGER_FORMAT)
+    for (const table of ['progress_range', 'subscription'])
+      db.prepare(`SELECT * FROM ${table}`).all()
   db.prepare('SELECT max(position) FROM log').get()
 }
 

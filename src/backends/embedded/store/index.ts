@@ -1,11 +1,17 @@
-// Stores the rows of services in the database: tables, entity streams, consumer progress and
-// leases.
+// Stores the rows of services in the database: tables, entity streams, consumer progress, statuses
+// and leases.
 export type { EntityStreams } from './entity-streams.ts'
 export { createEntityStreams } from './entity-streams.ts'
 export type { Leases } from './leases.ts'
 export { createLeases } from './leases.ts'
 export type { ProgressTable } from './progress-table.ts'
 export { createProgressTable } from './progress-table.ts'
+export type { ProgressRanges } from './progress-ranges.ts'
+export { createProgressRanges } from './progress-ranges.ts'
+export type { StatusTable } from './status-table.ts'
+export { createStatusTable } from './status-table.ts'
+export type { SubscriptionTable } from './subscription-table.ts'
+export { createSubscriptionTable } from './subscription-table.ts'
 export { swapTables } from './swap-tables.ts'
 export type { Tables } from './tables.ts'
 export { createTables } from './tables.ts'

@@ -14,11 +14,12 @@ export interface ProgressTable {
   count(): number
 }
 
-const COLUMNS = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
-const WIDTH = 9
+const COLUMNS = `consumer, topic, part, next, accepted, completed, pending, dead, discarded,
+  expired, sum`
+const WIDTH = 11
 const UPSERT_TAIL = `ON CONFLICT (consumer, topic, part) DO UPDATE SET next = excluded.next,
   accepted = excluded.accepted, completed = excluded.completed, pending = excluded.pending,
-  expired = excluded.expired, sum = excluded.sum`
+  dead = excluded.dead, discarded = excluded.discarded, expired = excluded.expired, sum = excluded.sum`
 
 export function createProgressTable(sql: Statements): ProgressTable {
   const rows = new Map<string, Progress>()
@@ -58,15 +59,17 @@ export function createProgressTable(sql: Statements): ProgressTable {
 
 function progressOf(row: readonly unknown[]): Progress {
   const [consumer, topic] = row as [string, string]
-  const [partition, next, accepted, completed, pending, expired] = row.slice(2) as number[]
-  const numbers = { partition, next, accepted, completed, pending, expired }
+  const [partition, next, accepted, completed] = row.slice(2) as number[]
+  const [pending, dead, discarded, expired] = row.slice(6) as number[]
+  const numbers = { partition, next, accepted, completed, pending, dead, discarded, expired }
   return { consumer, topic, ...(numbers as Omit<Progress, 'consumer' | 'topic'>) }
 }
 
 /** The values of a row without its checksum, in the order of the columns. */
 function valuesOf(progress: Progress): (string | number)[] {
-  const { consumer, topic, partition, next, accepted, completed, pending, expired } = progress
-  return [consumer, topic, partition, next, accepted, completed, pending, expired]
+  const { consumer, topic, partition, next, accepted, completed } = progress
+  const { pending, dead, discarded, expired } = progress
+  return [consumer, topic, partition, next, accepted, completed, pending, dead, discarded, expired]
 }
 
 function placeKey({

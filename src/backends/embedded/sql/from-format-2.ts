@@ -1,0 +1,32 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { rowChecksum } from './checksums.ts'
+import { LEDGER_TABLES } from './ledger-schema.ts'
+import { insertLedgerSentinels } from './ledger-sentinels.ts'
+import { PROGRESS_TABLE } from './schema.ts'
+import { damagedTableFault } from './sqlite-errors.ts'
+import type { Statements } from './statements.ts'
+
+const OLD_COLUMNS = 'consumer, topic, part, next, accepted, completed, pending, expired, sum'
+const INSERT_PROGRESS = `INSERT INTO progress
+  (consumer, topic, part, next, accepted, completed, pending, dead, discarded, expired, sum)`
+
+/** Format 3 counts dead and discarded events, and adds the tables of the ledger. */
+export function fromFormat2(db: DatabaseSync, sql: Statements): void {
+  db.exec('ALTER TABLE progress RENAME TO progress_2')
+  db.exec(PROGRESS_TABLE)
+  const rows = sql.all(`SELECT ${OLD_COLUMNS} FROM progress_2`)
+  const values = rows.flatMap((row) => withDeadLetters(row as readonly (string | number)[]))
+  sql.insert(INSERT_PROGRESS, '', 11, values)
+  db.exec('DROP TABLE progress_2')
+  db.exec(LEDGER_TABLES)
+  insertLedgerSentinels(sql)
+}
+
+/** @throws Fault `DATA_DAMAGED`, since a new checksum would hide the damage of a row */
+function withDeadLetters(row: readonly (string | number)[]): readonly (string | number)[] {
+  const old = row.slice(0, -1)
+  if (rowChecksum(old) !== row.at(-1))
+    throw damagedTableFault('progress', old.slice(0, 3).join('/'))
+  const made = [...old.slice(0, 7), 0, 0, ...old.slice(7)]
+  return [...made, rowChecksum(made)]
+}
