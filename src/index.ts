@@ -55,6 +55,25 @@ export type {
   ConsumerStatus,
 } from './engine/operations/index.ts'
 export type {
+  AdminReason,
+  DeadLetterCause,
+  DeadLetterEntry,
+  DeadLetterFilter,
+  DeadLetters,
+  DeadLettersOptions,
+  EditRequest,
+  RedrivePreview,
+  RedriveProgress,
+  RedriveRequest,
+} from './engine/dead-letters/index.ts'
+export type {
+  FailureOptions,
+  OnFailed,
+  RedriveOptions,
+  RetryOptions,
+} from './rules/failure-policy.ts'
+export { final } from './rules/failure-policy.ts'
+export type {
   Alarm,
   AlarmKind,
   ErrorView,

@@ -2,6 +2,7 @@ import type { Clock } from '../base/time/clock.ts'
 import { Fault } from '../base/errors/fault.ts'
 import { commandsTopic } from '../contract/contract.ts'
 import { createDeadLetterAlarms, createHeldKeyAlarms, rewind } from '../engine/operations/index.ts'
+import { createDeadLetters } from '../engine/dead-letters/index.ts'
 import { readCatalog } from '../engine/plan/index.ts'
 import { createDelayClock } from '../engine/delays/index.ts'
 import { heldKeys, readOperation } from '../engine/listing/index.ts'
@@ -35,6 +36,7 @@ export async function openOfflineSystem(backend: Backend, clock: Clock): Promise
     catalog,
     clock,
     delays,
+    deadLetters: createDeadLetters({ backend, catalog, clock, delays, pauses }),
     async health() {
       await pauses.refreshIfStale()
       const paused = services.filter(pauses.isPaused)

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/time/clock.ts'
+import type { DeadLetters } from '../engine/dead-letters/index.ts'
 import type { Catalog } from '../engine/plan/index.ts'
 import type { DelayClock } from '../engine/delays/index.ts'
 import type { HealthReport, RewindRequest, RewoundPartition } from '../engine/operations/index.ts'
@@ -13,6 +14,7 @@ export interface System {
   readonly clock: Clock
   /** The clock of the times that are stored in rows. */
   readonly delays: Pick<DelayClock, 'now'>
+  readonly deadLetters: DeadLetters
   health(): Promise<HealthReport>
   /** @throws Fault `SERVICE_NOT_FOUND`, `DATA_READ_ONLY` */
   setPaused(service: string, isPaused: boolean): Promise<void>

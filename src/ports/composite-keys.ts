@@ -2,6 +2,7 @@
 import { compositeKey } from '../base/composite-key.ts'
 import type { LogEvent } from './event-log.ts'
 import type { Progress, RowKey } from './event-store.ts'
+import type { ConsumedEvent } from './status.ts'
 
 export const rowId = ({ table, key }: RowKey): string => compositeKey(table, key)
 
@@ -20,3 +21,7 @@ export const progressId = ({ consumer, topic, partition }: ProgressName): string
 /** Events with the same topic and key keep their order. */
 export const orderId = ({ topic, key }: Pick<LogEvent, 'topic' | 'key'>): string =>
   compositeKey(topic, key)
+
+/** An event at a consumer. */
+export const consumedEventKey = (event: ConsumedEvent): string =>
+  compositeKey(progressId(event), event.offset)

@@ -8,6 +8,7 @@ import type { Engine } from '../engine/engine.ts'
 import { checkHealth, rewind } from '../engine/operations/index.ts'
 import { findOperationById } from '../engine/producer/index.ts'
 import type { EngineContext, EngineMonitor } from '../engine/context/index.ts'
+import { createDeadLetters } from '../engine/dead-letters/index.ts'
 import { whileRunning } from '../engine/context/index.ts'
 
 const SYSTEMS = new WeakMap<object, System>()
@@ -37,6 +38,7 @@ export function createRunningSystem(
     catalog,
     clock,
     delays,
+    deadLetters: createDeadLetters(engine, engine),
     health: () => whileOpen(() => checkHealth(engine)),
     setPaused: (service, isPaused) => whileOpen(() => pauses.setPaused(service, isPaused)),
     rewind: (asked) => whileOpen(() => rewind(engine, asked)),

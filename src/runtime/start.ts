@@ -46,6 +46,7 @@ import type {
   TimersOptions,
   UnsettledWork,
 } from '../engine/listing/index.ts'
+import type { DeadLetters } from '../engine/dead-letters/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
 import type { AppDescription } from './describe.ts'
@@ -155,6 +156,8 @@ export interface App {
    * @throws Fault `NOT_SETTLED` once the signal aborts, with one issue for each thing it still waits for
    */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
+  /** Messages that have failed, and what operators can do about them. */
+  readonly deadLetters: DeadLetters
   /** What `settled` waits for at the moment; empty if it would resolve. */
   unsettled(): Promise<readonly UnsettledWork[]>
   /**
@@ -241,6 +244,7 @@ export async function startApp(
     operations: (asked) => whileOpen(() => listOperations(engineTools, asked)),
     timers: (asked) => whileOpen(() => listTimers(engineTools, asked)),
     settled: ({ signal } = {}) => whileOpen(() => waitUntilSettled(engineTools, signal)),
+    deadLetters: system.deadLetters,
     unsettled: () => whileOpen(() => readUnsettled(engineTools)),
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),

@@ -69,6 +69,7 @@ const ENGINE: SubModules = {
     'projections',
     'rows',
   ],
+  'dead-letters': ['context', 'failure', 'listing', 'plan', 'rows'],
   producer: ['context', 'execution', 'listing', 'operations', 'plan', 'projections'],
   maintenance: ['context', 'delays', 'plan'],
 }

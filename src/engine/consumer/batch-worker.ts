@@ -10,7 +10,13 @@ import { damageFault } from '../context/index.ts'
 import { createDelayFilter } from '../delays/index.ts'
 import type { BatchSources } from './gather-batch.ts'
 import type { HoldSummary, CrashGuard } from '../failure/index.ts'
-import { createHolds, createCrashGuard, createPolicies, timerRetry } from '../failure/index.ts'
+import {
+  createEdits,
+  createHolds,
+  createCrashGuard,
+  createPolicies,
+  timerRetry,
+} from '../failure/index.ts'
 import { createOrderedReader } from './ordered-reader.ts'
 import type { HandlerCaller, StopSignals } from './handler-caller.ts'
 import { createHandlerCaller, createGroupSlots } from './handler-caller.ts'
@@ -74,6 +80,7 @@ function createSources(
     options,
     rows: createRowCache(store, options.cacheBytesMax, createServiceRefold(engine, service)),
     holds: createHolds(store, service.tableNames, group.consumers, { delays, policyOf }),
+    edits: createEdits(store, service.id),
     timers: createDueTimers(store, service.tableNames, { delays, rescanMs: options.idleMs }),
     progress,
     leases: createLeases(engine, group, progress),
@@ -124,7 +131,7 @@ export function createBatchWorker(
   projectionStates: ProjectionStateStore,
 ): BatchWorker {
   const sources = createSources(engine, service, group, signals.aborting)
-  const { rows, holds, timers, progress, leases, slots } = sources
+  const { rows, holds, edits, timers, progress, leases, slots } = sources
   const handlerCaller = createHandlerCaller(engine, sources, signals)
   const projectionGuard = createProjectionGuard(group, projectionStates)
   engine.monitor.trackHolds(group.name, () => holdsWorkedOnHere(sources))
@@ -148,6 +155,7 @@ export function createBatchWorker(
     rows.clear()
     await projectionGuard.load()
     await holds.load()
+    await edits.load()
     await progress.reload(isDormant)
     stoppedAtReset = stoppedText()
     await timers.load()
@@ -187,13 +195,22 @@ function createUnitRunner(
 ): BatchWorker['work'] {
   const { budget, clock, delays, options, plan, newId, random, monitor } = engine
   const { store } = engine.backend
-  const { group, rows, holds, progress, slots } = sources
+  const { group, rows, holds, edits, progress, slots } = sources
   const environment: BatchContext['environment'] = { plan, service, clock, delays, newId }
   // Handlers were called before; here their results are only staged.
   const computeMsMax = isHandlerGroup(group) ? Infinity : options.unitComputeMsMax
   const policyOf = createPolicies(group, options)
   const limits = { policyOf, timerRetry: timerRetry(options), computeMsMax }
-  const context: BatchContext = { environment, group, rows, holds, random, budget, ...limits }
+  const context: BatchContext = {
+    environment,
+    group,
+    rows,
+    holds,
+    edits,
+    random,
+    budget,
+    ...limits,
+  }
   const conflicts = createUnitConflicts(group.name, monitor)
 
   async function work(batch: Batch | undefined): Promise<Batch | undefined> {

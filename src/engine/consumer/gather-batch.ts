@@ -4,7 +4,7 @@ import type { EventLog, Slice } from '../../ports/event-log.ts'
 import type { Leases } from './leases.ts'
 import type { DelayClock, DelayFilter } from '../delays/index.ts'
 import { DELAY_STEP_MS } from '../delays/index.ts'
-import type { HeldMessage, Holds, CanWorkOn } from '../failure/index.ts'
+import type { Edits, HeldMessage, Holds, CanWorkOn } from '../failure/index.ts'
 import { holdKeyOf } from '../failure/index.ts'
 import type { EngineOptions } from '../context/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
@@ -24,6 +24,7 @@ export interface BatchSources {
   readonly options: EngineOptions
   readonly rows: RowCache
   readonly holds: Holds
+  readonly edits: Edits
   readonly timers: DueTimers
   readonly leases: Leases
   readonly progress: GroupProgress
@@ -48,7 +49,7 @@ const TIMERS_PER_BATCH = 256
  * records only if nothing else is due.
  */
 export async function gatherBatch(sources: BatchSources, signal: AbortSignal): Promise<Batch> {
-  const { delays, holds, timers, leases, rows, progress, group, slots } = sources
+  const { delays, edits, holds, timers, leases, rows, progress, group, slots } = sources
   const now = delays.now()
   const ended = slots?.endedHolds() ?? []
   const holdsMax = slots ? QUEUE_HOLDS_PER_BATCH : HOLDS_PER_BATCH
@@ -69,7 +70,7 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   const isNew = ({ subscription, record }: Delivery): boolean =>
     !slots || !holds.isKnown(holdKeyOf(subscription.consumer, record))
   const deliveries = fresh
-    .flatMap((record) => createDeliveries(group, record))
+    .flatMap((record) => createDeliveries(group, record, edits.editedRecord))
     .filter((delivery) => progress.isAhead(delivery) && isNew(delivery))
   return { timers: dueTimers, scheduled, deliveries: [...retried, ...deliveries], slices }
 }
@@ -119,11 +120,11 @@ function retryDeliveries(
   holdKey: string,
   cachedRows: readonly CachedRow[],
 ): Delivery[] {
-  const { rows, group, progress } = sources
+  const { edits, rows, group, progress } = sources
   rows.put(cachedRows)
   return cachedRows.flatMap((row, at) => {
     const held = { holdKey, key: row.key, isFirst: at === 0 }
-    return createDeliveries(group, row.value as HeldMessage)
+    return createDeliveries(group, row.value as HeldMessage, edits.editedRecord)
       .filter(({ subscription }) => holdKey.startsWith(`${subscription.consumer.id}:`))
       .map((delivery) => ({ ...delivery, held }))
       .filter(progress.isAhead)

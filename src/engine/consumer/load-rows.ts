@@ -17,7 +17,7 @@ import type { HeldMessage, HoldRow } from '../failure/index.ts'
 import { holdKeyOf } from '../failure/index.ts'
 import type { CachedRow, RowCache } from '../rows/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
-import type { FailurePolicy, Holds } from '../failure/index.ts'
+import type { Edits, FailurePolicy, Holds } from '../failure/index.ts'
 import type { RetryOptions } from '../../rules/failure-policy.ts'
 import type { Random } from '../../base/random.ts'
 import type { ComputeBudget } from '../context/index.ts'
@@ -27,6 +27,7 @@ export interface BatchContext {
   readonly group: ConsumerGroup
   readonly rows: RowCache
   readonly holds: Holds
+  readonly edits: Edits
   readonly random: Random
   /** The failure policy of a consumer, by its id. */
   readonly policyOf: (consumer: string) => FailurePolicy

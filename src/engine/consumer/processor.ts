@@ -102,7 +102,7 @@ function createChangeDetector(
   return {
     /** Whether state in memory may be out of date, after a heartbeat or a rewind. */
     async isChanged(): Promise<boolean> {
-      const rewound = pauses.rewindCount(service.name)
+      const rewound = pauses.changeCount(service.name)
       const isRewound = rewound !== rewindsSeen
       rewindsSeen = rewound
       const isOther = isRewound || worker.isOutOfDate()
@@ -114,7 +114,7 @@ function createChangeDetector(
     /** Whether to continue with a gathered batch. Sends no heartbeat. */
     async mayGoOn(): Promise<boolean> {
       await pauses.refreshIfStale()
-      const isSame = pauses.rewindCount(service.name) === rewindsSeen && !worker.isOutOfDate()
+      const isSame = pauses.changeCount(service.name) === rewindsSeen && !worker.isOutOfDate()
       return isSame && clock.elapsed() < leases.heartbeatDueAt() && !pauses.isPaused(service.name)
     },
   }

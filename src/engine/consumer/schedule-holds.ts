@@ -152,7 +152,7 @@ function replyFailed(
   { consumer, record, hold }: Front,
 ) {
   if (consumer.rule.kind !== 'entity') return
-  const delivery = createDeliveries(context.group, record).find(
+  const delivery = createDeliveries(context.group, record, context.edits.editedRecord).find(
     ({ subscription }) => subscription.consumer === consumer,
   )
   if (!delivery) return

@@ -1,14 +1,11 @@
-import { compositeKey } from '../../base/composite-key.ts'
-import type { ThrownError } from '../../base/errors/thrown-error.ts'
-import { progressId } from '../../ports/composite-keys.ts'
+import { consumedEventKey, progressId } from '../../ports/composite-keys.ts'
 import type { LogEvent, LogRecord } from '../../ports/event-log.ts'
 import type { StreamEntry } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
-import type { Status, StatusChange } from '../../ports/status.ts'
-import { assertStatusChange } from '../../ports/status.ts'
+import type { StatusChange } from '../../ports/status.ts'
 import type { Batch, DeliveryCounts, InboundMessage, RuleRun } from '../execution/index.ts'
-import type { HoldDraft, RuleError } from '../failure/index.ts'
-import { causeOf } from '../failure/index.ts'
+import type { HoldDraft, RuleError, StatusStep } from '../failure/index.ts'
+import { createStatusChange } from '../failure/index.ts'
 import type { Consumer } from '../plan/index.ts'
 import type { UnitDraft } from '../rows/index.ts'
 import { createDraft } from '../rows/index.ts'
@@ -113,48 +110,16 @@ function findCounts(
   return made
 }
 
-/** A change of a status, and what the ledger shows with it. */
-export interface StagedStatus {
-  readonly from: Status
-  readonly to: Status
-  readonly attempts: number
-  /** By the wall clock. */
-  readonly dueAt?: number
-  readonly error?: ThrownError
-  readonly resolution?: StatusChange['resolution']
-  readonly detail?: object
-}
-
 /** Stages a change of the status of a record at a consumer; two changes in one unit become one. */
 export function stageStatus(
   { environment: { service, clock } }: Pick<BatchContext, 'environment'>,
   staged: StagingBatch,
   consumer: Consumer,
   record: LogRecord,
-  { from, to, attempts, dueAt, error, resolution, detail }: StagedStatus,
+  change: StatusStep,
 ): void {
-  const { id: eventId, key, type, topic, partition, offset } = record
-  const place = compositeKey(compositeKey(consumer.id, topic, partition), offset)
-  const before = staged.statuses.get(place)
-  assertStatusChange(from, to, { consumer: consumer.name, id: eventId })
-  staged.statuses.set(place, {
-    consumer: consumer.id,
-    topic,
-    partition,
-    offset,
-    eventId,
-    key,
-    type,
-    from: before?.from ?? from,
-    status: to,
-    attempts,
-    dueAt: dueAt ?? null,
-    code: error?.code ?? null,
-    error: error?.message ?? null,
-    cause: error ? causeOf(error) : null,
-    resolution: resolution ?? null,
-    detail: detail ? JSON.stringify(detail) : null,
-    updatedBy: service.name,
-    updatedAt: clock.now(),
-  })
+  const made = createStatusChange(consumer, record, change, { by: service.name, at: clock.now() })
+  const place = consumedEventKey(made)
+  const from = staged.statuses.get(place)?.from ?? made.from
+  staged.statuses.set(place, { ...made, from })
 }

@@ -7,15 +7,15 @@ import { controlTable } from '../plan/index.ts'
 import { updateRow } from '../rows/index.ts'
 
 /**
- * Pauses of services and rewinds of rules by operators. Stored with each service's rows, so that a
+ * Pauses of services, and changes of progress and holds, by operators. Stored with each service's rows, so that a
  * pause survives a restart and other processes see it within `lookMs`.
  */
 export interface Pauses {
   /** Reads them again if they may be out of date. */
   refreshIfStale(): Promise<void>
   isPaused(service: string): boolean
-  /** How often rules of the service were rewound, ever. */
-  rewindCount(service: string): number
+  /** How often operators have changed progress or holds of the service, ever. */
+  changeCount(service: string): number
   /** Reads them now, for everything in this process. */
   refresh(): Promise<void>
   /** Resolves when a pause has changed, or at the latest when it is time to read again. */
@@ -29,8 +29,8 @@ export interface Pauses {
 }
 
 const pauseKey = (service: string): RowKey => ({ table: controlTable(service), key: 'pause' })
-/** The version of this row counts the rewinds of a service. */
-export const rewindCountKey = (service: string): RowKey => {
+/** The version of this row counts the changes of operators: rewinds, redrives and discards. */
+export const changeCountKey = (service: string): RowKey => {
   return { table: controlTable(service), key: 'rewound' }
 }
 
@@ -63,7 +63,7 @@ export function createPauses(
   async function read(): Promise<void> {
     const askedAt = clock.elapsed()
     const ids = services.map(({ id }) => id)
-    const rows = await store.get([...ids.map(pauseKey), ...ids.map(rewindCountKey)])
+    const rows = await store.get([...ids.map(pauseKey), ...ids.map(changeCountKey)])
     for (const [at, { name: service }] of services.entries()) {
       rewinds.set(service, rows[at + services.length]?.version ?? 0)
       const isPaused = rows[at] !== undefined
@@ -85,7 +85,7 @@ export function createPauses(
   return {
     refreshIfStale,
     refresh,
-    rewindCount: (service) => rewinds.get(service) ?? 0,
+    changeCount: (service) => rewinds.get(service) ?? 0,
     isPaused: (service) => paused.has(service),
     waitForChange: (signal) => changes.wait(lookMs, signal),
     async setPaused(service, isPaused) {

@@ -48,12 +48,23 @@ export interface DeliveryCounts extends Pick<Advance, 'consumer' | 'topic' | 'pa
   expired: number
 }
 
+/** The record as a consumer reads it, if an operator has edited it for that consumer. */
+export type EditedRecord = (consumer: string, record: LogRecord) => LogRecord | undefined
+
 /** The deliveries of a record: one per consumer with a rule for it. */
-export function createDeliveries(group: ConsumerGroup, record: LogRecord): Delivery[] {
+export function createDeliveries(
+  group: ConsumerGroup,
+  record: LogRecord,
+  editedRecord: EditedRecord,
+): Delivery[] {
   const subscriptions = group.subscriptions.get(record.topic)?.get(record.type)
   if (!subscriptions) return []
   const inbound = createInboundMessage(record, subscriptions)
   return subscriptions
     .filter((subscription) => isAddressedTo(subscription, inbound))
-    .map((subscription): Delivery => ({ subscription, record, inbound }))
+    .map((subscription): Delivery => {
+      const edited = editedRecord(subscription.consumer.id, record)
+      if (!edited) return { subscription, record, inbound }
+      return { subscription, record, inbound: createInboundMessage(edited, [subscription]) }
+    })
 }

@@ -8,7 +8,7 @@ export {
   rowsForSaga,
   rowsForTimer,
 } from './advance-saga.ts'
-export type { Batch, Delivery, DeliveryCounts, ScheduledHold } from './batch.ts'
+export type { Batch, Delivery, DeliveryCounts, EditedRecord, ScheduledHold } from './batch.ts'
 export { EMPTY_BATCH, createDeliveries } from './batch.ts'
 export type { OperationRow } from './decide.ts'
 export {

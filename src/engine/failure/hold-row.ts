@@ -31,6 +31,8 @@ export interface HoldRow {
   readonly count: number
   /** Set while the message in front has failed. */
   readonly dead?: DeadLetter
+  /** Set for a dead letter that its key does not wait for: a hold of its own. */
+  readonly isAside?: true
   /** How often the message in front was redriven by a policy. */
   readonly redrives?: number
   /** Held compensations, by the id of the command that each undoes: the keys of their rows. */
@@ -74,7 +76,7 @@ export function holdKeyOf(consumer: Consumer, record: LogRecord): string {
 /** The key of a hold of one record alone. */
 export function placeHoldKey(
   { id }: Pick<Consumer, 'id'>,
-  { topic, partition, offset }: LogRecord,
+  { topic, partition, offset }: Pick<LogRecord, 'topic' | 'partition' | 'offset'>,
 ): string {
   return `${id}:${topic}/${partition}@${offset}`
 }

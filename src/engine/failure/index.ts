@@ -4,6 +4,8 @@ export type { CrashGuard } from './crash-guard.ts'
 export { createCrashGuard } from './crash-guard.ts'
 export type { ExclusivePermit } from './exclusive-permit.ts'
 export { createExclusivePermit } from './exclusive-permit.ts'
+export type { EditRow, Edits } from './edits.ts'
+export { createEdits, editKey } from './edits.ts'
 export type { FailurePolicy, NextStep, RetryDefaults } from './failure-policy.ts'
 export {
   createPolicies,
@@ -28,5 +30,7 @@ export {
   setAside,
   updateHold,
 } from './stage-holds.ts'
+export type { ChangedBy, StatusStep } from './status-change.ts'
+export { createStatusChange } from './status-change.ts'
 export type { RuleError } from './rule-error.ts'
 export { createRuleError, ruleErrorText, thrownFields } from './rule-error.ts'

@@ -183,6 +183,7 @@ export function setAside(
     isRecorded: true,
     due,
     dead: { ...dead, row },
+    isAside: true,
     next: 1,
     count: 1,
   }

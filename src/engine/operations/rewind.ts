@@ -7,7 +7,7 @@ import type { Advance, Progress } from '../../ports/event-store.ts'
 import type { StartFrom } from '../../rules/rule.ts'
 import type { CatalogRule } from '../plan/index.ts'
 import type { Pauses, EngineContext } from '../context/index.ts'
-import { rewindCountKey } from '../context/index.ts'
+import { changeCountKey } from '../context/index.ts'
 import { startFromIssue, startOffset } from '../plan/index.ts'
 import { rowWrite } from '../rows/index.ts'
 
@@ -60,7 +60,7 @@ export async function rewind(
     const { store } = system.backend
     const progress = await store.progress([rule.id])
     const rewound = targets.map((place) => ({ ...place, from: currentOffset(progress, place) }))
-    const countKey = rewindCountKey(serviceId(rule.id))
+    const countKey = changeCountKey(serviceId(rule.id))
     const [row] = await store.get([countKey])
     const answer = await store.commit({
       ...EMPTY_UNIT,

@@ -124,6 +124,7 @@ const OUTCOME_ICONS = {
   pending: CircleDashed,
   completed: CircleCheck,
   refused: CircleX,
+  failed: CircleX,
   finished: CircleDot,
 } as const
 

@@ -20,6 +20,10 @@ const service = ({ consumer, examples: [group = ''] }: Alarm): string =>
 export const ALARM_LINKS: Readonly<Record<Alarm['kind'], AlarmLink>> = {
   'changed-projection': { text: 'Show the service', href: service },
   'clock-step': { text: 'Show the timers', href: () => list('timers') },
+  'dead-letters': {
+    text: 'Show the held keys',
+    href: ({ consumer }) => list('held', consumer === undefined ? {} : { consumer }),
+  },
   'failed-rebuild': { text: 'Show the service', href: service },
   'held-keys': {
     text: 'Show the held keys',

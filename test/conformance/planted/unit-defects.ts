@@ -115,7 +115,10 @@ const progressDefects: readonly Defect[] = [
     'A unit may take progress back, and what is handled again is counted again',
     altering((unit) => ({
       ...unit,
-      progress: unit.progress.map((each) => ({ ...each, next: Math.max(each.from ?? 0, each.next) })),
+      progress: unit.progress.map((each) => ({
+        ...each,
+        next: Math.max(each.from ?? 0, each.next),
+      })),
     })),
   ),
   inStore(

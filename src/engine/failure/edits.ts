@@ -1,0 +1,75 @@
+import { decodeEnvelope, encodeHead } from '../../contract/envelope.ts'
+import type { LogRecord } from '../../ports/event-log.ts'
+import type { EventStore, Row, RowKey } from '../../ports/event-store.ts'
+import type { EditedRecord } from '../execution/index.ts'
+import { controlTable } from '../plan/index.ts'
+import { placeHoldKey } from './hold-row.ts'
+
+/**
+ * An edit of a message for one consumer: whenever the consumer reads the message, it gets this data.
+ * The log keeps the original, and other consumers read that.
+ */
+export interface EditRow {
+  readonly consumer: string
+  /** The data as JSON text, and the version of its message type. */
+  readonly json: string
+  readonly version: number
+  readonly by: string
+  readonly reason: string
+  /** When it was made, by the wall clock. */
+  readonly at: number
+}
+
+const PREFIX = 'edit:'
+const PAGE = 1_000
+
+/** The key of an edit in the control table of the service. */
+export function editKey(
+  service: string,
+  consumer: string,
+  record: Pick<LogRecord, 'topic' | 'partition' | 'offset'>,
+): RowKey {
+  const key = `${PREFIX}${placeHoldKey({ id: consumer }, record)}`
+  return { table: controlTable(service), key }
+}
+
+/** The edits of a service's messages. Few are expected: all are in memory. */
+export interface Edits {
+  load(): Promise<void>
+  /** The record as a consumer reads it; `undefined` where nothing was edited. */
+  readonly editedRecord: EditedRecord
+}
+
+export function createEdits(store: EventStore, service: string): Edits {
+  const edits = new Map<string, EditRow>()
+  return {
+    async load() {
+      edits.clear()
+      for await (const { key, body } of editRows(store, service))
+        edits.set(key, JSON.parse(body) as EditRow)
+    },
+    editedRecord(consumer, record) {
+      if (edits.size === 0) return undefined
+      const edit = edits.get(editKey(service, consumer, record).key)
+      return edit && applyEdit(record, edit)
+    },
+  }
+}
+
+async function* editRows(store: EventStore, service: string): AsyncGenerator<Row> {
+  const table = controlTable(service)
+  let after: { key: string } | undefined = { key: PREFIX }
+  while (after) {
+    const rows = await store.scan({ table, after, limit: PAGE })
+    const found = rows.filter(({ key }) => key.startsWith(PREFIX))
+    yield* found
+    const last = found.length === PAGE ? found.at(-1) : undefined
+    after = last && { key: last.key }
+  }
+}
+
+/** The record with the data of an edit. */
+function applyEdit(record: LogRecord, { json, version }: EditRow): LogRecord {
+  const { version: _, ...envelope } = decodeEnvelope(record)
+  return { ...record, data: json, head: encodeHead({ ...envelope, version }) }
+}
