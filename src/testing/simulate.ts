@@ -19,6 +19,7 @@ import { createPlan, createCatalog } from '../engine/plan/index.ts'
 import type { Operation, SendOptions } from '../engine/producer/index.ts'
 import type { EngineOptions } from '../engine/context/index.ts'
 import type { ConsumerStatus } from '../engine/operations/index.ts'
+import type { DeadLetters } from '../engine/dead-letters/index.ts'
 import type { RebuildResult } from '../engine/rebuild/index.ts'
 import {
   readConsumerStatus,
@@ -75,6 +76,8 @@ export interface Simulation {
   ask<A>(query: QueryMessage<string, string, unknown, A>): Promise<A>
   /** Advances time and runs everything that becomes due. */
   advance(byMs: number): Promise<void>
+  /** The dead letters of a service. Await its calls with `until`. */
+  deadLetters(service: string): DeadLetters
   /** Pauses a service until `resume`, as an operator does. */
   pause(service: string): Promise<void>
   resume(service: string): Promise<void>
@@ -167,6 +170,7 @@ export async function simulate<const S extends readonly Service<string, unknown>
     operation,
     ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),
     advance: (byMs) => clock.advance(byMs),
+    deadLetters: (name) => named(name).app.deadLetters,
     pause: (name) => clock.until(named(name).app.pause(name)),
     resume: (name) => clock.until(named(name).app.resume(name)),
     rebuild: (name) => clock.until(named(serviceIn(name)).app.rebuild(name), timeoutMs),

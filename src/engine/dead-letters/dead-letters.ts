@@ -82,7 +82,7 @@ export function createDeadLetters(system: RedriveSystem, engine?: EngineContext)
   return {
     list: (options) => listDeadLetters(system, options),
     causes: (filter) => deadLetterCauses(system, filter),
-    preview: (filter) => previewRedrive(system, filter),
+    preview: (filter = {}) => previewRedrive(system, filter),
     redrive: (request, onProgress) => redrive(system, request, onProgress),
     discard: (request, onProgress) => discard(system, request, onProgress),
     edit: async (request) => editDeadLetter(running(), request),
