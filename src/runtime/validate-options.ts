@@ -1,5 +1,8 @@
 import type { Issue } from '../base/errors/fault.ts'
-import { unknownNameMessage } from '../base/options.ts'
+import { Fault } from '../base/errors/fault.ts'
+import type { OptionTable } from '../base/options.ts'
+import { resolveOptions, unknownNameMessage } from '../base/options.ts'
+import { ON_FAILED, REDRIVE_OPTIONS, RETRY_OPTIONS } from '../rules/failure-policy.ts'
 import { startFromIssue } from '../engine/plan/index.ts'
 import type { Renamable } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
@@ -50,6 +53,32 @@ export function startFromIssues(
 function invalidProjectionStartReason(startFrom: unknown): string | undefined {
   if (startFrom === 'beginning') return undefined
   return `must be 'beginning': a projection reads every event`
+}
+
+/** Issues of `retry`, `onFailed` and `redrive`. */
+export function failureIssues(path: string, given: Runnable): readonly Issue[] {
+  if (given.kind === 'query') return []
+  const { retry, onFailed, redrive } = given
+  const issues: string[] = []
+  if (onFailed !== undefined && !ON_FAILED.includes(onFailed))
+    issues.push(`its onFailed must be one of ${ON_FAILED.join(', ')}`)
+  issues.push(...numberIssues('retry', RETRY_OPTIONS, retry))
+  const { onDeploy, ...numbers } = redrive ?? {}
+  if (onDeploy !== undefined && typeof onDeploy !== 'boolean')
+    issues.push('its redrive.onDeploy must be true or false')
+  issues.push(...numberIssues('redrive', REDRIVE_OPTIONS, numbers))
+  return issues.map((message) => ({ path, message }))
+}
+
+function numberIssues(owner: string, table: OptionTable, given: unknown = {}): readonly string[] {
+  if (typeof given !== 'object' || given === null) return [`its ${owner} must be an object`]
+  try {
+    resolveOptions(owner, table, given)
+    return []
+  } catch (cause) {
+    if (!(cause instanceof Fault)) throw cause
+    return cause.issues.map(({ path, message }) => `its ${owner}.${path} ${message}`)
+  }
 }
 
 /** Issues of `renamedFrom`: not a name, the present name, or given twice. */

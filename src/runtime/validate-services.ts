@@ -8,12 +8,12 @@ import { shapeIssues } from '../contract/data/shape.ts'
 import type { MessageType } from '../contract/message.ts'
 import type { Entity } from '../rules/entity.ts'
 import type { Handler } from '../rules/handler.ts'
-import { HANDLER_CONCURRENCY, HANDLER_DELAY_MS } from '../rules/handler.ts'
+import { HANDLER_CONCURRENCY, HANDLER_DELAY_MS, HANDLER_TIMEOUT_MS } from '../rules/handler.ts'
 import { packageValuesOfServices } from '../rules/package-values.ts'
 import type { QueryHandler } from '../rules/query-handler.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
-import { optionIssues, renameIssues, startFromIssues } from './validate-options.ts'
+import { failureIssues, optionIssues, renameIssues, startFromIssues } from './validate-options.ts'
 
 const NAME = /^[a-z][a-z0-9-]*$/
 const isName = (name: string): boolean => NAME.test(name) && name.length <= LIMITS.nameLengthMax
@@ -120,8 +120,8 @@ function checkNames({ services, addIssue }: ValidationContext): void {
 function checkRule(context: ValidationContext, service: Service, rule: Runnable): void {
   const path = `${service.name}/${rule.name}`
   const { addIssue } = context
-  for (const each of [...optionIssues(path, rule), ...startFromIssues(path, rule)])
-    addIssue(each.path, each.message)
+  const issues = [optionIssues(path, rule), startFromIssues(path, rule), failureIssues(path, rule)]
+  for (const each of issues.flat()) addIssue(each.path, each.message)
   if (!checkMessageLists(context, path, rule)) return
   if (rule.kind === 'entity' || rule.kind === 'query') {
     if (!isContract(rule.of))
@@ -245,8 +245,9 @@ function checkHandler(addIssue: ValidationContext['addIssue'], path: string, rul
   for (const [name, { min, max }] of Object.entries({
     concurrency: HANDLER_CONCURRENCY,
     delayMs: HANDLER_DELAY_MS,
+    timeoutMs: HANDLER_TIMEOUT_MS,
   })) {
-    const value = rule[name as 'concurrency' | 'delayMs']
+    const value = rule[name as 'concurrency' | 'delayMs' | 'timeoutMs']
     if (!Number.isInteger(value) || value < min || value > max)
       addIssue(path, `its ${name} must be a whole number from ${min} to ${max}`)
   }

@@ -160,12 +160,9 @@ export async function simulate<const S extends readonly Service<string, unknown>
   return {
     async send(command, sendOptions) {
       const { contract, name } = command
-      const sentOperation = await clock.until(ownerOf(contract).app.send(command, sendOptions))
+      const sent = await clock.until(ownerOf(contract).app.send(command, sendOptions))
       const type = plan.contracts.get(contract)?.byName.get(name) as CommandType
-      return {
-        ...operation(type, sentOperation.id),
-        isDuplicate: sentOperation.isDuplicate,
-      } as never
+      return { ...operation(type, sent.id), isDuplicate: sent.isDuplicate } as never
     },
     operation,
     ask: (query) => clock.until(ownerOf(query.contract).app.ask(query)),

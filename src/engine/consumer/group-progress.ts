@@ -1,4 +1,3 @@
-import type { Clock } from '../../base/time/clock.ts'
 import type { Position, Slice } from '../../ports/event-log.ts'
 import type { PartitionName, ProgressName } from '../../ports/composite-keys.ts'
 import { partitionId, progressId } from '../../ports/composite-keys.ts'
@@ -7,6 +6,8 @@ import { NO_COUNTS } from '../../ports/progress.ts'
 import { partitionOf } from '../../contract/partition.ts'
 import type { Consumer, ConsumerGroup } from '../plan/index.ts'
 import type { DeliveryCounts, Delivery, Batch } from '../execution/index.ts'
+import type { RangeParts } from './progress-ranges.ts'
+import { createRanges } from './progress-ranges.ts'
 
 /** A partition that a group reads. */
 export interface GroupPartition {
@@ -95,30 +96,15 @@ export function createGroupProgress(
       slices.some(({ topic, partition, next: to }) =>
         placeOf(topic, partition)?.progressKeys.some(({ id }) => nextOf(id) < to),
       ),
-    advances(batch, counts) {
-      const moved =
-        batch.slices.length > 0
-          ? offsetsAfterSlices(batch.slices, placeOf, nextOf)
-          : offsetsAfterDeliveries(batch.deliveries)
+    advances: (batch, counts) => {
+      const moved = movedBy(batch, placeOf, nextOf)
       const changed = new Map<string, ProgressName>([...moved, ...counts])
-      return [...changed].map(([id, { consumer, topic, partition }]) => {
+      return [...changed].map(([id, place]) => {
         const from = nextOf(id)
-        const counted = counts.get(id) ?? NO_COUNTS
-        const place = { consumer, topic, partition }
-        const expired = countExpired(place, next.get(id), batch.slices)
         const to = Math.max(from, moved.get(id)?.next ?? 0)
-        return {
-          ...place,
-          from,
-          next: to,
-          accepted: counted.accepted + expired,
-          completed: counted.completed,
-          pending: counted.pending,
-          dead: counted.dead,
-          discarded: counted.discarded,
-          expired,
-          ...(to > from ? ranges.next(id) : {}),
-        }
+        const expired = countExpired(place, next.get(id), batch.slices)
+        const range = to > from ? ranges.next(id) : {}
+        return { ...createAdvance(place, from, to, counts.get(id), expired), ...range }
       })
     },
     onCommit(advances) {
@@ -129,29 +115,6 @@ export function createGroupProgress(
         if (each.range) ranges.began(id)
       }
     },
-  }
-}
-
-/** Who this instance is, for the ranges that it passes. */
-export interface RangeParts {
-  readonly clock: Pick<Clock, 'now' | 'elapsed'>
-  readonly member: string
-}
-
-/** How long a progress range lasts: the ledger tells to this when an event was passed. */
-const RANGE_MS = 1_000
-
-/** Begins a progress range with the first unit of an instance, and then once a second. */
-function createRanges({ clock, member }: RangeParts) {
-  const begunAt = new Map<string, number>()
-  return {
-    next(id: string): Pick<Advance, 'range'> {
-      const at = begunAt.get(id)
-      if (at !== undefined && clock.elapsed() - at < RANGE_MS) return {}
-      return { range: { by: member, at: clock.now() } }
-    },
-    began: (id: string): void => void begunAt.set(id, clock.elapsed()),
-    clear: (): void => begunAt.clear(),
   }
 }
 
@@ -204,6 +167,29 @@ function countExpired(
   if (from === undefined) return 0
   const slice = slices.find((each) => each.topic === topic && each.partition === partition)
   return slice?.lost ? Math.max(0, slice.lost.to - from) : 0
+}
+
+/** How far each consumer comes with a batch. */
+function movedBy(
+  { slices, deliveries }: Batch,
+  placeOf: GroupProgress['findPartition'],
+  nextOf: (id: string) => number,
+): Map<string, Moved> {
+  return slices.length > 0
+    ? offsetsAfterSlices(slices, placeOf, nextOf)
+    : offsetsAfterDeliveries(deliveries)
+}
+
+function createAdvance(
+  { consumer, topic, partition }: ProgressName,
+  from: number,
+  next: number,
+  counted: DeliveryCounts | undefined,
+  expired: number,
+): Advance {
+  const { accepted, completed, pending, dead, discarded } = counted ?? NO_COUNTS
+  const counts = { accepted: accepted + expired, completed, pending, dead, discarded, expired }
+  return { consumer, topic, partition, from, next, ...counts }
 }
 
 /** A whole batch: every consumer has reached the end of each slice. */

@@ -4,7 +4,8 @@ import type { ConsumerGroup, ServicePlan } from '../plan/index.ts'
 import { supervise } from '../context/index.ts'
 import type { EngineContext } from '../context/index.ts'
 import type { BatchWorker } from './batch-worker.ts'
-import { isHandlerGroup, createBatchWorker } from './batch-worker.ts'
+import { createBatchWorker } from './batch-worker.ts'
+import { isHandlerGroup } from './unit-runner.ts'
 
 /** The loop that polls a group's partitions and runs its rules. */
 export interface Processor {

@@ -113,8 +113,7 @@ export function createCrashGuard(parts: CrashGuardParts): CrashGuard {
       if (count === undefined) return beginTogether(batch)
       if (count >= options.crashAttemptsMax) return holdSuspect(first, count)
       // Timers and holds that move on need no permit, since no rule runs for them.
-      const { timers, scheduled } = batch
-      if (timers.length + scheduled.length > 0) return { ...EMPTY_BATCH, timers, scheduled }
+      if (batch.timers.length + batch.scheduled.length > 0) return withoutRules(batch)
       if (!(await permit.acquire(group.id, options.idleMs))) return EMPTY_BATCH
       await row.write(suspects.inHand([first], count + 1))
       return { ...EMPTY_BATCH, deliveries: [first] }
@@ -129,6 +128,10 @@ export function createCrashGuard(parts: CrashGuardParts): CrashGuard {
       if (isUnclean !== undefined) await row.write(undefined)
     },
   }
+}
+
+function withoutRules({ timers, scheduled }: Batch): Batch {
+  return { ...EMPTY_BATCH, timers, scheduled }
 }
 
 function firstDeliveries(batch: Batch, count: number): Batch {

@@ -71,28 +71,10 @@ export function createHolds(
   consumers: readonly Consumer[],
   { delays, policyOf }: HoldParts,
 ): Holds {
-  const known = new Map<string, HoldSummary>()
-  /** The keys of holds whose message in front has failed, by the id of that message. */
-  const dead = new Map<string, string>()
-  /** How many messages of each consumer have failed. */
-  const deadCounts = new Map<string, number>()
-  const set = (holdKey: string, hold: HoldSummary | undefined): void => {
-    const before = known.get(holdKey)
-    if (before?.deadId !== undefined) {
-      dead.delete(before.deadId)
-      deadCounts.set(before.consumer, (deadCounts.get(before.consumer) ?? 0) - 1)
-    }
-    if (!hold) return void known.delete(holdKey)
-    known.set(holdKey, hold)
-    if (hold.deadId === undefined) return
-    dead.set(hold.deadId, holdKey)
-    deadCounts.set(hold.consumer, (deadCounts.get(hold.consumer) ?? 0) + 1)
-  }
+  const known = createKnownHolds()
   return {
     async load() {
       known.clear()
-      dead.clear()
-      deadCounts.clear()
       const progress = await store.progress(consumers.map(({ id }) => id))
       for (const { id } of consumers) {
         let [waiting, count] = [0, 0]
@@ -104,50 +86,38 @@ export function createHolds(
           delays.now(),
           policyOf(id),
         )) {
-          set(key, summarize(hold, policyOf(id)))
+          known.set(key, summarize(hold, policyOf(id)))
           count += hold.count
         }
         // More messages are held than the holds count: the row of a hold was lost.
         if (waiting === count) continue
         const parts = { isKnown: (key: string) => known.has(key), now: delays.now() }
         for (const { key, hold } of await restoreLostHolds(store, tables, id, parts))
-          set(key, summarize(hold, policyOf(id)))
+          known.set(key, summarize(hold, policyOf(id)))
       }
     },
     isKnown: (holdKey) => known.has(holdKey),
-    isAny: (draft) => known.size > 0 || draft.touches(tables.holds),
+    isAny: (draft) => known.count() > 0 || draft.touches(tables.holds),
     isHeld(draft, holdKey) {
       const changed = draft.changed(tables.holds, holdKey)
       return changed ? changed.value !== undefined : known.has(holdKey)
     },
-    count: () => known.size,
-    summaries: () => known.values(),
+    count: () => known.count(),
+    summaries: known.all,
     summary: (holdKey) => known.get(holdKey),
-    deadHoldOf: (id) => dead.get(id),
-    deadCount: (consumer) => (consumer === undefined ? dead.size : (deadCounts.get(consumer) ?? 0)),
-    due(nowMs, limit, isFree) {
-      const found: string[] = []
-      for (const [holdKey, { key, due }] of known) {
-        if (due <= nowMs && isFree(key, holdKey)) found.push(holdKey)
-        if (found.length >= limit) break
-      }
-      return found
-    },
-    nextDue(isFree) {
-      let next: number | undefined
-      for (const [holdKey, { key, due }] of known)
-        if ((next === undefined || due < next) && isFree(key, holdKey)) next = due
-      return next
-    },
+    deadHoldOf: known.deadHoldOf,
+    deadCount: known.deadCount,
+    due: (nowMs, limit, isFree) => known.due(nowMs, limit, isFree),
+    nextDue: (isFree) => known.nextDue(isFree),
     suspend(holdKey) {
       const hold = known.get(holdKey)
-      if (hold) set(holdKey, { ...hold, due: Infinity })
+      if (hold) known.set(holdKey, { ...hold, due: Infinity })
     },
     onCommit(draft) {
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
         const hold = value as HoldRow | undefined
-        set(key, hold && summarize(hold, policyOf(hold.consumer)))
+        known.set(key, hold && summarize(hold, policyOf(hold.consumer)))
       }
     },
     async firstMessages(holdKey, limit) {
@@ -158,6 +128,56 @@ export function createHolds(
     async firstMessagePerHold(holdKeys) {
       const keys = holdKeys.map((holdKey) => ({ table: tables.held, key: heldKey(holdKey, 0) }))
       return (await store.get(keys)).map((row) => row && heldMessageRow(row))
+    },
+  }
+}
+
+/** The holds in memory, and those of dead letters by the id of the message. */
+function createKnownHolds() {
+  const known = new Map<string, HoldSummary>()
+  const dead = new Map<string, string>()
+  /** How many messages of each consumer have failed. */
+  const deadCounts = new Map<string, number>()
+  const countDead = (consumer: string, added: number): void =>
+    void deadCounts.set(consumer, (deadCounts.get(consumer) ?? 0) + added)
+  return {
+    clear(): void {
+      known.clear()
+      dead.clear()
+      deadCounts.clear()
+    },
+    has: (holdKey: string): boolean => known.has(holdKey),
+    get: (holdKey: string): HoldSummary | undefined => known.get(holdKey),
+    all: (): Iterable<HoldSummary> => known.values(),
+    count: (): number => known.size,
+    set(holdKey: string, hold: HoldSummary | undefined): void {
+      const before = known.get(holdKey)
+      if (before?.deadId !== undefined) {
+        dead.delete(before.deadId)
+        countDead(before.consumer, -1)
+      }
+      if (!hold) return void known.delete(holdKey)
+      known.set(holdKey, hold)
+      if (hold.deadId === undefined) return
+      dead.set(hold.deadId, holdKey)
+      countDead(hold.consumer, 1)
+    },
+    deadHoldOf: (id: string): string | undefined => dead.get(id),
+    deadCount: (consumer?: string): number =>
+      consumer === undefined ? dead.size : (deadCounts.get(consumer) ?? 0),
+    due(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[] {
+      const found: string[] = []
+      for (const [holdKey, { key, due }] of known) {
+        if (due <= nowMs && isFree(key, holdKey)) found.push(holdKey)
+        if (found.length >= limit) break
+      }
+      return found
+    },
+    nextDue(isFree: CanWorkOn): number | undefined {
+      let next: number | undefined
+      for (const [holdKey, { key, due }] of known)
+        if ((next === undefined || due < next) && isFree(key, holdKey)) next = due
+      return next
     },
   }
 }

@@ -145,9 +145,13 @@ function withoutFront(hold: HoldRow, front: string): HoldRow | undefined {
 }
 
 /** A hold without what it knows of its front. */
-function frontless(hold: HoldRow): Omit<HoldRow, 'status' | 'isRecorded'> {
-  const { error, dead, redrives, undoneBy, status, isRecorded, ...kept } = hold
-  return kept
+function frontless(hold: HoldRow): Omit<HoldRow, 'attempts'> {
+  const { consumer, key, due, delayMs, since, next, count } = hold
+  const times = {
+    ...(delayMs === undefined ? {} : { delayMs }),
+    ...(since === undefined ? {} : { since }),
+  }
+  return { consumer, key, due, ...times, next, count }
 }
 
 /** Marks the message in front as failed: its hold stays until it is redriven or discarded. */

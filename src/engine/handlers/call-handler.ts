@@ -1,3 +1,5 @@
+import type { Clock } from '../../base/time/clock.ts'
+import { Fault } from '../../base/errors/fault.ts'
 import { readProperty } from '../../base/errors/thrown-error.ts'
 import type { RetryAfter } from '../../rules/effect.ts'
 import type { HandlerContext } from '../../rules/handler.ts'
@@ -8,6 +10,7 @@ import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts
 
 /** What is needed to call handlers. */
 export interface HandlerRuntime {
+  readonly clock: Pick<Clock, 'after'>
   /** The tools of `start`, which handlers use to reach other systems. */
   readonly tools: Readonly<Record<string, unknown>>
   readonly budget: Pick<ComputeBudget, 'begin' | 'end'>
@@ -21,7 +24,7 @@ export interface HandlerRuntime {
  * before the signal aborted.
  */
 export async function callHandler(
-  { tools, budget, runningCalls, threads }: HandlerRuntime,
+  { clock, tools, budget, runningCalls, threads }: HandlerRuntime,
   call: HandlerCall,
   signal: AbortSignal,
   computed: (tookMs: number) => void = () => undefined,
@@ -36,8 +39,50 @@ export async function callHandler(
     return { status: 'failed', cause: fault }
   }
   const { rule: handler } = subscription.consumer
-  if (threads && handler.kind === 'handler' && handler.thread !== undefined)
-    return threads.attempt(call, signal)
+  if (handler.kind !== 'handler') return undefined
+  return withTimeout(clock, handler.timeoutMs, signal, call, (both) =>
+    threads && handler.thread !== undefined
+      ? threads.attempt(call, both)
+      : callInProcess({ tools, budget, runningCalls }, call, both, computed),
+  )
+}
+
+/**
+ * Ends an attempt that takes too long: its signal aborts, and it counts as an error. What the handler
+ * still does has no effect here.
+ */
+async function withTimeout(
+  clock: Pick<Clock, 'after'>,
+  timeoutMs: number,
+  signal: AbortSignal,
+  { subscription, inbound }: HandlerCall,
+  attempt: (signal: AbortSignal) => Promise<Attempt | undefined>,
+): Promise<Attempt | undefined> {
+  const late = new AbortController()
+  let cancel = (): void => undefined
+  const timedOut = new Promise<Attempt>((resolve) => {
+    cancel = clock.after(timeoutMs, () => {
+      const { name } = subscription.consumer
+      const ids = { id: inbound.context.messageId, consumer: name }
+      const cause = new Fault('HANDLER_TIMEOUT', { detail: `${name} after ${timeoutMs} ms`, ids })
+      late.abort(cause)
+      resolve({ status: 'failed', cause })
+    })
+  })
+  try {
+    return await Promise.race([attempt(AbortSignal.any([signal, late.signal])), timedOut])
+  } finally {
+    cancel()
+  }
+}
+
+async function callInProcess(
+  { tools, budget, runningCalls }: Pick<HandlerRuntime, 'tools' | 'budget' | 'runningCalls'>,
+  call: HandlerCall,
+  signal: AbortSignal,
+  computed: (tookMs: number) => void,
+): Promise<Attempt> {
+  const { subscription, inbound } = call
   const context: HandlerContext = { ...createHandlerContext(call), signal }
   const end = runningCalls.begin(subscription.consumer.name)
   try {
