@@ -8,7 +8,7 @@ import {
   storeSchemas,
   assertCompatible,
 } from './startup/index.ts'
-import { storeCatalog } from './plan/index.ts'
+import { ledgerSubscriptions, storeCatalog } from './plan/index.ts'
 import type { ProjectionStateStore } from './projections/index.ts'
 import { createProjectionStateStore } from './projections/index.ts'
 import { CLOCK_TABLE } from './delays/index.ts'
@@ -16,7 +16,7 @@ import type { Plan, ServicePlan } from './plan/index.ts'
 import { createProcessor } from './consumer/index.ts'
 import type { RebuildOptions, Rebuilder, RebuildResult } from './rebuild/index.ts'
 import { createRebuilder } from './rebuild/index.ts'
-import { runDamageScan, runRetention } from './maintenance/index.ts'
+import { runDamageScan, runPruning, runRetention } from './maintenance/index.ts'
 import type { Sender } from './producer/index.ts'
 import { createSender } from './producer/index.ts'
 import { supervise } from './context/index.ts'
@@ -65,6 +65,8 @@ export async function runEngine(engine: EngineContext): Promise<Engine> {
     publishCatalog(engine, stopping.signal),
     runDamageScan(engine, stopping.signal),
     runRetention(engine, stopping.signal),
+    runPruning(engine, stopping.signal),
+    publishLedger(engine, stopping.signal),
   ]
   const running = [...tasks, ...loops.map((each) => each.run())]
   const createdSender = createSender(engine)
@@ -160,6 +162,17 @@ async function publishCatalog(engine: EngineContext, signal: AbortSignal): Promi
   const { retryDelayMs } = options
   await supervise(engine, { name: 'catalog', signal, pauseMs: retryDelayMs }, async () => {
     await storeCatalog(backend.store, catalog)
+    return 'done'
+  })
+}
+
+/** Tells the store who reads what, for the views of the ledger. Nothing waits for it. */
+async function publishLedger(engine: EngineContext, signal: AbortSignal): Promise<void> {
+  const { backend, options, plan } = engine
+  const { retryDelayMs: pauseMs } = options
+  await supervise(engine, { name: 'ledger', signal, pauseMs }, async () => {
+    for (const service of plan.services)
+      await backend.store.declareLedger(service.id, ledgerSubscriptions(service))
     return 'done'
   })
 }

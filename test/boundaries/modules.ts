@@ -57,7 +57,7 @@ const ENGINE: SubModules = {
     'projections',
     'rows',
   ],
-  rebuild: ['consumer', 'context', 'execution', 'plan', 'projections', 'rows'],
+  rebuild: ['consumer', 'context', 'execution', 'failure', 'plan', 'projections', 'rows'],
   listing: ['context', 'delays', 'execution', 'failure', 'plan'],
   operations: [
     'context',
@@ -71,7 +71,7 @@ const ENGINE: SubModules = {
   ],
   'dead-letters': ['context', 'failure', 'listing', 'plan', 'rows'],
   producer: ['context', 'execution', 'listing', 'operations', 'plan', 'projections'],
-  maintenance: ['context', 'delays', 'plan'],
+  maintenance: ['context', 'delays', 'plan', 'rows'],
 }
 
 const EMBEDDED: SubModules = {

@@ -3,6 +3,7 @@ import { thrownError } from '../../base/errors/thrown-error.ts'
 import {
   advanceSaga,
   fireTimer,
+  isForRollback,
   timerIndex,
   decide,
   project,
@@ -139,7 +140,8 @@ function runDelivery(
   const isUntried =
     subscription.consumer.rule.kind === 'handler' && !delivery.attempt && !delivery.fault
   const mayBeHeld = !held && context.holds.isAny(staged.draft)
-  if ((!held && isUntried) || (mayBeHeld && context.holds.isHeld(staged.draft, holdKey()))) {
+  const isBehind = mayBeHeld && context.holds.isHeld(staged.draft, holdKey())
+  if ((!held && isUntried) || (isBehind && !passesHold(staged, delivery))) {
     holdBehind(context, staged, delivery)
     return undefined
   }
@@ -151,6 +153,7 @@ function runDelivery(
   const done = (fault: { cause: unknown } | undefined): void => {
     if (!fault && held) completeHeld(context, staged, delivery, held)
     else if (!fault) addCounts(staged, subscription.consumer, record, DONE)
+    else if (isBehind) holdBehind(context, staged, delivery)
     else {
       holdWithError(context, staged, delivery, fault.cause)
       blocked.add(holdKey())
@@ -189,6 +192,18 @@ function tryDelivery(
     context.budget.begin()
     return tryDelivery(context, staged, delivery)
   })
+}
+
+/** Whether a message goes on although its key is held: a hold never blocks its own cure. */
+function passesHold({ draft }: StagingBatch, { subscription, inbound }: Delivery): boolean {
+  const { consumer, rule } = subscription
+  if (consumer.rule.kind !== 'saga') return false
+  try {
+    return isForRollback({ consumer, inbound, draft }, consumer.rule, rule)
+  } catch {
+    // Its instance cannot be told: the rule itself says why, when its turn comes.
+    return false
+  }
 }
 
 /** Releases a held message whose rule has run. */

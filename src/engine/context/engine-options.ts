@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { RETRY_OPTIONS } from '../../rules/failure-policy.ts'
+import { days } from '../../base/time/duration.ts'
 import type { Options } from '../../base/options.ts'
 
 /** Options of the engine. Every number has a unit in its name, a default and bounds. */
@@ -23,6 +24,14 @@ export const ENGINE_OPTIONS = {
    * Younger records may come from services that were started together for the first time.
    */
   historyAgeMs: { default: 600_000, min: 0, max: 86_400_000 },
+  /** How long the result of an operation is kept once its command is decided; 0 for ever. */
+  operationKeptMs: { default: days(30), min: 0, max: days(3_650) },
+  /** How long a finished saga instance keeps later messages from starting it again; 0 for ever. */
+  sagaKeptMs: { default: days(30), min: 0, max: days(3_650) },
+  /** How long the ledger keeps the errors of events that are completed or discarded; 0 for ever. */
+  statusKeptMs: { default: days(30), min: 0, max: days(3_650) },
+  /** Newest progress ranges that the ledger keeps for each consumer and partition. */
+  progressRangesMax: { default: 1_000, min: 1, max: 1_000_000 },
   /** Deadline of a backend call; after it, the outcome is unknown. */
   deadlineMs: { default: 15_000, min: 100, max: 300_000 },
   /** How long a lease lasts without a heartbeat. */

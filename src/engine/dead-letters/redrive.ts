@@ -2,13 +2,15 @@ import { sleep } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import { progressId } from '../../ports/composite-keys.ts'
-import type { Advance, CommitResult } from '../../ports/event-store.ts'
+import type { Advance, CommitResult, RowKey } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { StatusChange } from '../../ports/status.ts'
 import type { EngineContext, Pauses } from '../context/index.ts'
 import { changeCountKey } from '../context/index.ts'
+import type { EditRow } from '../failure/index.ts'
 import {
   createStatusChange,
+  editKey,
   holdError,
   holdStatus,
   redriveFront,
@@ -16,6 +18,7 @@ import {
 } from '../failure/index.ts'
 import type { ListSource } from '../listing/index.ts'
 import { serviceTables } from '../plan/index.ts'
+import type { UnitDraft } from '../rows/index.ts'
 import { createCachedRow, createDraft, createWrites } from '../rows/index.ts'
 import type { DeadLetterFilter } from './dead-letter-types.ts'
 import type { FoundLetter, LetterHold } from './find-dead-letters.ts'
@@ -193,17 +196,14 @@ async function commitResolved(
   const service = letters[0]?.rule.service ?? ''
   const tables = serviceTables(service)
   const countKey = changeCountKey(service)
-  const keys = [
-    countKey,
-    ...holds.flatMap((each) =>
-      each
-        ? [
-            { table: tables.holds, key: each.holdKey },
-            { table: tables.held, key: each.front },
-          ]
-        : [],
-    ),
-  ]
+  const ofLetters = holds.flatMap((each, at): RowKey[] => {
+    const { rule } = letters[at] as FoundLetter
+    if (!each) return []
+    const edit = rule.is === 'projection' ? [editKey(service, rule.id, each.record)] : []
+    const held = { table: tables.held, key: each.front }
+    return [{ table: tables.holds, key: each.holdKey }, held, ...edit]
+  })
+  const keys = [countKey, ...ofLetters]
   const rows = await store.get(keys)
   const cached = new Map(
     keys.map((key, at) => [`${key.table} ${key.key}`, createCachedRow(key, rows[at])]),
@@ -217,7 +217,10 @@ async function commitResolved(
     const letter = { ...each, consumer: rule.id }
     if (resolution === REDRIVE)
       redriveFront({ draft, tables }, each.holdKey, dueNow(system), 'operator')
-    else releaseFront({ draft, tables }, each.holdKey, each.front)
+    else {
+      releaseFront({ draft, tables }, each.holdKey, each.front)
+      if (rule.is === 'projection') leaveOut(system, draft, letter, by)
+    }
     statuses.push(changeOf(system, letter, by, resolution))
     addCount(counts, letter, resolution)
   }
@@ -226,6 +229,18 @@ async function commitResolved(
   const { writes, checks } = createWrites(draft)
   const progress = [...counts.values()]
   return store.commit({ ...EMPTY_UNIT, rows: writes, checks, progress, statuses })
+}
+
+/** A rebuild of the projection leaves a discarded message out, too. */
+function leaveOut(
+  { clock }: RedriveSystem,
+  draft: UnitDraft,
+  { consumer, record }: ResolvedLetter,
+  { by, reason }: AdminReason,
+): void {
+  const { table, key } = editKey(consumer.split('/', 1)[0] ?? '', consumer, record)
+  const value: EditRow = { consumer, json: null, version: 1, by, reason, at: clock.now() }
+  draft.put(table, key, { value, version: (draft.row(table, key)?.version ?? 0) + 1 })
 }
 
 const dueNow = ({ delays }: Pick<EngineContext, 'delays'> | ListSource): number =>

@@ -44,12 +44,16 @@ export type SagaInstanceRow =
       readonly state: unknown
       readonly sent: readonly RememberedCommand[]
       readonly timers: readonly string[]
+      /** It has sent a compensation. */
+      readonly isRollingBack?: true
     }
   | {
       readonly is: 'closed'
       readonly operation: string
       readonly origin?: string
       readonly outcome: StoredOutcome
+      /** When it ended, by the wall clock. Absent in rows of earlier versions. */
+      readonly at?: number
     }
 
 /** How an instance ended, as its row keeps it: these names are in stored data. */
@@ -146,8 +150,24 @@ export function putInstance(
   const index: Record<string, IndexValue> = {
     operation: value.operation,
     open: value.is === 'open' ? (value.since ?? OPEN_SINCE_UNKNOWN) : null,
+    closed: value.is === 'closed' ? (value.at ?? null) : null,
   }
   draft.put(table, key, { value, version, index })
+}
+
+/**
+ * Whether a message is for an instance that is rolling back: it must not wait behind a message that has
+ * failed, since the rollback may be what heals it. Its row was loaded before.
+ */
+export function isForRollback(
+  { consumer, inbound, draft }: Pick<RuleRun, 'consumer' | 'inbound' | 'draft'>,
+  saga: Saga,
+  rule: Rule,
+): boolean {
+  if (inbound.fault) return false
+  const [row] = rowsForSaga({ consumer, inbound }, saga, rule)
+  const instance = row && (draft.row(row.table, row.key)?.value as SagaInstanceRow | undefined)
+  return instance?.is === 'open' && instance.isRollingBack === true
 }
 
 /** Performs effects in order. Each effect sees the changes of the ones before it. */
@@ -174,6 +194,7 @@ function performEffects(
         break
       case 'compensate':
         open = withSent(open, effect.message, sendCompensation(step, saga, key, open, effect))
+        open = { ...open, isRollingBack: true }
         break
       case 'after':
         open = { ...open, timers: [...open.timers, setTimer(step, saga, key, effect)] }
@@ -193,6 +214,7 @@ function performEffects(
     operation,
     ...(origin === undefined ? {} : { origin }),
     outcome,
+    at: step.environment.clock.now(),
   }
 }
 

@@ -43,6 +43,8 @@ export type OperationRow = CommandResult & {
    * different one.
    */
   readonly digest?: string
+  /** When it was decided, by the wall clock. Absent in rows of earlier versions. */
+  readonly at?: number
 }
 
 /** The key of an operation's row. Ids are unique per topic. */
@@ -277,8 +279,9 @@ function storeResult(step: RuleRun, command: MessageType, result: CommandResult)
     ...result,
     ...(origin === undefined ? {} : { origin }),
     ...(needsDeduplication(step, command) ? { digest: dataDigest(step.inbound) } : {}),
+    at: step.environment.clock.now(),
   }
   const version = (step.draft.row(table, key)?.version ?? 0) + 1
-  step.draft.insert(table, key, { value, version })
+  step.draft.insert(table, key, { value, version, index: { at: value.at ?? null } })
   step.changedConversations.add(id)
 }

@@ -4,6 +4,7 @@ export {
   OPEN_SINCE_UNKNOWN,
   advanceSaga,
   fireTimer,
+  isForRollback,
   outcomeOf,
   rowsForSaga,
   rowsForTimer,

@@ -11,8 +11,9 @@ import { placeHoldKey } from './hold-row.ts'
  */
 export interface EditRow {
   readonly consumer: string
-  /** The data as JSON text, and the version of its message type. */
-  readonly json: string
+  /** The data as JSON text; `null` for a discarded message, which is not read again. */
+  readonly json: string | null
+  /** The version of its message type. */
   readonly version: number
   readonly by: string
   readonly reason: string
@@ -38,10 +39,14 @@ export interface Edits {
   load(): Promise<void>
   /** The record as a consumer reads it; `undefined` where nothing was edited. */
   readonly editedRecord: EditedRecord
+  /** The records that a consumer reads again, as it reads them: without discarded ones. */
+  readRecord(consumer: string, record: LogRecord): LogRecord | undefined
 }
 
 export function createEdits(store: EventStore, service: string): Edits {
   const edits = new Map<string, EditRow>()
+  const find = (consumer: string, record: LogRecord): EditRow | undefined =>
+    edits.size === 0 ? undefined : edits.get(editKey(service, consumer, record).key)
   return {
     async load() {
       edits.clear()
@@ -49,9 +54,13 @@ export function createEdits(store: EventStore, service: string): Edits {
         edits.set(key, JSON.parse(body) as EditRow)
     },
     editedRecord(consumer, record) {
-      if (edits.size === 0) return undefined
-      const edit = edits.get(editKey(service, consumer, record).key)
-      return edit && applyEdit(record, edit)
+      const edit = find(consumer, record)
+      return edit && edit.json !== null ? applyEdit(record, edit.json, edit.version) : undefined
+    },
+    readRecord(consumer, record) {
+      const edit = find(consumer, record)
+      if (!edit) return record
+      return edit.json === null ? undefined : applyEdit(record, edit.json, edit.version)
     },
   }
 }
@@ -69,7 +78,7 @@ async function* editRows(store: EventStore, service: string): AsyncGenerator<Row
 }
 
 /** The record with the data of an edit. */
-function applyEdit(record: LogRecord, { json, version }: EditRow): LogRecord {
+function applyEdit(record: LogRecord, json: string, version: number): LogRecord {
   const { version: _, ...envelope } = decodeEnvelope(record)
   return { ...record, data: json, head: encodeHead({ ...envelope, version }) }
 }

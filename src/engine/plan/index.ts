@@ -14,6 +14,7 @@ export type { ChangedSource } from './changed-source.ts'
 export { changedSourceText, createChangedSource } from './changed-source.ts'
 export type { EntityFold, EntityRow } from './entity-fold.ts'
 export { createEntityFold } from './entity-fold.ts'
+export { ledgerSubscriptions } from './ledger-subscriptions.ts'
 export type {
   Consumer,
   ConsumerGroup,

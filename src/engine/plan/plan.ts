@@ -287,7 +287,7 @@ function evolversOf(
 
 function tablesOf(consumers: readonly Consumer[], tableNames: ServiceTables): readonly TableSpec[] {
   const tables: TableSpec[] = [
-    { name: tableNames.operations, indexes: [] },
+    { name: tableNames.operations, indexes: ['at'] },
     { name: tableNames.timers, indexes: ['due', 'setAt'] },
     { name: tableNames.holds, indexes: ['consumer'] },
     { name: tableNames.held, indexes: ['hold'] },
@@ -297,7 +297,7 @@ function tablesOf(consumers: readonly Consumer[], tableNames: ServiceTables): re
   for (const { rule, table } of consumers) {
     if (rule.kind === 'entity') tables.push({ name: table, indexes: [] })
     if (rule.kind === 'projection') tables.push({ name: table, indexes: rule.indexes })
-    if (rule.kind === 'saga') tables.push({ name: table, indexes: ['operation', 'open'] })
+    if (rule.kind === 'saga') tables.push({ name: table, indexes: ['operation', 'open', 'closed'] })
   }
   return tables
 }

@@ -1,3 +1,7 @@
+import type { LogRecord } from '../../ports/event-log.ts'
+import type { EventStore } from '../../ports/event-store.ts'
+import type { ServicePlan } from '../plan/index.ts'
+import { serviceTables } from '../plan/index.ts'
 import { sleep } from '../../base/time/clock.ts'
 import type { Issue } from '../../base/errors/fault.ts'
 import { Fault } from '../../base/errors/fault.ts'
@@ -171,7 +175,7 @@ export async function findOperationById(
 }
 
 async function readOperationRow(
-  { plan, backend }: EngineContext,
+  { plan, backend, clock, options }: EngineContext,
   id: string,
   command: CommandType,
 ): Promise<OperationRow | undefined> {
@@ -191,11 +195,44 @@ async function readOperationRow(
   }
   const found = await look()
   if (found || !backend.log.find) return found
-  if (await backend.log.find(commandsTopic(command.contract), id)) return undefined
+  const record = await backend.log.find(commandsTopic(command.contract), id)
+  if (record) {
+    const { operationKeptMs } = options
+    const isOld = operationKeptMs > 0 && record.storedAt < clock.now() - operationKeptMs
+    if (isOld && (await isPassed(backend.store, owner, record)))
+      throw new Fault('OPERATION_NOT_FOUND', {
+        detail: `the result of ${command.wire} ${id} is no longer kept`,
+        ids: { id },
+      })
+    return undefined
+  }
   // Read again, since the command may have been stored, decided and deleted in between.
   const late = await look()
   if (late) return late
   throw new Fault('OPERATION_NOT_FOUND', { detail: `${command.wire} ${id}`, ids: { id } })
+}
+
+/** Whether a command has been decided, going by the progress of its entity alone. */
+async function isPassed(
+  store: EventStore,
+  { groups }: ServicePlan,
+  { topic, type, partition, offset, key }: LogRecord,
+): Promise<boolean> {
+  const to = groups.flatMap(({ subscriptions }) => subscriptions.get(topic)?.get(type) ?? [])
+  const ids = to.map(({ consumer }) => consumer.id)
+  const progress = await store.progress(ids)
+  const isBehind = ids.every((id) =>
+    progress.some(
+      (each) =>
+        each.consumer === id &&
+        each.topic === topic &&
+        each.partition === partition &&
+        each.next > offset,
+    ),
+  )
+  const service = ids[0]?.split('/', 1)[0] ?? ''
+  const holds = ids.map((id) => ({ table: serviceTables(service).holds, key: `${id}:${key}` }))
+  return isBehind && (await store.get(holds)).every((row) => row === undefined)
 }
 
 /** Whether a row stored by id alone can belong to this command. */

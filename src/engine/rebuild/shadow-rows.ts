@@ -1,3 +1,4 @@
+import { createEdits } from '../failure/index.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { thrownMessage } from '../../base/errors/thrown-error.ts'
@@ -82,7 +83,7 @@ export function createShadowRows(
   const { store } = engine.backend
   const { consumer, shadow } = job
   const { table } = shadow
-  const folding = createFolding(engine, job)
+  const folding = createFolding(engine, service, job)
 
   async function retire(fence: RebuildFence): Promise<boolean> {
     const { holds, held } = service.tableNames
@@ -172,11 +173,13 @@ interface Folding extends Pick<ShadowRows, 'fold'> {
 
 function createFolding(
   { plan, budget, clock, options, backend: { log, store } }: EngineContext,
+  service: ServicePlan,
   { consumer, shadow, subscriptions }: ProjectionPlan,
 ): Folding {
   const { unitComputeMsMax: computeMsMax } = options
   const reader = createOrderedReader(log)
   const rows = createRowCache(store, options.cacheBytesMax)
+  const edits = createEdits(store, service.id)
   const places = listPartitions(plan, subscriptions)
   let known: Map<string, number> | undefined
 
@@ -200,7 +203,11 @@ function createFolding(
       const damaged = slices.find(({ damage }) => damage !== undefined)
       if (damaged?.damage)
         return foldFailure(undefined, `${sliceText(damaged)}: ${damageText(damaged.damage)}`)
-      const heard = findSubscribed(slices, subscriptions)
+      await edits.load()
+      const heard = findSubscribed(slices, subscriptions).flatMap(({ record, ...each }) => {
+        const read = edits.readRecord(consumer.id, record)
+        return read ? [{ ...each, record: read }] : []
+      })
       const prepared = preparePage(heard, clock, computeMsMax / 2)
       await rows.load(prepared.items.flatMap(({ keys }) => keys))
       const draft = createDraft({ row: rows.peek })
