@@ -108,7 +108,7 @@ describe('an app that stops', () => {
     const all = [app.stop(), app.stop({ graceMs: 1 }), app[Symbol.asyncDispose]()]
     await stage.clock.until(Promise.all(all))
     await stage.clock.until(app.stop())
-    assert.equal(beats, 2, 'each group gives its claims back once')
+    assert.equal(beats, 3, 'each group, and the upkeep, gives its leases back once')
   })
 
   test('closes its backend once, after its last call to it', async () => {
@@ -303,6 +303,7 @@ test('everything but describe throws APP_STOPPING once an app has stopped', asyn
     rewind: () => app.rewind('post/none', 'latest'),
     rebuild: () => app.rebuild('post/none'),
     settled: () => app.settled(),
+    deadLetters: () => app.deadLetters.list(),
     'operation.look': () => operation.state(),
     'operation.accepted': () => operation.accepted(),
     'operation.settled': () => operation.settled(),

@@ -1,31 +1,18 @@
 import { yieldToEventLoop } from '../../base/time/clock.ts'
-import { createTaskLease, supervise } from '../context/index.ts'
 import type { EngineContext } from '../context/index.ts'
 import type { ServicePlan } from '../plan/index.ts'
 import { compareRowKeys, rowWrite, writeRows } from '../rows/index.ts'
 
 /** Rows that one unit removes. */
 const ROWS_PER_UNIT = 500
-const TASK = 'throughline/pruning'
 
 /**
- * Removes what is kept for a time only, until the signal aborts: results of operations, finished saga
- * instances, statuses that are completed or discarded, and old progress ranges. What is unfinished is
- * never removed. One member does this for all.
+ * Removes what is kept for a time only: results of operations, finished saga instances, statuses that
+ * are completed or discarded, and old progress ranges. What is unfinished is never removed.
  */
-export async function runPruning(engine: EngineContext, signal: AbortSignal): Promise<void> {
-  const { backend, clock, member, options } = engine
-  const { retentionCheckMs: intervalMs } = options
-  const leaseMs = 3 * Math.max(intervalMs, options.leaseMs)
-  // The lease only saves work: two members at once would be harmless.
-  const lease = createTaskLease(TASK, { store: backend.store, clock }, member, leaseMs)
-  const supervised = { name: TASK, signal, pauseMs: intervalMs, intervalMs }
-  await supervise(engine, supervised, async () => {
-    if (!(await lease.hold())) return
-    await pruneLedger(engine, signal)
-    for (const service of engine.plan.services) await pruneService(engine, service, signal)
-  })
-  await lease.release().catch(() => undefined)
+export async function prune(engine: EngineContext, signal: AbortSignal): Promise<void> {
+  await pruneLedger(engine, signal)
+  for (const service of engine.plan.services) await pruneService(engine, service, signal)
 }
 
 async function pruneLedger(

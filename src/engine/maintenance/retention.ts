@@ -3,7 +3,6 @@ import { yieldToEventLoop } from '../../base/time/clock.ts'
 import type { LogEnd, TopicSpec } from '../../ports/event-log.ts'
 import { bytesOf } from '../../ports/round-robin.ts'
 import { readCatalog } from '../plan/index.ts'
-import { createTaskLease, supervise } from '../context/index.ts'
 import type { OffsetHistory } from '../delays/index.ts'
 import { createOffsetHistory } from '../delays/index.ts'
 import type { EngineContext } from '../context/index.ts'
@@ -29,36 +28,21 @@ interface PartitionState {
 }
 
 /**
- * Applies retention by age and size, and compaction by key, until the signal aborts. The slowest
- * consumer, running or not, keeps its unread records, until it lags by more than
- * `retentionLagEventsMax`; records deleted beyond that count as expired. One member does this for
- * all.
+ * One round of retention by age and size, and of compaction by key. The slowest consumer, running or
+ * not, keeps its unread records, until it lags by more than `retentionLagEventsMax`; records deleted
+ * beyond that count as expired.
  */
-export async function runRetention(engine: EngineContext, signal: AbortSignal): Promise<void> {
-  const { backend, clock, member, options, plan } = engine
+export function createRetention(engine: EngineContext): (signal: AbortSignal) => Promise<void> {
+  const { clock, options, plan } = engine
   const topics = [...plan.topics.values()].filter((spec) => spec.retention ?? spec.compaction)
-  if (topics.length === 0) return
   const states = new Map<string, PartitionState>()
-  const ageMsMax = Math.max(...topics.map(({ retention }) => retention?.ageMs ?? 0))
+  const ageMsMax = Math.max(0, ...topics.map(({ retention }) => retention?.ageMs ?? 0))
   const stepMs = Math.max(options.retentionCheckMs, ageMsMax / HISTORY_MAX)
   const history = createOffsetHistory(clock, { stepMs, ageMsMax })
-  const leaseMs = 3 * Math.max(options.retentionCheckMs, options.leaseMs)
-  // The lease only saves work: two members at once would be harmless.
-  const lease = createTaskLease(TASK, { store: backend.store, clock }, member, leaseMs)
-  const { retentionCheckMs } = options
-  const supervised = {
-    name: TASK,
-    signal,
-    pauseMs: retentionCheckMs,
-    intervalMs: retentionCheckMs,
+  return async (signal) => {
+    if (topics.length > 0) await runRound(engine, topics, { states, history }, signal)
   }
-  await supervise(engine, supervised, async () => {
-    if (await lease.hold()) await runRound(engine, topics, { states, history }, signal)
-  })
-  await lease.release().catch(() => undefined)
 }
-
-const TASK = 'throughline/upkeep'
 
 async function runRound(
   engine: EngineContext,

@@ -31,7 +31,13 @@ async function runOf(seed: number, around: Interceptor, before?: Before) {
     start([createLedgerService(before)], backend, {
       clock,
       random,
-      engine: { retryDelayMs: 20, retryDelayMsMax: 100, deadlineMs: 200, leaseMs: 3_000 },
+      engine: {
+        retryDelayMs: 20,
+        retryDelayMsMax: 100,
+        retryAttemptsMax: 1_000_000,
+        deadlineMs: 200,
+        leaseMs: 3_000,
+      },
       tools: { outside },
     }),
   )

@@ -13,7 +13,13 @@ import type { Simulation } from '../support/simulation.ts'
 import { caughtUp, createSimulation } from '../support/simulation.ts'
 
 const LEASE_MS = 3_000
-const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: LEASE_MS, idleMs: 200 }
+const engine = {
+  retryDelayMs: 50,
+  retryDelayMsMax: 400,
+  retryAttemptsMax: 1_000_000,
+  leaseMs: LEASE_MS,
+  idleMs: 200,
+}
 /** Long enough for heartbeats to settle the leases. */
 const SHARED_MS = 2 * LEASE_MS
 

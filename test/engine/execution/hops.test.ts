@@ -54,7 +54,7 @@ test('end with a fault at the hop limit, and block nothing else', async () => {
   }
   const status = await world.status()
   assert.equal(
-    status.reduce((sum, { pending }) => sum + pending, 0),
+    status.reduce((sum, { dead, pending }) => sum + dead + pending, 0),
     1,
     'the last message alone is held',
   )

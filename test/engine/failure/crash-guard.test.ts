@@ -87,7 +87,7 @@ test('a message in progress beside the one that crashes the process is not blame
       [['svc/poisoned', 'k5', 'PROCESS_ENDED']],
     )
     const { status: is, alarms } = await stage.clock.until(app.health())
-    assert.deepEqual([is, alarms[0]?.kind], ['degraded', 'held-keys'])
+    assert.deepEqual([is, alarms[0]?.kind], ['degraded', 'dead-letters'])
     const status = await stage.clock.until(app.status())
     assert.deepEqual(
       status.map(({ completed, lag }) => [completed, lag]),

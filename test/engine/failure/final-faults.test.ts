@@ -1,5 +1,5 @@
-// Undeclared results of JavaScript rules are found when the rule runs. They are held like any
-// error, are not retried soon, and the text says what to change.
+// Undeclared results of JavaScript rules are found when the rule runs. They have failed at
+// once, and the text says what to change.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { command, contract, entity, event, handler, saga, send, service, start } from 'throughline'
@@ -83,13 +83,14 @@ const CASES: Readonly<Record<string, readonly [Parameters<typeof toldOf>[0], Reg
   ],
 }
 
-describe('a rule with an invalid result is held with a fix, and not retried soon', () => {
+describe('a rule with an invalid result fails at once, with a fix', () => {
   for (const [name, [does, text]] of Object.entries(CASES))
     test(name, async () => {
       const faults = await toldOf(does, 45_000)
       assert.equal(faults.length, 1)
       assert.match(faults[0]?.error ?? '', text)
-      assert.equal((await toldOf(does, 65_000)).length, 2)
+      assert.equal(faults[0]?.status, 'FAILED')
+      assert.equal((await toldOf(does, 7_200_000)).length, 1)
     })
 
   test('a rule that may recover is retried at once', async () => {

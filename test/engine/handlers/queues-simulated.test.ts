@@ -96,7 +96,13 @@ test('a queue stores each effect once, through crashes at any time', async () =>
       fc.array(outcome, { maxLength: 60 }),
       async (seed, happenings, outcomes) => {
         const bench = benchOf(outcomes)
-        const engine = { leaseMs: 2_000, queueAckMs: 200, retryDelayMs: 20, retryDelayMsMax: 200 }
+        const engine = {
+          leaseMs: 2_000,
+          queueAckMs: 200,
+          retryDelayMs: 20,
+          retryDelayMsMax: 200,
+          retryAttemptsMax: 1_000_000,
+        }
         const world = await simulate([shop], { seed, tools: { bench }, engine })
         let asked = 0
         const ask = async (): Promise<void> => {

@@ -71,6 +71,7 @@ const LEASE_MS = 3_000
 const engine = {
   retryDelayMs: 50,
   retryDelayMsMax: 400,
+  retryAttemptsMax: 1_000_000,
   leaseMs: LEASE_MS,
   queueAckMs: ACK_MS,
   deadlineMs: 1_000,

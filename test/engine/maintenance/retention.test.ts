@@ -35,11 +35,15 @@ async function launch(
   const latest = projection('latest', { by: 'sensor', row: tool<Reading>() }, (on) => [
     on(Sensors.Measured, (reading) => reading),
   ])
-  const alerts = handler('alerts', { uses: { outside: tool<Outside>() } }, (on) => [
-    on(Sensors.Measured, async ({ value }, tools) => {
-      await tools.outside.tell(value)
-    }),
-  ])
+  const alerts = handler(
+    'alerts',
+    { uses: { outside: tool<Outside>() }, timeoutMs: 86_400_000 },
+    (on) => [
+      on(Sensors.Measured, async ({ value }, tools) => {
+        await tools.outside.tell(value)
+      }),
+    ],
+  )
   const lost: { readonly consumer: string; readonly expired: number }[] = []
   const { backend, clock, random } = stage.instance()
   const options = {
@@ -228,7 +232,10 @@ describe('retention', () => {
         told.push(value)
       },
     }
-    const { app, lost } = await launch(stage, { retention: { events: { ageMs: 1 } } }, outside)
+    const { app, lost } = await launch(stage, { retention: { events: { ageMs: 1 } } }, outside, {
+      retryDelayMsMax: 10_000,
+      retryAttemptsMax: 1_000,
+    })
     await measure(stage, numbers(10))
     await stage.clock.advance(AGE_MS)
     assert.equal((await kept(stage)).length, 0)

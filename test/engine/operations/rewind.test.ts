@@ -45,7 +45,13 @@ async function launch(stage: Simulation, outside: Outside, order: 'stream' | 'qu
   ])
   const { backend, clock, random } = stage.instance()
   const office = service('office', { owns: [Notes], runs: [notes, board, mail] })
-  const engine = { leaseMs: 3_000, idleMs: 1_000, retryDelayMs: 100, retryDelayMsMax: 500 }
+  const engine = {
+    leaseMs: 3_000,
+    idleMs: 1_000,
+    retryDelayMs: 100,
+    retryDelayMsMax: 500,
+    retryAttemptsMax: 1_000_000,
+  }
   const options = { clock, random, engine, tools: { outside }, onRuleError: () => undefined }
   return stage.clock.until(start([office], backend, options))
 }

@@ -139,6 +139,7 @@ describe('an operation is projected', () => {
   test('not while a projection is paused, which it reports; it can be asked after a restart', async () => {
     const stage = createSimulation(memory, 2)
     const first = await worldOn(stage)
+    await first.until(first.app.settled())
     await first.until(first.app.pause('views'))
     const operation = await first.order('a')
     await assert.rejects(

@@ -69,7 +69,7 @@ function world() {
     return clock.until(
       start([service('shop', { owns: [Work], runs })], backend, {
         clock,
-        engine: { retryDelayMs: 100, retryDelayMsMax: 100 },
+        engine: { retryDelayMs: 100, retryDelayMsMax: 100, retryAttemptsMax: 1_000_000 },
         onRuleError: () => undefined,
       }),
     )
