@@ -89,6 +89,7 @@ describe('a message stored under an earlier version', () => {
     const ups = { count: 0 }
     const now = secondYear(ups)
     await run(now.service, async (app) => {
+      await caughtUp(stage.clock, app)
       await app.send(now.Till.Pay({ id: 'a', totalCents: 5, currency: 'CHF' }))
       await app.send(now.Till.Pay({ id: 'c', totalCents: 20_000, currency: 'CHF' }))
       await caughtUp(stage.clock, app)
@@ -107,8 +108,9 @@ describe('a message stored under an earlier version', () => {
     assert.deepEqual(faults, [])
     // Once for each reading: the pure rules share one of the event and one of the refusal, the handler
     // has its own of the event, and the state of `a` is folded again, since another version of its
-    // event is another rule.
-    assert.equal(ups.count, 4)
+    // event is another rule. The first unit may conflict with what a start writes: then the pure rules
+    // read both again.
+    assert.ok([4, 6].includes(ups.count), String(ups.count))
     const all = await records('till.events')
     const known = new Set(before.map(({ id: of }) => of))
     assert.deepEqual(
@@ -165,7 +167,7 @@ describe('a message stored under an earlier version', () => {
         'tills/letters': 2,
       })
     })
-    assert.ok(faults.length > 3)
+    assert.equal(faults.length, 3)
     for (const fault of faults)
       assert.match(fault, /tills\/\w+: UPCAST_FAILED: .*the upcaster threw: -1 is/)
     assert.deepEqual(now.told.map((paid) => (paid as { id: string }).id).toSorted(), ['a', 'c'])

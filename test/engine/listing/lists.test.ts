@@ -6,7 +6,7 @@ import { handler, hours, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { EMPTY_UNIT } from '../../../src/ports/empty-unit.ts'
 import { createSimulation } from '../support/simulation.ts'
-import { withFailingService, outside, thing, Work } from '../support/failing-service.ts'
+import { withFailingService, outside, thing, Work, RETRIES } from '../support/failing-service.ts'
 
 /** Instants of two clocks, which may differ by parts of a millisecond. */
 function isAbout(actual: number | undefined, expected: number): void {
@@ -144,7 +144,7 @@ suite('a held key', () => {
     const { until } = stage.clock
     const broken = { keys: new Set(['bad']) }
     const worker = service('worker', { owns: [Work], runs: [thing(broken), outside(broken)] })
-    const options = { clock, random, onRuleError: () => undefined }
+    const options = { clock, random, engine: RETRIES, onRuleError: () => undefined }
     const app = await until(start([worker], backend, options))
     await until(app.send(Work.Do({ id: 'bad', n: 1 })))
     await stage.clock.advance(1_000)
