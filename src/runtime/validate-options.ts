@@ -15,7 +15,7 @@ const OPTIONS: Readonly<Record<(Runnable | Service)['kind'], readonly string[]>>
   saga: ['by', 'initial', 'sends', 'emits', ...CONSUMER],
   handler: ['uses', 'sends', 'emits', 'concurrency', 'consume', 'delayMs', 'thread', ...CONSUMER],
   query: ['of', 'reads'],
-  service: ['owns', 'runs', 'renamedFrom'],
+  service: ['owns', 'runs', 'edges', 'renamedFrom'],
 }
 
 /** Unknown options, each with the most similar known name. */
