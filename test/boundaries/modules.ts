@@ -205,6 +205,7 @@ export const MODULES: readonly Module[] = [
   },
   { folder: 'src', imports: lower, packages: [] },
   example('examples/shop'),
+  example('examples/straight-through'),
   {
     folder: 'bench',
     imports: ['examples/shop', 'src/base', 'src/bench'],
