@@ -227,6 +227,30 @@ suite('an edge of a running app', () => {
     assert.equal((await app.health()).status, 'well')
   })
 
+  test('connects again after it has lost its broker', async () => {
+    const broker = inProcess()
+    const calls: string[] = []
+    const transport: Transport = {
+      ...broker,
+      async open() {
+        calls.push('open')
+      },
+      async receive(request) {
+        calls.push('receive')
+        if (calls.length === 2) throw new Error('the connection is lost')
+        return broker.receive(request)
+      },
+    }
+    await using app = await start([shop], memory(), {
+      tools: { transport },
+      onBackendError: () => undefined,
+    })
+    await broker.publish('PLACE', '{"id":"o-1"}')
+    await broker.whenAcked('PLACE')
+    assert.deepEqual(calls.slice(0, 4), ['open', 'receive', 'open', 'receive'])
+    assert.equal((await app.edges())[0]?.accepted, 1)
+  })
+
   test('publishes again with the same id until the broker has taken the message', async () => {
     const broker = inProcess()
     const ids: (string | undefined)[] = []
