@@ -148,6 +148,8 @@ suite('an edge of a running app', () => {
       tools: { transport: broker },
       onEdgeRejected: (name, { code }) => void hooks.push(`${name} ${code}`),
     })
+    // Until the projection is recorded, a unit may conflict and run its rules again.
+    await app.settled()
     for (const text of ['{"id":"o-1"}', '{"id":"o-1"}', '{"id":1}', 'no JSON'])
       await broker.publish('PLACE', text)
     await broker.whenAcked('PLACE')
