@@ -13,6 +13,9 @@ function isAbout(actual: number | undefined, expected: number): void {
   assert.ok(Math.abs((actual ?? 0) - expected) <= 2, `${actual} is not about ${expected}`)
 }
 
+/** Many retries, each soon after the one before. */
+const SOON = { engine: { retryDelayMsMax: 1_000, retryAttemptsMax: 1_000 } }
+
 suite('a held key', () => {
   test('shows since when it is held, the event in front, its error and the next attempt', () =>
     withFailingService(
@@ -112,7 +115,8 @@ suite('a held key', () => {
     }))
 
   test('ends once its message is handled, and starts again for the next one', () =>
-    withFailingService({ broken: ['bad'] }, async ({ app, doing, pass, until, broken }) => {
+    withFailingService({ ...SOON, broken: ['bad'] }, async (world) => {
+      const { app, doing, pass, until, broken } = world
       await doing('bad', 'bad')
       await pass(1_000)
       assert.equal((await until(app.heldKeys())).items[0]?.count, 2)
@@ -144,7 +148,7 @@ suite('a held key', () => {
     const { until } = stage.clock
     const broken = { keys: new Set(['bad']) }
     const worker = service('worker', { owns: [Work], runs: [thing(broken), outside(broken)] })
-    const options = { clock, random, onRuleError: () => undefined }
+    const options = { ...SOON, clock, random, onRuleError: () => undefined }
     const app = await until(start([worker], backend, options))
     await until(app.send(Work.Do({ id: 'bad', n: 1 })))
     await stage.clock.advance(1_000)
