@@ -34,6 +34,8 @@ export type {
 } from './contract/message.ts'
 export { command, event, query } from './contract/message.ts'
 export type { TraceContext } from './contract/trace-context.ts'
+export type { EdgeStatus } from './edges/run-edges.ts'
+export type { EdgeCounts } from './edges/receiver.ts'
 export type {
   SlowRule,
   SlowRun,
@@ -168,11 +170,12 @@ export type {
 export { tool } from './rules/rule.ts'
 export type { Saga, SagaOn } from './rules/saga.ts'
 export { saga } from './rules/saga.ts'
-export type { Runnable, Service } from './rules/service.ts'
+export type { Runnable, Service, ServiceEdge } from './rules/service.ts'
 export { service } from './rules/service.ts'
 export type {
   ContractDescription,
   AppDescription,
+  EdgeDescription,
   RuleDescription,
   ServiceDescription,
 } from './runtime/describe.ts'

@@ -41,9 +41,10 @@ export function* packageValuesOfServices(
   services: readonly Partial<Service>[],
 ): Generator<PackageValue> {
   for (const service of services) {
-    const { name, owns = [], runs = [] } = service ?? {}
+    const { name, owns = [], runs = [], edges = [] } = service ?? {}
     yield [`${name}`, service]
     for (const contract of owns) yield [`owns of ${name}`, contract]
+    for (const edge of edges) yield [`${name}/${edge?.name}`, edge]
     for (const rule of runs) yield* packageValuesOfRule(`${name}/${rule?.name}`, rule)
   }
 }

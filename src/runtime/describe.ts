@@ -1,5 +1,7 @@
 import { commandsTopic, eventsTopic, definitionOf } from '../contract/contract.ts'
 import type { MessageKind } from '../contract/message.ts'
+import type { Edge } from '../edges/edge.ts'
+import { edgesOf } from '../edges/run-edges.ts'
 import type { Plan } from '../engine/plan/index.ts'
 import { subscribingRules } from '../engine/plan/index.ts'
 import type { Runnable } from '../rules/service.ts'
@@ -15,6 +17,15 @@ export interface ServiceDescription {
   readonly name: string
   readonly owns: readonly string[]
   readonly runs: readonly RuleDescription[]
+  readonly edges: readonly EdgeDescription[]
+}
+
+/** A connection with an external system; messages are named by their wire names. */
+export interface EdgeDescription {
+  readonly name: string
+  readonly system: string
+  readonly receives: readonly { readonly topic: string; readonly becomes: string }[]
+  readonly sends: readonly { readonly topic: string; readonly message: string }[]
 }
 
 export interface RuleDescription {
@@ -50,6 +61,7 @@ export function describe(plan: Plan): AppDescription {
       name,
       owns: service.owns.map((contract) => definitionOf(contract).name),
       runs: service.runs.map(describeRule),
+      edges: edgesOf([service]).map(describeEdge),
     })),
     contracts: [...plan.contracts.values()].map(({ name, key, partitions, byName }) => ({
       name,
@@ -67,6 +79,15 @@ export function describe(plan: Plan): AppDescription {
       })),
     })),
     topics: [...plan.topics.values()].map(({ name, partitions }) => ({ name, partitions })),
+  }
+}
+
+function describeEdge({ name, system, receives, sends }: Edge): EdgeDescription {
+  return {
+    name,
+    system,
+    receives: receives.map(({ topic, becomes }) => ({ topic, becomes: becomes.wire })),
+    sends: sends.map(({ topic, event }) => ({ topic, message: event.wire })),
   }
 }
 

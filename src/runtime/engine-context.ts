@@ -35,12 +35,15 @@ import type { Plan, StoredNames } from '../engine/plan/index.ts'
 import type { Threads } from '../engine/handlers/index.ts'
 import { threadsOf } from '../engine/handlers/index.ts'
 import type { Backend } from '../ports/event-store.ts'
+import type { RejectedRecord } from '../edges/wire-contract.ts'
 import type { Service } from '../rules/service.ts'
 import type { BackendHandle } from './backend-handle.ts'
 import { createBackendHandle } from './backend-handle.ts'
 import { validateServices } from './validate-services.ts'
 
 export interface StartOptions extends StartHooks {
+  /** An edge has received a body that cannot become a message. It is in the record of the edge, too. */
+  readonly onEdgeRejected?: (edge: string, rejected: RejectedRecord) => void
   /** Contracts whose owners run in another process; rules here may subscribe to their events and send their commands. */
   readonly remote?: readonly AnyContract[]
   readonly clock?: Clock
@@ -48,6 +51,9 @@ export interface StartOptions extends StartHooks {
   /** Limits and intervals of the engine: see `ENGINE_OPTIONS`. */
   readonly engine?: Partial<EngineOptions>
 }
+
+/** The callbacks of `start`. */
+type Hooks = StartHooks & Pick<StartOptions, 'onEdgeRejected'>
 
 const KNOWN: Readonly<Record<keyof StartOptions | 'tools', true>> = {
   remote: true,
@@ -61,6 +67,7 @@ const KNOWN: Readonly<Record<keyof StartOptions | 'tools', true>> = {
   onBackendError: true,
   onChangedSource: true,
   onExpired: true,
+  onEdgeRejected: true,
 }
 /** The names of all options of `start`. */
 export const START_OPTIONS: readonly string[] = Object.keys(KNOWN)
@@ -69,12 +76,12 @@ export const START_OPTIONS: readonly string[] = Object.keys(KNOWN)
  * The hooks of `start`. Without a hook, the process emits a warning, so that no error goes unnoticed.
  * An error that a hook throws becomes a warning, too, and does not stop the engine.
  */
-function hooksOf(reports: StartHooks): Required<StartHooks> {
+function hooksOf(reports: StartOptions): Required<Hooks> {
   const { onRuleError, onSlowRule, onSlowUnits, onBackendError, onChangedSource, onExpired } =
     reports
   const warn = createWarnOnce()
   const hook = <A extends readonly unknown[]>(
-    name: keyof StartHooks,
+    name: keyof Hooks,
     given: ((...args: A) => unknown) | undefined,
     otherwise: (...args: A) => string,
   ): ((...args: A) => void) =>
@@ -96,6 +103,12 @@ function hooksOf(reports: StartHooks): Required<StartHooks> {
       onExpired,
       ({ consumer, topic }) => `${consumer} lost records of ${topic} to retention`,
     ),
+    onEdgeRejected: hook(
+      'onEdgeRejected',
+      reports.onEdgeRejected,
+      (edge, { topic, code, message }) =>
+        `edge ${edge} rejected a body of ${topic}: ${code}: ${message}`,
+    ),
   }
 }
 
@@ -109,6 +122,7 @@ export interface PreparedEngine extends Omit<
   readonly services: readonly Service[]
   readonly contracts: ReadonlyMap<string, ContractDefinition>
   readonly handle: BackendHandle
+  readonly onEdgeRejected: NonNullable<StartOptions['onEdgeRejected']>
   readonly threads: Threads | undefined
 }
 
@@ -129,12 +143,14 @@ export function prepareEngine(
   validateServices(services, remote, tools)
   const newId = createIdGenerator(clock, random)
   const inTime = withDeadlines(rejectAfterStop(backend, ended), clock, options.deadlineMs)
-  const watcher = createEngineMonitor(hooksOf(given))
+  const hooks = hooksOf(given)
+  const watcher = createEngineMonitor(hooks)
   const use = createBackendHandle(backend, inTime)
   return {
     backend: inTime,
     closeBackend: use.close,
     handle: use,
+    onEdgeRejected: hooks.onEdgeRejected,
     clock,
     delays: createDelayClock(inTime.store, clock, (cause) => {
       watcher.failed('the wall clock', cause)
@@ -167,7 +183,7 @@ export function prepareEngine(
  * @throws Fault `SCHEMA_INVALID`, and what opening the backend throws
  */
 export async function createEngineContext(prepared: PreparedEngine): Promise<EngineContext> {
-  const { planBy, services, contracts, handle, ...tools } = prepared
+  const { planBy, services, contracts, handle, onEdgeRejected: _, ...tools } = prepared
   await assertUsableSchemas(contracts.values())
   const { backend, clock, options } = tools
   const plan = planBy(resolveStoredNames(services, await identitiesIn(backend, handle)))

@@ -7,6 +7,8 @@ import type {
   Message,
   QueryMessage,
 } from '../contract/message.ts'
+import type { EdgeStatus } from '../edges/run-edges.ts'
+import { runEdges } from '../edges/run-edges.ts'
 import { runEngine } from '../engine/engine.ts'
 import type {
   FoundOperation,
@@ -96,6 +98,8 @@ export interface App {
   describe(): AppDescription
   /** Counters and lag of every consumer; the counters come from one consistent read. */
   status(): Promise<readonly ConsumerStatus[]>
+  /** What the edges have received since the start. What they publish is in `status`, as of any handler. */
+  edges(): Promise<readonly EdgeStatus[]>
   /** The health of log, store and consumers, with alarms. */
   health(): Promise<HealthReport>
   /**
@@ -216,11 +220,22 @@ export async function startApp(
   const engine = await runEngine(engineTools)
   const system = createRunningSystem(engineTools, engine)
   const socket = await openControlSocket(backend.directory, system, watcher)
-  const stop = (graceMs = GRACE_MS): Promise<void> =>
-    engine.stop(graceMs, () => {
+  const edges = runEdges(services, engineTools.tools, {
+    append: engine.sender.append,
+    clock: engineTools.clock,
+    failed: (edge, cause) => watcher.failed(`edge ${edge}`, cause),
+    recovered: (edge) => watcher.recovered(`edge ${edge}`),
+    onRejected: prepared.onEdgeRejected,
+  })
+  const stop = async (graceMs = GRACE_MS): Promise<void> => {
+    const received = edges.stopReceiving()
+    await engine.stop(graceMs, () => {
       ended.abort()
       void socket?.close()
     })
+    await received
+    await edges.close()
+  }
   /** Throws `APP_STOPPING` once the backend is closed. */
   const whileOpen = <T>(call: () => Promise<T>): Promise<T> => whileRunning(ended.signal, call)
   const app: App = {
@@ -234,6 +249,7 @@ export async function startApp(
     ask: (query) => whileOpen(() => answerQuery(engineTools, query)) as never,
     describe: () => describe(plan),
     status: () => whileOpen(() => readConsumerStatus(engineTools)),
+    edges: () => whileOpen(async () => edges.status()),
     health: () => whileOpen(() => checkHealth(engineTools)),
     pause: (service) => whileOpen(() => pauses.setPaused(service, true)),
     rewind: (consumer, to, at) => whileOpen(() => rewind(engineTools, { consumer, to, ...at })),

@@ -28,7 +28,7 @@ const OPTIONS: Readonly<Record<(Runnable | Service)['kind'], readonly string[]>>
     ...CONSUMER,
   ],
   query: ['of', 'reads'],
-  service: ['owns', 'runs', 'renamedFrom'],
+  service: ['owns', 'runs', 'edges', 'renamedFrom'],
 }
 
 /** Unknown options, each with the most similar known name. */

@@ -13,6 +13,7 @@ import { packageValuesOfServices } from '../rules/package-values.ts'
 import type { QueryHandler } from '../rules/query-handler.ts'
 import type { Rule } from '../rules/rule.ts'
 import type { Runnable, Service } from '../rules/service.ts'
+import { edgeIssues } from './validate-edges.ts'
 import { failureIssues, optionIssues, renameIssues, startFromIssues } from './validate-options.ts'
 
 const NAME = /^[a-z][a-z0-9-]*$/
@@ -55,7 +56,7 @@ export function validateServices(
   checkNames(context)
   for (const service of services) {
     for (const rule of service.runs) checkRule(context, service, rule)
-    issues.push(...optionIssues(service.name, service))
+    issues.push(...optionIssues(service.name, service), ...edgeIssues(service, tools))
     const rules = service.runs.map((rule) => ({ ...rule, path: `${service.name}/${rule.name}` }))
     issues.push(...renameIssues(rules, isName))
   }

@@ -132,9 +132,9 @@ export async function simulate<const S extends readonly Service<string, unknown>
   const clock = createManualClock()
   const backend = memory({ clock, latencyMs: () => random() * latencyMsMax })
   const faults: RuleError[] = []
-  // Crashes and isolation cause backend errors on purpose.
+  // Crashes and isolation cause backend errors on purpose; rejected bodies are in the log.
   const onRuleError = (fault: RuleError) => void faults.push(fault)
-  const hooks = { onRuleError, onBackendError: () => undefined }
+  const hooks = { onRuleError, onBackendError: () => undefined, onEdgeRejected: () => undefined }
   const startOptions = { random, tools, engine: { ...engine, threadsMax: 0 }, ...hooks }
   const { launch, named, ownerOf, all } = instancesOf(services, backend, clock, startOptions)
   // A view of its own, so that isolated services are included, too.

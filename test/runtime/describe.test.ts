@@ -84,6 +84,7 @@ test('a description has services with owned contracts, rules and handled message
         { name: 'mail', kind: 'handler', handles: hears, sends: [], emits: ['ordering.Forgotten'] },
         { name: 'find', kind: 'query', handles: ['ordering.Find'], sends: [], emits: [] },
       ],
+      edges: [],
     },
   ])
 })

@@ -293,6 +293,7 @@ test('everything but describe throws APP_STOPPING once an app has stopped', asyn
     find: () => app.find('a'),
     status: () => app.status(),
     health: () => app.health(),
+    edges: () => app.edges(),
     heldKeys: () => app.heldKeys(),
     sagas: () => app.sagas(),
     operations: () => app.operations(),

@@ -14,9 +14,11 @@ import {
   refuse,
   saga,
   send,
+  service,
   start,
   tool,
 } from 'throughline'
+import { edge, inProcess } from 'throughline/edges'
 import { memory } from 'throughline/testing'
 import { Ordering, Payments, openOrders, ordering, payments } from './sample.ts'
 
@@ -264,7 +266,35 @@ queryHandler('other', { of: Ordering, reads: [openOrders] }, (on) => [
   on(Ordering.FindOpenOrders, () => 'none'),
 ])
 
+const Placing = z.object({ order: z.string(), customer: z.string() })
+const partner = edge(
+  'partner',
+  { system: 'PARTNER', service: 'SHOP', transport: 'broker' },
+  {
+    receives: (on) => [
+      // @ts-expect-error The body has no such field.
+      on(Ordering.PlaceOrder, { topic: 'IN', body: Placing, id: ({ id }) => id }, () =>
+        refuse('no'),
+      ),
+      // @ts-expect-error Not the data of the command.
+      on(Ordering.PlaceOrder, { topic: 'IN', body: Placing, id: ({ order }) => order }, () => ({
+        order: 1,
+      })),
+    ],
+    sends: (on) => [
+      // @ts-expect-error A query is not published.
+      on(Ordering.FindOpenOrders, { topic: 'OUT', id: () => '' }, () => ({})),
+    ],
+  },
+)
+const atTheEdge = service('at-the-edge', { runs: [], edges: [partner] })
+
 export async function misuses(): Promise<void> {
+  // @ts-expect-error The transport of an edge is missing.
+  await start([atTheEdge], memory())
+  // @ts-expect-error A transport is no text.
+  await start([atTheEdge], memory(), { tools: { broker: 'amqp://localhost' } })
+  await start([atTheEdge], memory(), { tools: { broker: inProcess() } })
   // @ts-expect-error A tool is missing.
   await start([ordering, payments], memory())
   // @ts-expect-error A tool has another form.

@@ -39,6 +39,7 @@ describe('the table of faults', () => {
       'DATA_OWNED',
       'DATA_UNAVAILABLE',
       'EARLIER_NOT_STORED',
+      'HANDLER_TIMEOUT',
       'LOG_FULL',
       'LOG_UNKNOWN',
       'NOT_PROJECTED',

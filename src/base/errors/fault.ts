@@ -106,7 +106,7 @@ export const FAULTS = {
   FINAL: {
     meaning: 'a rule says that no retry can help',
     retryable: false,
-    cure: 'correct the message or the rule, then redrive it, or discard it (`throughline dead`)',
+    cure: 'correct the message or the rule, then redrive it with throughline dead, or discard it',
   },
   HANDLER_TIMEOUT: {
     meaning: 'a handler has not ended in time',
@@ -246,7 +246,7 @@ export const FAULTS = {
   STATUS_REFUSED: {
     meaning: 'the status of an event does not allow this change',
     retryable: false,
-    cure: 'look at its status (`throughline ledger`); only a failed event can be redriven, edited or discarded',
+    cure: 'look at its status first; only an event that has failed can be redriven, edited or discarded',
   },
   STORE_UNKNOWN: {
     meaning: 'the store did not answer in time',

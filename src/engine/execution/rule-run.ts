@@ -174,7 +174,8 @@ export function reply(step: RuleRun, type: string, version: number, body: unknow
   const topic = repliesTopic(service)
   const partitions = step.environment.plan.topics.get(topic)?.partitions ?? REPLY_PARTITIONS
   const json = JSON.stringify(body)
-  const outgoing = { topic, type, version, key: envelope.key, partitions, json }
+  const isAnswer = true
+  const outgoing = { topic, type, version, key: envelope.key, partitions, json, isAnswer } as const
   append(step, outgoing, { sender: envelope.sender })
 }
 
@@ -187,6 +188,8 @@ interface OutgoingMessage {
   readonly key: string
   readonly partitions: number
   readonly json: string
+  /** An answer ends a conversation rather than lengthen it, so it has no hop limit. */
+  readonly isAnswer?: true
 }
 
 export function append(
@@ -195,9 +198,9 @@ export function append(
   extras: MessageExtras = {},
 ): LogEvent {
   const { envelope: cause } = step.inbound
-  const { topic, type, version, key, partitions, json } = outgoing
+  const { topic, type, version, key, partitions, json, isAnswer } = outgoing
   const hops = cause.hops + 1
-  if (hops > LIMITS.hopsMax)
+  if (hops > LIMITS.hopsMax && !isAnswer)
     throw ruleFault(
       `the conversation ${cause.correlation} takes over ${LIMITS.hopsMax} hops: is there a cycle?`,
     )

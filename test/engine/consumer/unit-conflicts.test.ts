@@ -67,7 +67,7 @@ async function run(runs: readonly unknown[], fails: (unit: Unit) => boolean) {
       clock,
       onRuleError: () => undefined,
       onBackendError: (_, cause) => void broke.push((cause as Error).message),
-      engine: { retryDelayMs: 1_000 },
+      engine: { retryDelayMs: 1_000, retryDelayMsMax: 10_000, retryAttemptsMax: 1_000 },
     }),
   )
   isFailing = true

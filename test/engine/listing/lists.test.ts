@@ -6,15 +6,12 @@ import { handler, hours, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { EMPTY_UNIT } from '../../../src/ports/empty-unit.ts'
 import { createSimulation } from '../support/simulation.ts'
-import { withFailingService, outside, thing, Work } from '../support/failing-service.ts'
+import { withFailingService, outside, thing, Work, RETRIES } from '../support/failing-service.ts'
 
 /** Instants of two clocks, which may differ by parts of a millisecond. */
 function isAbout(actual: number | undefined, expected: number): void {
   assert.ok(Math.abs((actual ?? 0) - expected) <= 2, `${actual} is not about ${expected}`)
 }
-
-/** Many retries, each soon after the one before. */
-const SOON = { engine: { retryDelayMsMax: 1_000, retryAttemptsMax: 1_000 } }
 
 suite('a held key', () => {
   test('shows since when it is held, the event in front, its error and the next attempt', () =>
@@ -115,8 +112,7 @@ suite('a held key', () => {
     }))
 
   test('ends once its message is handled, and starts again for the next one', () =>
-    withFailingService({ ...SOON, broken: ['bad'] }, async (world) => {
-      const { app, doing, pass, until, broken } = world
+    withFailingService({ broken: ['bad'] }, async ({ app, doing, pass, until, broken }) => {
       await doing('bad', 'bad')
       await pass(1_000)
       assert.equal((await until(app.heldKeys())).items[0]?.count, 2)
@@ -148,7 +144,7 @@ suite('a held key', () => {
     const { until } = stage.clock
     const broken = { keys: new Set(['bad']) }
     const worker = service('worker', { owns: [Work], runs: [thing(broken), outside(broken)] })
-    const options = { ...SOON, clock, random, onRuleError: () => undefined }
+    const options = { clock, random, engine: RETRIES, onRuleError: () => undefined }
     const app = await until(start([worker], backend, options))
     await until(app.send(Work.Do({ id: 'bad', n: 1 })))
     await stage.clock.advance(1_000)

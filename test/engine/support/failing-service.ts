@@ -9,6 +9,9 @@ import type { EngineOptions } from '../../../src/engine/context/engine-options.t
 import { createSimulation } from './simulation.ts'
 
 const Data = z.object({ id: z.string(), n: z.int() })
+/** Retries that never end, and come soon. */
+export const RETRIES = { retryDelayFactor: 2, retryDelayMsMax: 60_000, retryAttemptsMax: 1_000_000 }
+
 export const Work = contract(
   'work',
   { key: 'id' },
@@ -90,7 +93,7 @@ export async function withFailingService(
   const options = {
     clock,
     random,
-    engine: given.engine ?? {},
+    engine: { ...RETRIES, ...given.engine },
     onRuleError: (fault: RuleError): void => void faults.push(fault),
   }
   const app = await until(start([worker], backend, options))
