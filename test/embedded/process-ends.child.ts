@@ -111,7 +111,7 @@ if (rule) {
   await app.append(messages, { ids: messages.map((_, n) => `m${n}`) })
   for (;;) {
     const [status] = await app.status()
-    if (status?.completed === MESSAGES - 1 && status.pending === 1) break
+    if (status?.completed === MESSAGES - 1 && status.dead === 1) break
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
   console.log(JSON.stringify(await app.status()))

@@ -15,6 +15,8 @@ let root: string
 before(() => (root = mkdtempSync(join(tmpdir(), 'throughline process '))))
 after(() => rmSync(root, { recursive: true }))
 
+type Counts = Readonly<Record<'completed' | 'dead' | 'pending' | 'lag', number>>
+
 /** Restarts the system until it stays up; returns the number of starts and its output. */
 function untilItStays(directory: string, kind: string, mode: string) {
   for (let starts = 1; starts <= STARTS_MAX; starts += 1) {
@@ -37,8 +39,8 @@ suite('a message that ends its process is held, and all others are completed:', 
       const { starts, stdout, stderr } = untilItStays(directory, kind, mode)
       assert.ok(starts > 3, 'it is tried three times before it is held')
       assert.match(stderr, /PROCESS_ENDED/)
-      const [status] = JSON.parse(stdout) as [{ completed: number; pending: number; lag: number }]
-      assert.deepEqual([status.completed, status.pending, status.lag], [MESSAGES - 1, 1, 0])
+      const [{ completed, dead, pending, lag }] = JSON.parse(stdout) as [Counts]
+      assert.deepEqual([completed, dead, pending, lag], [MESSAGES - 1, 1, 0, 0])
       if (!existsSync(`${directory}.effects`)) return
       const effects = readFileSync(`${directory}.effects`, 'utf8').trim().split('\n').map(Number)
       for (let n = 0; n < MESSAGES; n += 1) {

@@ -76,52 +76,62 @@ function secondYear(ups: Ups) {
   return { Till, told, service: service('tills', { owns: [Till], runs }) }
 }
 
+/** Has rules of every kind read messages of an earlier version. Returns how often upcasters ran. */
+async function readEarlier(seed: number) {
+  const { stage, faults, run, row, records, conflicts } = createVersionedStore(seed)
+  const old = firstYear()
+  await run(old.service, async (app) => {
+    await app.send(old.Till.Pay({ id: 'a', total: 3 }))
+    await app.send(old.Till.Pay({ id: 'b', total: 100 }))
+    await caughtUp(stage.clock, app)
+  })
+  const before = await records('till.events')
+  const ups = { count: 0 }
+  const now = secondYear(ups)
+  await run(now.service, async (app) => {
+    await app.send(now.Till.Pay({ id: 'a', totalCents: 5, currency: 'CHF' }))
+    await app.send(now.Till.Pay({ id: 'c', totalCents: 20_000, currency: 'CHF' }))
+    await caughtUp(stage.clock, app)
+  })
+  const paid = [
+    { id: 'a', totalCents: 300, currency: 'EUR' },
+    { id: 'a', totalCents: 5, currency: 'CHF' },
+  ]
+  assert.deepEqual(await row('tills.one', 'a'), paid)
+  assert.deepEqual(await row('tills.two', 'a'), paid)
+  assert.deepEqual(now.told, paid)
+  const refused = { id: 'b', totalCents: 10_000, currency: 'EUR' }
+  assert.deepEqual(await row('tills.noes', 'b'), refused)
+  const large = { id: 'c', totalCents: 20_000, currency: 'CHF' }
+  assert.deepEqual(await row('tills.noes', 'c'), large)
+  assert.deepEqual(faults, [])
+  const all = await records('till.events')
+  const known = new Set(before.map(({ id: of }) => of))
+  assert.deepEqual(
+    all.filter(({ id: of }) => known.has(of)),
+    before,
+  )
+  const heads = all.map(({ head }) => (JSON.parse(head) as { version?: number }).version ?? 1)
+  assert.deepEqual(
+    heads.toSorted((one, other) => one - other),
+    [1, 1, 2, 2],
+  )
+  return { upcasts: ups.count, conflicts: conflicts() }
+}
+
 describe('a message stored under an earlier version', () => {
-  test('is upcast for rules of every kind', async () => {
-    const { stage, faults, run, row, records } = createVersionedStore()
-    const old = firstYear()
-    await run(old.service, async (app) => {
-      await app.send(old.Till.Pay({ id: 'a', total: 3 }))
-      await app.send(old.Till.Pay({ id: 'b', total: 100 }))
-      await caughtUp(stage.clock, app)
-    })
-    const before = await records('till.events')
-    const ups = { count: 0 }
-    const now = secondYear(ups)
-    await run(now.service, async (app) => {
-      await caughtUp(stage.clock, app)
-      await app.send(now.Till.Pay({ id: 'a', totalCents: 5, currency: 'CHF' }))
-      await app.send(now.Till.Pay({ id: 'c', totalCents: 20_000, currency: 'CHF' }))
-      await caughtUp(stage.clock, app)
-    })
-    const paid = [
-      { id: 'a', totalCents: 300, currency: 'EUR' },
-      { id: 'a', totalCents: 5, currency: 'CHF' },
-    ]
-    assert.deepEqual(await row('tills.one', 'a'), paid)
-    assert.deepEqual(await row('tills.two', 'a'), paid)
-    assert.deepEqual(now.told, paid)
-    const refused = { id: 'b', totalCents: 10_000, currency: 'EUR' }
-    assert.deepEqual(await row('tills.noes', 'b'), refused)
-    const large = { id: 'c', totalCents: 20_000, currency: 'CHF' }
-    assert.deepEqual(await row('tills.noes', 'c'), large)
-    assert.deepEqual(faults, [])
-    // Once for each reading: the pure rules share one of the event and one of the refusal, the handler
-    // has its own of the event, and the state of `a` is folded again, since another version of its
-    // event is another rule. The first unit may conflict with what a start writes: then the pure rules
-    // read both again.
-    assert.ok([4, 6].includes(ups.count), String(ups.count))
-    const all = await records('till.events')
-    const known = new Set(before.map(({ id: of }) => of))
-    assert.deepEqual(
-      all.filter(({ id: of }) => known.has(of)),
-      before,
-    )
-    const heads = all.map(({ head }) => (JSON.parse(head) as { version?: number }).version ?? 1)
-    assert.deepEqual(
-      heads.toSorted((one, other) => one - other),
-      [1, 1, 2, 2],
-    )
+  test('is upcast for rules of every kind, once for each reading', async () => {
+    for (let seed = 1; seed <= 20; seed += 1) {
+      const { upcasts, conflicts } = await readEarlier(seed)
+      // A unit that conflicts with the start of a projection runs its rules again.
+      if (conflicts > 0) continue
+      // The pure rules share one reading of the event and one of the refusal, the handler has its own
+      // of the event, and the state of `a` is folded again, since another version of its event is
+      // another rule.
+      assert.equal(upcasts, 4)
+      return
+    }
+    assert.fail('there is always a conflict')
   })
 
   test('is upcast if it is a command that still waits', async () => {
@@ -167,7 +177,7 @@ describe('a message stored under an earlier version', () => {
         'tills/letters': 2,
       })
     })
-    assert.equal(faults.length, 3)
+    assert.equal(faults.length, 3, 'no retry can help')
     for (const fault of faults)
       assert.match(fault, /tills\/\w+: UPCAST_FAILED: .*the upcaster threw: -1 is/)
     assert.deepEqual(now.told.map((paid) => (paid as { id: string }).id).toSorted(), ['a', 'c'])

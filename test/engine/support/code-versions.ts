@@ -4,6 +4,8 @@ import { start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import type { LogRecord } from '../../../src/ports/event-log.ts'
+import type { CommitResult } from '../../../src/ports/event-store.ts'
+import type { Interceptor } from '../../../src/ports/intercept.ts'
 import { createSimulation } from './simulation.ts'
 
 const id = z.string()
@@ -14,15 +16,23 @@ export const NewAmount = z.object({ id, totalCents: z.int(), currency: z.string(
 
 export const engine = { retryDelayMs: 50, retryDelayMsMax: 200 }
 
-export function createVersionedStore() {
-  const stage = createSimulation(memory, 9)
+export function createVersionedStore(seed = 9) {
+  const stage = createSimulation(memory, seed)
   const faults: string[] = []
+  let conflicts = 0
+  const countConflicts: Interceptor = async (method, call) => {
+    const answer = await call()
+    if (method === 'store.commit' && (answer as CommitResult).status === 'conflict') conflicts += 1
+    return answer
+  }
   const { clock } = stage
   return {
     stage,
     faults,
+    /** Units that ran again because of a conflict. */
+    conflicts: () => conflicts,
     async run<T>(running: Service, use: (app: App) => Promise<T>): Promise<T> {
-      const { backend, random } = stage.instance()
+      const { backend, random } = stage.instance(countConflicts)
       const faulted = ({ consumer, error }: { consumer: string; error: string }) =>
         void faults.push(`${consumer}: ${error.split('\n')[0]}`)
       const app = await clock.until(
