@@ -81,7 +81,11 @@ function createBank() {
 }
 
 /** Hears of failures in `heard`. */
-function createPaying({ then, refundTo }: PayingOptions, heard: string[]) {
+function createPaying(
+  { then, refundTo }: PayingOptions,
+  heard: string[],
+  failing: ReadonlySet<string>,
+) {
   const refund = ({ order, account }: Order) => {
     const command = Bank.Refund({ order, account: refundTo ?? account })
     return compensate(command, { undoes: Bank.Charge })
@@ -93,6 +97,10 @@ function createPaying({ then, refundTo }: PayingOptions, heard: string[]) {
       on(Shop.Placed, (order) => [become('charging'), send(Bank.Charge(order))]),
       on(Shop.Cancelled, (order) => [become('cancelled'), refund(order)]),
       on(Bank.Charged, (_, state) => (state === 'cancelled' ? [] : finish())),
+      on(Bank.Noted, ({ order }) => {
+        if (failing.has(`hear of ${order}`)) throw new Error(`cannot hear of ${order}`)
+        return []
+      }),
       on(Bank.Refunded, () => finish({ status: 'rolled-back', reason: 'refunded' })),
       on.failed(Bank.Charge, ({ reason, command: order }) => {
         heard.push(`${order.order}: ${reason}`)
@@ -108,7 +116,7 @@ export async function createPayingServices(options: PayingOptions) {
   const bank = createBank()
   const heard: string[] = []
   const services = [
-    service('shop', { owns: [Shop], runs: [orders, createPaying(options, heard)] }),
+    service('shop', { owns: [Shop], runs: [orders, createPaying(options, heard, bank.failing)] }),
     service('bank', { owns: [Bank], runs: [bank.accounts] }),
   ] as const
   let app: App | undefined
