@@ -2,6 +2,7 @@
 // accounted for at every moment, and in the end each one is handled in its order or discarded.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { final } from 'throughline'
 import { runs } from '../../extent.ts'
@@ -38,14 +39,24 @@ const plan = fc.record({
   steps: fc.array(step, { minLength: 5, maxLength: 40 }),
 })
 
+/** The counters, the held messages and the statuses at one moment. */
+async function readStored(world: FailingConsumer) {
+  for (;;) {
+    const counts = await world.storedCounts()
+    const held = await world.heldCount()
+    const statuses = [...(await world.statuses()).values()]
+    // Whatever is committed between these reads changes the counters.
+    if (isDeepStrictEqual(await world.storedCounts(), counts)) return { counts, held, statuses }
+  }
+}
+
 /** Everything that is stored tells the same of every message. */
 async function assertConserved(world: FailingConsumer): Promise<void> {
-  const counts = await world.storedCounts()
+  const { counts, held, statuses } = await readStored(world)
   assert.deepEqual(findImbalances([counts]), [])
   const { dead, discarded, pending } = counts
   assert.ok(dead >= 0 && discarded >= 0 && pending >= 0, JSON.stringify(counts))
-  assert.equal(await world.heldCount(), dead + pending, 'held messages')
-  const statuses = [...(await world.statuses()).values()]
+  assert.equal(held, dead + pending, 'held messages')
   const failed = statuses.filter(({ status }) => status === 'FAILED')
   const given = failed.filter(({ resolution }) => resolution === 'DISCARDED')
   assert.deepEqual([failed.length - given.length, given.length], [dead, discarded], 'statuses')
