@@ -74,7 +74,7 @@ export type {
   RedriveOptions,
   RetryOptions,
 } from './rules/failure-policy.ts'
-export { final } from './rules/failure-policy.ts'
+export { ON_FAILED, REDRIVE_OPTIONS, RETRY_OPTIONS, final } from './rules/failure-policy.ts'
 export type {
   Alarm,
   AlarmKind,
@@ -97,6 +97,7 @@ export type {
 } from './engine/listing/index.ts'
 export type {
   AcceptedResult,
+  FailedResult,
   FoundOperation,
   Operation,
   OperationState,

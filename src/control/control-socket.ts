@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { FaultCode } from '../base/errors/fault.ts'
 import { FAULTS, Fault } from '../base/errors/fault.ts'
+import { LIMITS } from '../base/limits.ts'
 import { asFault, thrownMessage } from '../base/errors/thrown-error.ts'
 import type { System } from './system.ts'
 import { isSameToken, readToken, ensureToken } from './token.ts'
@@ -20,7 +21,8 @@ import type { ReportProgress } from '../ports/backup-and-archive.ts'
 const PROTOCOL = 2
 /** Operating systems limit the path of a socket to about 100 bytes. */
 const PATH_BYTES_MAX = 100
-const CALL_BYTES_MAX = 65_536
+/** The data of an edit at twice its length, since a call contains it as escaped text. */
+const CALL_LENGTH_MAX = 2 * LIMITS.dataBytesMax + 65_536
 const IDLE_MS = 10_000
 
 interface SocketAddress {
@@ -95,7 +97,7 @@ function serveConnection(socket: Socket, system: System, token: string): void {
   socket.on('error', () => socket.destroy())
   const onData = (text: string): void => {
     call += text
-    if (call.length > CALL_BYTES_MAX) return void socket.destroy()
+    if (call.length > CALL_LENGTH_MAX) return void socket.destroy()
     const end = call.indexOf('\n')
     if (end < 0) return
     socket.off('data', onData)

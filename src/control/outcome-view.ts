@@ -9,6 +9,7 @@ export function outcomeView(state: OperationState): OutcomeView {
     return { status, kind: 'refused', reason: code, issues }
   }
   const reason = 'reason' in state ? state.reason : undefined
-  const kind = status === 'pending' || status === 'completed' ? status : 'finished'
+  const isOwn = status === 'pending' || status === 'completed' || status === 'failed'
+  const kind = isOwn ? status : 'finished'
   return { status, kind, ...(reason === undefined ? {} : { reason }) }
 }

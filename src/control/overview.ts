@@ -49,6 +49,8 @@ function serviceView(
       accepted: sum(ofRule, ({ accepted }) => accepted),
       completed: sum(ofRule, ({ completed }) => completed),
       pending: sum(ofRule, ({ pending }) => pending),
+      dead: sum(ofRule, ({ dead }) => dead),
+      discarded: sum(ofRule, ({ discarded }) => discarded),
       expired: sum(ofRule, ({ expired }) => expired),
       lag: sum(ofRule, ({ lag }) => lag),
     }
@@ -59,6 +61,8 @@ function serviceView(
     lag: sum(readings, ({ lag }) => lag),
     ageMs: Math.max(0, ...readings.map(({ ageMs }) => ageMs)),
     pending: sum(ruleViews, ({ pending }) => pending),
+    dead: sum(ruleViews, ({ dead }) => dead),
+    discarded: sum(ruleViews, ({ discarded }) => discarded),
     completed: sum(ruleViews, ({ completed }) => completed),
     rules: ruleViews,
   }

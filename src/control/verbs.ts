@@ -1,7 +1,21 @@
 import type { Issue } from '../base/errors/fault.ts'
-import { Fault } from '../base/errors/fault.ts'
+import { LIMITS } from '../base/limits.ts'
+import { accountOf } from './account.ts'
 import { archiveTopic } from './archive.ts'
+import { listAudit, runAudited } from './audit.ts'
 import { backUpSystem } from './backup.ts'
+import {
+  DEAD_LETTER_FILTER,
+  LETTER,
+  LETTER_DATA,
+  SELECTION,
+  dataIssues,
+  definedOnly,
+  editDeadLetter,
+  resolveDeadLetters,
+  selectionIssues,
+  undoDeadLetterEdit,
+} from './dead-letter-verbs.ts'
 import { readStoredMessages } from '../engine/startup/index.ts'
 import {
   heldKeys,
@@ -17,25 +31,22 @@ import { parseOffsetsOrTimes } from './offset-or-time.ts'
 import { overviewOf } from './overview.ts'
 import { replay } from './replay.ts'
 import type { System } from './system.ts'
+import { systemUser } from './system-user.ts'
 import type { ReportProgress } from '../ports/backup-and-archive.ts'
+import type { ArgumentSpec, ParsedArguments, VerbArguments } from './verb-arguments.ts'
+import { parseArguments } from './verb-arguments.ts'
 import { verify } from './verify.ts'
 
-/** The type and bounds of an argument of a verb; `number` means an integer. */
-interface ArgumentSpec {
-  readonly kind: 'text' | 'number'
-  readonly isRequired?: boolean
-  readonly min?: number
-  readonly max?: number
-  readonly default?: number
-}
-
-/** Unvalidated arguments. */
-export type VerbArguments = Readonly<Record<string, unknown>>
-type ParsedArguments = Readonly<Record<string, string | number | undefined>>
+export type { VerbArguments } from './verb-arguments.ts'
 
 interface Verb {
+  /** It changes something, and leaves an entry in the audit trail. */
   readonly isWrite: boolean
   readonly takes: Readonly<Record<string, ArgumentSpec>>
+  /** Issues that concern several arguments. */
+  readonly check?: (taken: ParsedArguments) => readonly Issue[]
+  /** It changes nothing in the store, and so runs even where the audit trail cannot be written. */
+  readonly keepsStore?: true
   run(system: System, taken: ParsedArguments, onProgress: ReportProgress): Promise<unknown>
 }
 
@@ -45,6 +56,12 @@ const RECORDS_PER_CHAIN = 1_000_000
 const LIST_ARGUMENTS = {
   limit: { kind: 'number', ...LIST_LIMIT },
   after: { kind: 'text' },
+} as const satisfies Record<string, ArgumentSpec>
+
+/** The arguments of every write: who asks for it, and why. */
+const WRITE_ARGUMENTS = {
+  by: { kind: 'text', lengthMax: LIMITS.nameLengthMax, isStored: true },
+  reason: { kind: 'text', lengthMax: LIMITS.issueLengthMax, isStored: true },
 } as const satisfies Record<string, ArgumentSpec>
 
 const verbs = {
@@ -124,12 +141,12 @@ const verbs = {
   },
   pause: {
     isWrite: true,
-    takes: { service: { kind: 'text', isRequired: true } },
+    takes: { service: { kind: 'text', isRequired: true }, ...WRITE_ARGUMENTS },
     run: (system, { service }) => setPaused(system, service as string, true),
   },
   resume: {
     isWrite: true,
-    takes: { service: { kind: 'text', isRequired: true } },
+    takes: { service: { kind: 'text', isRequired: true }, ...WRITE_ARGUMENTS },
     run: (system, { service }) => setPaused(system, service as string, false),
   },
   rewind: {
@@ -139,6 +156,7 @@ const verbs = {
       to: { kind: 'text', isRequired: true },
       topic: { kind: 'text' },
       partition: { kind: 'number', min: 0 },
+      ...WRITE_ARGUMENTS,
     },
     run: (system, { consumer, to, topic, partition }) =>
       system.rewind({
@@ -162,7 +180,8 @@ const verbs = {
   },
   backup: {
     isWrite: true,
-    takes: { to: { kind: 'text', isRequired: true } },
+    keepsStore: true,
+    takes: { to: { kind: 'text', isRequired: true }, ...WRITE_ARGUMENTS },
     run: (system, { to }, tell) => backUpSystem(system, to as string, tell),
   },
   archive: {
@@ -171,15 +190,64 @@ const verbs = {
       topic: { kind: 'text', isRequired: true },
       before: { kind: 'text', isRequired: true },
       to: { kind: 'text', isRequired: true },
+      ...WRITE_ARGUMENTS,
     },
     run: (system, taken, tell) => archiveTopic(system, taken as never, tell),
   },
   rebuild: {
     isWrite: true,
-    takes: { projection: { kind: 'text', isRequired: true } },
+    takes: { projection: { kind: 'text', isRequired: true }, ...WRITE_ARGUMENTS },
     run: (system, { projection }, tell) => system.rebuild(projection as string, tell),
   },
   verify: { isWrite: false, takes: {}, run: (system, _, tell) => verify(system, tell) },
+  dead: {
+    isWrite: false,
+    takes: { ...DEAD_LETTER_FILTER, ...LIST_ARGUMENTS },
+    run: ({ deadLetters }, taken) => deadLetters.list(definedOnly(taken)),
+  },
+  'dead-causes': {
+    isWrite: false,
+    takes: DEAD_LETTER_FILTER,
+    run: ({ deadLetters }, taken) => deadLetters.causes(definedOnly(taken)),
+  },
+  'dead-preview': {
+    isWrite: false,
+    takes: DEAD_LETTER_FILTER,
+    run: ({ deadLetters }, taken) => deadLetters.preview(definedOnly(taken)),
+  },
+  'dead-redrive': {
+    isWrite: true,
+    takes: { ...SELECTION, ...WRITE_ARGUMENTS },
+    check: selectionIssues,
+    run: (system, taken, tell) => resolveDeadLetters(system, 'redrive', taken, tell),
+  },
+  'dead-discard': {
+    isWrite: true,
+    takes: {
+      ...SELECTION,
+      ...WRITE_ARGUMENTS,
+      reason: { ...WRITE_ARGUMENTS.reason, isRequired: true },
+    },
+    check: selectionIssues,
+    run: (system, taken, tell) => resolveDeadLetters(system, 'discard', taken, tell),
+  },
+  'dead-edit': {
+    isWrite: true,
+    takes: { ...LETTER, ...LETTER_DATA, ...WRITE_ARGUMENTS },
+    check: dataIssues,
+    run: editDeadLetter,
+  },
+  'dead-undo-edit': {
+    isWrite: true,
+    takes: { ...LETTER, ...WRITE_ARGUMENTS },
+    run: undoDeadLetterEdit,
+  },
+  account: { isWrite: false, takes: {}, run: (system) => accountOf(system) },
+  audit: {
+    isWrite: false,
+    takes: { by: { kind: 'text' }, verb: { kind: 'text' }, ...LIST_ARGUMENTS },
+    run: (system, taken) => listAudit(system, taken as never),
+  },
 } as const satisfies Record<string, Verb>
 
 export type VerbName = keyof typeof verbs
@@ -204,11 +272,13 @@ async function setPaused(system: System, service: string, isPaused: boolean): Pr
 }
 
 /**
- * Validates the arguments and runs a verb.
+ * Validates the arguments and runs a verb. A write leaves an entry in the audit trail; `by` is the user
+ * of this process by default.
  *
  * @throws Fault `OPTION_INVALID` with all issues, `TOPIC_NOT_FOUND`, `MESSAGE_NOT_FOUND`,
  * `SERVICE_NOT_FOUND`, `RULE_NOT_FOUND`, `REWIND_REFUSED`, `PROJECTION_NOT_FOUND`,
- * `REBUILD_FAILED`, `DATA_READ_ONLY`, `BACKEND_CANNOT`, `DIRECTORY_TAKEN`
+ * `REBUILD_FAILED`, `DATA_READ_ONLY`, `BACKEND_CANNOT`, `DIRECTORY_TAKEN`, `MESSAGE_INVALID`,
+ * `STORE_UNKNOWN`
  */
 export async function runVerb(
   system: System,
@@ -217,31 +287,10 @@ export async function runVerb(
   onProgress: ReportProgress = () => undefined,
 ): Promise<unknown> {
   const verb = VERBS[name]
-  return verb.run(system, parseArguments(name, verb, given), onProgress)
-}
-
-function parseArguments(name: VerbName, { takes }: Verb, given: VerbArguments): ParsedArguments {
-  const issues: Issue[] = Object.keys(given)
-    .filter((each) => !Object.hasOwn(takes, each))
-    .map((path) => ({ path, message: `is unknown: ${name} takes ${argumentNames(takes)}` }))
-  const parsed: Record<string, string | number | undefined> = {}
-  for (const [path, spec] of Object.entries(takes)) {
-    const value = Object.hasOwn(given, path) ? given[path] : undefined
-    const reason = invalidArgumentReason(spec, value)
-    if (reason) issues.push({ path, message: reason })
-    else parsed[path] = (value as string | number | undefined) ?? spec.default
-  }
-  if (issues.length > 0) throw new Fault('OPTION_INVALID', { detail: name, issues })
-  return parsed
-}
-
-const argumentNames = (takes: Verb['takes']): string => Object.keys(takes).join(', ') || 'nothing'
-
-function invalidArgumentReason(spec: ArgumentSpec, value: unknown): string | undefined {
-  if (value === undefined) return spec.isRequired ? 'is missing' : undefined
-  if (spec.kind === 'text')
-    return typeof value === 'string' && value !== '' ? undefined : 'must be text'
-  const { min = 0, max = Number.MAX_SAFE_INTEGER } = spec
-  const isFit = Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max
-  return isFit ? undefined : `must be a whole number from ${min} to ${max}`
+  const parsed = parseArguments(name, verb.takes, given, verb.check)
+  if (!verb.isWrite) return verb.run(system, parsed, onProgress)
+  const { by = systemUser(), reason = '' } = parsed
+  const taken = { ...parsed, by, reason }
+  const call = { verb: name, taken, isOptional: verb.keepsStore === true }
+  return runAudited(system, call, () => verb.run(system, taken, onProgress))
 }

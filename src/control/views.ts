@@ -3,6 +3,13 @@ import type { Issue } from '../base/errors/fault.ts'
 import type { Alarm, HeldKey, ListPage, OperationKind, WaitsFor } from '../engine/listing/index.ts'
 
 export type {
+  DeadLetterCause,
+  DeadLetterEntry,
+  DeadLetterFilter,
+  RedrivePreview,
+  RedriveProgress,
+} from '../engine/dead-letters/index.ts'
+export type {
   Alarm,
   ErrorView,
   EventLocation,
@@ -37,8 +44,12 @@ export interface ServiceView {
   readonly lag: number
   /** The age of the oldest unread record. */
   readonly ageMs: number
-  /** Events that wait behind a failed event of their key. */
+  /** Events of held keys, without dead letters. */
   readonly pending: number
+  /** Dead letters that nobody has resolved. */
+  readonly dead: number
+  /** Dead letters that were given up for good; never decreases. */
+  readonly discarded: number
   /** Events whose effects are committed, over all of its rules; never decreases. */
   readonly completed: number
   readonly rules: readonly RuleView[]
@@ -50,6 +61,8 @@ export interface RuleView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  readonly dead: number
+  readonly discarded: number
   /** Records that retention deleted before the rule read them. */
   readonly expired: number
   readonly lag: number
@@ -139,4 +152,45 @@ export interface ChainView {
   readonly held: readonly HeldKey[]
   /** Whether the whole conversation was found; the search reads a limited number of records. */
   readonly isComplete: boolean
+}
+
+/** What became of the events that one consumer has accepted. */
+export interface ConsumerAccount {
+  /** `<service>/<rule>`. */
+  readonly consumer: string
+  readonly accepted: number
+  readonly completed: number
+  readonly dead: number
+  readonly discarded: number
+  readonly expired: number
+  readonly pending: number
+  /** Whether `accepted = completed + dead + discarded + expired + pending`. */
+  readonly balances: boolean
+}
+
+/** What became of all accepted events. */
+export interface Account {
+  /** Whether every consumer balances. */
+  readonly balances: boolean
+  readonly consumers: readonly ConsumerAccount[]
+}
+
+/** One write of an operator. */
+export interface AuditEntry {
+  /** Its number: 1 for the first entry ever. */
+  readonly sequence: number
+  readonly at: number
+  readonly by: string
+  readonly verb: string
+  /** A text of more than 1,000 bytes is replaced by its size. */
+  readonly arguments: Readonly<Record<string, string | number | boolean>>
+  /** Empty if none was given. */
+  readonly reason: string
+  /** `started`: it still runs, or its process ended before it did. */
+  readonly outcome: 'started' | 'done' | 'failed'
+  readonly endedAt?: number
+  /** The code of the error; `INTERNAL` for one without a code. */
+  readonly code?: string
+  /** What the verb returned, if that is at most 1,000 bytes. */
+  readonly result?: unknown
 }

@@ -13,6 +13,7 @@ import type {
   StatusChange,
   StatusQuery,
 } from './status.ts'
+import type { LedgerPage, LedgerQuery } from './ledger.ts'
 import type { Ack, EventLog, Health, LogEvent, LogRecord, Place } from './event-log.ts'
 
 /** A table of rows by key, with its indexes. Belongs to one service. */
@@ -193,6 +194,8 @@ export interface StoreCapabilities {
   readonly atomicWithLog: boolean
   /** Several processes may run the same services on it. */
   readonly shared: boolean
+  /** `ledger` is supported. */
+  readonly ledger: boolean
 }
 
 /** State, progress and leases of services. All methods may be called concurrently. */
@@ -243,6 +246,8 @@ export interface EventStore {
   ranges(events: readonly ConsumedEvent[]): Promise<readonly (ProgressRange | undefined)[]>
   /** Replaces what the views of the ledger know of the consumers of a service. */
   declareLedger(service: string, subscriptions: readonly LedgerSubscription[]): Promise<void>
+  /** Rows of the ledger, the newest first; only with `can.ledger`. */
+  ledger?(query: LedgerQuery): Promise<LedgerPage>
   /** Removes old statuses and ranges. Returns how many; repeat until it is 0. */
   pruneLedger(pruning: LedgerPruning): Promise<number>
   /**

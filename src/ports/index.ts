@@ -81,6 +81,8 @@ export type {
   Unit,
   CommitResult,
 } from './event-store.ts'
+export type { LedgerCursor, LedgerPage, LedgerQuery, LedgerRow, LedgerView } from './ledger.ts'
+export { HELD_TABLE, LEDGER_COLUMNS, LEDGER_VIEWS, isRepliesTopic, ledgerTime } from './ledger.ts'
 export type { StreamEndOf } from './stream-conflicts.ts'
 export { distinctRows, rowsBehindStreams, takenEntries } from './stream-conflicts.ts'
 export {

@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly columns?: number
   readonly env?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
+  /** Answers questions. */
+  readonly ask?: (question: string) => Promise<string>
   /** Called with each piece of output. */
   readonly onOutput?: (text: string) => void
 }
@@ -63,6 +65,7 @@ export function createTestDirectory(): TestDirectory {
       cwd: root,
       env: options.env ?? {},
       ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.ask ? { ask: options.ask } : {}),
     })
     return { code, ...said }
   }

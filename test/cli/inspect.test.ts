@@ -36,8 +36,11 @@ withAndWithoutOwner('a command that inspects data', (at, isRunning) => {
 
   test('consumers lists every consumer with its counters', async () => {
     const { out } = await at.run(['consumers'])
-    assert.match(out, /^service +rule +kind +accepted +completed +pending +expired +lag +age$/m)
-    assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 ms$/m)
+    assert.match(
+      out,
+      /^service +rule +kind +accepted +completed +pending +dead +discarded +expired +lag +age$/m,
+    )
+    assert.match(out, /^asker +talk +saga +6 +6 +0 +0 +0 +0 +0 +0 ms$/m)
     assert.deepEqual((await at.runJson('consumers')) as object[], [
       consumer('asker', 'question', 'entity', 3),
       consumer('asker', 'talk', 'saga', 6),
@@ -176,7 +179,16 @@ withAndWithoutOwner('a command that inspects data', (at, isRunning) => {
 })
 
 function consumer(service: string, rule: string, kind: string, count: number): object {
-  const counts = { accepted: count, completed: count, pending: 0, expired: 0, lag: 0, ageMs: 0 }
+  const counts = {
+    accepted: count,
+    completed: count,
+    pending: 0,
+    dead: 0,
+    discarded: 0,
+    expired: 0,
+    lag: 0,
+    ageMs: 0,
+  }
   return { service, isPaused: false, rule, kind, ...counts }
 }
 

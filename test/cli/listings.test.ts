@@ -73,13 +73,16 @@ for (const isRunning of [true, false])
       const { code, out, err } = await at.run(['held'])
       assert.deepEqual([code, err], [0, ''])
       const [head, ...lines] = out.trimEnd().split('\n')
-      assert.match(head ?? '', /^consumer +key +for +waiting +behind +attempts +next +error$/)
+      assert.match(
+        head ?? '',
+        /^consumer +key +for +waiting +behind +status +attempts +next +error$/,
+      )
       assert.equal(lines.length, 2)
       assert.match(
         lines[0] ?? '',
         isRunning
-          ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +(in|now).* the bank/
-          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +\d+ +after start +the bank/,
+          ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +RETRY +\d+ +(in|now).* the bank/
+          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +RETRY +\d+ +after start +the bank/,
       )
       assert.ok(!out.includes('\u001b'), 'control characters of errors are escaped')
       const items = await list<HeldKey>('held', '--consumer', 'work/outside')

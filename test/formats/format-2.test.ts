@@ -56,6 +56,25 @@ suite('data of format 2', () => {
     assert.match(readFileSync(join(data, 'throughline.json'), 'utf8'), /"format":3/)
   })
 
+  test('has a ledger once it is migrated, with the events that are held', async (t) => {
+    const { data } = await thawed(t)
+    await migrate(data)
+    const backend = embedded({ directory: data })
+    await open(backend)
+    const { store } = backend
+    const [topic, type] = ['orders.events', 'orders.Placed']
+    const consumer = { consumer: 'sales/post', service: 'sales', topic, type, isResponse: false }
+    await store.declareLedger('sales', [consumer])
+    const waiting = await store.ledger?.({ status: 'UNPROCESSED', limit: 100 })
+    assert.deepEqual(
+      waiting?.rows.map(({ EVENT_ID }) => EVENT_ID.slice(0, 18)),
+      ['016f5f30-eec0-7297', '016f5ed5-af60-72a8', '016f5ed5-af60-72a4', '016f5ed5-af60-72a1'],
+    )
+    const completed = await store.ledger?.({ status: 'COMPLETED', limit: 100 })
+    assert.ok((completed?.rows.length ?? 0) > 5)
+    await close(backend)
+  })
+
   test('is not migrated by a reader, and stays as it is', async (t) => {
     const { data } = await thawed(t)
     const before = readFileSync(join(data, 'throughline.db'))

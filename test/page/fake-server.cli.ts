@@ -337,11 +337,23 @@ function serviceOf(
       accepted: done + waits,
       completed: done,
       pending: waits,
+      dead: 0,
+      discarded: 0,
       expired: 0,
       lag: index === 0 ? lag : 0,
     }
   })
-  return { name, isPaused: shop.paused.has(name), lag, ageMs, pending, completed, rules }
+  return {
+    name,
+    isPaused: shop.paused.has(name),
+    lag,
+    ageMs,
+    pending,
+    dead: 0,
+    discarded: 0,
+    completed,
+    rules,
+  }
 }
 
 if (import.meta.main) {

@@ -4,6 +4,7 @@ import type {
   ConsumedEvent,
   EventStatus,
   LedgerPruning,
+  LedgerSubscription,
   ProgressRange,
   StatusChange,
   StatusQuery,
@@ -14,6 +15,9 @@ import { compareConsumedEvents } from '../../ports/status.ts'
 export interface Ledger {
   /** Whether a change begins at the stored status. */
   isCurrent(change: StatusChange): boolean
+  find(event: ConsumedEvent): EventStatus | undefined
+  declare(service: string, subscriptions: readonly LedgerSubscription[]): void
+  subscriptions(): readonly LedgerSubscription[]
   write(unit: Unit): void
   statuses(query: StatusQuery): readonly EventStatus[]
   range(event: ConsumedEvent): ProgressRange | undefined
@@ -29,6 +33,7 @@ const eventKey = (event: ConsumedEvent): string => compositeKey(placeKey(event),
 export function createLedger(): Ledger {
   const statuses = new Map<string, EventStatus>()
   const ranges = new Map<string, ProgressRange[]>()
+  const declared = new Map<string, readonly LedgerSubscription[]>()
 
   function writeRanges({ progress }: Unit): void {
     for (const { consumer, topic, partition, from: offset, range } of progress) {
@@ -42,6 +47,9 @@ export function createLedger(): Ledger {
   return {
     isCurrent: (change) =>
       (statuses.get(eventKey(change))?.status ?? 'UNPROCESSED') === change.from,
+    find: (event) => statuses.get(eventKey(event)),
+    declare: (service, subscriptions) => void declared.set(service, subscriptions),
+    subscriptions: () => [...declared.values()].flat(),
     write(unit) {
       for (const { from: _, ...status } of unit.statuses) statuses.set(eventKey(status), status)
       writeRanges(unit)

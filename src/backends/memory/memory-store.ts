@@ -1,11 +1,14 @@
 import type { Notifier } from '../../base/time/notifier.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { assertNewEvents } from '../../ports/append-decision.ts'
+import { compositeKey } from '../../base/composite-key.ts'
+import { HELD_TABLE } from '../../ports/ledger.ts'
 import { progressId } from '../../ports/composite-keys.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import { advanceProgress } from '../../ports/progress.ts'
 import type { LeaseRecord, Membership } from '../../ports/rebalance.ts'
 import { rebalance } from '../../ports/rebalance.ts'
+import type { ConsumedEvent } from '../../ports/status.ts'
 import { assertStatusChange } from '../../ports/status.ts'
 import type { EventStore, Progress, Unit, CommitResult } from '../../ports/event-store.ts'
 import { distinctRows, rowsBehindStreams, takenEntries } from '../../ports/stream-conflicts.ts'
@@ -20,6 +23,8 @@ import type { EntityStreams } from './entity-streams.ts'
 import { createEntityStreams } from './entity-streams.ts'
 import type { Ledger } from './ledger.ts'
 import { createLedger } from './ledger.ts'
+import type { LedgerSources } from './ledger-rows.ts'
+import { readLedger } from './ledger-rows.ts'
 import type { Tables } from './tables.ts'
 import type { Topics } from './topics.ts'
 
@@ -45,7 +50,7 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
     return read()
   }
   return {
-    can: { ack: 'memory', atomicWithLog: true, shared: true },
+    can: { ack: 'memory', atomicWithLog: true, shared: true, ledger: true },
     open: async () => undefined,
     close: async () => undefined,
     async declare(specs) {
@@ -92,10 +97,7 @@ export function createMemoryStore(parts: MemoryStoreOptions): EventStore {
         const wanted = new Set(consumers)
         return [...state.progress.values()].filter(({ consumer }) => wanted.has(consumer))
       }),
-    statuses: (query) => delayed(() => state.ledger.statuses(query)),
-    ranges: (events) => delayed(() => events.map(state.ledger.range)),
-    declareLedger: async (...declared) => assertStorableLedger(...declared),
-    pruneLedger: (pruning) => delayed(() => state.ledger.prune(pruning)),
+    ...createLedgerMethods(state, parts, delayed),
     health: async () => ({ status: 'well', ack: 'memory', detail: 'kept in this process only' }),
   }
 }
@@ -105,6 +107,54 @@ interface MemoryState {
   readonly streams: EntityStreams
   readonly ledger: Ledger
   readonly leases: Map<string, LeaseRecord>
+}
+
+function createLedgerMethods(
+  state: MemoryState,
+  parts: MemoryStoreOptions,
+  delayed: <T>(read: () => T) => Promise<T>,
+): Pick<EventStore, 'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'pruneLedger'> {
+  return {
+    statuses: (query) => delayed(() => state.ledger.statuses(query)),
+    ranges: (events) => delayed(() => events.map(state.ledger.range)),
+    declareLedger: async (...declared) => {
+      assertStorableLedger(...declared)
+      state.ledger.declare(...declared)
+    },
+    ledger: (query) => delayed(() => readLedger(ledgerSources(state, parts), query)),
+    pruneLedger: (pruning) => delayed(() => state.ledger.prune(pruning)),
+  }
+}
+
+function ledgerSources(
+  { ledger, progress }: MemoryState,
+  { topics, tables }: MemoryStoreOptions,
+): LedgerSources {
+  const held = new Set(heldEvents(tables))
+  return {
+    ledger,
+    records: topics.newestFirst,
+    subscriptions: ledger.subscriptions,
+    progress: (event) => progress.get(progressId(event)),
+    isHeld: (event) => held.has(heldEventId(event)),
+  }
+}
+
+const heldEventId = ({ consumer, topic, partition, offset }: ConsumedEvent): string =>
+  compositeKey(consumer, topic, `${partition}\n${offset}`)
+
+/** The events in the tables of held events: see `HELD_TABLE`. */
+function heldEvents(tables: Tables): readonly string[] {
+  const { suffix, index } = HELD_TABLE
+  return tables
+    .names()
+    .filter((name) => name.endsWith(suffix))
+    .flatMap((table) => tables.scan({ table, where: { index }, limit: Infinity }))
+    .map(({ body, value }) => {
+      const record = JSON.parse(body) as LogRecord
+      const consumer = String(value).split(':', 1)[0] as string
+      return heldEventId({ ...record, consumer })
+    })
 }
 
 /** Makes all checks first, so that a failed unit changes nothing. */

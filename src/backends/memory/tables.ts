@@ -29,6 +29,7 @@ export interface Tables {
   conflicts(rows: readonly RowCheck[]): readonly RowKey[]
   write(writes: readonly RowWrite[]): void
   scan(query: Scan): readonly ScannedRow[]
+  names(): readonly string[]
   /** @throws Error when the table was not declared */
   assertDeclared(name: string): void
   swap(one: string, other: string): void
@@ -63,6 +64,7 @@ export function createTables(): Tables {
         ordered.clear()
       }
     },
+    names: () => [...tables.keys()],
     assertDeclared: (name) => void tableOf(name),
     swap(one, other) {
       const [first, second] = [tableOf(one), tableOf(other)]

@@ -29,6 +29,8 @@ export interface Topics extends AppendLookup {
   append(event: LogEvent): LogRecord
   slice(position: Position, left: ReadBudget, isFirst: boolean): Slice
   ends(topic: string): readonly LogEnd[]
+  /** All records of all topics, the newest first; those that are compacted have no head. */
+  newestFirst(): readonly LogRecord[]
   offsetAt(topic: string, partition: number, atMs: number): number
   trim(topic: string, partition: number, before: number): void
   compact(topic: string, partition: number, before: number, tombstonesBeforeMs: number): number
@@ -79,6 +81,7 @@ export function createTopics(clock: Clock): Topics {
       (topics.get(topic)?.partitions ?? []).map(({ first, records }, partition) => {
         return { topic, partition, first, next: first + records.length }
       }),
+    newestFirst: () => newestFirst(topics.values()),
     offsetAt(topic, partition, atMs) {
       const { first, records, removed } = partitionAt(topic, partition)
       let [low, high] = [0, records.length]
@@ -102,6 +105,15 @@ export function createTopics(clock: Clock): Topics {
     compact: (topic, partition, before, tombstonesBeforeMs) =>
       compact(partitionAt(topic, partition), before, tombstonesBeforeMs),
   }
+}
+
+function newestFirst(topics: Iterable<Topic>): readonly LogRecord[] {
+  const partitions = [...topics].flatMap((topic) => topic.partitions)
+  return partitions
+    .flatMap(({ records, removed }) =>
+      records.map((each) => (removed.has(each.offset) ? { ...each, head: '' } : each)),
+    )
+    .toSorted((a, b) => (b.position ?? 0) - (a.position ?? 0))
 }
 
 const createPartition = (): Partition => ({ first: 0, records: [], removed: new Set() })

@@ -20,11 +20,21 @@ export interface Flags {
   readonly type?: string
   readonly since?: string
   readonly until?: string
+  readonly cause?: string
+  readonly verb?: string
   /** The cursor at which a list continues. */
   readonly after?: string
   readonly accept?: readonly string[]
   readonly resetHighWater?: boolean
   readonly offline?: boolean
+  /** Who asks for a change, and why. */
+  readonly by?: string
+  readonly reason?: string
+  readonly all?: boolean
+  readonly perSecond?: number
+  /** The path of a file, or JSON. */
+  readonly newData?: string
+  readonly yes?: boolean
   readonly port: number
   readonly host?: string
   readonly token?: string

@@ -5,13 +5,15 @@ import { embedded } from '../../backends/embedded/index.ts'
 import { systemClock } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import { unknownNameDetail } from '../../base/options.ts'
+import { runAudited } from '../../control/audit.ts'
 import type { OfflineSystem } from '../../control/offline-system.ts'
 import { openOfflineSystem } from '../../control/offline-system.ts'
 import { findOwner } from '../../control/control-socket.ts'
+import { systemUser } from '../../control/system-user.ts'
 import type { VerbArguments, VerbName } from '../../control/verbs.ts'
 import { runVerb } from '../../control/verbs.ts'
 import type { ReportProgress } from '../../ports/backup-and-archive.ts'
-import type { Invocation } from './command.ts'
+import type { Flags, Invocation } from './command.ts'
 import { isDataDirectory, dataMissing } from './find-data.ts'
 
 /** An open system, to run verbs on. */
@@ -61,6 +63,42 @@ const CONNECTION_LOST: ReadonlySet<unknown> = new Set([
 ])
 const isConnectionLost = (cause: unknown): boolean =>
   CONNECTION_LOST.has((cause as { code?: unknown }).code)
+
+/** Who asks for a change, and why: arguments of every verb that changes something. */
+export function writeArguments({ by = systemUser(), reason }: Flags): {
+  readonly by: string
+  readonly reason?: string
+} {
+  return { by, ...(reason === undefined ? {} : { reason }) }
+}
+
+/**
+ * Runs a change that opens the data itself, without an owner, and then stores its entry in the audit
+ * trail.
+ */
+export async function auditOffline<T>(
+  asked: Invocation,
+  verb: VerbName,
+  given: VerbArguments,
+  run: () => Promise<T>,
+): Promise<T> {
+  const [ended] = await Promise.allSettled([run()])
+  const system = await openOfflineSystem(
+    embedded({ directory: dataDirectory(asked) }),
+    systemClock(),
+  )
+  try {
+    const taken = { ...given, ...writeArguments(asked.flags) } as Parameters<
+      typeof runAudited
+    >[1]['taken']
+    return await runAudited(system, { verb, taken, isOptional: true }, async () => {
+      if (ended.status === 'rejected') throw ended.reason
+      return ended.value
+    })
+  } finally {
+    await system.close()
+  }
+}
 
 /** Opens the data as its owner until the command ends. */
 async function openAsOwner(asked: Invocation): Promise<OpenSystem> {

@@ -1,4 +1,5 @@
 // The only file that reads the environment of the process.
+import { createInterface } from 'node:readline/promises'
 
 /** The part of a writable stream that the command line needs. */
 export interface OutputStream {
@@ -18,6 +19,8 @@ export interface Io {
   /** The directory that relative paths start from. */
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Asks the user and returns the answer, empty at the end of the input; absent if nobody can answer. */
+  readonly ask?: (question: string) => Promise<string>
   /** Stops a command that would run forever. Default: signals of the process. */
   readonly signal?: AbortSignal
 }
@@ -52,6 +55,18 @@ export function onEarlyExit({ onIdle, onExit }: EarlyExit): () => void {
 }
 
 export function processIo(): Io {
-  const { stdout, stderr, env } = process
-  return { stdout, stderr, env, cwd: process.cwd() }
+  const { stdin, stdout, stderr, env } = process
+  const canAsk = stdin.isTTY && stderr.isTTY
+  return { stdout, stderr, env, cwd: process.cwd(), ...(canAsk ? { ask } : {}) }
+}
+
+function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr })
+  return new Promise((resolve) => {
+    lines.once('close', () => resolve(''))
+    void lines.question(question).then((answer) => {
+      resolve(answer)
+      lines.close()
+    })
+  })
 }

@@ -24,11 +24,16 @@ export interface Terminal {
   notice(line: string): void
   /** Prints an error to stderr, as JSON with `--json`. */
   error(error: ErrorView, text: string): void
+  /** Whether somebody can answer. */
+  readonly canAsk: boolean
+  /** Asks; if nobody can answer, the answer is yes. */
+  confirm(question: string): Promise<boolean>
   /** Prints a line to stderr that the next one replaces; only on a terminal. */
   progress(line: string): void
 }
 
-export function createTerminal({ stdout, stderr, cwd, env, signal }: Io, isJson = false): Terminal {
+export function createTerminal(io: Io, isJson = false): Terminal {
+  const { stdout, stderr, cwd, env, signal, ask } = io
   const outputClosed = new AbortController()
   const out = createWriter(stdout, () => outputClosed.abort())
   const err = createWriter(stderr, () => undefined)
@@ -46,6 +51,9 @@ export function createTerminal({ stdout, stderr, cwd, env, signal }: Io, isJson 
     drained: () => out.drained(),
     notice,
     error: (error, text) => notice(isJson ? JSON.stringify({ error }) : text),
+    canAsk: ask !== undefined,
+    confirm: async (question) =>
+      !ask || /^y(?:es)?$/i.test((await ask(`${printableLines(question)} [y/N] `)).trim()),
     progress(line) {
       if (stderr.isTTY) err.write(`\r\u001b[K${line}`)
     },

@@ -110,6 +110,7 @@ export function createGroupProgress(
     onCommit(advances) {
       reached.clear()
       for (const each of advances) {
+        if (each.from === null) continue
         const id = progressId(each)
         next.set(id, each.next)
         if (each.range) ranges.began(id)
@@ -189,7 +190,10 @@ function createAdvance(
 ): Advance {
   const { accepted, completed, pending, dead, discarded } = counted ?? NO_COUNTS
   const counts = { accepted: accepted + expired, completed, pending, dead, discarded, expired }
-  return { consumer, topic, partition, from, next, ...counts }
+  const place = { consumer, topic, partition }
+  // A consumer that reads nothing at present: only its counts change, and it stays where it is.
+  if (from === Infinity) return { ...place, from: null, next: 0, ...counts }
+  return { ...place, from, next, ...counts }
 }
 
 /** A whole batch: every consumer has reached the end of each slice. */

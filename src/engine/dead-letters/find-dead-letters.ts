@@ -1,7 +1,8 @@
 import type { LogRecord } from '../../ports/event-log.ts'
+import type { EventStore, Row } from '../../ports/event-store.ts'
 import type { EventStatus, Status } from '../../ports/status.ts'
 import type { HoldRow } from '../failure/index.ts'
-import { placeHoldKey } from '../failure/index.ts'
+import { holdStatus, placeHoldKey } from '../failure/index.ts'
 import type { ListSource } from '../listing/index.ts'
 import { findRules } from '../listing/index.ts'
 import type { ListedRule } from '../listing/index.ts'
@@ -77,33 +78,31 @@ export async function holdsOfLetters(
     return [place, `${rule.id}:${status.key}`].map((key) => ({ table, key }))
   })
   const rows = await store.get(keys)
-  const found = letters.map(({ status, rule }, at) => {
-    for (const row of rows.slice(2 * at, 2 * at + 2)) {
-      const hold = row && (JSON.parse(row.body) as HoldRow)
-      if (!row || !hold) continue
-      const front = hold.dead?.id === status.eventId ? hold.dead.row : undefined
-      if (front !== undefined) return { holdKey: row.key, hold, front, rule }
-    }
-    return undefined
-  })
-  const fronts = await store.get(
-    found
-      .map((each) => ({
-        table: each ? serviceTables(each.rule.service).held : '',
-        key: each?.front ?? '',
-      }))
-      .filter(({ table }) => table !== ''),
+  return Promise.all(
+    letters.map(async (letter, at) => {
+      for (const row of rows.slice(2 * at, 2 * at + 2)) {
+        const found = row && (await letterIn(store, letter, row))
+        if (found) return found
+      }
+      return undefined
+    }),
   )
-  const bodies = new Map(fronts.flatMap((row) => (row ? [[row.key, row.body] as const] : [])))
-  return found.map((each) => {
-    const body = each && bodies.get(each.front)
-    return each && body !== undefined
-      ? {
-          holdKey: each.holdKey,
-          hold: each.hold,
-          front: each.front,
-          record: JSON.parse(body) as LogRecord,
-        }
-      : undefined
-  })
+}
+
+/** The letter in front of a hold, if it is this one. */
+async function letterIn(
+  store: EventStore,
+  { status, rule }: FoundLetter,
+  { key: holdKey, body }: Row,
+): Promise<LetterHold | undefined> {
+  const hold = JSON.parse(body) as HoldRow
+  if (holdStatus(hold) !== status.status) return undefined
+  const { held: table } = serviceTables(rule.service)
+  const where = { index: 'hold', equals: holdKey }
+  const [front] = await store.scan({ table, where, limit: 1 })
+  if (!front) return undefined
+  const record = JSON.parse(front.body) as LogRecord
+  const { topic, partition, offset } = record
+  const isIt = topic === status.topic && partition === status.partition && offset === status.offset
+  return isIt ? { holdKey, hold, front: front.key, record } : undefined
 }

@@ -128,7 +128,7 @@ async function resolveAll(
   const { perSecond = Infinity } = request
   const size = Math.max(1, Math.min(LETTERS_PER_UNIT, Math.floor(perSecond)))
   let [done, skipped] = [0, 0]
-  for await (const chunk of chunksOf(findDeadLetters(system, request), size)) {
+  for await (const chunk of chunksOf(selected(system, request, resolution), size)) {
     if (done > 0 && perSecond < Infinity) await sleep(system.clock, (1_000 * size) / perSecond)
     for (const letters of byService(chunk)) {
       const changed = await resolveSome(system, letters, request, resolution)
@@ -139,6 +139,17 @@ async function resolveAll(
   }
   await system.pauses.refresh()
   return { done, skipped }
+}
+
+/** The selected letters; a message that still has attempts is discarded by its id alone. */
+async function* selected(
+  system: RedriveSystem,
+  request: RedriveRequest,
+  resolution: Resolution,
+): AsyncGenerator<FoundLetter> {
+  yield* findDeadLetters(system, request)
+  if (resolution === DISCARD && request.id !== undefined)
+    yield* findDeadLetters(system, request, undefined, 'RETRY')
 }
 
 async function* chunksOf(
@@ -269,12 +280,14 @@ function changeOf(
 
 function addCount(
   counts: Map<string, Advance>,
-  { consumer, record: { topic, partition } }: ResolvedLetter,
+  { consumer, hold, record: { topic, partition } }: ResolvedLetter,
   resolution: Resolution,
 ): void {
   const id = progressId({ consumer, topic, partition })
   const before = counts.get(id) ?? { consumer, topic, partition, from: null, next: 0, ...NO_COUNTS }
-  const pending = before.pending + (resolution === REDRIVE ? 1 : 0)
+  const isDead = holdStatus(hold) === 'FAILED'
+  const dead = before.dead - (isDead ? 1 : 0)
+  const pending = before.pending + (resolution === REDRIVE ? 1 : 0) - (isDead ? 0 : 1)
   const discarded = before.discarded + (resolution === DISCARD ? 1 : 0)
-  counts.set(id, { ...before, dead: before.dead - 1, pending, discarded })
+  counts.set(id, { ...before, dead, pending, discarded })
 }

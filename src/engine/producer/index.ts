@@ -1,6 +1,7 @@
 // Validates messages from outside, appends them in batches, and follows the operation of a command.
 export type {
   AcceptedResult,
+  FailedResult,
   FoundOperation,
   Operation,
   OperationState,

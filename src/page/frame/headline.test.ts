@@ -11,6 +11,8 @@ const service = (name: string, isPaused: boolean): ServiceView => ({
   lag: 0,
   ageMs: 0,
   pending: 0,
+  dead: 0,
+  discarded: 0,
   completed: 0,
   rules: [],
 })

@@ -27,8 +27,10 @@ function overview(at: number, count: number, lag = 0): Overview {
         lag,
         ageMs: lag * 10,
         pending: 0,
+        dead: 0,
+        discarded: 0,
         completed: count,
-        rules: [{ ...rule, pending: 0, expired: 0, lag }],
+        rules: [{ ...rule, pending: 0, dead: 0, discarded: 0, expired: 0, lag }],
       },
     ],
     topics: [

@@ -35,6 +35,8 @@ const shop: Overview = {
     lag: 0,
     ageMs: 0,
     pending: 0,
+    dead: 0,
+    discarded: 0,
     completed: 0,
     rules: [],
   })),

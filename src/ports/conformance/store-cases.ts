@@ -7,6 +7,7 @@ import { commitDone, testEvents, readAll, reopenTrial, testRow, testUnit } from 
 import type { Backend } from '../event-store.ts'
 import { streamEndCases } from './stream-end-cases.ts'
 import { storableRowCases } from './storable-text-cases.ts'
+import { ledgerCases } from './ledger-cases.ts'
 import { rangeCases } from './range-cases.ts'
 import { statusCases } from './status-cases.ts'
 import { statusListCases } from './status-list-cases.ts'
@@ -146,6 +147,7 @@ export const storeCases: readonly StoreCase[] = [
   ...statusCases,
   ...statusListCases,
   ...rangeCases,
+  ...ledgerCases,
   ...leaseCases,
   ...leaseExpiryCases,
   ...durabilityCases,

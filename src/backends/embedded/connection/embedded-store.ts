@@ -7,6 +7,7 @@ import { assertStorableLeases, isStorable } from '../../../ports/storable-text.t
 import { assertStorableTable, assertStorableUnit } from '../../../ports/storable-text.ts'
 import {
   writeCatalogChecksum,
+  writeServiceViews,
   damagedRecordFault,
   damagedTableFault,
   isSqliteError,
@@ -22,7 +23,7 @@ import { LEDGER_TABLES, createLedgerMethods, inspectTable } from './ledger-metho
 
 export function createEmbeddedStore(shared: SharedConnection, clock: Clock): EventStore {
   return {
-    can: { ack: 'disk', atomicWithLog: true, shared: false },
+    can: { ack: 'disk', atomicWithLog: true, shared: false, ledger: true },
     open: shared.open,
     close: shared.close,
     async declare(specs) {
@@ -33,6 +34,7 @@ export function createEmbeddedStore(shared: SharedConnection, clock: Clock): Eve
       assertNothingLost(damage)
       await commitOrThrow(commits, () => {
         for (const spec of specs) tables.declare(spec)
+        writeServiceViews(sql)
         writeCatalogChecksum(sql)
       })
     },

@@ -1,6 +1,7 @@
 import type { EventStore, InspectedRows } from '../../../ports/event-store.ts'
 import { assertStorableLedger } from '../../../ports/storable-text.ts'
 import { withDamageFault } from '../sql/index.ts'
+import { readLedger } from '../store/index.ts'
 import { commitOrThrow } from '../commit/index.ts'
 import type { Connection, SharedConnection } from './connection.ts'
 
@@ -27,7 +28,7 @@ export function inspectTable(
 /** The methods of the store about statuses and progress ranges. */
 export function createLedgerMethods(
   shared: SharedConnection,
-): Pick<EventStore, 'statuses' | 'ranges' | 'declareLedger' | 'pruneLedger'> {
+): Pick<EventStore, 'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'pruneLedger'> {
   return {
     statuses: async (query) => shared.connection().statuses.read(query),
     ranges: async (events) => {
@@ -41,6 +42,7 @@ export function createLedgerMethods(
       if (table.isDeclared(service, subscriptions)) return
       await commitOrThrow(commits, () => table.declare(service, subscriptions))
     },
+    ledger: async (query) => readLedger(shared.connection().sql, query),
     async pruneLedger({ statusesBefore, rangesMax }) {
       const { statuses, ranges, commits } = shared.connection()
       return commitOrThrow(commits, () => {

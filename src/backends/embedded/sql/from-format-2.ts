@@ -2,6 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { rowChecksum } from './checksums.ts'
 import { LEDGER_TABLES } from './ledger-schema.ts'
 import { insertLedgerSentinels } from './ledger-sentinels.ts'
+import { LEDGER_VIEW_SQL } from './ledger-views.ts'
+import { writeServiceViews } from './service-views.ts'
 import { PROGRESS_TABLE } from './schema.ts'
 import { damagedTableFault } from './sqlite-errors.ts'
 import type { Statements } from './statements.ts'
@@ -20,6 +22,8 @@ export function fromFormat2(db: DatabaseSync, sql: Statements): void {
   db.exec('DROP TABLE progress_2')
   db.exec(LEDGER_TABLES)
   insertLedgerSentinels(sql)
+  db.exec(LEDGER_VIEW_SQL)
+  writeServiceViews(sql)
 }
 
 /** @throws Fault `DATA_DAMAGED`, since a new checksum would hide the damage of a row */

@@ -55,5 +55,6 @@ export {
   isValueError,
   withDamageFault,
 } from './sqlite-errors.ts'
+export { writeServiceViews } from './service-views.ts'
 export type { Columns, Statements } from './statements.ts'
 export { createStatements, transaction } from './statements.ts'

@@ -26,10 +26,11 @@ CREATE TABLE status (
 CREATE INDEX status_event ON status (id);
 CREATE INDEX status_open ON status (status, consumer, topic, part, off)
   WHERE status <> 'COMPLETED' AND resolution IS NULL;
-CREATE INDEX status_newest ON status (status, position)
+CREATE INDEX status_newest ON status (status, position, consumer)
   WHERE status <> 'COMPLETED' AND resolution IS NULL;
 CREATE INDEX status_discarded ON status (consumer, topic, part, off)
   WHERE resolution IS NOT NULL;
+CREATE INDEX status_discarded_newest ON status (position) WHERE resolution IS NOT NULL;
 CREATE INDEX status_settled ON status (updated)
   WHERE status = 'COMPLETED' OR resolution IS NOT NULL;
 CREATE TRIGGER status_begins AFTER INSERT ON status WHEN new.status NOT IN (${FIRST})

@@ -2,6 +2,8 @@ import type { DatabaseSync } from 'node:sqlite'
 import { writeCatalogChecksum } from './catalog-checksum.ts'
 import { LEDGER_TABLES } from './ledger-schema.ts'
 import { insertLedgerSentinels } from './ledger-sentinels.ts'
+import { LEDGER_VIEW_SQL } from './ledger-views.ts'
+import { writeServiceViews } from './service-views.ts'
 import { insertSentinelRows } from './sentinel-rows.ts'
 import { createStatements, transaction } from './statements.ts'
 
@@ -121,6 +123,8 @@ export function createTables(db: DatabaseSync, epoch: string): void {
     const sql = createStatements({ db: () => db })
     insertSentinelRows(sql)
     insertLedgerSentinels(sql)
+    db.exec(LEDGER_VIEW_SQL)
+    writeServiceViews(sql)
     writeCatalogChecksum(sql)
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${FORMAT}`)
   })

@@ -2,7 +2,7 @@ import { Fault } from '../../../base/errors/fault.ts'
 import type { Overview, RuleView } from '../../../control/views.ts'
 import type { RewoundPartition } from '../../../engine/operations/index.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
-import { openSystem, openForWriting } from '../../shared/open-system.ts'
+import { openForWriting, openSystem, writeArguments } from '../../shared/open-system.ts'
 import { countText, durationText } from '../../terminal/format.ts'
 import { tableText } from '../../terminal/table.ts'
 
@@ -15,6 +15,8 @@ interface ConsumerView {
   readonly accepted: number
   readonly completed: number
   readonly pending: number
+  readonly dead: number
+  readonly discarded: number
   /** Records that retention removed before the rule read them. */
   readonly expired: number
   readonly lag: number
@@ -29,6 +31,8 @@ const COLUMNS = [
   { title: 'accepted', isNumber: true },
   { title: 'completed', isNumber: true },
   { title: 'pending', isNumber: true },
+  { title: 'dead', isNumber: true },
+  { title: 'discarded', isNumber: true },
   { title: 'expired', isNumber: true },
   { title: 'lag', isNumber: true },
   { title: 'age', isNumber: true },
@@ -58,6 +62,7 @@ async function rewindConsumer(asked: Invocation): Promise<number> {
     ...(to === undefined ? {} : { to }),
     ...(topic === undefined ? {} : { topic }),
     ...(partition === undefined ? {} : { partition }),
+    ...writeArguments(flags),
   })) as readonly RewoundPartition[]
   if (flags.json) terminal.print(JSON.stringify(rewound))
   else terminal.print(tableText(REWOUND_COLUMNS, rewound.map(rewoundRow), terminal.paint))
@@ -86,12 +91,12 @@ function consumersOf({ services }: Overview): readonly ConsumerView[] {
 
 function rowOf(view: ConsumerView): readonly string[] {
   const { service, isPaused, rule, kind, ageMs } = view
-  const { accepted, completed, pending, expired, lag } = view
+  const { accepted, completed, pending, dead, discarded, expired, lag } = view
   return [
     isPaused ? `${service} (paused)` : service,
     rule,
     kind,
-    ...[accepted, completed, pending, expired, lag].map(countText),
+    ...[accepted, completed, pending, dead, discarded, expired, lag].map(countText),
     durationText(ageMs),
   ]
 }

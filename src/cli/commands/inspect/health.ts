@@ -28,6 +28,8 @@ export const health: Command = async (asked) => {
       terminal.print(`${terminal.paint('yellow', 'Alarm')}: ${message}.`)
     if (alarms.some(({ kind }) => kind === 'held-keys'))
       terminal.print('List the held keys with: throughline held')
+    if (alarms.some(({ kind }) => kind === 'dead-letters'))
+      terminal.print('List the dead letters with: throughline dead')
   }
   // For monitoring, a system that does not run is a failure.
   const isWell = status === 'well' || status === 'paused'

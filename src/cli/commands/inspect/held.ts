@@ -16,6 +16,7 @@ const COLUMNS = [
   { title: 'for', isNumber: true },
   { title: 'waiting', isNumber: true },
   { title: 'behind', widthMax: WIDTH_MAX },
+  { title: 'status' },
   { title: 'attempts', isNumber: true },
   { title: 'next' },
   { title: 'error' },
@@ -33,13 +34,14 @@ export const held: Command = async (asked) => {
 
 /** The cells of a held key. */
 export function heldKeyRow(item: HeldKey, now: number, isRunning: boolean): readonly string[] {
-  const { consumer, key, since, count, event, attempts, nextAttemptAt, error } = item
+  const { consumer, key, since, count, event, status, attempts, nextAttemptAt, error } = item
   return [
     consumer,
     key,
     durationText(now - since),
     countText(count),
     `${event.type} ${event.id}`,
+    status,
     countText(attempts),
     nextAttemptText(nextAttemptAt, now, isRunning),
     oneLine(error?.message ?? ''),

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { TopicArchiveResult } from '../../../control/archive.ts'
 import type { Catalog } from '../../../engine/plan/index.ts'
 import type { Command } from '../../shared/command.ts'
-import { assertKnownName, openForWriting } from '../../shared/open-system.ts'
+import { assertKnownName, openForWriting, writeArguments } from '../../shared/open-system.ts'
 import { barText, bytesText, countText, manyText } from '../../terminal/format.ts'
 
 const BAR_WIDTH = 30
@@ -16,7 +16,8 @@ export const archive: Command = async (asked) => {
   const names = topics.map(({ name }) => name)
   assertKnownName('TOPIC_NOT_FOUND', topic, names)
   const to = resolve(terminal.cwd, directory)
-  const archived = (await system.run('archive', { topic, before, to }, ({ done, total }) => {
+  const given = { topic, before, to, ...writeArguments(flags) }
+  const archived = (await system.run('archive', given, ({ done, total }) => {
     const counted = `${countText(done)} of ${manyText(total, 'record')}`
     terminal.progress(`${barText(done, total, BAR_WIDTH)}  ${counted}`)
   })) as TopicArchiveResult

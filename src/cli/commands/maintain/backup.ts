@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { BackupSummary, ReportProgress } from '../../../ports/backup-and-archive.ts'
 import type { Command } from '../../shared/command.ts'
-import { openSystem } from '../../shared/open-system.ts'
+import { openSystem, writeArguments } from '../../shared/open-system.ts'
 import { barText, bytesText, manyText, quoted, timeText } from '../../terminal/format.ts'
 import type { Terminal } from '../../terminal/terminal.ts'
 
@@ -10,7 +10,8 @@ export const backup: Command = async (asked) => {
   const [directory = ''] = args
   await using system = await openSystem(asked)
   const to = resolve(terminal.cwd, directory)
-  const backedUp = (await system.run('backup', { to }, showProgress(terminal))) as BackupSummary
+  const given = { to, ...writeArguments(flags) }
+  const backedUp = (await system.run('backup', given, showProgress(terminal))) as BackupSummary
   terminal.progress('')
   if (flags.json) terminal.print(JSON.stringify({ directory: to, ...backedUp }))
   else {

@@ -2,7 +2,13 @@ import { embedded } from '../../../backends/embedded/index.ts'
 import type { RebuildProgress, RebuildResult } from '../../../engine/rebuild/index.ts'
 import { rebuildProjectionOffline } from '../../../runtime/rebuild-offline.ts'
 import type { Invocation, Command } from '../../shared/command.ts'
-import { dataDirectory, openSystem, connectToOwner } from '../../shared/open-system.ts'
+import {
+  auditOffline,
+  connectToOwner,
+  dataDirectory,
+  openSystem,
+  writeArguments,
+} from '../../shared/open-system.ts'
 import { barText, countText, manyText } from '../../terminal/format.ts'
 import { importSystem } from '../../shared/system-module.ts'
 
@@ -17,7 +23,11 @@ export const rebuild: Command = async (asked) => {
   }
   const owner = await connectToOwner(dataDirectory(asked))
   const rebuilt = owner
-    ? ((await owner.run('rebuild', { projection }, onProgress)) as RebuildResult)
+    ? ((await owner.run(
+        'rebuild',
+        { projection, ...writeArguments(flags) },
+        onProgress,
+      )) as RebuildResult)
     : await rebuildOffline(asked, file, projection, onProgress)
   terminal.progress('')
   const { version, events } = rebuilt
@@ -36,14 +46,12 @@ async function rebuildOffline(
   const { services, tools, engine } = await importSystem(asked.terminal, file)
   // Open it read-only first: opening as owner would create missing data.
   await (await openSystem(asked))[Symbol.asyncDispose]()
-  return rebuildProjectionOffline(
-    services,
-    embedded({ directory: dataDirectory(asked) }),
-    projection,
-    {
+  const backend = embedded({ directory: dataDirectory(asked) })
+  return auditOffline(asked, 'rebuild', { projection }, () =>
+    rebuildProjectionOffline(services, backend, projection, {
       onProgress,
       ...(tools === undefined ? {} : { tools }),
       ...(engine === undefined ? {} : { engine }),
-    },
+    }),
   )
 }
