@@ -251,6 +251,23 @@ suite('where a failed message is skipped', () => {
     await world.stop()
   })
 
+  for (const kind of ['handler', 'projection'] as const)
+    test(`two of one key are redriven together, and the second does not depend on the first (${kind})`, async () => {
+      const world = createFailingConsumer({ kind, failure })
+      await world.launch()
+      for (const name of ['a 1', 'a 2']) world.fail(name)
+      await world.append('a 1', 'a 2')
+      await world.advance(ENOUGH_MS)
+      assert.equal((await world.counts()).dead, 2)
+      world.heal('a 2')
+      assert.deepEqual(await world.redrive(), { done: 2, skipped: 0 })
+      await world.advance(ENOUGH_MS)
+      assert.deepEqual(world.handled, ['a 2'])
+      const { completed, dead, pending } = await world.counts()
+      assert.deepEqual([completed, dead, pending], [1, 1, 0])
+      await world.stop()
+    })
+
   test('a redrive that fails again leaves later messages of the key alone', async () => {
     const world = createFailingConsumer({ failure })
     await world.launch()

@@ -181,6 +181,26 @@ export function createFailingConsumer(options: FailingConsumerOptions = {}) {
       assert.ok(own)
       return own
     },
+    /** The counters as stored, in one read, also while no instance runs or calls fail. */
+    async storedCounts() {
+      const rows = await until(backend.store.progress([CONSUMER]))
+      const sum = (of: (row: (typeof rows)[number]) => number): number =>
+        rows.reduce((total, row) => total + of(row), 0)
+      return {
+        consumer: CONSUMER,
+        accepted: sum(({ accepted }) => accepted),
+        completed: sum(({ completed }) => completed),
+        dead: sum(({ dead }) => dead),
+        discarded: sum(({ discarded }) => discarded),
+        expired: sum(({ expired }) => expired),
+        pending: sum(({ pending }) => pending),
+        lag: 0,
+      }
+    },
+    /** How many messages are held, dead letters included. */
+    async heldCount(): Promise<number> {
+      return (await until(backend.store.scan({ table: 'svc.held', limit: 10_000 }))).length
+    },
     letters: (filter: DeadLetterFilter = {}) =>
       until(app().deadLetters.list(filter)).then(({ items }) => items),
     redrive: (filter: DeadLetterFilter & { readonly perSecond?: number } = {}) =>
