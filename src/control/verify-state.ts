@@ -118,11 +118,11 @@ async function* verifyHolds(store: EventStore, service: CatalogService): Issues 
   for (const consumer of consumers) {
     const [then, now] = [progressOf(before, consumer), progressOf(after, consumer)]
     if (JSON.stringify(then) !== JSON.stringify(now)) continue
-    const pending = now.reduce((sum, each) => sum + each.pending, 0)
+    const waiting = now.reduce((sum, each) => sum + each.pending + each.dead, 0)
     let count = 0
     for (const [holdKey, held] of messages) if (holdKey.startsWith(`${consumer}:`)) count += held
-    const message = `${pending} messages are pending, but ${count} are held: ${RESTORE_CURE}`
-    if (pending !== count) yield { path: nameOf(consumer), message }
+    const message = `${waiting} messages are pending or dead, but ${count} are held: ${RESTORE_CURE}`
+    if (waiting !== count) yield { path: nameOf(consumer), message }
   }
 }
 

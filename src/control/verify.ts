@@ -231,9 +231,10 @@ async function verifyConsumers(system: System, issues: Issue[]): Promise<number>
         path,
         message: `its offset ${next} is behind the end of the partition at ${end}`,
       })
-    const { accepted, completed, pending, expired } = counts
-    if (accepted !== completed + pending + expired) {
-      const sum = `completed ${completed} + pending ${pending} + expired ${expired}`
+    const { accepted, completed, dead, discarded, expired, pending } = counts
+    if (accepted !== completed + dead + discarded + expired + pending) {
+      const parts = Object.entries({ completed, dead, discarded, expired, pending })
+      const sum = parts.map(([name, count]) => `${name} ${count}`).join(' + ')
       const message = `accepted ${accepted}, but ${sum}`
       issues.push({ path, message })
     }

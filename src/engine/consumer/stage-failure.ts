@@ -25,7 +25,8 @@ export function holdTimes({
 /** The status of a delivery that begins: of a held one, that of the message in front. */
 export function statusBefore(staged: StagingBatch, { held }: Delivery): Status {
   const hold = held && readHold(staged, held.holdKey)
-  return hold ? holdStatus(hold) : 'UNPROCESSED'
+  // Rows of earlier versions have a status that the store does not know.
+  return hold?.isRecorded ? holdStatus(hold) : 'UNPROCESSED'
 }
 
 /** Holds a delivery behind others of its key. It has not been tried. */
