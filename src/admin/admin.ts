@@ -1,15 +1,13 @@
 import type { Clock } from '../base/time/clock.ts'
 import { sleep } from '../base/time/clock.ts'
 import { countersOf } from '../control/overview.ts'
-import { isSameToken } from '../control/token.ts'
 import type { VerbArguments, VerbName } from '../control/verbs.ts'
 import { runVerb, VERBS } from '../control/verbs.ts'
 import type { System } from '../control/system.ts'
 import type { HttpHandler } from '../http/handler.ts'
 import type { OnError } from '../http/problem.ts'
-import { problem, problems } from '../http/problem.ts'
-import { isFromOtherSite } from '../http/other-site.ts'
-import { json, respond } from '../http/response.ts'
+import { problems } from '../http/problem.ts'
+import { json } from '../http/response.ts'
 import type { HttpRoute } from '../http/routes.ts'
 import { routes } from '../http/routes.ts'
 import type { StreamEvent } from '../http/stream.ts'
@@ -22,6 +20,7 @@ import { boardView } from './board.ts'
 import { recordHistory } from './history.ts'
 import { pageRoutes } from './page-routes.ts'
 import { probeRoutes } from './probe-routes.ts'
+import { writeRoutes } from './write-routes.ts'
 import type { EventView, Overview } from './wire.ts'
 
 export interface AdminOptions {
@@ -85,16 +84,7 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
       run: ({ params: { event = '' } }) =>
         answerVerb(system, 'chain', { event, records: RECORDS_PER_CHAIN }),
     },
-    ...(['pause', 'resume'] as const).map((verb): HttpRoute => ({
-      method: 'POST',
-      path: `/admin/services/:service/${verb}`,
-      async run({ request, params: { service = '' } }) {
-        const refused = writeRefusal(request, token)
-        if (refused) return refused
-        await runVerb(system, verb, { service })
-        return respond(204, NO_STORE, null)
-      },
-    })),
+    ...writeRoutes(system, token),
     ...probeRoutes(system),
     ...pageRoutes(),
   ]
@@ -112,6 +102,11 @@ const READ_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/sagas', 'sagas'],
   ['/admin/operations', 'operations'],
   ['/admin/timers', 'timers'],
+  ['/admin/dead', 'dead'],
+  ['/admin/dead/causes', 'dead-causes'],
+  ['/admin/dead/preview', 'dead-preview'],
+  ['/admin/account', 'account'],
+  ['/admin/audit', 'audit'],
 ]
 
 const NO_STORE = { 'cache-control': 'no-store' }
@@ -133,18 +128,6 @@ function verbArguments(verb: VerbName, query: URLSearchParams): VerbArguments {
     return [name, takes?.kind === 'number' && value !== '' ? Number(value) : value]
   })
   return Object.fromEntries(given)
-}
-
-/** The problem of a write that is not allowed, if any. */
-function writeRefusal(request: Request, token: string): Response | undefined {
-  if (isFromOtherSite(request))
-    return problem('ORIGIN_REFUSED', { detail: 'the request comes from a page of another origin' })
-  const [, given] = /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '') ?? []
-  if (isSameToken(given, token)) return undefined
-  return problem('UNAUTHORIZED', {
-    detail: 'send Authorization: Bearer with the token that the server printed at start',
-    headers: { 'www-authenticate': 'Bearer' },
-  })
 }
 
 /** Shares one result among all clients for half an update interval. */

@@ -2,8 +2,13 @@
 import type { Overview as SystemView } from '../control/views.ts'
 
 export type {
+  Account,
   Alarm,
+  AuditEntry,
   ChainView,
+  ConsumerAccount,
+  DeadLetterCause,
+  DeadLetterEntry,
   ErrorView,
   EventLocation,
   FoundMessages,
@@ -15,6 +20,8 @@ export type {
   OpenSaga,
   OperationEntry,
   OutcomeView,
+  RedrivePreview,
+  RedriveProgress,
   RuleView,
   ServiceView,
   TimerEntry,

@@ -65,7 +65,8 @@ function invalidTextReason(
   { lengthMax = LENGTH_MAX, isStored = false }: ArgumentSpec,
   value: unknown,
 ): string | undefined {
-  if (typeof value !== 'string' || value === '') return 'must be text'
+  if (typeof value !== 'string') return 'must be text'
+  if (value === '') return 'is empty'
   if (value.length > lengthMax) return `is longer than ${lengthMax} characters`
   if (isStored && !isStorable(value)) return 'must not contain NUL or half of a surrogate pair'
   return undefined

@@ -120,7 +120,8 @@ describe('a write', () => {
   })
 
   test('pauses and resumes a service, and answers 404 for an unknown one', async () => {
-    const headers = { authorization: `Bearer ${token}`, origin: served.gateway }
+    const name = { 'throughline-by': 'ada' }
+    const headers = { authorization: `Bearer ${token}`, origin: served.gateway, ...name }
     assert.equal((await write(path, headers)).status, 204)
     assert.deepEqual((await app.health()).paused, ['teller'])
     assert.equal((await write('/admin/services/teller/resume', headers)).status, 204)

@@ -10,6 +10,7 @@ export async function walk(browser: Browser): Promise<readonly string[]> {
   const complain: Complain = (sentence) => void issues.push(sentence)
   const shop = await startFakeServer()
   const context = await browser.newContext({ reducedMotion: 'reduce' })
+  await context.addInitScript("localStorage.setItem('throughline-by', 'ada')")
   const page = await context.newPage()
   page.on('pageerror', ({ message }) => complain(`The page failed: ${message}`))
   page.on('console', (line) => {

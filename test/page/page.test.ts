@@ -61,6 +61,7 @@ describe('the page of a running shop', { skip }, () => {
   before(async () => {
     ;({ shop, at } = await launchShop(directory))
     page = await browser.newPage({ viewport: { width: 1_440, height: 900 }, bypassCSP: true })
+    await page.addInitScript("localStorage.setItem('throughline-by', 'ada')")
     page.on('pageerror', ({ message }) => void problems.push(message))
     page.on('console', (line) => {
       if (line.type() === 'error') problems.push(line.text())

@@ -21,8 +21,8 @@ export const ALARM_LINKS: Readonly<Record<Alarm['kind'], AlarmLink>> = {
   'changed-projection': { text: 'Show the service', href: service },
   'clock-step': { text: 'Show the timers', href: () => list('timers') },
   'dead-letters': {
-    text: 'Show the held keys',
-    href: ({ consumer }) => list('held', consumer === undefined ? {} : { consumer }),
+    text: 'Show the dead letters',
+    href: ({ consumer }) => list('dead', consumer === undefined ? {} : { consumer }),
   },
   'failed-rebuild': { text: 'Show the service', href: service },
   'held-keys': {
@@ -48,7 +48,8 @@ export const ALARM_LINKS: Readonly<Record<Alarm['kind'], AlarmLink>> = {
 export function alarmsOf(overview: Overview): readonly Alarm[] {
   const { alarms } = overview.health
   const pending = pendingEvents(overview)
-  const isKnown = pending === 0 || alarms.some(({ kind }) => kind === 'held-keys')
+  const isKnown =
+    pending === 0 || alarms.some(({ kind }) => kind === 'held-keys' || kind === 'dead-letters')
   const held: Alarm = {
     kind: 'held-keys',
     isDegrading: true,

@@ -2,6 +2,7 @@ import { Search } from 'lucide-react'
 import type { ReactNode, SubmitEvent } from 'react'
 import { useEffect, useRef } from 'react'
 import { useLive } from '../live/live-provider.tsx'
+import type { ListName } from '../route/route.ts'
 import { navigate, useRoute } from '../route/use-route.ts'
 import './frame.css'
 import type { Headline } from './headline.ts'
@@ -35,6 +36,7 @@ export function Header({ headline, isCovered }: Props): ReactNode {
 
 const LISTS = [
   ['held', 'Held'],
+  ['dead', 'Dead letters'],
   ['operations', 'Operations'],
   ['sagas', 'Sagas'],
   ['timers', 'Timers'],
@@ -44,7 +46,11 @@ const LISTS = [
 function Lists(): ReactNode {
   const { overview } = useLive()
   const route = useRoute()
-  const isHeld = overview?.services.some(({ pending }) => pending > 0) ?? false
+  const { services = [] } = overview ?? {}
+  const marks: Readonly<Partial<Record<ListName, string>>> = {
+    ...(services.some(({ pending }) => pending > 0) ? { held: 'some keys are held' } : {}),
+    ...(services.some(({ dead }) => dead > 0) ? { dead: 'there are some' } : {}),
+  }
   return (
     <nav className="lists" aria-label="Lists">
       {LISTS.map(([name, text]) => (
@@ -55,9 +61,9 @@ function Lists(): ReactNode {
           aria-current={route.kind === 'list' && route.name === name ? 'page' : undefined}
         >
           {text}
-          {name === 'held' && isHeld && (
+          {marks[name] !== undefined && (
             <span className="lists-mark">
-              <span className="only-spoken"> (some keys are held)</span>
+              <span className="only-spoken"> ({marks[name]})</span>
             </span>
           )}
         </a>

@@ -33,11 +33,17 @@ export function headlineOf({ link, overview, silentSeconds }: Live): Headline {
 export const pendingEvents = ({ services }: Overview): number =>
   services.reduce((sum, { pending }) => sum + pending, 0)
 
+/** Failed events that nobody has resolved. */
+export const deadLetters = ({ services }: Overview): number =>
+  services.reduce((sum, { dead }) => sum + dead, 0)
+
 /**
- * Held keys or events, which are shown even before they raise an alarm. Only the alarms have the
+ * Dead letters, or else held keys or events, which are shown even before they raise an alarm. Only the alarms have the
  * number of keys; without an alarm, the number of events is known.
  */
 function heldText(overview: Overview): string | undefined {
+  const dead = deadLetters(overview)
+  if (dead > 0) return manyText(dead, 'dead letter')
   const pending = pendingEvents(overview)
   if (pending === 0) return undefined
   const keys = overview.health.alarms.reduce((sum, { kind, count }) => {

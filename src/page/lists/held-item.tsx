@@ -1,5 +1,6 @@
 import type { ReactNode } from 'react'
 import type { HeldKey } from '../../admin/wire.ts'
+import { fragmentOf } from '../route/route.ts'
 import { ageText, dateText, manyText } from '../text/format.ts'
 import { showInvisible } from '../text/show-invisible.ts'
 import './lists.css'
@@ -14,6 +15,7 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
       <p className="item-head">
         <strong className="mono">{showInvisible(key)}</strong>
         <span>held at {showInvisible(consumer)}</span>
+        <HeldStatus held={held} />
         <span className="item-aside" title={dateText(since)}>
           for {ageText(now - since)}
         </span>
@@ -46,5 +48,22 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
         </details>
       )}
     </li>
+  )
+}
+
+/** The status of the event in front; a dead letter leads to where it can be redriven. */
+function HeldStatus({ held: { status, consumer, key } }: { held: HeldKey }): ReactNode {
+  const text = status.toLowerCase().replace('_', ' ')
+  if (status !== 'FAILED')
+    return (
+      <span className="state" data-kind="pending">
+        {text}
+      </span>
+    )
+  const href = fragmentOf({ kind: 'list', name: 'dead', filter: { consumer, key } })
+  return (
+    <a className="state link" data-kind="failed" href={href}>
+      {text}
+    </a>
   )
 }

@@ -1,10 +1,11 @@
 import type { ReactNode } from 'react'
 import type { HeldKey, OpenSaga, OperationEntry, TimerEntry } from '../../admin/wire.ts'
-import { useLive } from '../live/live-provider.tsx'
+import { DeadPanel } from '../dead/dead-panel.tsx'
 import type { Filter, ListName } from '../route/route.ts'
 import { ageText, dateText, dueText, manyText } from '../text/format.ts'
 import { showInvisible } from '../text/show-invisible.ts'
 import type { FilterField } from './filter-form.tsx'
+import { useRules } from './use-rules.ts'
 import { HeldItem } from './held-item.tsx'
 import { ListPanel } from './list-panel.tsx'
 import { Waits } from './waits.tsx'
@@ -13,22 +14,6 @@ const KEY: FilterField = { name: 'key', label: 'Key', kind: 'text' }
 
 interface Props {
   readonly filter: Filter
-}
-
-/** A filter field with the running rules as choices. */
-function useRules(name: string, label: string, kind?: 'saga'): FilterField {
-  const { overview } = useLive()
-  const rules = (overview?.services ?? []).flatMap((service) =>
-    service.rules
-      .filter((rule) => kind === undefined || rule.kind === kind)
-      .map((rule) => `${service.name}/${rule.name}`),
-  )
-  return {
-    name,
-    label,
-    kind: 'choice',
-    choices: [['', 'All'], ...rules.map((rule) => [rule, rule] as const)],
-  }
 }
 
 function HeldPanel({ filter }: Props): ReactNode {
@@ -51,6 +36,7 @@ const STATES = [
   ['pending', 'Pending'],
   ['completed', 'Completed'],
   ['refused', 'Refused'],
+  ['failed', 'Failed'],
   ['finished', 'Finished by a saga'],
 ] as const
 
@@ -182,6 +168,7 @@ function TimersPanel({ filter }: Props): ReactNode {
 
 const PANELS = {
   held: HeldPanel,
+  dead: DeadPanel,
   operations: OperationsPanel,
   sagas: SagasPanel,
   timers: TimersPanel,

@@ -6,7 +6,7 @@ describe('an error answer is shown', () => {
   const shown = (status: number, problem: object | string): readonly string[] => {
     const text = typeof problem === 'string' ? problem : JSON.stringify(problem)
     const { reason, issues } = failureFrom({ status, statusText: 'Bad' }, text)
-    return [reason, ...issues]
+    return [reason, ...issues.map(({ path, message }) => `${path} ${message}`)]
   }
 
   test('with its title, its detail and every issue', () => {

@@ -13,8 +13,13 @@ export interface RequestFailure {
   readonly status: 'failed'
   readonly httpStatus: number
   readonly reason: string
-  /** The issues of the problem, each as text. */
-  readonly issues: readonly string[]
+  readonly issues: ProblemView['issues']
+}
+
+/** What a write needs: the token, and the name of who asks. */
+export interface Credentials {
+  readonly token: string
+  readonly by: string
 }
 
 export async function fetchChain(id: string): Promise<RequestState<ChainView>> {
@@ -26,20 +31,37 @@ export async function fetchList<T extends ListPage<unknown>>(
   path: string,
   query: Readonly<Record<string, string>>,
 ): Promise<RequestState<T>> {
+  return fetchFrom<T>(path, query)
+}
+
+export async function fetchFrom<T>(
+  path: string,
+  query: Readonly<Record<string, string>>,
+): Promise<RequestState<T>> {
   return ask<T>(`/admin/${path}?${new URLSearchParams(query)}`)
+}
+
+/** Sends a write. */
+export async function postTo<T>(
+  path: string,
+  given: object,
+  { token, by }: Credentials,
+): Promise<RequestState<T>> {
+  return ask<T>(`/admin/${path}`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ ...given, by }),
+  })
 }
 
 /** Pauses or resumes a service. The next overview shows the new state. */
 export async function setPaused(
   service: string,
   isPaused: boolean,
-  token: string,
+  credentials: Credentials,
 ): Promise<RequestState<undefined>> {
   const verb = isPaused ? 'pause' : 'resume'
-  return ask(`/admin/services/${encodeURIComponent(service)}/${verb}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}` },
-  })
+  return postTo(`services/${encodeURIComponent(service)}/${verb}`, {}, credentials)
 }
 
 async function ask<T>(url: string, request?: RequestInit): Promise<RequestState<T>> {
@@ -66,7 +88,10 @@ export function failureFrom(
     status: 'failed',
     httpStatus: status,
     reason: showInvisible(said.size > 0 ? [...said].join(': ') : statusText || `Status ${status}`),
-    issues: issues.map(({ path, message }) => showInvisible(`${path} ${message}`)),
+    issues: issues.map(({ path, message }) => ({
+      path: showInvisible(path),
+      message: showInvisible(message),
+    })),
   }
 }
 

@@ -13,9 +13,9 @@ import { Sparkline } from './sparkline.tsx'
 type Reading = Extract<LinkView, { kind: 'reads' }>
 
 /** The state of a service. */
-export function stateOf({ isPaused, pending }: ServiceView): 'paused' | 'failing' | 'well' {
+export function stateOf({ isPaused, pending, dead }: ServiceView): 'paused' | 'failing' | 'well' {
   if (isPaused) return 'paused'
-  return pending > 0 ? 'failing' : 'well'
+  return pending + dead > 0 ? 'failing' : 'well'
 }
 
 export function ServiceCard({ service }: { service: MapService }): ReactNode {
@@ -70,7 +70,7 @@ interface HeadProps {
 }
 
 function CardHead({ view, rates, samples }: HeadProps): ReactNode {
-  const { name, isPaused, pending } = view
+  const { name, isPaused, pending, dead } = view
   const rate = rates.services.get(name) ?? 0
   return (
     <a
@@ -85,12 +85,13 @@ function CardHead({ view, rates, samples }: HeadProps): ReactNode {
           <Pause size={10} aria-hidden /> paused
         </span>
       )}
-      {pending > 0 && (
+      {dead > 0 && <span className="tag tag-failing">{countText(dead)} dead</span>}
+      {pending > 0 && dead === 0 && (
         <span className="tag tag-failing">
           {countText(pending)} {pending === 1 ? 'waits' : 'wait'}
         </span>
       )}
-      {!isPaused && pending === 0 && (
+      {!isPaused && pending + dead === 0 && (
         <Sparkline values={samples.map(({ services }) => services[name]?.perSecond ?? 0)} />
       )}
       {!isPaused && (

@@ -12,8 +12,8 @@ export function FailureNote({
       <p>{reason}</p>
       {issues.length > 0 && (
         <ul className="note-complaints" aria-label="Issues">
-          {issues.map((each) => (
-            <li key={each}>{each}</li>
+          {issues.map(({ path, message }) => (
+            <li key={`${path} ${message}`}>{`${path} ${message}`}</li>
           ))}
         </ul>
       )}

@@ -7,18 +7,18 @@ import { useOwnerToken } from '../token/owner-token.tsx'
 
 /** Pauses or resumes a service. Without a token, opens the token dialog. */
 export function PauseButton({ service }: { service: ServiceView }): ReactNode {
-  const { token, askForToken } = useOwnerToken()
+  const { credentials, askForToken } = useOwnerToken()
   /** The requested state, until an overview shows it. */
   const [requested, setWanted] = useState<boolean>()
   const [failure, setComplaint] = useState('')
   const { name, isPaused } = service
   const isUnderway = requested !== undefined && requested !== isPaused
   const act = async (): Promise<void> => {
-    if (token === undefined) return askForToken()
+    if (!credentials) return askForToken()
     if (isUnderway) return
     setComplaint('')
     setWanted(!isPaused)
-    const answer = await setPaused(name, !isPaused, token)
+    const answer = await setPaused(name, !isPaused, credentials)
     if (answer.status !== 'failed') return
     setWanted(undefined)
     if (answer.httpStatus === 401 || answer.httpStatus === 403) askForToken(`${answer.reason}.`)
@@ -38,7 +38,7 @@ export function PauseButton({ service }: { service: ServiceView }): ReactNode {
         className={isPaused ? 'button button-strong' : 'button'}
         aria-label={`${word} ${name}`}
         aria-busy={isUnderway}
-        title={token === undefined ? 'Needs the token' : undefined}
+        title={credentials ? undefined : 'Needs the token and your name'}
         onClick={() => void act()}
       >
         <Icon size={14} aria-hidden />

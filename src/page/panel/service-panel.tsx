@@ -32,7 +32,7 @@ export function ServicePanel({ name }: { name: string }): ReactNode {
 }
 
 function State({ service }: { service: ServiceView }): ReactNode {
-  const { name, isPaused, pending, lag, rules } = service
+  const { name, isPaused, pending, dead, lag, rules } = service
   const holding = rules.filter((rule) => rule.pending > 0)
   return (
     <>
@@ -42,20 +42,22 @@ function State({ service }: { service: ServiceView }): ReactNode {
           {lag > 0 ? ` Lag: ${manyText(lag, 'record')}.` : ''}
         </p>
       )}
+      {dead > 0 && (
+        <div className="callout" data-tone="failing">
+          <TriangleAlert size={14} aria-hidden />
+          <p>
+            {`${manyText(dead, 'dead letter')} at `}
+            <RuleLinks list="dead" service={name} rules={rules.filter((rule) => rule.dead > 0)} />.
+            Redrive or discard {dead === 1 ? 'it' : 'them'}.
+          </p>
+        </div>
+      )}
       {pending > 0 && (
         <div className="callout" data-tone="failing">
           <TriangleAlert size={14} aria-hidden />
           <p>
             {`${manyText(pending, 'event')} ${pending === 1 ? 'is' : 'are'} held at `}
-            {holding.map((rule, index) => (
-              <span key={rule.name}>
-                {index > 0 && ', '}
-                <a className="banner-link" href={heldAt(name, rule.name)}>
-                  {rule.name}
-                </a>
-              </span>
-            ))}
-            . Other keys continue.
+            <RuleLinks list="held" service={name} rules={holding} />. Other keys continue.
           </p>
         </div>
       )}
@@ -63,8 +65,26 @@ function State({ service }: { service: ServiceView }): ReactNode {
   )
 }
 
-const heldAt = (service: string, rule: string): string =>
-  fragmentOf({ kind: 'list', name: 'held', filter: { consumer: `${service}/${rule}` } })
+interface RuleLinksProps {
+  readonly list: 'held' | 'dead'
+  readonly service: string
+  readonly rules: readonly RuleView[]
+}
+
+/** The names of rules, each with a link to a list of its keys or messages. */
+function RuleLinks({ list, service, rules }: RuleLinksProps): ReactNode {
+  return rules.map(({ name }, index) => {
+    const filter = { consumer: `${service}/${name}` }
+    return (
+      <span key={name}>
+        {index > 0 && ', '}
+        <a className="banner-link" href={fragmentOf({ kind: 'list', name: list, filter })}>
+          {name}
+        </a>
+      </span>
+    )
+  })
+}
 
 interface FiguresProps {
   readonly service: ServiceView
@@ -102,36 +122,52 @@ function Figures({ service: { name, lag, ageMs }, history }: FiguresProps): Reac
   )
 }
 
+/** A counter of the table; one that is seldom needed is left out while it is 0 everywhere. */
+const COUNTERS = [
+  { name: 'accepted', title: 'Accepted', tone: undefined, isSeldom: false },
+  { name: 'completed', title: 'Completed', tone: undefined, isSeldom: false },
+  { name: 'pending', title: 'Held', tone: 'bad', isSeldom: false },
+  { name: 'dead', title: 'Dead', tone: 'bad', isSeldom: false },
+  { name: 'discarded', title: 'Discarded', tone: 'warn', isSeldom: true },
+  { name: 'expired', title: 'Expired', tone: 'bad', isSeldom: true },
+  { name: 'lag', title: 'Lag', tone: 'warn', isSeldom: false },
+] as const
+
 function Rules({ rules }: { rules: readonly RuleView[] }): ReactNode {
+  const counters = COUNTERS.filter(
+    ({ name, isSeldom }) => !isSeldom || rules.some((rule) => rule[name] > 0),
+  )
   return (
     <section aria-labelledby="rules-title">
       <h3 id="rules-title">Rules</h3>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Rule</th>
-            <th scope="col">Accepted</th>
-            <th scope="col">Completed</th>
-            <th scope="col">Held</th>
-            <th scope="col">Expired</th>
-            <th scope="col">Lag</th>
-          </tr>
-        </thead>
-        <tbody>
-          {rules.map(({ name, kind, accepted, completed, pending, expired, lag }) => (
-            <tr key={name}>
-              <th scope="row">
-                {name} <span>{kind}</span>
-              </th>
-              <td>{countText(accepted)}</td>
-              <td>{countText(completed)}</td>
-              <td data-tone={pending > 0 ? 'bad' : 'none'}>{countText(pending)}</td>
-              <td data-tone={expired > 0 ? 'bad' : 'none'}>{countText(expired)}</td>
-              <td data-tone={lag > 0 ? 'warn' : 'none'}>{countText(lag)}</td>
+      <div className="table-frame" tabIndex={0} role="region" aria-label="Counters of the rules">
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">Rule</th>
+              {counters.map(({ name, title }) => (
+                <th key={name} scope="col">
+                  {title}
+                </th>
+              ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rules.map((rule) => (
+              <tr key={rule.name}>
+                <th scope="row">
+                  {rule.name} <span>{rule.kind}</span>
+                </th>
+                {counters.map(({ name, tone }) => (
+                  <td key={name} data-tone={tone && (rule[name] > 0 ? tone : 'none')}>
+                    {countText(rule[name])}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </section>
   )
 }

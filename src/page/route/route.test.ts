@@ -11,6 +11,7 @@ test('a route survives formatting and parsing', () => {
     { kind: 'topic', name: 'a.events', filter: { key: 'a/b?c=d&e', partition: '3' } },
     { kind: 'find', text: 'c:1?' },
     { kind: 'list', name: 'held', filter: {} },
+    { kind: 'list', name: 'dead', filter: { cause: 'a1', consumer: 'post/mail' } },
     { kind: 'list', name: 'operations', filter: { state: 'pending', type: 'x.Y' } },
     { kind: 'event', id: 'a/b #1 %' },
   ]

@@ -1,18 +1,25 @@
-// The token for writes: taken from the address once, stored for this tab only.
+// What writes need: the token, taken from the address once and stored for this tab only, and the name of
+// the user, stored in this browser.
 import type { ReactNode } from 'react'
 import { createContext, use, useEffect, useMemo, useState } from 'react'
+import type { Credentials } from '../live/api.ts'
 import { tokenOf } from '../route/route.ts'
 import { TokenDialog } from './token-dialog.tsx'
 
 const STORAGE_KEY = 'throughline-token'
+const NAME_KEY = 'throughline-by'
 
 export interface OwnerToken {
-  readonly token: string | undefined
+  /** Absent until both are known. */
+  readonly credentials: Credentials | undefined
   /** Opens the dialog; `because` says why the current token was refused. */
   readonly askForToken: (because?: string) => void
 }
 
-const OwnerTokenContext = createContext<OwnerToken>({ token: undefined, askForToken: () => {} })
+const OwnerTokenContext = createContext<OwnerToken>({
+  credentials: undefined,
+  askForToken: () => {},
+})
 
 /** Moves the token from the address into the tab's storage, so that it is not copied by accident. */
 export function storeTokenFromUrl(): void {
@@ -24,13 +31,14 @@ export function storeTokenFromUrl(): void {
 
 export function OwnerTokenProvider(props: { children: ReactNode }): ReactNode {
   const [token, setToken] = useState(() => sessionStorage.getItem(STORAGE_KEY) ?? undefined)
+  const [by, setBy] = useState(() => localStorage.getItem(NAME_KEY) ?? '')
   const [asked, setAsked] = useState<{ readonly because?: string }>()
   const owner = useMemo<OwnerToken>(
     () => ({
-      token,
+      credentials: token === undefined || by === '' ? undefined : { token, by },
       askForToken: (because) => setAsked(because === undefined ? {} : { because }),
     }),
-    [token],
+    [token, by],
   )
   // The user may open an address with a token in a tab that shows the page already.
   useEffect(() => {
@@ -41,17 +49,26 @@ export function OwnerTokenProvider(props: { children: ReactNode }): ReactNode {
     addEventListener('hashchange', take)
     return () => removeEventListener('hashchange', take)
   }, [])
-  const keep = (pasted: string): void => {
+  const keep = (name: string, pasted: string | undefined): void => {
+    localStorage.setItem(NAME_KEY, name)
+    setBy(name)
+    setAsked(undefined)
+    if (pasted === undefined) return
     const given = tokenOf(pasted.slice(pasted.indexOf('#'))) ?? pasted
     sessionStorage.setItem(STORAGE_KEY, given)
     setToken(given)
-    setAsked(undefined)
   }
   return (
     <OwnerTokenContext value={owner}>
       {props.children}
       {asked && (
-        <TokenDialog reason={asked.because} onToken={keep} onClose={() => setAsked(undefined)} />
+        <TokenDialog
+          reason={asked.because}
+          needsToken={token === undefined || asked.because !== undefined}
+          by={by}
+          onGiven={keep}
+          onClose={() => setAsked(undefined)}
+        />
       )}
     </OwnerTokenContext>
   )

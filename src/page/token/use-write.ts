@@ -1,0 +1,31 @@
+import { useState } from 'react'
+import type { RequestFailure } from '../live/api.ts'
+import { postTo } from '../live/api.ts'
+import { useOwnerToken } from './owner-token.tsx'
+
+export interface Write {
+  /** Sends the write, or asks for the token and the name first. Calls `done` with the answer. */
+  readonly send: (path: string, given: object) => void
+  readonly isRunning: boolean
+  readonly failure: RequestFailure | undefined
+}
+
+/** A write to the admin API from a dialog. */
+export function useWrite(done: (answer: unknown) => void): Write {
+  const { credentials, askForToken } = useOwnerToken()
+  const [isRunning, setIsRunning] = useState(false)
+  const [failure, setFailure] = useState<RequestFailure>()
+  const send = async (path: string, given: object): Promise<void> => {
+    if (!credentials) return askForToken()
+    if (isRunning) return
+    setIsRunning(true)
+    setFailure(undefined)
+    const answer = await postTo<unknown>(path, given, credentials)
+    setIsRunning(false)
+    if (answer.status === 'loaded') done(answer.answer)
+    if (answer.status !== 'failed') return
+    if (answer.httpStatus === 401 || answer.httpStatus === 403) askForToken(`${answer.reason}.`)
+    else setFailure(answer)
+  }
+  return { send: (path, given) => void send(path, given), isRunning, failure }
+}
