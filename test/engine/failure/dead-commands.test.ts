@@ -10,7 +10,7 @@ const FAILED = { status: 'failed', reason: 'cannot charge 1' }
 
 suite('a dead command answers its client', () => {
   test('as failed, with the reason, until a redrive decides it', async () => {
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.send(Bank.Charge({ order: '1', account: 'acc' }), 'c1')
@@ -27,7 +27,7 @@ suite('a dead command answers its client', () => {
   })
 
   test('also after a restart, and for an operation that is looked up by its id', async () => {
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     await world.send(Bank.Charge({ order: '1', account: 'acc' }), 'c1')
@@ -46,7 +46,7 @@ suite('a dead command answers its client', () => {
 
   test('not before its attempts are used up', async () => {
     const world = await createPayingServices({
-      then: 'wait',
+      onFailed: 'wait',
       engine: { retryDelayMs: 10_000, retryDelayMsMax: 10_000, retryAttemptsMax: 5 },
     })
     await world.launch()
@@ -61,7 +61,7 @@ suite('a dead command answers its client', () => {
   })
 
   test('again where a redrive fails', async () => {
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.send(Bank.Charge({ order: '1', account: 'acc' }), 'c1')
@@ -82,7 +82,7 @@ suite('a dead command answers its client', () => {
 
 suite('a saga whose command is dead', () => {
   test('that waits for a redrive completes when it comes', async () => {
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -98,7 +98,7 @@ suite('a saga whose command is dead', () => {
   })
 
   test('hears of each time that it fails', async () => {
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -114,7 +114,7 @@ suite('a saga whose command is dead', () => {
 
   test('hears of it once, also where the process crashes', async () => {
     for (const crashAtMs of [5, 20, 40, 60, 80, 100, 150, 200]) {
-      const world = await createPayingServices({ then: 'compensate', seed: crashAtMs })
+      const world = await createPayingServices({ onFailed: 'compensate', seed: crashAtMs })
       const crash = await world.launch()
       world.failing.add('charge 1')
       await world.place('1')
@@ -135,7 +135,7 @@ suite('a saga whose command is dead', () => {
 
 suite('a compensation takes the place of the command that it undoes', () => {
   test('if that is dead under the same key, and later commands of the key go on', async () => {
-    const world = await createPayingServices({ then: 'compensate' })
+    const world = await createPayingServices({ onFailed: 'compensate' })
     await world.launch()
     for (const name of ['charge 1', 'refund 1']) world.failing.add(name)
     const operation = await world.place('1')
@@ -165,7 +165,7 @@ suite('a compensation takes the place of the command that it undoes', () => {
 
   test('if commands of the key waited behind it for long', async () => {
     // The saga waits; only a cancellation undoes the charge.
-    const world = await createPayingServices({ then: 'wait' })
+    const world = await createPayingServices({ onFailed: 'wait' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -183,7 +183,7 @@ suite('a compensation takes the place of the command that it undoes', () => {
   })
 
   test('if that is dead under another key, whose later commands go on', async () => {
-    const world = await createPayingServices({ then: 'compensate', refundTo: 'other' })
+    const world = await createPayingServices({ onFailed: 'compensate', refundTo: 'other' })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -201,10 +201,34 @@ suite('a compensation takes the place of the command that it undoes', () => {
     await world.stop()
   })
 
+  test('if it has to wait behind another message of its own key first', async () => {
+    const world = await createPayingServices({ onFailed: 'compensate', refundTo: 'other' })
+    await world.launch()
+    for (const name of ['charge 1', 'note 9']) world.failing.add(name)
+    await world.send(Bank.Note({ order: '9', account: 'other' }))
+    const operation = await world.place('1')
+    await world.advance(ENOUGH_MS)
+    await world.send(Bank.Note({ order: '7', account: 'acc' }))
+    await world.advance(ENOUGH_MS)
+    assert.deepEqual(await world.account('other'), [])
+    world.failing.delete('note 9')
+    const { deadLetters } = world.app()
+    const one = { key: 'other', by: 'ann', reason: 'there is a pencil again' }
+    assert.equal((await world.until(deadLetters.redrive(one))).done, 1)
+    await world.advance(ENOUGH_MS)
+    assert.deepEqual(await world.account('other'), ['note 9', 'refund 1'])
+    assert.equal((await world.until(operation.settled())).status, 'rolled-back')
+    assert.deepEqual(await world.letters(), [])
+    assert.deepEqual(await world.account(), ['note 7'])
+    const { completed, dead, discarded, pending } = await world.counts()
+    assert.deepEqual([completed, dead, discarded, pending], [3, 0, 1, 0])
+    await world.stop()
+  })
+
   const SLOWLY = { retryDelayMs: 2_000, retryDelayMsMax: 2_000, retryAttemptsMax: 4 }
 
   test('if it waits behind a command that is still retried, and then fails', async () => {
-    const world = await createPayingServices({ then: 'wait', engine: SLOWLY })
+    const world = await createPayingServices({ onFailed: 'wait', engine: SLOWLY })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -229,7 +253,7 @@ suite('a compensation takes the place of the command that it undoes', () => {
   })
 
   test('not if the command succeeds in a retry: then both are handled, in their order', async () => {
-    const world = await createPayingServices({ then: 'wait', engine: SLOWLY })
+    const world = await createPayingServices({ onFailed: 'wait', engine: SLOWLY })
     await world.launch()
     world.failing.add('charge 1')
     const operation = await world.place('1')
@@ -247,7 +271,7 @@ suite('a compensation takes the place of the command that it undoes', () => {
   })
 
   test('and is a dead letter itself if it fails, with the later commands behind it', async () => {
-    const world = await createPayingServices({ then: 'compensate' })
+    const world = await createPayingServices({ onFailed: 'compensate' })
     await world.launch()
     for (const name of ['charge 1', 'refund 1']) world.failing.add(name)
     const operation = await world.place('1')
@@ -266,7 +290,7 @@ suite('a compensation takes the place of the command that it undoes', () => {
   })
 
   test('whichever of many commands of a key it is', async () => {
-    const world = await createPayingServices({ then: 'compensate' })
+    const world = await createPayingServices({ onFailed: 'compensate' })
     await world.launch()
     const orders = ['1', '2', '3', '4', '5']
     for (const order of ['2', '3', '5']) world.failing.add(`charge ${order}`)

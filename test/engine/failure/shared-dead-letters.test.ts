@@ -1,9 +1,10 @@
 // Dead letters that several instances of a service have to know of, whichever of them had the message.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { App } from 'throughline'
+import type { App, FailureOptions } from 'throughline'
 import { handler, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
+import type { Data } from '../support/failing-consumer.ts'
 import { OPERATOR, Work } from '../support/failing-consumer.ts'
 import { accountsIn, numbersUpTo } from '../support/ledger-service.ts'
 import { Bank, Shop, createPayingServices } from '../support/paying-services.ts'
@@ -15,13 +16,54 @@ const ENOUGH_MS = 10_000
 /** One key in each partition. */
 const [ONE = '', OTHER = ''] = numbersUpTo(2).flatMap((partition) => accountsIn(partition, 1, 2))
 
+/** Two instances with a handler that fails at the first message of these keys. */
+async function launchTwo(options: FailureOptions & { readonly consume?: 'stream' | 'queue' }) {
+  const stage = createSimulation(memory, 6)
+  const { until } = stage.clock
+  const handled: string[] = []
+  const broken = new Set<string>()
+  const apps: App[] = []
+  for (const _ of numbersUpTo(2)) {
+    const rule = handler('rule', { retry: { attempts: 1 }, ...options }, (on) => [
+      on(Work.Done, ({ k, n }) => {
+        if (broken.has(k) && n === 0) throw new Error('broken')
+        handled.push(`${k} ${n}`)
+      }),
+    ])
+    const { backend, clock, random } = stage.instance()
+    const engine = { leaseMs: 3_000, idleMs: 200, retryDelayMs: 50 }
+    const startOptions = { clock, random, engine, onRuleError: () => undefined }
+    const svc = service('svc', { owns: [Work], runs: [rule] })
+    apps.push(await until(start([svc], backend, startOptions)))
+  }
+  await stage.clock.advance(SHARED_MS)
+  const [app] = apps as [App]
+  return {
+    handled,
+    broken,
+    async append(...messages: readonly Data[]): Promise<void> {
+      await until(app.append(messages.map((data) => Work.Done(data))))
+      await stage.clock.advance(ENOUGH_MS)
+    },
+    async redrive(): Promise<number> {
+      const { done } = await until(app.deadLetters.redrive(OPERATOR))
+      await stage.clock.advance(ENOUGH_MS)
+      return done
+    },
+    async stop(): Promise<void> {
+      assert.deepEqual(findImbalances(await until(app.status())), [])
+      await until(Promise.all(apps.map((each) => each.stop())))
+    },
+  }
+}
+
 suite('where two instances share the partitions', () => {
   for (const [charged, refunded] of [
     [ONE, OTHER],
     [OTHER, ONE],
   ] as const)
     test(`a compensation under another key gives up the dead command (${charged})`, async () => {
-      const world = await createPayingServices({ then: 'wait', refundTo: refunded })
+      const world = await createPayingServices({ onFailed: 'wait', refundTo: refunded })
       await world.launch()
       await world.launch()
       await world.advance(SHARED_MS)
@@ -43,83 +85,35 @@ suite('where two instances share the partitions', () => {
 
   for (const consume of ['stream', 'queue'] as const)
     test(`a failed message stops its consumer at both (${consume})`, async () => {
-      const stage = createSimulation(memory, 6)
-      const { until } = stage.clock
-      const handled: string[] = []
-      let isBroken = true
-      const apps: App[] = []
-      for (const _ of numbersUpTo(2)) {
-        const rule = handler(
-          'rule',
-          { consume, onFailed: 'stop', retry: { attempts: 1 } },
-          (on) => [
-            on(Work.Done, ({ k, n }) => {
-              if (isBroken && k === ONE && n === 0) throw new Error('broken')
-              handled.push(`${k} ${n}`)
-            }),
-          ],
-        )
-        const { backend, clock, random } = stage.instance()
-        const engine = { leaseMs: 3_000, idleMs: 200, retryDelayMs: 50 }
-        const options = { clock, random, engine, onRuleError: () => undefined }
-        const svc = service('svc', { owns: [Work], runs: [rule] })
-        apps.push(await until(start([svc], backend, options)))
-      }
-      const [app] = apps as [App]
-      await stage.clock.advance(SHARED_MS)
-      await until(app.append([Work.Done({ k: ONE, n: 0 })]))
-      await stage.clock.advance(ENOUGH_MS)
-      const later = [1, 2, 3].flatMap((n) => [Work.Done({ k: ONE, n }), Work.Done({ k: OTHER, n })])
-      await until(app.append(later))
-      await stage.clock.advance(ENOUGH_MS)
-      assert.deepEqual(handled, [])
-      isBroken = false
-      await until(app.deadLetters.redrive(OPERATOR))
-      await stage.clock.advance(ENOUGH_MS)
-      assert.equal(handled.length, 7)
-      assert.deepEqual(findImbalances(await until(app.status())), [])
-      await until(Promise.all(apps.map((each) => each.stop())))
+      const world = await launchTwo({ consume, onFailed: 'stop' })
+      world.broken.add(ONE)
+      await world.append({ k: ONE, n: 0 })
+      await world.append(...[1, 2, 3].flatMap((n) => [ONE, OTHER].map((k) => ({ k, n }))))
+      assert.equal(world.handled.length, 0)
+      world.broken.clear()
+      assert.equal(await world.redrive(), 1)
+      assert.equal(world.handled.length, 7)
+      await world.stop()
     })
 
   test('a redrive at one of them lets the other one go on', async () => {
-    const stage = createSimulation(memory, 7)
-    const { until } = stage.clock
-    const handled: string[] = []
-    const broken = new Set([ONE, OTHER])
-    const apps: App[] = []
-    for (const _ of numbersUpTo(2)) {
-      const rule = handler('rule', { retry: { attempts: 1 } }, (on) => [
-        on(Work.Done, ({ k, n }) => {
-          if (broken.has(k) && n === 0) throw new Error('broken')
-          handled.push(`${k} ${n}`)
-        }),
-      ])
-      const { backend, clock, random } = stage.instance()
-      const engine = { leaseMs: 3_000, idleMs: 200, retryDelayMs: 50 }
-      const options = { clock, random, engine, onRuleError: () => undefined }
-      const svc = service('svc', { owns: [Work], runs: [rule] })
-      apps.push(await until(start([svc], backend, options)))
-    }
-    const [app] = apps as [App]
-    await stage.clock.advance(SHARED_MS)
-    for (const n of [0, 1, 2])
-      await until(app.append([Work.Done({ k: ONE, n }), Work.Done({ k: OTHER, n })]))
-    await stage.clock.advance(ENOUGH_MS)
-    assert.deepEqual(handled, [])
-    broken.clear()
-    assert.equal((await until(app.deadLetters.redrive(OPERATOR))).done, 2)
-    await stage.clock.advance(ENOUGH_MS)
+    const world = await launchTwo({})
+    for (const key of [ONE, OTHER]) world.broken.add(key)
+    for (const n of [0, 1, 2]) await world.append({ k: ONE, n }, { k: OTHER, n })
+    assert.equal(world.handled.length, 0)
+    world.broken.clear()
+    assert.equal(await world.redrive(), 2)
     for (const key of [ONE, OTHER])
       assert.deepEqual(
-        handled.filter((name) => name.startsWith(`${key} `)),
+        world.handled.filter((name) => name.startsWith(`${key} `)),
         [0, 1, 2].map((n) => `${key} ${n}`),
       )
-    await until(Promise.all(apps.map((each) => each.stop())))
+    await world.stop()
   })
 })
 
 test('a message for a saga that is rolling back passes a hold of its key', async () => {
-  const world = await createPayingServices({ then: 'wait' })
+  const world = await createPayingServices({ onFailed: 'wait' })
   await world.launch()
   for (const name of ['charge 1', 'hear of 9']) world.failing.add(name)
   await world.send(Bank.Note({ order: '9', account: 'acc' }))

@@ -151,7 +151,7 @@ test('the other consumers of a service go on while one is stopped', async () => 
   await until(app.append(later.map((k) => Work.Done({ k, n: 1 }))))
   await stage.clock.advance(ENOUGH_MS)
   const everything = ['a', 'b', 'bad', 'c', 'd']
-  assert.deepEqual([seen['rows'], seen['outside']], [[], []])
+  assert.deepEqual([seen['rows'], seen['outside']?.length], [[], 0])
   assert.deepEqual(seen['more']?.toSorted(), everything)
   assert.deepEqual(seen['sms']?.toSorted(), everything)
 
@@ -159,7 +159,7 @@ test('the other consumers of a service go on while one is stopped', async () => 
   await until(app.deadLetters.redrive({ consumer: 'svc/rows', ...OPERATOR }))
   await stage.clock.advance(ENOUGH_MS)
   assert.deepEqual(seen['rows']?.toSorted(), everything)
-  assert.deepEqual(seen['outside'], [], 'the other one is still stopped')
+  assert.equal(seen['outside']?.length, 0, 'the other one is still stopped')
   await until(app.deadLetters.redrive({ consumer: 'svc/outside', ...OPERATOR }))
   await stage.clock.advance(ENOUGH_MS)
   assert.deepEqual(seen['outside']?.toSorted(), everything)

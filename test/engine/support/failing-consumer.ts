@@ -78,7 +78,9 @@ function createRule(
   }
   const consume = kind === 'queue' ? 'queue' : 'stream'
   const handle = (data: Data): void => run(data)
-  const changed = (data: Data): void => void run(data)
+  const changed = (data: Data): void => {
+    run(data)
+  }
   return handler('rule', { consume, ...options }, (on) => [
     on(Work.Done, isChanged ? changed : handle),
   ])

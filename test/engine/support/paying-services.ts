@@ -43,10 +43,10 @@ const orders = entity(
 )
 
 /** What the saga does once its charge has failed. */
-export type OnFailedCharge = 'compensate' | 'wait'
+export type FailedCharge = 'compensate' | 'wait'
 
 export interface PayingOptions {
-  readonly then: OnFailedCharge
+  readonly onFailed: FailedCharge
   readonly seed?: number
   /** The account that a refund goes to. Default: that of the charge. */
   readonly refundTo?: string
@@ -82,7 +82,7 @@ function createBank() {
 
 /** Hears of failures in `heard`. */
 function createPaying(
-  { then, refundTo }: PayingOptions,
+  { onFailed, refundTo }: PayingOptions,
   heard: string[],
   failing: ReadonlySet<string>,
 ) {
@@ -104,7 +104,7 @@ function createPaying(
       on(Bank.Refunded, () => finish({ status: 'rolled-back', reason: 'refunded' })),
       on.failed(Bank.Charge, ({ reason, command: order }) => {
         heard.push(`${order.order}: ${reason}`)
-        return then === 'wait' ? become('waiting') : [become('undoing'), refund(order)]
+        return onFailed === 'wait' ? become('waiting') : [become('undoing'), refund(order)]
       }),
     ],
   )
