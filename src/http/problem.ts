@@ -40,6 +40,7 @@ export const FAULT_STATUS: Readonly<Partial<Record<FaultCode, number>>> = {
   ARCHIVE_DAMAGED: 500,
   ARCHIVE_MISSING: 500,
   BACKPRESSURE: 429,
+  DATA_READ_ONLY: 409,
   EARLIER_NOT_STORED: 503,
   ID_CONFLICT: 409,
   LOG_DAMAGED: 500,
@@ -54,6 +55,7 @@ export const FAULT_STATUS: Readonly<Partial<Record<FaultCode, number>>> = {
   REWIND_REFUSED: 409,
   RULE_NOT_FOUND: 404,
   SERVICE_NOT_FOUND: 404,
+  STATUS_REFUSED: 409,
   STORE_UNKNOWN: 503,
   TOPIC_NOT_FOUND: 404,
 }

@@ -5,7 +5,13 @@ import { damageFault } from '../context/index.ts'
 import { createDelayFilter } from '../delays/index.ts'
 import type { BatchSources } from './gather-batch.ts'
 import type { HoldSummary, CrashGuard } from '../failure/index.ts'
-import { createEdits, createHolds, createCrashGuard, createPolicies } from '../failure/index.ts'
+import {
+  createEdits,
+  createRedriveRate,
+  createHolds,
+  createCrashGuard,
+  createPolicies,
+} from '../failure/index.ts'
 import { createOrderedReader } from './ordered-reader.ts'
 import type { HandlerCaller, StopSignals } from './handler-caller.ts'
 import { createHandlerCaller, createGroupSlots } from './handler-caller.ts'
@@ -58,6 +64,7 @@ function createSources(
     rows: createRowCache(store, options.cacheBytesMax, createServiceRefold(engine, service)),
     holds: createHolds(store, service.tableNames, group.consumers, { delays, policyOf }),
     edits: createEdits(store, service.id),
+    redriveRate: createRedriveRate(clock, policyOf),
     timers: createDueTimers(store, service.tableNames, { delays, rescanMs: options.idleMs }),
     progress,
     leases: createLeases(engine, group, progress),

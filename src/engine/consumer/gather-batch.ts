@@ -4,7 +4,7 @@ import type { EventLog, Slice } from '../../ports/event-log.ts'
 import type { Leases } from './leases.ts'
 import type { DelayClock, DelayFilter } from '../delays/index.ts'
 import { DELAY_STEP_MS } from '../delays/index.ts'
-import type { Edits, HeldMessage, Holds, CanWorkOn } from '../failure/index.ts'
+import type { Edits, HeldMessage, Holds, CanWorkOn, RedriveRate } from '../failure/index.ts'
 import { holdKeyOf } from '../failure/index.ts'
 import type { EngineOptions } from '../context/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
@@ -25,6 +25,8 @@ export interface BatchSources {
   readonly rows: RowCache
   readonly holds: Holds
   readonly edits: Edits
+  /** How fast policies redrive dead letters. */
+  readonly redriveRate: RedriveRate
   readonly timers: DueTimers
   readonly leases: Leases
   readonly progress: GroupProgress
@@ -43,6 +45,8 @@ const QUEUE_HOLDS_PER_BATCH = 256
 /** The most events a queue may hold; beyond it, nothing more is read until some are done. */
 const QUEUE_HELD_MAX = 10_000
 const TIMERS_PER_BATCH = 256
+/** When to look again at a dead letter whose policy has redriven enough for now. */
+const RATE_LIMITED_MS = 200
 
 /**
  * Collects one batch: due timers, held messages whose retry is due, then new records. Waits for
@@ -77,14 +81,18 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
 
 /** Takes the holds out of `due` whose message in front moves on without a rule. */
 async function takeScheduled(
-  { holds }: BatchSources,
+  { delays, holds, redriveRate }: BatchSources,
   due: Set<string>,
 ): Promise<readonly ScheduledHold[]> {
   const scheduled: ScheduledHold[] = []
   for (const holdKey of due) {
-    const status = holds.summary(holdKey)?.status
+    const { status, consumer = '' } = holds.summary(holdKey) ?? {}
     if (status !== 'ERROR' && status !== 'FAILED') continue
     due.delete(holdKey)
+    if (status === 'FAILED' && !redriveRate.take(consumer)) {
+      holds.postpone(holdKey, delays.now() + RATE_LIMITED_MS)
+      continue
+    }
     const [front] = await holds.firstMessages(holdKey, 1)
     if (front) scheduled.push({ holdKey, front: front.key })
     else holds.suspend(holdKey)

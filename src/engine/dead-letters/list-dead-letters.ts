@@ -91,12 +91,12 @@ function parsePlace(
   return { consumer, topic, partition: Number(partition), offset: Number(offset) }
 }
 
-/** Causes that one call tells apart; further ones are counted with the last. */
+/** Causes that one call tells apart; further ones are left out. */
 const CAUSES_MAX = 1_000
 
 /**
  * Dead letters by consumer and cause, the most frequent first: the same code, the same text but for
- * ids and numbers, thrown in the same function.
+ * ids and numbers, thrown in the same function. At most 1,000 of them.
  *
  * @throws Fault `RULE_NOT_FOUND`
  */

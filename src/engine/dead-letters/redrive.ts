@@ -6,7 +6,7 @@ import type { Advance, CommitResult, RowKey } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { StatusChange } from '../../ports/status.ts'
 import type { EngineContext, Pauses } from '../context/index.ts'
-import { changeCountKey } from '../context/index.ts'
+import { assertRunning, changeCountKey } from '../context/index.ts'
 import type { EditRow } from '../failure/index.ts'
 import {
   createStatusChange,
@@ -27,6 +27,8 @@ import { findDeadLetters, holdsOfLetters } from './find-dead-letters.ts'
 /** What redrives need of a system, running or not. */
 export interface RedriveSystem extends ListSource {
   readonly pauses: Pick<Pauses, 'refresh'>
+  /** Aborts once the app has stopped: a redrive at a rate ends then. */
+  readonly stopped?: AbortSignal
 }
 
 /** Who asks for a change, and why. */
@@ -129,7 +131,9 @@ async function resolveAll(
   const size = Math.max(1, Math.min(LETTERS_PER_UNIT, Math.floor(perSecond)))
   let [done, skipped] = [0, 0]
   for await (const chunk of chunksOf(selected(system, request, resolution), size)) {
-    if (done > 0 && perSecond < Infinity) await sleep(system.clock, (1_000 * size) / perSecond)
+    if (done > 0 && perSecond < Infinity)
+      await sleep(system.clock, (1_000 * size) / perSecond, system.stopped)
+    if (system.stopped) assertRunning(system.stopped)
     for (const letters of byService(chunk)) {
       const changed = await resolveSome(system, letters, request, resolution)
       done += changed

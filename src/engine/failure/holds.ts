@@ -43,6 +43,8 @@ export interface Holds {
   deadHoldOf(id: string): string | undefined
   /** How many messages of a consumer, or of all, have failed. */
   deadCount(consumer?: string): number
+  /** Looks at a hold again at another time. In memory only. */
+  postpone(holdKey: string, due: number): void
   /** Stops retrying a hold whose message has no rule any more, until a start has one. */
   suspend(holdKey: string): void
   /** Applies the changes of a committed draft. */
@@ -109,10 +111,8 @@ export function createHolds(
     deadCount: known.deadCount,
     due: (nowMs, limit, isFree) => known.due(nowMs, limit, isFree),
     nextDue: (isFree) => known.nextDue(isFree),
-    suspend(holdKey) {
-      const hold = known.get(holdKey)
-      if (hold) known.set(holdKey, { ...hold, due: Infinity })
-    },
+    postpone: known.postpone,
+    suspend: (holdKey) => known.postpone(holdKey, Infinity),
     onCommit(draft) {
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
@@ -161,6 +161,10 @@ function createKnownHolds() {
       if (hold.deadId === undefined) return
       dead.set(hold.deadId, holdKey)
       countDead(hold.consumer, 1)
+    },
+    postpone(holdKey: string, due: number): void {
+      const hold = known.get(holdKey)
+      if (hold) known.set(holdKey, { ...hold, due })
     },
     deadHoldOf: (id: string): string | undefined => dead.get(id),
     deadCount: (consumer?: string): number =>

@@ -12,6 +12,8 @@ export type { DeadLetter, HeldMessage, HoldRow } from './hold-row.ts'
 export { holdError, holdKeyOf, holdStatus, isQueueConsumer, placeHoldKey } from './hold-row.ts'
 export type { CanWorkOn, HoldSummary, Holds } from './holds.ts'
 export { createHolds } from './holds.ts'
+export type { RedriveRate } from './redrive-rate.ts'
+export { createRedriveRate } from './redrive-rate.ts'
 export type { HoldDraft, HoldReason } from './stage-holds.ts'
 export {
   failFront,
