@@ -64,6 +64,24 @@ export function encodeHead(envelope: Envelope): string {
   return JSON.stringify(head)
 }
 
+/** What `encodeHead` writes first, where no text needs an escape. */
+const CORRELATION = /^\{"source":"[^"\\]*","correlation":"([^"\\]*)"/
+
+/**
+ * The correlation in a stored head, which is parsed only where it is not as `encodeHead` writes most of
+ * them. Any other text has none.
+ */
+export function correlationIn(head: string): string | undefined {
+  const found = CORRELATION.exec(head)?.[1]
+  if (found !== undefined || !head.includes('"correlation"')) return found
+  try {
+    const { correlation } = (JSON.parse(head) ?? {}) as Partial<Head>
+    return typeof correlation === 'string' ? correlation : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * The version of the data of a stored message. Version 1 is not stored, so most heads need not be
  * parsed.

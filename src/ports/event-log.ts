@@ -149,6 +149,8 @@ export interface LogCapabilities {
   readonly positions: boolean
   /** `find` is supported. */
   readonly findById: boolean
+  /** `conversation` is supported. */
+  readonly findByConversation: boolean
 }
 
 export interface Health {
@@ -212,6 +214,11 @@ export interface EventLog {
   ): Promise<number>
   /** Finds one event by its id; only with `can.findById`. */
   find?(topic: string, id: string): Promise<LogRecord | undefined>
+  /**
+   * The messages of all topics with a correlation, and those with it as their id, behind a position:
+   * the lowest positions first, up to `limit`. Only with `can.findByConversation` and `can.positions`.
+   */
+  conversation?(correlation: string, limit: number, after?: number): Promise<readonly LogRecord[]>
   /**
    * Reads up to `max` records from an offset and verifies their checksums and order. Only for logs
    * that store checksums.

@@ -10,6 +10,7 @@ const LOG_CALLS = [
   'trim',
   'compact',
   'find',
+  'conversation',
   'inspect',
   'health',
 ] as const

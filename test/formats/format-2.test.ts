@@ -73,6 +73,37 @@ suite('data of format 2', () => {
     await close(backend)
   })
 
+  test('finds the conversations of its records once it is migrated', async (t) => {
+    const { data } = await thawed(t)
+    await migrate(data)
+    const backend = embedded({ directory: data })
+    await open(backend)
+    const { log } = backend
+    const conversations = new Map<string, string[]>()
+    const topics = expected.content['topics'] as readonly (readonly [string, number])[]
+    for (const [topic, partitions] of topics)
+      for (let partition = 0; partition < partitions; partition += 1) {
+        const from = [{ topic, partition, next: 0 }]
+        const [slice] = await log.read(from, { records: 1_000, bytes: 1e7 }, { ms: 0 })
+        for (const record of slice?.records ?? []) {
+          const { correlation } = JSON.parse(record.head) as { correlation: string }
+          const ids = conversations.get(correlation) ?? []
+          conversations.set(correlation, [...ids, `${topic} ${record.id}`])
+        }
+      }
+    assert.ok(conversations.size > 20)
+    for (const [correlation, ids] of conversations) {
+      const found = (await log.conversation?.(correlation, 1_000)) ?? []
+      const names = new Set(found.map(({ topic, id }) => `${topic} ${id}`))
+      assert.deepEqual(
+        ids.filter((id) => !names.has(id)),
+        [],
+        correlation,
+      )
+    }
+    await close(backend)
+  })
+
   test('is not migrated by a reader, and stays as it is', async (t) => {
     const { data } = await thawed(t)
     const before = readFileSync(join(data, 'throughline.db'))

@@ -1,10 +1,20 @@
 import type { Notifier } from '../../base/time/notifier.ts'
-import type { LogRecord, Place } from '../../ports/event-log.ts'
+import type { LogCapabilities, LogRecord, Place } from '../../ports/event-log.ts'
 import type { EventLog } from '../../ports/event-log.ts'
+import { correlationIn } from '../../contract/envelope.ts'
 import { decideAppend, appendResults } from '../../ports/append-decision.ts'
 import { assertStorable } from '../../ports/storable-text.ts'
 import { isEmpty, readRoundRobin } from '../../ports/round-robin.ts'
 import type { Topics } from './topics.ts'
+
+const CAPABILITIES: LogCapabilities = {
+  ack: 'memory',
+  atomicBatch: true,
+  places: true,
+  positions: true,
+  findById: true,
+  findByConversation: true,
+}
 
 /** The log over topics shared with the store; `delay` waits for the latency of one direction. */
 export function createMemoryLog(
@@ -14,7 +24,7 @@ export function createMemoryLog(
 ): EventLog {
   let isClosed = false
   return {
-    can: { ack: 'memory', atomicBatch: true, places: true, positions: true, findById: true },
+    can: CAPABILITIES,
     async open() {
       isClosed = false
     },
@@ -65,10 +75,29 @@ export function createMemoryLog(
       await delay()
       return topics.readable(topic, id)
     },
+    async conversation(...page) {
+      await delay()
+      return conversation(topics, ...page)
+    },
     health: async () => ({ status: 'well', ack: 'memory', detail: 'kept in this process only' }),
   }
 }
 
 export function placeOf({ topic, partition, offset }: LogRecord): Place {
   return { topic, partition, offset }
+}
+
+function conversation(
+  topics: Topics,
+  correlation: string,
+  limit: number,
+  after = 0,
+): readonly LogRecord[] {
+  return topics
+    .newestFirst()
+    .toReversed()
+    .filter(({ position = 0 }) => position > after)
+    .filter(({ topic, id }) => topics.readable(topic, id) !== undefined)
+    .filter(({ id, head }) => id === correlation || correlationIn(head) === correlation)
+    .slice(0, limit)
 }

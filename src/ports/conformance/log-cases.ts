@@ -1,5 +1,6 @@
 import { appendCases, roundTripCases } from './append-cases.ts'
 import { compactCases, retentionCases } from './retention-cases.ts'
+import { conversationCases } from './conversation-cases.ts'
 import { boundCases, readCases, waitCases } from './read-cases.ts'
 import { capabilityCases, idCases, refusalCases } from './refusal-cases.ts'
 import type { LogCase } from './fixtures.ts'
@@ -21,5 +22,6 @@ export const logCases: readonly LogCase[] = [
   ...trimCases,
   ...retentionCases,
   ...compactCases,
+  ...conversationCases,
   ...logDurabilityCases,
 ]

@@ -7,6 +7,7 @@ import { prove } from '../../../src/ports/conformance/prove.ts'
 import { storeCases } from '../../../src/ports/conformance/store-cases.ts'
 import type { Backend } from '../../../src/ports/event-store.ts'
 import type { Defect } from './log-defects.ts'
+import { conversationDefects } from './conversation-defects.ts'
 import { ledgerDefects } from './ledger-defects.ts'
 import { logDefects } from './log-defects.ts'
 import { fenceDefects } from './fence-defects.ts'
@@ -28,6 +29,7 @@ const defects: readonly Defect[] = [
   ...swapDefects,
   ...statusDefects,
   ...ledgerDefects,
+  ...conversationDefects,
   ...textDefects,
   ...streamEndDefects,
 ]

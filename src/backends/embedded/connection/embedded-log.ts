@@ -14,7 +14,7 @@ import type {
 } from '../../../ports/event-log.ts'
 import { assertStorable, unstorableField } from '../../../ports/storable-text.ts'
 import { isEmpty, readRoundRobin } from '../../../ports/round-robin.ts'
-import { writeCatalogChecksum, isDiskFull } from '../sql/index.ts'
+import { writeCatalogChecksum, isDiskFull, withDamageFault } from '../sql/index.ts'
 import type { GroupCommit, Decision } from '../commit/index.ts'
 import { commitOrThrow } from '../commit/index.ts'
 import type { SharedConnection } from './connection.ts'
@@ -36,7 +36,14 @@ export function createEmbeddedLog(
   clock: Clock,
 ): EventLog {
   return {
-    can: { ack: 'disk', atomicBatch: true, places: true, positions: true, findById: true },
+    can: {
+      ack: 'disk',
+      atomicBatch: true,
+      places: true,
+      positions: true,
+      findById: true,
+      findByConversation: true,
+    },
     open: shared.open,
     close: shared.close,
     async declare(specs) {
@@ -84,6 +91,10 @@ export function createEmbeddedLog(
     inspect: async (topic, partition, from, max) =>
       shared.connection().topics.inspect(topic, partition, from, max),
     find: async (topic, id) => shared.connection().topics.findReadable(topic, id),
+    conversation: async (correlation, limit, after = 0) =>
+      withDamageFault('the log', () =>
+        shared.connection().topics.conversation(correlation, limit, after),
+      ),
     health: async () => readHealth(shared),
   }
 }

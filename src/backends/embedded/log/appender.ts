@@ -14,7 +14,7 @@ import {
   nextChain,
   recordChecksum,
 } from '../sql/index.ts'
-import type { Statements } from '../sql/index.ts'
+import type { ConversationBlocks, Statements } from '../sql/index.ts'
 
 /** A record that was just appended. */
 export type AppendedRecord = LogRecord & { readonly position: number }
@@ -63,6 +63,7 @@ export function createAppender(
   sql: Statements,
   heads: TopicHeads,
   recent: RecentCache,
+  conversations: ConversationBlocks,
   clock: Clock,
 ): PositionedAppender {
   let [position, bytes] = [0, 0]
@@ -88,13 +89,12 @@ export function createAppender(
       last.chain = nextChain(last.chain, sum)
       last.next += 1
       last.records.push(record)
-      const { partition, offset, id, key, type, storedAt, data } = record
-      values.push(at, head.topic, partition, offset, storedId(id), key, type, record.at, storedAt)
-      values.push(sum, last.chain, record.head, data, null)
+      pushRow(values, head.topic, record, sum, last.chain)
       return record
     })
     sql.insert(INSERT_RECORD, '', RECORD_WIDTH, values)
     position = at
+    for (const each of appended) conversations.add(each.position, each.head)
     for (const [head, { next, chain, storedAt, records }] of ends) {
       Object.assign(head, { next, chain, storedAt })
       heads.markChanged(head)
@@ -128,6 +128,18 @@ export function createAppender(
       return since
     },
   }
+}
+
+function pushRow(
+  values: SQLInputValue[],
+  topic: number,
+  record: AppendedRecord,
+  sum: number,
+  chain: number,
+): void {
+  const { position, partition, offset, id, key, type, at, storedAt, head, data } = record
+  values.push(position, topic, partition, offset, storedId(id), key, type, at, storedAt)
+  values.push(sum, chain, head, data, null)
 }
 
 /**

@@ -7,15 +7,15 @@ import {
   storedId,
   RECORD_COLUMNS,
   RECORD_WIDTH,
-  isIntact,
   payloadHashIn,
-  decodeRecord,
   damagedRecordFault,
   damagedTableFault,
   streamEntryChecksum,
 } from '../sql/index.ts'
-import type { StoredRecord, Columns } from '../sql/index.ts'
+import type { StoredRecord } from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
+import { assertIntact } from './assert-intact.ts'
+import { conversation } from './conversation.ts'
 import { restoreOrThrow } from './restore-archived.ts'
 
 /** Looks up single records, by id, by time or by entity. */
@@ -23,6 +23,8 @@ export interface Lookups {
   find(topic: string, id: string): (LogRecord & StoredEvent) | undefined
   /** Like `find`, with the payload from the archive; nothing where compaction removed it. */
   findReadable(topic: string, id: string): LogRecord | undefined
+  /** The records of a conversation behind a position, in order of their positions. */
+  conversation(correlation: string, limit: number, after: number): readonly LogRecord[]
   /** The first offset stored at or after a time. */
   offsetAt(topic: string, partition: number, atMs: number): number
   /**
@@ -72,6 +74,7 @@ export function createLookups(reading: ReadContext, heads: TopicHeads): Lookups 
       const stored = findRow(topic, id)
       return stored && whole(stored)
     },
+    conversation: (...page) => conversation(reading, heads, ...page),
     offsetAt: (topic, partition, atMs) => offsetAt(reading, heads, topic, partition, atMs),
     stream(table, key, fromVersion, limit) {
       const records: LogRecord[] = []
@@ -100,24 +103,6 @@ export function createLookups(reading: ReadContext, heads: TopicHeads): Lookups 
       return records
     },
   }
-}
-
-/** Verifies a single record. A damaged one is reported, which stops its partition. */
-function assertIntact(
-  { damage, nowMs }: ReadContext,
-  heads: TopicHeads,
-  row: Columns,
-  topic: string,
-): StoredRecord {
-  const stored = decodeRecord(row, topic)
-  const { partition, offset } = stored.record
-  if (isIntact(stored)) return stored
-  const range = { code: 'CONTENT_CHANGED', from: offset, to: offset + 1 } as const
-  // A record with an impossible place says nothing about that partition.
-  const head = heads.known(topic)?.heads[partition]
-  if (head && head.first <= offset && offset < head.next)
-    damage.report({ topic: stored.topic, partition, ...range, foundMs: nowMs() })
-  throw damagedRecordFault(topic, partition, range)
 }
 
 /**

@@ -55,6 +55,7 @@ export interface TopicHeads {
   declare(spec: TopicSpec): TopicState
   all(): readonly Topic[]
   known(topic: string): Topic | undefined
+  nameOf(id: number): string
   /** @throws Error when the topic was not declared */
   topic(name: string): Topic
   /** @throws Error when there is no such partition */
@@ -117,6 +118,7 @@ export function createTopicHeads(sql: Statements): TopicHeads {
     },
     all: () => [...topics.values()],
     known: (name) => topics.get(name),
+    nameOf: (wanted) => [...topics.values()].find(({ id }) => id === wanted)?.spec.name ?? '',
     topic: topicOf,
     head(name, partition) {
       const head = topicOf(name).heads[partition]

@@ -20,7 +20,12 @@ import type { Lookups } from './lookups.ts'
 import { createLookups } from './lookups.ts'
 import type { Appender } from './appender.ts'
 import { createAppender, createRecentCache } from './appender.ts'
-import { damagedRecordFault, isCorrupt } from '../sql/index.ts'
+import {
+  BLOCK_RECORDS,
+  createConversationBlocks,
+  damagedRecordFault,
+  isCorrupt,
+} from '../sql/index.ts'
 import type { ReadContext } from './read-partition.ts'
 import { readPartition } from './read-partition.ts'
 import type { Statements } from '../sql/index.ts'
@@ -56,7 +61,8 @@ export interface TopicsOptions {
 export function createTopics({ sql, damage, clock, restoreArchived }: TopicsOptions): Topics {
   const heads = createTopicHeads(sql)
   const recent = createRecentCache()
-  const appender = createAppender(sql, heads, recent, clock)
+  const conversations = createConversationBlocks(sql)
+  const appender = createAppender(sql, heads, recent, conversations, clock)
   const reading: ReadContext = { sql, damage, restoreArchived, nowMs: clock.now }
   const lookups = createLookups(reading, heads)
   return {
@@ -67,6 +73,7 @@ export function createTopics({ sql, damage, clock, restoreArchived }: TopicsOpti
     load() {
       recent.clear()
       heads.load()
+      conversations.load()
       const trimmed = sql.get("SELECT value FROM meta WHERE name = 'position'")
       const last = sql.get('SELECT max(position) FROM log')
       appender.startAt(Math.max(Number(trimmed?.[0] ?? 0), Number(last?.[0] ?? 0)))
@@ -144,5 +151,7 @@ function trimHead(sql: Statements, head: PartitionHead, to: number, position: nu
   sql.run('UPDATE head SET first = ? WHERE topic = ? AND part = ?', to, topic, partition)
   sql.run('DELETE FROM log WHERE topic = ? AND part = ? AND off < ?', topic, partition, to)
   sql.run('DELETE FROM archive WHERE topic = ? AND part = ? AND to_off <= ?', topic, partition, to)
+  const first = sql.get('SELECT min(position) FROM log')?.[0] as number | null
+  sql.run('DELETE FROM conversation WHERE from_pos <= ?', (first ?? position + 1) - BLOCK_RECORDS)
   sql.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('position', ?)", String(position))
 }

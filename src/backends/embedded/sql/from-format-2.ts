@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { rowChecksum } from './checksums.ts'
+import { CONVERSATION_TABLE, createConversationBlocks } from './conversation-blocks.ts'
 import { LEDGER_TABLES } from './ledger-schema.ts'
 import { insertLedgerSentinels } from './ledger-sentinels.ts'
 import { LEDGER_VIEW_SQL } from './ledger-views.ts'
@@ -12,7 +13,7 @@ const OLD_COLUMNS = 'consumer, topic, part, next, accepted, completed, pending, 
 const INSERT_PROGRESS = `INSERT INTO progress
   (consumer, topic, part, next, accepted, completed, pending, dead, discarded, expired, sum)`
 
-/** Format 3 counts dead and discarded events, and adds the tables of the ledger. */
+/** Format 3 counts dead and discarded events, and adds conversations and the tables of the ledger. */
 export function fromFormat2(db: DatabaseSync, sql: Statements): void {
   db.exec('ALTER TABLE progress RENAME TO progress_2')
   db.exec(PROGRESS_TABLE)
@@ -20,10 +21,27 @@ export function fromFormat2(db: DatabaseSync, sql: Statements): void {
   const values = rows.flatMap((row) => withDeadLetters(row as readonly (string | number)[]))
   sql.insert(INSERT_PROGRESS, '', 11, values)
   db.exec('DROP TABLE progress_2')
+  db.exec(CONVERSATION_TABLE)
+  addConversations(sql)
   db.exec(LEDGER_TABLES)
   insertLedgerSentinels(sql)
   db.exec(LEDGER_VIEW_SQL)
   writeServiceViews(sql)
+}
+
+const SELECT_HEADS = `SELECT position, head FROM log WHERE position > ?
+  ORDER BY position LIMIT 1000`
+
+function addConversations(sql: Statements): void {
+  const blocks = createConversationBlocks(sql)
+  let last = 0
+  for (;;) {
+    const rows = sql.all(SELECT_HEADS, last) as [number, string][]
+    for (const [position, head] of rows) blocks.add(position, head)
+    const end = rows.at(-1)
+    if (!end) return
+    last = end[0]
+  }
 }
 
 /** @throws Fault `DATA_DAMAGED`, since a new checksum would hide the damage of a row */

@@ -8,6 +8,8 @@ export {
   streamEntryChecksum,
   tableRowChecksum,
 } from './checksums.ts'
+export type { Candidate, ConversationBlocks } from './conversation-blocks.ts'
+export { BLOCK_RECORDS, candidatesFrom, createConversationBlocks } from './conversation-blocks.ts'
 export type { DatabaseHandle } from './database-handle.ts'
 export { storedId } from './event-ids.ts'
 export type { StoredRecord } from './log-rows.ts'

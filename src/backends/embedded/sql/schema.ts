@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { writeCatalogChecksum } from './catalog-checksum.ts'
+import { CONVERSATION_TABLE } from './conversation-blocks.ts'
 import { LEDGER_TABLES } from './ledger-schema.ts'
 import { insertLedgerSentinels } from './ledger-sentinels.ts'
 import { LEDGER_VIEW_SQL } from './ledger-views.ts'
@@ -118,7 +119,14 @@ export function configureConnection(db: DatabaseSync): void {
 /** Creates all tables in one transaction. */
 export function createTables(db: DatabaseSync, epoch: string): void {
   transaction(db, () => {
-    for (const tables of [LOG_TABLES, PROGRESS_TABLE, LEDGER_TABLES, OTHER_TABLES]) db.exec(tables)
+    for (const tables of [
+      LOG_TABLES,
+      CONVERSATION_TABLE,
+      PROGRESS_TABLE,
+      LEDGER_TABLES,
+      OTHER_TABLES,
+    ])
+      db.exec(tables)
     db.prepare("INSERT INTO meta (name, value) VALUES ('epoch', ?)").run(epoch)
     const sql = createStatements({ db: () => db })
     insertSentinelRows(sql)
