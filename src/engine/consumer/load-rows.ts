@@ -21,6 +21,7 @@ import type { Edits, FailurePolicy, Holds } from '../failure/index.ts'
 import type { RetryOptions } from '../../rules/failure-policy.ts'
 import type { Random } from '../../base/random.ts'
 import type { ComputeBudget } from '../context/index.ts'
+import { changeCountKey } from '../context/index.ts'
 
 export interface BatchContext {
   readonly environment: RuleEnvironment
@@ -28,6 +29,8 @@ export interface BatchContext {
   readonly rows: RowCache
   readonly holds: Holds
   readonly edits: Edits
+  /** Whether other instances hear of dead letters through the store. */
+  readonly isShared: boolean
   readonly random: Random
   /** The failure policy of a consumer, by its id. */
   readonly policyOf: (consumer: string) => FailurePolicy
@@ -55,6 +58,7 @@ function addRowKeys(context: BatchContext, delivery: Delivery, rows: RowKey[]): 
   if (held) rows.push({ table: heldRows, key: held.key })
   const dead = deadBefore(context, delivery)
   if (dead) rows.push({ table: holds, key: dead.holdKey }, { table: heldRows, key: dead.front })
+  if (dead && context.isShared) rows.push(changeCountKey(environment.service.id))
   if (held || context.holds.count() > 0) {
     const holdKey = held?.holdKey ?? holdKeyOf(subscription.consumer, record)
     if (context.holds.isKnown(holdKey)) rows.push({ table: holds, key: holdKey })
@@ -91,16 +95,17 @@ export function undoneCommand({ subscription, inbound }: Delivery): string | und
 
 /** Loads the rows that moving these holds on reads. */
 export async function loadScheduledRows(
-  { environment, group, rows }: BatchContext,
+  { environment, group, isShared, rows }: BatchContext,
   scheduled: readonly ScheduledHold[],
 ): Promise<void> {
   if (scheduled.length === 0) return
   const { holds, held, operations } = environment.service.tableNames
+  const shared = isShared ? [changeCountKey(environment.service.id)] : []
   const fronts = scheduled.flatMap(({ holdKey, front }) => [
     { table: holds, key: holdKey },
     { table: held, key: front },
   ])
-  await rows.load(fronts)
+  await rows.load([...fronts, ...shared])
   const further = scheduled.flatMap(({ holdKey, front }): RowKey[] => {
     const record = rows.peek(held, front)?.value as HeldMessage | undefined
     if (!record) return []

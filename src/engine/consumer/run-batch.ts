@@ -139,6 +139,8 @@ function runDelivery(
   // A handler that was not called because its key was held is called in the next batch.
   const isUntried =
     subscription.consumer.rule.kind === 'handler' && !delivery.attempt && !delivery.fault
+  // It was not called, since one before it has failed.
+  if (held && isUntried) return undefined
   const mayBeHeld = !held && context.holds.isAny(staged.draft)
   const isBehind = mayBeHeld && context.holds.isHeld(staged.draft, holdKey())
   if ((!held && isUntried) || (isBehind && !passesHold(staged, delivery))) {

@@ -1,3 +1,4 @@
+import { NO_COUNTS } from '../../ports/progress.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import type { Delivery, ScheduledHold } from '../execution/index.ts'
 import { createDeliveries, failCommand } from '../execution/index.ts'
@@ -18,6 +19,7 @@ import {
   setAside,
   updateHold,
 } from '../failure/index.ts'
+import { changeCountKey } from '../context/index.ts'
 import type { Consumer } from '../plan/index.ts'
 import type { BatchContext } from './load-rows.ts'
 import type { StagingBatch } from './staged-batch.ts'
@@ -96,9 +98,16 @@ function fail(context: BatchContext, staged: StagingBatch, front: Front): void {
     setAside(staged, consumer, holdKey, record, dead)
   else failFront(staged, holdKey, dead)
   addCounts(staged, consumer, record, { pending: -1, dead: 1 })
+  if (context.isShared) tellOthers(context, staged)
   stageFailed(context, staged, front, {})
   replyFailed(context, staged, front)
   report(staged, front, { status: 'FAILED' })
+}
+
+/** Has other instances load the holds: a dead letter may stop them, or be undone by what they read. */
+function tellOthers({ environment }: BatchContext, { draft }: StagingBatch): void {
+  const { table, key } = changeCountKey(environment.service.id)
+  draft.put(table, key, { value: {}, version: (draft.row(table, key)?.version ?? 0) + 1 })
 }
 
 function deadLetter(
@@ -190,7 +199,10 @@ export function takePlaceOfDead(
   const consumer = context.group.consumers.find(({ id }) => id === hold?.consumer)
   if (!hold?.dead || !record || !consumer) return false
   const front = { ...dead, hold, consumer, record }
-  addCounts(staged, consumer, record, { dead: -1, discarded: 1 })
+  const { topic, partition } = record
+  const place = { consumer: consumer.id, topic, partition, from: null, next: 0 }
+  if (context.isShared) tellOthers(context, staged)
+  staged.resolved.push({ ...place, ...NO_COUNTS, dead: -1, discarded: 1 })
   stageFailed(context, staged, front, { resolution: 'DISCARDED', by: compensation.id })
   if (holdKeyOf(subscription.consumer, compensation) !== dead.holdKey) {
     releaseFront(staged, dead.holdKey, dead.front)

@@ -1,6 +1,6 @@
 import { consumedEventKey, progressId } from '../../ports/composite-keys.ts'
 import type { LogEvent, LogRecord } from '../../ports/event-log.ts'
-import type { StreamEntry } from '../../ports/event-store.ts'
+import type { Advance, StreamEntry } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { StatusChange } from '../../ports/status.ts'
 import type { Batch, DeliveryCounts, InboundMessage, RuleRun } from '../execution/index.ts'
@@ -29,6 +29,8 @@ export interface StagingBatch extends HoldDraft {
   readonly counts: Map<string, DeliveryCounts>
   /** The same counts by consumer and topic, each a list by partition. */
   readonly countsByConsumer: Map<Consumer, Map<string, DeliveryCounts[]>>
+  /** Counts of dead letters that compensations give up, which may belong to other instances. */
+  readonly resolved: Advance[]
   /** Changed statuses by consumer and place. */
   readonly statuses: Map<string, StatusChange>
   readonly ruleErrors: RuleError[]
@@ -45,6 +47,7 @@ export function createStagingBatch({ rows, environment }: BatchContext): Staging
     changedConversations: new Set(),
     counts: new Map(),
     countsByConsumer: new Map(),
+    resolved: [],
     statuses: new Map(),
     ruleErrors: [],
   }

@@ -37,7 +37,7 @@ export interface UnitRunnerParts {
 
 /** What the rules of a group run with. */
 function createBatchContext(
-  { budget, clock, delays, options, plan, newId, random }: EngineContext,
+  { backend, budget, clock, delays, options, plan, newId, random }: EngineContext,
   service: ServicePlan,
   { group, rows, holds, edits }: BatchSources,
 ): BatchContext {
@@ -46,7 +46,8 @@ function createBatchContext(
   const policyOf = createPolicies(group, options)
   const environment = { plan, service, clock, delays, newId }
   const limits = { policyOf, timerRetry: timerRetry(options), computeMsMax }
-  return { environment, group, rows, holds, edits, random, budget, ...limits }
+  const isShared = backend.store.can.shared
+  return { environment, group, rows, holds, edits, isShared, random, budget, ...limits }
 }
 
 /** Creates the function that runs a batch and commits it. */
@@ -148,7 +149,12 @@ function createUnit(
   const fences = leases.fences(advances, batch.timers.length > 0)
   const { appends, streams } = staged
   const guarded = projectionGuard.addCheck(checks)
-  const base = { fences, progress: advances, rows: writes, checks: guarded }
+  const base = {
+    fences,
+    progress: [...advances, ...staged.resolved],
+    rows: writes,
+    checks: guarded,
+  }
   const unit = { ...base, appends, streams, statuses: [...staged.statuses.values()] }
   return { unit, rows: cached }
 }

@@ -3,7 +3,7 @@ import type { DelayClock } from '../delays/index.ts'
 import { SKEW_MS } from '../delays/index.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
-import { holdError, holdStatus } from './hold-row.ts'
+import { holdError, holdStatus, isQueueConsumer } from './hold-row.ts'
 import { heldKey } from './stage-holds.ts'
 import { restoreLostHolds } from './restore-lost-holds.ts'
 import type { Consumer, ServiceTables } from '../plan/index.ts'
@@ -78,7 +78,8 @@ export function createHolds(
     async load() {
       known.clear()
       const progress = await store.progress(consumers.map(({ id }) => id))
-      for (const { id } of consumers) {
+      for (const consumer of consumers) {
+        const { id } = consumer
         let [waiting, count] = [0, 0]
         for (const each of progress) if (each.consumer === id) waiting += each.pending + each.dead
         for await (const [key, hold] of loadHolds(
@@ -94,7 +95,7 @@ export function createHolds(
         // More messages are held than the holds count: the row of a hold was lost.
         if (waiting === count) continue
         const parts = { isKnown: (key: string) => known.has(key), now: delays.now() }
-        for (const { key, hold } of await restoreLostHolds(store, tables, id, parts))
+        for (const { key, hold } of await restoreLostHolds(store, tables, lostOf(consumer), parts))
           known.set(key, summarize(hold, policyOf(id)))
       }
     },
@@ -130,6 +131,10 @@ export function createHolds(
       return (await store.get(keys)).map((row) => row && heldMessageRow(row))
     },
   }
+}
+
+const lostOf = (consumer: Consumer): { readonly id: string; readonly isQueue: boolean } => {
+  return { id: consumer.id, isQueue: isQueueConsumer(consumer) }
 }
 
 /** The holds in memory, and those of dead letters by the id of the message. */

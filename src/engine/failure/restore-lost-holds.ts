@@ -1,6 +1,7 @@
 import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { EventStore, ScannedRow } from '../../ports/event-store.ts'
 import type { HeldMessage, HoldRow } from './hold-row.ts'
+import { placeHoldKey } from './hold-row.ts'
 import type { ServiceTables } from '../plan/index.ts'
 
 /** Held messages in memory at a time. */
@@ -22,7 +23,7 @@ interface LostHold {
 export async function restoreLostHolds(
   store: EventStore,
   tables: ServiceTables,
-  consumer: string,
+  { id: consumer, isQueue }: { readonly id: string; readonly isQueue: boolean },
   { isKnown, now }: { readonly isKnown: (holdKey: string) => boolean; readonly now: number },
 ): Promise<readonly { readonly key: string; readonly hold: HoldRow }[]> {
   const made: { key: string; hold: HoldRow }[] = []
@@ -34,6 +35,9 @@ export async function restoreLostHolds(
       consumer,
       key: record.key,
       attempts: 0,
+      ...(isQueue || holdKey !== placeHoldKey({ id: consumer }, record)
+        ? {}
+        : { isAside: true as const }),
       ...(await recordedStatus(store, consumer, front.key, record, since)),
       due: since,
       delayMs: 0,

@@ -51,19 +51,23 @@ export function createKeyLanes({
     let end = deliveries.length
     const computed = (tookMs: number): void => void (computedMs += tookMs)
     const work = async (): Promise<void> => {
-      for (let lane = waiting.shift(); lane; lane = waiting.shift())
+      for (let lane = waiting.shift(); lane; lane = waiting.shift()) {
+        const failed = new Set<string | undefined>()
         for (const at of lane) {
           if (computedMs > computeMsMax) {
             end = Math.min(end, at)
             break
           }
           const delivery = deliveries[at] as Delivery
+          // What waits behind a failed one is left; a dead letter with a hold of its own is not behind it.
+          if (failed.has(delivery.held?.holdKey)) continue
           const known = finished.get(deliveryKey(delivery))
           const result = known ?? (await callHandler(runtime, delivery, signal, computed))
           if (!result) return
           attempted[at] = { ...delivery, attempt: result }
-          if (result.status !== 'handled') break
+          if (result.status !== 'handled') failed.add(delivery.held?.holdKey)
         }
+      }
     }
     const workers = Math.min(first.concurrency, waiting.length)
     await Promise.all(Array.from({ length: workers }, work))
