@@ -252,6 +252,35 @@ suite('a compensation takes the place of the command that it undoes', () => {
     await world.stop()
   })
 
+  test('if the command fails while it waits behind another message of its own key', async () => {
+    const options = { onFailed: 'wait', refundTo: 'other', engine: SLOWLY } as const
+    const world = await createPayingServices(options)
+    await world.launch()
+    for (const name of ['charge 1', 'note 9']) world.failing.add(name)
+    await world.send(Bank.Note({ order: '9', account: 'other' }))
+    await world.advance(20_000)
+    assert.deepEqual(await world.letters(), ['bank.Note 9'])
+    const operation = await world.place('1')
+    await world.advance(100)
+    await world.send(Shop.Cancel({ order: '1', account: 'acc' }))
+    await world.advance(100)
+    assert.equal((await world.chargeStatus())?.status, 'RETRY')
+    await world.send(Bank.Note({ order: '7', account: 'acc' }))
+    await world.advance(20_000)
+    assert.equal((await world.letters()).length, 2, 'the charge has failed, too')
+    world.failing.delete('note 9')
+    const one = { key: 'other', by: 'ann', reason: 'there is a pencil again' }
+    assert.equal((await world.until(world.app().deadLetters.redrive(one))).done, 1)
+    await world.advance(ENOUGH_MS)
+    assert.deepEqual(await world.account('other'), ['note 9', 'refund 1'])
+    assert.equal((await world.until(operation.settled())).status, 'rolled-back')
+    assert.deepEqual(await world.letters(), [])
+    assert.deepEqual(await world.account(), ['note 7'])
+    const { completed, dead, discarded, pending } = await world.counts()
+    assert.deepEqual([completed, dead, discarded, pending], [3, 0, 1, 0])
+    await world.stop()
+  })
+
   test('not if the command succeeds in a retry: then both are handled, in their order', async () => {
     const world = await createPayingServices({ onFailed: 'wait', engine: SLOWLY })
     await world.launch()
