@@ -186,7 +186,7 @@ export const FAULTS = {
   PROCESS_ENDED: {
     meaning: 'the process ended each time that a rule ran on this message',
     retryable: false,
-    cure: 'look at what the rule does with it (exit, endless loop, memory); it is tried again after a restart',
+    cure: 'look at what the rule does with it (exit, endless loop, memory), then redrive it',
   },
   PROJECTION_CHANGED: {
     meaning: 'the by, indexes or messages of a projection have changed since its rows were made',

@@ -80,11 +80,12 @@ function addRowKeys(context: BatchContext, delivery: Delivery, rows: RowKey[]): 
 
 /** The dead letter that a delivery undoes, if it is a compensation and the command has failed here. */
 export function deadBefore({ holds }: BatchContext, delivery: Delivery): ScheduledHold | undefined {
-  if (delivery.held || holds.deadCount() === 0) return undefined
+  if (holds.deadCount() === 0) return undefined
   const undoes = undoneCommand(delivery)
   const holdKey = undoes === undefined ? undefined : holds.deadHoldOf(undoes)
   const front = holdKey === undefined ? undefined : holds.summary(holdKey)?.deadRow
-  return holdKey === undefined || front === undefined ? undefined : { holdKey, front }
+  if (holdKey === undefined || front === undefined) return undefined
+  return holdKey === delivery.held?.holdKey ? undefined : { holdKey, front }
 }
 
 /** The id of the command that a delivery undoes, if it is a compensation. */

@@ -14,9 +14,7 @@ import { EMPTY_BATCH } from '../execution/index.ts'
  * deletes. If the row exists at the next start, the process has crashed: from then on, deliveries
  * are written into the row before they begin. Those in progress at another crash are suspects: each
  * begins alone and is counted, and one that has not completed within `crashAttemptsMax` attempts
- * is held with an error, so that all others go on.
- *
- * A clean stop resets the counts, so that fixed code tries such a message again.
+ * becomes a dead letter, so that all others go on. A clean stop resets the counts.
  */
 export interface CrashGuard {
   /**

@@ -162,6 +162,8 @@ function createKnownHolds() {
         countDead(before.consumer, -1)
       }
       if (!hold) return void known.delete(holdKey)
+      // What was tried last comes last, so that many due holds have their turns.
+      known.delete(holdKey)
       known.set(holdKey, hold)
       if (hold.deadId === undefined) return
       dead.set(hold.deadId, holdKey)
