@@ -92,7 +92,7 @@ function checkLog(records: readonly LogRecord[], known: Known): void {
   }
 }
 
-/** Rows, progress, appends and stream of every unit are there, or none of them. */
+/** Rows, progress, appends, stream and status of every unit are there, or none of them. */
 async function checkUnits(
   { log, store }: Backend,
   records: readonly LogRecord[],
@@ -121,6 +121,8 @@ async function checkUnits(
       partition: 0,
       ...counts,
     })
+    const statuses = await store.statuses({ consumer: consumerOf(key), limit: 10_000 })
+    assert.equal(statuses.length, version)
     const stream = await store.stream({ table: CARTS, key }, 1, version + 10)
     assert.deepEqual(
       stream,

@@ -10,6 +10,8 @@ import type {
   TableSpec,
   TopicSpec,
 } from '../../../src/ports/index.ts'
+import type { StatusPlan } from './status-plans.ts'
+import { statusPlans } from './status-plans.ts'
 
 export interface RowPlan extends RowKey {
   /** Difference from the current version. */
@@ -32,6 +34,7 @@ export interface UnitPlan {
   readonly appends: readonly LogEvent[]
   /** Each takes the next version of its row. */
   readonly streams: readonly (RowKey & { readonly append: number })[]
+  readonly statuses: readonly StatusPlan[]
 }
 
 export type Write =
@@ -269,6 +272,7 @@ const unit: fc.Arbitrary<UnitPlan> = plain({
     plain({ key: rowKey, append: fc.nat(4) }).map(({ key, ...rest }) => ({ ...key, ...rest })),
     { maxLength: 4 },
   ),
+  statuses: statusPlans(CONSUMERS),
 })
 
 const append = plain({

@@ -248,6 +248,15 @@ const storeDefects: readonly ModelDefect[] = [
       return { held: held.map((claim) => ({ ...claim, generation: 1 })), revoke }
     },
   })),
+  inStore('the second status of a unit is forgotten', ({ store }) => ({
+    commit: (unit) => store.commit({ ...unit, statuses: unit.statuses.slice(0, 1) }),
+  })),
+  inStore('a discarded event is not failed', ({ store }) => ({
+    statuses: async (query) =>
+      (await store.statuses(query)).filter(
+        ({ resolution }) => query.status === undefined || resolution === null,
+      ),
+  })),
   inStore('a unit that throws takes the next one along', ({ store }) => {
     let isBroken = false
     return {
@@ -275,6 +284,7 @@ export const durabilityDefects: readonly ModelDefect[] = [
     ends: async (topics) => (await log.ends(topics)).map((end) => ({ ...end, next: end.first })),
   })),
   inStore('progress is gone', () => ({ progress: async () => [] })),
+  inStore('statuses are gone', () => ({ statuses: async () => [] })),
   inStore('rows are gone', () => ({ get: async (keys) => keys.map(() => undefined) })),
   inStore('streams are gone', () => ({ stream: async () => [] })),
 ]

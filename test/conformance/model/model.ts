@@ -15,6 +15,8 @@ import type {
   TableSpec,
   Unit,
 } from '../../../src/ports/index.ts'
+import type { ModelStatuses } from './status-plans.ts'
+import { applyChanges, isAnyRefused, isAnyStale } from './status-plans.ts'
 
 /** An event that was stored at any time. */
 export interface ModelRecord extends LogEvent {
@@ -65,6 +67,7 @@ export interface Model {
   readonly tables: Map<string, ModelTable>
   readonly streams: Map<string, { readonly version: number; readonly record: ModelRecord }[]>
   readonly progress: Map<string, Progress>
+  readonly statuses: ModelStatuses
   readonly leases: Map<string, ModelLease>
   readonly memberships: Map<string, { readonly wants: readonly string[]; readonly untilMs: number }>
 }
@@ -77,6 +80,7 @@ export function emptyModel(nowMs: number): Model {
     tables: new Map(),
     streams: new Map(),
     progress: new Map(),
+    statuses: new Map(),
     leases: new Map(),
     memberships: new Map(),
   }
@@ -215,8 +219,9 @@ export function commit(model: Model, unit: Unit): ExpectedCommit {
   const other = looked.filter((row) => isStale(model, row))
   const behind = looked.filter((row) => !other.includes(row) && isBehindStream(model, row, unit))
   const stale = [...other, ...behind]
-  if (stale.length > 0)
+  if (stale.length > 0 || isAnyStale(model.statuses, unit.statuses))
     return { status: 'conflict', rows: stale.map(({ table, key }) => ({ table, key })) }
+  if (isAnyRefused(unit.statuses)) return { status: 'rejected' }
   const expected = append(model, unit.appends, false)
   const records = expected.flatMap((one) => {
     return one.status === 'stored' && !one.isDuplicate ? [one.record] : []
@@ -246,6 +251,7 @@ export function commit(model: Model, unit: Unit): ExpectedCommit {
     const stream = streams.get(rowOf(row)) ?? []
     streams.set(rowOf(row), [...stream, { version, record: records[at] as ModelRecord }])
   }
+  applyChanges(model.statuses, unit.statuses)
   return { status: 'done', records }
 }
 

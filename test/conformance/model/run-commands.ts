@@ -28,6 +28,7 @@ import {
   emptyModel,
   endMemberships,
 } from './model.ts'
+import { assertStatuses, changeOf } from './status-plans.ts'
 import { get, isReadable, placeOf, retained, rowOf, scan, trim } from './model.ts'
 
 /** A backend on a clock that only commands advance. */
@@ -271,7 +272,7 @@ function unitOf(model: Model, wish: UnitPlan): Unit {
       .filter((row) => !written.has(rowOf(row)))
       .map(({ lag, ...row }) => ({ ...row, expected: versionOf(row) + lag })),
     appends: wish.appends,
-    statuses: [],
+    statuses: wish.statuses.map((plan) => changeOf(model.statuses, plan)),
     streams: streams.map(({ append: at, ...row }) => {
       const before = added.get(rowOf(row)) ?? model.streams.get(rowOf(row))?.length ?? 0
       added.set(rowOf(row), before + 1)
@@ -307,6 +308,7 @@ async function assertEverything(world: World): Promise<void> {
     await steps.stream(world, { kind: 'stream', row: { table, key }, fromVersion: 0, limit })
   }
   await steps.progress(world, { kind: 'progress', consumers: CONSUMERS })
+  await assertStatuses(model.statuses, world.store)
   for (const { ids } of model.topics.values()) {
     const all = [...ids.values()]
     const some = [...all.slice(0, 5), ...all.slice(-5), ...all.filter(({ isRemoved }) => isRemoved)]

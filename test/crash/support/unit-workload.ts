@@ -1,5 +1,6 @@
 // The units that the killed process commits, so that the test can compute what must be there.
 import { NO_COUNTS } from '../../../src/ports/progress.ts'
+import { testStatus } from '../../../src/ports/conformance/status-fixtures.ts'
 import type { LogEvent, Place } from '../../../src/ports/event-log.ts'
 import {
   ORDERS,
@@ -49,7 +50,7 @@ export function consumerOf(key: string): string {
   return `shop.${key}`
 }
 
-/** The unit that raises a row to a version, with progress, appends and a stream entry. */
+/** The unit that raises a row to a version, with progress, appends, a stream entry and a status. */
 export function unitToVersion(key: string, version: number, fences: readonly Lease[] = []): Unit {
   const body = JSON.stringify({ version })
   const row = { expected: version - 1, version, body }
@@ -61,5 +62,6 @@ export function unitToVersion(key: string, version: number, fences: readonly Lea
     rows: [testRow(CARTS, key, { ...row, index: { version } }), testRow(TOTALS, key, row)],
     appends: unitAppends(key, version),
     streams: [{ table: CARTS, key, version, append: 0 }],
+    statuses: [testStatus(version - 1, { consumer: consumerOf(key), status: 'COMPLETED' })],
   })
 }
