@@ -172,7 +172,63 @@ export async function readChain(
   const first = await (origin === undefined
     ? findEvent(system, correlation)
     : log.find?.(origin, correlation))
-  const times = [found, first ?? found].flatMap(({ at, storedAt }) => [at, storedAt])
+  const conversation = { correlation, origin }
+  const { records, isComplete } = log.can.findByConversation
+    ? await findByIndex(system, conversation, recordsMax)
+    : await findByReading(system, conversation, [found, first ?? found], recordsMax)
+  const state = await system.operation(correlation, origin)
+  const standing = first && (await readOperation(system, first))
+  return {
+    correlation,
+    events: records.toSorted(byTime).map((record) => eventView(system, record)),
+    ...(state ? { operation: outcomeView(state) } : {}),
+    waitsFor: standing?.waitsFor ?? [],
+    held: await holdsContaining(system, records.slice(0, HELD_MESSAGES_MAX)),
+    isComplete,
+  }
+}
+
+interface Conversation {
+  readonly correlation: string
+  readonly origin: string | undefined
+}
+
+interface FoundRecords {
+  readonly records: readonly LogRecord[]
+  /** Whether there are no more of them. */
+  readonly isComplete: boolean
+}
+
+/** The records of a conversation, by the index of the log. */
+async function findByIndex(
+  { backend: { log }, clock }: System,
+  { correlation, origin }: Conversation,
+  recordsMax: number,
+): Promise<FoundRecords> {
+  const records: LogRecord[] = []
+  let after: number | undefined
+  for (;;) {
+    await yieldToEventLoop(clock)
+    // One more tells whether there are more.
+    const limit = Math.min(RECORDS_PER_READ, recordsMax + 1 - records.length)
+    const page = (await log.conversation?.(correlation, limit, after)) ?? []
+    for (const record of page) if (belongs(record, correlation, origin)) records.push(record)
+    after = page.at(-1)?.position
+    if (records.length > recordsMax)
+      return { records: records.slice(0, recordsMax), isComplete: false }
+    if (page.length < limit) return { records, isComplete: true }
+  }
+}
+
+/** The same by reading all topics from the time at which the conversation began. */
+async function findByReading(
+  system: System,
+  { correlation, origin }: Conversation,
+  known: readonly LogRecord[],
+  recordsMax: number,
+): Promise<FoundRecords> {
+  const { log } = system.backend
+  const times = known.flatMap(({ at, storedAt }) => [at, storedAt])
   const since = Math.min(...times) - CLOCK_SKEW_MS
   const ends = await log.ends(system.catalog.topics.map(({ name }) => name))
   let from: readonly Position[] = await Promise.all(ends.map((end) => startAt(log, end, since)))
@@ -195,16 +251,7 @@ export async function readChain(
     from = slices.map(({ topic, partition, next }) => ({ topic, partition, next }))
     await yieldToEventLoop(system.clock)
   }
-  const state = await system.operation(correlation, origin)
-  const standing = first && (await readOperation(system, first))
-  return {
-    correlation,
-    events: records.toSorted(byTime).map((record) => eventView(system, record)),
-    ...(state ? { operation: outcomeView(state) } : {}),
-    waitsFor: standing?.waitsFor ?? [],
-    held: await holdsContaining(system, records.slice(0, HELD_MESSAGES_MAX)),
-    isComplete: read < recordsMax,
-  }
+  return { records, isComplete: read < recordsMax }
 }
 
 function belongs(record: LogRecord, correlation: string, origin: string | undefined): boolean {

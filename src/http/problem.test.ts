@@ -38,7 +38,9 @@ describe('a problem', () => {
   test('of every fault has the status of its code, and Retry-After if it can be retried', async () => {
     const statuses: Partial<Record<FaultCode, number>> = {
       MESSAGE_INVALID: 400,
+      DATA_READ_ONLY: 409,
       ID_CONFLICT: 409,
+      STATUS_REFUSED: 409,
       BACKPRESSURE: 429,
       APP_STOPPING: 503,
       LOG_FULL: 503,

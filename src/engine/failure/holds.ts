@@ -5,7 +5,7 @@ import type { FailurePolicy } from './failure-policy.ts'
 import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
 import { holdError, holdStatus, isQueueConsumer } from './hold-row.ts'
 import { heldKey } from './stage-holds.ts'
-import { restoreLostHolds } from './restore-lost-holds.ts'
+import { recordedStatus, restoreLostHolds } from './restore-lost-holds.ts'
 import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import { rowWrite, writeRows } from '../rows/index.ts'
@@ -82,13 +82,7 @@ export function createHolds(
         const { id } = consumer
         let [waiting, count] = [0, 0]
         for (const each of progress) if (each.consumer === id) waiting += each.pending + each.dead
-        for await (const [key, hold] of loadHolds(
-          store,
-          tables.holds,
-          id,
-          delays.now(),
-          policyOf(id),
-        )) {
+        for await (const [key, hold] of loadHolds(store, tables, id, delays.now(), policyOf(id))) {
           known.set(key, summarize(hold, policyOf(id)))
           count += hold.count
         }
@@ -196,7 +190,7 @@ function createKnownHolds() {
 /** All holds of a consumer, with excessive delays capped. */
 async function* loadHolds(
   store: EventStore,
-  table: string,
+  tables: ServiceTables,
   consumer: string,
   now: number,
   policy: FailurePolicy,
@@ -204,8 +198,14 @@ async function* loadHolds(
   const where = { index: 'consumer', equals: consumer }
   let after: { key: string; value: string } | undefined
   do {
-    const page = await store.scan({ table, where, limit: PAGE, ...(after ? { after } : {}) })
-    const redated = page.flatMap((row) => capHoldDelay(row, now, policy))
+    const page = await store.scan({
+      table: tables.holds,
+      where,
+      limit: PAGE,
+      ...(after ? { after } : {}),
+    })
+    const redated: (RowWrite & { readonly body: string })[] = []
+    for (const row of page) redated.push(...(await amendHold(store, tables, row, now, policy)))
     if (redated.length > 0) await writeRows(store, 'held keys', redated)
     const bodies = new Map([...page, ...redated].map(({ key, body }) => [key, body]))
     for (const [key, body] of bodies) yield [key, JSON.parse(body) as HoldRow]
@@ -214,18 +214,38 @@ async function* loadHolds(
   } while (after)
 }
 
-/** Caps the delay of a hold that was written while the clock was wrong. */
-function capHoldDelay(
+/** Caps a delay that was set while the clock was wrong, and adds a status to a row that has none. */
+async function amendHold(
+  store: EventStore,
+  tables: ServiceTables,
   row: ScannedRow,
   now: number,
   policy: FailurePolicy,
-): (RowWrite & { readonly body: string })[] {
+): Promise<(RowWrite & { readonly body: string })[]> {
   const hold = JSON.parse(row.body) as HoldRow
   const latest = Math.ceil(now + maxDelayMs(hold, policy))
-  if (hold.due <= latest + SKEW_MS) return []
-  const index = { consumer: hold.consumer }
-  const redated = JSON.stringify({ ...hold, due: latest } satisfies HoldRow)
-  return [rowWrite(row, row, redated, index)]
+  const isLate = hold.due > latest + SKEW_MS
+  if (!isLate && hold.status !== undefined) return []
+  const due = isLate ? latest : hold.due
+  const known = hold.status === undefined ? await statusOfOld(store, tables, row.key, hold) : {}
+  const amended: HoldRow = { ...hold, ...known, due }
+  return [rowWrite(row, row, JSON.stringify(amended), { consumer: hold.consumer })]
+}
+
+/** The status of a row of an earlier version: what the store knows of its front, or else what it means. */
+async function statusOfOld(
+  store: EventStore,
+  { held: table }: ServiceTables,
+  holdKey: string,
+  hold: HoldRow,
+): Promise<Partial<HoldRow>> {
+  const where = { index: 'hold', equals: holdKey }
+  const [front] = await store.scan({ table, where, limit: 1 })
+  const status = holdStatus(hold)
+  if (!front) return { status }
+  const record = JSON.parse(front.body) as HeldMessage
+  const at = hold.since ?? hold.due
+  return { status, ...(await recordedStatus(store, hold.consumer, front.key, record, at)) }
 }
 
 /** The longest delay that a hold may have. */

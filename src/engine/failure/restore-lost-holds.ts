@@ -60,7 +60,7 @@ export async function restoreLostHolds(
 }
 
 /** What the store still knows of the status of a held message. */
-async function recordedStatus(
+export async function recordedStatus(
   store: EventStore,
   consumer: string,
   row: string,

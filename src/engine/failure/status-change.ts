@@ -22,6 +22,9 @@ export interface ChangedBy {
   readonly at: number
 }
 
+/** A text that every database can store: without lone surrogates and NUL. */
+const storable = (text: string): string => text.toWellFormed().replaceAll('\0', '\ufffd')
+
 /**
  * The change of the status of a record at a consumer.
  *
@@ -46,12 +49,12 @@ export function createStatusChange(
     status: to,
     attempts,
     dueAt: dueAt ?? null,
-    code: error?.code ?? null,
-    error: error?.message ?? null,
+    code: error?.code === undefined ? null : storable(error.code),
+    error: error ? storable(error.message) : null,
     cause: error ? causeOf(error) : null,
     resolution: resolution ?? null,
     detail: detail ? JSON.stringify(detail) : null,
-    updatedBy: by,
+    updatedBy: storable(by),
     updatedAt: at,
   }
 }

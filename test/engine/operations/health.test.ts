@@ -21,16 +21,16 @@ suite('health', () => {
       const { status, detail, alarm } = await alarmOf(world, 'held-keys')
       assert.equal(status, 'degraded')
       assert.equal(alarm?.message, detail)
-      assert.match(detail, /^worker\/outside holds 2 keys \(bad-1, bad-2\), for up to 1 s /)
+      assert.match(detail, /^worker\/outside holds 2 keys \(bad-\d, bad-\d\), for up to 1 s /)
       assert.partialDeepStrictEqual(alarm, {
         isDegrading: true,
         consumer: 'worker/outside',
         count: 2,
-        examples: ['bad-1', 'bad-2'],
         threshold: { heldAlarmMs: 60_000, heldAlarmAttempts: 3 },
       })
+      assert.deepEqual(alarm?.examples.toSorted(), ['bad-1', 'bad-2'])
       broken.keys.clear()
-      await pass(3_000)
+      await pass(10_000)
       assert.deepEqual(
         (await until(app.health())).alarms.map(({ kind }) => kind),
         [],
