@@ -7,7 +7,8 @@ export interface Connections {
   /** Resolves once all present requests are answered. */
   allAnswered(): Promise<unknown>
   /**
-   * Ends the connection once its requests are answered; `false` if there are none. A problem would
+   * Ends the connection once its requests are answered, or at once if one of them is not whole; `false`
+   * if there are none. A problem would
    * land in the middle of a response, or answer a request that a handler has already processed.
    */
   endAfterResponses(socket: Socket): boolean
@@ -32,6 +33,11 @@ export function createConnections(): Connections {
     endAfterResponses(socket) {
       const own = inFlight.get(socket)
       if (!own) return false
+      // The rest of a body will never come, and its handler must not wait for it.
+      if ([...own.keys()].some(({ req }) => !req.complete)) {
+        socket.destroy()
+        return true
+      }
       ending.add(socket)
       // Says so in the headers that are not sent yet.
       for (const outgoing of own.keys()) outgoing.shouldKeepAlive = false
