@@ -98,6 +98,7 @@ const READ_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/events', 'newest'],
   ['/admin/topics/:topic/events', 'browse'],
   ['/admin/find', 'find'],
+  ['/admin/ledger', 'ledger'],
   ['/admin/held', 'held'],
   ['/admin/sagas', 'sagas'],
   ['/admin/operations', 'operations'],

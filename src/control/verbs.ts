@@ -24,6 +24,7 @@ import {
   LIST_LIMIT,
   listTimers,
 } from '../engine/listing/index.ts'
+import { LEDGER_FILTER, ledgerIssues, readLedger } from './ledger.ts'
 import { readChain, newestEvents, readTopic } from './read-topic.ts'
 import { browseTopic, findMessages } from './browse-topic.ts'
 import type { RewindTarget } from '../engine/operations/index.ts'
@@ -111,6 +112,12 @@ const verbs = {
       records: { kind: 'number', min: 1, default: RECORDS_PER_CHAIN },
     },
     run: (system, { event, records }) => readChain(system, event as string, records as number),
+  },
+  ledger: {
+    isWrite: false,
+    takes: LEDGER_FILTER,
+    check: ledgerIssues,
+    run: (system, taken) => readLedger(system, taken),
   },
   held: {
     isWrite: false,

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { basename } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import type { LedgerRow } from '../../src/ports/ledger.ts'
 import type { App, HeldKey, ListPage, OpenSaga, OperationEntry, TimerEntry } from 'throughline'
 import { command, contract, entity, event, handler, hours, saga, service } from 'throughline'
 import { after as later, refuse, start } from 'throughline'
@@ -81,8 +82,8 @@ for (const isRunning of [true, false])
       assert.match(
         lines[0] ?? '',
         isRunning
-          ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +RETRY +\d+ +(in|now).* the bank/
-          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +RETRY +\d+ +after start +the bank/,
+          ? /^work\/outside +bad-1 .* 1 +work\.Done \S+ +(?:RETRY|ERROR) +\d+ +(in|now).* the bank/
+          : /^work\/outside +bad-1 .* 1 +work\.Done \S+ +(?:RETRY|ERROR) +\d+ +after start +the bank/,
       )
       assert.ok(!out.includes('\u001b'), 'control characters of errors are escaped')
       const items = await list<HeldKey>('held', '--consumer', 'work/outside')
@@ -141,6 +142,33 @@ for (const isRunning of [true, false])
         [[operation?.kind, operation?.status]],
       )
       assert.match((await at.run(['chain', 'do-good'])).out, /^Outcome: pending$/m)
+    })
+
+    test('ledger lists the status of each event at each consumer, as asked', async () => {
+      const retried = await list<LedgerRow>('ledger', '--consumer', 'work/outside')
+      assert.deepEqual(
+        retried.map(({ consumer, MESSAGE_TYPE }) => [consumer, MESSAGE_TYPE]),
+        retried.map(() => ['work/outside', 'work.Done']),
+      )
+      const failing = retried.filter(({ error }) => error?.includes('the bank'))
+      assert.equal(failing.length, 2)
+      for (const { STATUS, attempts, CREATED_BY, UPDATED_BY } of failing) {
+        assert.match(STATUS, /^(?:RETRY|ERROR)$/)
+        assert.ok(attempts > 0)
+        assert.deepEqual([CREATED_BY, UPDATED_BY], ['work', 'work'])
+      }
+      const [{ EVENT_ID = '' } = {}] = failing
+      const { out } = await at.run(['ledger', '--event', EVENT_ID])
+      assert.match(out, /^EVENT_ID +SERVICE_MESSAGE_TYPE +STATUS +CREATED_BY +CREATED_DTTM /)
+      assert.match(
+        out,
+        new RegExp(`^${EVENT_ID} +work\\.Done +(?:RETRY|ERROR) +work .* work/outside `, 'm'),
+      )
+      const inbound = await list<LedgerRow>('ledger', '--view', 'inbound')
+      assert.ok(inbound.every(({ MESSAGE_TYPE }) => MESSAGE_TYPE === 'work.Do'))
+      const { code, err } = await at.run(['ledger', '--status', 'DONE'])
+      assert.equal(code, 2)
+      assert.match(err, /must be one of UNPROCESSED, IN_PROGRESS, COMPLETED, ERROR, RETRY, FAILED/)
     })
 
     test('chain shows where it is held and what it waits for', async () => {

@@ -22,6 +22,9 @@ export interface Flags {
   readonly until?: string
   readonly cause?: string
   readonly verb?: string
+  readonly view?: string
+  readonly status?: string
+  readonly event?: string
   /** The cursor at which a list continues. */
   readonly after?: string
   readonly accept?: readonly string[]

@@ -66,6 +66,26 @@ handler to another position in its topics.`,
   },
   {
     group: 'inspect',
+    usage: 'ledger',
+    description: `Lists the status of each event at each consumer, the newest event first: who created and
+who processed it, when, and with which error.`,
+    options: listOptions(
+      new Option('--view <view>', 'only these messages').choices([
+        'inbound',
+        'request',
+        'response',
+      ]),
+      new Option('--consumer <consumer>', 'only this consumer, as SERVICE/RULE'),
+      new Option('--status <status>', 'only this status, such as FAILED'),
+      new Option('--type <type>', 'only this message type, by its wire name'),
+      new Option('--event <id>', 'only this event'),
+      new Option('--key <key>', 'only this key'),
+    ),
+    examples: ['ledger --limit 20', 'ledger --status FAILED', 'ledger --view inbound --json'],
+    load: async () => (await import('../commands/inspect/ledger.ts')).ledger,
+  },
+  {
+    group: 'inspect',
     usage: 'held',
     description: `Lists the held keys: since when, behind which message, with which error, and when the next
 attempt is due. With --key, prints the details and the stack.`,
