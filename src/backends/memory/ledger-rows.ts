@@ -89,6 +89,8 @@ function rowOf(
   const isPassed = (sources.progress(event)?.next ?? 0) > offset && !sources.isHeld(event)
   const range = isPassed ? sources.ledger.range(event) : undefined
   const source = headFields(record).source ?? null
+  // A range begins before most of the events that it contains.
+  const passedAt = range ? Math.max(range.at, at) : at
   const passedBy = isPassed ? (range?.by ?? service) : source
   return {
     EVENT_ID: id,
@@ -98,7 +100,7 @@ function rowOf(
     CREATED_BY: source,
     CREATED_DTTM: ledgerTime(at),
     UPDATED_BY: status?.updatedBy ?? passedBy,
-    UPDATED_DTTM: ledgerTime(status?.updatedAt ?? range?.at ?? at),
+    UPDATED_DTTM: ledgerTime(status?.updatedAt ?? passedAt),
     attempts: status?.attempts ?? 0,
     due: status?.dueAt === null || status === undefined ? null : ledgerTime(status.dueAt),
     error: status?.error ?? null,

@@ -49,7 +49,7 @@ function createSources(
     store,
     group,
     (topic) => plan.topics.get(topic)?.partitions ?? 0,
-    engine,
+    { clock, by: service.name },
   )
   const slots = createGroupSlots(engine, group, aborting)
   const policyOf = createPolicies(group, options)

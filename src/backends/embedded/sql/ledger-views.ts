@@ -51,7 +51,7 @@ CREATE VIEW ledger_event AS SELECT
     WHEN ${PASSED} THEN coalesce((SELECT r.passed_by ${RANGE}), s.service)
     ELSE ${SOURCE} END AS UPDATED_BY,
   CASE WHEN st.status IS NOT NULL THEN ${time('st.updated')}
-    WHEN ${PASSED} THEN ${time(`coalesce((SELECT r.since ${RANGE}), log.at)`)}
+    WHEN ${PASSED} THEN ${time(`coalesce(max((SELECT r.since ${RANGE}), log.at), log.at)`)}
     ELSE ${time('log.at')} END AS UPDATED_DTTM,
   s.consumer AS consumer, coalesce(st.attempts, 0) AS attempts, ${time('st.due')} AS due,
   st.error AS error, st.resolution AS resolution,
