@@ -157,7 +157,7 @@ for (const isRunning of [true, false])
         assert.ok(attempts > 0)
         assert.deepEqual([CREATED_BY, UPDATED_BY], ['work', 'work'])
       }
-      const [{ EVENT_ID = '' } = {}] = failing
+      const [{ EVENT_ID }] = failing as [LedgerRow]
       const { out } = await at.run(['ledger', '--event', EVENT_ID])
       assert.match(out, /^EVENT_ID +SERVICE_MESSAGE_TYPE +STATUS +CREATED_BY +CREATED_DTTM /)
       assert.match(

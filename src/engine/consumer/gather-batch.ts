@@ -40,6 +40,8 @@ export interface BatchSources {
 
 const HELD_PER_BATCH = 64
 const HOLDS_PER_BATCH = 16
+/** Holds whose message moves on without a rule: that takes little time. */
+const MOVES_PER_BATCH = 256
 /** Holds of queues: each has one event, which is read by its key. */
 const QUEUE_HOLDS_PER_BATCH = 256
 /** The most events a queue may hold; beyond it, nothing more is read until some are done. */
@@ -57,8 +59,9 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   const now = delays.now()
   const ended = slots?.endedHolds() ?? []
   const holdsMax = slots ? QUEUE_HOLDS_PER_BATCH : HOLDS_PER_BATCH
-  const due = new Set([...ended, ...holds.due(now, holdsMax, createIsFree(sources))])
-  const scheduled = await takeScheduled(sources, due)
+  const isFree = createIsFree(sources)
+  const scheduled = await takeScheduled(sources, holds.dueToMove(now, MOVES_PER_BATCH, isFree))
+  const due = new Set([...ended, ...holds.dueForRetry(now, holdsMax, isFree)])
   const dueTimers = leases.holdsTimerLease() ? await timers.due(now, TIMERS_PER_BATCH) : []
   rows.put(dueTimers)
   const retried = await heldDeliveries(sources, due)
@@ -79,16 +82,14 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   return { timers: dueTimers, scheduled, deliveries: [...retried, ...deliveries], slices }
 }
 
-/** Takes the holds out of `due` whose message in front moves on without a rule. */
+/** The holds whose message in front moves on without a rule, with its row. */
 async function takeScheduled(
   { delays, holds, redriveRate }: BatchSources,
-  due: Set<string>,
+  due: readonly string[],
 ): Promise<readonly ScheduledHold[]> {
   const scheduled: ScheduledHold[] = []
   for (const holdKey of due) {
     const { status, consumer = '' } = holds.summary(holdKey) ?? {}
-    if (status !== 'ERROR' && status !== 'FAILED') continue
-    due.delete(holdKey)
     if (status === 'FAILED' && !redriveRate.take(consumer)) {
       holds.postpone(holdKey, delays.now() + RATE_LIMITED_MS)
       continue

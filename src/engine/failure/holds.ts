@@ -32,8 +32,10 @@ export interface Holds {
   isAny(draft: UnitDraft): boolean
   /** Whether the key is held, including changes in the draft. */
   isHeld(draft: UnitDraft, holdKey: string): boolean
-  /** Up to `limit` due holds among those that may be worked on. */
-  due(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[]
+  /** Up to `limit` due holds, among those that may be worked on, whose message in front is tried again. */
+  dueForRetry(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[]
+  /** The same for holds whose message in front moves to its next status without a rule. */
+  dueToMove(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[]
   nextDue(isFree: CanWorkOn): number | undefined
   count(): number
   /** All holds, as committed. */
@@ -54,6 +56,9 @@ export interface Holds {
   /** The first message of each hold, if it exists. Holds of queues have no more than one. */
   firstMessagePerHold(holdKeys: readonly string[]): Promise<readonly (CachedRow | undefined)[]>
 }
+
+/** What comes after these statuses is decided without a rule. */
+const MOVING: ReadonlySet<HoldStatus> = new Set(['ERROR', 'FAILED'])
 
 /** Whether the hold with this message key may be worked on. */
 export type CanWorkOn = (key: string, holdKey: string) => boolean
@@ -104,7 +109,10 @@ export function createHolds(
     summary: (holdKey) => known.get(holdKey),
     deadHoldOf: known.deadHoldOf,
     deadCount: known.deadCount,
-    due: (nowMs, limit, isFree) => known.due(nowMs, limit, isFree),
+    dueForRetry: (nowMs, limit, isFree) =>
+      known.due(nowMs, limit, isFree, (status) => !MOVING.has(status)),
+    dueToMove: (nowMs, limit, isFree) =>
+      known.due(nowMs, limit, isFree, (status) => MOVING.has(status)),
     nextDue: (isFree) => known.nextDue(isFree),
     postpone: known.postpone,
     suspend: (holdKey) => known.postpone(holdKey, Infinity),
@@ -170,10 +178,15 @@ function createKnownHolds() {
     deadHoldOf: (id: string): string | undefined => dead.get(id),
     deadCount: (consumer?: string): number =>
       consumer === undefined ? dead.size : (deadCounts.get(consumer) ?? 0),
-    due(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[] {
+    due(
+      nowMs: number,
+      limit: number,
+      isFree: CanWorkOn,
+      isWanted: (status: HoldStatus) => boolean,
+    ): readonly string[] {
       const found: string[] = []
-      for (const [holdKey, { key, due }] of known) {
-        if (due <= nowMs && isFree(key, holdKey)) found.push(holdKey)
+      for (const [holdKey, { key, status, due }] of known) {
+        if (due <= nowMs && isWanted(status) && isFree(key, holdKey)) found.push(holdKey)
         if (found.length >= limit) break
       }
       return found
