@@ -146,7 +146,7 @@ export const FAULTS = {
   MESSAGE_NEWER: {
     meaning: 'a stored message has a newer version than the code knows',
     retryable: false,
-    cure: 'start the code that wrote it, or a later one; until then the message is held',
+    cure: 'start the code that wrote it, or a later one; until then the message is a dead letter',
   },
   MESSAGE_NOT_FOUND: {
     meaning: 'no topic holds a message with this id',
@@ -291,7 +291,7 @@ export const FAULTS = {
   UPCAST_FAILED: {
     meaning: 'a stored message could not be upcast to the current version',
     retryable: false,
-    cure: 'correct the upcaster of that version in the contract; until then the message is held',
+    cure: 'correct the upcaster of that version in the contract; until then the message is a dead letter',
   },
 } as const satisfies Record<string, { meaning: string; retryable: boolean; cure: string }>
 
