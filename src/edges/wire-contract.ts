@@ -4,6 +4,7 @@ import { contract } from '../contract/contract.ts'
 import type { EventSpec, Schema } from '../contract/message.ts'
 import { event } from '../contract/message.ts'
 import type { Issue } from '../base/errors/fault.ts'
+import { WIRE_RECORD_TYPES } from '../ports/ledger.ts'
 import type { RecordedBody } from './body.ts'
 
 /** A body that came in or went out, as it was on the wire. */
@@ -108,8 +109,8 @@ export function wireContract<const N extends string>(
       ...(retention === undefined ? {} : { retention: { events: retention } }),
     },
     {
-      Received: event(record, { wire: 'edge.Received' }),
-      Sent: event(record, { wire: 'edge.Sent' }),
+      Received: event(record, { wire: WIRE_RECORD_TYPES.received }),
+      Sent: event(record, { wire: WIRE_RECORD_TYPES.sent }),
       Rejected: event(rejected, { wire: 'edge.Rejected' }),
     },
   ) as WireContract<N>

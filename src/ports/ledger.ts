@@ -94,6 +94,13 @@ export interface LedgerPage {
  */
 export const HELD_TABLE = { suffix: '.held', index: 'hold' } as const
 
+/**
+ * Events of these types record bodies as they were on the wire of an edge, with the members `eventId`,
+ * `topic`, `source`, `target` and `body`. The service is the target of what it received, and the source of
+ * what it sent.
+ */
+export const WIRE_RECORD_TYPES = { received: 'edge.Received', sent: 'edge.Sent' } as const
+
 /** Whether a topic has replies only. */
 export const isRepliesTopic = (topic: string): boolean => topic.endsWith(REPLIES_SUFFIX)
 export const REPLIES_SUFFIX = '.replies'

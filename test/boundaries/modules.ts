@@ -101,7 +101,7 @@ export const MODULES: readonly Module[] = [
   },
   {
     folder: 'src/edges',
-    imports: ['src/base', 'src/contract', 'src/rules'],
+    imports: ['src/base', 'src/contract', 'src/ports', 'src/rules'],
     packages: ['@standard-schema/spec'],
   },
   {

@@ -11,6 +11,7 @@ import {
   ORDERS,
   appendStored,
   commitDone,
+  testEvent,
   testRow,
   testUnit,
 } from '../../ports/conformance/fixtures.ts'
@@ -26,7 +27,7 @@ import {
 } from '../../ports/conformance/ledger-fixtures.ts'
 import { bringTo, readStatuses, testStatus } from '../../ports/conformance/status-fixtures.ts'
 import type { Backend } from '../../ports/event-store.ts'
-import { LEDGER_COLUMNS, LEDGER_VIEWS } from '../../ports/ledger.ts'
+import { LEDGER_COLUMNS, LEDGER_VIEWS, WIRE_RECORD_TYPES } from '../../ports/ledger.ts'
 import { STATUSES, isStatusChange } from '../../ports/status.ts'
 import { embedded, repair, restore } from './index.ts'
 import { PAGE_BYTES } from './sql/schema.ts'
@@ -101,6 +102,39 @@ suite('the views of the ledger', () => {
     await bringTo(backend.store, 'FAILED', 5)
     assert.deepEqual(rows("SELECT EVENT_ID FROM inbound WHERE STATUS = 'FAILED'"), [
       { EVENT_ID: 'm-8' },
+    ])
+  })
+
+  test('payload has a row for each body on the wire of an edge, as it was', async (t) => {
+    const directory = place(t)
+    const backend = await opened(t, directory)
+    await declareLedgerOf(backend)
+    const record = (direction: 'in' | 'out', source: string, target: string, body: string) =>
+      testEvent(`wire-${direction}`, {
+        partition: 0,
+        type: direction === 'in' ? WIRE_RECORD_TYPES.received : WIRE_RECORD_TYPES.sent,
+        data: JSON.stringify({ eventId: 'a3', topic: 'TOPIC_A1', source, target, body }),
+      })
+    await appendStored(backend.log, [
+      record('in', 'UPSTREAM_A1', 'SERVICE_A', '{"event_id": "a3"}'),
+      record('out', 'SERVICE_A', 'UPSTREAM_A1', '{"status":"ACCEPTED"}'),
+    ])
+    const rows = client(t, directory)("SELECT * FROM payload WHERE TOPIC = 'TOPIC_A1'")
+    const time = { CREATED_DTTM: '2023-11-14T22:13:20.000Z' }
+    const ofBoth = { EVENT_ID: 'a3', TOPIC: 'TOPIC_A1', CREATED_BY: 'SERVICE_A', ...time }
+    assert.deepEqual(rows, [
+      {
+        ...ofBoth,
+        SOURCE_SERVICE: 'SERVICE_A',
+        TARGET_SERVICE: 'UPSTREAM_A1',
+        PAYLOAD: '{"status":"ACCEPTED"}',
+      },
+      {
+        ...ofBoth,
+        SOURCE_SERVICE: 'UPSTREAM_A1',
+        TARGET_SERVICE: 'SERVICE_A',
+        PAYLOAD: '{"event_id": "a3"}',
+      },
     ])
   })
 
