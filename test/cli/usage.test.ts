@@ -19,6 +19,7 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     'log',
     'replay',
     'chain',
+    'ledger',
     'held',
     'sagas',
     'operations',
