@@ -136,7 +136,11 @@ function unitLine(unit: Unit, committed: Committed): UnitLine {
     const { range: _, ...each } = advance
     return each
   })
-  const rows = unit.rows.slice(0, ROWS_KEPT).map(({ table, key, version, body }) => {
+  // A row that is removed and written again in one unit may keep its version, and tells nothing.
+  const telling = unit.rows.filter(({ expected, version, body }) =>
+    body === null ? expected > 0 : version !== expected,
+  )
+  const rows = telling.slice(0, ROWS_KEPT).map(({ table, key, version, body }) => {
     return { table, key, version: body === null ? null : version }
   })
   return {
