@@ -147,7 +147,7 @@ export interface Unit {
   readonly streams: readonly StreamEntry[]
   /**
    * Changes of statuses, at most one per event and consumer. A change whose `from` is not the stored
-   * status is a conflict. One that `isStatusChange` does not allow rejects the call.
+   * status is a conflict: see `isCurrentStatus`. One that `isStatusChange` does not allow rejects the call.
    */
   readonly statuses: readonly StatusChange[]
   /** Applied last. */

@@ -53,6 +53,8 @@ export {
   STATUSES,
   assertStatusChange,
   compareConsumedEvents,
+  isCurrentStatus,
+  isSettled,
   isStatusChange,
   isStatusStep,
 } from './status.ts'

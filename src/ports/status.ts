@@ -132,6 +132,26 @@ export interface EventStatus extends ConsumedEvent {
   readonly updatedAt: number
 }
 
+/** Whether an event is done with: completed, or given up for good. */
+export const isSettled = ({
+  status,
+  resolution,
+}: Pick<EventStatus, 'status' | 'resolution'>): boolean =>
+  status === 'COMPLETED' || resolution !== null
+
+/**
+ * Whether a change may begin at a status, given what is stored of the event. A settled event may begin
+ * again at `UNPROCESSED`, as when its consumer is rewound; a discarded one in no other way.
+ */
+export function isCurrentStatus(
+  stored: Pick<EventStatus, 'status' | 'resolution'> | undefined,
+  from: Status,
+): boolean {
+  if (!stored) return from === 'UNPROCESSED'
+  if (isSettled(stored) && from === 'UNPROCESSED') return true
+  return stored.resolution === null && stored.status === from
+}
+
 /** A change of one event's status; `from` is `UNPROCESSED` for an event without a stored status. */
 export interface StatusChange extends EventStatus {
   readonly from: Status

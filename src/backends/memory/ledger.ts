@@ -9,7 +9,7 @@ import type {
   StatusChange,
   StatusQuery,
 } from '../../ports/status.ts'
-import { compareConsumedEvents } from '../../ports/status.ts'
+import { compareConsumedEvents, isCurrentStatus } from '../../ports/status.ts'
 
 /** Statuses of events and progress ranges, in memory. */
 export interface Ledger {
@@ -45,8 +45,7 @@ export function createLedger(): Ledger {
   }
 
   return {
-    isCurrent: (change) =>
-      (statuses.get(eventKey(change))?.status ?? 'UNPROCESSED') === change.from,
+    isCurrent: (change) => isCurrentStatus(statuses.get(eventKey(change)), change.from),
     find: (event) => statuses.get(eventKey(event)),
     declare: (service, subscriptions) => void declared.set(service, subscriptions),
     subscriptions: () => [...declared.values()].flat(),

@@ -5,7 +5,7 @@ import type { Leases } from './leases.ts'
 import type { DelayClock, DelayFilter } from '../delays/index.ts'
 import { DELAY_STEP_MS } from '../delays/index.ts'
 import type { Edits, HeldMessage, Holds, CanWorkOn, RedriveRate } from '../failure/index.ts'
-import { holdKeyOf } from '../failure/index.ts'
+import { placeHoldKey } from '../failure/index.ts'
 import type { EngineOptions } from '../context/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
 import type { GroupProgress } from './group-progress.ts'
@@ -44,7 +44,7 @@ const HOLDS_PER_BATCH = 16
 const MOVES_PER_BATCH = 256
 /** Holds of queues: each has one event, which is read by its key. */
 const QUEUE_HOLDS_PER_BATCH = 256
-/** The most events a queue may hold; beyond it, nothing more is read until some are done. */
+/** The most events of a queue that may wait for a retry; beyond it, nothing more is read until some are done. */
 const QUEUE_HELD_MAX = 10_000
 const TIMERS_PER_BATCH = 256
 /** When to look again at a dead letter whose policy has redriven enough for now. */
@@ -73,9 +73,9 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   if (lost.length > 0) return { ...EMPTY_BATCH, slices: lost.map(endingAtLoss) }
   const fresh = slices.flatMap(({ records }) => records)
   if (slices.length > 1) fresh.sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
-  // After a rewind, an event of a queue may be read that is already held.
+  // After a rewind, an event may be read that has a hold of its own already.
   const isNew = ({ subscription, record }: Delivery): boolean =>
-    !slots || !holds.isKnown(holdKeyOf(subscription.consumer, record))
+    !(slots || holds.hasAside()) || !holds.isKnown(placeHoldKey(subscription.consumer, record))
   const deliveries = fresh
     .flatMap((record) => createDeliveries(group, record, edits.editedRecord))
     .filter((delivery) => progress.isAhead(delivery) && isNew(delivery))
@@ -152,7 +152,8 @@ async function readSlices(
   const { log, clock, options, leases, progress, holds, slots } = sources
   const from = progress.positions(leases.holds)
   const max = { records: options.unitRecordsMax, bytes: options.unitBytesMax }
-  const isFull = slots !== undefined && (slots.isFull() || holds.count() >= QUEUE_HELD_MAX)
+  const isFull =
+    slots !== undefined && (slots.isFull() || holds.count() - holds.deadCount() >= QUEUE_HELD_MAX)
   return untilHandlerEnds(sources, ms, signal, async (waitMs, until) => {
     if (from.length > 0 && !isFull)
       return keepDue(

@@ -2,26 +2,15 @@ import type { EventStore, Row, RowWrite, ScannedRow } from '../../ports/event-st
 import type { DelayClock } from '../delays/index.ts'
 import { SKEW_MS } from '../delays/index.ts'
 import type { FailurePolicy } from './failure-policy.ts'
-import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
+import type { DeadLetter, HeldMessage, HoldRow } from './hold-row.ts'
 import { holdError, holdStatus, isQueueConsumer } from './hold-row.ts'
+import type { CanWorkOn, HoldSummary } from './known-holds.ts'
+import { createKnownHolds } from './known-holds.ts'
 import { heldKey } from './stage-holds.ts'
 import { recordedStatus, restoreLostHolds } from './restore-lost-holds.ts'
 import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import { rowWrite, writeRows } from '../rows/index.ts'
-
-/** The part of a hold that is kept in memory. */
-export interface HoldSummary extends Pick<
-  HoldRow,
-  'consumer' | 'key' | 'attempts' | 'since' | 'count' | 'undoneBy'
-> {
-  readonly status: HoldStatus
-  /** When there is something to do, by the delay clock; `Infinity` for never. */
-  readonly due: number
-  /** The id and the row of the message in front, if it has failed. */
-  readonly deadId?: string
-  readonly deadRow?: string
-}
 
 /** The holds of one group, as committed, with the time at which each is due. */
 export interface Holds {
@@ -32,7 +21,10 @@ export interface Holds {
   isAny(draft: UnitDraft): boolean
   /** Whether the key is held, including changes in the draft. */
   isHeld(draft: UnitDraft, holdKey: string): boolean
-  /** Up to `limit` due holds, among those that may be worked on, whose message in front is tried again. */
+  /**
+   * Up to `limit` due holds, among those that may be worked on, whose message in front is tried again;
+   * the one that has been due for longest comes first.
+   */
   dueForRetry(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[]
   /** The same for holds whose message in front moves to its next status without a rule. */
   dueToMove(nowMs: number, limit: number, isFree: CanWorkOn): readonly string[]
@@ -43,6 +35,8 @@ export interface Holds {
   summary(holdKey: string): HoldSummary | undefined
   /** The hold whose message in front has failed and has this id. */
   deadHoldOf(id: string): string | undefined
+  /** Whether there are dead letters that their keys do not wait for. */
+  hasAside(): boolean
   /** How many messages of a consumer, or of all, have failed. */
   deadCount(consumer?: string): number
   /** Looks at a hold again at another time. In memory only. */
@@ -56,12 +50,6 @@ export interface Holds {
   /** The first message of each hold, if it exists. Holds of queues have no more than one. */
   firstMessagePerHold(holdKeys: readonly string[]): Promise<readonly (CachedRow | undefined)[]>
 }
-
-/** What comes after these statuses is decided without a rule. */
-const MOVING: ReadonlySet<HoldStatus> = new Set(['ERROR', 'FAILED'])
-
-/** Whether the hold with this message key may be worked on. */
-export type CanWorkOn = (key: string, holdKey: string) => boolean
 
 const PAGE = 1_000
 
@@ -109,18 +97,18 @@ export function createHolds(
     summary: (holdKey) => known.get(holdKey),
     deadHoldOf: known.deadHoldOf,
     deadCount: known.deadCount,
-    dueForRetry: (nowMs, limit, isFree) =>
-      known.due(nowMs, limit, isFree, (status) => !MOVING.has(status)),
-    dueToMove: (nowMs, limit, isFree) =>
-      known.due(nowMs, limit, isFree, (status) => MOVING.has(status)),
-    nextDue: (isFree) => known.nextDue(isFree),
+    hasAside: known.hasAside,
+    dueForRetry: known.dueForRetry,
+    dueToMove: known.dueToMove,
+    nextDue: known.nextDue,
     postpone: known.postpone,
     suspend: (holdKey) => known.postpone(holdKey, Infinity),
     onCommit(draft) {
       for (const { table, key, value } of draft.changes.values()) {
         if (table !== tables.holds) continue
         const hold = value as HoldRow | undefined
-        known.set(key, hold && summarize(hold, policyOf(hold.consumer)))
+        if (hold) known.set(key, summarize(hold, policyOf(hold.consumer)))
+        else known.delete(key)
       }
     },
     async firstMessages(holdKey, limit) {
@@ -137,67 +125,6 @@ export function createHolds(
 
 const lostOf = (consumer: Consumer): { readonly id: string; readonly isQueue: boolean } => {
   return { id: consumer.id, isQueue: isQueueConsumer(consumer) }
-}
-
-/** The holds in memory, and those of dead letters by the id of the message. */
-function createKnownHolds() {
-  const known = new Map<string, HoldSummary>()
-  const dead = new Map<string, string>()
-  /** How many messages of each consumer have failed. */
-  const deadCounts = new Map<string, number>()
-  const countDead = (consumer: string, added: number): void =>
-    void deadCounts.set(consumer, (deadCounts.get(consumer) ?? 0) + added)
-  return {
-    clear(): void {
-      known.clear()
-      dead.clear()
-      deadCounts.clear()
-    },
-    has: (holdKey: string): boolean => known.has(holdKey),
-    get: (holdKey: string): HoldSummary | undefined => known.get(holdKey),
-    all: (): Iterable<HoldSummary> => known.values(),
-    count: (): number => known.size,
-    set(holdKey: string, hold: HoldSummary | undefined): void {
-      const before = known.get(holdKey)
-      if (before?.deadId !== undefined) {
-        dead.delete(before.deadId)
-        countDead(before.consumer, -1)
-      }
-      if (!hold) return void known.delete(holdKey)
-      // What was tried last comes last, so that many due holds have their turns.
-      known.delete(holdKey)
-      known.set(holdKey, hold)
-      if (hold.deadId === undefined) return
-      dead.set(hold.deadId, holdKey)
-      countDead(hold.consumer, 1)
-    },
-    postpone(holdKey: string, due: number): void {
-      const hold = known.get(holdKey)
-      if (hold) known.set(holdKey, { ...hold, due })
-    },
-    deadHoldOf: (id: string): string | undefined => dead.get(id),
-    deadCount: (consumer?: string): number =>
-      consumer === undefined ? dead.size : (deadCounts.get(consumer) ?? 0),
-    due(
-      nowMs: number,
-      limit: number,
-      isFree: CanWorkOn,
-      isWanted: (status: HoldStatus) => boolean,
-    ): readonly string[] {
-      const found: string[] = []
-      for (const [holdKey, { key, status, due }] of known) {
-        if (due <= nowMs && isWanted(status) && isFree(key, holdKey)) found.push(holdKey)
-        if (found.length >= limit) break
-      }
-      return found
-    },
-    nextDue(isFree: CanWorkOn): number | undefined {
-      let next: number | undefined
-      for (const [holdKey, { key, due }] of known)
-        if ((next === undefined || due < next) && isFree(key, holdKey)) next = due
-      return next
-    },
-  }
 }
 
 /** All holds of a consumer, with excessive delays capped. */
@@ -280,6 +207,7 @@ function summarize(hold: HoldRow, policy: FailurePolicy): HoldSummary {
     due: dead ? redriveDue(hold, dead, policy) : hold.due,
     count,
     ...(dead ? { deadId: dead.id, deadRow: dead.row } : {}),
+    ...(hold.isAside ? { isAside: true as const } : {}),
     ...(hold.undoneBy ? { undoneBy: hold.undoneBy } : {}),
     ...(since === undefined ? {} : { since }),
   }

@@ -110,7 +110,8 @@ export const statusCases: readonly StoreCase[] = [
       const store = await declareCarts(backend)
       for (const stored of STATUSES)
         for (const from of STATUSES) {
-          if (stored === from) continue
+          // A completed event may begin again.
+          if (stored === from || (stored === 'COMPLETED' && from === 'UNPROCESSED')) continue
           const offset = STATUSES.indexOf(stored) * 10 + STATUSES.indexOf(from)
           await bringTo(store, stored, offset)
           const before = await readStatuses(store)
@@ -119,6 +120,26 @@ export const statusCases: readonly StoreCase[] = [
           assert.deepEqual(answer, { status: 'conflict', rows: [] }, `${from}, but ${stored}`)
           await assertOnly(backend, before)
         }
+    },
+  },
+  {
+    promise: 'A settled event may begin again, and a discarded one changes in no other way',
+    async run({ backend }) {
+      const store = await declareCarts(backend)
+      await bringTo(store, 'COMPLETED', 0)
+      await bringTo(store, 'FAILED', 1)
+      const discarded = { from: 'FAILED', status: 'FAILED', resolution: 'DISCARDED' } as const
+      await changeStatuses(store, testStatus(1, discarded))
+      const before = await readStatuses(store)
+      for (const status of ['FAILED', 'UNPROCESSED'] as const) {
+        const late = testUnit({ ...rest, statuses: [testStatus(1, { from: 'FAILED', status })] })
+        assert.deepEqual(await store.commit(late), { status: 'conflict', rows: [] }, status)
+        await assertOnly(backend, before)
+      }
+      const again = [0, 1].map((offset) => testStatus(offset, { status: 'ERROR', attempts: 1 }))
+      await changeStatuses(store, ...again)
+      assert.deepEqual(await readStatuses(store), again.map(statusOf))
+      await changeStatuses(store, testStatus(1, { from: 'ERROR', status: 'FAILED' }))
     },
   },
   {

@@ -55,10 +55,12 @@ export function changeOf(model: ModelStatuses, plan: StatusPlan): StatusChange {
   const stored = storedStatus(model, event)
   const other = STATUSES.find((each) => each !== stored) as Status
   const isTried = isStatusChange(stored, event.status) || attempts === 0
+  const { resolution = null } = model.get(eventOf(event)) ?? {}
+  const isAgain = attempts % 2 === 1 && (stored === 'COMPLETED' || resolution !== null)
   return {
     ...event,
     status: isTried || stored === 'COMPLETED' ? event.status : stored,
-    from: isStale ? other : stored,
+    from: isStale ? other : isAgain ? 'UNPROCESSED' : stored,
     eventId: `e-${event.offset}`,
     key: 'k',
     type: 'shop.Made',
@@ -75,7 +77,15 @@ export function changeOf(model: ModelStatuses, plan: StatusPlan): StatusChange {
 }
 
 export const isAnyStale = (model: ModelStatuses, changes: readonly StatusChange[]): boolean =>
-  changes.some((change) => storedStatus(model, change) !== change.from)
+  changes.some((change) => {
+    const stored = model.get(eventOf(change))
+    const isAgain = stored?.status === 'COMPLETED' || stored?.resolution === 'DISCARDED'
+    if (!stored || isAgain) {
+      if (change.from === 'UNPROCESSED') return false
+      return stored?.status !== change.from || stored.resolution === 'DISCARDED'
+    }
+    return stored.status !== change.from
+  })
 
 export const isAnyRefused = (changes: readonly StatusChange[]): boolean =>
   changes.some(({ from, status }) => !isStatusChange(from, status))

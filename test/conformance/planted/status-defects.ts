@@ -10,6 +10,7 @@ const ALL_PAIRS =
   'Every change of a status that is allowed is done; any other is refused and changes nothing'
 const WRITTEN = 'A unit that is done has written its statuses, with everything that they say'
 const PAGES = 'Statuses come in the order of consumer, topic, partition and offset, page by page'
+const AGAIN = 'A settled event may begin again, and a discarded one changes in no other way'
 const FOUND = 'Statuses are found by consumer, by status and by the id of the event'
 const NOT_DONE = 'A unit that is fenced, in conflict or refused changes no status'
 const STALE = 'A change that does not begin at the stored status is a conflict and changes nothing'
@@ -82,6 +83,22 @@ const changeDefects: readonly Defect[] = [
   })),
   inStore('a change begins at whatever is stored', STALE, (store) => ({
     commit: async (unit) => store.commit(await fromStored(store, unit)),
+  })),
+  inStore('a completed event never begins again', AGAIN, (store) => ({
+    async commit(unit) {
+      const stored = await fromStored(store, unit)
+      const isAgain = stored.statuses.some(({ from }, at) => {
+        return from === 'COMPLETED' && unit.statuses[at]?.from === 'UNPROCESSED'
+      })
+      return isAgain ? { status: 'conflict', rows: [] } : store.commit(unit)
+    },
+  })),
+  inStore('a discarded event may be redriven', AGAIN, (store) => ({
+    async commit(unit) {
+      const answer = await store.commit(unit)
+      const isRedrive = unit.statuses.some(({ from }) => from === 'FAILED')
+      return answer.status === 'conflict' && isRedrive ? { status: 'done', places: [] } : answer
+    },
   })),
   inStore(
     'a stale status fences its unit',

@@ -36,7 +36,9 @@ CREATE INDEX status_settled ON status (updated)
 CREATE TRIGGER status_begins AFTER INSERT ON status WHEN new.status NOT IN (${FIRST})
 BEGIN SELECT RAISE(ABORT, 'this is no first status of an event'); END;
 CREATE TRIGGER status_changes BEFORE UPDATE OF status ON status
-WHEN (old.status, new.status) NOT IN (VALUES ${CHANGES})
+WHEN CASE WHEN old.status = 'COMPLETED' OR old.resolution IS NOT NULL
+  THEN new.status NOT IN (${FIRST})
+  ELSE (old.status, new.status) NOT IN (VALUES ${CHANGES}) END
 BEGIN SELECT RAISE(ABORT, 'the status of an event does not change like this'); END;
 CREATE TABLE progress_range (
   consumer TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, from_off INTEGER NOT NULL,

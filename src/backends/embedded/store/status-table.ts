@@ -2,7 +2,11 @@ import type { SQLInputValue } from 'node:sqlite'
 import type { InspectedRows } from '../../../ports/event-store.ts'
 import type { ConsumedEvent, EventStatus, Status } from '../../../ports/status.ts'
 import type { StatusChange, StatusQuery } from '../../../ports/status.ts'
-import { assertStatusChange, compareConsumedEvents } from '../../../ports/status.ts'
+import {
+  assertStatusChange,
+  compareConsumedEvents,
+  isCurrentStatus,
+} from '../../../ports/status.ts'
 import { NO_SENTINEL, damagedTableFault, rowChecksum, withDamageFault } from '../sql/index.ts'
 import type { Columns, Statements } from '../sql/index.ts'
 
@@ -47,7 +51,7 @@ const FIELDS = [
   'updatedAt',
 ] as const satisfies readonly (keyof EventStatus)[]
 const SELECT = `SELECT ${COLUMNS} FROM status`
-const SELECT_STATUS = `SELECT status FROM status WHERE ${EVENT}`
+const SELECT_STATUS = `SELECT status, resolution FROM status WHERE ${EVENT}`
 const SELECT_POSITION = `SELECT position FROM log
   WHERE topic = (SELECT id FROM topic WHERE name = ?) AND part = ? AND off = ?`
 const UPSERT_TAIL = `ON CONFLICT (consumer, topic, part, off) DO UPDATE SET id = excluded.id,
@@ -72,10 +76,11 @@ export function createStatusTable(sql: Statements): StatusTable {
   }
   return {
     isAnyStale: (changes) =>
-      changes.some(
-        (change) =>
-          (sql.get(SELECT_STATUS, ...keyOf(change))?.[0] ?? 'UNPROCESSED') !== change.from,
-      ),
+      changes.some((change) => {
+        const row = sql.get(SELECT_STATUS, ...keyOf(change))
+        const [status, resolution] = (row ?? []) as [Status, EventStatus['resolution']]
+        return !isCurrentStatus(row && { status, resolution }, change.from)
+      }),
     assertAllowed(changes) {
       for (const { from, status, eventId, consumer } of changes)
         assertStatusChange(from, status, { eventId, consumer })
