@@ -51,8 +51,9 @@ function createSources(
     (topic) => plan.topics.get(topic)?.partitions ?? 0,
     { clock, by: service.name },
   )
-  const slots = createGroupSlots(engine, group, aborting)
   const policyOf = createPolicies(group, options)
+  const holds = createHolds(store, service.tableNames, group.consumers, { delays, policyOf })
+  const slots = createGroupSlots(engine, group, holds, aborting)
   const [rule] = group.consumers.map((consumer) => consumer.rule)
   return {
     group,
@@ -62,7 +63,7 @@ function createSources(
     delays,
     options,
     rows: createRowCache(store, options.cacheBytesMax, createServiceRefold(engine, service)),
-    holds: createHolds(store, service.tableNames, group.consumers, { delays, policyOf }),
+    holds,
     edits: createEdits(store, service.id),
     redriveRate: createRedriveRate(clock, policyOf),
     timers: createDueTimers(store, service.tableNames, { delays, rescanMs: options.idleMs }),
@@ -141,6 +142,7 @@ export function createBatchWorker(
     await holds.load()
     await edits.load()
     await progress.reload(isDormant)
+    slots?.forgetCommitted(progress.isAhead)
     stoppedAtReset = stoppedText()
     await timers.load()
   }

@@ -1,5 +1,6 @@
 import type { BatchSources } from './gather-batch.ts'
 import { heldDeliveries } from './gather-batch.ts'
+import type { Holds } from '../failure/index.ts'
 import { holdKeyOf, isQueueConsumer } from '../failure/index.ts'
 import type { KeyLanesParts, QueueSlots } from '../handlers/index.ts'
 import { createKeyLanes, createQueueSlots } from '../handlers/index.ts'
@@ -28,13 +29,15 @@ export interface StopSignals {
 export function createGroupSlots(
   engine: EngineContext,
   group: ConsumerGroup,
+  holds: Pick<Holds, 'summary'>,
   aborting: AbortSignal,
 ): QueueSlots | undefined {
   const [consumer] = group.consumers
   if (consumer?.rule.kind !== 'handler' || !isQueueConsumer(consumer)) return undefined
   const { concurrency } = consumer.rule
   const ackMs = engine.options.queueAckMs
-  return createQueueSlots({ ...handlerParts(engine, group), concurrency, ackMs, aborting })
+  const own = { concurrency, ackMs, aborting, holdOf: holds.summary }
+  return createQueueSlots({ ...handlerParts(engine, group), ...own })
 }
 
 /** How handlers are called, and how long they may compute per batch. */

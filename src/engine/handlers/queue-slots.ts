@@ -4,6 +4,7 @@ import type { Clock } from '../../base/time/clock.ts'
 import { yieldToEventLoop } from '../../base/time/clock.ts'
 import type { HandlerRuntime } from './call-handler.ts'
 import { callHandler } from './call-handler.ts'
+import type { HoldSummary } from '../failure/index.ts'
 import { holdKeyOf } from '../failure/index.ts'
 import type { Attempt, Delivery } from '../execution/index.ts'
 
@@ -35,6 +36,11 @@ export interface QueueSlots {
   forget(holdKey?: string): void
   /** Aborts and forgets calls that no longer belong to this instance. */
   retain(isHere: (delivery: Delivery) => boolean): void
+  /**
+   * Once holds and progress are read again: forgets results that a unit has committed although its
+   * answer was lost. `isAhead` says which fresh events will be read again.
+   */
+  forgetCommitted(isAhead: (delivery: Delivery) => boolean): void
 }
 
 export interface SlotSignals {
@@ -56,11 +62,15 @@ export interface QueueSlotsParts {
   readonly runtime: HandlerRuntime
   /** Aborts every handler. */
   readonly aborting: AbortSignal
+  /** The hold of an event, as committed. */
+  readonly holdOf: (holdKey: string) => HoldSummary | undefined
 }
 
 interface Slot {
   readonly delivery: Delivery
   readonly holdKey: string
+  /** The hold of the event when the call began. */
+  readonly heldAs: string | undefined
   readonly aborted: AbortController
   result?: Attempt
   /** Whether a committed unit went on without it. */
@@ -82,7 +92,9 @@ export function createQueueSlots(parts: QueueSlotsParts): QueueSlots {
     const known = slots.get(holdKey)
     if (known || isFull() || !mayBegin) return known
     const aborted = new AbortController()
-    const slot: Slot = { delivery, holdKey, aborted, isLeftBehind: delivery.held !== undefined }
+    const heldAs = holdText(parts.holdOf(holdKey))
+    const isLeftBehind = delivery.held !== undefined
+    const slot: Slot = { delivery, holdKey, heldAs, aborted, isLeftBehind }
     slots.set(holdKey, slot)
     underWay += 1
     const signal = AbortSignal.any([parts.aborting, aborted.signal])
@@ -128,19 +140,40 @@ export function createQueueSlots(parts: QueueSlotsParts): QueueSlots {
         if (slot.result && (holdKey === undefined ? !slot.isLeftBehind : slot.holdKey === holdKey))
           slots.delete(slot.holdKey)
     },
-    retain(isHere) {
-      for (const [holdKey, slot] of slots) {
-        if (isHere(slot.delivery)) continue
-        slot.aborted.abort()
-        slots.delete(holdKey)
-      }
-    },
+    retain: (isHere) => retain(slots, isHere),
+    forgetCommitted: (isAhead) => forgetCommitted(slots, parts.holdOf, isAhead),
   }
+}
+
+function retain(slots: Map<string, Slot>, isHere: (delivery: Delivery) => boolean): void {
+  for (const [holdKey, slot] of slots) {
+    if (isHere(slot.delivery)) continue
+    slot.aborted.abort()
+    slots.delete(holdKey)
+  }
+}
+
+function forgetCommitted(
+  slots: Map<string, Slot>,
+  holdOf: QueueSlotsParts['holdOf'],
+  isAhead: (delivery: Delivery) => boolean,
+): void {
+  for (const [holdKey, slot] of slots) {
+    const hold = holdOf(holdKey)
+    const isSame = holdText(hold) === slot.heldAs && (hold || isAhead(slot.delivery))
+    slot.isLeftBehind = hold !== undefined
+    // A unit that commits a result ends the progress that an earlier one has noted.
+    if (slot.result && !isSame && hold?.status !== 'IN_PROGRESS') slots.delete(holdKey)
+  }
+}
+
+function holdText(hold: HoldSummary | undefined): string | undefined {
+  return hold && `${hold.status} ${hold.attempts} ${hold.due}`
 }
 
 type Computed = (tookMs: number) => void
 
-interface SlotRun extends Omit<QueueSlotsParts, 'concurrency' | 'runtime'> {
+interface SlotRun extends Omit<QueueSlotsParts, 'concurrency' | 'runtime' | 'holdOf'> {
   /** Notifies when a call ends. */
   readonly callEnded: Notifier
   readonly slotFor: (delivery: Delivery, mayBegin: boolean, computed: Computed) => Slot | undefined
