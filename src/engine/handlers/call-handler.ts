@@ -1,5 +1,4 @@
 import type { Clock } from '../../base/time/clock.ts'
-import { Fault } from '../../base/errors/fault.ts'
 import { readProperty } from '../../base/errors/thrown-error.ts'
 import type { RetryAfter } from '../../rules/effect.ts'
 import type { HandlerContext } from '../../rules/handler.ts'
@@ -7,6 +6,7 @@ import { callRule } from '../../rules/rule.ts'
 import type { ComputeBudget, RunningCalls } from '../context/index.ts'
 import { ruleFault } from '../execution/index.ts'
 import type { Attempt, HandlerCall, HandlerThreads } from '../execution/index.ts'
+import { limitAttempt } from './limit-attempt.ts'
 
 /** What is needed to call handlers. */
 export interface HandlerRuntime {
@@ -40,40 +40,10 @@ export async function callHandler(
   }
   const { rule: handler } = subscription.consumer
   if (handler.kind !== 'handler') return undefined
-  return withTimeout(clock, handler.timeoutMs, signal, call, (both) =>
-    threads && handler.thread !== undefined
-      ? threads.attempt(call, both)
-      : callInProcess({ tools, budget, runningCalls }, call, both, computed),
+  if (threads && handler.thread !== undefined) return threads.attempt(call, signal)
+  return limitAttempt(clock, call, signal, (both) =>
+    callInProcess({ tools, budget, runningCalls }, call, both, computed),
   )
-}
-
-/**
- * Ends an attempt that takes too long: its signal aborts, and it counts as an error. What the handler
- * still does has no effect here.
- */
-async function withTimeout(
-  clock: Pick<Clock, 'after'>,
-  timeoutMs: number,
-  signal: AbortSignal,
-  { subscription, inbound }: HandlerCall,
-  attempt: (signal: AbortSignal) => Promise<Attempt | undefined>,
-): Promise<Attempt | undefined> {
-  const late = new AbortController()
-  let cancel = (): void => undefined
-  const timedOut = new Promise<Attempt>((resolve) => {
-    cancel = clock.after(timeoutMs, () => {
-      const { name } = subscription.consumer
-      const ids = { id: inbound.context.messageId, consumer: name }
-      const cause = new Fault('HANDLER_TIMEOUT', { detail: `${name} after ${timeoutMs} ms`, ids })
-      late.abort(cause)
-      resolve({ status: 'failed', cause })
-    })
-  })
-  try {
-    return await Promise.race([attempt(AbortSignal.any([signal, late.signal])), timedOut])
-  } finally {
-    cancel()
-  }
 }
 
 async function callInProcess(

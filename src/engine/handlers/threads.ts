@@ -3,6 +3,7 @@ import { withTimeout } from '../../base/time/clock.ts'
 import { Fault } from '../../base/errors/fault.ts'
 import type { Service } from '../../rules/service.ts'
 import { createHandlerContext } from './call-handler.ts'
+import { limitAttempt } from './limit-attempt.ts'
 import type { EngineOptions } from '../context/index.ts'
 import type { Thread, ThreadCall, Threaded } from './thread.ts'
 import { thread } from './thread.ts'
@@ -44,12 +45,16 @@ export function threadsOf(
       return { status: 'failed', cause }
     }
     if (!acquired) return undefined
-    try {
-      // The signal may have aborted since the thread was handed over.
-      return signal.aborted ? undefined : await acquired.call(threadCall(call), signal)
-    } finally {
-      pool.release(acquired)
-    }
+    const own = acquired
+    // Its time begins with the thread, and the thread is free once it has ended.
+    return limitAttempt(clock, call, signal, async (both) => {
+      try {
+        // The signal may have aborted since the thread was handed over.
+        return both.aborted ? undefined : await own.call(threadCall(call), both)
+      } finally {
+        pool.release(own)
+      }
+    })
   }
 
   return {
