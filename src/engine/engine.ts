@@ -16,7 +16,7 @@ import type { Plan, ServicePlan } from './plan/index.ts'
 import { createProcessor } from './consumer/index.ts'
 import type { RebuildOptions, Rebuilder, RebuildResult } from './rebuild/index.ts'
 import { createRebuilder } from './rebuild/index.ts'
-import { runDamageScan, runUpkeep } from './maintenance/index.ts'
+import { runDamageScan, runMaintenance } from './maintenance/index.ts'
 import type { Sender } from './producer/index.ts'
 import { createSender } from './producer/index.ts'
 import { supervise } from './context/index.ts'
@@ -64,7 +64,7 @@ export async function runEngine(engine: EngineContext): Promise<Engine> {
   const tasks = [
     publishCatalog(engine, stopping.signal),
     runDamageScan(engine, stopping.signal),
-    runUpkeep(engine, stopping.signal),
+    runMaintenance(engine, stopping.signal),
     publishLedger(engine, stopping.signal),
   ]
   const running = [...tasks, ...loops.map((each) => each.run())]

@@ -42,8 +42,8 @@ export function createRunningSystem(
     health: () => whileOpen(() => checkHealth(engine)),
     setPaused: (service, isPaused) => whileOpen(() => pauses.setPaused(service, isPaused)),
     rewind: (asked) => whileOpen(() => rewind(engine, asked)),
-    rebuild: (projection, tell) =>
-      whileOpen(() => running.rebuild(projection, { onProgress: tell })),
+    rebuild: (projection, onProgress) =>
+      whileOpen(() => running.rebuild(projection, { onProgress })),
     operation: (id, topic) =>
       whileOpen(async () => (await findOperationById(engine, id, topic))?.state()),
   }

@@ -108,7 +108,7 @@ describe('an app that stops', () => {
     const all = [app.stop(), app.stop({ graceMs: 1 }), app[Symbol.asyncDispose]()]
     await stage.clock.until(Promise.all(all))
     await stage.clock.until(app.stop())
-    assert.equal(beats, 3, 'each group, and the upkeep, gives its leases back once')
+    assert.equal(beats, 3, 'each group, and the maintenance, gives its leases back once')
   })
 
   test('closes its backend once, after its last call to it', async () => {

@@ -190,7 +190,7 @@ suite('an end that was cut off', () => {
   })
 })
 
-suite('upkeep of a damaged partition', () => {
+suite('maintenance of a damaged partition', () => {
   test('compaction ignores a damaged key: the intact record of it stays', async (t) => {
     const directory = await filled(t, [event('e1', { key: 'c' }), event('e2'), event('e3')])
     tamper(directory, "UPDATE log SET key = 'c' WHERE off = 2")

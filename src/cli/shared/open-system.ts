@@ -20,7 +20,7 @@ import { isDataDirectory, dataMissing } from './find-data.ts'
 export interface OpenSystem {
   /** Whether an owner process runs it. */
   readonly isRunning: boolean
-  run(verb: VerbName, given?: VerbArguments, tell?: ReportProgress): Promise<unknown>
+  run(verb: VerbName, given?: VerbArguments, onProgress?: ReportProgress): Promise<unknown>
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -43,9 +43,9 @@ export async function connectToOwner(directory: string): Promise<OpenSystem | un
   if (!owner) return undefined
   return {
     isRunning: true,
-    async run(verb, given = {}, tell) {
+    async run(verb, given = {}, onProgress) {
       try {
-        return await owner.run(verb, given, tell)
+        return await owner.run(verb, given, onProgress)
       } catch (cause) {
         if (!isConnectionLost(cause)) throw cause
         throw new Fault('OWNER_GONE', { detail: directory, cause })
@@ -137,7 +137,7 @@ async function openReadOnly(asked: Invocation): Promise<OfflineSystem> {
 function withoutOwner(system: OfflineSystem): OpenSystem {
   return {
     isRunning: false,
-    run: (verb, given = {}, tell) => runVerb(system, verb, given, tell),
+    run: (verb, given = {}, onProgress) => runVerb(system, verb, given, onProgress),
     [Symbol.asyncDispose]: () => system.close(),
   }
 }

@@ -1,3 +1,3 @@
 // Runs the background tasks: retention, compaction, pruning and the scan for damage.
 export { runDamageScan } from './damage-scan.ts'
-export { runUpkeep } from './upkeep.ts'
+export { runMaintenance } from './run-maintenance.ts'

@@ -14,7 +14,7 @@ interface Reading {
 const Reading = anySchema<Reading>()
 
 const AGE_MS = 120_000
-const UPKEEP_MS = 5_000
+const MAINTENANCE_MS = 5_000
 
 type Keeping = Parameters<typeof contract>[1]
 
@@ -50,7 +50,7 @@ async function launch(
     clock,
     random,
     tools: { outside },
-    engine: { retentionCheckMs: UPKEEP_MS, retryDelayMsMax: 1_000, ...engine },
+    engine: { retentionCheckMs: MAINTENANCE_MS, retryDelayMsMax: 1_000, ...engine },
     onRuleError: () => undefined,
     onExpired: (each: { readonly consumer: string; readonly expired: number }) => lost.push(each),
   }
@@ -97,7 +97,7 @@ describe('retention', () => {
       await stage.clock.advance(AGE_MS / 2)
       await measure(stage, [3])
       assert.deepEqual(valuesOf(await kept(stage)), [1, 2, 3])
-      await stage.clock.advance(AGE_MS / 2 + 2 * UPKEEP_MS)
+      await stage.clock.advance(AGE_MS / 2 + 2 * MAINTENANCE_MS)
       assert.deepEqual(valuesOf(await kept(stage)), isKept ? [1, 2, 3] : [3])
       assert.deepEqual(lost, [])
       await stage.clock.until(app.stop())
@@ -109,9 +109,9 @@ describe('retention', () => {
     const { app } = await launch(stage, { retention: { events: { ageMs: AGE_MS } } })
     await measure(stage, [1, 2])
     stage.clock.stepWallClock(10 * 365 * 86_400_000)
-    await stage.clock.advance(AGE_MS - UPKEEP_MS)
+    await stage.clock.advance(AGE_MS - MAINTENANCE_MS)
     assert.deepEqual(valuesOf(await kept(stage)), [1, 2])
-    await stage.clock.advance(4 * UPKEEP_MS)
+    await stage.clock.advance(4 * MAINTENANCE_MS)
     assert.deepEqual(valuesOf(await kept(stage)), [])
     await stage.clock.until(app.stop())
   })
@@ -123,10 +123,10 @@ describe('retention', () => {
     await measure(stage, [1, 2])
     stage.clock.stepWallClock(-10 * 365 * 86_400_000)
     await measure(stage, [3])
-    await stage.clock.advance(AGE_MS - UPKEEP_MS)
+    await stage.clock.advance(AGE_MS - MAINTENANCE_MS)
     assert.deepEqual(valuesOf(await kept(stage)), [1, 2, 3])
     await measure(stage, [4])
-    await stage.clock.advance(4 * UPKEEP_MS)
+    await stage.clock.advance(4 * MAINTENANCE_MS)
     assert.deepEqual(valuesOf(await kept(stage)), [4])
     await stage.clock.until(app.stop())
   })
@@ -136,7 +136,7 @@ describe('retention', () => {
     const bytes = 500_000
     const { app } = await launch(stage, { retention: { events: { bytes } } })
     for (let at = 0; at < 10; at += 1) await measure(stage, numbers(2_000, at * 2_000))
-    await stage.clock.advance(3 * UPKEEP_MS)
+    await stage.clock.advance(3 * MAINTENANCE_MS)
     const records = await kept(stage)
     const left = records.reduce((sum, each) => {
       return sum + each.key.length + each.head.length + (each.data?.length ?? 0)
@@ -211,12 +211,17 @@ describe('retention', () => {
     ])
     const { backend, clock, random } = stage.instance()
     const roof = service('roof', { owns: [], runs: [other] })
-    const options = { clock, random, remote: [Sensors], engine: { retentionCheckMs: UPKEEP_MS } }
+    const options = {
+      clock,
+      random,
+      remote: [Sensors],
+      engine: { retentionCheckMs: MAINTENANCE_MS },
+    }
     const app = await stage.clock.until(start([roof], backend, options))
     await stage.clock.advance(3 * AGE_MS)
     assert.equal((await kept(stage)).length, 10)
     const second = await launch(stage, retention)
-    await stage.clock.advance(3 * UPKEEP_MS)
+    await stage.clock.advance(3 * MAINTENANCE_MS)
     assert.equal((await kept(stage)).length, 0)
     assert.deepEqual([...first.lost, ...second.lost], [])
     await stage.clock.until(Promise.all([app.stop(), second.app.stop()]))
@@ -254,7 +259,7 @@ describe('compaction', () => {
     const { app } = await launch(stage, { compaction })
     await measure(stage, [1, 2, 3], 'a')
     await measure(stage, [4, 5], 'b')
-    await stage.clock.advance(3 * UPKEEP_MS)
+    await stage.clock.advance(3 * MAINTENANCE_MS)
     assert.deepEqual(valuesOf(await kept(stage)), [3, 5])
     await stage.clock.until(stage.backend.log.append([measured('b', null)]))
     await stage.clock.advance(AGE_MS / 2)
@@ -277,10 +282,10 @@ describe('compaction', () => {
     }
     const { app } = await launch(stage, { compaction: { deleteRetentionMs: 0 } }, outside)
     await measure(stage, numbers(8))
-    await stage.clock.advance(5 * UPKEEP_MS)
+    await stage.clock.advance(5 * MAINTENANCE_MS)
     assert.equal((await kept(stage)).length, 8)
     open()
-    await stage.clock.advance(5 * UPKEEP_MS)
+    await stage.clock.advance(5 * MAINTENANCE_MS)
     assert.deepEqual(told, numbers(8))
     assert.deepEqual(valuesOf(await kept(stage)), [7])
     await stage.clock.until(app.stop())

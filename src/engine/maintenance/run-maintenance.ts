@@ -3,13 +3,13 @@ import { createTaskLease, supervise } from '../context/index.ts'
 import { prune } from './pruning.ts'
 import { createRetention } from './retention.ts'
 
-const TASK = 'throughline/upkeep'
+const TASK = 'throughline/maintenance'
 
 /**
  * Applies retention and compaction, and prunes what is kept for a time only, every `retentionCheckMs`
  * until the signal aborts. One member does this for all.
  */
-export async function runUpkeep(engine: EngineContext, signal: AbortSignal): Promise<void> {
+export async function runMaintenance(engine: EngineContext, signal: AbortSignal): Promise<void> {
   const { backend, clock, member, options } = engine
   const { retentionCheckMs: intervalMs } = options
   const leaseMs = 3 * Math.max(intervalMs, options.leaseMs)
