@@ -54,7 +54,6 @@ export {
   assertStatusChange,
   compareConsumedEvents,
   isCurrentStatus,
-  isSettled,
   isStatusChange,
   isStatusStep,
 } from './status.ts'
@@ -84,7 +83,14 @@ export type {
   CommitResult,
 } from './event-store.ts'
 export type { LedgerCursor, LedgerPage, LedgerQuery, LedgerRow, LedgerView } from './ledger.ts'
-export { HELD_TABLE, LEDGER_COLUMNS, LEDGER_VIEWS, isRepliesTopic, ledgerTime } from './ledger.ts'
+export {
+  HELD_PAGE_TABLE,
+  HELD_TABLE,
+  LEDGER_COLUMNS,
+  LEDGER_VIEWS,
+  isRepliesTopic,
+  ledgerTime,
+} from './ledger.ts'
 export type { StreamEndOf } from './stream-conflicts.ts'
 export { distinctRows, rowsBehindStreams, takenEntries } from './stream-conflicts.ts'
 export {

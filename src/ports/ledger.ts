@@ -95,6 +95,13 @@ export interface LedgerPage {
 export const HELD_TABLE = { suffix: '.held', index: 'hold' } as const
 
 /**
+ * Tables with these names hold pages of further copies, which wait behind those: records as a JSON array,
+ * with the same index, and the index `from` of the position of the first record. All later events of the
+ * key that the consumer has passed are held, too.
+ */
+export const HELD_PAGE_TABLE = { suffix: '.held-pages', index: 'hold', from: 'from' } as const
+
+/**
  * Events of these types record bodies as they were on the wire of an edge, with the members `eventId`,
  * `topic`, `source`, `target` and `body`. The service is the target of what it received, and the source of
  * what it sent.

@@ -133,10 +133,7 @@ export interface EventStatus extends ConsumedEvent {
 }
 
 /** Whether an event is done with: completed, or given up for good. */
-export const isSettled = ({
-  status,
-  resolution,
-}: Pick<EventStatus, 'status' | 'resolution'>): boolean =>
+const isSettled = ({ status, resolution }: Pick<EventStatus, 'status' | 'resolution'>): boolean =>
   status === 'COMPLETED' || resolution !== null
 
 /**

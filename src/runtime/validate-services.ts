@@ -104,7 +104,15 @@ function checkNames({ services, addIssue }: ValidationContext): void {
     if (name === 'throughline') addIssue(name, 'this name is reserved: rename the service')
     if (seen.has(name)) addIssue(name, 'two services have this name: rename one')
     seen.add(name)
-    const rules = new Set<string>(['operations', 'timers', 'holds', 'held', 'control', 'snapshots'])
+    const rules = new Set<string>([
+      'operations',
+      'timers',
+      'holds',
+      'held',
+      'held-pages',
+      'control',
+      'snapshots',
+    ])
     for (const rule of runs) {
       if (!isName(rule.name))
         addIssue(`${name}/${rule.name}`, 'a rule name must be lower-case words joined by hyphens')

@@ -51,7 +51,7 @@ suite('data of format 2', () => {
     for (const [about, said] of Object.entries(expected.content))
       assert.deepEqual(content[about], said, about)
     assert.deepEqual(Object.keys(content), Object.keys(expected.content))
-    assert.match(readFileSync(join(data, 'throughline.json'), 'utf8'), /"format":3/)
+    assert.match(readFileSync(join(data, 'throughline.json'), 'utf8'), /"format":4/)
   })
 
   test('has a ledger once it is migrated, with the events that are held', async (t) => {

@@ -8,6 +8,9 @@ import type { Content } from './read.ts'
 /** What was made by the version that first had format 2, which is 0.1.0. */
 export const FORMAT_2 = fileURLToPath(new URL('2/', import.meta.url))
 
+/** What was made by the last version that had format 3, before pages of held events. */
+export const FORMAT_3 = fileURLToPath(new URL('3/', import.meta.url))
+
 /** What is known of frozen data. */
 export interface Expected {
   /** When nobody touched it any more, in milliseconds since 1970. */

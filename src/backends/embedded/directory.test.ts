@@ -146,8 +146,8 @@ suite('a directory of something else is refused and left alone', () => {
 suite('data of a newer version is refused and left alone', () => {
   test('by its marker', async (t) => {
     const directory = await filled(t)
-    writeFileSync(join(directory, MARKER), '{"made":"throughline","format":4,"is":"ready"}\n')
-    await refused(directory, 'DATA_NEWER', /format 4, and this version reads up to 3/)
+    writeFileSync(join(directory, MARKER), '{"made":"throughline","format":5,"is":"ready"}\n')
+    await refused(directory, 'DATA_NEWER', /format 5, and this version reads up to 4/)
   })
 
   test('by its marker alone, with members that nobody knows yet', async (t) => {
@@ -159,19 +159,19 @@ suite('data of a newer version is refused and left alone', () => {
   test('by its database', async (t) => {
     const directory = await filled(t)
     const db = new DatabaseSync(join(directory, DATABASE))
-    db.exec('PRAGMA user_version = 4')
+    db.exec('PRAGMA user_version = 5')
     db.close()
-    await refused(directory, 'DATA_NEWER', /format 4, and this version reads up to 3/)
+    await refused(directory, 'DATA_NEWER', /format 5, and this version reads up to 4/)
   })
 
   test('by its database, as a killed process left it', async (t) => {
     const directory = await killed(t)
     const copy = join(await place(t), 'copy')
     const db = new DatabaseSync(join(directory, DATABASE))
-    db.exec('PRAGMA user_version = 4')
+    db.exec('PRAGMA user_version = 5')
     cpSync(directory, copy, { recursive: true })
     db.close()
-    await refused(copy, 'DATA_NEWER', /format 4/)
+    await refused(copy, 'DATA_NEWER', /format 5/)
   })
 })
 

@@ -92,7 +92,7 @@ suite('data of format 1', () => {
       await log.close()
       await store.close()
     }
-    assert.match(readFileSync(join(directory, 'throughline.json'), 'utf8'), /"format":3/)
+    assert.match(readFileSync(join(directory, 'throughline.json'), 'utf8'), /"format":4/)
   })
 
   test('is not migrated when opened read-only', async (t) => {

@@ -2,7 +2,7 @@ import type { Notifier } from '../../base/time/notifier.ts'
 import type { Clock } from '../../base/time/clock.ts'
 import { assertNewEvents } from '../../ports/append-decision.ts'
 import { compositeKey } from '../../base/composite-key.ts'
-import { HELD_TABLE } from '../../ports/ledger.ts'
+import { HELD_PAGE_TABLE, HELD_TABLE } from '../../ports/ledger.ts'
 import { progressId } from '../../ports/composite-keys.ts'
 import type { LogRecord } from '../../ports/event-log.ts'
 import { advanceProgress } from '../../ports/progress.ts'
@@ -143,18 +143,22 @@ function ledgerSources(
 const heldEventId = ({ consumer, topic, partition, offset }: ConsumedEvent): string =>
   compositeKey(consumer, topic, `${partition}\n${offset}`)
 
-/** The events in the tables of held events: see `HELD_TABLE`. */
+/** The events in the tables of held events: see `HELD_TABLE` and `HELD_PAGE_TABLE`. */
 function heldEvents(tables: Tables): readonly string[] {
-  const { suffix, index } = HELD_TABLE
-  return tables
-    .names()
-    .filter((name) => name.endsWith(suffix))
-    .flatMap((table) => tables.scan({ table, where: { index }, limit: Infinity }))
-    .map(({ body, value }) => {
-      const record = JSON.parse(body) as LogRecord
-      const consumer = String(value).split(':', 1)[0] as string
-      return heldEventId({ ...record, consumer })
-    })
+  return [HELD_TABLE, HELD_PAGE_TABLE].flatMap(({ suffix, index }) =>
+    tables
+      .names()
+      .filter((name) => name.endsWith(suffix))
+      .flatMap((table) => tables.scan({ table, where: { index }, limit: Infinity }))
+      .flatMap(({ body, value }) => {
+        const found = JSON.parse(body) as LogRecord | readonly LogRecord[]
+        const consumer = String(value).split(':', 1)[0] as string
+        const records = Array.isArray(found)
+          ? (found as readonly LogRecord[])
+          : [found as LogRecord]
+        return records.map((record) => heldEventId({ ...record, consumer }))
+      }),
+  )
 }
 
 /** Makes all checks first, so that a failed unit changes nothing. */

@@ -64,7 +64,8 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
   const due = new Set([...ended, ...holds.dueForRetry(now, holdsMax, isFree)])
   const dueTimers = leases.holdsTimerLease() ? await timers.due(now, TIMERS_PER_BATCH) : []
   rows.put(dueTimers)
-  const retried = await heldDeliveries(sources, due)
+  const { deliveries: retried, pages } = await heldDeliveries(sources, due)
+  scheduled.push(...pages)
   const isWaiting = retried.length + dueTimers.length + scheduled.length === 0
   const slices = await readSlices(sources, isWaiting ? idleWaitMs(sources) : 0, signal)
   for (const slice of slices) sources.reportDamage(slice)
@@ -86,7 +87,7 @@ export async function gatherBatch(sources: BatchSources, signal: AbortSignal): P
 async function takeScheduled(
   { delays, holds, redriveRate }: BatchSources,
   due: readonly string[],
-): Promise<readonly ScheduledHold[]> {
+): Promise<ScheduledHold[]> {
   const scheduled: ScheduledHold[] = []
   for (const holdKey of due) {
     const { status, consumer = '' } = holds.summary(holdKey) ?? {}
@@ -94,33 +95,43 @@ async function takeScheduled(
       holds.postpone(holdKey, delays.now() + RATE_LIMITED_MS)
       continue
     }
-    const [front] = await holds.firstMessages(holdKey, 1)
+    const [front] = (await holds.front(holdKey, 1)).messages
     if (front) scheduled.push({ holdKey, front: front.key })
     else holds.suspend(holdKey)
   }
   return scheduled
 }
 
-/** The messages in front of these holds. */
+/** What is in front of holds: messages, or pages that are to be unpacked first. */
+export interface HeldFronts {
+  readonly deliveries: readonly Delivery[]
+  readonly pages: readonly ScheduledHold[]
+}
+
 export async function heldDeliveries(
   sources: BatchSources,
   holdKeys: Iterable<string>,
-): Promise<readonly Delivery[]> {
+): Promise<HeldFronts> {
   const { holds, slots } = sources
   const deliveries: Delivery[] = []
+  const pages: ScheduledHold[] = []
   const all = [...holdKeys]
   const firsts = slots && all.length > 0 ? await holds.firstMessagePerHold(all) : []
   for (const [at, holdKey] of all.entries()) {
     const first = firsts[at]
-    const rows = first ? [first] : await holds.firstMessages(holdKey, HELD_PER_BATCH)
-    const retries = retryDeliveries(sources, holdKey, rows)
+    const front = first ? { messages: [first] } : await holds.front(holdKey, HELD_PER_BATCH)
+    if (front.page !== undefined) {
+      pages.push({ holdKey, front: front.page, isPage: true })
+      continue
+    }
+    const retries = retryDeliveries(sources, holdKey, front.messages)
     if (retries.length === 0) {
       holds.suspend(holdKey)
       slots?.forget(holdKey)
     }
     deliveries.push(...retries)
   }
-  return deliveries
+  return { deliveries, pages }
 }
 
 /** The messages in front of a hold, as deliveries. */

@@ -99,7 +99,7 @@ export function createHandlerCaller(
       while (slots.hasDetachedCalls() && !aborting.aborted) {
         if (slots.endedHolds().length === 0) await slots.waitForChange(options.idleMs, aborting)
         else {
-          const deliveries = await heldDeliveries(sources, slots.endedHolds())
+          const { deliveries } = await heldDeliveries(sources, slots.endedHolds())
           if (deliveries.length > 0) return callAll({ ...EMPTY_BATCH, deliveries })
         }
       }

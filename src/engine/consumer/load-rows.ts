@@ -100,11 +100,11 @@ export async function loadScheduledRows(
   scheduled: readonly ScheduledHold[],
 ): Promise<void> {
   if (scheduled.length === 0) return
-  const { holds, held, operations } = environment.service.tableNames
+  const { holds, held, heldPages, operations } = environment.service.tableNames
   const shared = isShared ? [changeCountKey(environment.service.id)] : []
-  const fronts = scheduled.flatMap(({ holdKey, front }) => [
+  const fronts = scheduled.flatMap(({ holdKey, front, isPage }) => [
     { table: holds, key: holdKey },
-    { table: held, key: front },
+    { table: isPage ? heldPages : held, key: front },
   ])
   await rows.load([...fronts, ...shared])
   const further = scheduled.flatMap(({ holdKey, front }): RowKey[] => {

@@ -12,6 +12,7 @@ import {
 } from '../execution/index.ts'
 import type { TimerRow, InboundMessage, RuleRun, Delivery, Batch } from '../execution/index.ts'
 import {
+  closePages,
   thrownFields,
   holdKeyOf,
   holdStatus,
@@ -52,6 +53,7 @@ export async function runBatch(context: BatchContext, batch: Batch): Promise<Sta
     await pending
     context.budget.begin()
   }
+  closePages(staged)
   if (ran === batch.deliveries.length) return { ...staged, batch }
   // A record may have run for some of its consumers only: each has passed its own last delivery.
   return { ...staged, batch: { ...batch, deliveries: batch.deliveries.slice(0, ran), slices: [] } }

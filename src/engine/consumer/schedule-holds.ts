@@ -17,6 +17,7 @@ import {
   releaseFront,
   replaceFront,
   setAside,
+  unpackPage,
   updateHold,
 } from '../failure/index.ts'
 import { changeCountKey } from '../context/index.ts'
@@ -40,8 +41,9 @@ interface Front extends ScheduledHold {
 export function scheduleHold(
   context: BatchContext,
   staged: StagingBatch,
-  { holdKey, front }: ScheduledHold,
+  { holdKey, front, isPage }: ScheduledHold,
 ): void {
+  if (isPage) return unpackPage(staged, holdKey, front)
   const hold = readHold(staged, holdKey)
   const record = readHeld(staged, front)
   const consumer = context.group.consumers.find(({ id }) => id === hold?.consumer)

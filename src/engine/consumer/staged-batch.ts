@@ -4,7 +4,7 @@ import type { Advance, StreamEntry } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { StatusChange } from '../../ports/status.ts'
 import type { Batch, DeliveryCounts, InboundMessage, RuleRun } from '../execution/index.ts'
-import type { HoldDraft, RuleError, StatusStep } from '../failure/index.ts'
+import type { HoldingDraft, RuleError, StatusStep } from '../failure/index.ts'
 import { createStatusChange } from '../failure/index.ts'
 import type { Consumer } from '../plan/index.ts'
 import type { UnitDraft } from '../rows/index.ts'
@@ -12,7 +12,7 @@ import { createDraft } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
 
 /** What a batch has staged for its unit. */
-export interface StagedBatch extends Omit<StagingBatch, 'computedMs' | 'tables'> {
+export interface StagedBatch extends Omit<StagingBatch, 'computedMs' | 'tables' | 'openPages'> {
   /** The part of the batch that was run; the rest is for the next unit. */
   readonly batch: Batch
   /** Computing time of the rules, in milliseconds. */
@@ -20,7 +20,7 @@ export interface StagedBatch extends Omit<StagingBatch, 'computedMs' | 'tables'>
 }
 
 /** Staged changes while the rules run. */
-export interface StagingBatch extends HoldDraft {
+export interface StagingBatch extends HoldingDraft {
   readonly draft: UnitDraft
   readonly appends: LogEvent[]
   readonly streams: StreamEntry[]
@@ -42,6 +42,7 @@ export function createStagingBatch({ rows, environment }: BatchContext): Staging
     computedMs: 0,
     draft: createDraft({ row: rows.peek }),
     tables: environment.service.tableNames,
+    openPages: new Map(),
     appends: [],
     streams: [],
     changedConversations: new Set(),

@@ -21,10 +21,11 @@ export interface Delivery {
   readonly fault?: Fault
 }
 
-/** A hold, and the row of its message in front. */
+/** A hold, and the row of its message in front, or of a page that is to be unpacked. */
 export interface ScheduledHold {
   readonly holdKey: string
   readonly front: string
+  readonly isPage?: true
 }
 
 /** The work of one unit. */

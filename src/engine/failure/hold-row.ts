@@ -29,6 +29,8 @@ export interface HoldRow {
   readonly next: number
   /** Number of held messages. */
   readonly count: number
+  /** Number of pages that some of them are in. */
+  readonly pages?: number
   /** Set while the message in front has failed. */
   readonly dead?: DeadLetter
   /** Set for a dead letter that its key does not wait for: a hold of its own. */

@@ -12,6 +12,12 @@ import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import { rowWrite, writeRows } from '../rows/index.ts'
 
+/** What is in front of a hold: messages, or a page of them. */
+export interface HoldFront {
+  readonly messages: readonly CachedRow[]
+  readonly page?: string
+}
+
 /** The holds of one group, as committed, with the time at which each is due. */
 export interface Holds {
   load(): Promise<void>
@@ -45,8 +51,8 @@ export interface Holds {
   suspend(holdKey: string): void
   /** Applies the changes of a committed draft. */
   onCommit(draft: UnitDraft): void
-  /** The messages in front of a hold, oldest first. */
-  firstMessages(holdKey: string, limit: number): Promise<readonly CachedRow[]>
+  /** The messages in front of a hold, oldest first; or the key of a page that has to be unpacked first. */
+  front(holdKey: string, limit: number): Promise<HoldFront>
   /** The first message of each hold, if it exists. Holds of queues have no more than one. */
   firstMessagePerHold(holdKeys: readonly string[]): Promise<readonly (CachedRow | undefined)[]>
 }
@@ -111,10 +117,14 @@ export function createHolds(
         else known.delete(key)
       }
     },
-    async firstMessages(holdKey, limit) {
+    async front(holdKey, limit) {
       const where = { index: 'hold', equals: holdKey }
       const rows = await store.scan({ table: tables.held, where, limit })
-      return rows.map(heldMessageRow)
+      if (!known.get(holdKey)?.isPaged) return { messages: rows.map(heldMessageRow) }
+      const [page] = await store.scan({ table: tables.heldPages, where, limit: 1 })
+      // Messages with rows of their own may be behind the page.
+      const messages = rows.filter(({ key }) => !page || key < page.key).map(heldMessageRow)
+      return messages.length > 0 || !page ? { messages } : { messages, page: page.key }
     },
     async firstMessagePerHold(holdKeys) {
       const keys = holdKeys.map((holdKey) => ({ table: tables.held, key: heldKey(holdKey, 0) }))
@@ -208,6 +218,7 @@ function summarize(hold: HoldRow, policy: FailurePolicy): HoldSummary {
     count,
     ...(dead ? { deadId: dead.id, deadRow: dead.row } : {}),
     ...(hold.isAside ? { isAside: true as const } : {}),
+    ...(hold.pages ? { isPaged: true as const } : {}),
     ...(hold.undoneBy ? { undoneBy: hold.undoneBy } : {}),
     ...(since === undefined ? {} : { since }),
   }

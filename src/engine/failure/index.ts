@@ -15,8 +15,10 @@ export { createHolds } from './holds.ts'
 export type { CanWorkOn, HoldSummary } from './known-holds.ts'
 export type { RedriveRate } from './redrive-rate.ts'
 export { createRedriveRate } from './redrive-rate.ts'
-export type { HoldDraft, HoldReason } from './stage-holds.ts'
+export { messagesIn } from './held-page.ts'
+export type { HoldReason, HoldingDraft } from './stage-holds.ts'
 export {
+  closePages,
   failFront,
   holdMessage,
   readHeld,
@@ -25,6 +27,7 @@ export {
   releaseFront,
   replaceFront,
   setAside,
+  unpackPage,
   updateHold,
 } from './stage-holds.ts'
 export type { StatusStep } from './status-change.ts'

@@ -11,6 +11,8 @@ export interface HoldSummary extends Pick<
   readonly due: number
   /** It is a dead letter with a hold of its own. */
   readonly isAside?: true
+  /** Some of its messages share rows. */
+  readonly isPaged?: true
   /** The id and the row of the message in front, if it has failed. */
   readonly deadId?: string
   readonly deadRow?: string

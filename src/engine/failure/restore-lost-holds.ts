@@ -1,18 +1,20 @@
 import { EMPTY_UNIT } from '../../ports/empty-unit.ts'
 import type { EventStore, ScannedRow } from '../../ports/event-store.ts'
+import { messagesIn } from './held-page.ts'
 import type { HeldMessage, HoldRow } from './hold-row.ts'
 import { placeHoldKey } from './hold-row.ts'
 import type { ServiceTables } from '../plan/index.ts'
 
-/** Held messages in memory at a time. */
+/** Rows of held messages in memory at a time. */
 const PAGE = 100
 
 /** Held messages of one key whose hold row is lost. */
 interface LostHold {
   readonly holdKey: string
-  readonly front: ScannedRow
-  /** How many, and the number of the last one. */
+  front: ScannedRow
+  /** How many, in how many pages, and the number of the last one. */
   count: number
+  pages: number
   last: number
 }
 
@@ -27,10 +29,10 @@ export async function restoreLostHolds(
   { isKnown, now }: { readonly isKnown: (holdKey: string) => boolean; readonly now: number },
 ): Promise<readonly { readonly key: string; readonly hold: HoldRow }[]> {
   const made: { key: string; hold: HoldRow }[] = []
-  for await (const { holdKey, front, count, last } of heldByKey(store, tables.held, consumer)) {
-    if (isKnown(holdKey)) continue
+  for (const lost of await findLostHolds(store, tables, consumer, isKnown)) {
+    const { holdKey, front, count, last, pages } = lost
     const since = Math.floor(now)
-    const record = JSON.parse(front.body) as HeldMessage
+    const [record] = messagesIn(front) as [HeldMessage]
     const hold: HoldRow = {
       consumer,
       key: record.key,
@@ -44,6 +46,7 @@ export async function restoreLostHolds(
       since,
       next: last + 1,
       count,
+      ...(pages > 0 ? { pages } : {}),
     }
     const row = { table: tables.holds, key: holdKey }
     const index = { consumer }
@@ -77,27 +80,42 @@ export async function recordedStatus(
   return { status, isRecorded: true, ...dead }
 }
 
-async function* heldByKey(
+/** The held messages of a consumer whose holds are lost. */
+async function findLostHolds(
+  store: EventStore,
+  { held, heldPages }: ServiceTables,
+  consumer: string,
+  isKnown: (holdKey: string) => boolean,
+): Promise<Iterable<LostHold>> {
+  const lost = new Map<string, LostHold>()
+  for (const table of [held, heldPages])
+    for await (const row of heldRows(store, table, consumer)) {
+      const holdKey = String(row.value)
+      if (isKnown(holdKey)) continue
+      const found = lost.get(holdKey) ?? { holdKey, front: row, count: 0, pages: 0, last: 0 }
+      lost.set(holdKey, found)
+      if (row.key < found.front.key) found.front = row
+      found.count += messagesIn(row).length
+      if (table === heldPages) found.pages += 1
+      // The messages of an unpacked page have its number, and one of their own behind it.
+      found.last = Math.max(found.last, Math.floor(Number(row.key.slice(holdKey.length + 1))))
+    }
+  return lost.values()
+}
+
+async function* heldRows(
   store: EventStore,
   table: string,
   consumer: string,
-): AsyncGenerator<LostHold> {
+): AsyncGenerator<ScannedRow> {
   const prefix = `${consumer}:`
   let after = { key: '', value: prefix }
-  let current: LostHold | undefined
   for (let isOver = false; !isOver;) {
     const page = await store.scan({ table, where: { index: 'hold' }, after, limit: PAGE })
     const rows = page.filter(({ value }) => String(value).startsWith(prefix))
-    for (const row of rows) {
-      const holdKey = String(row.value)
-      if (current && current.holdKey !== holdKey) yield current
-      if (current?.holdKey !== holdKey) current = { holdKey, front: row, count: 0, last: 0 }
-      current.count += 1
-      current.last = Number(row.key.slice(holdKey.length + 1))
-    }
+    yield* rows
     isOver = rows.length < PAGE
     const last = rows.at(-1)
     if (last) after = { key: last.key, value: String(last.value) }
   }
-  if (current) yield current
 }

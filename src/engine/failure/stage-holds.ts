@@ -5,11 +5,19 @@ import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
 import type { DeadLetter, HeldMessage, HoldRow, HoldStatus } from './hold-row.ts'
 import { holdError, holdKeyOf, placeHoldKey } from './hold-row.ts'
+import type { HeldPage, OpenPage } from './held-page.ts'
+import { PAGED_FROM, addToPage, openPage } from './held-page.ts'
 
 /** What changes of holds are staged on. */
 export interface HoldDraft {
   readonly draft: UnitDraft
-  readonly tables: Pick<ServiceTables, 'holds' | 'held'>
+  readonly tables: Pick<ServiceTables, 'holds' | 'held' | 'heldPages'>
+}
+
+/** A draft to which messages are added that wait behind others. */
+export interface HoldingDraft extends HoldDraft {
+  /** The pages that the unit fills, by hold key. */
+  readonly openPages: Map<string, OpenPage>
 }
 
 /** Why a message waits: an error, or without one a delay. */
@@ -35,6 +43,11 @@ export function readHold({ draft, tables }: HoldDraft, holdKey: string): HoldRow
 /** The message of a held row, with the changes of the draft. */
 export function readHeld({ draft, tables }: HoldDraft, key: string): HeldMessage | undefined {
   return draft.row(tables.held, key)?.value as HeldMessage | undefined
+}
+
+/** The messages of a page, with the changes of the draft. */
+export function readPage({ draft, tables }: HoldDraft, key: string): HeldPage | undefined {
+  return draft.row(tables.heldPages, key)?.value as HeldPage | undefined
 }
 
 /** Writes a hold that was read before; `undefined` removes it. */
@@ -65,7 +78,7 @@ function removeHeld({ draft, tables }: HoldDraft, key: string): void {
  * command that it undoes, if it is a compensation.
  */
 export function holdMessage(
-  staged: HoldDraft,
+  staged: HoldingDraft,
   consumer: Consumer,
   record: LogRecord,
   reason: HoldReason,
@@ -73,10 +86,15 @@ export function holdMessage(
 ): void {
   const { draft, tables } = staged
   const holdKey = holdKeyOf(consumer, record)
+  if (addToOpenPage(staged, holdKey, record, undoes)) return
   const before = readHold(staged, holdKey)
-  let number = before?.next ?? 0
-  // Never overwrite a held message, even if the counter of the hold is wrong.
-  while (readHeld(staged, heldKey(holdKey, number))) number += 1
+  if (before && before.count >= PAGED_FROM && undoes === undefined) {
+    const page = openPage()
+    addToPage(page, record)
+    staged.openPages.set(holdKey, page)
+    return
+  }
+  const number = freeNumber(staged, holdKey, before)
   const key = heldKey(holdKey, number)
   const row: HoldRow = before
     ? { ...before, next: number + 1, count: before.count + 1, ...withCure(before, undoes, key) }
@@ -87,6 +105,59 @@ export function holdMessage(
   if (cached) draft.put(tables.holds, holdKey, { ...change, version: cached.version + 1 })
   else draft.insert(tables.holds, holdKey, { ...change, version: 1 })
   draft.insert(tables.held, key, { value: record, version: 1, index: { hold: holdKey } })
+}
+
+/** The number of the next row of a hold. */
+function freeNumber(staged: HoldDraft, holdKey: string, hold: HoldRow | undefined): number {
+  let number = hold?.next ?? 0
+  // Never overwrite a held message, even if the counter of the hold is wrong.
+  for (;;) {
+    const key = heldKey(holdKey, number)
+    if (!readHeld(staged, key) && !readPage(staged, key)) return number
+    number += 1
+  }
+}
+
+/** Adds to the page that the unit fills. A full one is closed, as one is before a compensation. */
+function addToOpenPage(
+  staged: HoldingDraft,
+  holdKey: string,
+  record: LogRecord,
+  undoes: string | undefined,
+): boolean {
+  const page = staged.openPages.get(holdKey)
+  if (!page) return false
+  if (undoes === undefined && addToPage(page, record)) return true
+  closePage(staged, holdKey, page)
+  return false
+}
+
+function closePage(staged: HoldingDraft, holdKey: string, page: OpenPage): void {
+  staged.openPages.delete(holdKey)
+  const hold = readHold(staged, holdKey) as HoldRow
+  const number = freeNumber(staged, holdKey, hold)
+  const { messages } = page
+  const index = { hold: holdKey, from: messages[0]?.position ?? 0 }
+  const change = { value: messages, version: 1, index }
+  staged.draft.insert(staged.tables.heldPages, heldKey(holdKey, number), change)
+  const [count, pages] = [hold.count + messages.length, (hold.pages ?? 0) + 1]
+  putHold(staged, holdKey, hold.consumer, { ...hold, next: number + 1, count, pages })
+}
+
+/** Writes the pages that the unit has filled. */
+export function closePages(staged: HoldingDraft): void {
+  for (const [holdKey, page] of staged.openPages) closePage(staged, holdKey, page)
+}
+
+/** Gives each message of a page a row of its own, in the place of the page. */
+export function unpackPage(staged: HoldDraft, holdKey: string, key: string): void {
+  const hold = readHold(staged, holdKey)
+  const page = readPage(staged, key)
+  if (!hold || !page) return
+  staged.draft.put(staged.tables.heldPages, key, { value: undefined, version: 0 })
+  for (const [at, message] of page.entries())
+    putHeld(staged, holdKey, `${key}.${String(at).padStart(6, '0')}`, message)
+  putHold(staged, holdKey, hold.consumer, { ...hold, pages: (hold.pages ?? 1) - 1 })
 }
 
 type Opened = Omit<HoldRow, 'consumer' | 'key' | 'next' | 'count'>
@@ -146,12 +217,12 @@ function withoutFront(hold: HoldRow, front: string): HoldRow | undefined {
 
 /** A hold without what it knows of its front. */
 function frontless(hold: HoldRow): Omit<HoldRow, 'attempts'> {
-  const { consumer, key, due, delayMs, since, next, count } = hold
+  const { consumer, key, due, delayMs, since, next, count, pages } = hold
   const times = {
     ...(delayMs === undefined ? {} : { delayMs }),
     ...(since === undefined ? {} : { since }),
   }
-  return { consumer, key, due, ...times, next, count }
+  return { consumer, key, due, ...times, next, count, ...(pages ? { pages } : {}) }
 }
 
 /** Marks the message in front as failed: its hold stays until it is redriven or discarded. */
@@ -179,7 +250,7 @@ export function setAside(
   const place = placeHoldKey(consumer, record)
   const row = heldKey(place, 0)
   releaseFront(staged, holdKey, dead.row)
-  const { undoneBy: _, ...kept } = hold
+  const { undoneBy: _, pages: __, ...kept } = hold
   const due = dead.redriveAt ?? hold.due
   const aside: HoldRow = {
     ...kept,

@@ -1,6 +1,6 @@
 import type { LogRecord } from '../../ports/event-log.ts'
 import type { HoldRow } from '../failure/index.ts'
-import { holdError, holdStatus } from '../failure/index.ts'
+import { holdError, messagesIn, holdStatus } from '../failure/index.ts'
 import type { EventLocation, HeldKey, HeldKeysOptions, ListPage } from './list-types.ts'
 import type { ListSource, ListedRule } from './paging.ts'
 import {
@@ -18,6 +18,8 @@ const EXAMINED_MAX = 10_000
 const ROWS_PER_SCAN = 200
 /** Held events of a key read per scan when looking for a message. */
 const HELD_PER_SCAN = 1_000
+/** Pages of held events, which have up to 256 each. */
+const PAGES_PER_SCAN = 20
 
 /**
  * Held keys, ordered by consumer and key, each with the event in front and its last error.
@@ -88,11 +90,13 @@ async function readHeldKey(
   row: HoldRow,
 ): Promise<HeldKey | undefined> {
   const { store } = source.backend
-  const table = serviceTables(rule.service).held
+  const { held, heldPages } = serviceTables(rule.service)
   const where = { index: 'hold', equals: holdKey }
-  const [front] = await store.scan({ table, where, limit: 1 })
+  const [first] = await store.scan({ table: held, where, limit: 1 })
+  const [page] = row.pages ? await store.scan({ table: heldPages, where, limit: 1 }) : []
+  const front = page && !(first && first.key < page.key) ? page : first
   if (!front) return undefined
-  const record = JSON.parse(front.body) as LogRecord
+  const [record] = messagesIn(front) as [LogRecord]
   const error = holdError(row)
   return {
     consumer: rule.name,
@@ -129,9 +133,9 @@ export async function holdsContaining(
     const keys = [...new Set(read.flatMap((record) => possibleHoldKeys(rule, record)))]
     for (const row of await source.backend.store.get(keys.map((key) => ({ table, key })))) {
       if (!row) continue
-      const isIn = await contains(source, rule, row.key, oneOf(read))
-      const held =
-        isIn && (await readHeldKey(source, rule, row.key, JSON.parse(row.body) as HoldRow))
+      const entry = [row.key, JSON.parse(row.body) as HoldRow] as const
+      const isIn = await contains(source, rule, entry, oneOf(read))
+      const held = isIn && (await readHeldKey(source, rule, ...entry))
       if (held) found.set(row.key, held)
     }
   }
@@ -151,9 +155,9 @@ export async function heldUnder(
   const found: HeldKey[] = []
   for (const rule of rules)
     for (const key of keys ?? [undefined])
-      for await (const [holdKey, row] of holdRows(listed, rule, key, undefined)) {
-        if (!(await contains(listed, rule, holdKey, isWanted))) continue
-        const held = await readHeldKey(listed, rule, holdKey, row)
+      for await (const entry of holdRows(listed, rule, key, undefined)) {
+        if (!(await contains(listed, rule, entry, isWanted))) continue
+        const held = await readHeldKey(listed, rule, ...entry)
         if (held) found.push(held)
       }
   return found
@@ -179,19 +183,25 @@ const oneOf =
 async function contains(
   { backend: { store } }: ListSource,
   { service }: ListedRule,
-  holdKey: string,
+  [holdKey, { pages = 0 }]: HoldEntry,
   isWanted: (record: LogRecord) => boolean,
 ): Promise<boolean> {
-  const table = serviceTables(service).held
+  const { held, heldPages } = serviceTables(service)
   const where = { index: 'hold', equals: holdKey }
-  let after: { readonly key: string; readonly value: string } | undefined
-  do {
-    const page = { limit: HELD_PER_SCAN, ...(after ? { after } : {}) }
-    const rows = await store.scan({ table, where, ...page })
-    if (rows.some(({ body }) => isWanted(JSON.parse(body) as LogRecord))) return true
-    const last = rows.length === HELD_PER_SCAN ? rows.at(-1) : undefined
-    after = last && { key: last.key, value: holdKey }
-  } while (after)
+  for (const [table, limit] of [
+    [held, HELD_PER_SCAN],
+    [heldPages, PAGES_PER_SCAN],
+  ] as const) {
+    // Before the owner has started, data of earlier versions lacks the table of pages.
+    if (table === heldPages && pages === 0) break
+    let after: { readonly key: string; readonly value: string } | undefined
+    do {
+      const rows = await store.scan({ table, where, limit, ...(after ? { after } : {}) })
+      if (rows.some((row) => messagesIn(row).some(isWanted))) return true
+      const last = rows.length === limit ? rows.at(-1) : undefined
+      after = last && { key: last.key, value: holdKey }
+    } while (after)
+  }
   return false
 }
 
@@ -206,7 +216,9 @@ export async function findHolder(
     const [hold] = await source.backend.store.get([
       { table: serviceTables(rule.service).holds, key },
     ])
-    if (hold && (await contains(source, rule, key, oneOf([record])))) return rule.name
+    if (!hold) continue
+    const entry = [key, JSON.parse(hold.body) as HoldRow] as const
+    if (await contains(source, rule, entry, oneOf([record]))) return rule.name
   }
   return undefined
 }

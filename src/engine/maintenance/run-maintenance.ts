@@ -4,6 +4,8 @@ import { prune } from './pruning.ts'
 import { createRetention } from './retention.ts'
 
 const TASK = 'throughline/maintenance'
+/** A stored name: that of the first version. */
+const LEASE = 'throughline/upkeep'
 
 /**
  * Applies retention and compaction, and prunes what is kept for a time only, every `retentionCheckMs`
@@ -14,7 +16,7 @@ export async function runMaintenance(engine: EngineContext, signal: AbortSignal)
   const { retentionCheckMs: intervalMs } = options
   const leaseMs = 3 * Math.max(intervalMs, options.leaseMs)
   // The lease only saves work: two members at once would be harmless.
-  const lease = createTaskLease(TASK, { store: backend.store, clock }, member, leaseMs)
+  const lease = createTaskLease(LEASE, { store: backend.store, clock }, member, leaseMs)
   const retain = createRetention(engine)
   await supervise(engine, { name: TASK, signal, pauseMs: intervalMs, intervalMs }, async () => {
     if (!(await lease.hold())) return

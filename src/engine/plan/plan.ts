@@ -3,6 +3,7 @@ import { commandsTopic, eventsTopic, definitionOf, repliesTopic } from '../../co
 import type { MessageType } from '../../contract/message.ts'
 import type { TopicSpec } from '../../ports/event-log.ts'
 import type { TableSpec } from '../../ports/event-store.ts'
+import { HELD_PAGE_TABLE, HELD_TABLE } from '../../ports/ledger.ts'
 import type { Entity } from '../../rules/entity.ts'
 import type { Handler } from '../../rules/handler.ts'
 import type { Projection } from '../../rules/projection.ts'
@@ -99,6 +100,7 @@ export interface ServiceTables {
   readonly timers: string
   readonly holds: string
   readonly held: string
+  readonly heldPages: string
   /** Rows that operators change, such as pauses. */
   readonly control: string
   /** Snapshots of long folds in progress. */
@@ -213,7 +215,8 @@ export function serviceTables(service: string): ServiceTables {
     operations: `${service}.operations`,
     timers: `${service}.timers`,
     holds: `${service}.holds`,
-    held: `${service}.held`,
+    held: `${service}${HELD_TABLE.suffix}`,
+    heldPages: `${service}${HELD_PAGE_TABLE.suffix}`,
     control: controlTable(service),
     snapshots: `${service}.snapshots`,
   }
@@ -290,7 +293,8 @@ function tablesOf(consumers: readonly Consumer[], tableNames: ServiceTables): re
     { name: tableNames.operations, indexes: ['at'] },
     { name: tableNames.timers, indexes: ['due', 'setAt'] },
     { name: tableNames.holds, indexes: ['consumer'] },
-    { name: tableNames.held, indexes: ['hold'] },
+    { name: tableNames.held, indexes: [HELD_TABLE.index] },
+    { name: tableNames.heldPages, indexes: [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from] },
     { name: tableNames.control, indexes: [] },
     { name: tableNames.snapshots, indexes: [] },
   ]

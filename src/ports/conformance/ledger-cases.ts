@@ -10,6 +10,7 @@ import { AT, AT_TEXT, CHARGED, PLACED, SUBSCRIPTIONS, appendTen } from './ledger
 import {
   declareLedgerOf,
   hold,
+  holdPage,
   message,
   nameOf,
   pass,
@@ -167,6 +168,20 @@ export const ledgerCases: readonly StoreCase[] = [
       assert.equal((await rowOf(store, 'm-7'))?.STATUS, 'COMPLETED')
     },
   ),
+  ledgerCase('Events on a page of held events are unprocessed', async ({ backend }) => {
+    const store = await declareLedgerOf(backend)
+    await appendTen(backend)
+    for (const consumer of ['shop/cart', 'shop/mail'])
+      await pass(store, consumer, 6, { by: 'shop' })
+    await holdPage(backend, 'shop/mail', ['m-7'])
+    const unprocessed = async (): Promise<readonly string[]> =>
+      (await readLedger(store, { status: 'UNPROCESSED', type: PLACED })).map(nameOf)
+    assert.deepEqual(await unprocessed(), ['m-7 shop/mail'])
+    assert.equal((await rowOf(store, 'm-1'))?.STATUS, 'COMPLETED')
+    await holdPage(backend, 'shop/cart', ['m-1', 'm-7'])
+    assert.deepEqual(await unprocessed(), ['m-7 shop/cart', 'm-7 shop/mail', 'm-1 shop/cart'])
+    assert.equal((await rowOf(store, 'm-7'))?.UPDATED_BY, 'door')
+  }),
   ledgerCase(
     'Messages from outside are inbound, answers are responses, and all others are requests',
     async ({ backend }) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { Backend, EventStore } from '../event-store.ts'
-import type { LogEvent } from '../event-log.ts'
+import type { LogEvent, LogRecord } from '../event-log.ts'
 import type { LedgerQuery, LedgerRow } from '../ledger.ts'
-import { HELD_TABLE } from '../ledger.ts'
+import { HELD_PAGE_TABLE, HELD_TABLE } from '../ledger.ts'
 import type { LedgerSubscription } from '../status.ts'
 import { testAdvance } from './commit-cases.ts'
 import { ORDERS, PAYMENTS, appendStored, commitDone, testEvent, testTopic } from './fixtures.ts'
@@ -13,6 +13,7 @@ export const REPLIES = 'shop.replies'
 export const REPLY = 'throughline.refused'
 
 const HELD = `shop${HELD_TABLE.suffix}`
+const HELD_PAGES = `shop${HELD_PAGE_TABLE.suffix}`
 
 function subscription(
   consumer: string,
@@ -38,7 +39,10 @@ export const SUBSCRIPTIONS: Readonly<Record<string, readonly LedgerSubscription[
 /** Declares topics of one partition, a table of held events, and all consumers. */
 export async function declareLedgerOf({ log, store }: Backend): Promise<EventStore> {
   await log.declare([ORDERS, PAYMENTS, REPLIES].map((name) => testTopic(name, 1)))
-  await store.declare([{ name: HELD, indexes: [HELD_TABLE.index] }])
+  await store.declare([
+    { name: HELD, indexes: [HELD_TABLE.index] },
+    { name: HELD_PAGES, indexes: [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from] },
+  ])
   for (const [service, subscriptions] of Object.entries(SUBSCRIPTIONS))
     await store.declareLedger(service, subscriptions)
   return store
@@ -74,17 +78,37 @@ export async function appendTen({ log }: Pick<Backend, 'log'>): Promise<void> {
 
 /** Stores a copy of an event that waits at a consumer. */
 export async function hold(backend: Backend, consumer: string, id: string): Promise<void> {
-  const { log, store } = backend
+  const { store } = backend
+  const [record] = await recordsOf(backend, [id])
+  assert.ok(record)
+  const index = { [HELD_TABLE.index]: `${consumer}:${record.key}` }
+  const row = { table: HELD, key: `${consumer}:${record.key}:${id}`, expected: 0, version: 1 }
+  await commitDone(store, { rows: [{ ...row, body: JSON.stringify(record), index }] })
+}
+
+/** Stores a page with copies of events of one key that wait at a consumer. */
+export async function holdPage(
+  backend: Backend,
+  consumer: string,
+  ids: readonly string[],
+): Promise<void> {
+  const records = await recordsOf(backend, ids)
+  const [first] = records
+  assert.ok(first)
+  const holdKey = `${consumer}:${first.key}`
+  const index = { [HELD_PAGE_TABLE.index]: holdKey, [HELD_PAGE_TABLE.from]: first.position ?? 0 }
+  const row = { table: HELD_PAGES, key: `${holdKey}:page`, expected: 0, version: 1 }
+  const rows = [{ ...row, body: JSON.stringify(records), index }]
+  await commitDone(backend.store, { rows })
+}
+
+async function recordsOf({ log }: Backend, ids: readonly string[]): Promise<readonly LogRecord[]> {
   const [slice] = await log.read(
     [{ topic: ORDERS, partition: 0, next: 0 }],
     { records: 100, bytes: 1e6 },
     { ms: 0 },
   )
-  const record = slice?.records.find((each) => each.id === id)
-  assert.ok(record)
-  const index = { [HELD_TABLE.index]: `${consumer}:${record.key}` }
-  const row = { table: HELD, key: `${consumer}:${record.key}:${id}`, expected: 0, version: 1 }
-  await commitDone(store, { rows: [{ ...row, body: JSON.stringify(record), index }] })
+  return (slice?.records ?? []).filter(({ id }) => ids.includes(id))
 }
 
 /** Removes the copy again. */

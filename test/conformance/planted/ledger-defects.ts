@@ -1,5 +1,5 @@
 // Stores with defects of the ledger.
-import { HELD_TABLE } from '../../../src/ports/ledger.ts'
+import { HELD_PAGE_TABLE, HELD_TABLE } from '../../../src/ports/ledger.ts'
 import type { LedgerQuery, LedgerRow } from '../../../src/ports/ledger.ts'
 import type { EventStore, Unit } from '../../../src/ports/event-store.ts'
 import type { Defect } from './log-defects.ts'
@@ -12,6 +12,7 @@ const COLUMNS = 'A row has the columns of the ledger, and times in UTC'
 const FILTERS = 'Rows are found by every filter, alone and together'
 const VIEWS =
   'Messages from outside are inbound, answers are responses, and all others are requests'
+const PAGES = 'Events on a page of held events are unprocessed'
 const HELD = 'An event that waits behind another one is unprocessed at the consumer that holds it'
 const PASSED = 'An event without a stored status is completed once its consumer has passed it'
 const CONTINUES = 'A page continues behind the one before, whatever has come since'
@@ -37,6 +38,11 @@ const rowwise = (alter: (row: LedgerRow) => LedgerRow): Change => showing((rows)
 const withoutHeld = (unit: Unit): Unit => ({
   ...unit,
   rows: unit.rows.filter(({ table }) => !table.endsWith(HELD_TABLE.suffix)),
+})
+
+const withoutPages = (unit: Unit): Unit => ({
+  ...unit,
+  rows: unit.rows.filter(({ table }) => !table.endsWith(HELD_PAGE_TABLE.suffix)),
 })
 
 const filterDefects = (['consumer', 'status', 'type', 'eventId', 'key'] as const).map((name) =>
@@ -99,6 +105,7 @@ export const ledgerDefects: readonly Defect[] = [
     })),
   ),
   inStore('held events are not looked at', HELD, altering(withoutHeld)),
+  inStore('pages of held events are not looked at', PAGES, altering(withoutPages)),
   inStore('an event is held at all consumers', HELD, (store) => ({
     async ledger(query) {
       const rows = (await store.ledger?.({ ...without(query, 'status'), limit: 100 }))?.rows ?? []

@@ -7,6 +7,14 @@ const FIRST = STATUS_CHANGES.filter(([from]) => from === 'UNPROCESSED')
   .map(([, to]) => quoted(to))
   .join(', ')
 
+/** A settled event may begin again, and change in no other way. */
+export const STATUS_CHANGES_TRIGGER = `
+CREATE TRIGGER status_changes BEFORE UPDATE OF status ON status
+WHEN CASE WHEN old.status = 'COMPLETED' OR old.resolution IS NOT NULL
+  THEN new.status NOT IN (${FIRST})
+  ELSE (old.status, new.status) NOT IN (VALUES ${CHANGES}) END
+BEGIN SELECT RAISE(ABORT, 'the status of an event does not change like this'); END;`
+
 /**
  * The tables of the ledger. `status` has a row for each event whose status differs from what the
  * progress of its consumer says; `position` is that of its record, 0 where there is none. Triggers
@@ -35,11 +43,7 @@ CREATE INDEX status_settled ON status (updated)
   WHERE status = 'COMPLETED' OR resolution IS NOT NULL;
 CREATE TRIGGER status_begins AFTER INSERT ON status WHEN new.status NOT IN (${FIRST})
 BEGIN SELECT RAISE(ABORT, 'this is no first status of an event'); END;
-CREATE TRIGGER status_changes BEFORE UPDATE OF status ON status
-WHEN CASE WHEN old.status = 'COMPLETED' OR old.resolution IS NOT NULL
-  THEN new.status NOT IN (${FIRST})
-  ELSE (old.status, new.status) NOT IN (VALUES ${CHANGES}) END
-BEGIN SELECT RAISE(ABORT, 'the status of an event does not change like this'); END;
+${STATUS_CHANGES_TRIGGER}
 CREATE TABLE progress_range (
   consumer TEXT NOT NULL, topic TEXT NOT NULL, part INTEGER NOT NULL, from_off INTEGER NOT NULL,
   passed_by TEXT NOT NULL, since REAL NOT NULL, sum INTEGER NOT NULL,

@@ -15,6 +15,10 @@ const idText = (id: string): string => {
   return `CASE typeof(${id}) WHEN 'text' THEN ${id} ELSE lower(${parts.join(" || '-' || ")}) END`
 }
 
+/** Whether the key of a record waits at a consumer from this record or an earlier one on. */
+const IS_ON_PAGE = `EXISTS (SELECT 1 FROM held_page
+    WHERE held_page.hold = s.consumer || ':' || log.key AND held_page.position <= log.position)`
+
 /** A member of a head; none where the payload was archived or compacted. */
 const inHead = (member: string): string =>
   `CASE WHEN json_valid(log.head) THEN json_extract(log.head, '$.${member}') END`
@@ -37,7 +41,8 @@ const EVENTS = `log CROSS JOIN topic ON topic.id = log.topic
 
 // The sign keeps the type of the column from hiding the index of an expression.
 const PASSED = `(p.next > log.off AND NOT EXISTS (SELECT 1 FROM held_event
-    WHERE held_event.position = +log.position AND ${isHeldBy('s.consumer')}))`
+    WHERE held_event.position = +log.position AND ${isHeldBy('s.consumer')})
+  AND NOT ${IS_ON_PAGE})`
 
 const SOURCE = inHead('source')
 
@@ -114,6 +119,12 @@ SELECT log.position, s.consumer, s.service FROM held_event
   CROSS JOIN subscription s ON s.topic = topic.name AND s.type = log.type
 WHERE ${isHeldBy('s.consumer')}
 UNION
+SELECT log.position, s.consumer, s.service FROM (SELECT min(position) AS first FROM held_page)
+  CROSS JOIN log ON log.position >= first
+  CROSS JOIN topic ON topic.id = log.topic
+  CROSS JOIN subscription s ON s.topic = topic.name AND s.type = log.type
+WHERE ${IS_ON_PAGE}
+UNION
 SELECT st.position, s.consumer, s.service FROM status st
   CROSS JOIN subscription s ON s.topic = st.topic AND s.type = st.type AND s.consumer = st.consumer
 WHERE st.status <> 'COMPLETED' AND st.resolution IS NULL AND st.position > 0;`
@@ -135,10 +146,12 @@ WHERE e.STATUS <> 'COMPLETED' AND e.resolution IS NULL
   AND (${IS_REPLY} OR (e.view_name = 'inbound' AND substr(topic.name, -9) = '.commands'));`
 
 /** Views that do not depend on the tables of services. */
-export const LEDGER_VIEW_SQL = [
-  LEDGER_EVENT,
-  ...LEDGER_VIEWS.map(viewOf),
-  PAYLOAD,
-  OPEN_EVENT,
-  WORKING_DATA,
-].join('')
+const VIEWS: Readonly<Record<string, string>> = {
+  ledger_event: LEDGER_EVENT,
+  ...Object.fromEntries(LEDGER_VIEWS.map((name) => [name, viewOf(name)])),
+  payload: PAYLOAD,
+  open_event: OPEN_EVENT,
+  working_data: WORKING_DATA,
+}
+export const LEDGER_VIEW_NAMES = Object.keys(VIEWS)
+export const LEDGER_VIEW_SQL = Object.values(VIEWS).join('')

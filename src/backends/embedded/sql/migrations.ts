@@ -3,6 +3,7 @@ import { idText, storedId } from './event-ids.ts'
 import { INSERT_RECORD, RECORD_WIDTH } from './log-rows.ts'
 import { TABLES_OF_FORMAT_2 } from './format-2.ts'
 import { fromFormat2 } from './from-format-2.ts'
+import { fromFormat3 } from './from-format-3.ts'
 import { FORMAT, ROW_COLUMNS } from './schema.ts'
 import type { Statements } from './statements.ts'
 import { createStatements, transaction } from './statements.ts'
@@ -20,6 +21,7 @@ import { insertSentinelRows, insertTableSentinel } from './sentinel-rows.ts'
 const MIGRATIONS: Readonly<Record<number, (db: DatabaseSync, sql: Statements) => void>> = {
   1: fromFormat1,
   2: fromFormat2,
+  3: fromFormat3,
 }
 
 /** Migrates an older database, one transaction per format. Returns whether it was older. */

@@ -9,7 +9,7 @@ import { insertSentinelRows } from './sentinel-rows.ts'
 import { createStatements, transaction } from './statements.ts'
 
 /** The format version of a data directory. Older ones are migrated, newer ones refused. */
-export const FORMAT = 3
+export const FORMAT = 4
 
 /** The first format with a ledger. */
 const LEDGER_FORMAT = 3

@@ -1,4 +1,4 @@
-import { HELD_TABLE } from '../../../ports/ledger.ts'
+import { HELD_PAGE_TABLE, HELD_TABLE } from '../../../ports/ledger.ts'
 import type { Statements } from './statements.ts'
 
 /** A table of a service by its number, with the column of each of its indexes. */
@@ -14,14 +14,17 @@ const HELD_POSITION = `CASE WHEN json_valid(body) THEN json_extract(body, '$.pos
 const isHeld = ({ name, columns }: NumberedTable): boolean =>
   name.endsWith(HELD_TABLE.suffix) && columns.has(HELD_TABLE.index)
 
+const isHeldPages = ({ name, columns }: NumberedTable): boolean =>
+  name.endsWith(HELD_PAGE_TABLE.suffix) && columns.has(HELD_PAGE_TABLE.from)
+
 /** Tables of sagas have the indexes `open`, since when an instance is, and `operation`. */
 const isSaga = ({ columns }: NumberedTable): boolean =>
   columns.has('open') && columns.has('operation')
 
 /**
- * Writes the views over tables of services: events that wait behind a failed one of their key, and open
- * instances of sagas. Tables with held events get an index by position, which SQLite keeps up to date: a
- * table beside them would have to be written and repaired together with them. Names given by users are
+ * Writes the views over tables of services: events that wait behind a failed one of their key, from where on
+ * pages have them, and open instances of sagas. Tables with held events get an index by position, which
+ * SQLite keeps up to date: a table beside them would have to be written and repaired together with them. Names given by users are
  * never part of SQL. Inside a transaction, after each new table or index.
  */
 export function writeServiceViews(sql: Statements): void {
@@ -31,6 +34,10 @@ export function writeServiceViews(sql: Statements): void {
     sql.run(`CREATE INDEX IF NOT EXISTS t${id}_position ON t${id} (${HELD_POSITION})
       WHERE version > 0`)
   replaceView(sql, 'held_event', ['position', 'hold'], held.map(heldSelect))
+  const pages = tables.filter(isHeldPages)
+  for (const { id, columns } of pages)
+    sql.run(`CREATE INDEX IF NOT EXISTS t${id}_from ON t${id} (${pageColumns(columns)})`)
+  replaceView(sql, 'held_page', ['hold', 'position'], pages.map(pageSelect))
   const members = ['service', 'key', 'operation', 'since', 'body']
   replaceView(sql, 'saga_instance', members, tables.filter(isSaga).map(sagaSelect))
 }
@@ -38,6 +45,14 @@ export function writeServiceViews(sql: Statements): void {
 function heldSelect({ id, columns }: NumberedTable): string {
   const hold = columns.get(HELD_TABLE.index)
   return `SELECT ${HELD_POSITION} AS position, ${hold} AS hold FROM t${id} WHERE version > 0`
+}
+
+const pageColumns = (columns: NumberedTable['columns']): string =>
+  [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from].map((index) => columns.get(index)).join(', ')
+
+function pageSelect({ id, columns }: NumberedTable): string {
+  const [hold, from] = pageColumns(columns).split(', ')
+  return `SELECT ${hold} AS hold, ${from} AS position FROM t${id} WHERE version > 0`
 }
 
 function sagaSelect({ id, columns }: NumberedTable): string {

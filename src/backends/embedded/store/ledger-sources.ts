@@ -11,7 +11,8 @@ type Source = (to: number, count: number) => readonly number[]
  * The positions of the newest events up to one that may have rows of a query. They are merged from
  * indexes that have them in the order of the log. For a status other than COMPLETED those are the index
  * of open statuses, the copies of events that wait behind another one, and what lies ahead of the
- * progress of consumers: however many events are completed, none of them is read.
+ * progress of consumers: however many events are completed, none of them is read. Only from where pages
+ * of copies begin is the log read.
  */
 export function newestPositions(
   sql: Statements,
@@ -28,7 +29,12 @@ function sourcesOf(sql: Statements, query: LedgerQuery): readonly Source[] {
   const { eventId, status, consumer, type, key } = query
   if (eventId !== undefined) return [withId(sql, eventId)]
   if (status === 'UNPROCESSED')
-    return [withStatus(sql, status), heldEvents(sql), ...partitionsOf(sql, query, true)]
+    return [
+      withStatus(sql, status),
+      heldEvents(sql),
+      pagedEvents(sql),
+      ...partitionsOf(sql, query, true),
+    ]
   if (status === 'FAILED') return [withStatus(sql, status), discarded(sql)]
   if (status !== undefined && status !== 'COMPLETED') return [withStatus(sql, status)]
   const isWhole = consumer === undefined && type === undefined && key === undefined
@@ -71,6 +77,18 @@ const SELECT_HELD = `SELECT DISTINCT position FROM held_event
 
 function heldEvents(sql: Statements): Source {
   return (to, count) => positionsIn(sql.all(SELECT_HELD, to, count))
+}
+
+/** Events of keys that have pages, from the oldest page on. */
+const SELECT_PAGED = `SELECT log.position FROM log CROSS JOIN topic ON topic.id = log.topic
+  WHERE log.position BETWEEN (SELECT min(position) FROM held_page) AND ? AND EXISTS (
+    SELECT 1 FROM subscription s CROSS JOIN held_page
+      ON held_page.hold = s.consumer || ':' || log.key AND held_page.position <= log.position
+    WHERE s.topic = topic.name AND s.type = log.type)
+  ORDER BY log.position DESC LIMIT ?`
+
+function pagedEvents(sql: Statements): Source {
+  return (to, count) => positionsIn(sql.all(SELECT_PAGED, to, count))
 }
 
 /** The partitions of topics that consumers read, with the lowest progress of those consumers. */
