@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, truncateSync } from 'node:fs'
 import { writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -24,12 +22,7 @@ import { createBackup } from './backup/create-backup.ts'
 import { dataFiles, lockDirectory } from './files/directory.ts'
 import { embedded, restore } from './index.ts'
 import { PAGE_BYTES } from './sql/schema.ts'
-
-async function place(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
-  t.after(() => rm(directory, { recursive: true }))
-  return directory
-}
+import { close, place } from '../../../test/embedded/support/data-directory.ts'
 
 async function open(t: TestContext, directory: string, isReadOnly = false): Promise<Backend> {
   const backend = embedded({ directory, isReadOnly })
@@ -37,11 +30,6 @@ async function open(t: TestContext, directory: string, isReadOnly = false): Prom
   await backend.log.open()
   await backend.store.open()
   return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
 }
 
 /** Data with 500 events and a lease, its backup, and a target for restores. */
@@ -53,7 +41,7 @@ async function backedUp(t: TestContext): Promise<{
   readonly backend: Backend
   readonly note: BackupSummary
 }> {
-  const root = await place(t)
+  const root = place(t)
   const [data, copy, into] = [join(root, 'data'), join(root, 'copy'), join(root, 'into')]
   const backend = await open(t, data)
   await backend.log.declare([testTopic(ORDERS)])

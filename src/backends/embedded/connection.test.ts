@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -18,16 +16,11 @@ import {
 import { testTopic, testUnit } from '../../ports/conformance/fixtures.ts'
 import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
+import { close, place } from '../../../test/embedded/support/data-directory.ts'
 
 const TABLE = 'shop.orders'
 
 /** A temporary directory, removed after the test. */
-async function place(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
-  t.after(() => rm(directory, { recursive: true }))
-  return directory
-}
-
 async function open(t: TestContext, directory: string): Promise<Backend> {
   const backend = embedded({ directory })
   t.after(() => close(backend))
@@ -40,11 +33,6 @@ async function open(t: TestContext, directory: string): Promise<Backend> {
 async function openAgain({ log, store }: Backend): Promise<void> {
   await log.open()
   await store.open()
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
 }
 
 /** The result of a promise, with a generous deadline. */
@@ -62,7 +50,7 @@ suite('where a data directory may lie', () => {
   const names = ['with a space', 'Bücher-書籍-📦', "o'clock; DROP", '100%41?mode=ro#x', 'file:data']
   for (const name of names)
     test(`in a directory named ${name}`, async (t) => {
-      const directory = join(await place(t), name, 'data')
+      const directory = join(place(t), name, 'data')
       const backend = await open(t, directory)
       await appendStored(backend.log, testEvents('a', 5))
       await close(backend)
@@ -72,7 +60,7 @@ suite('where a data directory may lie', () => {
 
   for (const name of ['relative data', 'file:relative', ':memory:'])
     test(`at the relative path ${name}`, async (t) => {
-      const [before, parent] = [process.cwd(), await place(t)]
+      const [before, parent] = [process.cwd(), place(t)]
       process.chdir(parent)
       t.after(() => process.chdir(before))
       const backend = await open(t, name)
@@ -84,7 +72,7 @@ suite('where a data directory may lie', () => {
     })
 
   test('a relative path is resolved once, before the working directory changes', async (t) => {
-    const [before, parent, elsewhere] = [process.cwd(), await place(t), await place(t)]
+    const [before, parent, elsewhere] = [process.cwd(), place(t), place(t)]
     t.after(() => process.chdir(before))
     process.chdir(parent)
     const backend = await open(t, 'data')
@@ -101,14 +89,14 @@ suite('where a data directory may lie', () => {
 
   const isPosix = process.platform !== 'win32'
   test('created files are readable by their owner alone', { skip: !isPosix }, async (t) => {
-    const directory = join(await place(t), 'deep', 'data')
+    const directory = join(place(t), 'deep', 'data')
     await open(t, directory)
     assert.equal(statSync(directory).mode & 0o777, 0o700)
   })
 
   test('a symbolic link leads to the same locked directory', { skip: !isPosix }, async (t) => {
-    const directory = await place(t)
-    const link = join(await place(t), 'link')
+    const directory = place(t)
+    const link = join(place(t), 'link')
     symlinkSync(directory, link)
     await open(t, directory)
     await assert.rejects(embedded({ directory: link }).log.open(), { code: 'DATA_OWNED' })
@@ -117,7 +105,7 @@ suite('where a data directory may lie', () => {
 
 suite('opening and closing', () => {
   test('close releases everything, and the same object opens again', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const backend = await open(t, directory)
     await appendStored(backend.log, testEvents('a', 5))
     for (let round = 1; round <= 3; round += 1) {
@@ -138,7 +126,7 @@ suite('opening and closing', () => {
   })
 
   test('closing one of log and store leaves the other open', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const { log, store } = await open(t, directory)
     await log.close()
     await log.close()
@@ -154,7 +142,7 @@ suite('opening and closing', () => {
   })
 
   test('close finishes running calls', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const backend = await open(t, directory)
     const appends = Array.from({ length: 50 }, (_, at) =>
       backend.log.append([testEvent(`a-${at}`)]),
@@ -171,14 +159,14 @@ suite('opening and closing', () => {
   })
 
   test('close ends a waiting read', async (t) => {
-    const backend = await open(t, await place(t))
+    const backend = await open(t, place(t))
     const read = backend.log.read([startPosition(0)], NO_LIMIT, { ms: 600_000 })
     await close(backend)
     assert.deepEqual((await timely(read))[0]?.records, [])
   })
 
   test('close during a long trim ends the trim, and damages nothing', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const backend = await open(t, directory)
     await appendStored(backend.log, testEvents('a', 12_000, { key: 'one', partition: 0 }))
     const trim = backend.log.trim(ORDERS, 0, 12_000).then(
@@ -194,7 +182,7 @@ suite('opening and closing', () => {
   })
 
   test('a failed open releases everything', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const backend = await open(t, directory)
     const second = embedded({ directory })
     await assert.rejects(openAgain(second), { code: 'DATA_OWNED' })
@@ -210,7 +198,7 @@ suite('opening and closing', () => {
 
 suite('what outlives a reopening', () => {
   test('offsets and positions are never reused, also when everything was trimmed', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     let latest = -1
     for (let round = 0; round < 3; round += 1) {
       const backend = await open(t, directory)
@@ -239,7 +227,7 @@ suite('what outlives a reopening', () => {
   })
 
   test('leases of an earlier process are free, also after a failed commit', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     const first = await open(t, directory)
     const before = await first.store.beat({ id: 'one' }, ['r'], 3_600_000)
     assert.deepEqual(before.held, [{ resource: 'r', generation: 1 }])
@@ -262,7 +250,7 @@ suite('what outlives a reopening', () => {
 })
 
 test('1,000 concurrent appends need few transactions, each with one sync', async (t) => {
-  const { log } = await open(t, await place(t))
+  const { log } = await open(t, place(t))
   const { exec } = DatabaseSync.prototype
   let count = 0
   t.mock.method(DatabaseSync.prototype, 'exec', function (this: DatabaseSync, sql: string) {

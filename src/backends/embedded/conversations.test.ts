@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -14,28 +13,9 @@ import {
 } from '../../ports/conformance/fixtures.ts'
 import type { LogEvent } from '../../ports/event-log.ts'
 import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
+import { close, opened, place, tamper } from '../../../test/embedded/support/data-directory.ts'
 
 const COUNT = 1_700
-
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  return directory
-}
-
-async function opened(t: TestContext, directory: string, isReadOnly = false): Promise<Backend> {
-  const backend = embedded({ directory, isReadOnly })
-  t.after(() => close(backend))
-  await backend.log.open()
-  await backend.store.open()
-  return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
-}
 
 /** Every tenth message belongs to the conversation `one`. */
 const events: readonly LogEvent[] = Array.from({ length: COUNT }, (_, at) => {
@@ -53,12 +33,6 @@ async function filled(t: TestContext): Promise<string> {
     await appendStored(backend.log, events.slice(at, at + 170))
   await close(backend)
   return directory
-}
-
-function tamper(directory: string, sql: string): void {
-  const db = new DatabaseSync(join(directory, 'throughline.db'))
-  db.exec(sql)
-  db.close()
 }
 
 const found = async ({ log }: Backend, name = 'one'): Promise<readonly string[]> =>

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -10,31 +9,12 @@ import { systemClock } from '../../base/time/clock.ts'
 import { testEvent, idsOf, testRow, testUnit } from '../../ports/conformance/fixtures.ts'
 import type { EventLog, LogEvent } from '../../ports/event-log.ts'
 import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
 import { PAGE_BYTES } from './sql/schema.ts'
 import { repair } from './repair/repair.ts'
+import { close, opened, place } from '../../../test/embedded/support/data-directory.ts'
 
 const [X, Y, TABLE] = ['x', 'y', 'shop.stock']
 const MAX = { records: 1_000, bytes: 100_000_000 }
-
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  return directory
-}
-
-async function opened(t: TestContext, directory: string): Promise<Backend> {
-  const backend = embedded({ directory })
-  t.after(() => close(backend))
-  await backend.log.open()
-  await backend.store.open()
-  return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
-}
 
 const declare = (log: EventLog, ...names: string[]) =>
   log.declare(names.map((name) => ({ name, partitions: 1, strategy: 'murmur2' as const })))

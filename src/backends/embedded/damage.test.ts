@@ -25,6 +25,7 @@ import { damageText } from '../../ports/damage.ts'
 import type { Slice } from '../../ports/event-log.ts'
 import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
+import { close } from '../../../test/embedded/support/data-directory.ts'
 
 const TABLE = 'shop.orders'
 /** Records of each partition. */
@@ -38,11 +39,6 @@ async function open(t: TestContext, directory: string): Promise<Backend> {
   await backend.log.declare([testTopic(ORDERS)])
   await backend.store.declare([{ name: TABLE, indexes: ['colour'] }])
   return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
 }
 
 /** A closed directory with records in every partition and rows in a table. */

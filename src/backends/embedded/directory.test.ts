@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs'
 import { statSync, truncateSync, writeFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -16,6 +14,7 @@ import {
 } from '../../ports/conformance/fixtures.ts'
 import type { Backend } from '../../ports/event-store.ts'
 import { embedded } from './index.ts'
+import { close, place } from '../../../test/embedded/support/data-directory.ts'
 
 const MARKER = 'throughline.json'
 const DATABASE = 'throughline.db'
@@ -23,20 +22,9 @@ const WAL = `${DATABASE}-wal`
 const PAGE_BYTES = 4_096
 
 /** A temporary directory, removed after the test. */
-async function place(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'throughline-'))
-  t.after(() => rm(directory, { recursive: true }))
-  return directory
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
-}
-
 /** A directory with 500 events in it, closed. */
 async function filled(t: TestContext): Promise<string> {
-  const directory = await place(t)
+  const directory = place(t)
   const backend = embedded({ directory })
   await fill(backend)
   await close(backend)
@@ -53,7 +41,7 @@ async function fill({ log, store }: Backend): Promise<void> {
 
 /** A directory as a killed process leaves it, with a write-ahead log. */
 async function killed(t: TestContext): Promise<string> {
-  const [directory, copy] = [await filled(t), join(await place(t), 'copy')]
+  const [directory, copy] = [await filled(t), join(place(t), 'copy')]
   const backend = embedded({ directory })
   await backend.log.open()
   await appendStored(backend.log, testEvents('b', 500))
@@ -107,21 +95,21 @@ async function refused(directory: string, code: string, detail?: RegExp): Promis
 
 suite('a directory of something else is refused and left alone', () => {
   test('with other files in it', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     writeFileSync(join(directory, 'thesis.txt'), 'the only copy')
     mkdirSync(join(directory, 'photos'))
     await refused(directory, 'DATA_FOREIGN', /photos, thesis\.txt/)
   })
 
   test('with a hidden file in it', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     writeFileSync(join(directory, '.env'), 'KEY=1')
     await refused(directory, 'DATA_FOREIGN', /\.env/)
   })
 
   for (const marker of ['{"name":"another"}', '[]', '"throughline"', '{"made":"other","format":1}'])
     test(`with a throughline.json that holds ${marker}`, async (t) => {
-      const directory = await place(t)
+      const directory = place(t)
       writeFileSync(join(directory, MARKER), marker)
       await refused(directory, 'DATA_FOREIGN', /another program/)
     })
@@ -151,7 +139,7 @@ suite('data of a newer version is refused and left alone', () => {
   })
 
   test('by its marker alone, with members that nobody knows yet', async (t) => {
-    const directory = await place(t)
+    const directory = place(t)
     writeFileSync(join(directory, MARKER), '{"made":"throughline","format":9,"parts":[]}')
     await refused(directory, 'DATA_NEWER', /format 9/)
   })
@@ -166,7 +154,7 @@ suite('data of a newer version is refused and left alone', () => {
 
   test('by its database, as a killed process left it', async (t) => {
     const directory = await killed(t)
-    const copy = join(await place(t), 'copy')
+    const copy = join(place(t), 'copy')
     const db = new DatabaseSync(join(directory, DATABASE))
     db.exec('PRAGMA user_version = 5')
     cpSync(directory, copy, { recursive: true })
@@ -279,7 +267,7 @@ suite('data that only looks damaged', () => {
   })
 
   test('a database shorter than its header says, as in a killed checkpoint', async (t) => {
-    const [directory, source] = [await place(t), await place(t)]
+    const [directory, source] = [place(t), place(t)]
     const backend = embedded({ directory: join(source, 'data') })
     await fill(backend)
     cpSync(join(source, 'data'), directory, { recursive: true })

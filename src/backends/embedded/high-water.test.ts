@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import fs from 'node:fs'
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -23,14 +23,9 @@ import type { TopicHeads } from './log/partition-heads.ts'
 import { createHighWater, openHighWater } from './files/high-water.ts'
 import { embedded } from './index.ts'
 import { createCommitSeal } from './commit/commit-seal.ts'
+import { close, place } from '../../../test/embedded/support/data-directory.ts'
 
 const EPOCH = '01890000-0000-7000-8000-000000000000'
-
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  return directory
-}
 
 async function opened(t: TestContext, directory: string): Promise<Backend> {
   const backend = embedded({ directory })
@@ -39,11 +34,6 @@ async function opened(t: TestContext, directory: string): Promise<Backend> {
   await backend.store.open()
   await backend.log.declare([testTopic(ORDERS)])
   return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
 }
 
 suite('the first commit after a killed owner', () => {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -29,27 +28,9 @@ import { bringTo, readStatuses, testStatus } from '../../ports/conformance/statu
 import type { Backend } from '../../ports/event-store.ts'
 import { LEDGER_COLUMNS, LEDGER_VIEWS, WIRE_RECORD_TYPES } from '../../ports/ledger.ts'
 import { STATUSES, isStatusChange } from '../../ports/status.ts'
-import { embedded, repair, restore } from './index.ts'
+import { repair, restore } from './index.ts'
 import { PAGE_BYTES } from './sql/schema.ts'
-
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  return directory
-}
-
-async function opened(t: TestContext, directory: string): Promise<Backend> {
-  const backend = embedded({ directory })
-  t.after(() => close(backend))
-  await backend.log.open()
-  await backend.store.open()
-  return backend
-}
-
-async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
-}
+import { close, opened, place, tamper } from '../../../test/embedded/support/data-directory.ts'
 
 /** Another client of the database, which may not write. */
 function client(t: TestContext, directory: string): (sql: string) => readonly unknown[] {
@@ -60,12 +41,6 @@ function client(t: TestContext, directory: string): (sql: string) => readonly un
       .prepare(sql)
       .all()
       .map((row) => ({ ...row }))
-}
-
-function tamper(directory: string, sql: string): void {
-  const db = new DatabaseSync(join(directory, 'throughline.db'))
-  db.exec(sql)
-  db.close()
 }
 
 const UUID = '0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b'

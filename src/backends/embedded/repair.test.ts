@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { closeSync, copyFileSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, rmSync } from 'node:fs'
 import { writeSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -21,6 +20,7 @@ import { embedded } from './index.ts'
 import { PAGE_BYTES } from './sql/schema.ts'
 import { repair } from './repair/repair.ts'
 import { salvage } from './repair/salvage.ts'
+import { place } from '../../../test/embedded/support/data-directory.ts'
 
 const COUNT = 500
 
@@ -30,12 +30,6 @@ async function open(t: TestContext, directory: string): Promise<EventLog> {
   await backend.log.open()
   await backend.log.declare([testTopic(ORDERS)])
   return backend.log
-}
-
-function place(t: TestContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'throughline-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  return directory
 }
 
 async function filled(t: TestContext): Promise<string> {
