@@ -4,7 +4,7 @@
 //
 // The same log is processed with the dead letter and without it, one process after another. Ratios are by
 // CPU time, which other load of the machine changes least. Exits with 1 if a limit is missed. With
-// `--prototypes` it compares three ways to keep what waits instead: see decision 25.
+// `--prototypes` it compares four ways to keep what waits instead: see decision 25.
 import { cpSync, mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -77,9 +77,10 @@ function report({ held, free }: Readonly<Record<'held' | 'free', readonly Metric
   const clockText = (name: string): string => `${ratioOf(name).toFixed(2)} by the clock`
   reportFindings([
     {
+      // Each event of the stuck key is written a second time meanwhile.
       what: `other keys while the key fills up (${clockText('perSecond')})`,
       found: ratioOf('perCpuSecond'),
-      limit: { min: 0.9 },
+      limit: { min: 0.6 },
     },
     {
       what: `other keys later (${clockText('laterPerSecond')})`,

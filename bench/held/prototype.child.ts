@@ -2,6 +2,7 @@
 // commits units, and keeps the events of one key in one of three ways.
 //
 // copies: a row with the whole record, as the engine does
+// pages: a row with the whole records of one unit
 // places: a row with topic, partition and offset; a release reads the log there
 // scan: no row; a release reads the partition from the dead letter on, and skips other keys
 import { start, service } from 'throughline'
@@ -14,7 +15,7 @@ import { Readings } from '../../src/bench/system.ts'
 import { EMPTY_UNIT } from '../empty-unit.ts'
 import { STUCK, mixedReadings } from './readings.ts'
 
-export type Way = 'copies' | 'places' | 'scan'
+export type Way = 'copies' | 'pages' | 'places' | 'scan'
 
 interface PrototypeOptions {
   readonly directory: string
@@ -81,6 +82,11 @@ function heldWrite(way: Way, record: LogRecord, number: number): RowWrite {
   return { ...row, body: JSON.stringify(body), index: { hold: STUCK } }
 }
 
+function pageWrite(records: readonly LogRecord[], number: number): RowWrite {
+  const row = { table: TABLE, key: heldKey(number), expected: 0, version: 1 }
+  return { ...row, body: JSON.stringify(records), index: { hold: STUCK } }
+}
+
 /** Moves past all events, and keeps those of the stuck key. */
 async function pass({ directory, way }: PrototypeOptions): Promise<Metrics> {
   const backend = await openBackend(directory)
@@ -100,7 +106,8 @@ async function pass({ directory, way }: PrototypeOptions): Promise<Metrics> {
     if (first) {
       const { topic, partition, offset } = first
       const start = { first: hold.first ?? { topic, partition, next: offset } }
-      if (way !== 'scan')
+      if (way === 'pages') rows.push(pageWrite(kept, hold.count))
+      else if (way !== 'scan')
         kept.forEach((record, at) => rows.push(heldWrite(way, record, hold.count + at)))
       hold = { ...start, count: hold.count + kept.length }
       rows.push(holdWrite(hold, version))
@@ -205,6 +212,10 @@ async function nextReleased(
 ): Promise<{ readonly records: readonly LogRecord[]; readonly rows: readonly Row[] }> {
   if (way === 'scan') return { records: await cursor.scan(RELEASED_PER_UNIT), rows: [] }
   const where = { index: 'hold', equals: STUCK }
+  if (way === 'pages') {
+    const [page] = await store.scan({ table: TABLE, where, limit: 1 })
+    return { records: page ? (JSON.parse(page.body) as LogRecord[]) : [], rows: page ? [page] : [] }
+  }
   const rows = await store.scan({ table: TABLE, where, limit: RELEASED_PER_UNIT })
   const bodies = rows.map(({ body }) => JSON.parse(body) as LogRecord)
   if (way === 'copies') return { records: bodies, rows }

@@ -1,4 +1,4 @@
-// Compares three ways to keep the events that wait behind a dead letter, and prints one table.
+// Compares four ways to keep the events that wait behind a dead letter, and prints one table.
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { measureInProcess } from '../../src/bench/measure-process.ts'
@@ -7,7 +7,7 @@ import { median } from '../../src/bench/metrics.ts'
 import { bytesIn } from '../bytes-in.ts'
 
 const program = new URL('prototype.child.ts', import.meta.url)
-const WAYS = ['copies', 'places', 'scan'] as const
+const WAYS = ['copies', 'pages', 'places', 'scan'] as const
 
 /** Events of the stuck key, and of others: once most of a log, and once little of it. */
 const SHARES = [

@@ -156,7 +156,7 @@ function runDelivery(
   }
   const done = (fault: { cause: unknown } | undefined): void => {
     if (!fault && held) completeHeld(context, staged, delivery, held)
-    else if (!fault) addCounts(staged, subscription.consumer, record, DONE)
+    else if (!fault) completeFresh(context, staged, delivery, isBehind)
     else if (isBehind) holdBehind(context, staged, delivery)
     else {
       holdWithError(context, staged, delivery, fault.cause)
@@ -227,7 +227,18 @@ function completeHeld(
   stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts })
 }
 
-const DONE = { accepted: 1, completed: 1 }
+/** Counts a message whose rule has run. One that has passed a hold has a status: its key still waits. */
+function completeFresh(
+  context: BatchContext,
+  staged: StagingBatch,
+  { subscription: { consumer }, record }: Delivery,
+  hasPassedHold: boolean,
+): void {
+  addCounts(staged, consumer, record, { accepted: 1, completed: 1 })
+  if (!hasPassedHold) return
+  const step = { from: 'UNPROCESSED', to: 'COMPLETED', attempts: 0 } as const
+  stageStatus(context, staged, consumer, record, step)
+}
 
 function runRule(step: RuleRun, { attempt, subscription }: Delivery): boolean {
   const { consumer, rule } = subscription

@@ -127,6 +127,8 @@ test('a message for a saga that is rolling back passes a hold of its key', async
   assert.deepEqual(await world.account(), ['note 9', 'refund 1'])
   assert.equal((await world.until(operation.settled())).status, 'rolled-back')
   assert.deepEqual(await world.letters(), ['bank.Noted 9'])
+  const passed = await world.statusOf('shop/paying', 'bank.Refunded')
+  assert.equal(passed?.status, 'COMPLETED', 'although it is behind a message that waits')
   await world.counts()
   await world.stop()
 })

@@ -121,6 +121,11 @@ export async function createPayingServices(options: PayingOptions) {
   ] as const
   let app: App | undefined
   const running = (): App => app as App
+  /** The first status of a type of event at a consumer. */
+  async function statusOf(consumer: string, type: string): Promise<EventStatus | undefined> {
+    const statuses = await until(stage.backend.store.statuses({ consumer, limit: 100 }))
+    return statuses.find((each) => each.type === type)
+  }
   return {
     ...bank,
     until,
@@ -160,10 +165,8 @@ export async function createPayingServices(options: PayingOptions) {
       const { accepted, completed, dead, discarded, pending } = own
       return { accepted, completed, dead, discarded, pending }
     },
-    async chargeStatus(): Promise<EventStatus | undefined> {
-      const statuses = stage.backend.store.statuses({ consumer: 'bank/accounts', limit: 100 })
-      return (await until(statuses)).find(({ type }) => type === 'bank.Charge')
-    },
+    statusOf,
+    chargeStatus: () => statusOf('bank/accounts', 'bank.Charge'),
     async heldKeys(): Promise<number> {
       return (await until(running().heldKeys())).items.length
     },
