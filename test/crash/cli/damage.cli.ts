@@ -8,12 +8,12 @@ import { createDamager } from '../support/damager.ts'
 import { fastestTempRoot } from '../support/child-process.ts'
 import { runProgram } from './run-program.ts'
 
-await runProgram({ runs: 1_000, seed: 1 }, async ({ runs, seed }, tell) => {
+await runProgram({ runs: 1_000, seed: 1 }, async ({ runs, seed }, onProgress) => {
   const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-damage-')))
   const damager = await createDamager(root, seed)
   try {
-    const { wrong, ...counts } = await damager.damage({ runs, tell })
-    for (const each of wrong) tell(each)
+    const { wrong, ...counts } = await damager.damage({ runs, onProgress })
+    for (const each of wrong) onProgress(each)
     // Keep the directories of failures for inspection.
     if (counts.wrongCount === 0) rmSync(root, { recursive: true })
     return { isWell: counts.wrongCount === 0, ...counts }

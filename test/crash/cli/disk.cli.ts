@@ -8,7 +8,7 @@ import { fastestTempRoot } from '../support/child-process.ts'
 import { runProgram } from './run-program.ts'
 import { buildShim } from '../support/shim.ts'
 
-await runProgram({}, async (_, tell) => {
+await runProgram({}, async (_, onProgress) => {
   const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-disk-')))
   try {
     const shim = buildShim(root)
@@ -20,8 +20,8 @@ await runProgram({}, async (_, tell) => {
         points += tally.points
         wrongCount += tally.violations.length
         const when = isFromStart ? 'from the start' : 'once it is open'
-        tell(`${name}, ${when}: ${tally.points} calls, ${JSON.stringify(tally.answers)}`)
-        for (const violation of tally.violations.slice(0, 5)) tell(`  ${violation}`)
+        onProgress(`${name}, ${when}: ${tally.points} calls, ${JSON.stringify(tally.answers)}`)
+        for (const violation of tally.violations.slice(0, 5)) onProgress(`  ${violation}`)
       }
     return { isWell: wrongCount === 0, points, wrongCount }
   } finally {

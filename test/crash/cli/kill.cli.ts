@@ -8,19 +8,22 @@ import { fastestTempRoot } from '../support/child-process.ts'
 import { runProgram } from './run-program.ts'
 import { buildShim } from '../support/shim.ts'
 
-await runProgram({ cycles: 1_000, seed: 1, lanes: 2 }, async ({ cycles, seed, lanes }, tell) => {
-  const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-kill-')))
-  const shim = buildShim(root)
-  if (!shim) tell('no C compiler, or no LD_PRELOAD: kills come from outside alone')
-  const tally = await runKillCycles({
-    cycles,
-    seed,
-    lanes,
-    root,
-    tell,
-    ...(shim ? { shim } : {}),
-  })
-  const isWell = tally.violations.length === 0
-  if (isWell) rmSync(root, { recursive: true })
-  return { isWell, ...tally }
-})
+await runProgram(
+  { cycles: 1_000, seed: 1, lanes: 2 },
+  async ({ cycles, seed, lanes }, onProgress) => {
+    const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-kill-')))
+    const shim = buildShim(root)
+    if (!shim) onProgress('no C compiler, or no LD_PRELOAD: kills come from outside alone')
+    const tally = await runKillCycles({
+      cycles,
+      seed,
+      lanes,
+      root,
+      onProgress,
+      ...(shim ? { shim } : {}),
+    })
+    const isWell = tally.violations.length === 0
+    if (isWell) rmSync(root, { recursive: true })
+    return { isWell, ...tally }
+  },
+)

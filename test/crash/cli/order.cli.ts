@@ -10,11 +10,11 @@ import { runProgram } from './run-program.ts'
 
 const SIZE = { seed: 1, keys: 200, events: 20_000, kills: 6 } as const
 
-await runProgram(SIZE, async (numbers, tell) => {
+await runProgram(SIZE, async (numbers, onProgress) => {
   const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-order-')))
-  const tally = await runOrder({ ...numbers, root, tell })
+  const tally = await runOrder({ ...numbers, root, onProgress })
   const isWell = tally.violations.length === 0
   if (isWell) rmSync(root, { recursive: true })
-  else tell(`${root} is kept`)
+  else onProgress(`${root} is kept`)
   return { isWell, ...tally }
 })

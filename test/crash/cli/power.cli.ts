@@ -12,13 +12,13 @@ import { buildShim } from '../support/shim.ts'
 const CONTROLS = [{ sync: 'OFF' }, { sync: 'NORMAL' }, { isUnsynced: true }] as const
 const RUNS_PER_CONTROL = 8
 
-await runProgram({ runs: 100, seed: 1 }, async ({ runs, seed }, tell) => {
+await runProgram({ runs: 100, seed: 1 }, async ({ runs, seed }, onProgress) => {
   const root = realpathSync(mkdtempSync(join(fastestTempRoot(), 'throughline-power-')))
   try {
     const shim = buildShim(root)
     const why = shim ? whyNoPowerCuts(root) : 'there is no C compiler'
     if (!shim || why !== undefined) return { isWell: false, cannot: why }
-    const tally = await runPowerCuts({ runs, seed, root, shim, tell })
+    const tally = await runPowerCuts({ runs, seed, root, shim, onProgress })
     const unseen: string[] = []
     for (const control of CONTROLS) {
       const { violations } = await runPowerCuts({
@@ -28,7 +28,7 @@ await runProgram({ runs: 100, seed: 1 }, async ({ runs, seed }, tell) => {
         shim,
         control,
       })
-      tell(`${JSON.stringify(control)}: ${violations[0]?.detail ?? 'was not detected'}`)
+      onProgress(`${JSON.stringify(control)}: ${violations[0]?.detail ?? 'was not detected'}`)
       if (violations.length === 0) unseen.push(JSON.stringify(control))
     }
     return { isWell: tally.violations.length === 0 && unseen.length === 0, ...tally, unseen }

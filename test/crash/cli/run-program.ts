@@ -13,10 +13,10 @@ export async function runProgram<const N extends Numbers>(
   initial: N,
   run: (
     numbers: Readonly<Record<keyof N, number>>,
-    tell: (text: string) => void,
+    onProgress: (text: string) => void,
   ) => Promise<{ readonly isWell: boolean }>,
 ): Promise<void> {
-  const tell = (text: string): void => void process.stderr.write(`${text}\n`)
+  const onProgress = (text: string): void => void process.stderr.write(`${text}\n`)
   const options = Object.fromEntries(
     Object.keys(initial).map((name) => [name, { type: 'string' as const }]),
   )
@@ -29,11 +29,11 @@ export async function runProgram<const N extends Numbers>(
       numbers[name as keyof N] = Number(text)
     }
   } catch (cause) {
-    tell(cause instanceof Error ? cause.message : String(cause))
+    onProgress(cause instanceof Error ? cause.message : String(cause))
     process.exitCode = 2
     return
   }
-  const { isWell, ...result } = await run(numbers, tell)
+  const { isWell, ...result } = await run(numbers, onProgress)
   process.stdout.write(`${JSON.stringify({ isWell, ...numbers, ...result })}\n`)
   process.exitCode = isWell ? 0 : 1
 }

@@ -19,6 +19,9 @@ export interface ProducedEvent extends Line {
 
 const BATCH = 20
 
+/** The share of the events that belong to one key, so that many of them wait behind a dead letter. */
+const HOT_SHARE = 0.1
+
 /** All batches in the order in which they are produced; half of the events are commands. */
 export function batchesOf({
   seed,
@@ -28,7 +31,7 @@ export function batchesOf({
   const random = seededRandom(seed)
   const numbers = new Map<string, number>()
   const produced = Array.from({ length: events }, (): ProducedEvent => {
-    const key = `k${Math.floor(random() * keys)}`
+    const key = random() < HOT_SHARE ? 'k0' : `k${Math.floor(random() * keys)}`
     const type = random() < 0.5 ? 'story.Write' : 'notes.Noted'
     const number = (numbers.get(`${type} ${key}`) ?? 0) + 1
     numbers.set(`${type} ${key}`, number)

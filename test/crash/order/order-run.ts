@@ -16,7 +16,7 @@ export interface OrderRunOptions extends OrderSize {
   readonly kills: number
   /** An empty directory. */
   readonly root: string
-  readonly tell?: (text: string) => void
+  readonly onProgress?: (text: string) => void
 }
 
 /** The argument of the victim. */
@@ -50,7 +50,7 @@ const VICTIM_MS_MAX = 180_000
 type VictimLine = { readonly kind: 'acked'; readonly events: number } | { readonly kind: 'settled' }
 
 export async function runOrder(options: OrderRunOptions): Promise<OrderTally> {
-  const { root, kills, seed, keys, events, tell = () => undefined } = options
+  const { root, kills, seed, keys, events, onProgress = () => undefined } = options
   const began = performance.now()
   const random = seededRandom(seed)
   const directory = join(root, 'data')
@@ -69,7 +69,7 @@ export async function runOrder(options: OrderRunOptions): Promise<OrderTally> {
       write({ kind: 'wrong', what: `a victim ended with ${String(end)}` })
     await resolveUnits(directory, readHistory(history), write)
     write.close()
-    tell(`${instance + 1} of ${kills + 1} processes have ended`)
+    onProgress(`${instance + 1} of ${kills + 1} processes have ended`)
     if (end !== 'SIGKILL') break
   }
   const lines = readHistory(history)

@@ -32,7 +32,7 @@ export interface DamageOptions {
   /** Default: all. */
   readonly ways?: readonly DamageWay[]
   readonly targets?: readonly Target[]
-  readonly tell?: (text: string) => void
+  readonly onProgress?: (text: string) => void
 }
 
 export interface Damager {
@@ -262,7 +262,7 @@ export async function createDamager(root: string, seed: number): Promise<Damager
         const random = seededRandom(seed * 1_000_003 + run)
         count(tally, root, await oneDamage(options, root, random, samples, reporter))
         if (done % 100 === 99)
-          options.tell?.(`${done + 1} of ${options.runs} damages, ${tally.wrongCount} wrong`)
+          options.onProgress?.(`${done + 1} of ${options.runs} damages, ${tally.wrongCount} wrong`)
       }
       const { verdicts, wrong, wrongCount, unrepairedCount } = tally
       const tookMs = Math.round(performance.now() - began)

@@ -22,7 +22,7 @@ export interface KillOptions {
   readonly root: string
   /** Absent: kills come only from outside, at any time. */
   readonly shim?: Shim
-  readonly tell?: (text: string) => void
+  readonly onProgress?: (text: string) => void
   /** How many processes run at a time; default: one. */
   readonly lanes?: number
   /** Default: all of them, and any time. */
@@ -55,7 +55,7 @@ const NAMED: readonly KillPoint[] = [
 ]
 
 export async function runKillCycles(options: KillOptions): Promise<KillTally> {
-  const { cycles, tell = () => undefined, lanes = 1 } = options
+  const { cycles, onProgress = () => undefined, lanes = 1 } = options
   const began = performance.now()
   const died: Partial<Record<KillPoint, number>> = {}
   const violations: Violation[] = []
@@ -69,7 +69,7 @@ export async function runKillCycles(options: KillOptions): Promise<KillTally> {
       acked += round.acked
       done += round.cycles
       for (const how of round.died) died[how] = (died[how] ?? 0) + 1
-      tell(`${done} of ${cycles} kills, ${acked} acks`)
+      onProgress(`${done} of ${cycles} kills, ${acked} acks`)
     }
   }
   await Promise.all(Array.from({ length: lanes }, lane))
@@ -85,7 +85,7 @@ interface Round {
 
 /** Runs the kills of one directory, then lets it settle and verifies it completely. */
 async function runRound(options: KillOptions, round: number, count: number): Promise<Round> {
-  const { seed, root, tell = () => undefined } = options
+  const { seed, root, onProgress = () => undefined } = options
   const place = join(root, `round-${round}`)
   const directory = join(place, 'data')
   mkdirSync(place, { recursive: true })
@@ -102,7 +102,7 @@ async function runRound(options: KillOptions, round: number, count: number): Pro
     died.push(how)
     const violations = await verifyDirectory(directory, observed, how === 'settle')
     if (violations.length > 0) {
-      tell(`round ${round}, cycle ${cycle}, killed at ${how}: ${directory} is kept`)
+      onProgress(`round ${round}, cycle ${cycle}, killed at ${how}: ${directory} is kept`)
       return end(cycle, violations)
     }
   }

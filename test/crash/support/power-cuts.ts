@@ -26,7 +26,7 @@ export interface CutOptions {
   /** An empty directory for data. */
   readonly root: string
   readonly shim: Shim
-  readonly tell?: (text: string) => void
+  readonly onProgress?: (text: string) => void
   readonly control?: Pick<WorkloadSetup, 'sync' | 'isUnsynced'>
   /** When to cut. Default: any time, and all kill points. */
   readonly moments?: readonly KillPoint[]
@@ -72,7 +72,7 @@ function makeDisk(image: string): void {
 }
 
 export async function runPowerCuts(options: CutOptions): Promise<CutTally> {
-  const { runs, seed, root, cutsPerDisk = CUTS_PER_DISK, tell = () => undefined } = options
+  const { runs, seed, root, cutsPerDisk = CUTS_PER_DISK, onProgress = () => undefined } = options
   const began = performance.now()
   const moments: Partial<Record<KillPoint, number>> = {}
   let [done, acked] = [0, 0]
@@ -92,7 +92,7 @@ export async function runPowerCuts(options: CutOptions): Promise<CutTally> {
       done += 1
     }
     acked += observed.acked.batch.size + observed.sent.size
-    tell(`${done} of ${runs} cuts, ${acked} acks`)
+    onProgress(`${done} of ${runs} cuts, ${acked} acks`)
   }
   for (const each of [disk, copy]) rmSync(each)
   return { runs: done, acked, moments, violations, tookMs: Math.round(performance.now() - began) }
