@@ -15,7 +15,7 @@ import { createNotifier } from '../../src/base/time/notifier.ts'
 import { systemClock } from '../../src/base/time/clock.ts'
 import { ORDERS, testEvent, readAll, appendStored } from '../../src/ports/conformance/fixtures.ts'
 import { resultCode } from '../../src/ports/conformance/fixtures.ts'
-import type { ArchiveFixture } from './archive-fixture.ts'
+import type { ArchiveFixture } from './support/archive-fixture.ts'
 import {
   COUNT,
   KEY,
@@ -27,7 +27,7 @@ import {
   readFrom,
   createArchiveFixture,
   zcat,
-} from './archive-fixture.ts'
+} from './support/archive-fixture.ts'
 
 suite('a file of an archive', () => {
   test('that is missing stops reading at its range, and nothing else', async (t) => {

@@ -24,7 +24,7 @@ import {
   open,
   createArchiveFixture,
   zcat,
-} from './archive-fixture.ts'
+} from './support/archive-fixture.ts'
 
 /** Any character. The unit `binary` of fast-check first maps a million of them: more than a second. */
 const character = fc.nat(0x10_ffff).map((code) => String.fromCodePoint(code).toWellFormed())

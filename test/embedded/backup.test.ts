@@ -6,23 +6,23 @@ import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { seededRandom } from 'throughline/testing'
-import type { Clock } from '../../base/time/clock.ts'
-import { systemClock } from '../../base/time/clock.ts'
+import type { Clock } from '../../src/base/time/clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import {
   ORDERS,
   testEvents,
   idsOf,
   readAll,
   appendStored,
-} from '../../ports/conformance/fixtures.ts'
-import { testTopic } from '../../ports/conformance/fixtures.ts'
-import type { BackupSummary } from '../../ports/backup-and-archive.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { createBackup } from './backup/create-backup.ts'
-import { dataFiles, lockDirectory } from './files/directory.ts'
-import { embedded, restore } from './index.ts'
-import { PAGE_BYTES } from './sql/schema.ts'
-import { close, place } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import { testTopic } from '../../src/ports/conformance/fixtures.ts'
+import type { BackupSummary } from '../../src/ports/backup-and-archive.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { createBackup } from '../../src/backends/embedded/backup/create-backup.ts'
+import { dataFiles, lockDirectory } from '../../src/backends/embedded/files/directory.ts'
+import { embedded, restore } from '../../src/backends/embedded/index.ts'
+import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
+import { close, place } from './support/data-directory.ts'
 
 async function open(t: TestContext, directory: string, isReadOnly = false): Promise<Backend> {
   const backend = embedded({ directory, isReadOnly })

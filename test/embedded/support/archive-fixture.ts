@@ -5,18 +5,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { embedded } from '../../src/backends/embedded/index.ts'
+import { embedded } from '../../../src/backends/embedded/index.ts'
 import {
   ORDERS,
   NO_LIMIT,
   testEvent,
   keyInPartition,
   readAll,
-} from '../../src/ports/conformance/fixtures.ts'
-import { startPosition, appendStored, testTopic } from '../../src/ports/conformance/fixtures.ts'
-import type { ArchiveResult } from '../../src/ports/backup-and-archive.ts'
-import type { LogEvent, LogRecord, Slice } from '../../src/ports/event-log.ts'
-import type { Backend } from '../../src/ports/event-store.ts'
+} from '../../../src/ports/conformance/fixtures.ts'
+import { startPosition, appendStored, testTopic } from '../../../src/ports/conformance/fixtures.ts'
+import type { ArchiveResult } from '../../../src/ports/backup-and-archive.ts'
+import type { LogEvent, LogRecord, Slice } from '../../../src/ports/event-log.ts'
+import type { Backend } from '../../../src/ports/event-store.ts'
 
 export const PARTITION = 1
 export const KEY = keyInPartition(PARTITION)

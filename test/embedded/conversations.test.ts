@@ -10,10 +10,10 @@ import {
   idsOf,
   testEvent,
   testTopic,
-} from '../../ports/conformance/fixtures.ts'
-import type { LogEvent } from '../../ports/event-log.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { close, opened, place, tamper } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import type { LogEvent } from '../../src/ports/event-log.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { close, opened, place, tamper } from './support/data-directory.ts'
 
 const COUNT = 1_700
 

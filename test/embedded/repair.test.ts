@@ -5,22 +5,22 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { systemClock } from '../../base/time/clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import {
   ORDERS,
   NO_LIMIT,
   testEvent,
   keyInPartition,
   startPosition,
-} from '../../ports/conformance/fixtures.ts'
-import { testRow, testTopic, testUnit } from '../../ports/conformance/fixtures.ts'
-import type { EventLog, Slice } from '../../ports/event-log.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
-import { PAGE_BYTES } from './sql/schema.ts'
-import { repair } from './repair/repair.ts'
-import { salvage } from './repair/salvage.ts'
-import { place } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import { testRow, testTopic, testUnit } from '../../src/ports/conformance/fixtures.ts'
+import type { EventLog, Slice } from '../../src/ports/event-log.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
+import { repair } from '../../src/backends/embedded/repair/repair.ts'
+import { salvage } from '../../src/backends/embedded/repair/salvage.ts'
+import { place } from './support/data-directory.ts'
 
 const COUNT = 500
 

@@ -6,11 +6,11 @@ import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { NO_COUNTS } from '../../ports/progress.ts'
-import type { LogRecord } from '../../ports/event-log.ts'
-import { embedded } from './index.ts'
+import { NO_COUNTS } from '../../src/ports/progress.ts'
+import type { LogRecord } from '../../src/ports/event-log.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
 
-const FORMATS = fileURLToPath(new URL('../../../test/formats/', import.meta.url))
+const FORMATS = fileURLToPath(new URL('../formats/', import.meta.url))
 
 /** A directory of an older format, as that version left it. */
 function frozen(t: TestContext, format: number): string {

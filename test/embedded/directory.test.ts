@@ -11,10 +11,10 @@ import {
   readAll,
   appendStored,
   testTopic,
-} from '../../ports/conformance/fixtures.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
-import { close, place } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { close, place } from './support/data-directory.ts'
 
 const MARKER = 'throughline.json'
 const DATABASE = 'throughline.db'

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { testAdvance } from '../../ports/conformance/commit-cases.ts'
-import { systemClock } from '../../base/time/clock.ts'
+import { testAdvance } from '../../src/ports/conformance/commit-cases.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import {
   ORDERS,
   appendStored,
@@ -13,7 +13,7 @@ import {
   testEvent,
   testRow,
   testUnit,
-} from '../../ports/conformance/fixtures.ts'
+} from '../../src/ports/conformance/fixtures.ts'
 import {
   REPLIES,
   REPLY,
@@ -23,14 +23,14 @@ import {
   message,
   pass,
   readLedger,
-} from '../../ports/conformance/ledger-fixtures.ts'
-import { bringTo, readStatuses, testStatus } from '../../ports/conformance/status-fixtures.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { LEDGER_COLUMNS, LEDGER_VIEWS, WIRE_RECORD_TYPES } from '../../ports/ledger.ts'
-import { STATUSES, isStatusChange } from '../../ports/status.ts'
-import { repair, restore } from './index.ts'
-import { PAGE_BYTES } from './sql/schema.ts'
-import { close, opened, place, tamper } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/ledger-fixtures.ts'
+import { bringTo, readStatuses, testStatus } from '../../src/ports/conformance/status-fixtures.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { LEDGER_COLUMNS, LEDGER_VIEWS, WIRE_RECORD_TYPES } from '../../src/ports/ledger.ts'
+import { STATUSES, isStatusChange } from '../../src/ports/status.ts'
+import { repair, restore } from '../../src/backends/embedded/index.ts'
+import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
+import { close, opened, place, tamper } from './support/data-directory.ts'
 
 /** Another client of the database, which may not write. */
 function client(t: TestContext, directory: string): (sql: string) => readonly unknown[] {

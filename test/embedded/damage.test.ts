@@ -12,20 +12,20 @@ import {
   testEvent,
   idsOf,
   keyInPartition,
-} from '../../ports/conformance/fixtures.ts'
+} from '../../src/ports/conformance/fixtures.ts'
 import {
   readAll,
   testRow,
   startPosition,
   testTopic,
   testUnit,
-} from '../../ports/conformance/fixtures.ts'
-import { NO_COUNTS } from '../../ports/progress.ts'
-import { damageText } from '../../ports/damage.ts'
-import type { Slice } from '../../ports/event-log.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
-import { close } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import { NO_COUNTS } from '../../src/ports/progress.ts'
+import { damageText } from '../../src/ports/damage.ts'
+import type { Slice } from '../../src/ports/event-log.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { close } from './support/data-directory.ts'
 
 const TABLE = 'shop.orders'
 /** Records of each partition. */

@@ -3,17 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { createNotifier } from '../../base/time/notifier.ts'
-import { systemClock } from '../../base/time/clock.ts'
+import { createNotifier } from '../../src/base/time/notifier.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import {
   ORDERS,
   testEvent,
   testRow,
   testTopic,
   testUnit,
-} from '../../ports/conformance/fixtures.ts'
-import { openConnection, ownerMode } from './connection/connection.ts'
-import { decide } from './connection/embedded-store.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import { openConnection, ownerMode } from '../../src/backends/embedded/connection/connection.ts'
+import { decide } from '../../src/backends/embedded/connection/embedded-store.ts'
 
 test('a decision about a unit writes nothing, whatever it decides; its write does', async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-'))

@@ -4,19 +4,25 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { systemClock, withTimeout } from '../../base/time/clock.ts'
-import { ORDERS, NO_LIMIT, testEvent, testEvents, idsOf } from '../../ports/conformance/fixtures.ts'
+import { systemClock, withTimeout } from '../../src/base/time/clock.ts'
+import {
+  ORDERS,
+  NO_LIMIT,
+  testEvent,
+  testEvents,
+  idsOf,
+} from '../../src/ports/conformance/fixtures.ts'
 import {
   assertStored,
   readAll,
   testRow,
   startPosition,
   appendStored,
-} from '../../ports/conformance/fixtures.ts'
-import { testTopic, testUnit } from '../../ports/conformance/fixtures.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
-import { close, place } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import { testTopic, testUnit } from '../../src/ports/conformance/fixtures.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { close, place } from './support/data-directory.ts'
 
 const TABLE = 'shop.orders'
 

@@ -7,23 +7,23 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import type { Clock } from '../../base/time/clock.ts'
-import { systemClock } from '../../base/time/clock.ts'
+import type { Clock } from '../../src/base/time/clock.ts'
+import { systemClock } from '../../src/base/time/clock.ts'
 import {
   ORDERS,
   testEvent,
   testTopic,
   testUnit,
   resultCode,
-} from '../../ports/conformance/fixtures.ts'
-import type { Backend } from '../../ports/event-store.ts'
-import { createCheckpointer } from './commit/checkpointer.ts'
-import type { DamageRegistry } from './log/damage-registry.ts'
-import type { TopicHeads } from './log/partition-heads.ts'
-import { createHighWater, openHighWater } from './files/high-water.ts'
-import { embedded } from './index.ts'
-import { createCommitSeal } from './commit/commit-seal.ts'
-import { close, place } from '../../../test/embedded/support/data-directory.ts'
+} from '../../src/ports/conformance/fixtures.ts'
+import type { Backend } from '../../src/ports/event-store.ts'
+import { createCheckpointer } from '../../src/backends/embedded/commit/checkpointer.ts'
+import type { DamageRegistry } from '../../src/backends/embedded/log/damage-registry.ts'
+import type { TopicHeads } from '../../src/backends/embedded/log/partition-heads.ts'
+import { createHighWater, openHighWater } from '../../src/backends/embedded/files/high-water.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
+import { createCommitSeal } from '../../src/backends/embedded/commit/commit-seal.ts'
+import { close, place } from './support/data-directory.ts'
 
 const EPOCH = '01890000-0000-7000-8000-000000000000'
 

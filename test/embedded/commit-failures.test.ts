@@ -5,12 +5,18 @@ import { join } from 'node:path'
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { suite, test } from 'node:test'
-import { NO_COUNTS } from '../../ports/progress.ts'
-import { ORDERS, PAYMENTS, testEvent, testEvents, idsOf } from '../../ports/conformance/fixtures.ts'
-import { commitDone, readAll, testRow, appendStored } from '../../ports/conformance/fixtures.ts'
-import { testTopic, testUnit, resultCode } from '../../ports/conformance/fixtures.ts'
-import type { Backend, Unit, CommitResult } from '../../ports/event-store.ts'
-import { embedded } from './index.ts'
+import { NO_COUNTS } from '../../src/ports/progress.ts'
+import {
+  ORDERS,
+  PAYMENTS,
+  testEvent,
+  testEvents,
+  idsOf,
+} from '../../src/ports/conformance/fixtures.ts'
+import { commitDone, readAll, testRow, appendStored } from '../../src/ports/conformance/fixtures.ts'
+import { testTopic, testUnit, resultCode } from '../../src/ports/conformance/fixtures.ts'
+import type { Backend, Unit, CommitResult } from '../../src/ports/event-store.ts'
+import { embedded } from '../../src/backends/embedded/index.ts'
 
 const TABLE = 'shop.orders'
 const CONSUMER = 'shop.onOrder'
