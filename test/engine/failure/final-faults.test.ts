@@ -51,7 +51,9 @@ async function toldOf(does: { decide?: unknown; handle?: unknown; step?: unknown
   const { backend, clock, random } = stage.instance()
   const tower = service('tower', { owns: [Bell], runs: [bell, listen, flow] })
   const faulted = (fault: RuleError): void => void faults.push(fault)
-  const options = { clock, random, onRuleError: faulted, remote: [Other] }
+  // Hours of idle polls are not what this is about.
+  const engine = { idleMs: 60_000 }
+  const options = { clock, random, engine, onRuleError: faulted, remote: [Other] }
   const app = await stage.clock.until(start([tower], backend, options))
   await stage.clock.until(app.send(Bell.Ring({ id: 'a' })))
   await stage.clock.advance(forMs)
