@@ -36,6 +36,14 @@ export interface FetchServer {
 const CLIENT_MS = { headers: 15_000, request: 30_000, idle: 120_000, keepAlive: 65_000 }
 /** How often the server checks for timed out clients. */
 const CHECK_MS = 5_000
+const NODE_OPTIONS = {
+  requestTimeout: CLIENT_MS.request,
+  headersTimeout: CLIENT_MS.headers,
+  keepAliveTimeout: CLIENT_MS.keepAlive,
+  connectionsCheckingInterval: CHECK_MS,
+  // The guard refuses requests without a host, with a problem.
+  requireHostHeader: false,
+}
 /** Maximum size of a body that a handler reads through the `Request` methods. */
 const BODY_BYTES_MAX = 16_777_216
 
@@ -85,18 +93,12 @@ export function createFetchServer(options: ServerOptions): FetchServer {
     }
   }
 
-  const server = createServer(
-    {
-      requestTimeout: CLIENT_MS.request,
-      headersTimeout: CLIENT_MS.headers,
-      keepAliveTimeout: CLIENT_MS.keepAlive,
-      connectionsCheckingInterval: CHECK_MS,
-      // The guard refuses requests without a host, with a problem.
-      requireHostHeader: false,
-    },
-    (raw, outgoing) => connections.add(raw.socket, outgoing, answer(raw, outgoing)),
-  )
+  const serve = (raw: IncomingMessage, outgoing: ServerResponse): void =>
+    connections.add(raw.socket, outgoing, answer(raw, outgoing))
+  const server = createServer(NODE_OPTIONS, serve)
   server.timeout = CLIENT_MS.idle
+  // An expectation that Node does not know is ignored: its own 417 has no problem as its body.
+  server.on('checkExpectation', serve)
   server.on('clientError', (error, socket: Socket) => {
     if (!connections.endAfterResponses(socket)) void answerParseError(error, socket)
   })
