@@ -72,10 +72,14 @@ export async function openOfflineSystem(backend: Backend, clock: Clock): Promise
 
 /** The state of an operation, as a running app would return it. */
 function operationStateOf({ state, issues = [], isAccepted }: OperationDetails): OperationState {
-  const { kind, status, reason } = state
+  const { kind, status, reason, code } = state
   if (kind === 'pending') return { status: 'pending', isAccepted }
   if (kind === 'refused') return { status: 'refused', code: reason ?? '', issues }
-  return { status: status, ...(reason === undefined ? {} : { reason }) } as OperationState
+  return {
+    status,
+    ...(reason === undefined ? {} : { reason }),
+    ...(code === undefined ? {} : { code }),
+  } as OperationState
 }
 
 /** Alarms of the first held keys, with the default thresholds. */

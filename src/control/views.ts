@@ -136,6 +136,8 @@ export interface OutcomeView {
   readonly kind: OperationKind
   /** The reason; for a refusal, its code. */
   readonly reason?: string
+  /** The code of the error of a command that has failed, if it has one. */
+  readonly code?: string
   /** The details of a refusal. */
   readonly issues?: readonly Issue[]
 }

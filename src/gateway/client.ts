@@ -263,5 +263,6 @@ interface Looked {
 }
 
 function acceptedIn(state: OperationState): AcceptedResult {
-  return state.status === 'refused' ? (state as AcceptedResult) : { status: 'accepted' }
+  const isEnd = state.status === 'refused' || state.status === 'failed'
+  return isEnd ? (state as AcceptedResult) : { status: 'accepted' }
 }

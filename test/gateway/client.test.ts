@@ -1,8 +1,12 @@
 // The typed client against a real server.
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { Fault } from 'throughline'
-import { client, Problem } from 'throughline/gateway'
+import { command, contract, entity, event, Fault, service, start } from 'throughline'
+import { client, gateway, listen, Problem } from 'throughline/gateway'
+import { memory } from 'throughline/testing'
+import { z } from 'zod'
+import { runVerb } from '../../src/control/verbs.ts'
+import { systemOf } from '../../src/runtime/running-system.ts'
 import type * as contracts from './contracts.ts'
 import { openShop, placed } from './system.ts'
 
@@ -101,4 +105,42 @@ describe('a client', () => {
     assert.equal(await Promise.resolve(made), made)
     assert.equal(await Promise.resolve(made.ordering), made.ordering)
   })
+})
+
+test('a command that has failed is not reported as accepted, and has the code of its error', async (t) => {
+  const Till = contract(
+    'till',
+    { key: 'id' },
+    { Pay: command(z.object({ id: z.string() })), Paid: event(z.object({ id: z.string() })) },
+  )
+  const options = { of: Till, id: 'id', initial: 0 as number, retry: { attempts: 1 } } as const
+  const till = entity('till', options, {
+    decide: (on) => [
+      on(Till.Pay, (data) => {
+        if (data.id === 'a')
+          throw Object.assign(new Error('the drawer is stuck'), { code: 'DRAWER_STUCK' })
+        return Till.Paid(data)
+      }),
+    ],
+    evolve: (on) => [on(Till.Paid, (_, count) => count + 1)],
+  })
+  const app = await start([service('till', { owns: [Till], runs: [till] })], memory(), {
+    onRuleError: () => undefined,
+  })
+  t.after(() => app.stop())
+  const server = await listen([gateway(app, { expose: [Till] })], { port: 0 })
+  t.after(() => server.close())
+  const operation = await client<{ Till: typeof Till }>(server.url).till.pay({ id: 'a' })
+  const failed = { status: 'failed', reason: 'the drawer is stuck', code: 'DRAWER_STUCK' }
+  assert.deepEqual(await operation.settled(), failed)
+  assert.deepEqual(await operation.state(), failed)
+  assert.deepEqual(await operation.accepted(), failed)
+  assert.deepEqual(await operation.projected(), failed)
+  const { items } = await app.operations({ state: 'failed' })
+  assert.deepEqual(
+    items.map(({ state }) => state),
+    [{ kind: 'failed', ...failed }],
+  )
+  const chain = await runVerb(systemOf(app), 'chain', { event: operation.id })
+  assert.partialDeepStrictEqual(chain, { operation: { kind: 'failed', ...failed } })
 })

@@ -129,12 +129,14 @@ export interface OperationStateView {
   readonly status: string
   /** The reason; for a refusal, its code. */
   readonly reason?: string
+  /** The code of the error of a command that has failed, if it has one. */
+  readonly code?: string
 }
 
 export interface OperationsOptions extends ListOptions {
   /**
-   * `pending`, `completed`, `refused`, `finished` for any outcome of a saga, or the name of one
-   * outcome.
+   * `pending`, `completed`, `refused`, `failed`, `finished` for any outcome of a saga, or the name of
+   * one outcome.
    */
   readonly state?: string
   readonly key?: string

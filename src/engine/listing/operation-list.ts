@@ -144,8 +144,12 @@ async function readDetails(
       issues: toIssues(operation.complaints),
     }
   if (operation.is === 'failed') {
-    const { reason } = operation
-    return { ...endedDetails({ kind: 'failed', status: 'failed', reason }), isAccepted: false }
+    const { reason, code } = operation
+    const state = { kind: 'failed', status: 'failed', reason } as const
+    return {
+      ...endedDetails(code === undefined ? state : { ...state, code }),
+      isAccepted: false,
+    }
   }
   const unheard = await findUnheardEvents(source, operation.events)
   if (unheard.length > 0) return pendingDetails(unheard)

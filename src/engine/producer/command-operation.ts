@@ -31,6 +31,8 @@ export type AcceptedResult<R extends string = string> =
 export interface FailedResult {
   readonly status: 'failed'
   readonly reason: string
+  /** The code of the error, if it has one: of a `Fault`, or the `code` of what the rule has thrown. */
+  readonly code?: string
 }
 
 type RefusedResult = Extract<AcceptedResult, { readonly status: 'refused' }>
@@ -249,10 +251,12 @@ function toRefused({
   return { status: 'refused', code, issues: toIssues(issues) }
 }
 
-const toFailed = ({ reason }: Extract<OperationRow, { readonly is: 'failed' }>): FailedResult => ({
-  status: 'failed',
+function toFailed({
   reason,
-})
+  code,
+}: Extract<OperationRow, { readonly is: 'failed' }>): FailedResult {
+  return { status: 'failed', reason, ...(code === undefined ? {} : { code }) }
+}
 
 async function settledBy(
   engine: EngineContext,

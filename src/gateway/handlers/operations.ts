@@ -124,13 +124,18 @@ async function* operationEvents(
 /** An operation as clients see it. */
 export interface OperationView {
   readonly id: string
-  /** `pending`, `completed`, `refused`, or the outcome of a saga, such as `rolled-back`. */
+  /**
+   * `pending`, `completed`, `refused`, `failed` if its command is a dead letter, or the outcome of a
+   * saga, such as `rolled-back`. A redrive can still decide a command that has failed.
+   */
   readonly status: string
   /** For a pending operation: whether its command's unit has committed. */
   readonly isAccepted?: boolean
   /** With `until=projected`: whether projections have folded what it published. */
   readonly isProjected?: boolean
+  /** Of a command that has failed: the text of the error. Of an outcome of a saga: its reason. */
   readonly reason?: string
+  /** The code of the refusal, or that of the error of a command that has failed, if it has one. */
   readonly code?: string
   readonly issues?: readonly Issue[]
   /** The wire name of the command. */

@@ -28,7 +28,9 @@ export const GATEWAY_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
       id: TEXT,
       status: {
         type: 'string',
-        description: '`pending`, `completed`, `refused`, or the outcome of a saga.',
+        description:
+          '`pending`, `completed`, `refused`, `failed` if its command is a dead letter, which a ' +
+          'redrive can still decide, or the outcome of a saga.',
       },
       isAccepted: {
         type: 'boolean',
@@ -38,8 +40,16 @@ export const GATEWAY_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
         type: 'boolean',
         description: 'With `until=projected`: whether projections have folded what it published.',
       },
-      reason: TEXT,
-      code: { type: 'string', description: 'The refusal code, if the command was refused.' },
+      reason: {
+        type: 'string',
+        description: 'Why the command has failed, or the reason of the outcome of a saga.',
+      },
+      code: {
+        type: 'string',
+        description:
+          'The refusal code, if the command was refused; the code of the error, if it has failed ' +
+          'with an error that has one.',
+      },
       issues: { type: 'array', items: COMPLAINT },
       command: { type: 'string', description: 'The wire name of the command.' },
     },
