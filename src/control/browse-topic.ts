@@ -3,7 +3,7 @@ import { yieldToEventLoop } from '../base/time/clock.ts'
 import { Fault } from '../base/errors/fault.ts'
 import { partitionOf } from '../contract/partition.ts'
 import type { ListPage, Span } from '../engine/listing/index.ts'
-import { newestFirst } from '../engine/listing/index.ts'
+import { newestFirst, SEARCH_MS_MAX } from '../engine/listing/index.ts'
 import type { LogRecord } from '../ports/event-log.ts'
 import { eventView, findEvent, assertTopicExists } from './read-topic.ts'
 import type { System } from './system.ts'
@@ -33,8 +33,9 @@ export interface BrowseOptions {
 }
 
 /**
- * The messages of a topic, newest first, without their data. One call reads at most 20,000 records: if
- * few of them match, a page may have fewer than `limit` items and still a `next`.
+ * The messages of a topic, newest first, without their data. One call reads at most 20,000 records
+ * and takes a quarter of a second: if few of them match, a page may have fewer than `limit` items and
+ * still a `next`.
  *
  * @throws Fault `TOPIC_NOT_FOUND`, `OPTION_INVALID`
  */
@@ -114,8 +115,10 @@ async function readPage(
   const items: EventView[] = []
   let recordsRead = 0
   let next: string | undefined
+  const endsAt = system.clock.elapsed() + SEARCH_MS_MAX
   for await (const { record, cursor } of newestFirst(system.backend.log, topics, span)) {
-    if (items.length === limit || recordsRead === RECORDS_READ_MAX)
+    const isLate = recordsRead > 0 && system.clock.elapsed() >= endsAt
+    if (items.length === limit || recordsRead === RECORDS_READ_MAX || isLate)
       return next === undefined ? { items } : { items, next }
     recordsRead += 1
     if (recordsRead % RECORDS_PER_YIELD === 0) await yieldToEventLoop(system.clock)

@@ -117,8 +117,11 @@ describe('a topic', () => {
   })
 })
 
-/** A topic with so many messages, of which those are from outside that `isOutside` says. */
-function longTopic(count: number, isOutside: (offset: number) => boolean = () => true) {
+/**
+ * A topic with so many messages, of which those are from outside that `isOutside` says. Each look at the
+ * clock takes `lookMs`.
+ */
+function longTopic(count: number, isOutside: (offset: number) => boolean = () => true, lookMs = 0) {
   const record = (offset: number): LogRecord => ({
     topic: 'notes.commands',
     partition: 0,
@@ -149,7 +152,10 @@ function longTopic(count: number, isOutside: (offset: number) => boolean = () =>
       return [{ ...place, records, next: next + taken }]
     },
   }
-  return { looking: { ...system, backend: { ...system.backend, log } }, read: () => read }
+  let elapsedMs = 0
+  const clock = { ...system.clock, elapsed: () => (elapsedMs += lookMs) }
+  const looking = { ...system, clock, backend: { ...system.backend, log } }
+  return { looking, read: () => read }
 }
 
 test('a search of a long topic stops after a number of records and continues from there', async () => {
@@ -180,6 +186,31 @@ test('a list of operations stops after a number of commands and continues from t
   assert.ok(next !== undefined)
   assert.ok(read() <= 20_100, `${read()} records were read`)
   assert.equal((await listOperations(looking, { after: next })).items[0]?.id, 'r3')
+})
+
+test('a search and a list of operations stop after a time and continue from there', async () => {
+  const lists = {
+    search: (looking: System, after?: string) =>
+      browseTopic(looking, {
+        topic: 'notes.commands',
+        text: 'here',
+        limit: 10,
+        ...(after === undefined ? {} : { after }),
+      }),
+    operations: (looking: System, after?: string) =>
+      listOperations(looking, after === undefined ? {} : { after }),
+  }
+  for (const [name, list] of Object.entries(lists)) {
+    const { looking, read } = longTopic(1_000, (offset) => offset === 3, 1)
+    let { items, next } = await list(looking)
+    assert.deepEqual([items, read() < 400], [[], true], `${name}: ${read()} records were read`)
+    while (next !== undefined) ({ items, next } = await list(looking, next))
+    assert.deepEqual(
+      items.map(({ id }) => id),
+      ['r3'],
+      name,
+    )
+  }
 })
 
 describe('a search', () => {

@@ -26,5 +26,12 @@ export { instancesOfOperation, isSaga, openSagas } from './open-sagas.ts'
 export type { OperationDetails } from './operation-list.ts'
 export { findUnheardEvents, listOperations, readOperation } from './operation-list.ts'
 export type { ListSource, ListedRule } from './paging.ts'
-export { LIST_LIMIT, findRules, listOptionFault, toWallTime, validateLimit } from './paging.ts'
+export {
+  LIST_LIMIT,
+  SEARCH_MS_MAX,
+  findRules,
+  listOptionFault,
+  toWallTime,
+  validateLimit,
+} from './paging.ts'
 export { listTimers } from './timer-list.ts'

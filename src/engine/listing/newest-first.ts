@@ -44,12 +44,21 @@ export async function* newestFirst(
   for (const end of ends.filter(span.includes ?? (() => true)))
     partitions.push(await createBackwardReader(log, end, span))
   for (;;) {
-    for (const each of partitions) await fill(log, each)
-    const [newest] = partitions.filter(({ records }) => records.length > 0).toSorted(byNewest)
-    const record = newest?.records.pop()
+    // A call may pass thousands of records that it does not want: nothing is awaited, and nothing
+    // sorted, for each of them.
+    for (const each of partitions)
+      if (each.records.length === 0 && each.upTo > each.floor) await fill(log, each)
+    const record = newestOf(partitions)?.records.pop()
     if (!record) return
     yield { record, cursor: recordCursor(record) }
   }
+}
+
+function newestOf(partitions: readonly BackwardReader[]): BackwardReader | undefined {
+  let newest: BackwardReader | undefined
+  for (const each of partitions)
+    if (each.records.length > 0 && (!newest || byNewest(each, newest) < 0)) newest = each
+  return newest
 }
 
 async function createBackwardReader(

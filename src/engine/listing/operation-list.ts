@@ -17,7 +17,7 @@ import type {
 } from './list-types.ts'
 import { hasPassed, instancesOfOperation, isSaga, findUndecided, readWaits } from './open-sagas.ts'
 import type { ListSource } from './paging.ts'
-import { validateLimit, findRules } from './paging.ts'
+import { SEARCH_MS_MAX, validateLimit, findRules } from './paging.ts'
 import { serviceTables } from '../plan/index.ts'
 import { newestFirst } from './newest-first.ts'
 
@@ -72,8 +72,8 @@ function topicOwners({ catalog }: ListSource): ReadonlyMap<string, TopicOwner> {
 
 /**
  * Commands from outside that the log retains, newest first, with their states. One call looks up at
- * most 2,000 states and reads at most 20,000 commands, including those sent by services. If few of
- * them match, a page may have fewer than `limit` items and still a `next`.
+ * most 2,000 states, reads at most 20,000 commands, including those sent by services, and takes a quarter of
+ * a second. If few of them match, a page may have fewer than `limit` items and still a `next`.
  *
  * @throws Fault `OPTION_INVALID`
  */
@@ -88,12 +88,15 @@ export async function listOperations(
   let [read, lookedAt] = [0, 0]
   let next: string | undefined
   const span = { since, until, after }
+  const endsAt = source.clock.elapsed() + SEARCH_MS_MAX
   for await (const { record, cursor } of newestFirst(
     source.backend.log,
     [...owners.keys()],
     span,
   )) {
-    if (items.length === limit || lookedAt === EXAMINED_MAX || read === READ_MAX)
+    const isLong = lookedAt === EXAMINED_MAX || read === READ_MAX
+    const isLate = read > 0 && source.clock.elapsed() >= endsAt
+    if (items.length === limit || isLong || isLate)
       return next === undefined ? { items } : { items, next }
     read += 1
     if (read % YIELD_EVERY === 0) await yieldToEventLoop(source.clock)

@@ -26,6 +26,12 @@ export function toWallTime(
 
 export const LIST_LIMIT = { default: 100, min: 1, max: 1_000 } as const
 
+/**
+ * How long a list that filters may search for one page. It then ends the page early, with a `next`: among
+ * many other requests, the longest search would otherwise take seconds.
+ */
+export const SEARCH_MS_MAX = 250
+
 /** @throws Fault `OPTION_INVALID` */
 export function validateLimit(limit: number = LIST_LIMIT.default): number {
   const { min, max } = LIST_LIMIT
