@@ -1,7 +1,7 @@
 // The audit trail: one row for each write of an operator, in a table of the store.
 import { asFault } from '../base/errors/thrown-error.ts'
 import { Fault } from '../base/errors/fault.ts'
-import { LIST_LIMIT } from '../engine/listing/index.ts'
+import { LIST_LIMIT, SEARCH_MS_MAX } from '../engine/listing/index.ts'
 import type { ListPage } from '../engine/listing/index.ts'
 import { rowWrite, updateRow } from '../engine/rows/index.ts'
 import { EMPTY_UNIT } from '../ports/empty-unit.ts'
@@ -140,12 +140,13 @@ export interface AuditOptions {
 }
 
 /**
- * The entries of the audit trail, newest first.
+ * The entries of the audit trail, newest first. One call takes a quarter of a second: if few entries
+ * match, a page may have fewer than `limit` items and still a `next`.
  *
  * @throws Fault `OPTION_INVALID`
  */
 export async function listAudit(
-  { backend: { store } }: Pick<System, 'backend'>,
+  { backend: { store }, clock }: Pick<System, 'backend' | 'clock'>,
   { by, verb, limit = LIST_LIMIT.default, after }: AuditOptions,
 ): Promise<ListPage<AuditEntry>> {
   const items: AuditEntry[] = []
@@ -154,6 +155,7 @@ export async function listAudit(
   if (!store.tables) await store.declare([AUDIT_TABLE])
   else if (!(await store.tables()).includes(table)) return { items }
   let last = parseCursor(after)
+  const endsAt = clock.elapsed() + SEARCH_MS_MAX
   for (;;) {
     const from = last === undefined ? {} : { after: { key: keyOf(last).key } }
     const rows = await store.scan({ table, limit: ROWS_PER_SCAN, ...from })
@@ -167,6 +169,7 @@ export async function listAudit(
     }
     if (rows.length < ROWS_PER_SCAN) return { items }
     last = sequenceOf(rows.at(-1)?.key ?? '')
+    if (clock.elapsed() >= endsAt) return { items, next: String(last) }
   }
 }
 

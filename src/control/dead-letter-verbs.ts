@@ -91,8 +91,8 @@ export async function undoDeadLetterEdit(
   { deadLetters }: System,
   taken: ParsedArguments,
 ): Promise<object> {
-  const { consumer, id } = taken as unknown as EditRequest
-  await deadLetters.undoEdit({ consumer, id })
+  const { consumer, id, by, reason } = taken as unknown as EditRequest
+  await deadLetters.undoEdit({ consumer, id, by, reason })
   return { consumer, id, isEdited: false }
 }
 

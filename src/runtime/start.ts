@@ -20,15 +20,8 @@ import type {
 import { findOperationById, createOperation } from '../engine/producer/index.ts'
 import type { RebuildOptions, RebuildResult } from '../engine/rebuild/index.ts'
 import { answerQuery } from '../engine/query.ts'
-import type {
-  RewoundPartition,
-  RewindScope,
-  RewindTarget,
-  ConsumerStatus,
-  HealthReport,
-} from '../engine/operations/index.ts'
+import type { ConsumerStatus, HealthReport } from '../engine/operations/index.ts'
 import {
-  rewind,
   checkHealth,
   readConsumerStatus,
   waitUntilSettled,
@@ -48,9 +41,10 @@ import type {
   TimersOptions,
   UnsettledWork,
 } from '../engine/listing/index.ts'
-import type { DeadLetters } from '../engine/dead-letters/index.ts'
 import type { Backend } from '../ports/event-store.ts'
 import type { Service, ToolsFor } from '../rules/service.ts'
+import type { OperatorCalls } from './audited-calls.ts'
+import { auditedCalls } from './audited-calls.ts'
 import type { AppDescription } from './describe.ts'
 import { describe } from './describe.ts'
 import type { StartOptions } from './engine-context.ts'
@@ -65,7 +59,7 @@ export type WithTools<T> = keyof T extends never
   : { readonly tools: T }
 
 /** A running system of services. */
-export interface App {
+export interface App extends OperatorCalls {
   /**
    * Sends a command. When it resolves, the command is stored as durably as the ack of the backend
    * promises. A command that is sent again with the same id takes effect once. Calls with the same key
@@ -127,24 +121,6 @@ export interface App {
    */
   timers(options?: TimersOptions): Promise<ListPage<TimerEntry>>
   /**
-   * Pauses all consumers of a service until `resume`; work in progress commits first. The pause is
-   * stored and survives a restart. Queries are still answered. Idempotent.
-   *
-   * @throws Fault `SERVICE_NOT_FOUND`
-   */
-  pause(service: string): Promise<void>
-  resume(service: string): Promise<void>
-  /**
-   * Moves the offsets of a handler: to the beginning or end of its topics, to an offset, or to the first
-   * record stored since a time. An event that is handled again keeps its effect key and is counted
-   * again; skipped events are not counted. Works while the handler runs, from any process.
-   *
-   * @param consumer `<service>/<handler>`
-   * @param at only this topic, or this partition of it; an offset needs both
-   * @throws Fault `RULE_NOT_FOUND`, `REWIND_REFUSED`, `OPTION_INVALID`, `STORE_UNKNOWN`
-   */
-  rewind(consumer: string, to: RewindTarget, at?: RewindScope): Promise<readonly RewoundPartition[]>
-  /**
    * Rebuilds the rows of a projection, named as `SERVICE/PROJECTION`, from the first retained event
    * into shadow rows. The live rows are updated and read meanwhile; then the shadow rows replace them
    * atomically. Survives a restart. If a rebuild is in progress, the call waits for that one; `signal`
@@ -160,8 +136,6 @@ export interface App {
    * @throws Fault `NOT_SETTLED` once the signal aborts, with one issue for each thing it still waits for
    */
   settled(options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Messages that have failed, and what operators can do about them. */
-  readonly deadLetters: DeadLetters
   /** What `settled` waits for at the moment; empty if it would resolve. */
   unsettled(): Promise<readonly UnsettledWork[]>
   /**
@@ -216,7 +190,7 @@ export async function startApp(
     await prepared.threads?.stop()
     throw cause
   })
-  const { plan, pauses, monitor: watcher } = engineTools
+  const { plan, monitor: watcher } = engineTools
   const engine = await runEngine(engineTools)
   const system = createRunningSystem(engineTools, engine)
   const socket = await openControlSocket(backend.directory, system, watcher)
@@ -250,17 +224,14 @@ export async function startApp(
     describe: () => describe(plan),
     status: () => whileOpen(() => readConsumerStatus(engineTools)),
     edges: () => whileOpen(async () => edges.status()),
+    ...auditedCalls(system),
     health: () => whileOpen(() => checkHealth(engineTools)),
-    pause: (service) => whileOpen(() => pauses.setPaused(service, true)),
-    rewind: (consumer, to, at) => whileOpen(() => rewind(engineTools, { consumer, to, ...at })),
-    resume: (service) => whileOpen(() => pauses.setPaused(service, false)),
     rebuild: (name, waiting = {}) => whileOpen(() => engine.rebuild(name, waiting)),
     heldKeys: (asked) => whileOpen(() => heldKeys(engineTools, asked)),
     sagas: (asked) => whileOpen(() => openSagas(engineTools, asked)),
     operations: (asked) => whileOpen(() => listOperations(engineTools, asked)),
     timers: (asked) => whileOpen(() => listTimers(engineTools, asked)),
     settled: ({ signal } = {}) => whileOpen(() => waitUntilSettled(engineTools, signal)),
-    deadLetters: system.deadLetters,
     unsettled: () => whileOpen(() => readUnsettled(engineTools)),
     stop: ({ graceMs } = {}) => stop(graceMs),
     [Symbol.asyncDispose]: () => stop(),

@@ -266,6 +266,68 @@ describe('the audit trail', () => {
     assert.deepEqual(sequences, [100_001, 100_000])
   })
 
+  test('has the calls of a program, with whom and why it names', async () => {
+    const [letter] = await list({ key: 'bad-2' })
+    const place = { consumer: 'post/mail', id: letter?.event.id ?? '' }
+    await app.pause('post')
+    await app.resume('post', { by: 'ada', reason: 'lunch is over' })
+    await app.rewind('post/mail', { atMs: 0 }, { by: 'bob' })
+    await app.deadLetters.edit({ ...place, data: { id: 'bad-2', note: 'good' }, ...BY })
+    await app.deadLetters.undoEdit(place)
+    await app.deadLetters.redrive({ key: 'bad-2', ...BY })
+    await app.deadLetters.discard({ key: 'bad-3', ...BY })
+    await assert.rejects(app.pause('none'), { code: 'SERVICE_NOT_FOUND' })
+    const entries = (await audit()).toReversed()
+    assert.deepEqual(
+      entries.map(({ verb, by, outcome, code }) => [verb, by, code ?? outcome]),
+      [
+        ['pause', 'program', 'done'],
+        ['resume', 'ada', 'done'],
+        ['rewind', 'bob', 'done'],
+        ['dead-edit', 'ada', 'done'],
+        ['dead-undo-edit', 'program', 'done'],
+        ['dead-redrive', 'ada', 'done'],
+        ['dead-discard', 'ada', 'done'],
+        ['pause', 'program', 'SERVICE_NOT_FOUND'],
+      ],
+    )
+    assert.equal(entries[1]?.reason, 'lunch is over')
+    assert.deepEqual(entries[2]?.arguments, {
+      consumer: 'post/mail',
+      to: '1970-01-01T00:00:00.000Z',
+    })
+    assert.deepEqual(entries[3]?.arguments, { ...place, data: '{"id":"bad-2","note":"good"}' })
+    assert.deepEqual(entries[5]?.arguments, { key: 'bad-2' })
+    assert.deepEqual(entries[5]?.result, { done: 1, skipped: 0 })
+  })
+
+  test('has a page end early if it is searched for long, and goes on behind it', async () => {
+    const { store } = system.backend
+    await run('pause', { service: 'post', by: 'ada' })
+    const [row] = await store.scan({ table: 'throughline.audit', limit: 1 })
+    const { key: first, table, body } = row as { key: string; table: string; body: string }
+    const other = body.replace('"ada"', '"bob"')
+    const rows = Array.from({ length: 2_500 }, (_, at) => {
+      const key = String(Number(first) - 1 - at).padStart(16, '0')
+      return { table, key, expected: 0, version: 1, body: other }
+    })
+    const unit = { fences: [], progress: [], checks: [], appends: [], streams: [], statuses: [] }
+    await store.commit({ ...unit, rows })
+    let elapsedMs = 0
+    const clock = { ...system.clock, elapsed: () => (elapsedMs += 200) }
+    const pages: ListPage<AuditEntry>[] = []
+    for (let after: object | undefined = {}; after;) {
+      const given = { by: 'ada', ...after }
+      const page = (await runVerb({ ...system, clock }, 'audit', given)) as ListPage<AuditEntry>
+      pages.push(page)
+      after = page.next === undefined ? undefined : { after: page.next }
+    }
+    assert.deepEqual(
+      pages.map(({ items }) => items.length),
+      [0, 1],
+    )
+  })
+
   test('has entries of concurrent writes', async () => {
     const writes = Array.from({ length: 10 }, () => run('pause', { service: 'post' }))
     await Promise.all(writes)

@@ -10,7 +10,13 @@ import type {
 import type { EditRequest } from './edit-dead-letter.ts'
 import { editDeadLetter, undoEdit } from './edit-dead-letter.ts'
 import { deadLetterCauses, listDeadLetters } from './list-dead-letters.ts'
-import type { RedrivePreview, RedriveProgress, RedriveRequest, RedriveSystem } from './redrive.ts'
+import type {
+  AdminReason,
+  RedrivePreview,
+  RedriveProgress,
+  RedriveRequest,
+  RedriveSystem,
+} from './redrive.ts'
 import { discard, previewRedrive, redrive } from './redrive.ts'
 
 /**
@@ -64,11 +70,11 @@ export interface DeadLetters {
    */
   edit(request: EditRequest): Promise<void>
   /**
-   * Takes an edit back, until the message is redriven.
+   * Takes an edit back, until the message is redriven. `by` and `reason` are for the audit trail.
    *
    * @throws Fault as `edit`
    */
-  undoEdit(request: Pick<EditRequest, 'consumer' | 'id'>): Promise<void>
+  undoEdit(request: Pick<EditRequest, 'consumer' | 'id'> & Partial<AdminReason>): Promise<void>
 }
 
 /** The dead letters of a system; `engine` only where its code runs. */
