@@ -43,7 +43,14 @@ const RECORDS_PER_CHAIN = 200_000
  * write needs the token and, if the request has an `Origin`, the server's own.
  */
 export function admin(app: App, options: AdminOptions): HttpHandler {
-  const { token, boards = [], onError, signal: closing } = options
+  const handle = routes(adminRoutes(app, options))
+  const problemOf = problems(options.onError)
+  return (request) => handle(request).catch(problemOf)
+}
+
+/** All routes of the operator API and the page. */
+export function adminRoutes(app: App, options: AdminOptions): readonly HttpRoute[] {
+  const { token, boards = [], signal: closing } = options
   const system = systemOf(app)
   const { clock } = system
   const history = recordHistory(clock, () => countersOf(system), closing)
@@ -51,7 +58,7 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
   const newest = cachedBriefly(clock, async () => {
     return (await runVerb(system, 'newest', { limit: NEWEST })) as readonly EventView[]
   })
-  const table: readonly HttpRoute[] = [
+  return [
     {
       method: 'GET',
       path: '/admin/overview',
@@ -88,13 +95,10 @@ export function admin(app: App, options: AdminOptions): HttpHandler {
     ...probeRoutes(system),
     ...pageRoutes(),
   ]
-  const handle = routes(table)
-  const problemOf = problems(onError)
-  return (request) => handle(request).catch(problemOf)
 }
 
 /** Read-only verbs, with their arguments in the query string. */
-const READ_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
+export const READ_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/events', 'newest'],
   ['/admin/topics/:topic/events', 'browse'],
   ['/admin/find', 'find'],

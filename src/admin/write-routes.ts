@@ -19,7 +19,7 @@ const BODY_BYTES_MAX = 65_536
 const EDIT_BYTES_MAX = 2 * LIMITS.dataBytesMax + BODY_BYTES_MAX
 
 /** Verbs that change something, with their arguments as a JSON body. */
-const BODY_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
+export const BODY_ROUTES: readonly (readonly [path: string, verb: VerbName])[] = [
   ['/admin/dead/redrive', 'dead-redrive'],
   ['/admin/dead/discard', 'dead-discard'],
   ['/admin/dead/edit', 'dead-edit'],

@@ -4,16 +4,21 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, test } from 'node:test'
 import { gateway } from 'throughline/gateway'
+import { seededRandom } from '../../src/base/random.ts'
+import { gatewayTarget } from '../fuzz/gateway-requests.ts'
+import { fuzz } from '../fuzz/send-fuzz.ts'
 import { Ordering } from './contracts.ts'
-import { fuzz } from './send-fuzz.ts'
 import { openShop, routes } from './system.ts'
 
 describe('random requests', () => {
   test('of a few seeds cause no server error', async () => {
     await using shop = await openShop()
-    const openapi = gateway(shop.app, { routes, expose: [Ordering] }).description()
+    const target = gatewayTarget(gateway(shop.app, { routes, expose: [Ordering] }).description())
     for (const seed of [1, 2, 3]) {
-      const { statuses, findings } = await fuzz(shop.origin, openapi, { seed, requests: 200 })
+      const { statuses, findings } = await fuzz(shop.origin, target, {
+        random: seededRandom(seed),
+        requests: 200,
+      })
       assert.deepEqual(findings, [], `seed ${seed}`)
       for (const status of ['200', '202', '400', '404', '405'])
         assert.ok(statuses[status], `seed ${seed} never came to ${status}`)
@@ -24,7 +29,7 @@ describe('random requests', () => {
 
   test('are reported when the server fails, does not answer, or answers without a problem', async () => {
     await using shop = await openShop()
-    const openapi = gateway(shop.app, { routes }).description()
+    const target = gatewayTarget(gateway(shop.app, { routes }).description())
     let count = 0
     const server = createServer((request, response) => {
       count += 1
@@ -33,7 +38,11 @@ describe('random requests', () => {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const { findings } = await fuzz(origin, openapi, { seed: 1, requests: 30, width: 1 })
+    const { findings } = await fuzz(origin, target, {
+      random: seededRandom(1),
+      requests: 30,
+      width: 1,
+    })
     server.closeAllConnections()
     server.close()
     for (const expected of [/^500 broken/, /^no answer/, /^no problem/])

@@ -12,6 +12,8 @@ import type { OpenApi } from 'throughline/gateway'
 import { routes } from '../../examples/shop/gateway/routes.ts'
 import { stockOnFirstSight } from '../../examples/shop/inventory.ts'
 import { shop } from '../../examples/shop/services.ts'
+import { seededRandom } from '../../src/base/random.ts'
+import { gatewayTarget } from './gateway-requests.ts'
 import { fuzz } from './send-fuzz.ts'
 
 const { values } = parseArgs({
@@ -31,12 +33,12 @@ const broke = (id: string, cause: unknown): unknown => faults.push(`${id}: ${Str
 const served = await serve(app, { port: 0, routes, onError: broke })
 try {
   const described = (await (await fetch(`${served.gateway}/openapi.json`)).json()) as OpenApi
-  const { statuses, findings } = await fuzz(served.gateway, described, {
-    seed: Number(values.seed),
+  const { statuses, findings, slowest } = await fuzz(served.gateway, gatewayTarget(described), {
+    random: seededRandom(Number(values.seed)),
     requests: Number(values.requests),
   })
   await app.settled()
-  console.log(JSON.stringify({ statuses, findings, faults }, undefined, 2))
+  console.log(JSON.stringify({ statuses, slowest, findings, faults }, undefined, 2))
   const isWell = (await app.health()).status === 'well' && faults.length === 0
   process.exitCode = findings.length === 0 && isWell ? 0 : 1
 } finally {
