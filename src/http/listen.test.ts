@@ -130,6 +130,12 @@ describe('a server', () => {
     sent.destroy()
   })
 
+  test('answers a request with an expectation that nobody knows, and not with an empty 417', async () => {
+    await using server = await serve()
+    const head = 'GET /query?a=1 HTTP/1.1\r\nHost: localhost\r\n'
+    assert.match(await raw(server, `${head}Expect: nonsense\r\n\r\n`), /^HTTP\/1\.1 200 .*\["1"\]/s)
+  })
+
   test('answers invalid HTTP with a problem, and keeps serving', async () => {
     await using server = await serve()
     const bad = await raw(server, 'SECRET nonsense\r\n\r\n')
