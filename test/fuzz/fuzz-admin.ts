@@ -35,6 +35,8 @@ export interface AdminFuzzReport extends FuzzReport {
   readonly heapMb: { readonly first: number; readonly last: number }
 }
 
+/** Operators that ask at the same time, none of whom pauses. Client and server share a process. */
+const OPERATORS = 8
 /** What the app itself may take on: more operations, sagas and held keys than at the beginning. */
 const HEAP_GROWTH_MB_MAX = 64
 
@@ -68,7 +70,8 @@ export async function fuzzAdmin({
       },
     }
     const size = Math.min(block, requests - sent)
-    reports.push(await fuzz<AdminRequest>(origin, target, { random, requests: size, ...options }))
+    const run = { random, requests: size, width: OPERATORS, ...options }
+    reports.push(await fuzz<AdminRequest>(origin, target, run))
     if (!hasToken) changes.push(...changedLines(before, await scenario.writtenState()))
     heaps.push(heapMb())
     const { findings, slowest } = merged(reports)
