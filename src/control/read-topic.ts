@@ -5,18 +5,19 @@ import { unknownNameDetail } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { findRuleName } from '../engine/plan/index.ts'
 import { assertUndamaged } from '../engine/context/index.ts'
-import { holdsContaining, readOperation } from '../engine/listing/index.ts'
+import { conversationWaits, holdsContaining, readOperation } from '../engine/listing/index.ts'
 import type { EventLog, LogEnd, LogRecord, Position, Slice } from '../ports/event-log.ts'
+import { readConsumersOf } from './ledger/consumers-of-events.ts'
 import { messageKindOf } from './message-kind.ts'
 import { outcomeView } from './outcome-view.ts'
 import type { System } from './system.ts'
-import type { ChainView, EventView } from './views.ts'
+import type { ChainEvent, ChainView, EventView } from './views.ts'
 
 type ReadableSystem = Pick<System, 'backend' | 'catalog'>
 
 const BYTES_PER_READ = 4_194_304
-/** Messages of a conversation that are checked for being held. */
-const HELD_MESSAGES_MAX = 1_000
+/** Messages of a conversation whose statuses and holds are looked up. */
+const EXAMINED_MESSAGES_MAX = 1_000
 const RECORDS_PER_READ = 1_000
 /** The clock skew allowed between the services that send and store the messages of a conversation. */
 const CLOCK_SKEW_MS = 60_000
@@ -176,14 +177,20 @@ export async function readChain(
   const { records, isComplete } = log.can.findByConversation
     ? await findByIndex(system, conversation, recordsMax)
     : await findByReading(system, conversation, [found, first ?? found], recordsMax)
+  const sorted = records.toSorted(byTime)
+  const examined = sorted.slice(0, EXAMINED_MESSAGES_MAX)
+  const consumersOf = await readConsumersOf(system, examined)
   const state = await system.operation(correlation, origin)
-  const standing = first && (await readOperation(system, first))
+  const operation = first && (await readOperation(system, first))
   return {
     correlation,
-    events: records.toSorted(byTime).map((record) => eventView(system, record)),
+    events: sorted.map((record): ChainEvent => {
+      const consumers = consumersOf(record)
+      return { ...eventView(system, record), ...(consumers ? { consumers } : {}) }
+    }),
     ...(state ? { operation: outcomeView(state) } : {}),
-    waitsFor: standing?.waitsFor ?? [],
-    held: await holdsContaining(system, records.slice(0, HELD_MESSAGES_MAX)),
+    waitsFor: await conversationWaits(system, conversation, operation?.waitsFor),
+    held: await holdsContaining(system, examined),
     isComplete,
   }
 }

@@ -24,7 +24,7 @@ import {
   LIST_LIMIT,
   listTimers,
 } from '../engine/listing/index.ts'
-import { LEDGER_FILTER, ledgerIssues, readLedger } from './ledger.ts'
+import { LEDGER_FILTER, ledgerIssues, readLedger } from './ledger/ledger.ts'
 import { readChain, newestEvents, readTopic } from './read-topic.ts'
 import { browseTopic, findMessages } from './browse-topic.ts'
 import type { RewindTarget } from '../engine/operations/index.ts'

@@ -1,6 +1,7 @@
 // What operators see, as JSON. Times are milliseconds since 1970.
 import type { Issue } from '../base/errors/fault.ts'
 import type { Alarm, HeldKey, ListPage, OperationKind, WaitsFor } from '../engine/listing/index.ts'
+import type { Status } from '../ports/status.ts'
 
 export type {
   DeadLetterCause,
@@ -123,6 +124,33 @@ export interface EventView {
   readonly data?: unknown
 }
 
+/** The status of an event at one consumer: see `STATUSES`. */
+export interface EventAtConsumer {
+  /** `<service>/<rule>`. */
+  readonly consumer: string
+  readonly status: Status
+  /** Failed attempts since it came, or was redriven. */
+  readonly attempts: number
+  /** When it is tried next. */
+  readonly dueAt?: number
+  /** The text of the last error. */
+  readonly error?: string
+  /** An operator or a compensation has given it up for good. */
+  readonly resolution?: 'DISCARDED'
+  /** Who changed the status last: its creator while it is unprocessed, and then who processed it. */
+  readonly updatedBy?: string
+  readonly updatedAt?: number
+}
+
+/** A message of a conversation. */
+export interface ChainEvent extends EventView {
+  /**
+   * Its status at each consumer that reads it, ordered by consumer. Absent behind the first 1,000 messages
+   * of a conversation, and where the store has no ledger.
+   */
+  readonly consumers?: readonly EventAtConsumer[]
+}
+
 /** Messages with a text as their key, newest first, and the message with it as its id. */
 export interface FoundMessages extends ListPage<EventView> {
   readonly byId?: EventView
@@ -145,10 +173,10 @@ export interface OutcomeView {
 /** A conversation: a message and all messages that it led to, ordered by time. */
 export interface ChainView {
   readonly correlation: string
-  readonly events: readonly EventView[]
+  readonly events: readonly ChainEvent[]
   /** The operation of its first command; absent if it did not begin with a command from outside. */
   readonly operation?: OutcomeView
-  /** What the operation waits for; empty if it is not pending. */
+  /** What the operation and the open sagas of the conversation wait for, such as timers. */
   readonly waitsFor: readonly WaitsFor[]
   /** The keys behind which its messages are held. */
   readonly held: readonly HeldKey[]

@@ -99,7 +99,10 @@ withAndWithoutOwner('a command that inspects data', (at, isRunning) => {
       '   └─ telling.Tell',
       '      └─ telling.Told',
     ])
-    assert.match(lines[1] ?? '', / \+0 ms +outside +b +asking\.commands\/\d@\d+ +ask-b$/)
+    assert.match(
+      lines[1] ?? '',
+      / \+0 ms +outside +b +asking\.commands\/\d@\d+ +ask-b +COMPLETED at asker\/question$/,
+    )
     assert.match(lines[3] ?? '', /asker\/talk/)
     assert.equal(lines.at(-1), 'Outcome: completed')
     const view = (await at.runJson('chain', 'ask-b')) as ChainView

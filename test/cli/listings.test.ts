@@ -179,6 +179,14 @@ for (const isRunning of [true, false])
         /^Held: work\/outside holds bad-1 behind work\.Done \S+, \d+ failed attempts, next attempt /m,
       )
       assert.equal(/next attempt after start: the bank/.test(out), !isRunning)
+      assert.match(out, /^message .* id +status$/m)
+      assert.match(out, /^work\.Do .* do-bad-1 +COMPLETED at work\/thing$/m)
+      assert.match(
+        out,
+        isRunning
+          ? /^└─ work\.Done .*(?:RETRY|ERROR) \(\d+ failed attempts, next (?:in|now).*\) at work\/outside/m
+          : /^└─ work\.Done .*(?:RETRY|ERROR) \(\d+ failed attempts, next after start\) at work\/outside/m,
+      )
       assert.doesNotMatch((await at.run(['chain', 'do-good'])).out, /^Held/m)
     })
 

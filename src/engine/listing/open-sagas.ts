@@ -115,6 +115,25 @@ async function toOpenSagas(
   return found
 }
 
+/**
+ * What the open sagas of a conversation wait for, behind what its operation does. An operation whose event
+ * no saga has processed yet, and a conversation without an operation, do not say it.
+ */
+export async function conversationWaits(
+  source: ListSource,
+  { correlation, origin }: { readonly correlation: string; readonly origin: string | undefined },
+  ofOperation: readonly WaitsFor[] = [],
+): Promise<readonly WaitsFor[]> {
+  const waits = new Map(ofOperation.map((each) => [JSON.stringify(each), each]))
+  const sagas = findRules(source, isSaga)
+  for (const { saga, row } of await instancesOfOperation(source, sagas, correlation)) {
+    // The same id in another topic is another conversation.
+    if (!isOpen(row) || row.origin !== origin) continue
+    for (const each of await readWaits(source, saga, row)) waits.set(JSON.stringify(each), each)
+  }
+  return [...waits.values()]
+}
+
 /** Outstanding timers and replies; without any, the events that the saga subscribes to. */
 export async function readWaits(
   source: ListSource,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { EventView } from '../../../control/views.ts'
-import { treeOf } from './chain.ts'
+import type { EventAtConsumer, EventView } from '../../../control/views.ts'
+import { statusText, treeOf } from './chain.ts'
 
 const event = (id: string, at: number, cause?: string): EventView => ({
   kind: 'event',
@@ -49,4 +49,23 @@ test('a message without a known cause is a root', () => {
 
 test('no messages give no tree', () => {
   assert.deepEqual(drawn(), [])
+})
+
+test('consumers with the same status are named together', () => {
+  const at = (consumer: string, rest: Partial<EventAtConsumer> = {}): EventAtConsumer => {
+    return { consumer, status: 'COMPLETED', attempts: 0, ...rest }
+  }
+  const consumers = [
+    at('a/b'),
+    at('a/c', { status: 'RETRY', attempts: 3, dueAt: 5_000 }),
+    at('d/e'),
+    at('d/f', { status: 'FAILED', attempts: 1, resolution: 'DISCARDED' }),
+  ]
+  const failed = 'FAILED (DISCARDED, 1 failed attempt) at d/f'
+  assert.equal(
+    statusText(consumers, 1_000, true),
+    `COMPLETED at a/b, d/e; RETRY (3 failed attempts, next in 4.0 s) at a/c; ${failed}`,
+  )
+  assert.match(statusText(consumers, 1_000, false), /next after start/)
+  assert.equal(statusText([], 1_000, true), '')
 })
