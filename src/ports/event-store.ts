@@ -14,6 +14,7 @@ import type {
   StatusQuery,
 } from './status.ts'
 import type { LedgerPage, LedgerQuery } from './ledger.ts'
+import type { PayloadPage, PayloadQuery } from './payloads.ts'
 import type { Ack, EventLog, Health, LogEvent, LogRecord, Place } from './event-log.ts'
 
 /** A table of rows by key, with its indexes. Belongs to one service. */
@@ -194,7 +195,7 @@ export interface StoreCapabilities {
   readonly atomicWithLog: boolean
   /** Several processes may run the same services on it. */
   readonly shared: boolean
-  /** `ledger` is supported. */
+  /** `ledger` and `payloads` are supported. */
   readonly ledger: boolean
 }
 
@@ -248,6 +249,8 @@ export interface EventStore {
   declareLedger(service: string, subscriptions: readonly LedgerSubscription[]): Promise<void>
   /** Rows of the ledger, the newest first; only with `can.ledger`. */
   ledger?(query: LedgerQuery): Promise<LedgerPage>
+  /** The bodies of messages, the newest first; only with `can.ledger`. */
+  payloads?(query: PayloadQuery): Promise<PayloadPage>
   /** Removes old statuses and ranges. Returns how many; repeat until it is 0. */
   pruneLedger(pruning: LedgerPruning): Promise<number>
   /**

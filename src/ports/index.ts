@@ -88,9 +88,12 @@ export {
   HELD_TABLE,
   LEDGER_COLUMNS,
   LEDGER_VIEWS,
+  WIRE_RECORD_TYPES,
   isRepliesTopic,
   ledgerTime,
 } from './ledger.ts'
+export type { PayloadCursor, PayloadPage, PayloadQuery, PayloadRow } from './payloads.ts'
+export { PAYLOAD_COLUMNS, WIRE_TOPIC_SUFFIX } from './payloads.ts'
 export type { StreamEndOf } from './stream-conflicts.ts'
 export { distinctRows, rowsBehindStreams, takenEntries } from './stream-conflicts.ts'
 export {

@@ -28,6 +28,7 @@ const STORE_CALLS = [
   'ranges',
   'declareLedger',
   'ledger',
+  'payloads',
   'pruneLedger',
   'tables',
   'inspect',

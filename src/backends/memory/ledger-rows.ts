@@ -65,7 +65,7 @@ interface HeadFields {
   readonly hops?: number
 }
 
-function headFields({ head }: LogRecord): HeadFields {
+export function headFields({ head }: LogRecord): HeadFields {
   try {
     return (JSON.parse(head) ?? {}) as HeadFields
   } catch {

@@ -25,6 +25,7 @@ import type { Ledger } from './ledger.ts'
 import { createLedger } from './ledger.ts'
 import type { LedgerSources } from './ledger-rows.ts'
 import { readLedger } from './ledger-rows.ts'
+import { readPayloads } from './payload-rows.ts'
 import type { Tables } from './tables.ts'
 import type { Topics } from './topics.ts'
 
@@ -113,7 +114,10 @@ function createLedgerMethods(
   state: MemoryState,
   parts: MemoryStoreOptions,
   delayed: <T>(read: () => T) => Promise<T>,
-): Pick<EventStore, 'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'pruneLedger'> {
+): Pick<
+  EventStore,
+  'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'payloads' | 'pruneLedger'
+> {
   return {
     statuses: (query) => delayed(() => state.ledger.statuses(query)),
     ranges: (events) => delayed(() => events.map(state.ledger.range)),
@@ -122,6 +126,7 @@ function createLedgerMethods(
       state.ledger.declare(...declared)
     },
     ledger: (query) => delayed(() => readLedger(ledgerSources(state, parts), query)),
+    payloads: (query) => delayed(() => readPayloads(ledgerSources(state, parts), query)),
     pruneLedger: (pruning) => delayed(() => state.ledger.prune(pruning)),
   }
 }

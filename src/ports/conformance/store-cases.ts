@@ -8,6 +8,7 @@ import type { Backend } from '../event-store.ts'
 import { streamEndCases } from './stream-end-cases.ts'
 import { storableRowCases } from './storable-text-cases.ts'
 import { ledgerCases } from './ledger-cases.ts'
+import { payloadCases } from './payload-cases.ts'
 import { rangeCases } from './range-cases.ts'
 import { statusCases } from './status-cases.ts'
 import { statusListCases } from './status-list-cases.ts'
@@ -148,6 +149,7 @@ export const storeCases: readonly StoreCase[] = [
   ...statusListCases,
   ...rangeCases,
   ...ledgerCases,
+  ...payloadCases,
   ...leaseCases,
   ...leaseExpiryCases,
   ...durabilityCases,

@@ -9,6 +9,7 @@ import type { Backend } from '../../../src/ports/event-store.ts'
 import type { Defect } from './log-defects.ts'
 import { conversationDefects } from './conversation-defects.ts'
 import { ledgerDefects } from './ledger-defects.ts'
+import { payloadDefects } from './payload-defects.ts'
 import { logDefects } from './log-defects.ts'
 import { fenceDefects } from './fence-defects.ts'
 import { retentionDefects } from './retention-defects.ts'
@@ -29,6 +30,7 @@ const defects: readonly Defect[] = [
   ...swapDefects,
   ...statusDefects,
   ...ledgerDefects,
+  ...payloadDefects,
   ...conversationDefects,
   ...textDefects,
   ...streamEndDefects,

@@ -1,7 +1,7 @@
 import type { EventStore, InspectedRows } from '../../../ports/event-store.ts'
 import { assertStorableLedger } from '../../../ports/storable-text.ts'
 import { withDamageFault } from '../sql/index.ts'
-import { readLedger } from '../store/index.ts'
+import { readLedger, readPayloads } from '../store/index.ts'
 import { commitOrThrow } from '../commit/index.ts'
 import type { Connection, SharedConnection } from './connection.ts'
 
@@ -28,7 +28,10 @@ export function inspectTable(
 /** The methods of the store about statuses and progress ranges. */
 export function createLedgerMethods(
   shared: SharedConnection,
-): Pick<EventStore, 'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'pruneLedger'> {
+): Pick<
+  EventStore,
+  'statuses' | 'ranges' | 'declareLedger' | 'ledger' | 'payloads' | 'pruneLedger'
+> {
   return {
     statuses: async (query) => shared.connection().statuses.read(query),
     ranges: async (events) => {
@@ -43,6 +46,7 @@ export function createLedgerMethods(
       await commitOrThrow(commits, () => table.declare(service, subscriptions))
     },
     ledger: async (query) => readLedger(shared.connection().sql, query),
+    payloads: async (query) => readPayloads(shared.connection().sql, query),
     async pruneLedger({ statusesBefore, rangesMax }) {
       const { statuses, ranges, commits } = shared.connection()
       return commitOrThrow(commits, () => {

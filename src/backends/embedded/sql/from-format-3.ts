@@ -8,7 +8,7 @@ import type { Statements } from './statements.ts'
 export function fromFormat3(db: DatabaseSync, sql: Statements): void {
   db.exec('DROP TRIGGER status_changes')
   db.exec(STATUS_CHANGES_TRIGGER)
-  for (const name of LEDGER_VIEW_NAMES) db.exec(`DROP VIEW ${name}`)
+  for (const name of LEDGER_VIEW_NAMES) db.exec(`DROP VIEW IF EXISTS ${name}`)
   writeServiceViews(sql)
   db.exec(LEDGER_VIEW_SQL)
 }

@@ -4,6 +4,7 @@ import {
   REPLIES_SUFFIX,
   WIRE_RECORD_TYPES,
 } from '../../../ports/ledger.ts'
+import { PAYLOAD_COLUMNS } from '../../../ports/payloads.ts'
 
 const time = (ms: string): string =>
   `strftime('%Y-%m-%dT%H:%M:%fZ', round(${ms}) / 1000.0, 'unixepoch')`
@@ -80,28 +81,31 @@ const { received: RECEIVED, sent: SENT } = WIRE_RECORD_TYPES
 const onWire = (member: string): string =>
   `CASE WHEN json_valid(log.data) THEN json_extract(log.data, '$.${member}') END`
 
+/** The rows of the view `payload`, with the positions that the store finds them by. */
+const PAYLOAD_ROW = `
+CREATE VIEW payload_row AS
+SELECT log.position AS position, ${idText('log.id')} AS EVENT_ID, topic.name AS TOPIC,
+  ${SOURCE} AS SOURCE_SERVICE, target.service AS TARGET_SERVICE, log.data AS PAYLOAD,
+  ${SOURCE} AS CREATED_BY, ${time('log.at')} AS CREATED_DTTM
+FROM log CROSS JOIN topic ON topic.id = log.topic
+  LEFT JOIN (SELECT DISTINCT topic, type, service FROM subscription WHERE consumer > '') target
+    ON target.topic = topic.name AND target.type = log.type
+WHERE log.type NOT IN ('${RECEIVED}', '${SENT}')
+UNION ALL
+SELECT log.position, ${onWire('eventId')}, ${onWire('topic')}, ${onWire('source')},
+  ${onWire('target')}, ${onWire('body')},
+  CASE log.type WHEN '${RECEIVED}' THEN ${onWire('target')} ELSE ${onWire('source')} END,
+  ${time('log.at')}
+FROM log WHERE log.type IN ('${RECEIVED}', '${SENT}');`
+
 /**
  * One row for each event in its topic and each service that reads it, and one for each body that came in
  * or went out at an edge. PAYLOAD is the data as it was sent; it is null for a tombstone, and where it was
  * archived or compacted.
  */
 const PAYLOAD = `
-CREATE VIEW payload AS
-SELECT EVENT_ID, TOPIC, SOURCE_SERVICE, TARGET_SERVICE, PAYLOAD, CREATED_BY, CREATED_DTTM FROM (
-  SELECT log.position AS position, ${idText('log.id')} AS EVENT_ID, topic.name AS TOPIC,
-    ${SOURCE} AS SOURCE_SERVICE, target.service AS TARGET_SERVICE, log.data AS PAYLOAD,
-    ${SOURCE} AS CREATED_BY, ${time('log.at')} AS CREATED_DTTM
-  FROM log CROSS JOIN topic ON topic.id = log.topic
-    LEFT JOIN (SELECT DISTINCT topic, type, service FROM subscription WHERE consumer > '') target
-      ON target.topic = topic.name AND target.type = log.type
-  WHERE log.type NOT IN ('${RECEIVED}', '${SENT}')
-  UNION ALL
-  SELECT log.position, ${onWire('eventId')}, ${onWire('topic')}, ${onWire('source')},
-    ${onWire('target')}, ${onWire('body')},
-    CASE log.type WHEN '${RECEIVED}' THEN ${onWire('target')} ELSE ${onWire('source')} END,
-    ${time('log.at')}
-  FROM log WHERE log.type IN ('${RECEIVED}', '${SENT}')
-) ORDER BY position DESC;`
+CREATE VIEW payload AS SELECT ${PAYLOAD_COLUMNS.join(', ')} FROM payload_row
+ORDER BY position DESC;`
 
 /** Events that a consumer has not completed, found without a look at those that it has. */
 const OPEN_EVENT = `
@@ -149,6 +153,7 @@ WHERE e.STATUS <> 'COMPLETED' AND e.resolution IS NULL
 const VIEWS: Readonly<Record<string, string>> = {
   ledger_event: LEDGER_EVENT,
   ...Object.fromEntries(LEDGER_VIEWS.map((name) => [name, viewOf(name)])),
+  payload_row: PAYLOAD_ROW,
   payload: PAYLOAD,
   open_event: OPEN_EVENT,
   working_data: WORKING_DATA,

@@ -5,7 +5,7 @@ import { NO_SENTINEL, storedId } from '../sql/index.ts'
 import type { Statements } from '../sql/index.ts'
 
 /** A set of events: the newest ones up to a position, each once, from the newest. */
-type Source = (to: number, count: number) => readonly number[]
+export type Source = (to: number, count: number) => readonly number[]
 
 /**
  * The positions of the newest events up to one that may have rows of a query. They are merged from
@@ -20,8 +20,13 @@ export function newestPositions(
   to: number,
   count: number,
 ): readonly number[] {
+  return newestOf(sourcesOf(sql, query), to, count)
+}
+
+/** The newest positions of several sets of events together. */
+export function newestOf(sources: readonly Source[], to: number, count: number): readonly number[] {
   const found = new Set<number>()
-  for (const source of sourcesOf(sql, query)) for (const each of source(to, count)) found.add(each)
+  for (const source of sources) for (const each of source(to, count)) found.add(each)
   return [...found].toSorted((a, b) => b - a).slice(0, count)
 }
 
@@ -44,7 +49,8 @@ function sourcesOf(sql: Statements, query: LedgerQuery): readonly Source[] {
 const SELECT_WITH_ID = `SELECT position FROM topic CROSS JOIN log ON log.topic = topic.id
   AND log.id = ?`
 
-function withId(sql: Statements, id: string): Source {
+/** The events with an id; each topic has an index of them. */
+export function withId(sql: Statements, id: string): Source {
   const stored = storedId(id)
   const kind = typeof stored === 'string' ? 'text' : 'blob'
   const select = `${SELECT_WITH_ID} AND typeof(log.id) = '${kind}' WHERE position <= ?
@@ -54,7 +60,7 @@ function withId(sql: Statements, id: string): Source {
 
 const SELECT_WHOLE = 'SELECT position FROM log WHERE position <= ? ORDER BY position DESC LIMIT ?'
 
-function wholeLog(sql: Statements): Source {
+export function wholeLog(sql: Statements): Source {
   return (to, count) => positionsIn(sql.all(SELECT_WHOLE, to, count))
 }
 
@@ -112,20 +118,36 @@ function partitionsOf(
 ): readonly Source[] {
   const rows = sql.all(SELECT_PARTITIONS, consumer ?? null, type ?? null)
   const types = areUnread ? OF_TYPES : ''
-  const select = `${SELECT_PARTITION} ${types} ORDER BY off DESC LIMIT ?`
   return rows.flatMap((row): Source[] => {
     const [topic = 0, partitions = 0, partition = 0, end = 0, next = 0] = row as number[]
     const isOther = key !== undefined && partitionOf(key, partitions) !== partition
     if (isOther || (areUnread && next >= end)) return []
+    const from = areUnread ? next : 0
     const ofTypes = areUnread ? [row[5] as string] : []
-    return [
-      (to, count) => {
-        const last = offsetUpTo(sql, topic, partition, end, to)
-        const values = [topic, partition, areUnread ? next : 0, last, ...ofTypes, count]
-        return positionsIn(sql.all(select, ...values))
-      },
-    ]
+    return [partitionSource(sql, { topic, partition, from, end }, types, ofTypes)]
   })
+}
+
+/** The records of a partition from an offset on. */
+export interface PartitionRange {
+  readonly topic: number
+  readonly partition: number
+  readonly from: number
+  readonly end: number
+}
+
+/** The records of a partition that meet a condition. */
+export function partitionSource(
+  sql: Statements,
+  { topic, partition, from, end }: PartitionRange,
+  condition = '',
+  values: readonly string[] = [],
+): Source {
+  const select = `${SELECT_PARTITION} ${condition} ORDER BY off DESC LIMIT ?`
+  return (to, count) => {
+    const last = offsetUpTo(sql, topic, partition, end, to)
+    return positionsIn(sql.all(select, topic, partition, from, last, ...values, count))
+  }
 }
 
 const SELECT_BEFORE = `SELECT off, position FROM log
