@@ -67,6 +67,8 @@ export interface LedgerQuery {
   readonly view?: LedgerView
   readonly consumer?: string
   readonly status?: Status
+  /** Only events that their consumers have not completed, and that nobody has given up. */
+  readonly isOpen?: true
   /** The wire name. */
   readonly type?: string
   readonly eventId?: string

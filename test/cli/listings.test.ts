@@ -1,7 +1,8 @@
 // The listing commands (held, sagas, timers, operations): with a running owner, and without one.
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import type { LedgerRow } from '../../src/ports/ledger.ts'
 import type { App, HeldKey, ListPage, OpenSaga, OperationEntry, TimerEntry } from 'throughline'
@@ -9,7 +10,9 @@ import { command, contract, entity, event, handler, hours, saga, service } from 
 import { after as later, refuse, start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { z } from 'zod'
+import type { WorkingDataRow } from '../../src/control/ledger/ledger.ts'
 import type { ChainView } from '../../src/control/views.ts'
+import type { PayloadRow } from '../../src/ports/payloads.ts'
 import type { TestDirectory } from './harness.ts'
 import { createTestDirectory } from './harness.ts'
 
@@ -169,6 +172,43 @@ for (const isRunning of [true, false])
       const { code, err } = await at.run(['ledger', '--status', 'DONE'])
       assert.equal(code, 2)
       assert.match(err, /must be one of UNPROCESSED, IN_PROGRESS, COMPLETED, ERROR, RETRY, FAILED/)
+    })
+
+    test('ledger lists bodies and working data as the SQL views have them', async () => {
+      const rows = (view: string): readonly object[] => {
+        using db = new DatabaseSync(join(at.data, 'throughline.db'), { readOnly: true })
+        return db
+          .prepare(`SELECT * FROM ${view}`)
+          .all()
+          .map((row) => ({ ...row }))
+      }
+      const bodies = await list<PayloadRow>('ledger', '--view', 'payload')
+      assert.deepEqual(bodies, rows('payload'))
+      const ofOne = await list<PayloadRow>('ledger', '--view', 'payload', '--event', 'do-bad-1')
+      assert.deepEqual(
+        ofOne.map(({ TARGET_SERVICE, PAYLOAD }) => [TARGET_SERVICE, PAYLOAD]),
+        [['work', '{"id":"bad-1"}']],
+      )
+      const kept = await list<WorkingDataRow>('ledger', '--view', 'working_data')
+      const byKey = (all: readonly object[]): readonly string[] =>
+        all.map((row) => JSON.stringify(row)).toSorted()
+      assert.deepEqual(byKey(kept), byKey(rows('working_data')))
+      assert.deepEqual(
+        kept.map(({ kind, service, key, operation }) => [kind, service, key, operation]),
+        ['bad-1', 'bad-2', 'good'].map((key) => ['saga', 'work', key, `do-${key}`]),
+      )
+      const [first, next] = [
+        (await at.runJson('ledger', '--view', 'working_data', '--limit', '1')) as ListPage<object>,
+        await list<object>('ledger', '--view', 'working_data', '--key', 'good'),
+      ]
+      assert.deepEqual([first.items, next], [kept.slice(0, 1), kept.slice(2)])
+      const { out } = await at.run(['ledger', '--view', 'payload', '--topic', 'work.events'])
+      assert.match(out, /^EVENT_ID +TOPIC +SOURCE_SERVICE +TARGET_SERVICE +PAYLOAD +CREATED_BY /)
+      const { code, err } = await at.run(['ledger', '--view', 'payload', '--status', 'FAILED'])
+      assert.equal(code, 2)
+      assert.match(err, /status: is no filter of this view, which takes event, topic, service/)
+      const cursor = await at.run(['ledger', '--view', 'working_data', '--after', 'x'])
+      assert.match(cursor.err, /after: must be the next of an earlier page/)
     })
 
     test('chain shows where it is held and what it waits for', async () => {

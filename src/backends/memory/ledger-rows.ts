@@ -53,6 +53,7 @@ function isWanted({ row, record, view }: Found, query: LedgerQuery): boolean {
     (query.view === undefined || view === query.view) &&
     (consumer === undefined || row.consumer === consumer) &&
     (status === undefined || row.STATUS === status) &&
+    (!query.isOpen || (row.STATUS !== 'COMPLETED' && row.resolution === null)) &&
     (type === undefined || row.MESSAGE_TYPE === type) &&
     (eventId === undefined || row.EVENT_ID === eventId) &&
     (key === undefined || record.key === key)

@@ -25,6 +25,7 @@ export interface Flags {
   readonly view?: string
   readonly status?: string
   readonly event?: string
+  readonly service?: string
   /** The cursor at which a list continues. */
   readonly after?: string
   readonly accept?: readonly string[]

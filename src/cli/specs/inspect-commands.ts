@@ -68,20 +68,29 @@ handler to another position in its topics.`,
     group: 'inspect',
     usage: 'ledger',
     description: `Lists the status of each event at each consumer, the newest event first: who created and
-who processed it, when, and with which error.`,
+who processed it, when, and with which error. With --view payload, lists the bodies of messages; with
+--view working_data, what services keep while an exchange is open.`,
     options: listOptions(
-      new Option('--view <view>', 'only these messages').choices([
+      new Option('--view <view>', 'only this view').choices([
         'inbound',
         'request',
         'response',
+        'payload',
+        'working_data',
       ]),
       new Option('--consumer <consumer>', 'only this consumer, as SERVICE/RULE'),
       new Option('--status <status>', 'only this status, such as FAILED'),
       new Option('--type <type>', 'only this message type, by its wire name'),
       new Option('--event <id>', 'only this event'),
       new Option('--key <key>', 'only this key'),
+      new Option('--topic <topic>', 'only bodies of this topic, inside or outside'),
+      new Option('--service <service>', 'only bodies from or to this service, or its working data'),
     ),
-    examples: ['ledger --limit 20', 'ledger --status FAILED', 'ledger --view inbound --json'],
+    examples: [
+      'ledger --limit 20',
+      'ledger --status FAILED',
+      'ledger --view payload --topic REQUEST_TOPIC_A1 --json',
+    ],
     load: async () => (await import('../commands/inspect/ledger.ts')).ledger,
   },
   {

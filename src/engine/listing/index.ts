@@ -22,7 +22,13 @@ export type {
 } from './list-types.ts'
 export type { Span } from './newest-first.ts'
 export { newestFirst } from './newest-first.ts'
-export { conversationWaits, instancesOfOperation, isSaga, openSagas } from './open-sagas.ts'
+export {
+  conversationWaits,
+  instancesOfOperation,
+  isSaga,
+  openInstances,
+  openSagas,
+} from './open-sagas.ts'
 export type { OperationDetails } from './operation-list.ts'
 export { findUnheardEvents, listOperations, readOperation } from './operation-list.ts'
 export type { ListSource, ListedRule } from './paging.ts'

@@ -56,15 +56,27 @@ export async function openSagas(
     )
     return { items: await toOpenSagas(listed, found) }
   }
+  const { instances, next } = await openInstances(listed, sagas, { limit, after })
+  const items = await toOpenSagas(listed, instances)
+  return next === undefined ? { items } : { items, next }
+}
+
+/**
+ * Open instances of some sagas, the oldest first.
+ *
+ * @throws Fault `OPTION_INVALID`
+ */
+export async function openInstances(
+  { backend: { store } }: ListSource,
+  sagas: readonly ListedRule[],
+  { limit, after }: { readonly limit: number | undefined; readonly after: string | undefined },
+): Promise<{ readonly instances: readonly SagaInstance[]; readonly next?: string }> {
   const where = { index: 'open', upTo: INSTANT_MAX }
   const page = { limit: validateLimit(limit), after: parseCursor(after) }
   const scanOf = ({ table }: ListedRule) => ({ table, where })
-  const { rows, next } = await readMergedPage(listed.backend.store, sagas, scanOf, page)
-  const items = await toOpenSagas(
-    listed,
-    rows.map(({ source, row }) => parseInstance(source, row)),
-  )
-  return next === undefined ? { items } : { items, next }
+  const { rows, next } = await readMergedPage(store, sagas, scanOf, page)
+  const instances = rows.map(({ source, row }) => parseInstance(source, row))
+  return next === undefined ? { instances } : { instances, next }
 }
 
 /** An instance of a saga, with its row. */

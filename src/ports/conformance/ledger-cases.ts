@@ -227,6 +227,13 @@ export const ledgerCases: readonly StoreCase[] = [
     }
     for (const consumer of ['shop/cart', 'shop/mail', 'books/sums', 'nobody'])
       await check({ consumer }, (row) => row.consumer === consumer)
+    const isOpen = ({ STATUS, resolution }: LedgerRow): boolean =>
+      STATUS !== 'COMPLETED' && resolution === null
+    await check({ isOpen: true }, isOpen)
+    await check(
+      { isOpen: true, consumer: 'shop/cart' },
+      (row) => isOpen(row) && row.consumer === 'shop/cart',
+    )
     await check({ type: CHARGED }, (row) => row.MESSAGE_TYPE === CHARGED)
     await check({ key: 'a' }, (row) => keys[row.EVENT_ID] === 'a')
     for (const eventId of ['m-0', 'm-9', 'm-4', 'm'])

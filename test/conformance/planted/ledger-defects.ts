@@ -45,12 +45,13 @@ const withoutPages = (unit: Unit): Unit => ({
   rows: unit.rows.filter(({ table }) => !table.endsWith(HELD_PAGE_TABLE.suffix)),
 })
 
-const filterDefects = (['consumer', 'status', 'type', 'eventId', 'key'] as const).map((name) =>
-  inStore(
-    `the ledger ignores the filter ${name}`,
-    FILTERS,
-    asking((query) => without(query, name)),
-  ),
+const filterDefects = (['consumer', 'status', 'isOpen', 'type', 'eventId', 'key'] as const).map(
+  (name) =>
+    inStore(
+      `the ledger ignores the filter ${name}`,
+      FILTERS,
+      asking((query) => without(query, name)),
+    ),
 )
 
 export const ledgerDefects: readonly Defect[] = [

@@ -27,7 +27,7 @@ export function readLedger(sql: Statements, query: LedgerQuery): LedgerPage {
 function rowsAt(
   sql: Statements,
   positions: readonly number[],
-  { view, consumer, status, type, key }: LedgerQuery,
+  { view, consumer, status, isOpen, type, key }: LedgerQuery,
 ): readonly NewestRow<LedgerRow>[] {
   const filters: Readonly<Record<string, string | undefined>> = {
     view_name: view,
@@ -38,7 +38,8 @@ function rowsAt(
   }
   const wanted = Object.entries(filters).filter(([, value]) => value !== undefined)
   const conditions = wanted.map(([name]) => ` AND ${name} = ?`).join('')
-  const select = `${SELECT}${conditions} ORDER BY position DESC, consumer`
+  const open = isOpen ? ` AND STATUS <> 'COMPLETED' AND resolution IS NULL` : ''
+  const select = `${SELECT}${conditions}${open} ORDER BY position DESC, consumer`
   const values = wanted.map(([, value]) => value as string)
   return sql.all(select, JSON.stringify(positions), ...values).map(foundRow)
 }

@@ -1,6 +1,7 @@
 import { partitionOf } from '../../../contract/partition.ts'
 import type { LedgerQuery } from '../../../ports/ledger.ts'
 import type { Status } from '../../../ports/status.ts'
+import { STATUSES } from '../../../ports/status.ts'
 import { NO_SENTINEL, storedId } from '../sql/index.ts'
 import type { Statements } from '../sql/index.ts'
 
@@ -9,10 +10,10 @@ export type Source = (to: number, count: number) => readonly number[]
 
 /**
  * The positions of the newest events up to one that may have rows of a query. They are merged from
- * indexes that have them in the order of the log. For a status other than COMPLETED those are the index
- * of open statuses, the copies of events that wait behind another one, and what lies ahead of the
- * progress of consumers: however many events are completed, none of them is read. Only from where pages
- * of copies begin is the log read.
+ * indexes that have them in the order of the log. For open events, and for a status other than
+ * COMPLETED, those are the index of open statuses, the copies of events that wait behind another one, and
+ * what lies ahead of the progress of consumers: however many events are completed, none of them is read.
+ * Only from where pages of copies begin is the log read.
  */
 export function newestPositions(
   sql: Statements,
@@ -31,7 +32,7 @@ export function newestOf(sources: readonly Source[], to: number, count: number):
 }
 
 function sourcesOf(sql: Statements, query: LedgerQuery): readonly Source[] {
-  const { eventId, status, consumer, type, key } = query
+  const { eventId, status, isOpen, consumer, type, key } = query
   if (eventId !== undefined) return [withId(sql, eventId)]
   if (status === 'UNPROCESSED')
     return [
@@ -42,6 +43,11 @@ function sourcesOf(sql: Statements, query: LedgerQuery): readonly Source[] {
     ]
   if (status === 'FAILED') return [withStatus(sql, status), discarded(sql)]
   if (status !== undefined && status !== 'COMPLETED') return [withStatus(sql, status)]
+  if (isOpen) {
+    const stored = STATUSES.filter((each) => each !== 'COMPLETED')
+    const ofStatus = stored.map((each) => withStatus(sql, each))
+    return [...ofStatus, heldEvents(sql), pagedEvents(sql), ...partitionsOf(sql, query, true)]
+  }
   const isWhole = consumer === undefined && type === undefined && key === undefined
   return isWhole ? [wholeLog(sql)] : partitionsOf(sql, query, false)
 }
