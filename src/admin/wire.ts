@@ -5,11 +5,13 @@ export type {
   Account,
   Alarm,
   AuditEntry,
+  ChainEvent,
   ChainView,
   ConsumerAccount,
   DeadLetterCause,
   DeadLetterEntry,
   ErrorView,
+  EventAtConsumer,
   EventLocation,
   FoundMessages,
   EventView,
@@ -28,6 +30,8 @@ export type {
   TopicView,
   WaitsFor,
 } from '../control/views.ts'
+
+export type { LedgerRow } from '../ports/ledger.ts'
 
 /** The whole system at one moment, with the boards. */
 export interface Overview extends SystemView {

@@ -1,14 +1,17 @@
 // The lists of the fake shop: held keys, operations, sagas, timers, and search results.
 import type {
+  EventAtConsumer,
   EventView,
   FoundMessages,
   HeldKey,
+  LedgerRow,
   ListPage,
   OpenSaga,
   OperationEntry,
   TimerEntry,
 } from '../../src/admin/wire.ts'
 import type { FakeShop } from './fake-shop.ts'
+import { READS, RULES } from './fake-shop.ts'
 
 const STACK = `TypeError: Cannot read properties of undefined (reading 'stock')
     at reserve (file:///shop/inventory/product.ts:41:28)
@@ -108,4 +111,68 @@ export function found(world: FakeShop, query: URLSearchParams): FoundMessages {
   const byId = world.events.find(({ id }) => id === text)
   const byKey = world.events.filter(({ key }) => key === text)
   return { ...pageOf(byKey.toReversed(), query), ...(byId ? { byId } : {}) }
+}
+
+/** The status of an event at the first rule of each service that reads its topic. */
+export function consumersOf(world: FakeShop, event: EventView): readonly EventAtConsumer[] {
+  return READS.filter(([, topic]) => topic === event.topic)
+    .map(([service]): EventAtConsumer => {
+      const consumer = `${service}/${RULES[service]?.[0]?.[0]}`
+      const made = { consumer, attempts: 0, updatedBy: event.source, updatedAt: event.at }
+      const held = heldKeys(world).find((each) => each.key === event.key)
+      const isHeld = world.held.get(event.key)?.some(({ id }) => id === event.id)
+      if (service === 'inventory' && held && isHeld) {
+        if (held.event.id !== event.id) return { ...made, status: 'UNPROCESSED' }
+        const { attempts, nextAttemptAt = 0, error } = held
+        const failed = { status: 'RETRY', attempts, dueAt: nextAttemptAt } as const
+        return { ...made, ...failed, updatedBy: service, error: error?.message ?? '' }
+      }
+      const queue = world.queues.get(`${service}\n${event.topic}`) ?? []
+      if (queue.some(({ id }) => id === event.id)) return { ...made, status: 'UNPROCESSED' }
+      return { ...made, status: 'COMPLETED', updatedBy: service, updatedAt: event.at + 4 }
+    })
+    .toSorted((a, b) => (a.consumer < b.consumer ? -1 : 1))
+}
+
+const VIEWS = { events: 'request', commands: 'request', replies: 'response' } as const
+
+/** The newest events and the held ones at their consumers, by the filters of a query string. */
+export function ledgerRows(world: FakeShop, query: URLSearchParams): readonly LedgerRow[] {
+  const iso = (at: number): string => new Date(at).toISOString()
+  const isOf = (name: string, value: string): boolean => (query.get(name) ?? value) === value
+  const held = new Set([...world.held.values()].flat().map(({ id }) => id))
+  const from = world.events.length - 500
+  return world.events
+    .filter(({ id }, at) => at >= from || held.has(id))
+    .toReversed()
+    .flatMap((event) => consumersOf(world, event).map((at) => ({ event, at })))
+    .filter(({ event, at }) => {
+      const carries = event.topic.split('.').at(-1) as keyof typeof VIEWS
+      const view = event.source === 'door' ? 'inbound' : VIEWS[carries]
+      return (
+        isOf('view', view) &&
+        isOf('status', at.status) &&
+        isOf('consumer', at.consumer) &&
+        isOf('type', event.type) &&
+        isOf('event', event.id)
+      )
+    })
+    .map(({ event, at }) => ({
+      EVENT_ID: event.id,
+      MESSAGE_TYPE: event.type,
+      SERVICE_MESSAGE_TYPE: event.type,
+      STATUS: at.status,
+      CREATED_BY: event.source,
+      CREATED_DTTM: iso(event.at),
+      UPDATED_BY: at.updatedBy ?? null,
+      UPDATED_DTTM: iso(at.updatedAt ?? event.at),
+      consumer: at.consumer,
+      attempts: at.attempts,
+      due: at.dueAt === undefined ? null : iso(at.dueAt),
+      error: at.error ?? null,
+      resolution: null,
+      topic: event.topic,
+      partition: event.partition,
+      offset: event.offset,
+    }))
 }

@@ -16,7 +16,17 @@ import type {
   RuleView,
   SampleView,
 } from '../../src/admin/wire.ts'
-import { eventsOf, found, heldKeys, operations, pageOf, sagas, timers } from './fake-lists.ts'
+import {
+  consumersOf,
+  eventsOf,
+  found,
+  heldKeys,
+  ledgerRows,
+  operations,
+  pageOf,
+  sagas,
+  timers,
+} from './fake-lists.ts'
 import type { FakeShop } from './fake-shop.ts'
 import { OWNERS, advance, READS, RULES, createFakeShop } from './fake-shop.ts'
 
@@ -151,6 +161,8 @@ function listOf(shop: FakeShop, path: string, query: URLSearchParams): unknown {
   switch (path) {
     case '/admin/find':
       return found(shop, query)
+    case '/admin/ledger':
+      return pageOf(ledgerRows(shop, query), query)
     case '/admin/held':
       return pageOf(
         heldKeys(shop).filter((held) => key === null || held.key === key),
@@ -203,7 +215,8 @@ function answerChain(response: ServerResponse, shop: FakeShop, id: string): void
     correlation: found.correlation,
     events: shop.events
       .filter(({ correlation }) => correlation === found.correlation)
-      .toSorted((a, b) => a.at - b.at),
+      .toSorted((a, b) => a.at - b.at)
+      .map((event) => ({ ...event, consumers: consumersOf(shop, event) })),
     operation,
     waitsFor,
     held: heldKeys(shop).filter(({ key }) =>

@@ -84,7 +84,7 @@ async function tour(browser: Browser, size: keyof typeof SIZES, theme: 'light' |
   await page.keyboard.press('Enter')
   await settle(page, shop, 1)
   await shoot(page, name('topic-filtered'))
-  for (const list of ['operations', 'sagas', 'timers']) {
+  for (const list of ['ledger', 'operations', 'sagas', 'timers']) {
     await page.goto(`${shop.url}/page/#/${list}`)
     await settle(page, shop, 2)
     await shoot(page, name(list))
@@ -140,6 +140,9 @@ async function stuck(browser: Browser, theme: 'light' | 'dark'): Promise<void> {
     await settle(page, shop, 1)
     await page.locator('.item-more summary').first().click()
     await shoot(page, `${size}-${theme}-held`)
+    await page.goto(`${shop.url}/page/#/ledger?status=RETRY`)
+    await settle(page, shop, 1)
+    await shoot(page, `${size}-${theme}-ledger-retry`)
     const event = [...shop.world.held.values()].at(-1)?.[0]
     await page.goto(`${shop.url}/page/#/event/${event?.id}`)
     await settle(page, shop, 2)

@@ -116,6 +116,37 @@ describe('the page of a system with held keys', { skip }, () => {
     assert.match((await page.locator('.item').first().textContent()) ?? '', /held at work\/outside/)
   })
 
+  test('lists the ledger by status, and leads to the conversation of an event', async () => {
+    await open('#/ledger?consumer=work%2Foutside&status=RETRY', '.item')
+    const [first = ''] = await page.locator('.item').allTextContents()
+    for (const said of [
+      'work.\\u202eDone',
+      'RETRY',
+      'at work/outside',
+      'created by work, ',
+      'updated by work, ',
+      'failed attempt',
+      'next attempt',
+      'said 503 for',
+    ])
+      assert.ok(first.includes(said), `${said} in ${first}`)
+    assert.equal(await page.locator('.item').count(), 2)
+    await page.locator('.item a').first().click()
+    await page.locator('.step[aria-current] .step-consumers').waitFor()
+    const statuses = await page.locator('.step[aria-current] .step-consumers li').allTextContents()
+    assert.match(statuses[0] ?? '', /^completed at work\/reminding$/)
+    assert.match(
+      statuses[1] ?? '',
+      /^(RETRY|ERROR)at work\/outside\d+ failed attempts?next attempt /,
+    )
+    await open('#/ledger?view=inbound', '.item')
+    assert.equal(await page.getByLabel('View').inputValue(), 'inbound')
+    for (const each of await page.locator('.item').allTextContents())
+      assert.match(each, /created by a client outside, /)
+    await open('#/ledger?event=none', '.panel .note')
+    assert.equal(await page.locator('.panel .note').textContent(), 'No events match.')
+  })
+
   test('lists operations by state, and colours them by kind', async () => {
     await open('#/operations', '.item')
     await page.getByLabel('State').selectOption('refused')
@@ -170,6 +201,7 @@ describe('the page of a system with held keys', { skip }, () => {
       ['#/', '.board'],
       ['#/held', '.item .json'],
       [`#/held?key=${bad}`, '.item'],
+      ['#/ledger', '.item'],
       ['#/operations', '.item'],
       ['#/sagas', '.item'],
       ['#/timers', '.item'],
@@ -187,7 +219,8 @@ describe('the page of a system with held keys', { skip }, () => {
   })
 
   test('has no accessibility violations, at two widths and in both themes', async () => {
-    for (const fragment of ['#/held', '#/operations', '#/topic/work.events'])
+    const chain = `#/event/${encodeURIComponent(`do-bad-${RTL}1`)}`
+    for (const fragment of ['#/ledger', '#/held', '#/operations', '#/topic/work.events', chain])
       for (const colorScheme of ['light', 'dark'] as const)
         for (const width of [1_440, 375]) {
           await page.setViewportSize({ width, height: 812 })

@@ -1,7 +1,7 @@
 import { CircleCheck, CircleDashed, CircleDot, CircleX } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useMemo, useState } from 'react'
-import type { ChainView } from '../../admin/wire.ts'
+import type { ChainEvent, ChainView } from '../../admin/wire.ts'
 import type { RequestState } from '../live/api.ts'
 import { fetchChain } from '../live/api.ts'
 import { useLive } from '../live/live-provider.tsx'
@@ -63,10 +63,13 @@ function useChain(id: string): RequestState<ChainView> {
 function isSettledIn(asked: RequestState<ChainView>): boolean {
   if (asked.status === 'failed') return asked.httpStatus === 404
   if (asked.status === 'loading') return false
-  const { operation } = asked.answer
-  if (asked.answer.held.length > 0) return false
+  const { operation, events, held } = asked.answer
+  if (held.length > 0 || events.some(isOpenSomewhere)) return false
   return operation === undefined || operation.kind !== 'pending'
 }
+
+const isOpenSomewhere = ({ consumers = [] }: ChainEvent): boolean =>
+  consumers.some(({ status, resolution }) => status !== 'COMPLETED' && resolution === undefined)
 
 function titleOf(asked: RequestState<ChainView>, id: string): string {
   if (asked.status !== 'loaded') return shortId(id)

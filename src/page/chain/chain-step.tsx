@@ -2,6 +2,7 @@ import { ChevronRight } from 'lucide-react'
 import type { CSSProperties, ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
 import { durationText } from '../text/format.ts'
+import { StepConsumers } from '../ledger/step-consumers.tsx'
 import { showInvisible } from '../text/show-invisible.ts'
 import { JsonView } from './json-view.tsx'
 import { RailLines } from './rail.tsx'
@@ -49,6 +50,7 @@ export function ChainStep({ row, lanes, totalMs, isAskedFor }: Props): ReactNode
           <StepTiming row={row} totalMs={totalMs} />
           <ChevronRight className="step-open" size={14} aria-hidden />
         </button>
+        <StepConsumers event={event} />
         {isOpen && <Details row={row} />}
       </div>
     </li>

@@ -1,11 +1,11 @@
 // Lays out a conversation as a tree of causes, one row per message in order of time. The branch that
 // ends last goes straight down; each other branch gets a lane beside it.
-import type { ChainView, EventView } from '../../admin/wire.ts'
+import type { ChainEvent, ChainView } from '../../admin/wire.ts'
 
 export interface ChainRow {
-  readonly event: EventView
+  readonly event: ChainEvent
   /** The cause, if it was found. */
-  readonly cause?: EventView
+  readonly cause?: ChainEvent
   readonly depth: number
   /** Times of the cause and of the message, since the start of the conversation. */
   readonly fromMs: number
@@ -32,8 +32,8 @@ export interface ChainTree {
 }
 
 interface TreeNode {
-  readonly event: EventView
-  readonly cause: EventView | undefined
+  readonly event: ChainEvent
+  readonly cause: ChainEvent | undefined
   readonly depth: number
 }
 
@@ -63,10 +63,10 @@ export function treeOf({ events }: Pick<ChainView, 'events'>): ChainTree {
 }
 
 /** Sorts by time, but never before the cause, even with wrong clocks. Cuts cycles of causes. */
-function causalOrder(events: readonly EventView[]): readonly TreeNode[] {
+function causalOrder(events: readonly ChainEvent[]): readonly TreeNode[] {
   const byId = new Map(events.map((event) => [event.id, event]))
   const placed = new Map<string, TreeNode>()
-  const place = (event: EventView, below: ReadonlySet<string>): TreeNode => {
+  const place = (event: ChainEvent, below: ReadonlySet<string>): TreeNode => {
     const known = placed.get(event.id)
     if (known) return known
     const cause = event.cause === undefined ? undefined : byId.get(event.cause)

@@ -20,10 +20,10 @@ import { LettersOfCause } from './letters-of-cause.tsx'
 
 const show = (filter: Filter): void => navigate({ kind: 'list', name: 'dead', filter })
 
-/** The dead letters by cause; with a cause or a key in the filter, the letters themselves. */
+/** The dead letters by cause; with a cause, a key or an id in the filter, the letters themselves. */
 export function DeadPanel({ filter }: { filter: Filter }): ReactNode {
   const { cause, ...narrowing } = filter
-  const isLetters = cause !== undefined || filter['key'] !== undefined
+  const isLetters = [cause, filter['key'], filter['id']].some((each) => each !== undefined)
   const fields: readonly FilterField[] = [
     useRules('consumer', 'Consumer'),
     { name: 'type', label: 'Type', kind: 'text' },

@@ -35,6 +35,7 @@ export function Header({ headline, isCovered }: Props): ReactNode {
 }
 
 const LISTS = [
+  ['ledger', 'Ledger'],
   ['held', 'Held'],
   ['dead', 'Dead letters'],
   ['operations', 'Operations'],

@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import type { HeldKey, OpenSaga, OperationEntry, TimerEntry } from '../../admin/wire.ts'
 import { DeadPanel } from '../dead/dead-panel.tsx'
+import { LedgerPanel } from '../ledger/ledger-panel.tsx'
 import type { Filter, ListName } from '../route/route.ts'
 import { ageText, dateText, dueText, manyText } from '../text/format.ts'
 import { showInvisible } from '../text/show-invisible.ts'
@@ -167,6 +168,7 @@ function TimersPanel({ filter }: Props): ReactNode {
 }
 
 const PANELS = {
+  ledger: LedgerPanel,
   held: HeldPanel,
   dead: DeadPanel,
   operations: OperationsPanel,

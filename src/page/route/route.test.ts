@@ -10,6 +10,7 @@ test('a route survives formatting and parsing', () => {
     { kind: 'topic', name: 'payment.events', filter: {} },
     { kind: 'topic', name: 'a.events', filter: { key: 'a/b?c=d&e', partition: '3' } },
     { kind: 'find', text: 'c:1?' },
+    { kind: 'list', name: 'ledger', filter: { status: 'FAILED', view: 'inbound' } },
     { kind: 'list', name: 'held', filter: {} },
     { kind: 'list', name: 'dead', filter: { cause: 'a1', consumer: 'post/mail' } },
     { kind: 'list', name: 'operations', filter: { state: 'pending', type: 'x.Y' } },

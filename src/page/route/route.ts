@@ -3,7 +3,7 @@
 /** The filter of a list, by the parameter names of the admin API. */
 export type Filter = Readonly<Record<string, string>>
 
-const LISTS = ['held', 'dead', 'operations', 'sagas', 'timers'] as const
+const LISTS = ['ledger', 'held', 'dead', 'operations', 'sagas', 'timers'] as const
 export type ListName = (typeof LISTS)[number]
 
 export type Route =
