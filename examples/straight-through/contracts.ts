@@ -47,21 +47,3 @@ export const ServiceC = contract(
     CountPostings: query(z.object({}), { answers: z.int() }),
   },
 )
-
-/** A row of the table of bodies, with the names that both sides know each other by. */
-export const Payload = z.object({
-  eventId: z.string(),
-  topic: z.string(),
-  sourceService: z.string(),
-  targetService: z.string(),
-  payload: z.string(),
-  createdBy: z.string(),
-  createdAt: z.int(),
-})
-export type Payload = z.infer<typeof Payload>
-
-export const Ledger = contract(
-  'ledger',
-  { key: 'eventId' },
-  { ListPayloads: query(z.object({}), { answers: z.array(Payload) }) },
-)

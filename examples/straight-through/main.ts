@@ -5,10 +5,10 @@ import { parseArgs } from 'node:util'
 import { Fault, seconds, start } from 'throughline'
 import { inProcess } from 'throughline/edges'
 import { embedded } from 'throughline/embedded'
-import type { Payload } from './contracts.ts'
-import { Ledger, ServiceA, ServiceC } from './contracts.ts'
+import { ServiceA, ServiceC } from './contracts.ts'
 import type { Behaviour } from './external-systems.ts'
-import { request, runDownstream } from './external-systems.ts'
+import { answerIdOf, request, runDownstream } from './external-systems.ts'
+import { ledgerTables } from './ledger-tables.ts'
 import { straightThrough } from './services.ts'
 
 const usage = `Straight-through processing: three services and two external systems.
@@ -50,26 +50,10 @@ async function run(directory: string, eventId: string, behaviour: Behaviour): Pr
 
   if (ofUpstream?.repeated)
     print(`${eventId} had been received before, so nothing happened again.\n`)
-  print(table(await app.ask(Ledger.ListPayloads({}))))
+  print(await ledgerTables(backend.store, [eventId, answerIdOf(eventId)]))
   const reason = 'reason' in outcome ? ` (${outcome.reason})` : ''
   print(`\n${eventId}: ${outcome.status}${reason}`)
   print(`Postings of SERVICE_C: ${await app.ask(ServiceC.CountPostings({}))}`)
-}
-
-const headings = ['EVENT_ID', 'TOPIC', 'SOURCE_SERVICE', 'TARGET_SERVICE', 'PAYLOAD', 'CREATED_BY']
-
-/** The bodies as a table; the last column is the time. */
-function table(rows: readonly Payload[]): string {
-  const cells = rows.map((row) => [
-    row.eventId,
-    row.topic,
-    row.sourceService,
-    row.targetService,
-    row.payload,
-    row.createdBy,
-    new Date(row.createdAt).toISOString(),
-  ])
-  return [[...headings, 'CREATED_DTTM'], ...cells].map((row) => row.join(' | ')).join('\n')
 }
 
 try {
