@@ -11,7 +11,7 @@ import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
 import { memory } from 'throughline/testing'
 import { probeRoutes } from '../../src/admin/probe-routes.ts'
-import type { ChainView, EventView, ListPage, Overview } from '../../src/admin/wire.ts'
+import type { ChainView, EventView, LedgerRow, ListPage, Overview } from '../../src/admin/wire.ts'
 import type { System } from '../../src/control/system.ts'
 import { Asking, talking } from '../control/talking-services.ts'
 
@@ -87,7 +87,39 @@ describe('the admin API', () => {
     const { events, operation } = await json<ChainView>('/admin/chain/ask-a')
     assert.equal(events.length, 4)
     assert.deepEqual(operation, { status: 'completed', kind: 'completed' })
+    assert.deepEqual(
+      events.map(({ consumers = [] }) =>
+        consumers.map(({ consumer, status }) => [consumer, status]),
+      ),
+      [
+        [['asker/question', 'COMPLETED']],
+        [['asker/talk', 'COMPLETED']],
+        [['teller/answer', 'COMPLETED']],
+        [['asker/talk', 'COMPLETED']],
+      ],
+    )
     assert.equal((await get('/admin/chain/none')).status, 404)
+  })
+
+  test('returns each view of the ledger, and refuses filters of another one', async () => {
+    const [row] = (await json<ListPage<LedgerRow>>('/admin/ledger?view=inbound')).items
+    assert.deepEqual([row?.EVENT_ID, row?.STATUS], ['ask-a', 'COMPLETED'])
+    const bodies = await json<ListPage<object>>('/admin/ledger?view=payload&event=ask-a&limit=1')
+    assert.partialDeepStrictEqual(bodies.items, [{ EVENT_ID: 'ask-a', PAYLOAD: '{"id":"a"}' }])
+    const kept = await json<ListPage<object>>('/admin/ledger?view=working_data')
+    assert.deepEqual(kept, { items: [] })
+    for (const query of [
+      'view=none',
+      'view=constructor',
+      'view=payload&consumer=asker%2Ftalk',
+      'view=working_data&event=ask-a',
+      'view=working_data&after=1%3Ax',
+      'view=payload&after=x',
+      'topic=asking.commands',
+      'status=DONE',
+      'after=x',
+    ])
+      assert.equal((await get(`/admin/ledger?${query}`)).status, 400, query)
   })
 
   test('streams history, overview and newest events', async () => {
