@@ -1,5 +1,6 @@
 import type { ProjectionStateStore } from '../projections/index.ts'
 import { createProjectionGuard, hasProjections } from '../projections/index.ts'
+import { createClaims } from './claims.ts'
 import { createLeases } from './leases.ts'
 import { damageFault } from '../context/index.ts'
 import { createDelayFilter } from '../delays/index.ts'
@@ -55,6 +56,7 @@ function createSources(
   const holds = createHolds(store, service.tableNames, group.consumers, { delays, policyOf })
   const slots = createGroupSlots(engine, group, holds, aborting)
   const [rule] = group.consumers.map((consumer) => consumer.rule)
+  const leases = createLeases(engine, group, progress)
   return {
     group,
     // Only rows of projections depend on the order of events over several topics.
@@ -68,7 +70,8 @@ function createSources(
     redriveRate: createRedriveRate(clock, policyOf),
     timers: createDueTimers(store, service.tableNames, { delays, rescanMs: options.idleMs }),
     progress,
-    leases: createLeases(engine, group, progress),
+    leases,
+    claims: createClaims(engine, group, service.name, { holds, leases }),
     ...(rule?.kind === 'handler' && rule.delayMs > 0
       ? { delayed: createDelayFilter(clock, delays, rule.delayMs) }
       : {}),
@@ -116,7 +119,7 @@ export function createBatchWorker(
   projectionStates: ProjectionStateStore,
 ): BatchWorker {
   const sources = createSources(engine, service, group, signals.aborting)
-  const { rows, holds, edits, timers, progress, leases, slots } = sources
+  const { rows, holds, edits, timers, progress, leases, claims, slots } = sources
   const handlerCaller = createHandlerCaller(engine, sources, signals)
   const projectionGuard = createProjectionGuard(group, projectionStates)
   engine.monitor.trackHolds(group.name, () => holdsWorkedOnHere(sources))
@@ -141,6 +144,7 @@ export function createBatchWorker(
     await projectionGuard.load()
     await holds.load()
     await edits.load()
+    await claims.load()
     await progress.reload(isDormant)
     slots?.forgetCommitted(progress.isAhead)
     stoppedAtReset = stoppedText()

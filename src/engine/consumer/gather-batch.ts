@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/time/clock.ts'
 import { sleep } from '../../base/time/clock.ts'
 import type { EventLog, Slice } from '../../ports/event-log.ts'
+import type { Claims } from './claims.ts'
 import type { Leases } from './leases.ts'
 import type { DelayClock, DelayFilter } from '../delays/index.ts'
 import { DELAY_STEP_MS } from '../delays/index.ts'
@@ -30,6 +31,7 @@ export interface BatchSources {
   readonly timers: DueTimers
   readonly leases: Leases
   readonly progress: GroupProgress
+  readonly claims: Claims
   /** Only for queues. */
   readonly slots?: QueueSlots
   /** Called with each slice; reports a slice that ends at damage. */

@@ -60,7 +60,7 @@ export function createHandlerCaller(
   { stopping, aborting }: StopSignals,
 ): HandlerCaller {
   const { options } = engine
-  const { leases, group, holds, slots } = sources
+  const { leases, group, holds, slots, claims } = sources
   const lanes = createKeyLanes({
     ...handlerParts(engine, group),
     isHeld: ({ subscription, record }) => holds.isKnown(holdKeyOf(subscription.consumer, record)),
@@ -83,9 +83,12 @@ export function createHandlerCaller(
   async function callAll(batch: Batch): Promise<Batch | undefined> {
     const [ended, leaseLost] = [new AbortController(), new AbortController()]
     const keeping = leases.keepAlive(ended.signal, () => leaseLost.abort())
+    const claiming = slots ? undefined : claims.claimWhile(lanes.running, ended.signal)
+    // It is awaited once the calls have ended.
+    void claiming?.catch(() => undefined)
     const attempted = await callHandlers(batch, leaseLost.signal)
     ended.abort()
-    await keeping
+    await Promise.all([keeping, claiming])
     if (!leaseLost.signal.aborted) return attempted
     slots?.retain(() => false)
     return undefined

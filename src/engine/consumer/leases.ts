@@ -31,7 +31,7 @@ export interface Leases {
   /** How many of the group's shards this member holds. */
   share(): LeaseShare
   holdsTimerLease(): boolean
-  fences(advances: readonly Advance[], withTimers: boolean): Lease[]
+  fences(places: readonly Pick<Advance, 'topic' | 'partition'>[], withTimers: boolean): Lease[]
 }
 
 export function createLeases(
@@ -86,9 +86,9 @@ export function createLeases(
     hasExpired: beats.hasExpired,
     share: () => ({ held: held.size, shards: wanted.length }),
     holdsTimerLease: () => hasSagas && held.has(timerResource),
-    fences(advances, withTimers) {
+    fences(places, withTimers) {
       const resources = new Set(withTimers ? [timerResource] : [])
-      for (const { topic, partition } of advances) {
+      for (const { topic, partition } of places) {
         const place = progress.findPartition(topic, partition)
         if (place) resources.add(place.resource)
       }

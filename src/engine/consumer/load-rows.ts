@@ -22,6 +22,7 @@ import type { RetryOptions } from '../../rules/failure-policy.ts'
 import type { Random } from '../../base/random.ts'
 import type { ComputeBudget } from '../context/index.ts'
 import { changeCountKey } from '../context/index.ts'
+import type { Claims } from './claims.ts'
 
 export interface BatchContext {
   readonly environment: RuleEnvironment
@@ -29,6 +30,7 @@ export interface BatchContext {
   readonly rows: RowCache
   readonly holds: Holds
   readonly edits: Edits
+  readonly claims: Claims
   /** Whether other instances hear of dead letters through the store. */
   readonly isShared: boolean
   readonly random: Random

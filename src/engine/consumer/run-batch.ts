@@ -15,7 +15,6 @@ import {
   closePages,
   thrownFields,
   holdKeyOf,
-  holdStatus,
   readHold,
   releaseFront,
   retryDelayMs,
@@ -24,7 +23,7 @@ import { deadBefore, loadRowsAhead, loadScheduledRows, timerRowKeys } from './lo
 import type { CachedRow } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
 import { scheduleHold, takePlaceOfDead } from './schedule-holds.ts'
-import { holdBehind, holdWithError, holdWithoutError } from './stage-failure.ts'
+import { holdBehind, holdWithError, holdWithoutError, statusBefore } from './stage-failure.ts'
 import type { StagedBatch, StagingBatch } from './staged-batch.ts'
 import { addCounts, createRun, createStagingBatch, mergeRun, stageStatus } from './staged-batch.ts'
 
@@ -214,30 +213,36 @@ function passesHold({ draft }: StagingBatch, { subscription, inbound }: Delivery
 function completeHeld(
   context: BatchContext,
   staged: StagingBatch,
-  { subscription, record }: Delivery,
+  delivery: Delivery,
   held: NonNullable<Delivery['held']>,
 ): void {
+  const { subscription, record } = delivery
   const { consumer } = subscription
   const hold = readHold(staged, held.holdKey)
+  const from = statusBefore(context, staged, delivery)
   releaseFront(staged, held.holdKey, held.key)
   addCounts(staged, consumer, record, { completed: 1, pending: -1 })
-  if (!hold?.isRecorded) return
-  const { attempts } = hold
-  const from = holdStatus(hold)
+  if (!hold?.isRecorded && from !== 'IN_PROGRESS') return
+  const attempts = hold?.attempts ?? 0
   stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts })
 }
 
-/** Counts a message whose rule has run. One that has passed a hold has a status: its key still waits. */
+/**
+ * Counts a message whose rule has run. One that was claimed has a status, and one that has passed a hold
+ * gets one, since its key still waits.
+ */
 function completeFresh(
   context: BatchContext,
   staged: StagingBatch,
-  { subscription: { consumer }, record }: Delivery,
+  delivery: Delivery,
   hasPassedHold: boolean,
 ): void {
+  const { subscription, record } = delivery
+  const { consumer } = subscription
   addCounts(staged, consumer, record, { accepted: 1, completed: 1 })
-  if (!hasPassedHold) return
-  const step = { from: 'UNPROCESSED', to: 'COMPLETED', attempts: 0 } as const
-  stageStatus(context, staged, consumer, record, step)
+  const from = statusBefore(context, staged, delivery)
+  if (from === 'UNPROCESSED' && !hasPassedHold) return
+  stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts: 0 })
 }
 
 function runRule(step: RuleRun, { attempt, subscription }: Delivery): boolean {

@@ -22,8 +22,14 @@ export function holdTimes({
   return { at: clock.now(), since: Math.floor(delays.now()) }
 }
 
-/** The status of a delivery that begins: of a held one, that of the message in front. */
-export function statusBefore(staged: StagingBatch, { held }: Delivery): Status {
+/** The status of a delivery before its attempt: of a held one, that of the message in front. */
+export function statusBefore(
+  { claims }: Pick<BatchContext, 'claims'>,
+  staged: StagingBatch,
+  delivery: Delivery,
+): Status {
+  const { held } = delivery
+  if (claims.has(delivery)) return 'IN_PROGRESS'
   const hold = held && readHold(staged, held.holdKey)
   // Rows of earlier versions have a status that the store does not know.
   return hold?.isRecorded ? holdStatus(hold) : 'UNPROCESSED'
@@ -72,7 +78,7 @@ function stageHold(
 ): void {
   const { subscription, record, held } = delivery
   const { consumer } = subscription
-  const from = statusBefore(staged, delivery)
+  const from = statusBefore(context, staged, delivery)
   const holdKey = held?.holdKey ?? holdKeyOf(consumer, record)
   if (held) updateHold(staged, holdKey, { ...reason, isFirst: held.isFirst })
   else {

@@ -39,7 +39,7 @@ export interface UnitRunnerParts {
 function createBatchContext(
   { backend, budget, clock, delays, options, plan, newId, random }: EngineContext,
   service: ServicePlan,
-  { group, rows, holds, edits }: BatchSources,
+  { group, rows, holds, edits, claims }: BatchSources,
 ): BatchContext {
   // Handlers were called before; here their results are only staged.
   const computeMsMax = isHandlerGroup(group) ? Infinity : options.unitComputeMsMax
@@ -47,7 +47,8 @@ function createBatchContext(
   const environment = { plan, service, clock, delays, newId }
   const limits = { policyOf, timerRetry: timerRetry(options), computeMsMax }
   const isShared = backend.store.can.shared
-  return { environment, group, rows, holds, edits, isShared, random, budget, ...limits }
+  const sources = { group, rows, holds, edits, claims }
+  return { environment, ...sources, isShared, random, budget, ...limits }
 }
 
 /** Creates the function that runs a batch and commits it. */
@@ -117,7 +118,7 @@ export function createUnitRunner(
 
 /** Applies a committed unit in memory, and notifies the monitor. */
 function afterCommit(
-  { group, slots, rows, holds, timers, progress }: BatchSources,
+  { group, slots, rows, holds, timers, progress, claims }: BatchSources,
   monitor: EngineMonitor,
   { batch, draft, changedConversations, ruleErrors }: StagedBatch,
   unit: Unit,
@@ -129,6 +130,7 @@ function afterCommit(
   holds.onCommit(draft)
   timers.onCommit(draft)
   progress.onCommit(unit.progress)
+  claims.onCommit(unit.statuses)
   for (const conversation of changedConversations) monitor.conversationChanged(conversation)
   for (const fault of ruleErrors) monitor.ruleFailed(fault)
   for (const lost of unit.progress) {

@@ -38,7 +38,10 @@ export const ENGINE_OPTIONS = {
   leaseMs: { default: 30_000, min: 300, max: 600_000 },
   /** How long a read waits for new records. */
   idleMs: { default: 1_000, min: 1, max: 60_000 },
-  /** How long a handled event of a queue may wait for its ack while other events take longer. */
+  /**
+   * How long a handled event of a queue may wait for its ack while other events take longer, and how long the
+   * call of a handler may take before the store says that it is in progress.
+   */
   queueAckMs: { default: 500, min: 10, max: 60_000 },
   /** Attempts at a message until it has failed, for consumers without a `retry` of their own. */
   retryAttemptsMax: RETRY_OPTIONS.attempts,

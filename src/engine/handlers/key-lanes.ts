@@ -16,6 +16,8 @@ import type { Attempt, Delivery } from '../execution/index.ts'
  */
 export interface KeyLanes {
   attempt(deliveries: readonly Delivery[], signal: AbortSignal): Promise<readonly Delivery[]>
+  /** The deliveries whose calls have run for this long. */
+  running(longerThanMs: number): readonly Delivery[]
   /** Forgets results that no unit has taken. */
   forget(): void
 }
@@ -38,6 +40,7 @@ export function createKeyLanes({
   endedEarly,
 }: KeyLanesParts): KeyLanes {
   const finished = new Map<string, Attempt>()
+  const calls = createCalls(runtime, clock)
 
   async function attemptAll(
     deliveries: readonly Delivery[],
@@ -62,7 +65,7 @@ export function createKeyLanes({
           // What waits behind a failed one is left; a dead letter with a hold of its own is not behind it.
           if (failed.has(delivery.held?.holdKey)) continue
           const known = finished.get(deliveryKey(delivery))
-          const result = known ?? (await callHandler(runtime, delivery, signal, computed))
+          const result = known ?? (await calls.call(delivery, signal, computed))
           if (!result) return
           attempted[at] = { ...delivery, attempt: result }
           if (result.status !== 'handled') failed.add(delivery.held?.holdKey)
@@ -81,7 +84,34 @@ export function createKeyLanes({
     return attempted.slice(0, end)
   }
 
-  return { attempt: attemptAll, forget: () => finished.clear() }
+  return {
+    attempt: attemptAll,
+    running: calls.running,
+    forget: () => finished.clear(),
+  }
+}
+
+/** Calls, and which of them run for how long. */
+function createCalls(runtime: HandlerRuntime, clock: Clock) {
+  const beganAt = new Map<Delivery, number>()
+  return {
+    async call(
+      delivery: Delivery,
+      signal: AbortSignal,
+      computed: (tookMs: number) => void,
+    ): Promise<Attempt | undefined> {
+      beganAt.set(delivery, clock.elapsed())
+      try {
+        return await callHandler(runtime, delivery, signal, computed)
+      } finally {
+        beganAt.delete(delivery)
+      }
+    },
+    running(longerThanMs: number): readonly Delivery[] {
+      const latest = clock.elapsed() - longerThanMs
+      return [...beganAt].filter(([, at]) => at <= latest).map(([delivery]) => delivery)
+    },
+  }
 }
 
 const deliveryKey = ({ record: { topic, partition, offset } }: Delivery): string =>
