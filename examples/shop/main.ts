@@ -5,10 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { App } from 'throughline'
 import type { AppServer } from 'throughline/admin'
 import { Fault, start } from 'throughline'
-import { serve } from 'throughline/admin'
 import { embedded } from 'throughline/embedded'
-import { boards } from './gateway/boards.ts'
-import { routes } from './gateway/routes.ts'
 import { readInvoices } from './intake/file.ts'
 import { stockOnFirstSight } from './inventory.ts'
 import { DirectoryRefused, logDirectory, prepare, startOver } from './run/directory.ts'
@@ -17,6 +14,7 @@ import { feed } from './run/feed.ts'
 import type { RunOptions } from './run/options.ts'
 import { readOptions } from './run/options.ts'
 import { showProgress } from './run/progress.ts'
+import { serveOn, stopOnSignal } from './run/serve-shop.ts'
 import { handledBy, imbalances, placedBeside, sumUp, table } from './run/summary.ts'
 import { shop } from './services.ts'
 
@@ -94,16 +92,6 @@ async function serveShop(app: App, { ports, json }: RunOptions): Promise<AppServ
   }
 }
 
-async function serveOn(app: App, [port = 0, ...others]: readonly number[]): Promise<AppServer> {
-  try {
-    return await serve(app, { port, routes, boards: boards(app), title: 'The shop' })
-  } catch (cause) {
-    const isBusy = cause instanceof Fault && cause.code === 'PORT_BUSY'
-    if (!isBusy || others.length === 0) throw cause
-    return serveOn(app, others)
-  }
-}
-
 function nextSteps(directory: string, { gateway, page }: AppServer): string {
   return `
 The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. What to try next:
@@ -115,23 +103,6 @@ The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. 
   npm start -- --fresh --rate 50, then kill -9 its process: started again, it continues
   npm start -- --stock 50 --data .throughline/scarce --once     what happens when stock is short
   npm start -- --help                              all options`
-}
-
-/** Stops the app on the first signal; a second signal ends the process immediately. */
-function stopOnSignal(app: App, served: AppServer): Promise<void> {
-  return new Promise((resolve) => {
-    const onSignal = (): void => {
-      process.once('SIGINT', () => process.exit(130))
-      process.once('SIGTERM', () => process.exit(143))
-      tell('\nStopping …')
-      void served
-        .close()
-        .then(() => app.stop())
-        .then(resolve)
-    }
-    process.once('SIGINT', onSignal)
-    process.once('SIGTERM', onSignal)
-  })
 }
 
 const options = readOptions(process.argv.slice(2), stockOnFirstSight)

@@ -73,20 +73,20 @@ export function readOptions(
 const portOfShop = 4400
 
 /** A named port is the only one; otherwise the default port, or any free one if that is in use. */
-function portsFor(port: string | undefined, once: boolean): readonly number[] {
+export function portsFor(port: string | undefined, once: boolean): readonly number[] {
   if (port !== undefined) return [whole('--port', port, 0, 65_535)]
   return once ? [0] : [portOfShop, 0]
 }
 
 const pieces = (text: string): number => whole('--stock', text, 1, 1_000_000_000)
 
-function whole(flag: string, text: string, min: number, max: number): number {
+export function whole(flag: string, text: string, min: number, max: number): number {
   const value = numberIn(flag, text, min, max)
   if (!Number.isInteger(value)) throw new Error(`${flag} takes a whole number`)
   return value
 }
 
-function numberIn(flag: string, text: string, min: number, max: number): number {
+export function numberIn(flag: string, text: string, min: number, max: number): number {
   const value = Number(text)
   if (text.trim() === '' || !(value >= min && value <= max))
     throw new Error(`${flag} takes a number from ${min} to ${max}, not ${JSON.stringify(text)}`)
