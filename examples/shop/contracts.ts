@@ -8,6 +8,8 @@ const Id = z.string().min(1).max(64)
 const Key = z.string().min(1).max(80)
 const Cents = z.int().min(0)
 const Pieces = z.int().min(1)
+/** The number by which the payment provider knows a card; the provider checks it. */
+const Card = z.string().min(1).max(64)
 
 /** One line of an order. */
 const OrderLine = z.object({ sku: Id, quantity: Pieces, unitPriceCents: z.int().min(1) })
@@ -42,7 +44,12 @@ export const Ordering = contract(
   { key: 'customerId' },
   {
     ConfirmOrder: command(
-      z.object({ ...anOrder, country: z.string().max(64), lines: z.array(OrderLine).min(1) }),
+      z.object({
+        ...anOrder,
+        country: z.string().max(64),
+        lines: z.array(OrderLine).min(1),
+        card: Card.optional(),
+      }),
       { ...names.ConfirmOrder, refuses: ['already-confirmed'] },
     ),
     OrderConfirmed: event(
@@ -51,6 +58,7 @@ export const Ordering = contract(
         country: z.string(),
         lines: z.array(OrderLine),
         totalCents: Cents,
+        card: Card.optional(),
       }),
       names.OrderConfirmed,
     ),
@@ -118,9 +126,17 @@ export const Payment = contract(
   'payment',
   { key: 'customerId' },
   {
-    ChargePayment: command(z.object({ ...anOrder, amountCents: Cents }), {
+    ChargePayment: command(z.object({ ...anOrder, amountCents: Cents, card: Card.optional() }), {
       ...names.ChargePayment,
-      refuses: ['payment-limit', 'already-charged'],
+      refuses: ['payment-limit', 'already-charged', 'no-card'],
+    }),
+    PaymentRequested: event(
+      z.object({ ...anOrder, amountCents: Cents, card: Card }),
+      names.PaymentRequested,
+    ),
+    ConfirmPayment: command(z.object({ ...anOrder, amountCents: Cents, paymentId: Id }), {
+      ...names.ConfirmPayment,
+      refuses: ['not-requested', 'already-charged'],
     }),
     PaymentCharged: event(z.object({ ...anOrder, amountCents: Cents }), names.PaymentCharged),
     RollBackPayment: command(z.object(anOrder), {

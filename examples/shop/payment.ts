@@ -1,4 +1,5 @@
-// Payment charges orders up to a limit, and refunds them.
+// Payment charges orders up to a limit, and refunds them: in its own books alone, or through a payment
+// provider outside of the shop, which then has to confirm each charge.
 import { entity, queryHandler, refuse, service } from 'throughline'
 import type { Refund } from './contracts.ts'
 import { Payment } from './contracts.ts'
@@ -6,6 +7,7 @@ import { Payment } from './contracts.ts'
 /** What was charged for an order, and what was refunded. */
 type Money =
   | { status: 'absent' }
+  | { status: 'requested' }
   | { status: 'charged'; chargedCents: number; refundedCents: number }
 
 const absent = { status: 'absent' } as Money
@@ -28,51 +30,63 @@ const dueTo = (refunds: readonly Refund[], orderId: string): number =>
 /** A charge above the limit is refused; the limit itself is allowed. */
 export const paymentLimitCents = 500_000
 
-export const money = entity(
-  'money',
-  { of: Payment, id: 'orderId', initial: absent },
-  {
-    decide: (on) => [
-      on(Payment.ChargePayment, (charge, state) => {
-        if (state.status === 'charged') return refuse('already-charged')
-        if (charge.amountCents > paymentLimitCents) return refuse('payment-limit')
-        return Payment.PaymentCharged(charge)
-      }),
-      on(Payment.RollBackPayment, ({ orderId, customerId }, state) => {
-        const amountCents = heldCents(state)
-        return amountCents > 0
-          ? Payment.PaymentRolledBack({ orderId, customerId, amountCents })
-          : refuse('not-charged')
-      }),
-      on(
-        Payment.RefundPayment,
-        { ids: ({ refunds }) => refunds.map(({ orderId }) => orderId) },
-        (refund, orders) =>
-          [...orders].every(
-            ([orderId, money]) => dueTo(refund.refunds, orderId) <= heldCents(money),
-          )
-            ? Payment.PaymentRefunded(refund)
-            : refuse('not-charged'),
-      ),
-    ],
-    evolve: (on) => [
-      on(Payment.PaymentCharged, ({ amountCents }) => {
-        return { status: 'charged', chargedCents: amountCents, refundedCents: 0 }
-      }),
-      on(Payment.PaymentRolledBack, ({ amountCents }, state) => giveBack(state, amountCents)),
-      on(
-        Payment.PaymentRefunded,
-        { ids: ({ refunds }) => refunds.map(({ orderId }) => orderId) },
-        ({ refunds }, state, orderId) => giveBack(state, dueTo(refunds, orderId)),
-      ),
-    ],
-  },
-)
+/** Who moves the money of a charge. */
+export type PaidThrough = 'books' | 'provider'
 
-export const paymentTotals = queryHandler(
-  'payment-totals',
-  { of: Payment, reads: [money] },
-  (on) => [
+const moneyEntity = (paidThrough: PaidThrough) =>
+  entity(
+    'money',
+    { of: Payment, id: 'orderId', initial: absent },
+    {
+      decide: (on) => [
+        on(Payment.ChargePayment, ({ card, ...charge }, state) => {
+          if (state.status !== 'absent') return refuse('already-charged')
+          if (charge.amountCents > paymentLimitCents) return refuse('payment-limit')
+          if (paidThrough === 'books') return Payment.PaymentCharged(charge)
+          return card === undefined
+            ? refuse('no-card')
+            : Payment.PaymentRequested({ ...charge, card })
+        }),
+        on(Payment.ConfirmPayment, ({ orderId, customerId, amountCents }, { status }) => {
+          if (status === 'charged') return refuse('already-charged')
+          return status === 'requested'
+            ? Payment.PaymentCharged({ orderId, customerId, amountCents })
+            : refuse('not-requested')
+        }),
+        on(Payment.RollBackPayment, ({ orderId, customerId }, state) => {
+          const amountCents = heldCents(state)
+          return amountCents > 0
+            ? Payment.PaymentRolledBack({ orderId, customerId, amountCents })
+            : refuse('not-charged')
+        }),
+        on(
+          Payment.RefundPayment,
+          { ids: ({ refunds }) => refunds.map(({ orderId }) => orderId) },
+          (refund, orders) =>
+            [...orders].every(
+              ([orderId, money]) => dueTo(refund.refunds, orderId) <= heldCents(money),
+            )
+              ? Payment.PaymentRefunded(refund)
+              : refuse('not-charged'),
+        ),
+      ],
+      evolve: (on) => [
+        on(Payment.PaymentRequested, () => ({ status: 'requested' })),
+        on(Payment.PaymentCharged, ({ amountCents }) => {
+          return { status: 'charged', chargedCents: amountCents, refundedCents: 0 }
+        }),
+        on(Payment.PaymentRolledBack, ({ amountCents }, state) => giveBack(state, amountCents)),
+        on(
+          Payment.PaymentRefunded,
+          { ids: ({ refunds }) => refunds.map(({ orderId }) => orderId) },
+          ({ refunds }, state, orderId) => giveBack(state, dueTo(refunds, orderId)),
+        ),
+      ],
+    },
+  )
+
+const totalsOf = (money: ReturnType<typeof moneyEntity>) =>
+  queryHandler('payment-totals', { of: Payment, reads: [money] }, (on) => [
     on(Payment.SumPayments, async (_, read) => {
       let [chargedCents, refundedCents] = [0, 0]
       for await (const { row } of read(money).all()) {
@@ -82,7 +96,12 @@ export const paymentTotals = queryHandler(
       }
       return { chargedCents, refundedCents }
     }),
-  ],
-)
+  ])
 
+export const money = moneyEntity('books')
+export const paymentTotals = totalsOf(money)
 export const payment = service('payment', { owns: [Payment], runs: [money, paymentTotals] })
+
+/** Charges wait for the provider. An order needs a card. */
+export const confirmedMoney = moneyEntity('provider')
+export const confirmedTotals = totalsOf(confirmedMoney)

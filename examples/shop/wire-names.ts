@@ -26,6 +26,10 @@ const commands = {
     wire: 'CHARGE_PAYMENT',
     refusal: { wire: 'PAYMENT_CHARGE_ERROR', aliases: ['PAYMENT_PROCESSED_ERROR'] },
   },
+  ConfirmPayment: {
+    wire: 'CONFIRM_PAYMENT',
+    refusal: { wire: 'PAYMENT_CONFIRMATION_ERROR' },
+  },
   RollBackPayment: { wire: 'ROLL_BACK_PAYMENT', refusal: { wire: 'PAYMENT_ROLLBACK_ERROR' } },
   RefundPayment: { wire: 'REFUND_PAYMENT', refusal: { wire: 'PAYMENT_REFUND_ERROR' } },
   UpdateInventory: {
@@ -50,6 +54,7 @@ const outcomes = {
   ReturnAccepted: { wire: 'RETURN_GOODS_SUCCESS' },
   ReturnDeclined: { wire: 'RETURN_GOODS_DECLINED' },
   ReturnCompleted: { wire: 'RETURN_COMPLETION_SUCCESS' },
+  PaymentRequested: { wire: 'PAYMENT_CHARGE_REQUESTED' },
   PaymentCharged: { wire: 'PAYMENT_CHARGE_SUCCESS', aliases: ['PAYMENT_PROCESSED_SUCCESS'] },
   PaymentRolledBack: { wire: 'PAYMENT_CHARGE_ROLLBACK', aliases: ['PAYMENT_PROCESSED_ROLLBACK'] },
   PaymentRefunded: { wire: 'PAYMENT_REFUND_SUCCESS' },

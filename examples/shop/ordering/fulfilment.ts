@@ -79,9 +79,15 @@ export const fulfilment = saga(
     ],
   },
   (on) => [
-    on(Ordering.OrderConfirmed, ({ lines, country, totalCents, ...order }) => [
+    on(Ordering.OrderConfirmed, ({ lines, country, totalCents, card, ...order }) => [
       become({ status: 'charging', goods: goodsOf(lines), country }),
-      send(Payment.ChargePayment({ ...orderIn(order), amountCents: totalCents })),
+      send(
+        Payment.ChargePayment({
+          ...orderIn(order),
+          amountCents: totalCents,
+          ...(card === undefined ? {} : { card }),
+        }),
+      ),
     ]),
 
     on(Payment.PaymentCharged, (charged, state) => {

@@ -19,6 +19,8 @@ export interface FeedOptions {
   readonly pause: (delayMs: number) => Promise<void>
   readonly elapsed: () => number
   readonly fed: Fed
+  /** The card that pays an order. Default: none, since the shop needs one only for a payment provider. */
+  readonly cardOf?: (orderId: string) => string | undefined
 }
 
 /** Commands that may wait for their ack concurrently. */
@@ -26,12 +28,12 @@ const inFlightMax = 512
 const againMs = 100
 
 /** The command for an invoice. Its id is derived from the invoice number, so that a repeat has no effect. */
-export function commandFor(invoice: Invoice) {
+export function commandFor(invoice: Invoice, card?: string) {
   const { invoiceId, customerId } = invoice
   switch (invoice.kind) {
     case 'order': {
       const { country, lines } = invoice
-      const order = { orderId: invoiceId, customerId, country, lines: [...lines] }
+      const order = { orderId: invoiceId, customerId, country, lines: [...lines], card }
       return { id: `confirm:${invoiceId}`, command: Ordering.ConfirmOrder(order) }
     }
     case 'return': {
@@ -90,8 +92,12 @@ export async function feed(app: App, options: FeedOptions): Promise<void> {
 }
 
 /** Sends one command until it is stored; sending the same id again is safe. */
-async function sendSurely(app: App, invoice: Invoice, { pause }: FeedOptions): Promise<boolean> {
-  const { id, command } = commandFor(invoice)
+async function sendSurely(
+  app: App,
+  invoice: Invoice,
+  { pause, cardOf }: FeedOptions,
+): Promise<boolean> {
+  const { id, command } = commandFor(invoice, cardOf?.(invoice.invoiceId))
   for (;;) {
     try {
       const { isDuplicate } = await app.send(command, { id })
