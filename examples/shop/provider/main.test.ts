@@ -40,7 +40,7 @@ function run(
 
 type Step = (errors: string, child: ChildProcess) => void
 
-const fast = ['--speed', '20', '--port', '0']
+const fast = ['--speed', '40', '--port', '0']
 
 suite('bad days of the provider', { concurrency: 2 }, () => {
   test('are survived, and the books are those of the file', async () => {
