@@ -76,15 +76,15 @@ async function main(options: OutageOptions): Promise<number> {
   const endProgress = showProgress(app, { fed, provider, total: read, speed })
   const ratePerSecond = invoicesPerSecond * speed
   await feed(app, { invoices, fed, pause, elapsed: () => performance.now(), cardOf, ratePerSecond })
-  const letter = await settledButOne(app)
+  // Somebody may have been quick.
+  const [letter] = await waitForDeadLetters(app)
   await endProgress()
   if (letter) {
     tell(aboutLetter(letter))
     if (byHand) tell(whatToDo(letter, card.correct, data, served.page))
     else await operate(app, letter, card.correct)
   }
-  await waitUntilResolved(app)
-  await app.settled()
+  while ((await waitForDeadLetters(app)).length > 0) await pause(pollMs)
 
   const elapsedMs = Math.round(performance.now() - began)
   const peakMemoryBytes = process.resourceUsage().maxRSS * 1_024
@@ -168,11 +168,14 @@ function showProgress(app: App, { fed, provider, total, speed }: Progress): () =
   }
 }
 
-/** Waits until only the refused card is left, with what waits behind it; or nothing, if somebody was quick. */
-async function settledButOne(app: App): Promise<DeadLetterEntry | undefined> {
+/**
+ * Waits until only dead letters are left, with what waits behind them, and returns them. Not `settled`:
+ * the orders of a letter that is discarded stay open.
+ */
+async function waitForDeadLetters(app: App): Promise<readonly DeadLetterEntry[]> {
   for (;;) {
     const { items } = await app.deadLetters.list()
-    if (isOnlyDeadLeft(await app.status(), items)) return items[0]
+    if (isOnlyDeadLeft(await app.status(), items)) return items
     await pause(pollMs)
   }
 }
@@ -182,10 +185,6 @@ async function operate(app: App, letter: DeadLetterEntry, card: string): Promise
   for (const { path, message } of refusedIssues)
     tell(`An edit without a number is refused: ${path}: ${message}`)
   tell(`The operator corrects the number to ${card} and redrives it (${redriven}).`)
-}
-
-async function waitUntilResolved(app: App): Promise<void> {
-  while ((await app.deadLetters.list()).items.length > 0) await pause(pollMs)
 }
 
 const aboutLetter = ({ consumer, key, event, heldBehind, error }: DeadLetterEntry): string => `

@@ -52,6 +52,7 @@ export function incidents({ provider, edges, timedOut, card, heldBehind }: Seen)
   const refused = calls.filter(
     (call) => call.orderId === card.orderId && call.outcome === 'refused',
   )
+  const isPaid = charges.some(({ orderId }) => orderId === card.orderId)
   return [
     `${ended('down').length} calls failed while the provider was down.`,
     `  Tried again until it answered: the payments of ${ordersOf('down').size} orders waited.`,
@@ -60,7 +61,7 @@ export function incidents({ provider, edges, timedOut, card, heldBehind }: Seen)
     `${ended('late').length} answers came too late, and the shop had stopped waiting for ${timedOut}.`,
     `  Called again with the same key: ${ended('repeated').length} calls found that their payment had been made.`,
     `The card of order ${card.orderId} (${card.mistyped}) was refused for good. Calls: ${refused.length}.`,
-    `  A dead letter, until it was corrected and redriven. Messages of ${card.customerId} behind it: ${heldBehind}.`,
+    `  A dead letter, until it was ${isPaid ? 'corrected and redriven' : 'given up'}. Messages of ${card.customerId} behind it: ${heldBehind}.`,
     `The provider's list: ${charges.length} charges of ${new Set(charges.map((each) => each.orderId)).size} orders.`,
   ]
 }
