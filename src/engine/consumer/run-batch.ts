@@ -14,6 +14,7 @@ import type { TimerRow, InboundMessage, RuleRun, Delivery, Batch } from '../exec
 import {
   closePages,
   thrownFields,
+  holdError,
   holdKeyOf,
   readHold,
   releaseFront,
@@ -23,7 +24,13 @@ import { deadBefore, loadRowsAhead, loadScheduledRows, timerRowKeys } from './lo
 import type { CachedRow } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
 import { scheduleHold, takePlaceOfDead } from './schedule-holds.ts'
-import { holdBehind, holdWithError, holdWithoutError, statusBefore } from './stage-failure.ts'
+import {
+  errorDetail,
+  holdBehind,
+  holdWithError,
+  holdWithoutError,
+  statusBefore,
+} from './stage-failure.ts'
 import type { StagedBatch, StagingBatch } from './staged-batch.ts'
 import { addCounts, createRun, createStagingBatch, mergeRun, stageStatus } from './staged-batch.ts'
 
@@ -224,7 +231,9 @@ function completeHeld(
   addCounts(staged, consumer, record, { completed: 1, pending: -1 })
   if (!hold?.isRecorded && from !== 'IN_PROGRESS') return
   const attempts = hold?.attempts ?? 0
-  stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts })
+  const error = hold && holdError(hold)
+  const kept = error ? { error, detail: errorDetail(hold) } : {}
+  stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts, ...kept })
 }
 
 /**

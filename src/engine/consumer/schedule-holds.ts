@@ -179,11 +179,14 @@ function replyFailed(
 function redriveByPolicy(
   context: BatchContext,
   staged: StagingBatch,
-  { holdKey, consumer, record }: Front,
+  { holdKey, hold, consumer, record }: Front,
 ): void {
   redriveFront(staged, holdKey, Math.floor(context.environment.delays.now()), 'policy')
   addCounts(staged, consumer, record, { dead: -1, pending: 1 })
-  stageStatus(context, staged, consumer, record, { from: 'FAILED', to: 'UNPROCESSED', attempts: 0 })
+  const error = holdError(hold)
+  const kept = error ? { error, detail: errorDetail(hold) } : {}
+  const step = { from: 'FAILED', to: 'UNPROCESSED', attempts: 0, ...kept } as const
+  stageStatus(context, staged, consumer, record, step)
 }
 
 /**

@@ -272,12 +272,12 @@ function changeOf(
   const changed = { by, at: clock.now() }
   const from = holdStatus(hold)
   const error = holdError(hold)
+  const kept = error ? { error, detail: { stack: error.stack, reason } } : { detail: { reason } }
   if (resolution === REDRIVE) {
-    const step = { from, to: 'UNPROCESSED', attempts: 0, detail: { reason } } as const
+    const step = { from, to: 'UNPROCESSED', attempts: 0, ...kept } as const
     return createStatusChange({ id: consumer }, record, step, changed)
   }
   const { attempts } = hold
-  const kept = error ? { error, detail: { stack: error.stack, reason } } : { detail: { reason } }
   const step = { from, to: 'FAILED', attempts, resolution: 'DISCARDED', ...kept } as const
   return createStatusChange({ id: consumer }, record, step, changed)
 }

@@ -270,7 +270,7 @@ export function setAside(
   putHeld(staged, place, row, record)
 }
 
-/** Puts the message in front back to work, due at once, as if it had never failed. */
+/** Puts the message in front back to work, due at once. It keeps its last error, for the ledger. */
 export function redriveFront(
   staged: HoldDraft,
   holdKey: string,
@@ -279,7 +279,7 @@ export function redriveFront(
 ): void {
   const hold = readHold(staged, holdKey) as HoldRow
   const redrives = by === 'policy' ? (hold.redrives ?? 0) + 1 : 0
-  const { dead: _, error: __, ...kept } = hold
+  const { dead: _, ...kept } = hold
   const again = { status: 'UNPROCESSED', attempts: 0, due, delayMs: 0, redrives } as const
   putHold(staged, holdKey, hold.consumer, { ...kept, ...again, isRecorded: true })
 }
