@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { assertSinglePackageCopy } from '../base/package-copy.ts'
 import { asFault } from '../base/errors/thrown-error.ts'
+import { toNormalForm } from '../contract/data/normal-form.ts'
 import type { Message, MessageType } from '../contract/message.ts'
 import {
   advanceSaga,
@@ -14,7 +15,7 @@ import { callHandler } from '../engine/handlers/index.ts'
 import type { RowValues } from '../engine/query.ts'
 import { runQuery, tableReader } from '../engine/query.ts'
 import type { UnitDraft } from '../engine/rows/index.ts'
-import { createWrites } from '../engine/rows/index.ts'
+import { ROW_SHAPE, createWrites } from '../engine/rows/index.ts'
 import { memory } from '../backends/memory/index.ts'
 import { EMPTY_UNIT } from '../ports/empty-unit.ts'
 import type { EventStore, Row } from '../ports/event-store.ts'
@@ -79,7 +80,7 @@ export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenA
     case 'saga':
       return sync((message) => stepped(rule, history, message))
     case 'projection':
-      return sync((message) => [rowsAfter(rule, [...history, message])])
+      return sync((message) => [rowsAfter(rule, [...history, message])], rowsAsStored)
     case 'handler':
       return async((message) => called(rule, rest[0], message))
     case 'query':
@@ -87,7 +88,7 @@ export function given(rule: Runnable, ...rest: readonly unknown[]): When | WhenA
   }
 }
 
-function sync(run: (message: Message) => readonly unknown[]): When {
+function sync(run: (message: Message) => readonly unknown[], form = asStored): When {
   return {
     when: (message) => ({
       // The object is never awaited.
@@ -99,7 +100,7 @@ function sync(run: (message: Message) => readonly unknown[]): When {
         } catch (cause) {
           throw failed(cause)
         }
-        assert.deepEqual(returned, expected)
+        assert.deepEqual(returned.map(form), expected.map(form))
       },
     }),
   }
@@ -113,10 +114,21 @@ function async(run: (message: Message) => Promise<readonly unknown[]>): WhenAsyn
         const returned = await run(message).catch((cause: unknown) => {
           throw failed(cause)
         })
-        assert.deepEqual(returned, expected)
+        assert.deepEqual(returned.map(asStored), expected.map(asStored))
       },
     }),
   }
+}
+
+/** A value as it is stored: an absent member is the same as one that is `undefined`. */
+function asStored(value: unknown): unknown {
+  return toNormalForm(value, ROW_SHAPE)?.value ?? value
+}
+
+/** The same for each row: a row that is `undefined` is no row. */
+function rowsAsStored(rows: unknown): unknown {
+  if (typeof rows !== 'object' || rows === null) return rows
+  return Object.fromEntries(Object.entries(rows).map(([id, row]) => [id, asStored(row)]))
 }
 
 /** Values that the engine does not accept from a rule fail the test; errors thrown by a rule stay as they are. */
