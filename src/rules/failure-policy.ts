@@ -1,5 +1,5 @@
 import { Fault } from '../base/errors/fault.ts'
-import { thrownMessage } from '../base/errors/thrown-error.ts'
+import { thrownError } from '../base/errors/thrown-error.ts'
 import type { OptionTable, Options } from '../base/options.ts'
 
 /**
@@ -58,5 +58,10 @@ export interface FailureOptions {
  * answer to a command, return `refuse` instead.
  */
 export function final(cause: unknown): Fault {
-  return new Fault('FINAL', { detail: thrownMessage(cause), cause })
+  const { message: detail, stack } = thrownError(cause)
+  const fault = new Fault('FINAL', { detail, cause })
+  // Where it was thrown: what is declared final here has its origin there.
+  if (stack === undefined) Error.captureStackTrace(fault, final)
+  else fault.stack = stack
+  return fault
 }
