@@ -180,5 +180,6 @@ export type {
   RuleDescription,
   ServiceDescription,
 } from './runtime/describe.ts'
+export type { OperatorCalls } from './runtime/audited-calls.ts'
 export type { App, SentOperation, StartOptions } from './runtime/start.ts'
 export { start } from './runtime/start.ts'
