@@ -1,6 +1,6 @@
 /**
  * Combines several values into one text, as the key of a map or row. Only the last value may contain
- * a line break. Keys are never split again. Stored rows have such keys, so their format must stay.
+ * a line break. Only `operationIdIn` splits a key again. Stored rows have such keys, so their format must stay.
  */
 export function compositeKey(
   first: string,

@@ -64,7 +64,7 @@ const ENGINE: SubModules = {
   ],
   'dead-letters': ['context', 'failure', 'listing', 'plan', 'rows'],
   producer: ['context', 'execution', 'listing', 'operations', 'plan', 'projections'],
-  maintenance: ['context', 'delays', 'plan', 'rows'],
+  maintenance: ['context', 'delays', 'execution', 'plan', 'rows'],
 }
 
 const EMBEDDED: SubModules = {

@@ -52,6 +52,9 @@ export function operationKey(command: Pick<CommandType, 'contract'>, id: string)
   return compositeKey(commandsTopic(command.contract), id)
 }
 
+/** The id of an operation in the key of its row. Rows of early versions have nothing else. */
+export const operationIdIn = (key: string): string => key.slice(key.indexOf('\n') + 1)
+
 /**
  * The rows that a decision needs, as far as the command's data tells. A command that is tried again may
  * have a result: that it has failed.

@@ -17,6 +17,7 @@ export {
   evolve,
   failCommand,
   isIssueList,
+  operationIdIn,
   operationKey,
   rowsForDecision,
 } from './decide.ts'

@@ -1,5 +1,8 @@
 import { yieldToEventLoop } from '../../base/time/clock.ts'
 import type { EngineContext } from '../context/index.ts'
+import type { RowWrite, ScannedRow } from '../../ports/event-store.ts'
+import type { SagaInstanceRow } from '../execution/index.ts'
+import { operationIdIn } from '../execution/index.ts'
 import type { ServicePlan } from '../plan/index.ts'
 import { compareRowKeys, rowWrite, writeRows } from '../rows/index.ts'
 
@@ -34,12 +37,14 @@ async function pruneService(
   signal: AbortSignal,
 ): Promise<void> {
   const { operationKeptMs, sagaKeptMs } = engine.options
-  const sagas = groups
-    .flatMap(({ consumers }) => consumers)
-    .filter(({ rule }) => rule.kind === 'saga')
-  const kept = [
-    { table: tableNames.operations, index: 'at', keptMs: operationKeptMs },
-    ...sagas.map(({ table }) => ({ table, index: 'closed', keptMs: sagaKeptMs })),
+  const kept: readonly KeptTable[] = [
+    {
+      table: tableNames.operations,
+      index: 'at',
+      keptMs: operationKeptMs,
+      isOpen: createIsOpenOperation(engine),
+    },
+    ...sagaTables(groups).map((table) => ({ table, index: 'closed', keptMs: sagaKeptMs })),
   ]
   for (const each of kept) if (each.keptMs > 0) await pruneTable(engine, each, signal)
 }
@@ -49,20 +54,51 @@ interface KeptTable {
   /** The index of the time from which on a row is kept. */
   readonly index: string
   readonly keptMs: number
+  /** Whether a row is about something that is not finished yet. */
+  readonly isOpen?: (key: string) => Promise<boolean>
+}
+
+const sagaTables = (groups: ServicePlan['groups']): readonly string[] =>
+  groups
+    .flatMap(({ consumers }) => consumers)
+    .flatMap(({ rule, table }) => (rule.kind === 'saga' ? [table] : []))
+
+/** Instances of one operation that are looked at. */
+const INSTANCES_MAX = 1_000
+
+/** An operation is open while a saga is that it has begun. */
+function createIsOpenOperation({
+  backend: { store },
+  plan,
+}: EngineContext): (key: string) => Promise<boolean> {
+  const tables = plan.services.flatMap(({ groups }) => sagaTables(groups))
+  return async (key) => {
+    const where = { index: 'operation', equals: operationIdIn(key) }
+    for (const table of tables) {
+      const rows = await store.scan({ table, where, limit: INSTANCES_MAX })
+      if (rows.some(({ body }) => (JSON.parse(body) as SagaInstanceRow).is === 'open')) return true
+    }
+    return false
+  }
 }
 
 async function pruneTable(
   { backend: { store }, clock }: EngineContext,
-  { table, index, keptMs }: KeptTable,
+  { table, index, keptMs, isOpen }: KeptTable,
   signal: AbortSignal,
 ): Promise<void> {
   const where = { index, upTo: clock.now() - keptMs }
+  let after: ScannedRow | undefined
   while (!signal.aborted) {
-    const rows = await store.scan({ table, where, limit: ROWS_PER_UNIT })
-    if (rows.length === 0) return
-    const removed = rows.map((row) => rowWrite(row, row, null)).toSorted(compareRowKeys)
+    const limit = ROWS_PER_UNIT
+    const rows = await store.scan({ table, where, limit, ...(after ? { after } : {}) })
+    after = rows.at(-1)
+    if (!after) return
+    const removed: RowWrite[] = []
+    for (const row of rows) if (!(await isOpen?.(row.key))) removed.push(rowWrite(row, row, null))
     // A conflict means that a row has changed meanwhile: the next round looks again.
-    if ((await writeRows(store, 'what is pruned', removed)) !== 'done') return
+    const written = await writeRows(store, 'what is pruned', removed.toSorted(compareRowKeys))
+    if (written !== 'done') return
     await yieldToEventLoop(clock)
   }
 }
