@@ -31,8 +31,12 @@ interface Violation {
   }[]
 }
 
-/** The accessibility violations that axe finds in the page, as sentences. */
+/** On a wide screen nothing covers the rest. */
+const FITS = `matchMedia('(max-width: 760px)').matches || !document.querySelector('main[inert]')`
+
+/** The accessibility violations that axe finds in the page, as sentences, once it fits its window. */
 export async function violationsOf(page: Page): Promise<readonly string[]> {
+  await page.waitForFunction(FITS)
   await page.addScriptTag({ path: axe })
   const found = (await page.evaluate(
     `axe.run({ runOnly: ${JSON.stringify(TAGS)} }).then(({ violations }) => violations)`,
