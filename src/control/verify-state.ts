@@ -5,6 +5,7 @@ import type { SagaInstanceRow, TimerRow } from '../engine/execution/index.ts'
 import type { CatalogService } from '../engine/plan/index.ts'
 import { consumerName, serviceTables, tableOf } from '../engine/plan/index.ts'
 import type { HoldRow } from '../engine/failure/index.ts'
+import { messagesIn } from '../engine/failure/index.ts'
 import type {
   EventStore,
   Progress,
@@ -15,7 +16,7 @@ import type {
 } from '../ports/event-store.ts'
 import type { System } from './system.ts'
 
-const ROWS_PER_PAGE = 1_000
+const ROWS_PER_PAGE = 200
 
 /** Issues one by one; `path` names the consumer and the key. */
 type Issues = AsyncGenerator<Issue>
@@ -29,7 +30,7 @@ export async function* verifyState({ backend: { store }, catalog }: System): Iss
   const known = await store.tables?.()
   const has = (table: string): boolean => known?.includes(table) ?? true
   for (const service of catalog.services) {
-    const { timers, holds } = serviceTables(service.id)
+    const { timers, holds, held, heldPages } = serviceTables(service.id)
     for (const { id, is, name } of service.rules) {
       const table = tableOf(id)
       if (!has(table)) continue
@@ -38,7 +39,8 @@ export async function* verifyState({ backend: { store }, catalog }: System): Iss
       if (is === 'saga') yield* untilDamaged(consumer, verifySaga(store, consumer, table, timers))
     }
     const { name } = service
-    if (has(holds)) yield* untilDamaged(name, verifyHolds(store, service))
+    const lists = [held, heldPages].filter(has)
+    if (has(holds)) yield* untilDamaged(name, verifyHolds(store, service, lists))
     if (has(timers)) yield* untilDamaged(name, verifyTimers(store, service, timers))
   }
 }
@@ -99,18 +101,23 @@ function streamProblem({ version, entries }: StreamEnd, row: Row | undefined): s
   return row.version < version ? `its row has version ${row.version}, but ${events}` : undefined
 }
 
-async function* verifyHolds(store: EventStore, service: CatalogService): Issues {
-  const { holds, held } = serviceTables(service.id)
+/** `lists` are the tables of held messages, one by one and in pages. */
+async function* verifyHolds(
+  store: EventStore,
+  service: CatalogService,
+  lists: readonly string[],
+): Issues {
+  const { holds } = serviceTables(service.id)
   const consumers = service.rules.map(({ id }) => id)
   const nameOf = (id: string): string => consumerName({ services: [service], topics: [] }, id)
   const before = await store.progress(consumers)
-  const messages = await countHeld(store, held)
+  const messages = await countHeld(store, lists)
   const counts = new Map<string, number>()
   for await (const rows of scanPages(store, { table: holds }))
     for (const { key, body } of rows) counts.set(key, (JSON.parse(body) as HoldRow).count)
   for (const holdKey of new Set([...counts.keys(), ...messages.keys()])) {
     if (counts.get(holdKey) === messages.get(holdKey)) continue
-    const message = await holdProblem(store, holds, held, holdKey)
+    const message = await holdProblem(store, holds, lists, holdKey)
     const [id = '', ...key] = holdKey.split(':')
     if (message !== undefined) yield { path: `${nameOf(id)} ${key.join(':')}`, message }
   }
@@ -127,10 +134,17 @@ async function* verifyHolds(store: EventStore, service: CatalogService): Issues 
 }
 
 /** The number of held messages, by the key of the hold. */
-async function countHeld(store: EventStore, held: string): Promise<ReadonlyMap<string, number>> {
+async function countHeld(
+  store: EventStore,
+  lists: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
-  for await (const rows of scanPages(store, { table: held, where: { index: 'hold' } }))
-    for (const { value } of rows) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1)
+  for (const table of lists)
+    for await (const rows of scanPages(store, { table, where: { index: 'hold' } }))
+      for (const row of rows) {
+        const holdKey = String(row.value)
+        counts.set(holdKey, (counts.get(holdKey) ?? 0) + messagesIn(row).length)
+      }
   return counts
 }
 
@@ -141,7 +155,7 @@ const progressOf = (progress: readonly Progress[], consumer: string): readonly P
 async function holdProblem(
   store: EventStore,
   holds: string,
-  held: string,
+  lists: readonly string[],
   holdKey: string,
 ): Promise<string | undefined> {
   const readHold = async (): Promise<Row | undefined> =>
@@ -149,7 +163,9 @@ async function holdProblem(
   const hold = await readHold()
   let messages = 0
   const where = { index: 'hold', equals: holdKey }
-  for await (const rows of scanPages(store, { table: held, where })) messages += rows.length
+  for (const table of lists)
+    for await (const rows of scanPages(store, { table, where }))
+      for (const row of rows) messages += messagesIn(row).length
   if ((await readHold())?.version !== hold?.version) return undefined
   const count = hold ? (JSON.parse(hold.body) as HoldRow).count : 0
   if (count === messages) return undefined

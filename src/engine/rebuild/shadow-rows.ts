@@ -68,6 +68,8 @@ export type FoldPageResult =
  */
 const PAGE_MAX = { records: 1_000, bytes: 8_388_608 }
 const ROWS_PER_PAGE = 1_000
+/** Each has up to 256 messages. */
+const HELD_PAGES_PER_PAGE = 50
 
 interface TopicPartition {
   readonly topic: string
@@ -86,13 +88,15 @@ export function createShadowRows(
   const folding = createFolding(engine, service, job)
 
   async function retire(fence: RebuildFence): Promise<boolean> {
-    const { holds, held } = service.tableNames
+    const { holds, held, heldPages } = service.tableNames
     const where = { index: 'consumer', equals: consumer.id }
     const [hold] = await store.scan({ table: holds, where, limit: 1 })
     if (!hold) return false
     const ofHold = { index: 'hold', equals: hold.key }
-    const page = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
-    const byKeys = (page.length > 0 ? page : [hold])
+    let rows = await store.scan({ table: held, where: ofHold, limit: ROWS_PER_PAGE })
+    if (rows.length === 0)
+      rows = await store.scan({ table: heldPages, where: ofHold, limit: HELD_PAGES_PER_PAGE })
+    const byKeys = (rows.length > 0 ? rows : [hold])
       .map((row) => rowWrite(row, row, null))
       .toSorted(compareRowKeys)
     await commit(store, fence, { rows: byKeys })

@@ -1,6 +1,9 @@
 // Many events wait behind a dead letter: further ones share rows, and nobody sees a difference.
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { System } from '../../../src/control/system.ts'
+import { verifyState } from '../../../src/control/verify-state.ts'
+import { readCatalog } from '../../../src/engine/plan/index.ts'
 import { EMPTY_UNIT } from '../../../src/ports/empty-unit.ts'
 import type { FailingConsumer } from '../support/failing-consumer.ts'
 import { CONSUMER, createFailingConsumer } from '../support/failing-consumer.ts'
@@ -88,6 +91,30 @@ suite('a thousand events behind a dead letter', () => {
       after = page.next
     } while (after)
     assert.deepEqual(unprocessed.toReversed(), all.slice(1))
+    await world.stop()
+  })
+
+  test('are what verify expects', async () => {
+    const { world } = await createHeld('handler')
+    const find = async (): Promise<readonly unknown[]> => {
+      const system = { backend: { store: world.store }, catalog: await readCatalog(world.store) }
+      return Array.fromAsync(verifyState(system as System))
+    }
+    assert.deepEqual(await world.until(find()), [])
+    await world.stop()
+  })
+
+  test('are folded once by a rebuild', async () => {
+    const { world } = await createHeld('projection')
+    world.heal()
+    await world.until(world.app().rebuild(CONSUMER))
+    await world.advance(ENOUGH_MS)
+    const [row] = await world.until(world.store.get([{ table: 'svc.rule', key: 'a' }]))
+    assert.deepEqual(
+      JSON.parse(row?.body ?? ''),
+      Array.from({ length: COUNT }, (_, at) => at),
+    )
+    assert.equal((await rowCount(world, 'svc.held')) + (await rowCount(world, 'svc.held-pages')), 0)
     await world.stop()
   })
 
