@@ -129,7 +129,11 @@ export function createDeadLetterAlarms(
     }
   return [...tallies].map(([id, { waiting, ...tally }]) => {
     const consumer = nameOf(id)
-    const held = waiting > 0 ? `, which hold back ${waiting} more events` : ''
+    const verb = tally.count === 1 ? 'holds' : 'hold'
+    const held =
+      waiting > 0
+        ? `, which ${verb} back ${waiting} more ${waiting === 1 ? 'event' : 'events'}`
+        : ''
     const message = `${consumer} has ${countText(tally, 'dead letter')}${held}`
     return { kind: 'dead-letters', isDegrading: true, message, consumer, ...tally, threshold: {} }
   })

@@ -2,6 +2,7 @@ import { Pause, Play } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useState } from 'react'
 import type { ServiceView } from '../../admin/wire.ts'
+import type { Credentials } from '../live/api.ts'
 import { setPaused } from '../live/api.ts'
 import { useOwnerToken } from '../token/owner-token.tsx'
 
@@ -13,15 +14,17 @@ export function PauseButton({ service }: { service: ServiceView }): ReactNode {
   const [failure, setComplaint] = useState('')
   const { name, isPaused } = service
   const isUnderway = requested !== undefined && requested !== isPaused
-  const act = async (): Promise<void> => {
-    if (!credentials) return askForToken()
+  const act = async (known = credentials): Promise<void> => {
+    const next = (asked: Credentials): void => void act(asked)
+    if (!known) return askForToken({ next })
     if (isUnderway) return
     setComplaint('')
     setWanted(!isPaused)
-    const answer = await setPaused(name, !isPaused, credentials)
+    const answer = await setPaused(name, !isPaused, known)
     if (answer.status !== 'failed') return
     setWanted(undefined)
-    if (answer.httpStatus === 401 || answer.httpStatus === 403) askForToken(`${answer.reason}.`)
+    if (answer.httpStatus === 401 || answer.httpStatus === 403)
+      askForToken({ because: `${answer.reason}.`, next })
     else setComplaint(answer.reason)
   }
   const Icon = isPaused ? Play : Pause

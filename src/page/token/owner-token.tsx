@@ -9,11 +9,17 @@ import { TokenDialog } from './token-dialog.tsx'
 const STORAGE_KEY = 'throughline-token'
 const NAME_KEY = 'throughline-by'
 
+export interface Asked {
+  /** Why the current token was refused. */
+  readonly because?: string
+  readonly next: (credentials: Credentials) => void
+}
+
 export interface OwnerToken {
   /** Absent until both are known. */
   readonly credentials: Credentials | undefined
-  /** Opens the dialog; `because` says why the current token was refused. */
-  readonly askForToken: (because?: string) => void
+  /** Opens the dialog, and goes on with `next` once both are given. */
+  readonly askForToken: (asked: Asked) => void
 }
 
 const OwnerTokenContext = createContext<OwnerToken>({
@@ -32,11 +38,11 @@ export function storeTokenFromUrl(): void {
 export function OwnerTokenProvider(props: { children: ReactNode }): ReactNode {
   const [token, setToken] = useState(() => sessionStorage.getItem(STORAGE_KEY) ?? undefined)
   const [by, setBy] = useState(() => localStorage.getItem(NAME_KEY) ?? '')
-  const [asked, setAsked] = useState<{ readonly because?: string }>()
+  const [asked, setAsked] = useState<Asked>()
   const owner = useMemo<OwnerToken>(
     () => ({
       credentials: token === undefined || by === '' ? undefined : { token, by },
-      askForToken: (because) => setAsked(because === undefined ? {} : { because }),
+      askForToken: setAsked,
     }),
     [token, by],
   )
@@ -53,10 +59,12 @@ export function OwnerTokenProvider(props: { children: ReactNode }): ReactNode {
     localStorage.setItem(NAME_KEY, name)
     setBy(name)
     setAsked(undefined)
-    if (pasted === undefined) return
-    const given = tokenOf(pasted.slice(pasted.indexOf('#'))) ?? pasted
+    const given =
+      pasted === undefined ? token : (tokenOf(pasted.slice(pasted.indexOf('#'))) ?? pasted)
+    if (given === undefined) return
     sessionStorage.setItem(STORAGE_KEY, given)
     setToken(given)
+    asked?.next({ token: given, by: name })
   }
   return (
     <OwnerTokenContext value={owner}>

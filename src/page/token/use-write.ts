@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import type { RequestFailure } from '../live/api.ts'
+import type { Credentials, RequestFailure } from '../live/api.ts'
 import { postTo } from '../live/api.ts'
 import { useOwnerToken } from './owner-token.tsx'
 
@@ -15,16 +15,18 @@ export function useWrite(done: (answer: unknown) => void): Write {
   const { credentials, askForToken } = useOwnerToken()
   const [isRunning, setIsRunning] = useState(false)
   const [failure, setFailure] = useState<RequestFailure>()
-  const send = async (path: string, given: object): Promise<void> => {
-    if (!credentials) return askForToken()
+  const send = async (path: string, given: object, known = credentials): Promise<void> => {
+    const next = (asked: Credentials): void => void send(path, given, asked)
+    if (!known) return askForToken({ next })
     if (isRunning) return
     setIsRunning(true)
     setFailure(undefined)
-    const answer = await postTo<unknown>(path, given, credentials)
+    const answer = await postTo<unknown>(path, given, known)
     setIsRunning(false)
     if (answer.status === 'loaded') done(answer.answer)
     if (answer.status !== 'failed') return
-    if (answer.httpStatus === 401 || answer.httpStatus === 403) askForToken(`${answer.reason}.`)
+    if (answer.httpStatus === 401 || answer.httpStatus === 403)
+      askForToken({ because: `${answer.reason}.`, next })
     else setFailure(answer)
   }
   return { send: (path, given) => void send(path, given), isRunning, failure }
