@@ -91,7 +91,12 @@ describe('the page of a system with dead letters', { skip }, () => {
     )
     await item.getByRole('link').press('Enter')
     await page.locator('.items .item').nth(2).waitFor()
-    assert.match(page.url(), /#\/dead\?consumer=post%2Fmail&cause=\w+/)
+    const ofCause = /#\/dead\?consumer=post%2Fmail&cause=\w+/
+    assert.match(page.url(), ofCause)
+    await open('#/dead', '.dead-cause')
+    await item.locator('.item-error').click({ position: { x: 2, y: 2 }, force: true })
+    await page.waitForURL(ofCause)
+    await page.locator('.items .item').nth(2).waitFor()
     const first = page.locator('.items .item', { hasText: 'bad-1' })
     assert.match((await first.textContent()) ?? '', /1 attempt2 events behind it/)
     for (const summary of await first.locator('summary').all()) await summary.press('Enter')

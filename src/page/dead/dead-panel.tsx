@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import type { DeadLetterCause } from '../../admin/wire.ts'
 import type { FilterField } from '../lists/filter-form.tsx'
 import { FilterForm } from '../lists/filter-form.tsx'
+import { ItemError } from '../lists/item-error.tsx'
 import '../lists/lists.css'
 import { useFetched } from '../lists/use-fetched.ts'
 import { refreshCount } from '../lists/use-list.ts'
@@ -101,10 +102,7 @@ function CauseItem({ cause: each, filter, now }: CauseItemProps): ReactNode {
         <span className="dead-consumer">{showInvisible(consumer)}</span>
         <ChevronRight size={14} aria-hidden />
       </a>
-      <p className="item-error">
-        {code !== undefined && <code>{showInvisible(code)}</code>}
-        {showInvisible(message) || 'no text'}
-      </p>
+      <ItemError code={code} message={message} />
       <p className="item-facts">
         <span className="mono">{types.map(showInvisible).join(', ')}</span>
         {count > 1 && <span title={dateText(firstAt)}>first {ageText(now - firstAt)} ago</span>}

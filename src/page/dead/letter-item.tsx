@@ -3,6 +3,7 @@ import type { ReactNode } from 'react'
 import type { DeadLetterEntry } from '../../admin/wire.ts'
 import { JsonView } from '../chain/json-view.tsx'
 import '../chain/chain.css'
+import { ItemError } from '../lists/item-error.tsx'
 import { ageText, dateText, dueText, manyText } from '../text/format.ts'
 import { showInvisible } from '../text/show-invisible.ts'
 
@@ -37,10 +38,7 @@ export function LetterItem({ letter, now, act }: Props): ReactNode {
           failed {ageText(now - failedAt)} ago
         </span>
       </p>
-      <p className="item-error">
-        {error.code !== undefined && <code>{showInvisible(error.code)}</code>}
-        {showInvisible(error.message)}
-      </p>
+      <ItemError code={error.code} message={error.message} />
       <p className="item-facts">
         <span>{manyText(attempts, 'attempt')}</span>
         <span>{heldBehind === 0 ? 'nothing' : manyText(heldBehind, 'event')} behind it</span>

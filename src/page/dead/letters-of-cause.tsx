@@ -2,6 +2,7 @@ import { ArrowLeft, RotateCcw, Trash2 } from 'lucide-react'
 import type { ReactNode } from 'react'
 import { useEffect, useRef, useState } from 'react'
 import type { DeadLetterCause, DeadLetterEntry, ListPage } from '../../admin/wire.ts'
+import { ItemError } from '../lists/item-error.tsx'
 import { Pager } from '../lists/pager.tsx'
 import { useFetched } from '../lists/use-fetched.ts'
 import { refreshCount, useList } from '../lists/use-list.ts'
@@ -108,10 +109,7 @@ function CauseHead({ causes }: { causes: readonly DeadLetterCause[] }): ReactNod
             {causes.length === 1 ? ` at ${showInvisible(first.consumer)}` : ''}
           </h3>
           {causes.length === 1 ? (
-            <p className="item-error">
-              {first.code !== undefined && <code>{showInvisible(first.code)}</code>}
-              {showInvisible(first.message)}
-            </p>
+            <ItemError code={first.code} message={first.message} />
           ) : (
             <p className="list-about">{countText(causes.length)} causes</p>
           )}

@@ -3,6 +3,7 @@ import type { HeldKey } from '../../admin/wire.ts'
 import { fragmentOf } from '../route/route.ts'
 import { ageText, dateText, manyText } from '../text/format.ts'
 import { showInvisible } from '../text/show-invisible.ts'
+import { ItemError } from './item-error.tsx'
 import './lists.css'
 import { nextTryText } from './next-try-text.ts'
 
@@ -20,12 +21,7 @@ export function HeldItem({ held, now }: { held: HeldKey; now: number }): ReactNo
           for {ageText(now - since)}
         </span>
       </p>
-      {error && (
-        <p className="item-error">
-          {error.code !== undefined && <code>{showInvisible(error.code)}</code>}
-          {showInvisible(error.message)}
-        </p>
-      )}
+      {error && <ItemError code={error.code} message={error.message} />}
       <p className="item-facts">
         <a className="link mono" href={`#/event/${encodeURIComponent(event.id)}`}>
           {showInvisible(event.type)}

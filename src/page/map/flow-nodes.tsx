@@ -45,7 +45,7 @@ export function TopicNode({ data }: NodeProps): ReactNode {
         href={`#/topic/${encodeURIComponent(topic.name)}`}
       >
         <span className="only-spoken">Topic </span>
-        <span className="topic-name">
+        <span className="topic-name" title={topic.name}>
           {owner}
           <span>{carried}</span>
         </span>

@@ -9,6 +9,7 @@ import {
   shortId,
   shortKey,
   topicParts,
+  withoutCode,
 } from './format.ts'
 
 test('counts are shortened from 100,000 on', () => {
@@ -46,6 +47,12 @@ test('nouns are plural except for a count of 1', () => {
   assert.equal(manyText(1, 'event'), '1 event')
   assert.equal(manyText(2, 'event'), '2 events')
   assert.equal(manyText(0, 'reply', 'replies'), '0 replies')
+})
+
+test('the code of an error stands once', () => {
+  assert.equal(withoutCode({ code: 'FINAL', message: 'FINAL: no card' }), 'no card')
+  assert.equal(withoutCode({ code: 'E1', message: 'no card' }), 'no card')
+  assert.equal(withoutCode({ message: 'undefined: no card' }), 'undefined: no card')
 })
 
 test('a long key is shortened in the middle', () => {

@@ -59,6 +59,19 @@ export function manyText(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`
 }
 
+/** The text of an error without its code, which the messages of faults begin with. */
+export function withoutCode({
+  code,
+  message,
+}: {
+  code?: string | undefined
+  message: string
+}): string {
+  if (code === undefined) return message
+  const prefix = `${code}: `
+  return message.startsWith(prefix) ? message.slice(prefix.length) : message
+}
+
 /** The end of an id: ids of the same moment differ there. */
 export function shortId(id: string): string {
   return id.length <= 12 ? id : `…${id.slice(-8)}`
