@@ -97,11 +97,15 @@ export interface LedgerPage {
 export const HELD_TABLE = { suffix: '.held', index: 'hold' } as const
 
 /**
- * Tables with these names hold pages of further copies, which wait behind those: records as a JSON array,
- * with the same index, and the index `from` of the position of the first record. All later events of the
- * key that the consumer has passed are held, too.
+ * Tables with these names hold pages of further copies, which wait behind those: records of one topic as a
+ * JSON array, with the same index, and with the topic, the offset and the position of the first record. All
+ * later events of the key in that topic that the consumer has passed are held, too, if they have no status.
  */
-export const HELD_PAGE_TABLE = { suffix: '.held-pages', index: 'hold', from: 'from' } as const
+export const HELD_PAGE_TABLE = {
+  suffix: '.held-pages',
+  index: 'hold',
+  indexes: ['hold', 'topic', 'from', 'position'],
+} as const
 
 /**
  * Events of these types record bodies as they were on the wire of an edge, with the members `eventId`,

@@ -5,7 +5,7 @@ import type { Status, StatusChange } from '../../ports/status.ts'
 import type { EngineContext } from '../context/index.ts'
 import type { Delivery } from '../execution/index.ts'
 import type { Holds } from '../failure/index.ts'
-import { createStatusChange, holdKeyOf, isQueueConsumer } from '../failure/index.ts'
+import { createStatusChange } from '../failure/index.ts'
 import type { ConsumerGroup } from '../plan/index.ts'
 import type { Leases } from './leases.ts'
 
@@ -41,11 +41,12 @@ export function createClaims(
   { holds, leases }: { readonly holds: Pick<Holds, 'summary'>; readonly leases: Leases },
 ): Claims {
   const claimed = new Set<string>()
-  const ordered = consumers.filter((each) => each.rule.kind === 'handler' && !isQueueConsumer(each))
+  // Those of a queue, too: it may have been ordered when its events were claimed.
+  const handlers = consumers.filter(({ rule }) => rule.kind === 'handler')
 
   function changeOf({ subscription, record, held }: Delivery): StatusChange {
     const { consumer } = subscription
-    const hold = held?.isFirst ? holds.summary(holdKeyOf(consumer, record)) : undefined
+    const hold = held?.isFirst ? holds.summary(held.holdKey) : undefined
     const from: Status = hold?.status ?? 'UNPROCESSED'
     const step = { from, to: 'IN_PROGRESS', attempts: hold?.attempts ?? 0 } as const
     return createStatusChange(consumer, record, step, { by, at: clock.now() })
@@ -53,9 +54,13 @@ export function createClaims(
 
   async function load(): Promise<void> {
     const found: string[] = []
-    for (const { id: consumer } of ordered) {
+    for (const { id: consumer } of handlers) {
       const query = { consumer, status: 'IN_PROGRESS', limit: PAGE } as const
-      for (const each of await store.statuses(query)) found.push(consumedEventKey(each))
+      let page = await store.statuses(query)
+      for (let last = page.at(-1); last; last = page.at(-1)) {
+        for (const each of page) found.push(consumedEventKey(each))
+        page = page.length < PAGE ? [] : await store.statuses({ ...query, after: last })
+      }
     }
     claimed.clear()
     for (const each of found) claimed.add(each)

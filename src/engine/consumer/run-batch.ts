@@ -11,6 +11,7 @@ import {
   stageHandlerResult,
 } from '../execution/index.ts'
 import type { TimerRow, InboundMessage, RuleRun, Delivery, Batch } from '../execution/index.ts'
+import type { HeldMessage } from '../failure/index.ts'
 import {
   closePages,
   thrownFields,
@@ -229,7 +230,8 @@ function completeHeld(
   const from = statusBefore(context, staged, delivery)
   releaseFront(staged, held.holdKey, held.key)
   addCounts(staged, consumer, record, { completed: 1, pending: -1 })
-  if (!hold?.isRecorded && from !== 'IN_PROGRESS') return
+  const isRecorded = hold?.isRecorded || (record as HeldMessage).isRecorded
+  if (!isRecorded && from !== 'IN_PROGRESS') return
   const attempts = hold?.attempts ?? 0
   const error = hold && holdError(hold)
   const kept = error ? { error, detail: errorDetail(hold) } : {}

@@ -37,10 +37,16 @@ export function statusBefore(
 
 /** Holds a delivery behind others of its key. It has not been tried. */
 export function holdBehind(context: BatchContext, staged: StagingBatch, delivery: Delivery): void {
-  const { subscription, record } = delivery
-  addCounts(staged, subscription.consumer, record, { accepted: 1, pending: 1 })
+  const { consumer } = delivery.subscription
+  const { record } = delivery
+  addCounts(staged, consumer, record, { accepted: 1, pending: 1 })
   const reason = { status: 'UNPROCESSED', due: 0, delayMs: 0, ...holdTimes(context) } as const
-  holdMessage(staged, subscription.consumer, record, reason, undoneCommand(delivery))
+  const isClaimed = context.claims.has(delivery)
+  const held = isClaimed ? { ...record, isRecorded: true as const } : record
+  holdMessage(staged, consumer, held, reason, undoneCommand(delivery))
+  // Its call has ended with the process or the lease that it was claimed by.
+  const step = { from: 'IN_PROGRESS', to: 'UNPROCESSED', attempts: 0 } as const
+  if (isClaimed) stageStatus(context, staged, consumer, record, step)
 }
 
 /** Holds a message without an error: the handler asked for a later retry, or still runs. */

@@ -2,7 +2,7 @@ import type { Row } from '../../ports/event-store.ts'
 import type { HeldMessage } from './hold-row.ts'
 
 /**
- * Messages that share one row, in their order. Behind many others of its key, a row for each message would
+ * Messages of one topic that share one row, in their order. Behind many others of its key, a row for each message would
  * cost several times as much: see decision 25. They get rows of their own before they are worked on.
  */
 export type HeldPage = readonly HeldMessage[]
@@ -21,9 +21,10 @@ export interface OpenPage {
 
 export const openPage = (): OpenPage => ({ messages: [], length: 0 })
 
-/** Adds a message; `false` where the page is full. */
+/** Adds a message; `false` where the page is full, or has messages of another topic. */
 export function addToPage(page: OpenPage, message: HeldMessage): boolean {
   const { messages } = page
+  if (messages[0] && messages[0].topic !== message.topic) return false
   const length = page.length + message.head.length + (message.data?.length ?? 0)
   const fits = messages.length < PAGE_MAX.messages && length <= PAGE_MAX.length
   if (!fits && messages.length > 0) return false

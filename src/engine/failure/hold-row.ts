@@ -13,7 +13,7 @@ export interface HoldRow {
   readonly key: string
   /** The status of the message in front. Absent in rows of earlier versions. */
   readonly status?: HoldStatus
-  /** Whether the store has a status of the message in front. */
+  /** Whether the store has a status of the message in front, or gets one in any case. */
   readonly isRecorded?: boolean
   /** Attempts at the message in front; 0 if none has failed. */
   readonly attempts: number
@@ -65,7 +65,10 @@ export interface HoldError extends ThrownError {
 }
 
 /** A copy of a held message, so that retention cannot delete it. */
-export type HeldMessage = LogRecord
+export interface HeldMessage extends LogRecord {
+  /** Whether the store has a status of it, although it has not been in front yet. */
+  readonly isRecorded?: true
+}
 
 /**
  * The key of the hold that an error on this record opens: by message key, or in a queue by the

@@ -137,7 +137,8 @@ function closePage(staged: HoldingDraft, holdKey: string, page: OpenPage): void 
   const hold = readHold(staged, holdKey) as HoldRow
   const number = freeNumber(staged, holdKey, hold)
   const { messages } = page
-  const index = { hold: holdKey, from: messages[0]?.position ?? 0 }
+  const { topic, offset: from, position = 0 } = messages[0] as HeldMessage
+  const index = { hold: holdKey, topic, from, position }
   const change = { value: messages, version: 1, index }
   staged.draft.insert(staged.tables.heldPages, heldKey(holdKey, number), change)
   const [count, pages] = [hold.count + messages.length, (hold.pages ?? 0) + 1]
@@ -302,5 +303,7 @@ export function replaceFront(
   const undone = Object.entries(hold.undoneBy ?? {}).filter(([, key]) => key !== from)
   const undoneBy = undone.length > 0 ? { undoneBy: Object.fromEntries(undone) } : {}
   const again = { status: 'UNPROCESSED', attempts: 0, due, delayMs: 0 } as const
-  putHold(staged, holdKey, hold.consumer, { ...frontless(hold), ...undoneBy, ...again, count })
+  // It is completed before others that were read before it, so that gets a row.
+  const kept = { ...frontless(hold), ...undoneBy, isRecorded: true, count }
+  putHold(staged, holdKey, hold.consumer, { ...kept, ...again })
 }

@@ -294,7 +294,7 @@ function tablesOf(consumers: readonly Consumer[], tableNames: ServiceTables): re
     { name: tableNames.timers, indexes: ['due', 'setAt'] },
     { name: tableNames.holds, indexes: ['consumer'] },
     { name: tableNames.held, indexes: [HELD_TABLE.index] },
-    { name: tableNames.heldPages, indexes: [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from] },
+    { name: tableNames.heldPages, indexes: [...HELD_PAGE_TABLE.indexes] },
     { name: tableNames.control, indexes: [] },
     { name: tableNames.snapshots, indexes: [] },
   ]

@@ -41,7 +41,7 @@ export async function declareLedgerOf({ log, store }: Backend): Promise<EventSto
   await log.declare([ORDERS, PAYMENTS, REPLIES].map((name) => testTopic(name, 1)))
   await store.declare([
     { name: HELD, indexes: [HELD_TABLE.index] },
-    { name: HELD_PAGES, indexes: [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from] },
+    { name: HELD_PAGES, indexes: HELD_PAGE_TABLE.indexes },
   ])
   for (const [service, subscriptions] of Object.entries(SUBSCRIPTIONS))
     await store.declareLedger(service, subscriptions)
@@ -96,7 +96,8 @@ export async function holdPage(
   const [first] = records
   assert.ok(first)
   const holdKey = `${consumer}:${first.key}`
-  const index = { [HELD_PAGE_TABLE.index]: holdKey, [HELD_PAGE_TABLE.from]: first.position ?? 0 }
+  const { topic, offset: from, position = 0 } = first
+  const index = { hold: holdKey, topic, from, position }
   const row = { table: HELD_PAGES, key: `${holdKey}:page`, expected: 0, version: 1 }
   const rows = [{ ...row, body: JSON.stringify(records), index }]
   await commitDone(backend.store, { rows })

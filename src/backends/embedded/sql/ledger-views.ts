@@ -18,7 +18,8 @@ const idText = (id: string): string => {
 
 /** Whether the key of a record waits at a consumer from this record or an earlier one on. */
 const IS_ON_PAGE = `EXISTS (SELECT 1 FROM held_page
-    WHERE held_page.hold = s.consumer || ':' || log.key AND held_page.position <= log.position)`
+    WHERE held_page.hold = s.consumer || ':' || log.key AND held_page.topic = topic.name
+      AND held_page.off <= log.off)`
 
 /** A member of a head; none where the payload was archived or compacted. */
 const inHead = (member: string): string =>

@@ -15,7 +15,8 @@ const isHeld = ({ name, columns }: NumberedTable): boolean =>
   name.endsWith(HELD_TABLE.suffix) && columns.has(HELD_TABLE.index)
 
 const isHeldPages = ({ name, columns }: NumberedTable): boolean =>
-  name.endsWith(HELD_PAGE_TABLE.suffix) && columns.has(HELD_PAGE_TABLE.from)
+  name.endsWith(HELD_PAGE_TABLE.suffix) &&
+  HELD_PAGE_TABLE.indexes.every((index) => columns.has(index))
 
 /** Tables of sagas have the indexes `open`, since when an instance is, and `operation`. */
 const isSaga = ({ columns }: NumberedTable): boolean =>
@@ -37,7 +38,8 @@ export function writeServiceViews(sql: Statements): void {
   const pages = tables.filter(isHeldPages)
   for (const { id, columns } of pages)
     sql.run(`CREATE INDEX IF NOT EXISTS t${id}_from ON t${id} (${pageColumns(columns)})`)
-  replaceView(sql, 'held_page', ['hold', 'position'], pages.map(pageSelect))
+  const pageMembers = ['hold', 'topic', 'off', 'position']
+  replaceView(sql, 'held_page', pageMembers, pages.map(pageSelect))
   const members = ['service', 'key', 'operation', 'since', 'body']
   replaceView(sql, 'saga_instance', members, tables.filter(isSaga).map(sagaSelect))
 }
@@ -48,11 +50,12 @@ function heldSelect({ id, columns }: NumberedTable): string {
 }
 
 const pageColumns = (columns: NumberedTable['columns']): string =>
-  [HELD_PAGE_TABLE.index, HELD_PAGE_TABLE.from].map((index) => columns.get(index)).join(', ')
+  HELD_PAGE_TABLE.indexes.map((index) => columns.get(index)).join(', ')
 
 function pageSelect({ id, columns }: NumberedTable): string {
-  const [hold, from] = pageColumns(columns).split(', ')
-  return `SELECT ${hold} AS hold, ${from} AS position FROM t${id} WHERE version > 0`
+  const [hold, topic, from, position] = pageColumns(columns).split(', ')
+  return `SELECT ${hold} AS hold, ${topic} AS topic, ${from} AS off, ${position} AS position
+    FROM t${id} WHERE version > 0`
 }
 
 function sagaSelect({ id, columns }: NumberedTable): string {

@@ -95,7 +95,8 @@ function heldEvents(sql: Statements): Source {
 const SELECT_PAGED = `SELECT log.position FROM log CROSS JOIN topic ON topic.id = log.topic
   WHERE log.position BETWEEN (SELECT min(position) FROM held_page) AND ? AND EXISTS (
     SELECT 1 FROM subscription s CROSS JOIN held_page
-      ON held_page.hold = s.consumer || ':' || log.key AND held_page.position <= log.position
+      ON held_page.hold = s.consumer || ':' || log.key AND held_page.topic = topic.name
+        AND held_page.off <= log.off
     WHERE s.topic = topic.name AND s.type = log.type)
   ORDER BY log.position DESC LIMIT ?`
 
