@@ -19,7 +19,7 @@ import { INSTANT_MAX } from '../delays/index.ts'
 const SENT_EXAMINED_MAX = 50
 /** Timers searched for the due times of those set by earlier versions. */
 const OLD_TIMERS_MAX = 10_000
-const INSTANCES_OF_OPERATION = 1_000
+const INSTANCES_PER_SCAN = 1_000
 
 type OpenInstanceRow = Extract<SagaInstanceRow, { is: 'open' }>
 
@@ -101,9 +101,12 @@ export async function instancesOfOperation(
   const where = { index: 'operation', equals: operation }
   const instances: SagaInstance[] = []
   for (const saga of sagas) {
-    const { table } = saga
-    const rows = await store.scan({ table, where, limit: INSTANCES_OF_OPERATION })
-    instances.push(...rows.map((row) => parseInstance(saga, row)))
+    const scan = { table: saga.table, where, limit: INSTANCES_PER_SCAN }
+    let rows = await store.scan(scan)
+    for (let after = rows.at(-1); after; after = rows.at(-1)) {
+      for (const row of rows) instances.push(parseInstance(saga, row))
+      rows = rows.length < scan.limit ? [] : await store.scan({ ...scan, after })
+    }
   }
   return instances
 }

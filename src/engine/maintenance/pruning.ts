@@ -63,8 +63,8 @@ const sagaTables = (groups: ServicePlan['groups']): readonly string[] =>
     .flatMap(({ consumers }) => consumers)
     .flatMap(({ rule, table }) => (rule.kind === 'saga' ? [table] : []))
 
-/** Instances of one operation that are looked at. */
-const INSTANCES_MAX = 1_000
+const isOpenInstance = ({ body }: ScannedRow): boolean =>
+  (JSON.parse(body) as SagaInstanceRow).is === 'open'
 
 /** An operation is open while a saga is that it has begun. */
 function createIsOpenOperation({
@@ -74,9 +74,13 @@ function createIsOpenOperation({
   const tables = plan.services.flatMap(({ groups }) => sagaTables(groups))
   return async (key) => {
     const where = { index: 'operation', equals: operationIdIn(key) }
+    const limit = ROWS_PER_UNIT
     for (const table of tables) {
-      const rows = await store.scan({ table, where, limit: INSTANCES_MAX })
-      if (rows.some(({ body }) => (JSON.parse(body) as SagaInstanceRow).is === 'open')) return true
+      let rows = await store.scan({ table, where, limit })
+      for (let after = rows.at(-1); after; after = rows.at(-1)) {
+        if (rows.some(isOpenInstance)) return true
+        rows = rows.length < limit ? [] : await store.scan({ table, where, limit, after })
+      }
     }
     return false
   }
