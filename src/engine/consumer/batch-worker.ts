@@ -146,6 +146,8 @@ export function createBatchWorker(
     await edits.load()
     await claims.load()
     await progress.reload(isDormant)
+    // The progress of a dormant consumer is not known here.
+    if (!group.consumers.some(isDormant)) await claims.completePassed(progress.hasPassed)
     slots?.forgetCommitted(progress.isAhead)
     stoppedAtReset = stoppedText()
     await timers.load()

@@ -67,6 +67,7 @@ export function createPost(engine: Partial<EngineOptions> = {}) {
       const [status] = await until((app as App).status())
       return [status?.completed, status?.pending, status?.dead, status?.lag]
     },
+    skip: () => until((app as App).rewind('shop/post', 'latest')),
     redrive: () => until((app as App).deadLetters.redrive({ by: 'ann', reason: 'again' })),
     discard: () => until((app as App).deadLetters.discard({ by: 'ann', reason: 'no' })),
     stop: () => until((app as App).stop()),
