@@ -71,6 +71,8 @@ function runTimer(context: BatchContext, staged: StagingBatch, row: CachedRow): 
   if (staged.draft.row(row.table, row.key)?.version === 0) return
   const timer = row.value as TimerRow
   const consumer = context.group.consumers.find(({ ruleId }) => ruleId === timer.rule)
+  // What was staged before it stays, also where it throws before its run begins.
+  staged.draft.begin()
   try {
     if (row.fault) throw row.fault
     if (consumer?.rule.kind !== 'saga') throw ruleFault(`the saga ${timer.rule} no longer exists`)

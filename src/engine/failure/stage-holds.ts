@@ -152,9 +152,12 @@ export function closePages(staged: HoldingDraft): void {
 
 /** Gives each message of a page a row of its own, in the place of the page. */
 export function unpackPage(staged: HoldDraft, holdKey: string, key: string): void {
-  const hold = readHold(staged, holdKey)
   const page = readPage(staged, key)
-  if (!hold || !page) return
+  // Another instance has unpacked it.
+  if (!page) return
+  const hold = readHold(staged, holdKey)
+  // The caller starts over, and so restores the hold.
+  if (!hold) throw new Error(`the row of the hold ${holdKey} is gone`)
   staged.draft.put(staged.tables.heldPages, key, { value: undefined, version: 0 })
   for (const [at, message] of page.entries())
     putHeld(staged, holdKey, `${key}.${String(at).padStart(6, '0')}`, message)
