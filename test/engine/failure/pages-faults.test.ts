@@ -5,6 +5,7 @@ import type { App, FailureOptions } from 'throughline'
 import { contract, event, handler, projection, service, start, tool } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { runs } from '../../extent.ts'
 import { seededRandom } from '../../../src/base/random.ts'
 import { caughtUp, createSimulation, findImbalances, randomFaults } from '../support/simulation.ts'
 
@@ -132,11 +133,10 @@ async function runWith(kind: 'handler' | 'projection', seed: number, failure: Fa
   )
 }
 
-const SEEDS = Number(process.env['SEEDS'] ?? 4)
-suite('pages survive everything', () => {
+suite('events in pages keep their order through faults, crashes and moving leases', () => {
   for (const kind of ['handler', 'projection'] as const)
     for (const onFailed of ['hold-key', 'skip'] as const)
-      for (let seed = 1; seed <= SEEDS; seed += 1)
+      for (let seed = 1; seed <= runs(1); seed += 1)
         test(`${kind} ${onFailed} ${seed}`, () =>
           runWith(kind, seed, { onFailed, retry: { attempts: 2 }, redrive: { onDeploy: false } }))
 })
