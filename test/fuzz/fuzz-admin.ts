@@ -21,7 +21,7 @@ export interface AdminFuzzOptions {
   readonly block?: number
   readonly slowMs?: number
   readonly plant?: Defect
-  readonly tell?: (text: string) => void
+  readonly onProgress?: (text: string) => void
 }
 
 export interface AdminFuzzReport extends FuzzReport {
@@ -46,7 +46,7 @@ export async function fuzzAdmin({
   directory,
   block = 1_000,
   plant,
-  tell = () => undefined,
+  onProgress = () => undefined,
   ...options
 }: AdminFuzzOptions): Promise<AdminFuzzReport> {
   await using scenario = await openAdminScenario(directory, plant)
@@ -76,7 +76,9 @@ export async function fuzzAdmin({
     heaps.push(heapMb())
     const { findings, slowest } = merged(reports)
     const found = `${findings.length + changes.length + faults.length} findings`
-    tell(`${sent + size} requests, ${found}, slowest ${slowest.ms} ms, heap ${heaps.at(-1)} MB`)
+    onProgress(
+      `${sent + size} requests, ${found}, slowest ${slowest.ms} ms, heap ${heaps.at(-1)} MB`,
+    )
   }
   const { findings, ...report } = merged(reports)
   const memory = { first: heaps[1] ?? heaps[0] ?? 0, last: heaps.at(-1) ?? 0 }
