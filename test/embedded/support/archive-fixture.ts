@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { embedded } from '../../../src/backends/embedded/index.ts'
 import {
   ORDERS,
   NO_LIMIT,
@@ -17,6 +16,9 @@ import { startPosition, appendStored, testTopic } from '../../../src/ports/confo
 import type { ArchiveResult } from '../../../src/ports/backup-and-archive.ts'
 import type { LogEvent, LogRecord, Slice } from '../../../src/ports/event-log.ts'
 import type { Backend } from '../../../src/ports/event-store.ts'
+import { close, opened as open } from './data-directory.ts'
+
+export { close, open }
 
 export const PARTITION = 1
 export const KEY = keyInPartition(PARTITION)
@@ -30,23 +32,6 @@ export interface ArchiveFixture {
   readonly backend: Backend
   /** All records before archiving. */
   readonly records: readonly LogRecord[]
-}
-
-export async function open(
-  t: TestContext,
-  directory: string,
-  isReadOnly = false,
-): Promise<Backend> {
-  const backend = embedded({ directory, isReadOnly })
-  t.after(() => close(backend))
-  await backend.log.open()
-  await backend.store.open()
-  return backend
-}
-
-export async function close({ log, store }: Backend): Promise<void> {
-  await log.close()
-  await store.close()
 }
 
 export const fixtureEvents = (name: string, count: number): readonly LogEvent[] =>

@@ -7,7 +7,13 @@ import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { runs } from '../../extent.ts'
 import { seededRandom } from '../../../src/base/random.ts'
-import { caughtUp, createSimulation, findImbalances, randomFaults } from '../support/simulation.ts'
+import {
+  caughtUp,
+  createSimulation,
+  findImbalances,
+  randomFaults,
+  untilDone,
+} from '../support/simulation.ts'
 
 const Data = z.object({ k: z.string(), n: z.int() })
 const Work = contract('work', { key: 'k', partitions: 4 }, { Done: event(Data) })
@@ -42,32 +48,13 @@ async function runWith(kind: 'handler' | 'projection', seed: number, failure: Fa
             }),
           ])
     const svc = service('svc', { owns: [Work], runs: [rule] })
-    for (;;) {
-      try {
-        const app = await until(
-          start([svc], backend, {
-            clock,
-            random: own,
-            engine: { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: 3_000, idleMs: 200 },
-            onRuleError: () => undefined,
-            onBackendError: () => undefined,
-          }),
-        )
-        return { app, crash }
-      } catch {
-        continue
-      }
-    }
+    const hooks = { onRuleError: () => undefined, onBackendError: () => undefined }
+    const engine = { retryDelayMs: 50, retryDelayMsMax: 400, leaseMs: 3_000, idleMs: 200 }
+    const options = { clock, random: own, engine, ...hooks }
+    const app = await untilDone(stage, () => start([svc], backend, options))
+    return { app, crash }
   }
-  const safe = async <T>(run: () => Promise<T>): Promise<T> => {
-    for (;;)
-      try {
-        return await until(run())
-      } catch (error) {
-        if (String(error).includes('is not')) throw error
-        await stage.clock.advance(50)
-      }
-  }
+  const safe = <T>(run: () => Promise<T>): Promise<T> => untilDone(stage, run)
   let [one, two] = [await launch(), await launch()]
   for (let from = 0; from < COUNT; from += 50) {
     for (const k of KEYS) {

@@ -6,7 +6,13 @@ import { contract, event, handler, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
 import { seededRandom } from '../../../src/base/random.ts'
-import { caughtUp, createSimulation, findImbalances, randomFaults } from '../support/simulation.ts'
+import {
+  caughtUp,
+  createSimulation,
+  findImbalances,
+  randomFaults,
+  untilDone,
+} from '../support/simulation.ts'
 
 const Parcel = z.object({ to: z.string(), n: z.int() })
 const Mail = contract('mail', { key: 'to', partitions: 4 }, { Due: event(Parcel) })
@@ -33,31 +39,13 @@ for (let seed = 1; seed <= 20; seed += 1)
           ],
         )
         const shop = service('shop', { owns: [Mail], runs: [post] })
-        for (;;)
-          try {
-            const app = await until(
-              start([shop], backend, {
-                clock,
-                random: own,
-                engine: { leaseMs: 2_000, idleMs: 100, retryDelayMs: 50 },
-                onRuleError: () => undefined,
-                onBackendError: () => undefined,
-              }),
-            )
-            return { app, crash }
-          } catch {
-            continue
-          }
+        const hooks = { onRuleError: () => undefined, onBackendError: () => undefined }
+        const engine = { leaseMs: 2_000, idleMs: 100, retryDelayMs: 50 }
+        const options = { clock, random: own, engine, ...hooks }
+        const app = await untilDone(stage, () => start([shop], backend, options))
+        return { app, crash }
       }
-      const safe = async <T>(run: () => Promise<T>): Promise<T> => {
-        for (;;)
-          try {
-            return await until(run())
-          } catch (error) {
-            if (String(error).includes('is not')) throw error
-            await stage.clock.advance(50)
-          }
-      }
+      const safe = <T>(run: () => Promise<T>): Promise<T> => untilDone(stage, run)
       let [one, two] = [await launch(), await launch()]
       for (let n = 0; n < COUNT; n += 1) {
         await safe(() =>

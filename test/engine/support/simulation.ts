@@ -102,6 +102,17 @@ export function createSimulation(
   }
 }
 
+/** Calls until no injected fault fails it. */
+export async function untilDone<T>({ clock }: Simulation, run: () => Promise<T>): Promise<T> {
+  for (;;)
+    try {
+      return await clock.until(run())
+    } catch (error) {
+      if (error instanceof TypeError) throw error
+      await clock.advance(50)
+    }
+}
+
 /** Answers that a store may give at any time and that leave the outcome open. */
 export function randomFaults(random: Random, rate: number): Interceptor {
   const unknown: CommitResult = { status: 'unknown', cause: 'the answer was lost' }
