@@ -71,7 +71,12 @@ const statuses = ({ events }: ChainView): readonly string[] =>
 
 test('each message has its status at each consumer, with attempts and the next try', async () => {
   await app.send(Post.Send({ id: 'lost' }), { id: 'send-1' })
-  const first = await chain('send-1', (view) => statuses(view).some((each) => /RETRY/.test(each)))
+  const isSeen = (view: ChainView): boolean =>
+    view.held.length > 0 &&
+    [/mail RETRY/, /reminding COMPLETED/].every((status) =>
+      statuses(view).some((each) => status.test(each)),
+    )
+  const first = await chain('send-1', isSeen)
   assert.deepEqual(statuses(first), [
     'send-1 post/letter COMPLETED',
     'post.Sent post/mail RETRY',
@@ -85,7 +90,8 @@ test('each message has its status at each consumer, with attempts and the next t
   })
   const { updatedAt = 0, dueAt = 0 } = failed ?? {}
   assert.ok(dueAt > updatedAt && dueAt <= updatedAt + minutes(10), `${dueAt} after ${updatedAt}`)
-  assert.equal(dueAt, first.held[0]?.nextAttemptAt)
+  // The hold counts by another clock, so the two may round differently.
+  assert.ok(Math.abs(dueAt - (first.held[0]?.nextAttemptAt ?? 0)) <= 2)
   assert.deepEqual(
     { ...completed, updatedAt: 0 },
     {
