@@ -1,4 +1,5 @@
 // The writes of an app's own code, with entries in the audit trail like those of other operators.
+import { checkedSelection } from './dead-letter-request.ts'
 import { runAudited } from '../control/audit.ts'
 import type { System } from '../control/system.ts'
 import type { ParsedArguments } from '../control/verb-arguments.ts'
@@ -66,14 +67,21 @@ export function auditedCalls(system: System): OperatorCalls {
 function auditedDeadLetters(letters: DeadLetters, audited: RunAudited): DeadLetters {
   return {
     ...letters,
-    redrive: ({ by, reason, ...selection }, onProgress) =>
-      audited('dead-redrive', { by, reason }, { ...selection }, () =>
+    list: async (options) => letters.list(checkedSelection('list', options)),
+    causes: async (filter) => letters.causes(checkedSelection('filter', filter)),
+    preview: async (filter) => letters.preview(checkedSelection('filter', filter)),
+    async redrive(request, onProgress) {
+      const { by = PROGRAM, reason = '', ...selection } = checkedSelection('request', request)
+      return audited('dead-redrive', { by, reason }, { ...selection }, () =>
         letters.redrive({ ...selection, by, reason }, onProgress),
-      ),
-    discard: ({ by, reason, ...selection }, onProgress) =>
-      audited('dead-discard', { by, reason }, { ...selection }, () =>
+      )
+    },
+    async discard(request, onProgress) {
+      const { by = PROGRAM, reason = '', ...selection } = checkedSelection('request', request)
+      return audited('dead-discard', { by, reason }, { ...selection }, () =>
         letters.discard({ ...selection, by, reason }, onProgress),
-      ),
+      )
+    },
     edit: (request) => {
       const { consumer, id, data, by, reason } = request
       const given = { consumer, id, data: JSON.stringify(data) }
