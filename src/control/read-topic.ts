@@ -1,6 +1,7 @@
 // Reads the log: one topic, the newest messages, a message by id, a whole conversation.
 import { yieldToEventLoop } from '../base/time/clock.ts'
 import { Fault } from '../base/errors/fault.ts'
+import { asFault } from '../base/errors/thrown-error.ts'
 import { unknownNameDetail } from '../base/options.ts'
 import { decodeEnvelope } from '../contract/envelope.ts'
 import { findRuleName } from '../engine/plan/index.ts'
@@ -180,7 +181,7 @@ export async function readChain(
   const sorted = records.toSorted(byTime)
   const examined = sorted.slice(0, EXAMINED_MESSAGES_MAX)
   const consumersOf = await readConsumersOf(system, examined)
-  const state = await system.operation(correlation, origin)
+  const state = await system.operation(correlation, origin).catch(noLongerKept)
   const operation = first && (await readOperation(system, first))
   return {
     correlation,
@@ -193,6 +194,11 @@ export async function readChain(
     held: await holdsContaining(system, examined),
     isComplete,
   }
+}
+
+/** The messages of a conversation may be kept for longer than the result of its operation. */
+function noLongerKept(cause: unknown): undefined {
+  if (asFault(cause)?.code !== 'OPERATION_NOT_FOUND') throw cause
 }
 
 interface Conversation {

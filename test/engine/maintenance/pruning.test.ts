@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { EngineOptions, Fault } from 'throughline'
+import { runVerb } from '../../../src/control/verbs.ts'
+import type { ChainView } from '../../../src/control/views.ts'
+import { systemOf } from '../../../src/runtime/running-system.ts'
 import { Shop, createPayingServices } from '../support/paying-services.ts'
 import { createFailingConsumer } from '../support/failing-consumer.ts'
 
@@ -79,6 +82,8 @@ suite('what is open', () => {
     await world.advance(2 * HOUR_MS)
     assert.equal(await stateOf(world, 'place 1'), 'OPERATION_NOT_FOUND')
     assert.equal(await stateOf(world, 'place 2'), 'pending')
+    const chain = await world.until(runVerb(systemOf(world.app()), 'chain', { event: 'place 1' }))
+    assert.equal((chain as ChainView).events.length, 4, 'its messages are still a conversation')
     const { items } = await world.until(world.app().sagas({}))
     assert.deepEqual(
       items.map(({ saga, instance }) => [saga, instance]),
