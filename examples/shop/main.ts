@@ -4,11 +4,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { App } from 'throughline'
 import type { AppServer } from 'throughline/admin'
-import { Fault, start } from 'throughline'
+import { start } from 'throughline'
 import { embedded } from 'throughline/embedded'
 import { readInvoices } from './intake/file.ts'
 import { stockOnFirstSight } from './inventory.ts'
-import { DirectoryRefused, logDirectory, prepare, startOver } from './run/directory.ts'
+import { printLine, runProgram } from './run/command-line.ts'
+import { logDirectory, prepare, startOver } from './run/directory.ts'
 import type { Fed } from './run/feed.ts'
 import { feed } from './run/feed.ts'
 import type { RunOptions } from './run/options.ts'
@@ -19,7 +20,6 @@ import { handledBy, imbalances, placedBeside, sumUp, table } from './run/summary
 import { shop } from './services.ts'
 
 const excerpt = fileURLToPath(new URL('data/orders.csv', import.meta.url))
-const tell = (text: string): void => void process.stderr.write(`${text}\n`)
 
 async function main(options: RunOptions): Promise<number> {
   const began = performance.now()
@@ -33,8 +33,9 @@ async function main(options: RunOptions): Promise<number> {
 
   const backend = embedded({ directory: logDirectory(directory) })
   const app = await start(shop(openingStock), backend, {
-    onRuleError: ({ consumer, messageId, error }) => tell(`${consumer} on ${messageId}: ${error}`),
-    onBackendError: (group, cause) => tell(`${group}: ${String(cause)}`),
+    onRuleError: ({ consumer, messageId, error }) =>
+      printLine(`${consumer} on ${messageId}: ${error}`),
+    onBackendError: (group, cause) => printLine(`${group}: ${String(cause)}`),
   })
   const served = await serveShop(app, options)
   const stopped = stopOnSignal(app, served)
@@ -62,17 +63,19 @@ async function main(options: RunOptions): Promise<number> {
   const measured = { read, malformedRows, handledBefore, elapsedMs, peakMemoryBytes }
   const summary = await sumUp(app, measured)
   const broken = imbalances(summary)
-  tell('')
+  printLine('')
   if (inFile.size > 0 && fed.repeated === inFile.size)
-    tell(`All orders in ${directory} had settled already. To start over: npm start -- --fresh\n`)
+    printLine(
+      `All orders in ${directory} had settled already. To start over: npm start -- --fresh\n`,
+    )
   if (!json) process.stdout.write(`${table(summary)}\n`)
-  for (const sentence of broken) tell(`The books do not balance: ${sentence}`)
+  for (const sentence of broken) printLine(`The books do not balance: ${sentence}`)
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
   if (once) {
     await served.close()
     await app.stop()
   } else {
-    tell(nextSteps(directory, served))
+    printLine(nextSteps(directory, served))
     await stopped
   }
   return broken.length === 0 ? 0 : 1
@@ -84,7 +87,7 @@ async function serveShop(app: App, { ports, json }: RunOptions): Promise<AppServ
     const served = await serveOn(app, ports)
     const { gateway, page } = served
     if (json) process.stdout.write(`${JSON.stringify({ event: 'listening', gateway, page })}\n`)
-    else tell(`The page is at    ${page}\nThe gateway is at ${gateway}/openapi.json\n`)
+    else printLine(`The page is at    ${page}\nThe gateway is at ${gateway}/openapi.json\n`)
     return served
   } catch (cause) {
     await app.stop()
@@ -106,20 +109,4 @@ The shop is running; Ctrl-C stops it. Its log is in ${logDirectory(directory)}. 
 }
 
 const options = readOptions(process.argv.slice(2), stockOnFirstSight)
-if ('print' in options) {
-  const { print, exitCode } = options
-  if (exitCode === 0) process.stdout.write(`${print}\n`)
-  else tell(print)
-  process.exit(exitCode)
-}
-try {
-  process.exitCode = await main(options)
-} catch (cause) {
-  // Ctrl-C while orders were being sent: the app has stopped as requested.
-  const isStop = cause instanceof Fault && cause.code === 'APP_STOPPING'
-  const isForPeople =
-    cause instanceof Fault || cause instanceof DirectoryRefused || 'code' in (cause as object)
-  if (isStop) tell('Stopped. Start it again to continue.')
-  else tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
-  process.exitCode = isStop ? 130 : 1
-}
+await runProgram(options, main, 'Stopped. Start it again to continue.')

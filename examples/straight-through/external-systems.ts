@@ -16,8 +16,9 @@ export const request = (broker: InProcessBroker, eventId: string): Promise<void>
 export const answers = (broker: InProcessBroker): readonly string[] =>
   broker.messages('RESPONSE_TOPIC_A1').map(({ text }) => text)
 
-/** DOWNSTREAM_B numbers its answers itself: `a4…` answers `a3…`. */
-export const answerIdOf = (eventId: string): string => eventId.replace(/^../, 'a4')
+/** DOWNSTREAM_B gives its answers ids of their own: `a4e83689-…` to `a3e83689-…`. */
+export const answerIdOf = (eventId: string): string =>
+  /^[0-9a-f]{8}-/.test(eventId) ? `a4${eventId.slice(2)}` : `a4-${eventId}`
 
 /** Sends an answer as DOWNSTREAM_B does. */
 export function answer(broker: InProcessBroker, eventId: string, status: Status): Promise<void> {

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { App, DeadLetterEntry } from 'throughline'
-import { Fault, seconds, start } from 'throughline'
+import { seconds, start } from 'throughline'
 import { inProcess } from 'throughline/edges'
 import { embedded } from 'throughline/embedded'
 import { seededRandom } from 'throughline/testing'
@@ -10,7 +10,8 @@ import { differencesOf, imbalancesOf } from '../check-books.ts'
 import { readInvoices } from '../intake/file.ts'
 import { stockOnFirstSight } from '../inventory.ts'
 import { booksOfFile } from '../oracle.ts'
-import { DirectoryRefused, logDirectory, prepare, startOver } from '../run/directory.ts'
+import { printLine, runProgram } from '../run/command-line.ts'
+import { logDirectory, prepare, startOver } from '../run/directory.ts'
 import type { Fed } from '../run/feed.ts'
 import { feed } from '../run/feed.ts'
 import { serveOn, stopOnSignal } from '../run/serve-shop.ts'
@@ -26,7 +27,6 @@ import type { Behaviour, SimulatedProvider } from './simulated-provider.ts'
 import { simulateProvider } from './simulated-provider.ts'
 
 const excerpt = fileURLToPath(new URL('../data/orders.csv', import.meta.url))
-const tell = (text: string): void => void process.stderr.write(`${text}\n`)
 
 const badDays = [
   { behaviour: 'well', calls: 20, lastsMs: seconds(4) },
@@ -65,11 +65,11 @@ async function main(options: OutageOptions): Promise<number> {
   const app = await start(shopThroughProvider(fast), backend, {
     tools: { provider, transport: broker },
     onRuleError: ({ code }) => void (timedOut += code === 'HANDLER_TIMEOUT' ? 1 : 0),
-    onBackendError: (group, cause) => tell(`${group}: ${String(cause)}`),
+    onBackendError: (group, cause) => printLine(`${group}: ${String(cause)}`),
   })
   const served = await serveOn(app, options.ports)
   const stopped = stopOnSignal(app, served)
-  tell(`The page is at ${served.page}\n\n${news.well}`)
+  printLine(`The page is at ${served.page}\n\n${news.well}`)
 
   const began = performance.now()
   const fed: Fed = { sent: 0, repeated: 0 }
@@ -80,8 +80,8 @@ async function main(options: OutageOptions): Promise<number> {
   const [letter] = await waitForDeadLetters(app)
   await endProgress()
   if (letter) {
-    tell(aboutLetter(letter))
-    if (byHand) tell(whatToDo(letter, card.correct, data, served.page))
+    printLine(aboutLetter(letter))
+    if (byHand) printLine(whatToDo(letter, card.correct, data, served.page))
     else await operate(app, letter, card.correct)
   }
   while ((await waitForDeadLetters(app)).length > 0) await pause(pollMs)
@@ -98,12 +98,12 @@ async function main(options: OutageOptions): Promise<number> {
     heldBehind: letter?.heldBehind ?? 0,
   }
   const wrong = differences(summary, provider)
-  tell(`\n${table(summary)}\n\n${incidents(seen).join('\n')}\n`)
-  for (const sentence of wrong) tell(`The books do not balance: ${sentence}`)
-  if (wrong.length === 0) tell('The books balance, and the provider has moved the same money.')
+  printLine(`\n${table(summary)}\n\n${incidents(seen).join('\n')}\n`)
+  for (const sentence of wrong) printLine(`The books do not balance: ${sentence}`)
+  if (wrong.length === 0) printLine('The books balance, and the provider has moved the same money.')
   if (json) process.stdout.write(`${JSON.stringify(summary)}\n`)
   if (byHand) {
-    tell('The shop is running; Ctrl-C stops it.')
+    printLine('The shop is running; Ctrl-C stops it.')
     await stopped
   } else {
     await served.close()
@@ -123,7 +123,7 @@ function createProvider(
     elapsed: () => performance.now(),
     pause: (delayMs, signal) => pause(delayMs, undefined, { signal }),
     notify: (notification) => publish(JSON.stringify(notification)),
-    onPhase: (behaviour) => tell(news[behaviour]),
+    onPhase: (behaviour) => printLine(news[behaviour]),
   })
 }
 
@@ -155,7 +155,7 @@ function showProgress(app: App, { fed, provider, total, speed }: Progress): () =
       ]
       const charged = provider.movements().filter(({ kind }) => kind === 'charge').length
       const at = ((performance.now() - began) / 1_000).toFixed(0).padStart(3)
-      tell(
+      printLine(
         `${at} s  ${fed.sent}/${total} invoices sent · ${charged} charged · ${held} held · ${dead} dead`,
       )
     }
@@ -183,8 +183,8 @@ async function waitForDeadLetters(app: App): Promise<readonly DeadLetterEntry[]>
 async function operate(app: App, letter: DeadLetterEntry, card: string): Promise<void> {
   const { refusedIssues, redriven } = await correct(app.deadLetters, letter, card)
   for (const { path, message } of refusedIssues)
-    tell(`An edit without a number is refused: ${path}: ${message}`)
-  tell(`The operator corrects the number to ${card} and redrives it (${redriven}).`)
+    printLine(`An edit without a number is refused: ${path}: ${message}`)
+  printLine(`The operator corrects the number to ${card} and redrives it (${redriven}).`)
 }
 
 const aboutLetter = ({ consumer, key, event, heldBehind, error }: DeadLetterEntry): string => `
@@ -217,18 +217,4 @@ function differences(summary: Summary, provider: SimulatedProvider): string[] {
 }
 
 const options = readOptions(process.argv.slice(2))
-if ('print' in options) {
-  const { print, exitCode } = options
-  if (exitCode === 0) process.stdout.write(`${print}\n`)
-  else tell(print)
-  process.exit(exitCode)
-}
-try {
-  process.exitCode = await main(options)
-} catch (cause) {
-  const isStop = cause instanceof Fault && cause.code === 'APP_STOPPING'
-  const isForPeople = cause instanceof Fault || cause instanceof DirectoryRefused
-  if (isStop) tell('Stopped.')
-  else tell(isForPeople ? (cause as Error).message : String((cause as Error).stack))
-  process.exitCode = isStop ? 130 : 1
-}
+await runProgram(options, main, 'Stopped.')

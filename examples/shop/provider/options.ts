@@ -1,4 +1,5 @@
 // The options of the command.
+import type { Printed } from '../run/command-line.ts'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { numberIn, portsFor, whole } from '../run/options.ts'
@@ -38,9 +39,7 @@ const flags = {
 } as const
 
 /** The options, or the text to print and the exit code instead of running. */
-export function readOptions(
-  args: readonly string[],
-): OutageOptions | { readonly print: string; readonly exitCode: number } {
+export function readOptions(args: readonly string[]): OutageOptions | Printed {
   try {
     const { values } = parseArgs({ args: [...args], options: flags })
     if (values.help) return { print: usage, exitCode: 0 }

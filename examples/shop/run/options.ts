@@ -1,4 +1,5 @@
 // The options of the command line.
+import type { Printed } from './command-line.ts'
 import { parseArgs } from 'node:util'
 
 export interface RunOptions {
@@ -48,7 +49,7 @@ const flags = {
 export function readOptions(
   args: readonly string[],
   stockOnFirstSight: number,
-): RunOptions | { readonly print: string; readonly exitCode: number } {
+): RunOptions | Printed {
   try {
     const { values } = parseArgs({ args: [...args], options: flags })
     if (values.help) return { print: usage, exitCode: 0 }
