@@ -6,14 +6,8 @@ import type { CatalogService } from '../engine/plan/index.ts'
 import { consumerName, serviceTables, tableOf } from '../engine/plan/index.ts'
 import type { HoldRow } from '../engine/failure/index.ts'
 import { messagesIn } from '../engine/failure/index.ts'
-import type {
-  EventStore,
-  Progress,
-  Row,
-  Scan,
-  ScannedRow,
-  StreamEnd,
-} from '../ports/event-store.ts'
+import { scanPages } from '../engine/rows/index.ts'
+import type { EventStore, Progress, Row, StreamEnd } from '../ports/event-store.ts'
 import type { System } from './system.ts'
 
 const ROWS_PER_PAGE = 200
@@ -55,19 +49,6 @@ async function* untilDamaged(path: string, findings: Issues): Issues {
   }
 }
 
-async function* scanPages(
-  store: EventStore,
-  scan: Omit<Scan, 'limit' | 'after'>,
-): AsyncGenerator<readonly ScannedRow[]> {
-  let after: Scan['after']
-  do {
-    const rows = await store.scan({ ...scan, limit: ROWS_PER_PAGE, ...(after ? { after } : {}) })
-    yield rows
-    const last = rows.length === ROWS_PER_PAGE ? rows.at(-1) : undefined
-    after = last && { key: last.key, ...(last.value === undefined ? {} : { value: last.value }) }
-  } while (after)
-}
-
 const REFOLD_CURE = 'its next command or a query by its id folds the row again'
 const HOLD_CURE = 'the next start of the service restores the hold'
 const RESTORE_CURE = 'restore a backup'
@@ -84,7 +65,7 @@ async function* verifyEntity(store: EventStore, consumer: string, table: string)
     isOver = ends.length < ROWS_PER_PAGE
     after = ends.at(-1)?.key
   }
-  for await (const rows of scanPages(store, { table })) {
+  for await (const rows of scanPages(store, { table, limit: ROWS_PER_PAGE })) {
     const ends = await store.streamEnds(rows)
     for (const [at, { key, version }] of rows.entries()) {
       const end = ends[at] ?? 0
@@ -113,7 +94,7 @@ async function* verifyHolds(
   const before = await store.progress(consumers)
   const messages = await countHeld(store, lists)
   const counts = new Map<string, number>()
-  for await (const rows of scanPages(store, { table: holds }))
+  for await (const rows of scanPages(store, { table: holds, limit: ROWS_PER_PAGE }))
     for (const { key, body } of rows) counts.set(key, (JSON.parse(body) as HoldRow).count)
   for (const holdKey of new Set([...counts.keys(), ...messages.keys()])) {
     if (counts.get(holdKey) === messages.get(holdKey)) continue
@@ -140,7 +121,11 @@ async function countHeld(
 ): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>()
   for (const table of lists)
-    for await (const rows of scanPages(store, { table, where: { index: 'hold' } }))
+    for await (const rows of scanPages(store, {
+      table,
+      where: { index: 'hold' },
+      limit: ROWS_PER_PAGE,
+    }))
       for (const row of rows) {
         const holdKey = String(row.value)
         counts.set(holdKey, (counts.get(holdKey) ?? 0) + messagesIn(row).length)
@@ -164,7 +149,7 @@ async function holdProblem(
   let messages = 0
   const where = { index: 'hold', equals: holdKey }
   for (const table of lists)
-    for await (const rows of scanPages(store, { table, where }))
+    for await (const rows of scanPages(store, { table, where, limit: ROWS_PER_PAGE }))
       for (const row of rows) messages += messagesIn(row).length
   if ((await readHold())?.version !== hold?.version) return undefined
   const count = hold ? (JSON.parse(hold.body) as HoldRow).count : 0
@@ -174,7 +159,7 @@ async function holdProblem(
 }
 
 async function* verifyTimers(store: EventStore, service: CatalogService, table: string): Issues {
-  for await (const rows of scanPages(store, { table })) {
+  for await (const rows of scanPages(store, { table, limit: ROWS_PER_PAGE })) {
     const timers = rows.map(({ body }) => JSON.parse(body) as TimerRow)
     const instances = await store.get(
       timers.map((timer) => ({ table: timer.table, key: timer.instance })),
@@ -194,7 +179,11 @@ async function* verifySaga(
   table: string,
   timers: string,
 ): Issues {
-  for await (const rows of scanPages(store, { table, where: { index: 'open' } }))
+  for await (const rows of scanPages(store, {
+    table,
+    where: { index: 'open' },
+    limit: ROWS_PER_PAGE,
+  }))
     for (const row of rows) {
       const instance = JSON.parse(row.body) as SagaInstanceRow
       if (instance.is !== 'open' || instance.timers.length === 0) continue

@@ -51,7 +51,7 @@ const ENGINE: SubModules = {
     'rows',
   ],
   rebuild: ['consumer', 'context', 'execution', 'failure', 'plan', 'projections', 'rows'],
-  listing: ['context', 'delays', 'execution', 'failure', 'plan'],
+  listing: ['context', 'delays', 'execution', 'failure', 'plan', 'rows'],
   operations: [
     'context',
     'delays',

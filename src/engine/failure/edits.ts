@@ -3,6 +3,7 @@ import type { LogRecord } from '../../ports/event-log.ts'
 import type { EventStore, Row, RowKey } from '../../ports/event-store.ts'
 import type { EditedRecord } from '../execution/index.ts'
 import { controlTable } from '../plan/index.ts'
+import { scanPages } from '../rows/index.ts'
 import { placeHoldKey } from './hold-row.ts'
 
 /**
@@ -66,14 +67,11 @@ export function createEdits(store: EventStore, service: string): Edits {
 }
 
 async function* editRows(store: EventStore, service: string): AsyncGenerator<Row> {
-  const table = controlTable(service)
-  let after: { key: string } | undefined = { key: PREFIX }
-  while (after) {
-    const rows = await store.scan({ table, after, limit: PAGE })
+  const scan = { table: controlTable(service), after: { key: PREFIX }, limit: PAGE }
+  for await (const rows of scanPages(store, scan)) {
     const found = rows.filter(({ key }) => key.startsWith(PREFIX))
     yield* found
-    const last = found.length === PAGE ? found.at(-1) : undefined
-    after = last && { key: last.key }
+    if (found.length < rows.length) return
   }
 }
 

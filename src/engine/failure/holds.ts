@@ -10,7 +10,7 @@ import { heldKey } from './stage-holds.ts'
 import { recordedStatus, restoreLostHolds } from './restore-lost-holds.ts'
 import type { Consumer, ServiceTables } from '../plan/index.ts'
 import type { CachedRow, UnitDraft } from '../rows/index.ts'
-import { rowWrite, writeRows } from '../rows/index.ts'
+import { rowWrite, scanPages, writeRows } from '../rows/index.ts'
 
 /** What is in front of a hold: messages, or a page of them. */
 export interface HoldFront {
@@ -146,22 +146,13 @@ async function* loadHolds(
   policy: FailurePolicy,
 ): AsyncGenerator<readonly [holdKey: string, hold: HoldRow]> {
   const where = { index: 'consumer', equals: consumer }
-  let after: { key: string; value: string } | undefined
-  do {
-    const page = await store.scan({
-      table: tables.holds,
-      where,
-      limit: PAGE,
-      ...(after ? { after } : {}),
-    })
+  for await (const page of scanPages(store, { table: tables.holds, where, limit: PAGE })) {
     const redated: (RowWrite & { readonly body: string })[] = []
     for (const row of page) redated.push(...(await amendHold(store, tables, row, now, policy)))
     if (redated.length > 0) await writeRows(store, 'held keys', redated)
     const bodies = new Map([...page, ...redated].map(({ key, body }) => [key, body]))
     for (const [key, body] of bodies) yield [key, JSON.parse(body) as HoldRow]
-    const last = page.length === PAGE ? page.at(-1) : undefined
-    after = last ? { key: last.key, value: consumer } : undefined
-  } while (after)
+  }
 }
 
 /** Caps a delay that was set while the clock was wrong, and adds a status to a row that has none. */

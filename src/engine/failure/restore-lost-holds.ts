@@ -4,6 +4,7 @@ import { messagesIn } from './held-page.ts'
 import type { HeldMessage, HoldRow } from './hold-row.ts'
 import { placeHoldKey } from './hold-row.ts'
 import type { ServiceTables } from '../plan/index.ts'
+import { scanPages } from '../rows/index.ts'
 
 /** Rows of held messages in memory at a time. */
 const PAGE = 100
@@ -109,13 +110,10 @@ async function* heldRows(
   consumer: string,
 ): AsyncGenerator<ScannedRow> {
   const prefix = `${consumer}:`
-  let after = { key: '', value: prefix }
-  for (let isOver = false; !isOver;) {
-    const page = await store.scan({ table, where: { index: 'hold' }, after, limit: PAGE })
+  const scan = { table, where: { index: 'hold' }, after: { key: '', value: prefix }, limit: PAGE }
+  for await (const page of scanPages(store, scan)) {
     const rows = page.filter(({ value }) => String(value).startsWith(prefix))
     yield* rows
-    isOver = rows.length < PAGE
-    const last = rows.at(-1)
-    if (last) after = { key: last.key, value: String(last.value) }
+    if (rows.length < page.length) return
   }
 }

@@ -12,6 +12,7 @@ import {
   toWallTime,
 } from './paging.ts'
 import { serviceTables } from '../plan/index.ts'
+import { scanPages } from '../rows/index.ts'
 
 /** Rows that one call examines if only some keys are wanted. */
 const EXAMINED_MAX = 10_000
@@ -68,18 +69,10 @@ async function* holdRows(
     // Only queues hold under other keys, and only handlers can be queues.
     if (row || rule.is !== 'handler') return
   }
-  let from = last?.startsWith(`${rule.id}:`) ? last : undefined
-  for (;;) {
-    const rows = await store.scan({
-      table,
-      where: { index: 'consumer', equals: rule.id },
-      limit: ROWS_PER_SCAN,
-      ...(from === undefined ? {} : { after: { key: from, value: rule.id } }),
-    })
+  const where = { index: 'consumer', equals: rule.id }
+  const after = last?.startsWith(`${rule.id}:`) ? { after: { key: last, value: rule.id } } : {}
+  for await (const rows of scanPages(store, { table, where, limit: ROWS_PER_SCAN, ...after }))
     for (const row of rows) yield [row.key, JSON.parse(row.body) as HoldRow]
-    from = rows.at(-1)?.key
-    if (rows.length < ROWS_PER_SCAN) return
-  }
 }
 
 /** `undefined` if the last event of the hold has been handled meanwhile. */
@@ -188,20 +181,12 @@ async function contains(
 ): Promise<boolean> {
   const { held, heldPages } = serviceTables(service)
   const where = { index: 'hold', equals: holdKey }
-  for (const [table, limit] of [
-    [held, HELD_PER_SCAN],
-    [heldPages, PAGES_PER_SCAN],
-  ] as const) {
-    // Before the owner has started, data of earlier versions lacks the table of pages.
-    if (table === heldPages && pages === 0) break
-    let after: { readonly key: string; readonly value: string } | undefined
-    do {
-      const rows = await store.scan({ table, where, limit, ...(after ? { after } : {}) })
+  const scans = [{ table: held, where, limit: HELD_PER_SCAN }]
+  // Before the owner has started, data of earlier versions lacks the table of pages.
+  if (pages > 0) scans.push({ table: heldPages, where, limit: PAGES_PER_SCAN })
+  for (const scan of scans)
+    for await (const rows of scanPages(store, scan))
       if (rows.some((row) => messagesIn(row).some(isWanted))) return true
-      const last = rows.length === limit ? rows.at(-1) : undefined
-      after = last && { key: last.key, value: holdKey }
-    } while (after)
-  }
   return false
 }
 

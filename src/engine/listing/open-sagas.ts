@@ -1,3 +1,4 @@
+import type { LogRecord } from '../../ports/event-log.ts'
 import { commandsTopic } from '../../contract/contract.ts'
 import type { Row } from '../../ports/event-store.ts'
 import type { SagaInstanceRow, TimerRow } from '../execution/index.ts'
@@ -13,6 +14,7 @@ import {
   toWallTime,
 } from './paging.ts'
 import { REPLY_TYPES, serviceTables } from '../plan/index.ts'
+import { scanPages } from '../rows/index.ts'
 import { INSTANT_MAX } from '../delays/index.ts'
 
 /** Sent commands of an instance that are checked, newest first. */
@@ -102,11 +104,8 @@ export async function instancesOfOperation(
   const instances: SagaInstance[] = []
   for (const saga of sagas) {
     const scan = { table: saga.table, where, limit: INSTANCES_PER_SCAN }
-    let rows = await store.scan(scan)
-    for (let after = rows.at(-1); after; after = rows.at(-1)) {
+    for await (const rows of scanPages(store, scan))
       for (const row of rows) instances.push(parseInstance(saga, row))
-      rows = rows.length < scan.limit ? [] : await store.scan({ ...scan, after })
-    }
   }
   return instances
 }
@@ -211,11 +210,20 @@ export async function findUndecided(
   contract: string,
   id: string,
 ): Promise<{ readonly type?: string; readonly heldBy?: string } | undefined> {
-  const { log, store } = source.backend
-  const topic = commandsTopic(contract)
-  const record = await log.find?.(topic, id)
+  const record = await source.backend.log.find?.(commandsTopic(contract), id)
+  return record && findUndecidedRecord(source, contract, record)
+}
+
+/** The same for a command that was read from the log. */
+export async function findUndecidedRecord(
+  source: ListSource,
+  contract: string,
+  record: LogRecord,
+): Promise<{ readonly type: string; readonly heldBy?: string } | undefined> {
+  const { store } = source.backend
+  const { topic } = record
   const owner = source.catalog.services.find(({ owns }) => owns.includes(contract))
-  if (!record || !owner) return undefined
+  if (!owner) return undefined
   const entities = findRules(source, ({ is, service, reads, hears }) => {
     const isDeciding = is === 'entity' && service === owner.id && reads.includes(topic)
     return isDeciding && (hears?.includes(record.type) ?? true)

@@ -4,7 +4,7 @@ import type { RowWrite, ScannedRow } from '../../ports/event-store.ts'
 import type { SagaInstanceRow } from '../execution/index.ts'
 import { operationIdIn } from '../execution/index.ts'
 import type { ServicePlan } from '../plan/index.ts'
-import { compareRowKeys, rowWrite, writeRows } from '../rows/index.ts'
+import { compareRowKeys, rowWrite, scanPages, writeRows } from '../rows/index.ts'
 
 /** Rows that one unit removes. */
 const ROWS_PER_UNIT = 500
@@ -74,14 +74,9 @@ function createIsOpenOperation({
   const tables = plan.services.flatMap(({ groups }) => sagaTables(groups))
   return async (key) => {
     const where = { index: 'operation', equals: operationIdIn(key) }
-    const limit = ROWS_PER_UNIT
-    for (const table of tables) {
-      let rows = await store.scan({ table, where, limit })
-      for (let after = rows.at(-1); after; after = rows.at(-1)) {
+    for (const table of tables)
+      for await (const rows of scanPages(store, { table, where, limit: ROWS_PER_UNIT }))
         if (rows.some(isOpenInstance)) return true
-        rows = rows.length < limit ? [] : await store.scan({ table, where, limit, after })
-      }
-    }
     return false
   }
 }
@@ -92,14 +87,11 @@ async function pruneTable(
   signal: AbortSignal,
 ): Promise<void> {
   const where = { index, upTo: clock.now() - keptMs }
-  let after: ScannedRow | undefined
-  while (!signal.aborted) {
-    const limit = ROWS_PER_UNIT
-    const rows = await store.scan({ table, where, limit, ...(after ? { after } : {}) })
-    after = rows.at(-1)
-    if (!after) return
+  for await (const rows of scanPages(store, { table, where, limit: ROWS_PER_UNIT })) {
+    if (signal.aborted) return
     const removed: RowWrite[] = []
     for (const row of rows) if (!(await isOpen?.(row.key))) removed.push(rowWrite(row, row, null))
+    if (removed.length === 0) continue
     // A conflict means that a row has changed meanwhile: the next round looks again.
     const written = await writeRows(store, 'what is pruned', removed.toSorted(compareRowKeys))
     if (written !== 'done') return

@@ -3,7 +3,7 @@ import type { TopicSpec } from '../../ports/event-log.ts'
 import type { EventStore, Row, RowWrite } from '../../ports/event-store.ts'
 import type { Service } from '../../rules/service.ts'
 import type { ConsumerRule, Plan, ServicePlan } from './plan.ts'
-import { rowWrite, writeRows } from '../rows/index.ts'
+import { rowWrite, scanPages, writeRows } from '../rows/index.ts'
 
 /**
  * What runs, as plain data, so that a system can be inspected without its code. Each service stores
@@ -148,14 +148,8 @@ function createEntry({ topics }: Catalog, service: CatalogService): CatalogEntry
 
 /** Every row of the catalog, in key order. */
 export async function* catalogRows(store: EventStore): AsyncGenerator<Row> {
-  let after: { readonly key: string } | undefined
-  do {
-    const from = after ? { after } : {}
-    const rows = await store.scan({ table: CATALOG_TABLE, limit: ROWS_PER_READ, ...from })
-    yield* rows
-    const last = rows.length === ROWS_PER_READ ? rows.at(-1) : undefined
-    after = last && { key: last.key }
-  } while (after)
+  const scan = { table: CATALOG_TABLE, limit: ROWS_PER_READ }
+  for await (const rows of scanPages(store, scan)) yield* rows
 }
 
 /** The catalog of every service that has run on this store. */

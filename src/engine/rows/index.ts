@@ -9,4 +9,5 @@ export {
   createWrites,
   rowBytes,
 } from './row-cache.ts'
+export { scanPages } from './scan-pages.ts'
 export { rowWrite, updateRow, writeRows } from './write-rows.ts'
