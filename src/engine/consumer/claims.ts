@@ -11,11 +11,12 @@ import type { Consumer, ConsumerGroup } from '../plan/index.ts'
 import type { Leases } from './leases.ts'
 
 /**
- * The events of an ordered handler whose status is IN_PROGRESS in the store: their calls run for longer than
- * the ack time. A short call costs no row. Calls of queues are held meanwhile, and have their status there.
+ * The events of an ordered handler whose calls run for longer than the ack time: the store has the status
+ * IN_PROGRESS of each. A short call costs no row. A queue holds the event of a long call, and stores the
+ * status with the hold.
  */
 export interface Claims {
-  /** Reads what is in progress, be it here or where a process has ended. */
+  /** Reads what is in progress, here or in a process that has ended. */
   load(): Promise<void>
   /**
    * Claims long calls until the signal aborts. `running` gives those that run for so long. Rejects where
@@ -59,7 +60,7 @@ export function createClaims(
     for (const each of found) claimed.set(consumedEventKey(each), each)
   }
 
-  /** Whether it is known what the store has. */
+  /** Returns whether the claims are stored. */
   async function claim(deliveries: readonly Delivery[]): Promise<boolean> {
     const places = deliveries.map(({ record }) => record)
     const fences = leases.fences(places, false)
@@ -74,22 +75,23 @@ export function createClaims(
   return {
     load,
     async claimWhile(running, signal) {
-      let isKnown = true
+      let isStored = true
       while (!signal.aborted) {
         await sleep(clock, options.queueAckMs, signal)
-        if (!isKnown) await load()
-        isKnown = true
+        if (!isStored) await load()
+        isStored = true
         if (signal.aborted) return
         const long = running(options.queueAckMs).filter((each) => !claimed.has(keyOf(each)))
-        if (long.length > 0) isKnown = await claim(long)
+        if (long.length > 0) isStored = await claim(long)
       }
-      // The unit of the calls has to begin at what the store has.
-      if (!isKnown) await load()
+      // The unit of the calls has to begin at the stored statuses.
+      if (!isStored) await load()
     },
     async completePassed(hasPassed) {
       const passed = [...claimed.values()].filter((each) => {
         const { consumer, topic, partition, offset } = each
-        return hasPassed(consumer, topic, partition, offset) && !isHeld(holds, each)
+        const isHere = leases.fences([each], false).every(({ generation }) => generation > 0)
+        return isHere && hasPassed(consumer, topic, partition, offset) && !isHeld(holds, each)
       })
       if (passed.length === 0) return
       const step = { from: 'IN_PROGRESS', status: 'COMPLETED' } as const

@@ -46,7 +46,7 @@ const HOLDS_PER_BATCH = 16
 const MOVES_PER_BATCH = 256
 /** Holds of queues: each has one event, which is read by its key. */
 const QUEUE_HOLDS_PER_BATCH = 256
-/** The most events of a queue that may wait for a retry; beyond it, nothing more is read until some are done. */
+/** Events of a queue that may wait for a retry. Beyond that, nothing is read until some are done. */
 const QUEUE_HELD_MAX = 10_000
 const TIMERS_PER_BATCH = 256
 /** When to look again at a dead letter whose policy has redriven enough for now. */

@@ -15,7 +15,6 @@ import type { HeldMessage } from '../failure/index.ts'
 import {
   closePages,
   thrownFields,
-  holdError,
   holdKeyOf,
   readHold,
   releaseFront,
@@ -26,10 +25,10 @@ import type { CachedRow } from '../rows/index.ts'
 import type { BatchContext } from './load-rows.ts'
 import { scheduleHold, takePlaceOfDead } from './schedule-holds.ts'
 import {
-  errorDetail,
   holdBehind,
   holdWithError,
   holdWithoutError,
+  keptError,
   statusBefore,
 } from './stage-failure.ts'
 import type { StagedBatch, StagingBatch } from './staged-batch.ts'
@@ -235,8 +234,7 @@ function completeHeld(
   const isRecorded = hold?.isRecorded || (record as HeldMessage).isRecorded
   if (!isRecorded && from !== 'IN_PROGRESS') return
   const attempts = hold?.attempts ?? 0
-  const error = hold && holdError(hold)
-  const kept = error ? { error, detail: errorDetail(hold) } : {}
+  const kept = hold ? keptError(hold) : {}
   stageStatus(context, staged, consumer, record, { from, to: 'COMPLETED', attempts, ...kept })
 }
 

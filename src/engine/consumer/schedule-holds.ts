@@ -25,7 +25,7 @@ import type { Consumer } from '../plan/index.ts'
 import type { BatchContext } from './load-rows.ts'
 import type { StagingBatch } from './staged-batch.ts'
 import { addCounts, createRun, mergeRun, stageStatus } from './staged-batch.ts'
-import { errorDetail, holdTimes } from './stage-failure.ts'
+import { errorDetail, holdTimes, keptError } from './stage-failure.ts'
 
 /** The hold and its front, as one scheduling step sees them. */
 interface Front extends ScheduledHold {
@@ -76,14 +76,12 @@ function retryLater(
   updateHold(staged, holdKey, { ...reason, keepsError: true })
   const { attempts } = hold
   const dueAt = times.at + delayMs
-  const error = holdError(hold)
-  const kept = error ? { error, detail: errorDetail(hold) } : {}
   stageStatus(context, staged, consumer, record, {
     from: 'ERROR',
     to: 'RETRY',
     attempts,
     dueAt,
-    ...kept,
+    ...keptError(hold),
   })
   report(staged, { hold, consumer, record }, { status: 'RETRY', nextAttemptAt: dueAt })
 }
@@ -183,9 +181,7 @@ function redriveByPolicy(
 ): void {
   redriveFront(staged, holdKey, Math.floor(context.environment.delays.now()), 'policy')
   addCounts(staged, consumer, record, { dead: -1, pending: 1 })
-  const error = holdError(hold)
-  const kept = error ? { error, detail: errorDetail(hold) } : {}
-  const step = { from: 'FAILED', to: 'UNPROCESSED', attempts: 0, ...kept } as const
+  const step = { from: 'FAILED', to: 'UNPROCESSED', attempts: 0, ...keptError(hold) } as const
   stageStatus(context, staged, consumer, record, step)
 }
 

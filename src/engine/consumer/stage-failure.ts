@@ -1,7 +1,7 @@
 import { thrownError } from '../../base/errors/thrown-error.ts'
 import type { Status } from '../../ports/status.ts'
 import type { Attempt, Delivery } from '../execution/index.ts'
-import type { HoldReason, HoldRow } from '../failure/index.ts'
+import type { HoldReason, HoldRow, StatusStep } from '../failure/index.ts'
 import {
   holdError,
   holdKeyOf,
@@ -105,4 +105,10 @@ function stageHold(
 export function errorDetail(hold: Pick<HoldRow, 'error'>): object {
   const { stack, firstAt, lastAt } = holdError(hold as HoldRow) ?? {}
   return { stack, firstAt, lastAt }
+}
+
+/** The last error of a hold, for a status that does not come from a new one. */
+export function keptError(hold: HoldRow): Pick<StatusStep, 'error' | 'detail'> {
+  const error = holdError(hold)
+  return error ? { error, detail: errorDetail(hold) } : {}
 }

@@ -4,7 +4,7 @@ import type { Advance, StreamEntry } from '../../ports/event-store.ts'
 import { NO_COUNTS } from '../../ports/progress.ts'
 import type { StatusChange } from '../../ports/status.ts'
 import type { Batch, DeliveryCounts, InboundMessage, RuleRun } from '../execution/index.ts'
-import type { HoldingDraft, RuleError, StatusStep } from '../failure/index.ts'
+import type { PagedDraft, RuleError, StatusStep } from '../failure/index.ts'
 import { createStatusChange } from '../failure/index.ts'
 import type { Consumer } from '../plan/index.ts'
 import type { UnitDraft } from '../rows/index.ts'
@@ -20,7 +20,7 @@ export interface StagedBatch extends Omit<StagingBatch, 'computedMs' | 'tables' 
 }
 
 /** Staged changes while the rules run. */
-export interface StagingBatch extends HoldingDraft {
+export interface StagingBatch extends PagedDraft {
   readonly draft: UnitDraft
   readonly appends: LogEvent[]
   readonly streams: StreamEntry[]

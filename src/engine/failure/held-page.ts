@@ -2,8 +2,8 @@ import type { Row } from '../../ports/event-store.ts'
 import type { HeldMessage } from './hold-row.ts'
 
 /**
- * Messages of one topic that share one row, in their order. Behind many others of its key, a row for each message would
- * cost several times as much: see decision 25. They get rows of their own before they are worked on.
+ * Messages of one topic that share one row, in their order. A row for each message behind many others of
+ * its key costs several times as much: see decision 25. Each gets its own row before its rule runs.
  */
 export type HeldPage = readonly HeldMessage[]
 

@@ -16,7 +16,7 @@ export type { CanWorkOn, HoldSummary } from './known-holds.ts'
 export type { RedriveRate } from './redrive-rate.ts'
 export { createRedriveRate } from './redrive-rate.ts'
 export { messagesIn } from './held-page.ts'
-export type { HoldReason, HoldingDraft } from './stage-holds.ts'
+export type { HoldReason, PagedDraft } from './stage-holds.ts'
 export {
   closePages,
   failFront,

@@ -14,8 +14,8 @@ export interface HoldDraft {
   readonly tables: Pick<ServiceTables, 'holds' | 'held' | 'heldPages'>
 }
 
-/** A draft to which messages are added that wait behind others. */
-export interface HoldingDraft extends HoldDraft {
+/** A draft that adds messages behind others: many of one key share a page. */
+export interface PagedDraft extends HoldDraft {
   /** The pages that the unit fills, by hold key. */
   readonly openPages: Map<string, OpenPage>
 }
@@ -78,7 +78,7 @@ function removeHeld({ draft, tables }: HoldDraft, key: string): void {
  * command that it undoes, if it is a compensation.
  */
 export function holdMessage(
-  staged: HoldingDraft,
+  staged: PagedDraft,
   consumer: Consumer,
   record: LogRecord,
   reason: HoldReason,
@@ -120,7 +120,7 @@ function freeNumber(staged: HoldDraft, holdKey: string, hold: HoldRow | undefine
 
 /** Adds to the page that the unit fills. A full one is closed, as one is before a compensation. */
 function addToOpenPage(
-  staged: HoldingDraft,
+  staged: PagedDraft,
   holdKey: string,
   record: LogRecord,
   undoes: string | undefined,
@@ -132,7 +132,7 @@ function addToOpenPage(
   return false
 }
 
-function closePage(staged: HoldingDraft, holdKey: string, page: OpenPage): void {
+function closePage(staged: PagedDraft, holdKey: string, page: OpenPage): void {
   staged.openPages.delete(holdKey)
   const hold = readHold(staged, holdKey) as HoldRow
   const number = freeNumber(staged, holdKey, hold)
@@ -146,7 +146,7 @@ function closePage(staged: HoldingDraft, holdKey: string, page: OpenPage): void 
 }
 
 /** Writes the pages that the unit has filled. */
-export function closePages(staged: HoldingDraft): void {
+export function closePages(staged: PagedDraft): void {
   for (const [holdKey, page] of staged.openPages) closePage(staged, holdKey, page)
 }
 
@@ -306,7 +306,7 @@ export function replaceFront(
   const undone = Object.entries(hold.undoneBy ?? {}).filter(([, key]) => key !== from)
   const undoneBy = undone.length > 0 ? { undoneBy: Object.fromEntries(undone) } : {}
   const again = { status: 'UNPROCESSED', attempts: 0, due, delayMs: 0 } as const
-  // It is completed before others that were read before it, so that gets a row.
+  // It completes before events that were read earlier, so its completion is stored as a row.
   const kept = { ...frontless(hold), ...undoneBy, isRecorded: true, count }
   putHold(staged, holdKey, hold.consumer, { ...kept, ...again })
 }

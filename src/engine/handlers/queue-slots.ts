@@ -162,7 +162,7 @@ function forgetCommitted(
     const hold = holdOf(holdKey)
     const isSame = holdText(hold) === slot.heldAs && (hold || isAhead(slot.delivery))
     slot.isLeftBehind = hold !== undefined
-    // A unit that commits a result ends the progress that an earlier one has noted.
+    // A unit that commits a result also changes the status IN_PROGRESS of the hold.
     if (slot.result && !isSame && hold?.status !== 'IN_PROGRESS') slots.delete(holdKey)
   }
 }

@@ -23,10 +23,11 @@ const isSaga = ({ columns }: NumberedTable): boolean =>
   columns.has('open') && columns.has('operation')
 
 /**
- * Writes the views over tables of services: events that wait behind a failed one of their key, from where on
- * pages have them, and open instances of sagas. Tables with held events get an index by position, which
- * SQLite keeps up to date: a table beside them would have to be written and repaired together with them. Names given by users are
- * never part of SQL. Inside a transaction, after each new table or index.
+ * Writes the views over tables of services: events that wait behind a failed one of their key, the places
+ * where pages of such events begin, and open instances of sagas. Tables with held events get an index by
+ * position, which SQLite keeps up to date: a table beside them would have to be written and repaired
+ * together with them. Names given by users are never part of SQL. Inside a transaction, after each new
+ * table or index.
  */
 export function writeServiceViews(sql: Statements): void {
   const tables = readTables(sql)
