@@ -121,6 +121,11 @@ for (const isRunning of [true, false])
       )
       const sure = await say('no', 'redrive', '--key', 'none', '--yes')
       assert.equal(sure.out, 'Redriven: 0 dead letters.\n')
+      for (const verb of ['redrive', 'discard']) {
+        const { code, err } = await say('no', verb, 'unknown', '--reason', 'x', '--yes')
+        assert.equal(code, 1)
+        assert.match(err, /No dead letter has the id unknown\. throughline chain unknown/)
+      }
     })
 
     test('edits with all issues of the schema, only with a running owner', async () => {

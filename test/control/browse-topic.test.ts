@@ -117,6 +117,9 @@ describe('a topic', () => {
   })
 })
 
+/** The offset of the message that is looked for, which the entity has not decided yet. */
+const WANTED = 100
+
 /**
  * A topic with so many messages, of which those are from outside that `isOutside` says. Each look at the
  * clock takes `lookMs`.
@@ -136,7 +139,7 @@ function longTopic(count: number, isOutside: (offset: number) => boolean = () =>
       correlation: `r${offset}`,
       hops: isOutside(offset) ? 0 : 1,
     }),
-    data: offset === 3 ? '"here"' : '"x"',
+    data: offset === WANTED ? '"here"' : '"x"',
   })
   let read = 0
   const log: EventLog = {
@@ -166,26 +169,26 @@ test('a search of a long topic stops after a number of records and continues fro
   assert.ok(first.next !== undefined)
   assert.ok(read() <= 20_100, `${read()} records were read`)
   const second = await browseTopic(looking, { ...wanted, after: first.next })
-  assert.deepEqual(ids(second), ['r3'])
+  assert.deepEqual(ids(second), [`r${WANTED}`])
   assert.equal(second.next, undefined)
 })
 
 test('an operation is found behind thousands of commands that services have sent', async () => {
-  const { looking } = longTopic(5_000, (offset) => offset === 3)
+  const { looking } = longTopic(5_000, (offset) => offset === WANTED)
   const { items } = await listOperations(looking, { state: 'pending' })
   assert.deepEqual(
     items.map(({ id }) => id),
-    ['r3'],
+    [`r${WANTED}`],
   )
 })
 
 test('a list of operations stops after a number of commands and continues from there', async () => {
-  const { looking, read } = longTopic(25_000, (offset) => offset === 3)
+  const { looking, read } = longTopic(25_000, (offset) => offset === WANTED)
   const { items, next } = await listOperations(looking)
   assert.deepEqual(items, [])
   assert.ok(next !== undefined)
   assert.ok(read() <= 20_100, `${read()} records were read`)
-  assert.equal((await listOperations(looking, { after: next })).items[0]?.id, 'r3')
+  assert.equal((await listOperations(looking, { after: next })).items[0]?.id, `r${WANTED}`)
 })
 
 test('a search and a list of operations stop after a time and continue from there', async () => {
@@ -201,13 +204,13 @@ test('a search and a list of operations stop after a time and continue from ther
       listOperations(looking, after === undefined ? {} : { after }),
   }
   for (const [name, list] of Object.entries(lists)) {
-    const { looking, read } = longTopic(1_000, (offset) => offset === 3, 1)
+    const { looking, read } = longTopic(1_000, (offset) => offset === WANTED, 1)
     let { items, next } = await list(looking)
     assert.deepEqual([items, read() < 400], [[], true], `${name}: ${read()} records were read`)
     while (next !== undefined) ({ items, next } = await list(looking, next))
     assert.deepEqual(
       items.map(({ id }) => id),
-      ['r3'],
+      [`r${WANTED}`],
       name,
     )
   }

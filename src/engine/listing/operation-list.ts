@@ -15,7 +15,13 @@ import type {
   OperationStateView,
   WaitsFor,
 } from './list-types.ts'
-import { hasPassed, instancesOfOperation, isSaga, findUndecided, readWaits } from './open-sagas.ts'
+import {
+  hasPassed,
+  instancesOfOperation,
+  isSaga,
+  findUndecidedRecord,
+  readWaits,
+} from './open-sagas.ts'
 import type { ListSource } from './paging.ts'
 import { SEARCH_MS_MAX, validateLimit, findRules } from './paging.ts'
 import { serviceTables } from '../plan/index.ts'
@@ -35,7 +41,10 @@ export interface OperationDetails extends Pick<OperationEntry, 'state' | 'waitsF
   readonly isAccepted: boolean
 }
 
-/** The state of a command's operation; `undefined` if the command did not come from outside. */
+/**
+ * The state of a command's operation; `undefined` if the command did not come from outside, or its result is
+ * no longer kept.
+ */
 export async function readOperation(
   source: ListSource,
   record: LogRecord,
@@ -49,6 +58,7 @@ const KINDS: readonly string[] = [
   'pending',
   'completed',
   'refused',
+  'failed',
   'finished',
 ] satisfies readonly OperationKind[]
 
@@ -71,7 +81,8 @@ function topicOwners({ catalog }: ListSource): ReadonlyMap<string, TopicOwner> {
 }
 
 /**
- * Commands from outside that the log retains, newest first, with their states. One call looks up at
+ * Commands from outside that the log retains, newest first, with their states; without those whose result
+ * is no longer kept. One call looks up at
  * most 2,000 states, reads at most 20,000 commands, including those sent by services, and takes a quarter of
  * a second. If few of them match, a page may have fewer than `limit` items and still a `next`.
  *
@@ -106,7 +117,9 @@ export async function listOperations(
     const owner = owners.get(record.topic)
     if (!owner || decodeEnvelope(record).hops > 0) continue
     lookedAt += 1
-    const { state: found, waitsFor } = await readDetails(source, owner, record)
+    const details = await readDetails(source, owner, record)
+    if (!details) continue
+    const { state: found, waitsFor } = details
     if (state !== undefined && !matchesState(found, state)) continue
     items.push({
       id: record.id,
@@ -122,25 +135,23 @@ export async function listOperations(
 
 async function readDetails(
   source: ListSource,
-  { service, contract }: TopicOwner,
-  { id, type }: LogRecord,
-): Promise<OperationDetails> {
-  const { store } = source.backend
-  const table = serviceTables(service).operations
-  // Earlier versions stored rows by id alone, for all topics.
-  const keys = [operationKey({ contract }, id), id].map((key) => ({ table, key }))
-  const [row, old] = (await store.get(keys)).map(
-    (each) => each && (JSON.parse(each.body) as OperationRow),
-  )
-  const operation = row ?? (old && mayBelongTo(old, contract) ? old : undefined)
-  if (!operation) {
-    const heldBy = (await findUndecided(source, contract, id))?.heldBy
+  owner: TopicOwner,
+  record: LogRecord,
+): Promise<OperationDetails | undefined> {
+  const { id, type } = record
+  const early = await readRow(source, owner, id)
+  const undecided = early ? undefined : await findUndecidedRecord(source, owner.contract, record)
+  if (undecided) {
     const waitsFor = { kind: 'answer', command: type, id } as const
+    const { heldBy } = undecided
     return {
       ...pendingDetails([heldBy === undefined ? waitsFor : { ...waitsFor, heldBy }]),
       isAccepted: false,
     }
   }
+  // It may have been decided in between. Otherwise its result is no longer kept.
+  const operation = early ?? (await readRow(source, owner, id))
+  if (!operation) return undefined
   if (operation.is === 'refused')
     return {
       ...endedDetails({ kind: 'refused', status: 'refused', reason: operation.code }),
@@ -172,6 +183,20 @@ async function readDetails(
   const { is: status, reason } = outcomes.find(({ is }) => is !== 'completed') ?? COMPLETED
   const kind = status === 'completed' ? 'completed' : 'finished'
   return endedDetails({ kind, status, ...(reason === undefined ? {} : { reason }) })
+}
+
+async function readRow(
+  { backend: { store } }: ListSource,
+  { service, contract }: TopicOwner,
+  id: string,
+): Promise<OperationRow | undefined> {
+  const table = serviceTables(service).operations
+  // Earlier versions stored rows by id alone, for all topics.
+  const keys = [operationKey({ contract }, id), id].map((key) => ({ table, key }))
+  const [row, old] = (await store.get(keys)).map(
+    (each) => each && (JSON.parse(each.body) as OperationRow),
+  )
+  return row ?? (old && mayBelongTo(old, contract) ? old : undefined)
 }
 
 const COMPLETED: StoredOutcome = { is: 'completed' }

@@ -84,6 +84,11 @@ suite('what is open', () => {
     assert.equal(await stateOf(world, 'place 2'), 'pending')
     const chain = await world.until(runVerb(systemOf(world.app()), 'chain', { event: 'place 1' }))
     assert.equal((chain as ChainView).events.length, 4, 'its messages are still a conversation')
+    const listed = await world.until(world.app().operations())
+    assert.deepEqual(
+      listed.items.map(({ id, state }) => [id, state.status]),
+      [['place 2', 'pending']],
+    )
     const { items } = await world.until(world.app().sagas({}))
     assert.deepEqual(
       items.map(({ saga, instance }) => [saga, instance]),

@@ -156,7 +156,12 @@ async function resolveLetters(verb: 'redrive' | 'discard', asked: Invocation): P
     if (changed.skipped > 0)
       terminal.print(`${countText(changed.skipped)} had been resolved meanwhile.`)
   }
-  return EXIT_CODES.ok.code
+  const { id } = filter
+  if (typeof id !== 'string' || changed.done + changed.skipped > 0) return EXIT_CODES.ok.code
+  terminal.notice(
+    `No dead letter has the id ${id}. throughline chain ${id} shows what became of it.`,
+  )
+  return EXIT_CODES.failed.code
 }
 
 /** Shows what would happen, and asks. */
