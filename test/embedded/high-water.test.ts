@@ -21,17 +21,13 @@ import { createCheckpointer } from '../../src/backends/embedded/commit/checkpoin
 import type { DamageRegistry } from '../../src/backends/embedded/log/damage-registry.ts'
 import type { TopicHeads } from '../../src/backends/embedded/log/partition-heads.ts'
 import { createHighWater, openHighWater } from '../../src/backends/embedded/files/high-water.ts'
-import { embedded } from '../../src/backends/embedded/index.ts'
 import { createCommitSeal } from '../../src/backends/embedded/commit/commit-seal.ts'
-import { close, place } from './support/data-directory.ts'
+import { close, opened, place } from './support/data-directory.ts'
 
 const EPOCH = '01890000-0000-7000-8000-000000000000'
 
-async function opened(t: TestContext, directory: string): Promise<Backend> {
-  const backend = embedded({ directory })
-  t.after(() => close(backend))
-  await backend.log.open()
-  await backend.store.open()
+async function declared(t: TestContext, directory: string): Promise<Backend> {
+  const backend = await opened(t, directory)
   await backend.log.declare([testTopic(ORDERS)])
   return backend
 }
@@ -39,11 +35,11 @@ async function opened(t: TestContext, directory: string): Promise<Backend> {
 suite('the first commit after a killed owner', () => {
   test('is synced before a duplicate is acknowledged, although it changes nothing', async (t) => {
     const [directory, copy] = [place(t), place(t)]
-    const killed = await opened(t, directory)
+    const killed = await declared(t, directory)
     await killed.log.append([testEvent('e1')])
     for (const name of ['throughline.db', 'throughline.db-wal', 'high-water', 'throughline.json'])
       copyFileSync(join(directory, name), join(copy, name))
-    const { log } = await opened(t, copy)
+    const { log } = await declared(t, copy)
     const walBytes = (): number => statSync(join(copy, 'throughline.db-wal')).size
     const before = walBytes()
     assert.deepEqual((await log.append([testEvent('e1')])).map(resultCode), ['repeat'])
@@ -56,7 +52,7 @@ suite('the first commit after a killed owner', () => {
 
 test('a start on a full disk: declaring what is declared writes nothing', async (t) => {
   const directory = place(t)
-  const { log, store } = await opened(t, directory)
+  const { log, store } = await declared(t, directory)
   const tables = [{ name: 'shop.stock', indexes: ['colour'] }]
   await store.declare(tables)
   const walBytes = (): number => statSync(join(directory, 'throughline.db-wal')).size
@@ -69,10 +65,10 @@ test('a start on a full disk: declaring what is declared writes nothing', async 
 suite('the marker', () => {
   test('gets the new format, also after a kill: the high-water mark is never created again', async (t) => {
     const directory = place(t)
-    await close(await opened(t, directory))
+    await close(await declared(t, directory))
     const marker = join(directory, 'throughline.json')
     writeFileSync(marker, readFileSync(marker, 'utf8').replace('"format":4', '"format":1'))
-    await close(await opened(t, directory))
+    await close(await declared(t, directory))
     assert.match(readFileSync(marker, 'utf8'), /"format":4/)
     rmSync(join(directory, 'high-water'))
     await assert.rejects(opened(t, directory), { code: 'DATA_DAMAGED', message: /missing/ })
@@ -82,7 +78,7 @@ suite('the marker', () => {
 suite('a unit', () => {
   test('whose appends a damaged index refuses is not done', async (t) => {
     const directory = place(t)
-    const { store } = await opened(t, directory)
+    const { store } = await declared(t, directory)
     const db = new DatabaseSync(join(directory, 'throughline.db'))
     db.exec('CREATE UNIQUE INDEX wrong ON log (type)')
     db.close()
@@ -95,7 +91,7 @@ suite('a unit', () => {
 suite('a close that fails', () => {
   test('releases the directory all the same, and the same object opens again', async (t) => {
     const directory = place(t)
-    const backend = await opened(t, directory)
+    const backend = await declared(t, directory)
     const { close: really } = DatabaseSync.prototype
     const failing = t.mock.method(DatabaseSync.prototype, 'close', function (this: DatabaseSync) {
       const isIt = this.location()?.endsWith('throughline.db')

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
@@ -29,8 +28,7 @@ import type { Backend } from '../../src/ports/event-store.ts'
 import { LEDGER_COLUMNS, LEDGER_VIEWS, WIRE_RECORD_TYPES } from '../../src/ports/ledger.ts'
 import { STATUSES, isStatusChange } from '../../src/ports/status.ts'
 import { repair, restore } from '../../src/backends/embedded/index.ts'
-import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
-import { close, opened, place, tamper } from './support/data-directory.ts'
+import { close, destroyLeaf, opened, place, tamper } from './support/data-directory.ts'
 
 /** Another client of the database, which may not write. */
 function client(t: TestContext, directory: string): (sql: string) => readonly unknown[] {
@@ -305,7 +303,7 @@ suite('a status in the database', () => {
     assert.deepEqual(await readLedger(restored.store), before)
     assert.deepEqual(await readStatuses(restored.store), statuses)
 
-    destroySecondLeaf(directory, 'log')
+    destroyLeaf(directory, 'log', 3)
     await repair(directory, systemClock(), { accept: ['all'] })
     const repaired = await opened(t, directory)
     assert.deepEqual(await readStatuses(repaired.store), statuses)
@@ -324,22 +322,3 @@ suite('a status in the database', () => {
 })
 
 const failed = testStatus(9, { status: 'FAILED' })
-
-/** Zeroes a page of a table. */
-function destroySecondLeaf(directory: string, name: string): void {
-  const path = join(directory, 'throughline.db')
-  const db = new DatabaseSync(path)
-  const select = `SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'
-    ORDER BY pageno LIMIT 1 OFFSET 3`
-  const leaf = db.prepare(select).get(name)
-  db.close()
-  const handle = openSync(path, 'r+')
-  writeSync(
-    handle,
-    Buffer.alloc(PAGE_BYTES),
-    0,
-    PAGE_BYTES,
-    (Number(leaf?.['pageno']) - 1) * PAGE_BYTES,
-  )
-  closeSync(handle)
-}

@@ -20,7 +20,7 @@ import { embedded } from '../../src/backends/embedded/index.ts'
 import { PAGE_BYTES } from '../../src/backends/embedded/sql/schema.ts'
 import { repair } from '../../src/backends/embedded/repair/repair.ts'
 import { salvage } from '../../src/backends/embedded/repair/salvage.ts'
-import { place } from './support/data-directory.ts'
+import { destroyLeaf, place } from './support/data-directory.ts'
 
 const COUNT = 500
 
@@ -49,27 +49,6 @@ function tamper(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   db.exec(`DROP TRIGGER log_is_immutable; DROP TRIGGER log_stays; ${sql}`)
   db.close()
-}
-
-/** Zeroes a page of a table or an index. */
-function destroyLeaf(directory: string, name: string): void {
-  const path = join(directory, 'throughline.db')
-  const db = new DatabaseSync(path)
-  const leaf = db
-    .prepare(
-      `SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf' ORDER BY pageno LIMIT 1 OFFSET 1`,
-    )
-    .get(name)
-  db.close()
-  const handle = openSync(path, 'r+')
-  writeSync(
-    handle,
-    Buffer.alloc(PAGE_BYTES),
-    0,
-    PAGE_BYTES,
-    (Number(leaf?.['pageno']) - 1) * PAGE_BYTES,
-  )
-  closeSync(handle)
 }
 
 async function slice(log: EventLog, partition: number, next = 0): Promise<Slice> {
@@ -166,7 +145,7 @@ suite('repair', () => {
 
   test('rebuilds an index with a destroyed page', async (t) => {
     const directory = await filled(t)
-    destroyLeaf(directory, 'log_foreign_id')
+    destroyLeaf(directory, 'log_foreign_id', 1)
     assert.deepEqual((await repair(directory, systemClock())).pages, [])
     const log = await open(t, directory)
     assert.equal((await log.find?.(ORDERS, 'e-1-77'))?.offset, 77)
@@ -175,7 +154,7 @@ suite('repair', () => {
 
   test('leaves indexes alone where rows cannot be read', async (t) => {
     const directory = await filled(t)
-    destroyLeaf(directory, 'log')
+    destroyLeaf(directory, 'log', 1)
     await assert.rejects(repair(directory, systemClock()), { code: 'DATA_DAMAGED' })
     const log = await open(t, directory)
     assert.equal((await log.find?.(ORDERS, 'e-1-499'))?.offset, 499, 'the index is there')
@@ -206,7 +185,7 @@ suite('a repair that accepts all', () => {
 
   test('rewrites the log where rows cannot be read; the others stay', async (t) => {
     const directory = await filled(t)
-    destroyLeaf(directory, 'log')
+    destroyLeaf(directory, 'log', 1)
     const { pages, losses } = await repair(directory, systemClock(), { accept: ['all'] })
     assert.deepEqual(pages, [])
     assert.ok(losses.length > 0 && losses.every(({ isAccepted }) => isAccepted))
@@ -268,7 +247,7 @@ suite('a repair that accepts all', () => {
       }),
     )
     await backend.store.close()
-    destroyLeaf(directory, 't1')
+    destroyLeaf(directory, 't1', 1)
     await assert.rejects(repair(directory, systemClock(), { accept: ['all'] }), {
       code: 'DATA_DAMAGED',
       message: /table t1/,
@@ -286,7 +265,7 @@ suite('salvage', () => {
 
   test('returns the records around a destroyed page, and reports the others', async (t) => {
     const directory = await filled(t)
-    destroyLeaf(directory, 'log')
+    destroyLeaf(directory, 'log', 1)
     const found = [...salvage(directory)]
     const records = found.filter(({ kind }) => kind === 'record').length
     const lost = found

@@ -53,7 +53,6 @@ export interface FuzzReport {
 }
 
 const FINDINGS_MAX = 100
-const STREAM_MS = 20
 const RAW_TIMEOUT_MS = 5_000
 
 /** The same random numbers send the same requests. */
@@ -125,11 +124,12 @@ function sendHttp(
       answer.on('data', (chunk: string) => (text += chunk))
       answer.on('end', done)
       answer.on('error', reject)
+      // A stream has no end of its own.
       if (type === 'text/event-stream')
-        setTimeout(() => {
+        answer.once('data', () => {
           done()
           answer.destroy()
-        }, STREAM_MS)
+        })
     })
     sent.on('error', (cause) => (isHalf ? resolve(DISCONNECTED) : reject(cause)))
     if (isHalf) sent.write(bytes.subarray(0, bytes.length / 2), () => sent.destroy())

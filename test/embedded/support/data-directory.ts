@@ -1,10 +1,11 @@
 // Data directories of tests, and backends on them.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { embedded } from '../../../src/backends/embedded/index.ts'
+import { PAGE_BYTES } from '../../../src/backends/embedded/sql/schema.ts'
 import type { Backend } from '../../../src/ports/event-store.ts'
 
 /** An empty directory, until the end of the test. */
@@ -37,4 +38,18 @@ export function tamper(directory: string, sql: string): void {
   const db = new DatabaseSync(join(directory, 'throughline.db'))
   db.exec(sql)
   db.close()
+}
+
+/** Zeroes a leaf of a table or an index: the one at this place in the order of its pages. */
+export function destroyLeaf(directory: string, name: string, at: number): void {
+  const path = join(directory, 'throughline.db')
+  const db = new DatabaseSync(path)
+  const select = `SELECT pageno FROM dbstat WHERE name = ? AND pagetype = 'leaf'
+    ORDER BY pageno LIMIT 1 OFFSET ?`
+  const leaf = db.prepare(select).get(name, at)
+  db.close()
+  const handle = openSync(path, 'r+')
+  const from = (Number(leaf?.['pageno']) - 1) * PAGE_BYTES
+  writeSync(handle, Buffer.alloc(PAGE_BYTES), 0, PAGE_BYTES, from)
+  closeSync(handle)
 }

@@ -5,6 +5,7 @@ import type { App } from 'throughline'
 import { contract, event, handler, service, start } from 'throughline'
 import { memory } from 'throughline/testing'
 import { z } from 'zod'
+import { runs } from '../../extent.ts'
 import { seededRandom } from '../../../src/base/random.ts'
 import {
   caughtUp,
@@ -19,7 +20,7 @@ const Mail = contract('mail', { key: 'to', partitions: 4 }, { Due: event(Parcel)
 const KEYS = Array.from({ length: 12 }, (_, at) => `k${at}`)
 const COUNT = 6
 
-for (let seed = 1; seed <= 20; seed += 1)
+for (let seed = 1; seed <= runs(5); seed += 1)
   for (const onFailed of ['hold-key', 'skip'] as const)
     test(`long calls survive crashes, faults and moving leases (${onFailed}, ${seed})`, async () => {
       const stage = createSimulation(memory, seed)
