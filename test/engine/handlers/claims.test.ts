@@ -83,3 +83,44 @@ suite('a call that takes longer than the ack time', () => {
     await post.stop()
   })
 })
+
+suite('a claim', () => {
+  test('whose answer is lost while its call ends is known to the unit of the call', async () => {
+    const post = createPost()
+    let lost = 0
+    await post.launch({}, async (method, call, args) => {
+      const answer = await call()
+      const isClaim =
+        method === 'store.commit' && /"status":"IN_PROGRESS"/.test(JSON.stringify(args))
+      if (!isClaim || (lost += 1) > 1) return answer
+      post.end('ann 1')
+      // The call has ended by the time that the answer is missed.
+      for (let turn = 0; turn < 200; turn += 1) await Promise.resolve()
+      throw new Error('the connection is gone')
+    })
+    await post.append('ann 1')
+    await post.advance(LONG_MS)
+    assert.equal(lost, 1)
+    assert.deepEqual(post.called, ['ann 1'])
+    assert.deepEqual(await post.statuses(), ['ann COMPLETED 0'])
+    await post.stop()
+  })
+
+  test('of a process that has lost its lease is refused', async () => {
+    const post = createPost({ queueAckMs: 10_000, deadlineMs: 60_000 })
+    let isCutOff = false
+    await post.launch({}, (method, call) =>
+      isCutOff && method === 'store.beat' ? new Promise(() => undefined) : call(),
+    )
+    await post.append('ann 1')
+    while (post.running() === 0) await post.advance(50)
+    isCutOff = true
+    await post.launch()
+    while (post.called.length < 2) await post.advance(500)
+    post.end('ann 1')
+    await post.advance(30_000)
+    assert.deepEqual(post.called, ['ann 1', 'ann 1'])
+    assert.deepEqual(await post.statuses(), [], 'a short call has no status')
+    await post.stop()
+  })
+})
