@@ -1,5 +1,6 @@
-// Runs tests: by default those that need only the repo; with --servers those that need a browser or the
-// npm registry, or send thousands of requests; or the named files. If CI is set, a skipped test is a failure.
+// Runs tests: by default those that need only the repo and a short time; with --servers those that need a
+// browser or the npm registry, kill processes, or send thousands of requests; or the named files. If CI is
+// set, a skipped test is a failure.
 //
 //   npm test -- [FILE...]
 //   npm run test:servers
@@ -26,10 +27,10 @@ const flags = [
   // The default leaves one core idle, but tests often wait for disks and processes.
   `--test-concurrency=${availableParallelism() + 1}`,
 ]
-/** Tests that install packages, open a browser, or send thousands of requests. */
-const needsServers = (file: string): boolean => /^test[/\\](?:fuzz|package|page)[/\\]/.test(file)
+/** Tests that kill processes, send thousands of requests, install packages, or open a browser. */
+const isApart = (file: string): boolean => /^test[/\\](?:crash|fuzz|package|page)[/\\]/.test(file)
 const found = everywhere.flatMap((pattern) => globSync(pattern)).sort()
-const wanted = found.filter((file) => needsServers(file) === values.servers)
+const wanted = found.filter((file) => isApart(file) === values.servers)
 const files = named.length > 0 ? named : wanted
 /** Free bytes that the data of several test files needs at a time. */
 const ROOM_BYTES = 2 ** 31
